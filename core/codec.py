@@ -1,0 +1,135 @@
+"""Canonical msgpack: the one encoding of everything that is signed, hashed or sent.
+
+Values are built from arrays, byte strings, UTF-8 text, booleans, nil and integers of at most 63 bits.
+There are no maps, floats or extension types, and every value has exactly one encoding
+(shortest form, no trailing bytes), so equal values have equal hashes in every language.
+
+`decode` re-encodes what it read and refuses bytes that differ. It does not check the shape of a
+message: each format parses its own, with the small readers at the end of this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import msgpack
+
+from core.errors import RemoteViolation
+from core.limits import INT_MAX, MESSAGE_SIZE_BYTES_MAX, NESTING_DEPTH_MAX
+
+Value: TypeAlias = "None | bool | int | str | bytes | Sequence[Value]"
+"""What can be encoded."""
+
+
+class NotCanonical(RemoteViolation):
+    """Bytes that are not the canonical encoding of a value we accept."""
+
+    code = "MYC-CORE-002"
+    remedy = "The sender must use canonical msgpack (see ARCHITECTURE.md, formats)."
+
+
+class WrongShape(RemoteViolation):
+    """A well-encoded value that is not the message it should be."""
+
+    code = "MYC-CORE-003"
+    remedy = "Check that both sides speak the same version of the format."
+
+
+def encode(value: Value) -> bytes:
+    """Return the canonical encoding of `value`."""
+    packed: bytes = msgpack.packb(value, use_bin_type=True)
+    return packed
+
+
+def decode(data: bytes, *, size_bytes_max: int = MESSAGE_SIZE_BYTES_MAX) -> Value:
+    """Return the value that `data` encodes.
+
+    Arrays come back as lists. Raises NotCanonical for anything but the canonical encoding of an
+    accepted value: too long, truncated, trailing bytes, longer form, map, float, extension,
+    invalid UTF-8, an integer beyond 63 bits, or nesting deeper than NESTING_DEPTH_MAX.
+    """
+    if len(data) > size_bytes_max:
+        raise NotCanonical(f"{len(data)} bytes, at most {size_bytes_max} are accepted")
+    try:
+        # An array of n elements takes at least n bytes, so no honest length exceeds len(data).
+        value: Value = msgpack.unpackb(
+            data,
+            raw=False,
+            strict_map_key=True,
+            max_array_len=len(data),
+            max_map_len=0,
+            max_ext_len=0,
+            max_bin_len=len(data),
+            max_str_len=len(data),
+        )
+    except (ValueError, msgpack.UnpackException, RecursionError, TypeError) as error:
+        raise NotCanonical(f"not msgpack we accept ({type(error).__name__})") from error
+    _check_accepted(value, depth=0)
+    if encode(value) != data:
+        raise NotCanonical("not in shortest form")
+    return value
+
+
+def _check_accepted(value: Value, depth: int) -> None:
+    if depth > NESTING_DEPTH_MAX:
+        raise NotCanonical(f"nested deeper than {NESTING_DEPTH_MAX}")
+    kind = type(value)
+    if kind is list:
+        assert isinstance(value, list)  # for the type checker; the line above decides
+        for item in value:
+            if type(item) is not bytes:
+                _check_accepted(item, depth + 1)
+    elif kind is int:
+        assert isinstance(value, int)
+        if not -INT_MAX - 1 <= value <= INT_MAX:
+            raise NotCanonical("integer beyond 63 bits")
+    elif value is not None and kind not in (bytes, str, bool):
+        raise NotCanonical(f"{kind.__name__} is not an accepted type")
+
+
+def as_array(value: Value, *, length: int | None = None, length_max: int | None = None) -> list[Value]:
+    """Return `value` as an array of exactly `length` or at most `length_max` items, or raise WrongShape."""
+    if not isinstance(value, list):
+        raise WrongShape("expected an array")
+    if length is not None and len(value) != length:
+        raise WrongShape(f"expected {length} items, got {len(value)}")
+    if length_max is not None and len(value) > length_max:
+        raise WrongShape(f"expected at most {length_max} items, got {len(value)}")
+    return value
+
+
+def as_bytes(value: Value, *, size: int | None = None, size_max: int | None = None) -> bytes:
+    """Return `value` as bytes of exactly `size` or at most `size_max`, or raise WrongShape."""
+    if not isinstance(value, bytes):
+        raise WrongShape("expected bytes")
+    if size is not None and len(value) != size:
+        raise WrongShape(f"expected {size} bytes, got {len(value)}")
+    if size_max is not None and len(value) > size_max:
+        raise WrongShape(f"expected at most {size_max} bytes, got {len(value)}")
+    return value
+
+
+def as_text(value: Value, *, length_max: int) -> str:
+    """Return `value` as text of at most `length_max` characters, or raise WrongShape."""
+    if not isinstance(value, str):
+        raise WrongShape("expected text")
+    if len(value) > length_max:
+        raise WrongShape(f"expected at most {length_max} characters, got {len(value)}")
+    return value
+
+
+def as_int(value: Value, *, low: int = 0, high: int = INT_MAX) -> int:
+    """Return `value` as an integer of `low` to `high` inclusive, or raise WrongShape."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise WrongShape("expected an integer")
+    if not low <= value <= high:
+        raise WrongShape(f"integer {value} is not in {low}..{high}")
+    return value
+
+
+def as_bool(value: Value) -> bool:
+    """Return `value` as a boolean, or raise WrongShape."""
+    if not isinstance(value, bool):
+        raise WrongShape("expected a boolean")
+    return value

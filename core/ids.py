@@ -1,0 +1,69 @@
+"""Types of the identifiers, rounds and sequence numbers, and the cell id.
+
+A cell id is the libp2p peer id of the cell's Ed25519 key: base58 of an identity multihash over the
+protobuf-encoded public key, so the key can be read back from the id (libp2p peer-ids specification).
+"""
+
+from __future__ import annotations
+
+from typing import Final, NewType
+
+import base58
+
+from core.errors import LocalMisuse
+from core.limits import PUBLIC_KEY_SIZE_BYTES
+
+CellId = NewType("CellId", str)
+"""A libp2p peer id, such as 12D3KooW…; one per cell."""
+PublicKey = NewType("PublicKey", bytes)
+"""32 bytes, Ed25519."""
+Signature = NewType("Signature", bytes)
+"""64 bytes, Ed25519."""
+Hash = NewType("Hash", bytes)
+"""32 bytes, SHA-256."""
+NetworkId = NewType("NetworkId", bytes)
+"""32 bytes: the hash of the genesis."""
+EventId = NewType("EventId", bytes)
+"""32 bytes: SHA-256 over an event's body and signature."""
+TransactionId = NewType("TransactionId", bytes)
+"""32 bytes: SHA-256 over a transaction's bytes."""
+MemberIndex = NewType("MemberIndex", int)
+"""Position of a member in its epoch's roster, from 0."""
+Epoch = NewType("Epoch", int)
+"""Number of an epoch, from 0."""
+Round = NewType("Round", int)
+"""A hashgraph round, from 1 within an epoch."""
+Sequence = NewType("Sequence", int)
+"""Position of an event in its creator's chain, from 0."""
+
+# identity multihash (0x00), 36 bytes (0x24), protobuf: field 1 varint 1 (Ed25519), field 2 of 32 bytes
+_PEER_ID_PREFIX: Final = bytes.fromhex("0024080112" + "20")
+
+
+class NotACellId(LocalMisuse):
+    """Text that is not the peer id of an Ed25519 key."""
+
+    code = "MYC-CORE-004"
+    remedy = "A cell id looks like 12D3KooW…; copy it whole from `myceld status` or `myceld init`."
+
+
+def cell_id_of(public_key: PublicKey) -> CellId:
+    """Return the cell id of a 32-byte Ed25519 public key."""
+    return CellId(base58.b58encode(_PEER_ID_PREFIX + public_key).decode("ascii"))
+
+
+def public_key_of(cell_id: str) -> PublicKey:
+    """Return the public key inside a cell id; raises NotACellId."""
+    try:
+        raw = base58.b58decode(cell_id)
+    except ValueError as error:
+        raise NotACellId(f"{cell_id[:64]!r} is not base58") from error
+    size = len(_PEER_ID_PREFIX) + PUBLIC_KEY_SIZE_BYTES
+    if len(raw) != size or not raw.startswith(_PEER_ID_PREFIX):
+        raise NotACellId(f"{cell_id[:64]!r} is not the peer id of an Ed25519 key")
+    return PublicKey(raw[len(_PEER_ID_PREFIX) :])
+
+
+def short(cell_id: str) -> str:
+    """Return the last eight characters of a cell id, for logs and tables."""
+    return cell_id[-8:]
