@@ -1,0 +1,1 @@
+"""HTTP gateway: how people and programs on this machine use a cell."""

@@ -1,0 +1,82 @@
+"""The border between the gateway and the daemon: what a cell can be asked.
+
+The gateway parses and authenticates requests and renders answers; everything else is the cell's.
+Every method raises only errors of `core.errors`, which the gateway maps to HTTP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from gateway.views import (
+    AccountView,
+    BlockView,
+    JournalView,
+    PeerView,
+    ReceiptView,
+    RoundView,
+    Stage,
+    StateValueView,
+    StatusView,
+    TransactionView,
+)
+
+
+class Cell(Protocol):
+    """What the gateway needs of a running cell."""
+
+    async def submit(
+        self, transactions: Sequence[bytes], *, wait: Stage, timeout_s: float
+    ) -> list[ReceiptView]:
+        """Take encoded transactions (all or none) and answer when all have reached `wait`.
+
+        Raises the intake's errors (malformed, wrong signature, used nonce, oversize, queue full,
+        other network) before anything is queued, and NotReachedInTime when `timeout_s` passes
+        first: the transactions are then still queued and may be ordered later.
+        """
+        ...
+
+    async def put(
+        self, key: str, value: bytes, *, nonce: int | None, wait: Stage, timeout_s: float
+    ) -> ReceiptView:
+        """Sign a put with the cell's own key (next free nonce unless given) and submit it."""
+        ...
+
+    async def receipt(
+        self, transaction_id: bytes, *, wait: Stage | None, timeout_s: float
+    ) -> ReceiptView:
+        """Return the receipt, once it has reached `wait` if given; raises NoSuchReceipt."""
+        ...
+
+    def status(self) -> StatusView:
+        """Return what the cell is doing."""
+        ...
+
+    def peers(self) -> list[PeerView]:
+        """Return the peers, members first."""
+        ...
+
+    async def state_value(self, key: str) -> StateValueView:
+        """Return the value of `key` after the last applied round; raises NoSuchKey."""
+        ...
+
+    async def transactions(self, *, start: int, limit: int) -> list[TransactionView]:
+        """Return the agreed order from position `start`, at most `limit`."""
+        ...
+
+    async def rounds(self, *, start: int, limit: int) -> list[RoundView]:
+        """Return decided rounds from number `start`, at most `limit`."""
+        ...
+
+    async def account(self, public_key: bytes) -> AccountView:
+        """Return what the ledger knows of an account."""
+        ...
+
+    async def journals(self) -> list[JournalView]:
+        """Return the journals of this cell."""
+        ...
+
+    async def journal_blocks(self, name: str, *, start: int, limit: int) -> list[BlockView]:
+        """Return blocks of a journal; raises NoSuchJournal."""
+        ...

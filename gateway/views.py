@@ -1,0 +1,208 @@
+"""What the gateway shows: frozen values that become the JSON documented in docs/api.md.
+
+The node builds them, the gateway renders them. Field names are part of the public, stable API.
+Hashes, ids of transactions and public keys are lower-case hex; cell ids are libp2p peer ids.
+Times are integer nanoseconds of the Unix epoch when they end in `_ns`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class Stage(IntEnum):
+    """How far a transaction has come; each stage includes those before it."""
+
+    ACCEPTED = 1
+    """Checked and queued in memory: lost if the cell stops now."""
+    STORED = 2
+    """In a signed event on this cell's disk, fsynced: survives a crash of the cell."""
+    ORDERED = 3
+    """In the agreed order: its place can not change any more."""
+    APPLIED = 4
+    """The replicated state includes its effect, or its refusal, durably."""
+    CERTIFIED = 5
+    """A state that includes it is signed by more than 2/3 of the weight."""
+
+    @property
+    def word(self) -> str:
+        """The lower-case name used in the API and on the command line."""
+        return self.name.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalView:
+    """Why an ordered transaction did not change the state."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptView:
+    """The life of one transaction as this cell knows it."""
+
+    id: str
+    stage: str
+    stages_ns: dict[str, int]
+    """When each stage was reached on this cell; only stages seen since its last start."""
+    outcome: str | None
+    """`applied` or `refused` from stage applied on, else null."""
+    refusal: RefusalView | None
+    kind: str | None
+    sender: str | None
+    nonce: int | None
+    round: int | None
+    position: int | None
+    """Place in the total order of transactions, from 0."""
+    consensus_time_ns: int | None
+    event: str | None
+    """Id of the event that carried it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionView:
+    """One entry of the agreed order."""
+
+    position: int
+    id: str
+    round: int
+    consensus_time_ns: int
+    event: str
+    creator: str
+    """Cell id of the member whose event carried it."""
+    kind: str
+    sender: str | None
+    nonce: int | None
+    outcome: str
+    refusal: RefusalView | None
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class RoundView:
+    """One decided round and the state after it."""
+
+    round: int
+    header_hash: str
+    state_root: str
+    receipts_root: str
+    transactions: int
+    """How many transactions this round added to the order."""
+    transactions_total: int
+    consensus_time_ns: int
+    certified: bool
+    """True when this round, or a later one that includes it by hash, has a certificate."""
+
+
+@dataclass(frozen=True, slots=True)
+class StateValueView:
+    """The value of one key after `round`."""
+
+    key: str
+    value: str | None
+    """The value as text; null when it is not UTF-8."""
+    value_hex: str
+    updated_round: int
+    updated_by: str
+    """Public key (hex) of the account that last put it."""
+    round: int
+    state_root: str
+    certified_round: int
+
+
+@dataclass(frozen=True, slots=True)
+class MemberView:
+    """A member of the roster as seen from this cell."""
+
+    cell_id: str
+    name: str
+    weight: int
+    is_self: bool
+    reachable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StatusView:
+    """One screen of what the cell is doing and what it waits for."""
+
+    version: str
+    cell_id: str
+    name: str
+    role: str
+    """`sclerotium` (member) or `rhizomorph` (full copy, no vote)."""
+    network_id: str
+    network_name: str
+    uptime_s: float
+    phase: str
+    """`starting`, `observing`, `waiting`, `ordering` or `idle`."""
+    summary: str
+    """The phase in plain words, with what is waited for."""
+    members_total: int
+    members_reachable: int
+    """Counts this cell itself when it is a member."""
+    members_needed: int
+    silent: list[str]
+    """Names (or cell ids) of members not reachable."""
+    members: list[MemberView]
+    round_decided: int
+    round_applied: int
+    round_certified: int
+    state_root: str
+    events_total: int
+    events_own: int
+    transactions_ordered: int
+    transactions_pending: int
+    addresses: list[str]
+    gateway_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class PeerView:
+    """Another cell that this one is connected to, or knows how to reach."""
+
+    cell_id: str
+    name: str
+    member: bool
+    connected: bool
+    direction: str | None
+    """`inbound` or `outbound` while connected."""
+    addresses: list[str]
+    rtt_ms: float | None
+    bytes_in: int
+    bytes_out: int
+    events_in: int
+    events_out: int
+    last_error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class JournalView:
+    """One Merkle journal of this cell."""
+
+    name: str
+    length: int
+    root: str
+    checkpoint: str
+    """Signed head, C2SP checkpoint text."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlockView:
+    """One block of a journal with what it holds, decoded as far as it is known."""
+
+    index: int
+    size_bytes: int
+    leaf_hash: str
+    summary: str
+    data_hex: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccountView:
+    """What the ledger knows of one account (Ed25519 public key)."""
+
+    public_key: str
+    next_nonce: int
+    """Smallest nonce above all that are used or queued on this cell."""
