@@ -1,6 +1,6 @@
 """Canonical msgpack: the one encoding of everything that is signed, hashed or sent.
 
-Values are built from arrays, byte strings, UTF-8 text, booleans, nil and integers of at most 63 bits.
+Values are built from arrays, byte strings, UTF-8 text, booleans, nil and 64-bit signed integers.
 There are no maps, floats or extension types, and every value has exactly one encoding
 (shortest form, no trailing bytes), so equal values have equal hashes in every language.
 
@@ -18,7 +18,7 @@ import msgpack
 from core.errors import RemoteViolation
 from core.limits import INT_MAX, MESSAGE_SIZE_BYTES_MAX, NESTING_DEPTH_MAX
 
-Value: TypeAlias = "None | bool | int | str | bytes | Sequence[Value]"
+Value: TypeAlias = "bool | int | str | bytes | Sequence[Value] | None"
 """What can be encoded."""
 
 
@@ -74,22 +74,24 @@ def decode(data: bytes, *, size_bytes_max: int = MESSAGE_SIZE_BYTES_MAX) -> Valu
 def _check_accepted(value: Value, depth: int) -> None:
     if depth > NESTING_DEPTH_MAX:
         raise NotCanonical(f"nested deeper than {NESTING_DEPTH_MAX}")
-    kind = type(value)
-    if kind is list:
-        assert isinstance(value, list)  # for the type checker; the line above decides
+    if isinstance(value, list):
         for item in value:
             if type(item) is not bytes:
                 _check_accepted(item, depth + 1)
-    elif kind is int:
-        assert isinstance(value, int)
+    elif isinstance(value, int):
         if not -INT_MAX - 1 <= value <= INT_MAX:
-            raise NotCanonical("integer beyond 63 bits")
-    elif value is not None and kind not in (bytes, str, bool):
-        raise NotCanonical(f"{kind.__name__} is not an accepted type")
+            raise NotCanonical("integer beyond 64 bits, signed")
+    elif value is not None and not isinstance(value, (bytes, str)):
+        raise NotCanonical(f"{type(value).__name__} is not an accepted type")
 
 
-def as_array(value: Value, *, length: int | None = None, length_max: int | None = None) -> list[Value]:
-    """Return `value` as an array of exactly `length` or at most `length_max` items, or raise WrongShape."""
+def as_array(
+    value: Value, *, length: int | None = None, length_max: int | None = None
+) -> list[Value]:
+    """Return `value` as an array of exactly `length` or at most `length_max` items.
+
+    Raises WrongShape.
+    """
     if not isinstance(value, list):
         raise WrongShape("expected an array")
     if length is not None and len(value) != length:

@@ -49,7 +49,7 @@ class InvariantBroken(MyceldError):
     remedy = "Stop the cell, keep its directory, and report this with the log."
 
 
-def check(condition: bool, detail: str) -> None:
+def check(condition: bool, detail: str) -> None:  # noqa: FBT001 - reads like an assert
     """Assert an invariant at run time; unlike `assert` it stays on under `python -O`.
 
     Raises InvariantBroken with `detail` when `condition` is false.

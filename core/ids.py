@@ -1,7 +1,7 @@
 """Types of the identifiers, rounds and sequence numbers, and the cell id.
 
 A cell id is the libp2p peer id of the cell's Ed25519 key: base58 of an identity multihash over the
-protobuf-encoded public key, so the key can be read back from the id (libp2p peer-ids specification).
+protobuf-encoded public key, so the key can be read back from it (libp2p peer-ids specification).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Round = NewType("Round", int)
 Sequence = NewType("Sequence", int)
 """Position of an event in its creator's chain, from 0."""
 
-# identity multihash (0x00), 36 bytes (0x24), protobuf: field 1 varint 1 (Ed25519), field 2 of 32 bytes
+# Identity multihash (0x00) of 36 bytes (0x24); protobuf field 1: Ed25519, field 2: 32 bytes.
 _PEER_ID_PREFIX: Final = bytes.fromhex("0024080112" + "20")
 
 

@@ -20,7 +20,7 @@ NESTING_DEPTH_MAX: Final = 8
 """Deepest array nesting of any of our formats is 5; more is refused before it is walked."""
 
 INT_MAX: Final = 2**63 - 1
-"""Integers in signed data fit a signed 64-bit word, so that SQLite and other languages hold them."""
+"""Integers fit a signed 64-bit word, so that SQLite and other languages hold them."""
 
 MESSAGE_SIZE_BYTES_MAX: Final = 1 << 20
-"""Largest encoded value the codec accepts unless its caller sets a smaller bound: one wire frame."""
+"""Largest encoded value the codec accepts unless its caller sets another bound: one frame."""
