@@ -1,0 +1,1 @@
+"""Gossip about gossip: the sync protocol and event creation, as pure state machines."""

@@ -1,0 +1,61 @@
+"""Bounds of the sync protocol and of event creation, each with its reason."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from core.limits import MESSAGE_SIZE_BYTES_MAX
+
+FRAME_SIZE_BYTES_MAX: Final = MESSAGE_SIZE_BYTES_MAX
+"""One frame on the wire, checked before anything is read into memory."""
+
+EVENTS_FRAME_SIZE_BYTES: Final = 256 * 1024
+"""Where a frame of events is cut: several fit a peer's queue, so a live event never waits long."""
+
+EVENTS_FRAME_COUNT_MAX: Final = 1024
+"""Events in one frame: bounds the verification work that one frame can ask for to ≈ 0.1 s."""
+
+ADDRESSES_MAX: Final = 16
+"""Addresses told for one cell."""
+
+ADDRESS_LENGTH_MAX: Final = 256
+"""Characters of one multiaddr."""
+
+PEERS_TOLD_MAX: Final = 128
+"""Cells named in one PEERS frame: a whole roster."""
+
+REASON_LENGTH_MAX: Final = 256
+"""Characters of a refusal's reason."""
+
+TIPS_MAX: Final = 64
+"""Branches of one forked creator that are told apart in a vector."""
+
+ORPHANS_PER_PEER_MAX: Final = 2048
+"""Events whose parents are missing, kept for one peer."""
+
+ORPHANS_SIZE_BYTES_MAX: Final = 16 * 1024 * 1024
+"""Bytes of all orphans together; beyond it the newest is dropped and fetched again later."""
+
+ORPHAN_GRACE_MS: Final = 40
+"""How long a missing parent may still be on its way from its creator before we ask for it."""
+
+LACK_GRACE_MS: Final = 300
+"""How long we let a told but missing event arrive by itself before we ask for it."""
+
+HAVE_INTERVAL_MS: Final = 500
+"""Shortest time between two vectors told to one peer."""
+
+WANT_PATIENCE_MS: Final = 2000
+"""Without progress for this long, what we asked one peer for is asked of another."""
+
+EVENT_INTERVAL_MS_MIN: Final = 5
+"""Shortest time between two own events: bounds signatures, fsyncs and frames a second."""
+
+EVENT_PATIENCE_MS: Final = 50
+"""How long to wait for a supermajority of new tips before an event is made with fewer."""
+
+PAYLOAD_SIZE_BYTES_MAX: Final = 200 * 1024
+"""Transaction bytes in one own event: an event fits a frame of EVENTS_FRAME_SIZE_BYTES."""
+
+PAYLOAD_COUNT_MAX: Final = 2048
+"""Transactions in one own event."""

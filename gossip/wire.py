@@ -1,0 +1,301 @@
+"""Frames of the sync protocol, version 1: bytes on a stream and the values they stand for.
+
+On the wire: four bytes of length, big endian, then that many bytes of canonical msgpack,
+`[type, fields…]`. The length is checked before anything is kept. Each side sends HELLO first and
+nothing else before the other's HELLO has come; then, at any time and in any order:
+
+| type | frame | fields |
+|---|---|---|
+| 1 | HELLO | version, rule set, network id, epoch, [own addresses] |
+| 2 | REFUSE | code, reason (then the stream ends) |
+| 3 | HAVE | one entry a member: a count, or the tip ids of a forked creator |
+| 4 | WANT | as HAVE: send me what lies beyond this |
+| 5 | EVENTS | [encoded events], parents before children; true when a WANT is answered whole |
+| 6 | SIGNATURE | a member's signature of a round header |
+| 7 | CERTIFICATE | the newest certificate |
+| 8, 9 | PING, PONG | number |
+| 10 | PEERS | [[cell id, [addresses]], …] |
+| 11 | FORWARD | [transactions] from a cell that has no vote |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from core.codec import (
+    NotCanonical,
+    Value,
+    WrongShape,
+    as_array,
+    as_bool,
+    as_bytes,
+    as_int,
+    as_text,
+    decode,
+    encode,
+)
+from core.ids import CellId, Epoch, EventId, NetworkId
+from core.limits import HASH_SIZE_BYTES
+from gossip.errors import BadFrame, FrameTooLong
+from gossip.limits import (
+    ADDRESS_LENGTH_MAX,
+    ADDRESSES_MAX,
+    EVENTS_FRAME_COUNT_MAX,
+    FRAME_SIZE_BYTES_MAX,
+    PAYLOAD_COUNT_MAX,
+    PEERS_TOLD_MAX,
+    REASON_LENGTH_MAX,
+    TIPS_MAX,
+)
+
+WIRE_VERSION: Final = 1
+_LENGTH_BYTES: Final = 4
+_MEMBERS_MAX: Final = 128
+
+VectorEntry: TypeAlias = int | tuple[EventId, ...]
+"""How many events of a creator are known (its sequences 0 to count - 1), or a forker's tips."""
+Vector: TypeAlias = tuple[VectorEntry, ...]
+"""One entry a member, in roster order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """First frame of both sides; the peer's key is proven by the Noise channel below."""
+
+    version: int
+    rule_set: int
+    network_id: NetworkId
+    epoch: Epoch
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Last frame: why the sender will not talk to the receiver."""
+
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Have:
+    """What the sender has."""
+
+    vector: Vector
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """Asks for all events beyond the vector."""
+
+    vector: Vector
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """Encoded events; `last` ends the answer to a Want."""
+
+    events: tuple[bytes, ...]
+    last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureFrame:
+    """A checkpoint signature, opaque to gossip (ledger.certificate parses it)."""
+
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateFrame:
+    """A certificate, opaque to gossip (ledger.certificate parses it)."""
+
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """Asks for a Pong with the same number."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pong:
+    """Answers a Ping."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Peers:
+    """Where other cells listen, as far as the sender knows."""
+
+    peers: tuple[tuple[CellId, tuple[str, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """Transactions that a cell without a vote asks a member to put into its events."""
+
+    transactions: tuple[bytes, ...]
+
+
+Frame: TypeAlias = (
+    Hello
+    | Refuse
+    | Have
+    | Want
+    | Events
+    | SignatureFrame
+    | CertificateFrame
+    | Ping
+    | Pong
+    | Peers
+    | Forward
+)
+
+
+def encode_frame(frame: Frame) -> bytes:
+    """Return the bytes of a frame, with its length in front."""
+    data = encode(_to_value(frame))
+    return len(data).to_bytes(_LENGTH_BYTES, "big") + data
+
+
+class FrameReader:
+    """Cuts a byte stream into frames. Keeps at most one frame's bytes beyond what was fed."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[Frame]:
+        """Take bytes off the stream and yield the frames that are complete.
+
+        Raises FrameTooLong or BadFrame; the stream can not be used after that.
+        """
+        self._buffer += data
+        position = 0
+        while True:
+            start = position + _LENGTH_BYTES
+            size = int.from_bytes(self._buffer[position:start], "big")
+            if len(self._buffer) < start:
+                break
+            if size > FRAME_SIZE_BYTES_MAX:
+                raise FrameTooLong(f"a frame of {size} bytes was announced")
+            if len(self._buffer) < start + size:
+                break
+            position = start + size
+            yield decode_frame(bytes(self._buffer[start:position]))
+        del self._buffer[:position]
+
+
+def decode_frame(data: bytes) -> Frame:
+    """Return the frame in `data` (without its length); raises BadFrame."""
+    try:
+        kind, *fields = as_array(decode(data), length_max=6)
+        return _from_fields(as_int(kind), fields)
+    except (NotCanonical, WrongShape) as error:
+        raise BadFrame(error.detail) from error
+    except ValueError as error:
+        raise BadFrame("wrong number of fields") from error
+
+
+def _to_value(frame: Frame) -> Value:
+    match frame:
+        case Hello():
+            return [
+                1,
+                frame.version,
+                frame.rule_set,
+                frame.network_id,
+                frame.epoch,
+                list(frame.addresses),
+            ]
+        case Refuse():
+            return [2, frame.code, frame.reason]
+        case Have():
+            return [3, list(frame.vector)]
+        case Want():
+            return [4, list(frame.vector)]
+        case Events():
+            return [5, list(frame.events), frame.last]
+        case SignatureFrame():
+            return [6, frame.value]
+        case CertificateFrame():
+            return [7, frame.value]
+        case Ping():
+            return [8, frame.number]
+        case Pong():
+            return [9, frame.number]
+        case Peers():
+            return [10, [[cell_id, list(addresses)] for cell_id, addresses in frame.peers]]
+        case Forward():
+            return [11, list(frame.transactions)]
+
+
+def _from_fields(kind: int, fields: list[Value]) -> Frame:
+    match kind:
+        case 1:
+            return _hello(fields)
+        case 2:
+            code, reason = fields
+            return Refuse(
+                as_text(code, length_max=REASON_LENGTH_MAX),
+                as_text(reason, length_max=REASON_LENGTH_MAX),
+            )
+        case 3 | 4:
+            (vector,) = fields
+            return Have(_vector(vector)) if kind == 3 else Want(_vector(vector))
+        case 5:
+            events, last = fields
+            items = as_array(events, length_max=EVENTS_FRAME_COUNT_MAX)
+            return Events(tuple(as_bytes(item) for item in items), as_bool(last))
+        case 6 | 7:
+            (value,) = fields
+            return SignatureFrame(value) if kind == 6 else CertificateFrame(value)
+        case 8 | 9:
+            (number,) = fields
+            return Ping(as_int(number)) if kind == 8 else Pong(as_int(number))
+        case 10:
+            (peers,) = fields
+            return Peers(tuple(_peer(item) for item in as_array(peers, length_max=PEERS_TOLD_MAX)))
+        case 11:
+            (transactions,) = fields
+            items = as_array(transactions, length_max=PAYLOAD_COUNT_MAX)
+            return Forward(tuple(as_bytes(item) for item in items))
+        case _:
+            raise BadFrame(f"unknown frame type {kind}")
+
+
+def _hello(fields: list[Value]) -> Hello:
+    version, rule_set, network_id, epoch, addresses = fields
+    return Hello(
+        as_int(version),
+        as_int(rule_set),
+        NetworkId(as_bytes(network_id, size=HASH_SIZE_BYTES)),
+        Epoch(as_int(epoch)),
+        _addresses(addresses),
+    )
+
+
+def _vector(value: Value) -> Vector:
+    return tuple(_entry(item) for item in as_array(value, length_max=_MEMBERS_MAX))
+
+
+def _entry(value: Value) -> VectorEntry:
+    if isinstance(value, list):
+        tips = as_array(value, length_max=TIPS_MAX)
+        return tuple(EventId(as_bytes(tip, size=HASH_SIZE_BYTES)) for tip in tips)
+    return as_int(value)
+
+
+def _peer(value: Value) -> tuple[CellId, tuple[str, ...]]:
+    cell_id, addresses = as_array(value, length=2)
+    return CellId(as_text(cell_id, length_max=ADDRESS_LENGTH_MAX)), _addresses(addresses)
+
+
+def _addresses(value: Value) -> tuple[str, ...]:
+    items = as_array(value, length_max=ADDRESSES_MAX)
+    return tuple(as_text(item, length_max=ADDRESS_LENGTH_MAX) for item in items)

@@ -1,0 +1,1 @@
+"""The deterministic state machine that turns the agreed order into one replicated state."""

@@ -1,0 +1,106 @@
+"""Round headers and receipts: what a round did, in the form that members sign.
+
+The header of a round names the state root after it, the Merkle root (RFC 6962) over its receipts
+and the hash of the header before it, so one signed header vouches for the whole past.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from core.codec import as_array, as_bytes, as_int, as_text, decode, encode
+from core.ids import Epoch, EventId, Hash, NetworkId, Round, TransactionId
+from core.limits import HASH_SIZE_BYTES
+from journal.merkle import Frontier, leaf_hash
+
+_DOMAIN: Final = "myceld/round/1"
+_OUTCOME_LENGTH_MAX: Final = 32
+NO_HEADER: Final = Hash(bytes(HASH_SIZE_BYTES))
+"""What the first header names as the one before it."""
+
+APPLIED: Final = "applied"
+"""Outcome of a transaction that had its effect; any other outcome is a refusal's error code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The place and outcome of one transaction in the agreed order."""
+
+    id: TransactionId
+    position: int
+    event: EventId
+    consensus_time_ns: int
+    outcome: str
+
+    def encode(self) -> bytes:
+        """Return the canonical bytes, the leaf of the receipts tree."""
+        return encode([self.id, self.position, self.event, self.consensus_time_ns, self.outcome])
+
+
+@dataclass(frozen=True)
+class RoundHeader:
+    """What the network agreed on up to and including `round`."""
+
+    network_id: NetworkId
+    epoch: Epoch
+    round: Round
+    previous: Hash
+    state_root: Hash
+    receipts_root: Hash
+    transactions: int
+    """Added to the order by this round."""
+    transactions_total: int
+    consensus_time_ns: int
+    """Of the round's last event; that of the header before it for a round without events."""
+
+    def encode(self) -> bytes:
+        """Return the canonical bytes."""
+        return encode(
+            [
+                _DOMAIN,
+                self.network_id,
+                self.epoch,
+                self.round,
+                self.previous,
+                self.state_root,
+                self.receipts_root,
+                self.transactions,
+                self.transactions_total,
+                self.consensus_time_ns,
+            ]
+        )
+
+    @cached_property
+    def hash(self) -> Hash:
+        """SHA-256 of the canonical bytes."""
+        return Hash(hashlib.sha256(self.encode()).digest())
+
+
+def decode_header(data: bytes) -> RoundHeader:
+    """Return the header in `data`; raises NotCanonical or WrongShape."""
+    items = as_array(decode(data), length=10)
+    as_text(items[0], length_max=len(_DOMAIN))
+    hashes = [Hash(as_bytes(items[at], size=HASH_SIZE_BYTES)) for at in (1, 4, 5, 6)]
+    return RoundHeader(
+        network_id=NetworkId(hashes[0]),
+        epoch=Epoch(as_int(items[2])),
+        round=Round(as_int(items[3])),
+        previous=hashes[1],
+        state_root=hashes[2],
+        receipts_root=hashes[3],
+        transactions=as_int(items[7]),
+        transactions_total=as_int(items[8]),
+        consensus_time_ns=as_int(items[9]),
+    )
+
+
+def receipts_root(receipts: Sequence[Receipt]) -> Hash:
+    """Return the RFC 6962 root over the receipts, in order."""
+    frontier = Frontier()
+    for receipt in receipts:
+        frontier.append(leaf_hash(receipt.encode()))
+    return Hash(frontier.root())

@@ -1,0 +1,32 @@
+"""Bounds of the ledger, each with its reason. Consensus-critical: all cells must agree on them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+MEMBERS_MAX: Final = 128
+"""Members of one roster: events name parents of each, and 128 is what the voting is made for."""
+
+WEIGHT_MAX: Final = 2**32
+"""Weight of one member; the sum over a roster stays far inside 63 bits."""
+
+NAME_LENGTH_MAX: Final = 64
+"""Characters of a network's or a member's name."""
+
+KEY_SIZE_BYTES_MAX: Final = 256
+"""UTF-8 bytes of a state key."""
+
+VALUE_SIZE_BYTES_MAX: Final = 32 * 1024
+"""Bytes of a state value: one transaction stays far below an event's bound."""
+
+TRANSACTION_SIZE_BYTES_MAX: Final = 64 * 1024
+"""Encoded bytes of one transaction: the largest value plus its envelope, or opaque bytes."""
+
+KIND_LENGTH_MAX: Final = 32
+"""Characters of a transaction kind's name."""
+
+NONCE_WINDOW: Final = 256
+"""How far below a sender's highest nonce an unused one is still taken (RFC 6479 style window)."""
+
+CERTIFICATE_ROUNDS_PENDING_MAX: Final = 1024
+"""Rounds for which signatures are collected at once: 128 members × 96 B × 1024 ≈ 12 MB at most."""

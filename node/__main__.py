@@ -1,0 +1,186 @@
+"""`python -m node`: the daemon's own commands, which the `myceld` command line starts.
+
+init     make a cell               run      run it until SIGINT or SIGTERM
+genesis  make a network's genesis  sign     sign a transaction without a running cell
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+
+import click
+import structlog
+
+from core.errors import MyceldError
+from identity import keystore
+from ledger.genesis import to_json
+from ledger.kinds import Put
+from ledger.transaction import sign_transaction
+from node import config as configuration
+from node.errors import NotInitialised
+from node.founding import Wishes, found, make_genesis, read_genesis
+from node.home import Home, write_file
+
+_FAILED = 1
+_FORCED = 130
+
+
+@click.group()
+def main() -> None:
+    """Make and run a cell."""
+
+
+@main.command()
+@click.option("--home", type=click.Path(path_type=Path), required=True)
+@click.option("--network")
+@click.option("--name")
+@click.option("--genesis", type=click.Path(path_type=Path))
+@click.option("--bootstrap", multiple=True)
+@click.option("--listen", multiple=True)
+@click.option("--gateway-port", type=int)
+@click.option("--json", "as_json", is_flag=True)
+def init(
+    *,
+    home: Path,
+    network: str | None,
+    name: str | None,
+    genesis: Path | None,
+    bootstrap: tuple[str, ...],
+    listen: tuple[str, ...],
+    gateway_port: int | None,
+    as_json: bool,
+) -> None:
+    """Make the cell in a directory; idempotent."""
+    wishes = Wishes(network, name, genesis, bootstrap, listen, gateway_port)
+    founded = found(Home(home), wishes)
+    member = founded.genesis.index_of(founded.key.public_key) is not None
+    if as_json:
+        content = {
+            "cell_id": founded.key.cell_id,
+            "public_key": founded.key.public_key.hex(),
+            "network_id": founded.genesis.network_id.hex(),
+            "network_name": founded.genesis.name,
+            "home": str(home),
+            "created": founded.created,
+            "member": member,
+            "addresses": [f"{at}/p2p/{founded.key.cell_id}" for at in founded.config.listen],
+        }
+        click.echo(json.dumps(content))
+        return
+    click.echo(f"cell      {founded.key.cell_id}")
+    click.echo(f"network   {founded.genesis.name} {founded.genesis.network_id.hex()}")
+    click.echo(f"members   {len(founded.genesis.members)}{'' if member else ', this cell is none'}")
+    click.echo(f"home      {home}")
+    click.echo("made a new key" if founded.created else "kept the key that was there")
+
+
+@main.command()
+@click.option("--home", type=click.Path(path_type=Path), required=True)
+@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]))
+@click.option("--log-json", is_flag=True)
+def run(*, home: Path, log_level: str | None, log_json: bool) -> None:
+    """Run the cell until SIGINT or SIGTERM."""
+    place = Home(home)
+    if not place.key.exists():
+        raise NotInitialised(f"{home} holds no cell")
+    config = configuration.load(place.config, os.environ)
+    _start_logging(log_level or config.log_level, as_json=log_json)
+    asyncio.run(_run(place, config))
+
+
+@main.group()
+def genesis() -> None:
+    """Make a network's genesis."""
+
+
+@genesis.command()
+@click.option("--name", required=True)
+@click.option("--member", "members", multiple=True, required=True)
+@click.option("--out", type=click.Path(path_type=Path), required=True)
+def create(*, name: str, members: tuple[str, ...], out: Path) -> None:
+    """Write the genesis of a network of several cells."""
+    made = make_genesis(name, members)
+    write_file(out, to_json(made))
+    click.echo(f"network   {made.name} {made.network_id.hex()}")
+
+
+@main.command()
+@click.option("--home", type=click.Path(path_type=Path), required=True)
+@click.option("--nonce", type=click.IntRange(0), required=True)
+@click.argument("key")
+@click.argument("value_hex")
+def sign(*, home: Path, nonce: int, key: str, value_hex: str) -> None:
+    """Print a signed put in hex, without a running cell."""
+    place = Home(home)
+    pair = keystore.load(place.key)
+    raw = sign_transaction(
+        network_id=read_genesis(place.genesis).network_id,
+        sender=pair.public_key,
+        nonce=nonce,
+        arguments=Put(key, bytes.fromhex(value_hex)),
+        sign=pair.sign,
+    )
+    click.echo(raw.hex())
+
+
+async def _run(home: Home, config: configuration.Config) -> None:
+    from node.daemon import Daemon  # noqa: PLC0415 - keeps `init` and `sign` quick
+
+    daemon = Daemon(home, config, _tell)
+    stops = 0
+
+    def on_signal() -> None:
+        nonlocal stops
+        stops += 1
+        if stops > 1:
+            os._exit(_FORCED)
+        daemon.stop()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, on_signal)
+    await daemon.run()
+
+
+def _tell(line: str) -> None:
+    click.echo(line)
+    sys.stdout.flush()
+
+
+def _start_logging(level: str, *, as_json: bool) -> None:
+    """Log to stderr: one line an event, or JSON."""
+    number = logging.getLevelNamesMapping()[level.upper()]
+    renderer = (
+        structlog.processors.JSONRenderer()
+        if as_json
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr)
+
+
+def entry() -> None:
+    """Run a command; print a declared error as one line and exit with its status."""
+    try:
+        main(standalone_mode=True)
+    except MyceldError as error:
+        click.echo(f"error {error} — {error.remedy}", err=True)
+        sys.exit(_FAILED)
+
+
+if __name__ == "__main__":
+    entry()

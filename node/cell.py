@@ -1,0 +1,343 @@
+"""The running cell as its gateway sees it: answers to questions, and the way in for clients."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+from collections.abc import Sequence
+
+import structlog
+
+from core.codec import as_array, as_bytes, as_int, decode
+from core.ids import CellId, PublicKey, TransactionId, short
+from gateway.errors import NoSuchJournal, NoSuchKey, NoSuchReceipt, NotReachedInTime
+from gateway.views import (
+    AccountView,
+    BlockView,
+    JournalView,
+    PeerView,
+    ReceiptView,
+    RefusalView,
+    RoundView,
+    Stage,
+    StateValueView,
+    StatusView,
+    TransactionView,
+)
+from gossip.wire import Forward, encode_frame
+from hashgraph.event import decode_event
+from identity.keys import KeyPair
+from journal.merkle import leaf_hash
+from ledger.errors import NonceUsed, WrongSignature
+from ledger.header import APPLIED, decode_header
+from ledger.kinds import VALUE_PREFIX, Put, check_key
+from ledger.transaction import SignedTransaction, Transaction, sign_transaction
+from node import status
+from node.errors import MempoolFull, NotStoredYet
+from node.inbox import Submitted
+from node.limits import BLOCKS_SHOWN_MAX, WAIT_S_MAX
+from node.parts import Parts
+from node.receipts import Track
+from node.tables import (
+    EVENTS_JOURNAL,
+    HEADERS_JOURNAL,
+    OrderedRow,
+    ordered_by_id,
+    ordered_from,
+    state_value,
+)
+
+_LOG = structlog.get_logger("cell")
+
+
+class RunningCell:
+    """Implements `gateway.cell.Cell` on the parts of a daemon."""
+
+    def __init__(self, parts: Parts, key: KeyPair) -> None:
+        self._parts = parts
+        self._key = key
+
+    async def submit(
+        self, transactions: Sequence[bytes], *, wait: Stage, timeout_s: float
+    ) -> list[ReceiptView]:
+        """See `gateway.cell.Cell.submit`."""
+        intake = self._parts.intake
+        parsed = [intake.parse(raw) for raw in transactions]
+        await self._check_signatures(parsed)
+        self._queue(parsed, transactions)
+        ids = [transaction.id for transaction in parsed]
+        await self._wait_all(ids, wait, timeout_s)
+        return [self._receipt(transaction) for transaction in ids]
+
+    async def put(
+        self, key: str, value: bytes, *, nonce: int | None, wait: Stage, timeout_s: float
+    ) -> ReceiptView:
+        """See `gateway.cell.Cell.put`."""
+        intake = self._parts.intake
+        raw = sign_transaction(
+            network_id=self._parts.genesis.network_id,
+            sender=self._key.public_key,
+            nonce=intake.next_nonce(self._key.public_key) if nonce is None else nonce,
+            arguments=Put(key, value),
+            sign=self._key.sign,
+        )
+        parsed = intake.parse(raw)
+        self._queue([parsed], [raw])
+        await self._wait_all([parsed.id], wait, timeout_s)
+        return self._receipt(parsed.id)
+
+    async def receipt(
+        self, transaction_id: bytes, *, wait: Stage | None, timeout_s: float
+    ) -> ReceiptView:
+        """See `gateway.cell.Cell.receipt`."""
+        transaction = TransactionId(transaction_id)
+        if wait is not None:
+            await self._wait_all([transaction], wait, timeout_s)
+        return self._receipt(transaction)
+
+    def status(self) -> StatusView:
+        """See `gateway.cell.Cell.status`."""
+        return status.status_view(self._parts)
+
+    def peers(self) -> list[PeerView]:
+        """See `gateway.cell.Cell.peers`."""
+        return status.peer_views(self._parts)
+
+    async def state_value(self, key: str) -> StateValueView:
+        """See `gateway.cell.Cell.state_value`."""
+        stored = state_value(self._parts.store, VALUE_PREFIX + check_key(key))
+        headers = await self._parts.store.journal(HEADERS_JOURNAL)
+        if stored is None:
+            raise NoSuchKey(f"no value at {key!r} after round {headers.length}")
+        value_item, updated, sender = as_array(decode(stored), length=3)
+        value = as_bytes(value_item)
+        header = decode_header(await headers.get(headers.length - 1))
+        return StateValueView(
+            key=key,
+            value=_as_text(value),
+            value_hex=value.hex(),
+            updated_round=as_int(updated),
+            updated_by=as_bytes(sender).hex(),
+            round=header.round,
+            state_root=header.state_root.hex(),
+            certified_round=self._parts.execution.certified_round,
+        )
+
+    async def transactions(self, *, start: int, limit: int) -> list[TransactionView]:
+        """See `gateway.cell.Cell.transactions`."""
+        members = self._parts.genesis.members
+        return [
+            TransactionView(
+                position=row.position,
+                id=row.id.hex(),
+                round=row.round,
+                consensus_time_ns=row.time_ns,
+                event=row.event.hex(),
+                creator=members[row.creator].cell_id,
+                kind=row.kind,
+                sender=None if row.sender is None else row.sender.hex(),
+                nonce=row.nonce,
+                outcome=_outcome(row),
+                refusal=_refusal(row),
+                size_bytes=row.size_bytes,
+            )
+            for row in ordered_from(self._parts.store, start, limit)
+        ]
+
+    async def rounds(self, *, start: int, limit: int) -> list[RoundView]:
+        """See `gateway.cell.Cell.rounds`."""
+        journal = await self._parts.store.journal(HEADERS_JOURNAL)
+        first = max(0, start - 1)
+        indexes = range(first, min(journal.length, first + limit))
+        certified = self._parts.execution.certified_round
+        views = []
+        for block in await journal.get_many(indexes):
+            header = decode_header(block)
+            views.append(
+                RoundView(
+                    round=header.round,
+                    header_hash=header.hash.hex(),
+                    state_root=header.state_root.hex(),
+                    receipts_root=header.receipts_root.hex(),
+                    transactions=header.transactions,
+                    transactions_total=header.transactions_total,
+                    consensus_time_ns=header.consensus_time_ns,
+                    certified=header.round <= certified,
+                )
+            )
+        return views
+
+    async def account(self, public_key: bytes) -> AccountView:
+        """See `gateway.cell.Cell.account`."""
+        sender = PublicKey(public_key)
+        return AccountView(public_key.hex(), self._parts.intake.next_nonce(sender))
+
+    async def journals(self) -> list[JournalView]:
+        """See `gateway.cell.Cell.journals`."""
+        views = []
+        for name in self._parts.store.journals():
+            journal = await self._parts.store.journal(name)
+            views.append(
+                JournalView(name, journal.length, journal.root().hex(), await journal.publish())
+            )
+        return views
+
+    async def journal_blocks(self, name: str, *, start: int, limit: int) -> list[BlockView]:
+        """See `gateway.cell.Cell.journal_blocks`."""
+        if name not in self._parts.store.journals():
+            raise NoSuchJournal(f"this cell has no journal {name!r}")
+        journal = await self._parts.store.journal(name)
+        indexes = range(start, min(journal.length, start + min(limit, BLOCKS_SHOWN_MAX)))
+        return [
+            BlockView(
+                index=index,
+                size_bytes=len(block),
+                leaf_hash=leaf_hash(block).hex(),
+                summary=self._summary(name, block),
+                data_hex=block.hex(),
+            )
+            for index, block in zip(indexes, await journal.get_many(indexes), strict=True)
+        ]
+
+    async def take_forwarded(self, peer: CellId, forward: Forward) -> None:
+        """Queue what a cell without a vote asks us to put into our events, as far as it is valid.
+
+        Raises what is wrong with the first that is not: that cell checked them before it asked.
+        """
+        intake = self._parts.intake
+        parsed = [intake.parse(raw) for raw in forward.transactions]
+        await self._check_signatures(parsed)
+        try:
+            self._queue(parsed, forward.transactions)
+        except (MempoolFull, NonceUsed) as error:
+            _LOG.info("forwarded transactions left out", peer=short(peer), reason=str(error))
+
+    async def _check_signatures(self, parsed: Sequence[Transaction]) -> None:
+        """Raise WrongSignature unless every signature is its sender's."""
+        checks = [tx.signature_check for tx in parsed if isinstance(tx, SignedTransaction)]
+        if not all(await self._parts.verifier.verify(checks)):
+            raise WrongSignature("the signature is not the sender's signature of these bytes")
+
+    def _queue(self, parsed: Sequence[Transaction], raws: Sequence[bytes]) -> None:
+        """Hand checked transactions to consensus, all or none; those already known are skipped."""
+        parts = self._parts
+        known = [not self._is_new(transaction.id) for transaction in parsed]
+        fresh = [
+            (transaction, raw)
+            for transaction, raw, old in zip(parsed, raws, known, strict=True)
+            if not old
+        ]
+        parts.intake.check_nonces(transaction for transaction, _ in fresh)
+        parts.mempool.check_room(len(fresh), sum(len(raw) for _, raw in fresh))
+        if not fresh:
+            return
+        if parts.identity.me is None:
+            self._forward([raw for _, raw in fresh])
+        for transaction, raw in fresh:
+            parts.intake.admit(transaction)
+            if parts.identity.me is not None:
+                parts.mempool.add(transaction.id, raw)
+        with contextlib.suppress(asyncio.QueueFull):  # a full inbox is awake already
+            parts.consensus_inbox.put_nowait(Submitted())
+        parts.receipts.reached((transaction.id for transaction, _ in fresh), Stage.ACCEPTED)
+
+    def _is_new(self, transaction: TransactionId) -> bool:
+        track = self._parts.receipts.track(transaction)
+        if track is not None and track.stage is not None:
+            return False
+        return ordered_by_id(self._parts.store, transaction) is None
+
+    def _forward(self, raws: Sequence[bytes]) -> None:
+        """Ask a connected member to put transactions into its events: this cell has no vote."""
+        peers = self._parts.peers
+        for member in self._parts.genesis.members:
+            if peers.session(member.cell_id) is not None:
+                peers.send(member.cell_id, encode_frame(Forward(tuple(raws))))
+                return
+        raise NotStoredYet("no member is connected, and this cell has no vote of its own")
+
+    async def _wait_all(
+        self, transactions: Sequence[TransactionId], stage: Stage, timeout_s: float
+    ) -> None:
+        """Wait until all have reached the stage; raises NotReachedInTime."""
+        waiting = [
+            (transaction, self._parts.receipts.wait(transaction, stage))
+            for transaction in transactions
+            if not self._is_past(transaction, stage)
+        ]
+        try:
+            async with asyncio.timeout(min(timeout_s, WAIT_S_MAX)):
+                for _, future in waiting:
+                    await future
+        except TimeoutError as error:
+            raise NotReachedInTime(
+                f"not {stage.word} after {timeout_s:g} s: {status.summary(self._parts)}"
+            ) from error
+        finally:
+            for transaction, future in waiting:
+                if not future.done() or future.cancelled():
+                    self._parts.receipts.stop_waiting(transaction, future)
+
+    def _is_past(self, transaction: TransactionId, stage: Stage) -> bool:
+        """Return whether the disk says that the stage was reached before this start."""
+        row = ordered_by_id(self._parts.store, transaction)
+        return row is not None and self._stage_of(row) >= stage
+
+    def _stage_of(self, row: OrderedRow) -> Stage:
+        certified = row.round <= self._parts.execution.certified_round
+        return Stage.CERTIFIED if certified else Stage.APPLIED
+
+    def _receipt(self, transaction: TransactionId) -> ReceiptView:
+        """Return what is known of a transaction; raises NoSuchReceipt."""
+        track = self._parts.receipts.track(transaction) or Track()
+        row = ordered_by_id(self._parts.store, transaction)
+        stage = track.stage if row is None else self._stage_of(row)
+        if stage is None:
+            raise NoSuchReceipt(f"no transaction {transaction.hex()} is known here")
+        return ReceiptView(
+            id=transaction.hex(),
+            stage=stage.word,
+            stages_ns={at.word: when for at, when in sorted(track.stages_ns.items())},
+            outcome=None if row is None else _outcome(row),
+            refusal=None if row is None else _refusal(row),
+            kind=None if row is None else row.kind,
+            sender=None if row is None or row.sender is None else row.sender.hex(),
+            nonce=None if row is None else row.nonce,
+            round=None if row is None else row.round,
+            position=None if row is None else row.position,
+            consensus_time_ns=None if row is None else row.time_ns,
+            event=None if row is None else row.event.hex(),
+        )
+
+    def _summary(self, journal: str, block: bytes) -> str:
+        """Say in a few words what a block holds."""
+        if journal == EVENTS_JOURNAL:
+            genesis = self._parts.genesis
+            event = decode_event(block, network_id=genesis.network_id, epoch=self._parts.epoch)
+            return (
+                f"event {event.sequence} of {genesis.members[event.creator].name}, "
+                f"{len(event.other_parents)} other parents, {len(event.payload)} transactions"
+            )
+        if journal == HEADERS_JOURNAL:
+            header = decode_header(block)
+            root = header.state_root.hex()[:16]
+            return f"round {header.round}, {header.transactions} transactions, state {root}…"
+        return hashlib.sha256(block).hexdigest()[:16]
+
+
+def _outcome(row: OrderedRow) -> str:
+    return APPLIED if row.outcome == APPLIED else "refused"
+
+
+def _refusal(row: OrderedRow) -> RefusalView | None:
+    if row.outcome == APPLIED:
+        return None
+    return RefusalView(row.outcome, row.refusal or "refused")
+
+
+def _as_text(value: bytes) -> str | None:
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return None

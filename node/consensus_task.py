@@ -1,0 +1,176 @@
+"""The owner of the consensus stage: carries out its effects in the order they demand.
+
+Persist before send: events go to the journal first, fsynced when one of them is our own; only then
+frames leave and rounds are handed on. While one commit is under way inputs gather, and the next
+commit takes them together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+
+import structlog
+
+from core.ids import CellId, short
+from gateway.views import Stage
+from gossip.sync import Send, SendEvents
+from gossip.wire import Events, Have, Want, encode_frame
+from journal import Store
+from node.inbox import (
+    Connected,
+    ConsensusInbox,
+    ConsensusInput,
+    ExecutionInbox,
+    FrameFrom,
+    Gone,
+    Submitted,
+)
+from node.limits import (
+    CONSENSUS_BATCH_MAX,
+    EVENT_CACHE_SIZE_BYTES_MAX,
+    PEER_STREAMING_SIZE_BYTES,
+)
+from node.peers import Peers
+from node.receipts import Receipts
+from node.stages.consensus import Consensus, Effects
+from node.tables import EVENTS_JOURNAL
+from node.verifier import Verifier
+
+_LOG = structlog.get_logger("consensus")
+_STREAMING_WAIT_MS = 10
+
+
+def now_ms() -> int:
+    """Milliseconds of the monotonic clock."""
+    return time.monotonic_ns() // 1_000_000
+
+
+class ConsensusTask:
+    """Runs the stage. `inbox` is its only input."""
+
+    def __init__(
+        self,
+        stage: Consensus,
+        store: Store,
+        verifier: Verifier,
+        *,
+        inbox: ConsensusInbox,
+        execution: ExecutionInbox,
+        receipts: Receipts,
+    ) -> None:
+        self._stage = stage
+        self._store = store
+        self._verifier = verifier
+        self._inbox = inbox
+        self._execution = execution
+        self._receipts = receipts
+        self._cache: OrderedDict[int, bytes] = OrderedDict()
+        self._cache_size_bytes = 0
+        self._streaming: set[CellId] = set()
+        self._next_arrival = len(stage.index)
+
+    async def run(self, peers: Peers) -> None:
+        """Serve the inbox until cancelled. Raises what stops a cell: disk faults, invariants."""
+        self._journal = await self._store.journal(EVENTS_JOURNAL)
+        while True:
+            for item in await self._next_inputs():
+                await self._handle(item)
+            for peer in sorted(self._streaming):
+                self._go_on_streaming(peer, peers)
+            await self._carry_out(self._stage.finish(now_ms(), time.time_ns()), peers)
+
+    async def _next_inputs(self) -> list[ConsensusInput]:
+        """Return what waits, at least one input unless time runs out for the stage."""
+        wait_ms = self._stage.wait_ms(now_ms())
+        if self._streaming:
+            wait_ms = _STREAMING_WAIT_MS if wait_ms is None else min(wait_ms, _STREAMING_WAIT_MS)
+        items: list[ConsensusInput] = []
+        if self._inbox.empty():
+            try:
+                async with asyncio.timeout(None if wait_ms is None else wait_ms / 1000):
+                    items.append(await self._inbox.get())
+            except TimeoutError:
+                return []
+        while len(items) < CONSENSUS_BATCH_MAX and not self._inbox.empty():
+            items.append(self._inbox.get_nowait())
+        return items
+
+    async def _handle(self, item: ConsensusInput) -> None:
+        match item:
+            case Connected():
+                self._stage.connected(item.peer, now_ms())
+            case Gone():
+                self._stage.disconnected(item.peer)
+                self._streaming.discard(item.peer)
+            case FrameFrom():
+                await self._handle_frame(item.peer, item.frame)
+            case Submitted():
+                pass  # its work is done: the task is awake
+
+    async def _handle_frame(self, peer: CellId, frame: Have | Want | Events) -> None:
+        match frame:
+            case Have():
+                self._stage.told(peer, frame.vector, now_ms())
+            case Want():
+                self._stage.wanted(peer, frame.vector)
+            case Events():
+                events = self._stage.unpack(peer, frame.events)
+                checks = [self._stage.signature_check(event) for event in events]
+                verdicts = await self._verifier.verify(checks)
+                self._stage.received(peer, events, verdicts, now_ms())
+                self._stage.answered(peer, now_ms(), last=frame.last)
+
+    def _go_on_streaming(self, peer: CellId, peers: Peers) -> None:
+        session = peers.session(peer)
+        if session is None or not self._stage.is_streaming(peer):
+            self._streaming.discard(peer)
+        elif session.outbound_bytes < PEER_STREAMING_SIZE_BYTES:
+            self._stage.drained(peer)
+
+    async def _carry_out(self, effects: Effects, peers: Peers) -> None:
+        if effects.blocks:
+            for block in effects.blocks:
+                self._remember(block)
+            await self._store.transaction({EVENTS_JOURNAL: effects.blocks}, durable=effects.durable)
+        self._receipts.reached(effects.stored, Stage.STORED)
+        await self._send(effects, peers)
+        for peer, error in effects.drops:
+            _LOG.warning("peer dropped", peer=short(peer), reason=str(error))
+            peers.drop(peer, error)
+        for decided in effects.rounds:
+            await self._execution.put(decided)
+
+    async def _send(self, effects: Effects, peers: Peers) -> None:
+        encoded: dict[tuple[tuple[int, ...], bool], bytes] = {}
+        for effect in effects.sends:
+            match effect:
+                case Send():
+                    peers.send(effect.peer, encode_frame(effect.frame))
+                case SendEvents():
+                    key = (effect.arrivals, effect.last)
+                    if key not in encoded:
+                        blocks = [await self._block(arrival) for arrival in effect.arrivals]
+                        encoded[key] = encode_frame(Events(tuple(blocks), effect.last))
+                    peers.send(effect.peer, encoded[key])
+                    self._note_sent(effect, peers)
+
+    def _note_sent(self, effect: SendEvents, peers: Peers) -> None:
+        session = peers.session(effect.peer)
+        if session is not None:
+            session.counters.events_out += len(effect.arrivals)
+        if self._stage.is_streaming(effect.peer):
+            self._streaming.add(effect.peer)
+
+    async def _block(self, arrival: int) -> bytes:
+        """Return the bytes of an event that is in the journal."""
+        block = self._cache.get(arrival)
+        return await self._journal.get(arrival) if block is None else block
+
+    def _remember(self, block: bytes) -> None:
+        self._cache[self._next_arrival] = block
+        self._cache_size_bytes += len(block)
+        self._next_arrival += 1
+        while self._cache_size_bytes > EVENT_CACHE_SIZE_BYTES_MAX:
+            self._cache_size_bytes -= len(self._cache.popitem(last=False)[1])

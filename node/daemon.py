@@ -1,0 +1,284 @@
+"""One cell from start to stop: opens its parts, joins them by bounded queues, supervises, closes.
+
+Start: lock, key, configuration, genesis, store; replay of the consensus journal; then network and
+gateway. Stop: gateway first (nothing new comes in), then the network, then what is under way is
+finished, then the store is closed. A part that fails stops the cell with its coded error: a cell
+never limps on without one of its parts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from core.errors import MyceldError
+from core.ids import CellId, Epoch, NetworkId
+from gateway.server import Gateway
+from gossip.host import HostConfig
+from gossip.wire import WIRE_VERSION, Forward, Hello
+from identity import keystore
+from identity.keys import KeyPair
+from journal import Store
+from ledger.genesis import RULE_SET, Genesis
+from ledger.header import RoundHeader, decode_header
+from node.addresses import AddressBook
+from node.cell import RunningCell
+from node.config import Config
+from node.consensus_task import ConsensusTask
+from node.errors import NotStoredYet
+from node.execution_task import ExecutionTask
+from node.founding import read_genesis
+from node.genesis_service import GENESIS_PROTOCOL, serve_genesis
+from node.home import Home
+from node.inbox import ConsensusInbox, ExecutionInbox
+from node.limits import (
+    ADDRESSES_KNOWN_MAX,
+    CONSENSUS_QUEUE_MAX,
+    EXECUTION_QUEUE_MAX,
+    HEADERS_CACHED_MAX,
+    STOP_TIMEOUT_MS,
+)
+from node.parts import Parts
+from node.peers import Peers, PeersConfig, PeersLinks
+from node.receipts import Receipts
+from node.stages.consensus import Consensus, Identity
+from node.stages.execution import Execution
+from node.stages.intake import Intake
+from node.stages.mempool import Mempool
+from node.tables import (
+    EVENTS_JOURNAL,
+    HEADERS_JOURNAL,
+    SCHEMA,
+    addresses_statements,
+    all_state,
+    known_addresses,
+    newest_certificate,
+)
+from node.verifier import Verifier
+from node.version import VERSION
+
+_LOG = structlog.get_logger("daemon")
+_EPOCH: Final = Epoch(0)
+
+
+@dataclass(slots=True)
+class _Tasks:
+    consensus: ConsensusTask
+    execution: ExecutionTask
+
+
+def gossip_protocol(network_id: NetworkId) -> str:
+    """Return the libp2p protocol of a network: cells of two networks have none in common."""
+    return f"/myceld/{network_id.hex()}/gossip/1"
+
+
+class Daemon:
+    """One cell. `run` returns after `stop` was called and everything is closed."""
+
+    def __init__(self, home: Home, config: Config, tell: Callable[[str], None]) -> None:
+        """`tell` gets the lines for the person who started the cell."""
+        self._home = home
+        self._config = config
+        self._tell = tell
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Ask the cell to stop cleanly."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Run the cell. Raises MyceldError when it can not start or has to stop by itself."""
+        with self._home.locked():
+            key = keystore.load(self._home.key)
+            genesis = read_genesis(self._home.genesis)
+            store = await Store.open(
+                self._home.database, signer=key.sign, cell_id=key.cell_id, durability="power"
+            )
+            verifier = Verifier()
+            try:
+                await store.create_tables(SCHEMA)
+                await self._run_with(key, genesis, store, verifier)
+            finally:
+                verifier.close()
+                await store.close()
+
+    async def _run_with(
+        self, key: KeyPair, genesis: Genesis, store: Store, verifier: Verifier
+    ) -> None:
+        parts, tasks = await self._assemble(key, genesis, store, verifier)
+        cell = RunningCell(parts, key)
+        self._cell = cell
+        gateway = Gateway(
+            cell,
+            host=self._config.gateway_host,
+            port=self._config.gateway_port,
+            token=self._home.read_or_make_token(),
+        )
+        try:
+            await parts.peers.start()
+            parts.gateway_url = await gateway.start()
+            self._announce(parts)
+            await self._supervise(parts, tasks)
+        finally:
+            self._home.run_file.unlink(missing_ok=True)
+            parts.receipts.fail_all(NotStoredYet("the cell was stopped"))
+            async with asyncio.timeout(STOP_TIMEOUT_MS / 1000):
+                await gateway.stop()
+                await parts.peers.stop()
+
+    async def _assemble(
+        self, key: KeyPair, genesis: Genesis, store: Store, verifier: Verifier
+    ) -> tuple[Parts, _Tasks]:
+        identity = Identity(genesis.index_of(key.public_key), key.sign)
+        mempool, receipts = Mempool(), Receipts()
+        consensus = Consensus(genesis, _EPOCH, identity, mempool)
+        execution = Execution(genesis, _EPOCH, identity)
+        intake = Intake(genesis.network_id, execution.ledger.account)
+        consensus_inbox: ConsensusInbox = asyncio.Queue(CONSENSUS_QUEUE_MAX)
+        execution_inbox: ExecutionInbox = asyncio.Queue(EXECUTION_QUEUE_MAX)
+        execution_task = ExecutionTask(
+            execution, store, verifier, inbox=execution_inbox, receipts=receipts, intake=intake
+        )
+        last = await _restore(execution, store)
+        await execution_task.resume(None if last is None else execution.sign(last))
+        await _replay(consensus, execution_task, store)
+        tasks = _Tasks(
+            ConsensusTask(
+                consensus,
+                store,
+                verifier,
+                inbox=consensus_inbox,
+                execution=execution_inbox,
+                receipts=receipts,
+            ),
+            execution_task,
+        )
+        links = PeersLinks(
+            consensus_inbox, execution_inbox, execution_task.greeting, self._take_forwarded
+        )
+        parts = Parts(
+            cell_id=key.cell_id,
+            name=self._name(key, genesis),
+            genesis=genesis,
+            epoch=_EPOCH,
+            identity=identity,
+            store=store,
+            verifier=verifier,
+            receipts=receipts,
+            intake=intake,
+            mempool=mempool,
+            consensus=consensus,
+            consensus_inbox=consensus_inbox,
+            execution=execution,
+            peers=self._make_peers(key, genesis, store, links),
+            started_ns=time.monotonic_ns(),
+        )
+        return parts, tasks
+
+    def _make_peers(self, key: KeyPair, genesis: Genesis, store: Store, links: PeersLinks) -> Peers:
+        book = AddressBook(
+            self._config.bootstrap,
+            known_addresses(store, ADDRESSES_KNOWN_MAX),
+            lambda cell_id, addresses: self._save_addresses(store, cell_id, addresses),
+        )
+        members = {member.cell_id for member in genesis.members}
+        config = PeersConfig(
+            host=HostConfig(
+                seed=key.seed,
+                listen_addresses=self._config.listen,
+                protocol=gossip_protocol(genesis.network_id),
+            ),
+            hello=Hello(WIRE_VERSION, RULE_SET, genesis.network_id, _EPOCH, ()),
+            targets=frozenset((members | book.bootstrap_cells) - {key.cell_id}),
+        )
+        peers = Peers(config, links, book)
+        peers.host.set_handler(GENESIS_PROTOCOL, serve_genesis(genesis))
+        return peers
+
+    async def _take_forwarded(self, peer: CellId, forward: Forward) -> None:
+        await self._cell.take_forwarded(peer, forward)
+
+    def _save_addresses(self, store: Store, cell_id: CellId, addresses: tuple[str, ...]) -> None:
+        """Remember where a cell listens; nobody waits for it."""
+        task = self._group.create_task(
+            store.transaction({}, addresses_statements(cell_id, addresses), durable=False),
+            name="save-addresses",
+        )
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+    async def _supervise(self, parts: Parts, tasks: _Tasks) -> None:
+        """Run the owner tasks until `stop` is called; raise the error of the first that fails."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                running = [
+                    group.create_task(tasks.consensus.run(parts.peers), name="consensus"),
+                    group.create_task(tasks.execution.run(parts.peers), name="execution"),
+                    group.create_task(parts.peers.run(), name="peers"),
+                ]
+                await self._stopping.wait()
+                self._tell("stopping")
+                for task in reversed(running):
+                    task.cancel()
+        except* MyceldError as failures:
+            raise _first(failures) from failures
+
+    def _announce(self, parts: Parts) -> None:
+        addresses = list(parts.peers.host.addresses)
+        self._home.write_run_file(
+            {
+                "pid": os.getpid(),
+                "url": parts.gateway_url,
+                "cell_id": parts.cell_id,
+                "addresses": addresses,
+                "started_ns": time.time_ns(),
+            }
+        )
+        self._tell(f"myceld {VERSION}")
+        self._tell(f"cell      {parts.cell_id}")
+        self._tell(f"network   {parts.genesis.name} {parts.genesis.network_id.hex()}")
+        for address in addresses:
+            self._tell(f"address   {address}")
+        self._tell(f"gateway   {parts.gateway_url}")
+        self._tell("ready")
+
+    def _name(self, key: KeyPair, genesis: Genesis) -> str:
+        """The roster's name for a member, the configured one for others."""
+        me = genesis.index_of(key.public_key)
+        return self._config.name if me is None else genesis.members[me].name
+
+
+async def _restore(execution: Execution, store: Store) -> RoundHeader | None:
+    """Load the last applied state; return the last header that added transactions, if recent."""
+    journal = await store.journal(HEADERS_JOURNAL)
+    if journal.length == 0:
+        return None
+    first = max(0, journal.length - HEADERS_CACHED_MAX)
+    recent = [decode_header(block) async for block in journal.read(first, journal.length)]
+    execution.restore(recent[-1], list(all_state(store)), recent, newest_certificate(store))
+    return next((header for header in reversed(recent) if header.transactions), None)
+
+
+async def _replay(consensus: Consensus, execution: ExecutionTask, store: Store) -> None:
+    """Feed the consensus journal to the hashgraph, and apply what was decided but not applied."""
+    journal = await store.journal(EVENTS_JOURNAL)
+    started = time.monotonic()
+    async for block in journal.read():
+        for decided in consensus.replay(block):
+            await execution.execute(decided, None)
+    _LOG.info("replayed", events=journal.length, seconds=round(time.monotonic() - started, 3))
+
+
+def _first(failures: BaseExceptionGroup[MyceldError]) -> MyceldError:
+    """Return the first error inside a group."""
+    inner: BaseException = failures
+    while isinstance(inner, BaseExceptionGroup):
+        inner = inner.exceptions[0]
+    assert isinstance(inner, MyceldError)  # noqa: S101 - for the type checker: `except*` chose it
+    return inner

@@ -1,0 +1,86 @@
+"""Declared errors of the daemon: configuration, directory, start, queues, waits."""
+
+from __future__ import annotations
+
+from core.errors import InvariantBroken, LocalMisuse, OperationalFault
+
+
+class BadConfig(LocalMisuse):
+    """The configuration file can not be read or says something impossible."""
+
+    code = "MYC-NODE-001"
+    remedy = "Mend the named line of config.yaml; docs/configuration.md lists all keys."
+
+
+class DirectoryLocked(OperationalFault):
+    """Another process runs on this cell's directory."""
+
+    code = "MYC-NODE-002"
+    remedy = "Stop that process first, or start another cell with another --home."
+    retryable = True
+
+
+class NotInitialised(LocalMisuse):
+    """The directory holds no cell."""
+
+    code = "MYC-NODE-003"
+    remedy = "Make one with `myceld init`, or name the right directory with --home."
+
+
+class OtherNetwork(LocalMisuse):
+    """The directory's cell belongs to another network already."""
+
+    code = "MYC-NODE-004"
+    remedy = "Use another --home for the other network; a cell belongs to one network only."
+
+
+class DirectoryUnusable(OperationalFault):
+    """The cell's directory or a file in it can not be written or read."""
+
+    code = "MYC-NODE-005"
+    remedy = "Check owner, permissions and free space of the directory."
+
+
+class MempoolFull(OperationalFault):
+    """More transactions wait than the cell keeps."""
+
+    code = "MYC-NODE-006"
+    remedy = "Wait and submit again; `myceld status` says whether the network is making progress."
+    retryable = True
+
+
+class NotStoredYet(OperationalFault):
+    """The cell stopped before it stored a transaction that it had accepted."""
+
+    code = "MYC-NODE-007"
+    remedy = "Submit it again: the same bytes can never be applied twice."
+    retryable = True
+
+
+class NetworkUnreachable(OperationalFault):
+    """No bootstrap peer answered."""
+
+    code = "MYC-NODE-008"
+    remedy = "Check the address and that the other cell runs, or use --genesis FILE."
+    retryable = True
+
+
+class KeyInUseElsewhere(InvariantBroken):
+    """Another process signs events with this cell's key."""
+
+    code = "MYC-NODE-009"
+    remedy = "Find the other copy of this cell and stop it for good; then report both directories."
+
+
+class BadOption(LocalMisuse):
+    """An option that makes no sense."""
+
+    code = "MYC-NODE-010"
+    remedy = "See `myceld COMMAND --help`."
+
+
+class NoReplies(OperationalFault):
+    """A part of the daemon failed; the cell stops."""
+
+    code = "MYC-NODE-011"
+    remedy = "See the log above this line; the cell can be started again with `myceld run`."

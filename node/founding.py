@@ -1,0 +1,188 @@
+"""Making a cell: key, configuration and genesis in a directory; safe to repeat."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from core.ids import public_key_of
+from core.limits import PUBLIC_KEY_SIZE_BYTES
+from gossip.host.addresses import parse_dial_address, parse_listen_address
+from identity import keystore
+from identity.keys import KeyPair
+from ledger.errors import BadGenesis
+from ledger.genesis import Genesis, Member, from_json, to_json
+from node import config as configuration
+from node.config import Config
+from node.errors import BadConfig, BadOption, NotInitialised, OtherNetwork
+from node.genesis_service import fetch_genesis
+from node.home import Home, write_file
+
+_GENESIS_SIZE_BYTES_MAX: Final = 64 * 1024
+_LISTEN_PORT: Final = 4710
+_GATEWAY_PORT: Final = 8710
+_LOOPBACK: Final = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """Options of `myceld init`; None or empty: as it is, or the default."""
+
+    network: str | None = None
+    name: str | None = None
+    genesis: Path | None = None
+    bootstrap: tuple[str, ...] = ()
+    listen: tuple[str, ...] = ()
+    gateway_port: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Founded:
+    """What is in the directory now."""
+
+    key: KeyPair
+    genesis: Genesis
+    config: Config
+    created: bool
+    """Whether the key was made by this call."""
+
+
+def found(home: Home, wishes: Wishes) -> Founded:
+    """Make the cell in `home`, or bring an existing one in line with the wishes.
+
+    The key is never replaced. The genesis is replaced only while the cell has no database, that is
+    before its first run; after that, another network raises OtherNetwork. Not to be called from
+    inside an event loop.
+    """
+    _check(wishes)
+    wished_genesis = None if wishes.genesis is None else read_genesis(wishes.genesis)
+    home.make()
+    with home.locked():
+        created = not home.key.exists()
+        key = (
+            keystore.create(home.key, secrets.token_bytes(PUBLIC_KEY_SIZE_BYTES))
+            if created
+            else keystore.load(home.key)
+        )
+        config = _config(home, wishes)
+        genesis = _genesis(home, wishes, wished_genesis, key, config)
+        home.read_or_make_token()
+    return Founded(key, genesis, config, created)
+
+
+def read_genesis(path: Path) -> Genesis:
+    """Return the genesis in a file; raises BadGenesis or NotInitialised."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(_GENESIS_SIZE_BYTES_MAX + 1)
+    except FileNotFoundError as error:
+        raise NotInitialised(f"{path} does not exist") from error
+    except OSError as error:
+        raise BadGenesis(f"{path}: {error.strerror}") from error
+    if len(data) > _GENESIS_SIZE_BYTES_MAX:
+        raise BadGenesis(f"{path} is larger than {_GENESIS_SIZE_BYTES_MAX} bytes")
+    try:
+        return from_json(data)
+    except BadGenesis as error:
+        raise BadGenesis(f"{path}: {error.detail}") from error
+
+
+def make_genesis(name: str, members: Sequence[str]) -> Genesis:
+    """Return a new genesis of members given as CELL_ID[=NAME][:WEIGHT]; raises BadOption."""
+    return Genesis(
+        name=name,
+        members=tuple(_member(text, number) for number, text in enumerate(members, 1)),
+        time_ns=time.time_ns(),
+    )
+
+
+def _member(text: str, number: int) -> Member:
+    rest, colon, weight = text.partition(":")
+    if colon and not weight.isdecimal():
+        raise BadOption(f"--member {text}: the weight is not a number")
+    cell_id, _, name = rest.partition("=")
+    return Member(public_key_of(cell_id), int(weight or 1), name or f"cell-{number}")
+
+
+def _check(wishes: Wishes) -> None:
+    """Raise for options that no cell can be made of, before anything is written."""
+    for address in wishes.bootstrap:
+        parse_dial_address(address)
+    for address in wishes.listen:
+        parse_listen_address(address)
+    if wishes.network is not None and (wishes.genesis is not None or wishes.bootstrap):
+        raise BadOption("--network names a new network; --genesis and --bootstrap an existing one")
+
+
+def _config(home: Home, wishes: Wishes) -> Config:
+    """Write the configuration if the wishes change it; return it."""
+    exists = home.config.exists()
+    old = configuration.load(home.config, {}) if exists else _fresh_config()
+    new = replace(
+        old,
+        name=wishes.name or old.name,
+        listen=wishes.listen or old.listen,
+        bootstrap=wishes.bootstrap or old.bootstrap,
+        gateway_port=old.gateway_port if wishes.gateway_port is None else wishes.gateway_port,
+    )
+    if not 0 <= new.gateway_port < 2**16:
+        raise BadConfig(f"a port is 0 to 65535, got {new.gateway_port}")
+    if new != old or not exists:
+        write_file(home.config, configuration.dump(new))
+    return new
+
+
+def _fresh_config() -> Config:
+    """The configuration of a new cell: loopback, ports that are free now and stay the same."""
+    return Config(
+        listen=(f"/ip4/{_LOOPBACK}/tcp/{_free_port(_LISTEN_PORT)}",),
+        gateway_port=_free_port(_GATEWAY_PORT),
+    )
+
+
+def _free_port(wanted: int) -> int:
+    """Return the wanted port if nobody listens on it, else another free one."""
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            try:
+                probe.bind((_LOOPBACK, port))
+            except OSError:
+                continue
+            bound: int = probe.getsockname()[1]
+            return bound
+    return 0
+
+
+def _genesis(
+    home: Home, wishes: Wishes, wished: Genesis | None, key: KeyPair, config: Config
+) -> Genesis:
+    """Write the genesis if it changes; return it."""
+    exists = home.genesis.exists()
+    old = read_genesis(home.genesis) if exists else None
+    if wished is None and wishes.bootstrap and (old is None or not home.database.exists()):
+        wished = asyncio.run(fetch_genesis(key.seed, wishes.bootstrap))
+    if (
+        wished is None
+        and wishes.network is not None
+        and (old is None or old.name != wishes.network)
+    ):
+        wished = _own_genesis(wishes.network, key, config)
+    new = wished or old or _own_genesis("home", key, config)
+    if old is not None and new.network_id != old.network_id and home.database.exists():
+        raise OtherNetwork(
+            f"the cell in {home.path} belongs to network {old.name} {old.network_id.hex()[:16]}…"
+        )
+    if old is None or new.network_id != old.network_id:
+        write_file(home.genesis, to_json(new))
+    return new
+
+
+def _own_genesis(name: str, key: KeyPair, config: Config) -> Genesis:
+    """A network of this one cell."""
+    return Genesis(name, (Member(key.public_key, 1, config.name),), time.time_ns())

@@ -1,0 +1,126 @@
+"""The directory of one cell: which file is what, its exclusive lock, and small durable files.
+
+config.yaml     configuration          key.json       the cell's key, mode 0600
+genesis.json    the network            cell.db        journals and state (SQLite)
+gateway.token   secret for clients     run.json       pid, URL and addresses while it runs
+lock            held while it runs
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from node.errors import DirectoryLocked, DirectoryUnusable
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Paths inside a cell's directory."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """Configuration (YAML)."""
+        return self.path / "config.yaml"
+
+    @property
+    def key(self) -> Path:
+        """The cell's key file."""
+        return self.path / "key.json"
+
+    @property
+    def genesis(self) -> Path:
+        """The network's genesis file."""
+        return self.path / "genesis.json"
+
+    @property
+    def database(self) -> Path:
+        """Journals and state."""
+        return self.path / "cell.db"
+
+    @property
+    def token(self) -> Path:
+        """The gateway's token."""
+        return self.path / "gateway.token"
+
+    @property
+    def run_file(self) -> Path:
+        """Where the running cell tells its pid, URL and addresses."""
+        return self.path / "run.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held exclusively by the running cell."""
+        return self.path / "lock"
+
+    def make(self) -> None:
+        """Create the directory, for the owner only; raises DirectoryUnusable."""
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise DirectoryUnusable(f"{self.path}: {error.strerror}") from error
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the directory's lock; raises DirectoryLocked with who holds it and since when."""
+        try:
+            descriptor = os.open(self.lock, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise DirectoryUnusable(f"{self.lock}: {error.strerror}") from error
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                holder = os.pread(descriptor, 200, 0).decode("utf-8", "replace").strip()
+                raise DirectoryLocked(
+                    f"{self.path} is in use by {holder or 'a process'}"
+                ) from error
+            since = time.strftime("%Y-%m-%d %H:%M:%S %z")
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"pid {os.getpid()} since {since}\n".encode(), 0)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def write_run_file(self, content: dict[str, object]) -> None:
+        """Tell clients how to reach the running cell."""
+        write_file(self.run_file, json.dumps(content, indent=2) + "\n")
+
+    def read_or_make_token(self) -> str:
+        """Return the gateway's token, made at the first call."""
+        try:
+            return self.token.read_text(encoding="ascii").strip()
+        except FileNotFoundError:
+            token = secrets.token_urlsafe(32)
+            write_file(self.token, token + "\n")
+            return token
+        except (OSError, UnicodeDecodeError) as error:
+            raise DirectoryUnusable(f"{self.token}: not readable") from error
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write a file so that it appears whole, durably, with mode 0600; raises DirectoryUnusable."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        directory = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+    except OSError as error:
+        raise DirectoryUnusable(f"{path}: {error.strerror}") from error

@@ -1,0 +1,80 @@
+"""Bounds of the daemon's queues, caches and waits, each with its reason and what it stands for."""
+
+from __future__ import annotations
+
+from typing import Final
+
+CONSENSUS_QUEUE_MAX: Final = 256
+"""Inputs waiting for the consensus task: frames of at most 256 KiB, so 64 MB at the very worst."""
+
+CONSENSUS_BATCH_MAX: Final = 64
+"""Inputs handled between two commits: bounds the time from an event to its fsync."""
+
+EXECUTION_QUEUE_MAX: Final = 64
+"""Decided rounds and certificate frames waiting to be applied; beyond it consensus waits."""
+
+MEMPOOL_COUNT_MAX: Final = 20_000
+"""Accepted transactions that wait for an event of ours: about a second at full speed."""
+
+MEMPOOL_SIZE_BYTES_MAX: Final = 16 * 1024 * 1024
+"""Their bytes."""
+
+OBSERVE_PATIENCE_MS: Final = 10_000
+"""How long a cell that starts waits, without any progress, for own events that others claim."""
+
+RECEIPTS_TRACKED_MAX: Final = 100_000
+"""Transactions whose stages are remembered in memory, ≈ 0.5 KB each: 50 MB at the very worst."""
+
+EVENT_CACHE_SIZE_BYTES_MAX: Final = 8 * 1024 * 1024
+"""Newest event bytes kept to be sent; older ones are read from the journal."""
+
+HEADERS_CACHED_MAX: Final = 4096
+"""Hashes of the newest round headers, to compare certificates with: 32 B each."""
+
+VERIFY_THREADS: Final = 2
+"""Threads that check signatures beside the event loop (libsodium releases the interpreter)."""
+
+VERIFY_INLINE_MAX: Final = 2
+"""Up to this many signatures are checked in the loop: a thread hop costs more (≈ 0.1 ms)."""
+
+PEER_SESSIONS_MAX: Final = 256
+"""Cells connected at once: a full roster and as many observers."""
+
+PEER_OUTBOUND_SIZE_BYTES_MAX: Final = 8 * 1024 * 1024
+"""Bytes that wait for one slow peer before it is disconnected."""
+
+PEER_STREAMING_SIZE_BYTES: Final = 512 * 1024
+"""Below this many waiting bytes the next piece of an answer to a Want is queued."""
+
+HANDSHAKE_TIMEOUT_MS: Final = 5_000
+"""For the other side's HELLO."""
+
+WRITE_TIMEOUT_MS: Final = 10_000
+"""For one write to a peer."""
+
+DIAL_TIMEOUT_MS: Final = 5_000
+"""For one dial, Noise and protocol negotiation included."""
+
+DIAL_BACKOFF_MS_MIN: Final = 250
+"""Before the second try of an address."""
+
+DIAL_BACKOFF_MS_MAX: Final = 3_000
+"""Longest time between two tries: a healed link is used again well inside ten seconds."""
+
+PING_INTERVAL_MS: Final = 2_000
+"""Between two pings on an otherwise quiet stream."""
+
+PEER_SILENCE_MS_MAX: Final = 5_000
+"""Without a byte for this long a peer counts as gone: two pings went unanswered."""
+
+ADDRESSES_KNOWN_MAX: Final = 1024
+"""Cells in the address book."""
+
+WAIT_S_MAX: Final = 600
+"""Longest wait for a stage that a client may ask for."""
+
+STOP_TIMEOUT_MS: Final = 8_000
+"""For a clean stop, after which the process exits anyway."""
+
+BLOCKS_SHOWN_MAX: Final = 1000
+"""Journal blocks in one answer."""

@@ -1,0 +1,39 @@
+"""The parts of a running daemon, for those who answer questions about all of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.ids import CellId, Epoch
+from journal import Store
+from ledger.genesis import Genesis
+from node.inbox import ConsensusInbox
+from node.peers import Peers
+from node.receipts import Receipts
+from node.stages.consensus import Consensus, Identity
+from node.stages.execution import Execution
+from node.stages.intake import Intake
+from node.stages.mempool import Mempool
+from node.verifier import Verifier
+
+
+@dataclass(slots=True)
+class Parts:
+    """Each part has one owner task; everybody else only asks."""
+
+    cell_id: CellId
+    name: str
+    genesis: Genesis
+    epoch: Epoch
+    identity: Identity
+    store: Store
+    verifier: Verifier
+    receipts: Receipts
+    intake: Intake
+    mempool: Mempool
+    consensus: Consensus
+    consensus_inbox: ConsensusInbox
+    execution: Execution
+    peers: Peers
+    started_ns: int
+    gateway_url: str = ""

@@ -1,0 +1,236 @@
+"""All peers of a cell: who is connected, who is dialled when, where everybody listens.
+
+Two cells keep one stream between them. When both dialled at once, the one that the smaller cell id
+opened is kept, so both ends choose the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+
+import structlog
+
+from core.errors import MyceldError, RemoteViolation
+from core.ids import CellId, short
+from gossip.host import Host, HostConfig, PeerStream
+from gossip.limits import PEERS_TOLD_MAX
+from gossip.wire import (
+    CertificateFrame,
+    Events,
+    Forward,
+    Frame,
+    Have,
+    Hello,
+    SignatureFrame,
+    Want,
+    encode_frame,
+)
+from gossip.wire import Peers as PeersFrame
+from node.addresses import AddressBook
+from node.inbox import CheckpointFrom, Connected, ConsensusInbox, ExecutionInbox, FrameFrom, Gone
+from node.limits import (
+    DIAL_BACKOFF_MS_MAX,
+    DIAL_BACKOFF_MS_MIN,
+    DIAL_TIMEOUT_MS,
+    PEER_SESSIONS_MAX,
+)
+from node.session import Counters, PeerReplaced, Session
+
+_LOG = structlog.get_logger("peers")
+
+
+@dataclass(slots=True)
+class _Target:
+    """A cell to be connected to."""
+
+    backoff_ms: int = DIAL_BACKOFF_MS_MIN
+    due: float = 0.0
+    task: asyncio.Task[None] | None = None
+    next_address: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PeersConfig:
+    """What `Peers` needs to know at its making."""
+
+    host: HostConfig
+    hello: Hello
+    """Without addresses: those are filled in once the host listens."""
+    targets: frozenset[CellId]
+    """Cells to keep connected to: the other members, and the bootstrap cells."""
+
+
+@dataclass(frozen=True, slots=True)
+class PeersLinks:
+    """Where frames go, and what a new peer is told first."""
+
+    consensus: ConsensusInbox
+    execution: ExecutionInbox
+    greeting: Callable[[], Iterable[Frame]]
+    forwarded: Callable[[CellId, Forward], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class PeerInfo:
+    """What is known of a peer beside its session."""
+
+    counters: Counters = field(default_factory=Counters)
+    last_error: str | None = None
+
+
+class Peers:
+    """Sessions by cell id, over one libp2p host."""
+
+    def __init__(self, config: PeersConfig, links: PeersLinks, book: AddressBook) -> None:
+        self._config = config
+        self._links = links
+        self.book = book
+        self.host = Host(config.host, self._accept)
+        self._hello = config.hello
+        self._sessions: dict[CellId, Session] = {}
+        self._targets = {cell_id: _Target() for cell_id in sorted(config.targets)}
+        self._admission = asyncio.Lock()
+        self.infos: dict[CellId, PeerInfo] = {}
+        self._stopping = False
+
+    async def start(self) -> tuple[str, ...]:
+        """Listen; return the real addresses. Raises the host's errors."""
+        addresses = await self.host.start()
+        hello = self._config.hello
+        self._hello = Hello(hello.version, hello.rule_set, hello.network_id, hello.epoch, addresses)
+        return addresses
+
+    async def run(self) -> None:
+        """Keep the targets connected until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            while True:
+                for cell_id, target in self._targets.items():
+                    self._dial_if_due(group, cell_id, target)
+                await asyncio.sleep(DIAL_BACKOFF_MS_MIN / 1000)
+
+    async def stop(self) -> None:
+        """End all sessions and the host."""
+        self._stopping = True
+        await self.host.stop()
+
+    def connected(self) -> list[CellId]:
+        """Return the connected cells, in order of their ids."""
+        return sorted(self._sessions)
+
+    def session(self, cell_id: CellId) -> Session | None:
+        """Return the session of a connected cell."""
+        return self._sessions.get(cell_id)
+
+    def send(self, cell_id: CellId, data: bytes) -> None:
+        """Queue encoded frames for a cell, if it is connected."""
+        session = self._sessions.get(cell_id)
+        if session is not None:
+            session.send(data)
+
+    def broadcast(self, data: bytes) -> None:
+        """Queue encoded frames for every connected cell."""
+        for session in self._sessions.values():
+            session.send(data)
+
+    def drop(self, cell_id: CellId, error: MyceldError) -> None:
+        """Disconnect a cell for a reason."""
+        session = self._sessions.get(cell_id)
+        if session is not None:
+            session.end(error)
+
+    def _dial_if_due(self, group: asyncio.TaskGroup, cell_id: CellId, target: _Target) -> None:
+        busy = target.task is not None and not target.task.done()
+        now = asyncio.get_running_loop().time()
+        if busy or cell_id in self._sessions or now < target.due:
+            return
+        addresses = self.book.addresses(cell_id)
+        if addresses:
+            address = addresses[target.next_address % len(addresses)]
+            target.task = group.create_task(self._dial(cell_id, target, address), name="dial")
+
+    async def _dial(self, cell_id: CellId, target: _Target, address: str) -> None:
+        """Connect once and serve the session; set when to try next."""
+        try:
+            stream = await self.host.dial(address, timeout_s=DIAL_TIMEOUT_MS / 1000)
+        except MyceldError as error:
+            self._info(cell_id).last_error = str(error)
+            target.next_address += 1
+            target.backoff_ms = min(2 * target.backoff_ms, DIAL_BACKOFF_MS_MAX)
+        else:
+            target.backoff_ms = DIAL_BACKOFF_MS_MIN
+            await self._serve(stream)
+        # Chance keeps two cells from dialling each other in step for ever.
+        wait_ms = target.backoff_ms * random.uniform(0.5, 1.0)  # noqa: S311 - not a secret
+        target.due = asyncio.get_running_loop().time() + wait_ms / 1000
+
+    async def _accept(self, stream: PeerStream) -> None:
+        if self._stopping or len(self._sessions) >= PEER_SESSIONS_MAX:
+            await stream.abort()
+        else:
+            await self._serve(stream)
+
+    async def _serve(self, stream: PeerStream) -> None:
+        """Run a session from handshake to end."""
+        info = self._info(stream.cell_id)
+        session = Session(stream, info.counters)
+        try:
+            hello = await session.handshake(self._hello)
+            await self._run_admitted(session, hello)
+        except (MyceldError, TimeoutError) as error:
+            info.last_error = str(error) or "no HELLO in time"
+            hostile = isinstance(error, RemoteViolation)
+            log = _LOG.warning if hostile else _LOG.info
+            log("peer disconnected", peer=short(stream.cell_id), reason=info.last_error)
+        finally:
+            session.closed.set()
+            await session.close()
+
+    async def _run_admitted(self, session: Session, hello: Hello) -> None:
+        peer = session.cell_id
+        async with self._admission:
+            await self._replace_existing(session)
+            self._sessions[peer] = session
+            await self._links.consensus.put(Connected(peer))
+        _LOG.info("peer connected", peer=short(peer), dialled=session.initiator)
+        try:
+            self.book.learn_own(peer, hello.addresses)
+            self._greet(session)
+            await session.run(lambda frame: self._take(session, frame))
+        finally:
+            del self._sessions[peer]
+            await self._links.consensus.put(Gone(peer))
+
+    async def _replace_existing(self, session: Session) -> None:
+        """End the peer's older session, or raise PeerReplaced when that one is to be kept."""
+        existing = self._sessions.get(session.cell_id)
+        if existing is None:
+            return
+        we_are_smaller = self.host.cell_id < session.cell_id
+        if existing.initiator != session.initiator and existing.initiator == we_are_smaller:
+            raise PeerReplaced(f"{session.cell_id} is connected already")
+        existing.end(PeerReplaced(f"{session.cell_id} connected anew"))
+        await existing.closed.wait()
+
+    def _greet(self, session: Session) -> None:
+        """Tell a new peer what it may have missed while it was away."""
+        known = self.book.all()[:PEERS_TOLD_MAX]
+        session.send(encode_frame(PeersFrame(tuple(known))))
+        for frame in self._links.greeting():
+            session.send(encode_frame(frame))
+
+    async def _take(self, session: Session, frame: Frame) -> None:
+        match frame:
+            case Have() | Want() | Events():
+                await self._links.consensus.put(FrameFrom(session.cell_id, frame))
+            case SignatureFrame() | CertificateFrame():
+                await self._links.execution.put(CheckpointFrom(session.cell_id, frame))
+            case PeersFrame():
+                self.book.learn_told(frame.peers, self._targets)
+            case Forward():
+                await self._links.forwarded(session.cell_id, frame)
+
+    def _info(self, cell_id: CellId) -> PeerInfo:
+        return self.infos.setdefault(cell_id, PeerInfo())

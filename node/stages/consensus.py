@@ -1,0 +1,339 @@
+"""The consensus stage: sync, event creation and hashgraph as one pure state machine.
+
+Its owner feeds in what happened, then calls `finish`, makes `Effects.blocks` durable as they are
+listed, and only then carries out the rest: the sends, in order, then the rounds. `durable` says
+that an own event is among the blocks: it must be fsynced, because others will see it.
+
+At start the consensus journal is replayed; then the cell *observes*: it takes part in sync but
+makes no event until members with more than 2/3 of the weight (itself included) told how many of its
+own events they have, and all of those are here. So a cell that comes back with an old copy of its
+directory first gets its own lost events back, and never signs a second event with one sequence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from core.errors import MyceldError, RemoteViolation
+from core.ids import (
+    CellId,
+    Epoch,
+    EventId,
+    MemberIndex,
+    PublicKey,
+    Signature,
+    TransactionId,
+    public_key_of,
+)
+from core.ids import Sequence as SequenceNumber
+from gossip.creator import Creator, Plan
+from gossip.errors import BadEventSignature
+from gossip.index import EventIndex
+from gossip.limits import PAYLOAD_COUNT_MAX, PAYLOAD_SIZE_BYTES_MAX
+from gossip.sync import Effect as SyncEffect
+from gossip.sync import Sync
+from gossip.wire import Vector
+from hashgraph.engine import Engine
+from hashgraph.event import Event, decode_event, encode_event, make_event
+from hashgraph.outcome import DecidedRound
+from hashgraph.outcome import Effects as EngineEffects
+from ledger.genesis import Genesis
+from node.errors import KeyInUseElsewhere
+from node.limits import OBSERVE_PATIENCE_MS
+from node.stages.mempool import Mempool
+
+
+@dataclass(slots=True)
+class Effects:
+    """What the owner has to do, in the order of the fields."""
+
+    blocks: list[bytes] = field(default_factory=list)
+    """Encoded events to append to the consensus journal."""
+    durable: bool = False
+    """Whether the blocks must be fsynced before anything below is done."""
+    stored: list[TransactionId] = field(default_factory=list)
+    """Transactions that are in an own event among the blocks."""
+    sends: list[SyncEffect] = field(default_factory=list)
+    rounds: list[DecidedRound] = field(default_factory=list)
+    """Decided rounds, to be applied in this order."""
+    drops: list[tuple[CellId, MyceldError]] = field(default_factory=list)
+    """Peers to disconnect, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whose events we make: the roster position (None: no vote) and the key to sign with."""
+
+    me: MemberIndex | None
+    sign: Callable[[bytes], Signature]
+
+
+class Consensus:
+    """State of the stage. `now_ms` is monotonic; `time_ns` is the wall clock for event times."""
+
+    def __init__(
+        self, genesis: Genesis, epoch: Epoch, identity: Identity, mempool: Mempool
+    ) -> None:
+        self._mempool = mempool
+        self._genesis = genesis
+        self._epoch = epoch
+        self._identity = identity
+        self._engine = Engine(genesis.weights, coin_period=genesis.coin_period)
+        self.index = EventIndex(len(genesis.members))
+        self._sync = Sync(self.index, len(genesis.members))
+        self._creator = None if identity.me is None else Creator(identity.me, genesis.weights)
+        self._peers: dict[CellId, MemberIndex | None] = {}
+        self._own_told: dict[MemberIndex, int] = {}
+        self._observed = identity.me is None
+        self._own_time_ns = 0
+        self._open: set[EventId] = set()
+        self._progress_ms = 0
+        self._effects = Effects()
+
+    # -- what the owner feeds in ---------------------------------------------------------------
+
+    def replay(self, block: bytes) -> list[DecidedRound]:
+        """Take the next block of our own consensus journal, at start; return what it decides."""
+        event = decode_event(block, network_id=self._genesis.network_id, epoch=self._epoch)
+        self._add(event, self._engine.add(event), len(block))
+        rounds, self._effects.rounds = self._effects.rounds, []
+        return rounds
+
+    def connected(self, peer: CellId, now_ms: int) -> None:
+        """A peer finished its handshake."""
+        self._peers[peer] = self._genesis.index_of(public_key_of(peer))
+        self._effects.sends += self._sync.connected(peer, now_ms)
+
+    def disconnected(self, peer: CellId) -> None:
+        """A peer is gone."""
+        if self._peers.pop(peer, None) is not None and not self._observed:
+            self._own_told = {m: n for m, n in self._own_told.items() if m in self._members_here()}
+        self._sync.disconnected(peer)
+
+    def told(self, peer: CellId, vector: Vector, now_ms: int) -> None:
+        """A peer told what it has."""
+        if self._refuses(peer, lambda: self._sync.told(peer, vector, now_ms)):
+            return
+        member, me = self._peers[peer], self._identity.me
+        if member is not None and me is not None and not self._observed:
+            entry = vector[me]
+            if member not in self._own_told:
+                self._progress_ms = now_ms
+            self._own_told[member] = entry if isinstance(entry, int) else 0
+
+    def wanted(self, peer: CellId, vector: Vector) -> None:
+        """A peer asks for what lies beyond its vector."""
+        self._refuses(peer, lambda: self._sync.wanted(peer, vector))
+
+    def drained(self, peer: CellId) -> None:
+        """The link to a peer has room again."""
+        self._effects.sends += self._sync.drained(peer)
+
+    def unpack(self, peer: CellId, encoded: Iterable[bytes]) -> list[Event]:
+        """Return the new events among `encoded`, for their signatures to be checked.
+
+        A peer that sends bytes which are no events of this network is dropped.
+        """
+        events: dict[EventId, Event] = {}
+        if peer not in self._peers:
+            return []
+        try:
+            for data in encoded:
+                event = decode_event(data, network_id=self._genesis.network_id, epoch=self._epoch)
+                if not self._sync.is_known(event.id):
+                    self._signer_of(event)
+                    events[event.id] = event
+        except MyceldError as error:
+            self._drop(peer, error)
+            return []
+        return list(events.values())
+
+    def signature_check(self, event: Event) -> tuple[PublicKey, bytes, bytes]:
+        """Return (public key, message, signature) of an unpacked event."""
+        return self._signer_of(event), event.body, event.signature
+
+    def received(
+        self, peer: CellId, events: Sequence[Event], verdicts: Sequence[bool], now_ms: int
+    ) -> None:
+        """Take unpacked events with the verdicts on their signatures, in the order sent."""
+        for event, valid in zip(events, verdicts, strict=True):
+            if peer not in self._peers:
+                return
+            if not valid:
+                self._drop(peer, BadEventSignature(f"event {event.id.hex()[:16]}… is forged"))
+                return
+            if self._sync.is_known(event.id):
+                continue
+            if self._sync.missing_parent(event):
+                self._sync.orphan(peer, event, len(event.body), now_ms)
+            else:
+                self._take(peer, event, now_ms)
+        self._adopt(now_ms)
+
+    def answered(self, peer: CellId, now_ms: int, *, last: bool) -> None:
+        """A frame of events from a peer was dealt with."""
+        self._effects.sends += self._sync.answered(peer, now_ms, last=last)
+
+    # -- what the owner takes out --------------------------------------------------------------
+
+    def finish(self, now_ms: int, time_ns: int) -> Effects:
+        """Let time pass, make an own event if it is time to, and return all effects so far."""
+        self._effects.sends += self._sync.tick(now_ms)
+        self._observe(now_ms)
+        plan = self._plan(now_ms)
+        if plan is not None:
+            self._create(plan, now_ms, time_ns)
+        effects, self._effects = self._effects, Effects()
+        return effects
+
+    def wait_ms(self, now_ms: int) -> int | None:
+        """Return after how long `finish` has something to do by itself; None if never."""
+        waits = [self._sync.wait_ms(now_ms)]
+        if self._creator is not None and self._observed and self._has_work():
+            waits.append(self._creator.wait_ms(now_ms))
+        return min((wait for wait in waits if wait is not None), default=None)
+
+    @property
+    def is_observing(self) -> bool:
+        """Whether this member may not make events yet."""
+        return not self._observed
+
+    @property
+    def has_work(self) -> bool:
+        """Whether transactions are known that have no place in the order."""
+        return self._has_work()
+
+    @property
+    def engine(self) -> Engine:
+        """The hashgraph, for questions only."""
+        return self._engine
+
+    def own_count(self) -> int:
+        """Return how many own events there are."""
+        return 0 if self._identity.me is None else self.index.count(self._identity.me)
+
+    def is_streaming(self, peer: CellId) -> bool:
+        """Return whether a peer's Want is not answered whole yet."""
+        return self._sync.is_streaming(peer)
+
+    # -- inside --------------------------------------------------------------------------------
+
+    def _observe(self, now_ms: int) -> None:
+        """End observing when enough members told our height and all they told of is here."""
+        me = self._identity.me
+        if self._observed or me is None:
+            return
+        weights = self._genesis.weights
+        weight = weights[me] + sum(weights[m] for m in self._own_told if m != me)
+        # A claim that nobody backs with events must not keep this cell silent for ever.
+        patient = now_ms - self._progress_ms < OBSERVE_PATIENCE_MS
+        awaited = max(self._own_told.values(), default=0) if patient else 0
+        if 3 * weight > 2 * sum(weights) and self.own_count() >= awaited:
+            self._observed = True
+
+    def _members_here(self) -> set[MemberIndex]:
+        return {member for member in self._peers.values() if member is not None}
+
+    def _has_work(self) -> bool:
+        return bool(self._open) or len(self._mempool) > 0
+
+    def _plan(self, now_ms: int) -> Plan | None:
+        if self._creator is None or not self._observed:
+            return None
+        return self._creator.plan(
+            now_ms, has_payload=len(self._mempool) > 0, has_work=self._has_work()
+        )
+
+    def _create(self, plan: Plan, now_ms: int, time_ns: int) -> None:
+        me = self._identity.me
+        if me is None:
+            return
+        taken = self._mempool.take(
+            count_max=PAYLOAD_COUNT_MAX, size_bytes_max=PAYLOAD_SIZE_BYTES_MAX
+        )
+        event = make_event(
+            network_id=self._genesis.network_id,
+            epoch=self._epoch,
+            creator=me,
+            sequence=SequenceNumber(self.own_count()),
+            self_parent=plan.self_parent,
+            other_parents=plan.other_parents,
+            # Strictly later than our event before, whatever the wall clock does.
+            time_ns=max(time_ns, self._own_time_ns + 1),
+            payload=[raw for _, raw in taken],
+            sign=self._identity.sign,
+        )
+        self._effects.stored += [transaction for transaction, _ in taken]
+        self._effects.durable = True
+        outcome = self._engine.add(event)
+        self._effects.sends += self._add(event, outcome, self._journal(event), now_ms)
+
+    def _adopt(self, now_ms: int) -> None:
+        """Add the orphans whose parents came, until no more can be added."""
+        while adoptable := self._sync.adoptable():
+            for peer, event in adoptable:
+                self._take(peer, event, now_ms)
+
+    def _take(self, peer: CellId, event: Event, now_ms: int) -> None:
+        """Add a verified event whose parents are here; drop the peer if it contradicts them."""
+        try:
+            if event.self_parent is not None:
+                self.index.check_time(event.self_parent, event.time_ns)
+            outcome = self._engine.add(event)
+        except RemoteViolation as error:
+            self._sync.discard(event.id)
+            self._drop(peer, error)
+            return
+        self._progress_ms = now_ms
+        self._effects.sends += self._add(event, outcome, self._journal(event), now_ms)
+
+    def _journal(self, event: Event) -> int:
+        block = encode_event(event)
+        self._effects.blocks.append(block)
+        return len(block)
+
+    def _add(
+        self, event: Event, outcome: EngineEffects, size_bytes: int, now_ms: int | None = None
+    ) -> list[SyncEffect]:
+        """Note an event that the hashgraph took; return what sync sends of it."""
+        own = event.creator == self._identity.me
+        arrival = self.index.add(event, size_bytes)
+        if own:
+            self._own_time_ns = max(self._own_time_ns, event.time_ns)
+            if outcome.fork is not None:
+                raise KeyInUseElsewhere(
+                    f"two events with sequence {event.sequence} are signed with this cell's key"
+                )
+        if event.payload:
+            self._open.add(event.id)
+        if self._creator is not None:
+            if outcome.fork is not None:
+                self._creator.exclude(event.creator)
+            seen = self._engine.ancestor_vector(event.id)
+            self._creator.observe(event.id, event.creator, event.sequence, seen, now_ms)
+        for decided in outcome.decided:
+            self._open.difference_update(ordered.event.id for ordered in decided.ordered)
+        self._effects.rounds += outcome.decided
+        return self._sync.added(event, arrival, own=own)
+
+    def _signer_of(self, event: Event) -> PublicKey:
+        members = self._genesis.members
+        if event.creator >= len(members):
+            raise BadEventSignature(f"its creator {event.creator} is not a member")
+        return members[event.creator].public_key
+
+    def _refuses(self, peer: CellId, handle: Callable[[], list[SyncEffect]]) -> bool:
+        """Run a handler of a peer's frame; drop the peer when the frame breaks the protocol."""
+        if peer not in self._peers:
+            return True
+        try:
+            self._effects.sends += handle()
+        except MyceldError as error:
+            self._drop(peer, error)
+            return True
+        return False
+
+    def _drop(self, peer: CellId, error: MyceldError) -> None:
+        self._effects.drops.append((peer, error))
+        self.disconnected(peer)

@@ -1,0 +1,65 @@
+"""The intake stage: which transactions a cell takes from its clients.
+
+Everything that can be known without the order is checked here, so that a client hears of a mistake
+at once. A transaction that passes can still be refused by the ledger, when another cell's client
+used the same nonce first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from core.ids import NetworkId, PublicKey, TransactionId
+from ledger.accounts import NonceWindow
+from ledger.errors import NonceUsed
+from ledger.transaction import SignedTransaction, Transaction, parse
+
+
+class Intake:
+    """Checks transactions, and knows the nonces that are taken but not applied yet."""
+
+    def __init__(self, network_id: NetworkId, applied: Callable[[PublicKey], NonceWindow]) -> None:
+        self._network_id = network_id
+        self._applied = applied
+        self._pending: dict[PublicKey, dict[int, TransactionId]] = {}
+        self._senders: dict[TransactionId, tuple[PublicKey, int]] = {}
+
+    def parse(self, raw: bytes) -> Transaction:
+        """Return a transaction in `raw`; raises a TransactionRefused."""
+        return parse(raw, self._network_id)
+
+    def check_nonces(self, transactions: Iterable[Transaction]) -> None:
+        """Raise NonceUsed when a nonce is used, pending, or twice among the transactions."""
+        seen: dict[tuple[PublicKey, int], TransactionId] = {}
+        for transaction in transactions:
+            if not isinstance(transaction, SignedTransaction):
+                continue
+            sender, nonce = transaction.sender, transaction.nonce
+            if not self._applied(sender).is_free(nonce):
+                raise NonceUsed(f"nonce {nonce} was used by an earlier transaction of this sender")
+            pending = self._pending.get(sender, {}).get(nonce, transaction.id)
+            if seen.setdefault((sender, nonce), pending) != transaction.id:
+                raise NonceUsed(f"nonce {nonce} is taken by a transaction that is on its way")
+
+    def admit(self, transaction: Transaction) -> None:
+        """Note an accepted transaction's nonce as taken."""
+        if isinstance(transaction, SignedTransaction):
+            pending = self._pending.setdefault(transaction.sender, {})
+            pending[transaction.nonce] = transaction.id
+            self._senders[transaction.id] = (transaction.sender, transaction.nonce)
+
+    def settle(self, transactions: Iterable[TransactionId]) -> None:
+        """Forget transactions that were applied or refused: the ledger knows their nonces now."""
+        for transaction in transactions:
+            found = self._senders.pop(transaction, None)
+            if found is not None:
+                sender, nonce = found
+                pending = self._pending[sender]
+                del pending[nonce]
+                if not pending:
+                    del self._pending[sender]
+
+    def next_nonce(self, sender: PublicKey) -> int:
+        """Return the smallest nonce above all that are used or pending."""
+        highest = max(self._pending.get(sender, {}), default=-1)
+        return max(highest, self._applied(sender).highest) + 1

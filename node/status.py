@@ -1,0 +1,136 @@
+"""What a cell is doing and what it waits for, in numbers and in plain words."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from core.ids import CellId
+from gateway.views import MemberView, PeerView, StatusView
+from ledger.genesis import Member
+from ledger.tree import EMPTY_ROOT
+from node.parts import Parts
+from node.version import VERSION
+
+
+def status_view(parts: Parts) -> StatusView:
+    """Return one screen of what the cell is doing."""
+    members = _members(parts)
+    header = parts.execution.ledger.header
+    phase, words = _phase(parts, members)
+    return StatusView(
+        version=VERSION,
+        cell_id=parts.cell_id,
+        name=parts.name,
+        role="rhizomorph" if parts.identity.me is None else "sclerotium",
+        network_id=parts.genesis.network_id.hex(),
+        network_name=parts.genesis.name,
+        uptime_s=round((time.monotonic_ns() - parts.started_ns) / 1e9, 3),
+        phase=phase,
+        summary=words,
+        members_total=len(members),
+        members_reachable=sum(member.reachable for member in members),
+        members_needed=needed(parts.genesis.weights),
+        silent=[member.name for member in members if not member.reachable],
+        members=members,
+        round_decided=parts.consensus.engine.last_decided_round,
+        round_applied=parts.execution.ledger.applied_round,
+        round_certified=parts.execution.certified_round,
+        state_root=(EMPTY_ROOT if header is None else header.state_root).hex(),
+        events_total=len(parts.consensus.index),
+        events_own=parts.consensus.own_count(),
+        transactions_ordered=0 if header is None else header.transactions_total,
+        transactions_pending=len(parts.mempool),
+        addresses=list(parts.peers.host.addresses),
+        gateway_url=parts.gateway_url,
+    )
+
+
+def summary(parts: Parts) -> str:
+    """Return in plain words what the cell does or waits for."""
+    return _phase(parts, _members(parts))[1]
+
+
+def peer_views(parts: Parts) -> list[PeerView]:
+    """Return the peers, members first."""
+    names: dict[CellId, Member] = {member.cell_id: member for member in parts.genesis.members}
+    told = dict(parts.peers.book.all())
+    cells = {*names, *told, *parts.peers.infos, *parts.peers.connected()} - {parts.cell_id}
+    views = []
+    for cell_id in sorted(cells, key=lambda cell: (cell not in names, cell)):
+        session = parts.peers.session(cell_id)
+        info = parts.peers.infos.get(cell_id)
+        counters = None if info is None else info.counters
+        direction = None
+        if session is not None:
+            direction = "outbound" if session.initiator else "inbound"
+        views.append(
+            PeerView(
+                cell_id=cell_id,
+                name=names[cell_id].name if cell_id in names else "",
+                member=cell_id in names,
+                connected=session is not None,
+                direction=direction,
+                addresses=list(told.get(cell_id, ())),
+                rtt_ms=None
+                if session is None or session.rtt_ms is None
+                else round(session.rtt_ms, 3),
+                bytes_in=0 if counters is None else counters.bytes_in,
+                bytes_out=0 if counters is None else counters.bytes_out,
+                events_in=0 if counters is None else counters.events_in,
+                events_out=0 if counters is None else counters.events_out,
+                last_error=None if session is not None or info is None else info.last_error,
+            )
+        )
+    return views
+
+
+def needed(weights: Sequence[int]) -> int:
+    """Return how many of the heaviest members make more than 2/3 of the weight."""
+    total, weight = sum(weights), 0
+    for count, one in enumerate(sorted(weights, reverse=True), 1):
+        weight += one
+        if 3 * weight > 2 * total:
+            return count
+    return len(weights)
+
+
+def _members(parts: Parts) -> list[MemberView]:
+    connected = set(parts.peers.connected())
+    return [
+        MemberView(
+            cell_id=member.cell_id,
+            name=member.name,
+            weight=member.weight,
+            is_self=member.cell_id == parts.cell_id,
+            reachable=member.cell_id == parts.cell_id or member.cell_id in connected,
+        )
+        for member in parts.genesis.members
+    ]
+
+
+def _phase(parts: Parts, members: Sequence[MemberView]) -> tuple[str, str]:
+    """Return the phase and what it means, in words."""
+    weight = sum(member.weight for member in members if member.reachable)
+    total = sum(member.weight for member in members)
+    if 3 * weight <= 2 * total:
+        return "waiting", _waiting_words(members, weight, total)
+    if parts.consensus.is_observing:
+        return "observing", "asking the others for our own newest events before making new ones"
+    reachable = sum(member.reachable for member in members)
+    words = f"{reachable} of {len(members)} members reachable"
+    if parts.consensus.has_work:
+        return "ordering", f"ordering transactions; {words}"
+    return "idle", f"nothing to do; {words}"
+
+
+def _waiting_words(members: Sequence[MemberView], weight: int, total: int) -> str:
+    reachable = sum(member.reachable for member in members)
+    silent = ", ".join(member.name for member in members if not member.reachable)
+    words = (
+        f"{reachable} of {len(members)} members reachable, "
+        f"{needed([member.weight for member in members])} needed; silent: {silent}"
+    )
+    if len({member.weight for member in members}) > 1:
+        words += f" (weight {weight} of {total}, more than {2 * total // 3} needed)"
+    return words

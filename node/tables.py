@@ -1,0 +1,170 @@
+"""The daemon's SQL: tables beside the journals in the cell's one database file.
+
+They share the journals' write-ahead log, so a crash leaves a prefix of everything: never a state
+without the events that made it.
+
+    state         the replicated state, (key, value) as `ledger` encodes them
+    ordered       the agreed order of transactions, one row a position
+    certificate   the certificate of every round that has one
+    address       where other cells listen
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from core.codec import Value, decode, encode
+from core.ids import CellId, Round
+from journal import Store
+from ledger.certificate import Certificate, parse_certificate
+from ledger.machine import Applied, Entry
+from ledger.transaction import OPAQUE_KIND, SignedTransaction
+
+EVENTS_JOURNAL: Final = "consensus"
+"""All events of the hashgraph, in the order they arrived."""
+HEADERS_JOURNAL: Final = "state"
+"""Round headers: index i holds round i + 1."""
+
+SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS state (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS ordered (
+  position INTEGER PRIMARY KEY, id BLOB NOT NULL, round INTEGER NOT NULL, event BLOB NOT NULL,
+  creator INTEGER NOT NULL, time_ns INTEGER NOT NULL, kind TEXT NOT NULL, sender BLOB,
+  nonce INTEGER, outcome TEXT NOT NULL, refusal TEXT, size_bytes INTEGER NOT NULL);
+CREATE UNIQUE INDEX IF NOT EXISTS ordered_by_id ON ordered (id);
+CREATE TABLE IF NOT EXISTS certificate (round INTEGER PRIMARY KEY, value BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS address (
+  cell_id TEXT NOT NULL, address TEXT NOT NULL, PRIMARY KEY (cell_id, address)) WITHOUT ROWID;
+"""
+
+_PUT_STATE: Final = "INSERT OR REPLACE INTO state VALUES (?, ?)"
+_PUT_ORDERED: Final = "INSERT INTO ordered VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_PUT_CERTIFICATE: Final = "INSERT OR REPLACE INTO certificate VALUES (?, ?)"
+_IDS_PER_QUERY: Final = 500
+_ORDERED_COLUMNS: Final = (
+    "position, id, round, event, creator, time_ns, kind, sender, nonce, outcome, refusal, "
+    "size_bytes"
+)
+
+Statement = tuple[str, Sequence[tuple[Any, ...]]]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderedRow:
+    """One line of the agreed order as it is stored."""
+
+    position: int
+    id: bytes
+    round: Round
+    event: bytes
+    creator: int
+    time_ns: int
+    kind: str
+    sender: bytes | None
+    nonce: int | None
+    outcome: str
+    refusal: str | None
+    size_bytes: int
+
+
+def applied_statements(applied: Applied) -> list[Statement]:
+    """Return what makes the effects of a round durable (its header goes to HEADERS_JOURNAL)."""
+    rows = [_row(entry, applied.header.round) for entry in applied.entries]
+    return [(_PUT_STATE, list(applied.changes)), (_PUT_ORDERED, rows)]
+
+
+def certificate_statement(certificate: Certificate) -> Statement:
+    """Return what makes a certificate durable."""
+    return (_PUT_CERTIFICATE, [(certificate.round, encode(certificate.to_value()))])
+
+
+def addresses_statements(cell_id: CellId, addresses: Iterable[str]) -> list[Statement]:
+    """Return what replaces the known addresses of a cell."""
+    return [
+        ("DELETE FROM address WHERE cell_id = ?", [(cell_id,)]),
+        ("INSERT OR IGNORE INTO address VALUES (?, ?)", [(cell_id, a) for a in addresses]),
+    ]
+
+
+def known_ids(store: Store, ids: Sequence[bytes]) -> set[bytes]:
+    """Return which of the transaction ids are in the agreed order already."""
+    found: set[bytes] = set()
+    for start in range(0, len(ids), _IDS_PER_QUERY):
+        part = ids[start : start + _IDS_PER_QUERY]
+        marks = ", ".join("?" * len(part))
+        sql = f"SELECT id FROM ordered WHERE id IN ({marks})"  # noqa: S608 - only question marks
+        found.update(row[0] for row in store.query(sql, part))
+    return found
+
+
+def ordered_by_id(store: Store, transaction: bytes) -> OrderedRow | None:
+    """Return a transaction's line of the agreed order."""
+    sql = f"SELECT {_ORDERED_COLUMNS} FROM ordered WHERE id = ?"  # noqa: S608 - constant columns
+    rows = store.query(sql, (transaction,))
+    return OrderedRow(*rows[0]) if rows else None
+
+
+def ordered_from(store: Store, start: int, limit: int) -> list[OrderedRow]:
+    """Return lines of the agreed order from a position on."""
+    sql = f"SELECT {_ORDERED_COLUMNS} FROM ordered WHERE position >= ? ORDER BY position LIMIT ?"  # noqa: S608 - constant columns
+    return [OrderedRow(*row) for row in store.query(sql, (start, limit))]
+
+
+def state_value(store: Store, key: bytes) -> bytes | None:
+    """Return the stored value of a state key."""
+    rows = store.query("SELECT value FROM state WHERE key = ?", (key,))
+    return bytes(rows[0][0]) if rows else None
+
+
+def all_state(store: Store, page: int = 5000) -> Iterable[tuple[bytes, bytes]]:
+    """Yield all state keys and values, in the order of their keys."""
+    last = b""
+    while rows := store.query(
+        "SELECT key, value FROM state WHERE key > ? ORDER BY key LIMIT ?", (last, page)
+    ):
+        yield from rows
+        last = rows[-1][0]
+
+
+def newest_certificate(store: Store) -> Certificate | None:
+    """Return the certificate of the highest round that has one."""
+    rows = store.query("SELECT value FROM certificate ORDER BY round DESC LIMIT 1")
+    if not rows:
+        return None
+    value: Value = decode(rows[0][0])
+    return parse_certificate(value)
+
+
+def known_addresses(store: Store, limit: int) -> dict[CellId, tuple[str, ...]]:
+    """Return where other cells were last known to listen."""
+    book: dict[CellId, tuple[str, ...]] = {}
+    for cell_id, address in store.query(
+        "SELECT cell_id, address FROM address ORDER BY cell_id, address LIMIT ?", (limit,)
+    ):
+        book[CellId(cell_id)] = (*book.get(CellId(cell_id), ()), address)
+    return book
+
+
+def _row(entry: Entry, round_number: Round) -> tuple[Any, ...]:
+    receipt, candidate, parsed = entry.receipt, entry.candidate, entry.candidate.parsed
+    kind, sender, nonce = OPAQUE_KIND, None, None
+    if isinstance(parsed, SignedTransaction):
+        kind, sender, nonce = parsed.kind, parsed.sender, parsed.nonce
+    elif isinstance(parsed, Exception):
+        kind = "invalid"
+    return (
+        receipt.position,
+        receipt.id,
+        round_number,
+        receipt.event,
+        candidate.creator,
+        receipt.consensus_time_ns,
+        kind,
+        sender,
+        nonce,
+        receipt.outcome,
+        None if entry.refusal is None else entry.refusal.detail,
+        len(candidate.raw),
+    )
