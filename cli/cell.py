@@ -1,0 +1,123 @@
+"""`myceld status`, `peers` and `version`: what a cell is and does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from cli import show
+from cli.options import Common, common_options
+from myceld.errors import CellUnreachable
+from myceld.version import VERSION
+
+
+@click.command()
+@common_options
+def status(common: Common) -> None:
+    """Say what the cell does, and what it waits for.
+
+    \b
+    Examples:
+      myceld status
+      myceld status --json | jq .round_decided
+    """
+    with common.client() as cell:
+        answer = cell.status()
+    if common.as_json:
+        show.as_json(answer)
+    else:
+        _show_status(answer)
+
+
+@click.command()
+@common_options
+def peers(common: Common) -> None:
+    """List the cells this one is connected to, or knows how to reach."""
+    with common.client() as cell:
+        answer = cell.peers()
+    if common.as_json:
+        show.as_json(answer)
+        return
+    rows = [_peer_row(peer) for peer in answer["items"]]
+    if not rows:
+        show.line("no other cell is known")
+        return
+    show.table(["name", "cell id", "role", "link", "round trip", "in", "out", "last error"], rows)
+
+
+@click.command()
+@common_options
+def version(common: Common) -> None:
+    """Show the version of this program, and of the cell if one is running."""
+    running: str | None = None
+    try:
+        with common.client() as cell:
+            running = cell.health()["version"]
+    except CellUnreachable:
+        pass
+    if common.as_json:
+        show.as_json({"version": VERSION, "cell_version": running})
+    else:
+        show.pairs([("myceld", VERSION), ("cell", show.safe(running or "not running"))])
+
+
+def _show_status(answer: dict[str, Any]) -> None:
+    counts = [f"{name} {show.number(answer[f'round_{name}'])}" for name in _ROUNDS]
+    members = f"{answer['members_reachable']} of {answer['members_total']} reachable"
+    ordered = show.number(answer["transactions_ordered"])
+    silent = ", ".join(show.safe(name) for name in answer["silent"])
+    show.pairs(
+        [
+            ("cell", f"{show.safe(answer['name'])}  {show.safe(answer['cell_id'])}"),
+            ("network", f"{show.safe(answer['network_name'])}  {show.brief(answer['network_id'])}"),
+            ("role", show.safe(answer["role"])),
+            ("phase", f"{show.safe(answer['phase'])}: {show.safe(answer['summary'])}"),
+            ("members", f"{members}, {answer['members_needed']} needed"),
+            ("silent", silent),
+            ("rounds", ", ".join(counts)),
+            ("state root", show.safe(answer["state_root"])),
+            (
+                "events",
+                f"{show.number(answer['events_total'])}, {show.number(answer['events_own'])} own",
+            ),
+            (
+                "transactions",
+                f"{ordered} ordered, {show.number(answer['transactions_pending'])} pending",
+            ),
+            ("addresses", "  ".join(show.safe(address) for address in answer["addresses"])),
+            ("gateway", show.safe(answer["gateway_url"])),
+            ("running for", show.duration(answer["uptime_s"])),
+            ("version", show.safe(answer["version"])),
+        ]
+    )
+    others = [member for member in answer["members"] if not member["is_self"]]
+    if others:
+        show.line()
+        show.table(["member", "cell id", "weight", "reachable"], [_member_row(m) for m in others])
+
+
+_ROUNDS = ("decided", "applied", "certified")
+
+
+def _member_row(member: dict[str, Any]) -> list[str]:
+    return [
+        show.safe(member["name"]),
+        show.safe(member["cell_id"]),
+        show.number(member["weight"]),
+        "yes" if member["reachable"] else "no",
+    ]
+
+
+def _peer_row(peer: dict[str, Any]) -> list[str]:
+    rtt_ms = peer["rtt_ms"]
+    return [
+        show.safe(peer["name"]),
+        show.safe(peer["cell_id"]),
+        "member" if peer["member"] else "other",
+        show.safe(peer["direction"]) if peer["connected"] else "down",
+        "–" if rtt_ms is None else f"{rtt_ms:.1f} ms",
+        show.size(peer["bytes_in"]),
+        show.size(peer["bytes_out"]),
+        show.safe(peer["last_error"]),
+    ]

@@ -1,0 +1,161 @@
+"""`myceld init`, `run` and `genesis`: handed over to the daemon's own program, `python -m node`.
+
+The options are declared here so that --help does not have to load the daemon; what they mean is
+the daemon's. The process is replaced, so signals and exit status are the daemon's too.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, NoReturn
+
+import click
+
+from cli.errors import CannotStart
+from cli.options import expand, home_option, json_option
+
+_PORT: Final = click.IntRange(0, 65535)
+_LEVELS: Final = click.Choice(["debug", "info", "warning", "error"])
+
+
+@click.command()
+@home_option
+@click.option("--network", metavar="NAME", help="Name of the new network of this one cell.")
+@click.option("--genesis", metavar="FILE", help="Join the network this genesis file describes.")
+@click.option(
+    "--bootstrap",
+    metavar="MULTIADDR",
+    multiple=True,
+    help="Address of another cell of the network; may be repeated.",
+)
+@click.option(
+    "--listen",
+    metavar="MULTIADDR",
+    multiple=True,
+    help="Address to listen on for other cells; may be repeated.",
+)
+@click.option("--gateway-port", type=_PORT, metavar="N", help="Port for the API; 0 = any free one.")
+@click.option("--name", metavar="TEXT", help="Name of the cell, for people.")
+@json_option
+def init(
+    home: str,
+    network: str | None,
+    genesis: str | None,
+    bootstrap: tuple[str, ...],
+    listen: tuple[str, ...],
+    gateway_port: int | None,
+    name: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Make a cell: its key, its configuration, and a network of one unless --genesis is given.
+
+    Run again it changes nothing that exists, but takes over the options that are given. Prints
+    the cell id.
+
+    \b
+    Examples:
+      myceld init
+      myceld init --home ./cell-2 --genesis genesis.json \\
+        --bootstrap /ip4/192.0.2.7/tcp/4001/p2p/12D3KooW…
+    """
+    arguments = ["init", "--home", str(expand(home))]
+    for option, value in (("--network", network), ("--name", name)):
+        arguments += [option, value] if value is not None else []
+    arguments += ["--genesis", str(expand(genesis))] if genesis is not None else []
+    for option, values in (("--bootstrap", bootstrap), ("--listen", listen)):
+        for value in values:
+            arguments += [option, value]
+    arguments += ["--gateway-port", str(gateway_port)] if gateway_port is not None else []
+    arguments += ["--json"] if as_json else []
+    become_node(arguments)
+
+
+@click.command()
+@home_option
+@click.option("--log-level", type=_LEVELS, help="How much to log; default: info.")
+@click.option("--log-json", is_flag=True, help="Log one JSON object per line.")
+def run(home: str, log_level: str | None, *, log_json: bool) -> None:
+    """Run the cell until Ctrl-C or SIGTERM; a second Ctrl-C exits at once.
+
+    Prints the version, the cell id, the addresses, the URL of the API, and `ready`.
+
+    \b
+    Examples:
+      myceld run
+      myceld run --home ./cell-2 --log-level debug
+    """
+    arguments = ["run", "--home", str(expand(home))]
+    arguments += ["--log-level", log_level] if log_level is not None else []
+    arguments += ["--log-json"] if log_json else []
+    become_node(arguments)
+
+
+@click.group()
+def genesis() -> None:
+    """Describe a network of several cells."""
+
+
+@genesis.command()
+@click.option("--name", required=True, metavar="NAME", help="Name of the network.")
+@click.option(
+    "--member",
+    required=True,
+    multiple=True,
+    metavar="CELL_ID[=NAME][:WEIGHT]",
+    help="A member; repeat for each. Weight 1 unless given.",
+)
+@click.option("--out", required=True, metavar="FILE", help="Where to write the genesis.")
+@json_option
+def create(name: str, member: tuple[str, ...], out: str, *, as_json: bool) -> None:
+    """Write the genesis of a network; every member then runs `myceld init --genesis FILE`.
+
+    \b
+    Example:
+      myceld genesis create --name friends --out genesis.json \\
+        --member 12D3KooWA…=ann --member 12D3KooWB…=bob --member 12D3KooWC…=carol:2
+    """
+    arguments = ["genesis", "create", "--name", name]
+    for each in member:
+        arguments += ["--member", each]
+    arguments += ["--out", str(expand(out))]
+    arguments += ["--json"] if as_json else []
+    become_node(arguments)
+
+
+def become_node(arguments: Sequence[str]) -> NoReturn:
+    """Replace this process by `python -m node`."""
+    command, environment = node_command(arguments)
+    sys.stdout.flush()
+    try:
+        os.execve(command[0], command, environment)  # noqa: S606 - our own interpreter, no shell
+    except OSError as error:
+        raise CannotStart(f"can not start {command[0]}: {error.strerror}") from error
+
+
+def run_node_with_input(arguments: Sequence[str], data: bytes) -> int:
+    """Run `python -m node` with `data` on standard input; return its exit status."""
+    command, environment = node_command(arguments)
+    try:
+        return subprocess.run(command, env=environment, input=data, check=False).returncode
+    except OSError as error:
+        raise CannotStart(f"can not start {command[0]}: {error.strerror}") from error
+
+
+def node_command(arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Return the command line and environment of `python -m node ARGUMENTS`.
+
+    The current directory is kept off the import path (-P): a file named node.py there must not
+    become the daemon. A checkout that is not installed is put on it instead.
+    """
+    environment = dict(os.environ)
+    root = Path(__file__).resolve().parent.parent
+    if root != Path(sysconfig.get_paths()["purelib"]).resolve():
+        inherited = environment.get("PYTHONPATH")
+        environment["PYTHONPATH"] = str(root) + (os.pathsep + inherited if inherited else "")
+    return [sys.executable, "-P", "-m", "node", *arguments], environment

@@ -1,0 +1,120 @@
+"""`devnet up --foreground`: prove that the network works, then watch it until Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from cli import show
+from cli.devnet import processes
+from cli.devnet.directory import Cell, Devnet, locked
+from cli.devnet.report import show_next_steps
+from cli.errors import EXIT_INTERRUPTED, EXIT_OK
+from cli.limits import DEVNET_FIRST_TIMEOUT_S, POLL_S
+from myceld.client import Client
+
+_WATCH_S = 10 * POLL_S
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end the command as Ctrl-C does."""
+    names = (signal.SIGTERM, signal.SIGHUP)
+    before = {name: signal.signal(name, _interrupt) for name in names}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
+
+
+def stay(devnet: Devnet, *, as_json: bool, begun_s: float) -> int:
+    """Certify a first transaction, watch, and stop all cells at the end; return the exit status."""
+    try:
+        _first_transaction(devnet, as_json=as_json, begun_s=begun_s)
+        if not as_json:
+            show_next_steps(devnet)
+            _say("Ctrl-C stops all cells.", as_json=as_json)
+        _watch(devnet, as_json=as_json)
+    except KeyboardInterrupt:
+        _say("stopping all cells (Ctrl-C again kills them)", as_json=as_json)
+        return stop_all(devnet, as_json=as_json)
+    except BaseException:
+        stop_all(devnet, as_json=as_json)
+        raise
+    return EXIT_OK
+
+
+def stop_all(devnet: Devnet, *, as_json: bool) -> int:
+    """Stop every cell; a KeyboardInterrupt meanwhile kills them at once."""
+    try:
+        with locked(devnet.path):
+            devnet = Devnet.load(devnet.path)
+            processes.stop(devnet, devnet.cells)
+    except KeyboardInterrupt:
+        devnet = Devnet.load(devnet.path)
+        processes.stop(devnet, devnet.cells, at_once=True)
+        _say("killed all cells", as_json=as_json)
+        return EXIT_INTERRUPTED
+    _say("all cells stopped", as_json=as_json)
+    return EXIT_OK
+
+
+def _first_transaction(devnet: Devnet, *, as_json: bool, begun_s: float) -> None:
+    key = f"devnet/up/{time.time_ns()}"
+    asked_s = time.monotonic()
+    with Client.from_home(devnet.home(devnet.cells[0])) as client:
+        receipt = client.put(
+            key, b"the first of many", wait="certified", timeout_s=DEVNET_FIRST_TIMEOUT_S
+        )
+    took_s, total_s = time.monotonic() - asked_s, time.monotonic() - begun_s
+    if as_json:
+        show.as_json({"first_receipt": receipt, "took_s": took_s, "since_start_s": total_s})
+        return
+    _say(
+        f"first transaction certified in {show.duration(took_s)}, "
+        f"{show.duration(total_s)} after the start  ({show.brief(receipt['id'])})",
+        as_json=as_json,
+    )
+
+
+def _watch(devnet: Devnet, *, as_json: bool) -> None:
+    """Say when a cell dies; return when other commands have stopped them all."""
+    told: set[int] = set()
+    while True:
+        processes.reap()
+        devnet = Devnet.load(devnet.path)
+        for cell in devnet.cells:
+            if cell.pid is not None and cell.pid not in told:
+                _tell_if_dead(devnet, cell, told, as_json=as_json)
+        if all(cell.pid is None for cell in devnet.cells):
+            _say("all cells were stopped by another command", as_json=as_json)
+            return
+        time.sleep(_WATCH_S)
+
+
+def _tell_if_dead(devnet: Devnet, cell: Cell, told: set[int], *, as_json: bool) -> None:
+    if cell.pid is None or processes.find(devnet, cell) is not None:
+        return
+    # `restart` records the stop before the new start, so look twice before speaking.
+    if Devnet.load(devnet.path).cell(cell.number).pid != cell.pid:
+        return
+    told.add(cell.pid)
+    text = f"{cell.name} (pid {cell.pid}) has died; its log: {devnet.log(cell)}"
+    _say(text, as_json=as_json, cell=cell.number, pid=cell.pid)
+
+
+def _say(text: str, *, as_json: bool, **more: Any) -> None:  # noqa: ANN401 - any JSON value
+    if as_json:
+        show.as_json({"event": text, **more})
+    else:
+        show.line(text)
+        show.flush()
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

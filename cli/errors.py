@@ -1,0 +1,162 @@
+"""Errors of the command line, their one-line form, and the exit status of every error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Final
+
+import click
+
+from core.errors import LocalMisuse, MyceldError, OperationalFault
+from myceld.errors import CellRefused, CellTooLate, CellUnreachable
+
+EXIT_OK: Final = 0
+EXIT_FAILED: Final = 1
+EXIT_USAGE: Final = 2
+EXIT_UNREACHABLE: Final = 3
+EXIT_TIMEOUT: Final = 4
+EXIT_REFUSED_BY_LEDGER: Final = 5
+EXIT_INTERRUPTED: Final = 130
+EXIT_BROKEN_PIPE: Final = 141
+
+
+class BadUsage(LocalMisuse):
+    """Options or arguments that make no sense; `remedy` names the help to read."""
+
+    code = "MYC-CLI-001"
+    remedy = "See the --help of the command."
+
+
+class BadInput(LocalMisuse):
+    """A file, standard input or argument does not hold what the command needs."""
+
+    code = "MYC-CLI-002"
+    remedy = "See the --help of the command for what it takes."
+
+
+class WaitedInVain(OperationalFault):
+    """What was waited for did not happen before the deadline."""
+
+    code = "MYC-CLI-003"
+    remedy = "`myceld status` says what the cell waits for; give a longer --timeout."
+    retryable = True
+
+
+class CannotStart(OperationalFault):
+    """The daemon's program could not be started."""
+
+    code = "MYC-CLI-004"
+    remedy = "Reinstall myceld into this Python environment."
+
+
+class CellsMismatch(LocalMisuse):
+    """The devnet directory holds another number of cells than was asked for."""
+
+    code = "MYC-DEVNET-001"
+    remedy = "Leave out --cells, or use another --dir."
+
+
+class NoDevnet(LocalMisuse):
+    """There is no devnet in the directory."""
+
+    code = "MYC-DEVNET-002"
+    remedy = "Start one with `myceld devnet up`, or name its directory with --dir."
+
+
+class NoSuchCell(LocalMisuse):
+    """The devnet has no cell of this number."""
+
+    code = "MYC-DEVNET-003"
+    remedy = "Cells are numbered from 1; `myceld devnet status` lists them."
+
+
+class SetupFailed(OperationalFault):
+    """A cell's directory could not be prepared."""
+
+    code = "MYC-DEVNET-004"
+    remedy = "Fix what the message says, then run `myceld devnet up` again: it goes on from here."
+
+
+class NotReady(OperationalFault):
+    """A started cell did not become ready."""
+
+    code = "MYC-DEVNET-005"
+    remedy = "Read the end of its daemon.log, shown above."
+
+
+class CellNotRunning(LocalMisuse):
+    """The cell is not in the state that the command needs."""
+
+    code = "MYC-DEVNET-006"
+    remedy = "`myceld devnet status` shows what each cell does; `restart N` starts one."
+
+
+class DevnetBusy(OperationalFault):
+    """Another devnet command works in the same directory."""
+
+    code = "MYC-DEVNET-007"
+    remedy = "Wait until it is done, or stop it."
+    retryable = True
+
+
+class DevnetUnreadable(LocalMisuse):
+    """The devnet directory or its devnet.json can not be used."""
+
+    code = "MYC-DEVNET-008"
+    remedy = "Use another --dir, or remove this one once no cell of it runs."
+
+
+class WillNotStop(OperationalFault):
+    """A process survived SIGKILL for longer than we wait."""
+
+    code = "MYC-DEVNET-009"
+    remedy = "Look at the process with `ps`; it may wait for a disk."
+    retryable = True
+
+
+def exit_status(error: MyceldError) -> int:
+    """Return the exit status that docs/cli.md promises for `error`."""
+    if isinstance(error, BadUsage):
+        return EXIT_USAGE
+    if isinstance(error, CellUnreachable):
+        return EXIT_UNREACHABLE
+    if isinstance(error, CellTooLate | WaitedInVain | NotReady):
+        return EXIT_TIMEOUT
+    if isinstance(error, CellRefused) and error.status == 504:
+        return EXIT_TIMEOUT
+    return EXIT_FAILED
+
+
+def usage_error(error: click.ClickException) -> BadUsage:
+    """Return click's complaint as one of our errors."""
+    usage = BadUsage(one_line(error.format_message()))
+    context = getattr(error, "ctx", None)
+    if isinstance(context, click.Context):
+        usage.remedy = f"See `{context.command_path} --help`."  # type: ignore[misc]  # names the command
+    return usage
+
+
+def report(error: MyceldError, *, as_json: bool) -> int:
+    """Tell the user about `error` and return the exit status.
+
+    One line on standard error; with --json one object on standard output instead.
+    """
+    if as_json:
+        body = {
+            "message": error.detail,
+            "code": error.code,
+            "remedy": error.remedy,
+            "retryable": error.retryable,
+        }
+        sys.stdout.write(json.dumps({"error": body}, ensure_ascii=False) + "\n")
+    else:
+        sys.stdout.flush()
+        detail, remedy = one_line(error.detail), one_line(error.remedy)
+        sys.stderr.write(f"error {error.code}: {detail} — {remedy}\n")
+    return exit_status(error)
+
+
+def one_line(text: str) -> str:
+    """Return `text` safe for one line of a terminal."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)

@@ -1,0 +1,50 @@
+"""Named bounds of the command line."""
+
+from __future__ import annotations
+
+from typing import Final
+
+TIMEOUT_S_DEFAULT: Final = 30.0
+"""`--timeout` when it is not given."""
+
+INPUT_SIZE_BYTES_MAX: Final = 8 << 20
+"""Most bytes read from a file or standard input; the gateway takes no larger body."""
+
+TRANSACTIONS_PER_SUBMIT_MAX: Final = 1000
+"""Transactions of one `tx send` request, as the gateway limits them."""
+
+FOLLOW_STEP_S: Final = 30.0
+"""`receipt --follow` asks again after this time without news."""
+
+DEVNET_CELLS_MAX: Final = 32
+"""Largest devnet: 32 processes of about 150 MB."""
+
+DEVNET_READY_TIMEOUT_S: Final = 60.0
+"""A started cell must be ready in this time."""
+
+DEVNET_STOP_TIMEOUT_S: Final = 15.0
+"""A cell may take this long to stop after SIGTERM, then it is killed."""
+
+DEVNET_SETUP_TIMEOUT_S: Final = 60.0
+"""One `init` or `genesis create` may take this long; key derivation is slow by design."""
+
+DEVNET_FIRST_TIMEOUT_S: Final = 60.0
+"""The first transaction must be certified in this time."""
+
+DEVNET_ASK_TIMEOUT_S: Final = 3.0
+"""`devnet status` waits this long for one cell."""
+
+DEVNET_LOCK_TIMEOUT_S: Final = 120.0
+"""Another devnet command in the same directory may take this long."""
+
+LOG_SIZE_BYTES_MAX: Final = 16 << 20
+"""A daemon.log larger than this is set aside (one older log is kept) when its cell starts."""
+
+POLL_S: Final = 0.05
+"""How often processes and files are looked at while waiting for them."""
+
+LOG_TAIL_LINES: Final = 8
+"""Last lines of a daemon's log that are shown when it does not start."""
+
+LOG_TAIL_SIZE_BYTES: Final = 16 << 10
+"""How much of the end of a log is read for that."""

@@ -1,0 +1,136 @@
+"""Entry point of the `myceld` command.
+
+Sub-commands are imported when they are called, so that --help and every short command start fast.
+All errors end here: one line, and an exit status from docs/cli.md.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import Any, Final, NoReturn
+
+import click
+
+from cli.errors import (
+    EXIT_BROKEN_PIPE,
+    EXIT_INTERRUPTED,
+    EXIT_OK,
+    report,
+    usage_error,
+)
+from core.errors import MyceldError
+
+_COMMANDS: Final = {
+    "init": ("cli.daemon:init", "Make a cell: key, configuration, network."),
+    "run": ("cli.daemon:run", "Run a cell until it is stopped."),
+    "genesis": ("cli.daemon:genesis", "Describe a network of several cells."),
+    "status": ("cli.cell:status", "Say what the cell does and what it waits for."),
+    "peers": ("cli.cell:peers", "List the cells this one is connected to."),
+    "tx": ("cli.tx:tx", "Put, send, sign and list transactions."),
+    "state": ("cli.state:state", "Read the agreed state."),
+    "receipt": ("cli.receipt:receipt", "Show how far a transaction has come."),
+    "round": ("cli.history:rounds", "List decided rounds."),
+    "journal": ("cli.history:journal", "List and read the cell's journals."),
+    "devnet": ("cli.devnet.commands:devnet", "Run a local network of several cells."),
+    "version": ("cli.cell:version", "Show the version of the program and of the cell."),
+}
+
+_HELP: Final = """myceld: a ledger that several people keep together, each with a cell of their own.
+
+\b
+Examples:
+  myceld init && myceld run          a network of one cell
+  myceld devnet up                   a local network of four
+  myceld tx put hello world          put a value
+  myceld state get hello             read it back
+"""
+
+_EPILOG: Final = """\b
+Exit status:
+  0  ok                              3  no cell is running, or it can not be reached
+  1  refused or failed               4  waited in vain (timeout)
+  2  wrong usage                     5  the ledger refused the transaction
+130  stopped with Ctrl-C
+
+Every command takes --home DIR (or MYCELD_HOME; default ~/.myceld) and --json. The shapes of the
+JSON are in docs/cli.md.
+"""
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by `module:name` and imports one when it is called."""
+
+    def __init__(self, lazy: Mapping[str, tuple[str, str]], **settings: Any) -> None:  # noqa: ANN401 - click's own
+        super().__init__(**settings)
+        self._lazy = lazy
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the names in the order of the table."""
+        return list(self._lazy)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        """Import and return one command."""
+        if cmd_name not in self._lazy:
+            return None
+        module, _, name = self._lazy[cmd_name][0].partition(":")
+        command = getattr(import_module(module), name)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{module}:{name} is not a command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        """List the commands from the table, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in self._lazy.items()])
+
+
+root = LazyGroup(
+    _COMMANDS,
+    name="myceld",
+    help=_HELP,
+    epilog=_EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    no_args_is_help=True,
+)
+
+
+def main() -> NoReturn:
+    """Run the command line of this process and exit."""
+    status = run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        status = _quiet_pipe()
+    sys.exit(status)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit status."""
+    as_json = "--json" in arguments
+    try:
+        status = root.main(list(arguments), prog_name="myceld", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return EXIT_OK
+    except click.ClickException as error:
+        return report(usage_error(error), as_json=as_json)
+    except MyceldError as error:
+        return report(error, as_json=as_json)
+    except (click.Abort, KeyboardInterrupt):
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        return _quiet_pipe()
+    return status if isinstance(status, int) else EXIT_OK
+
+
+def _quiet_pipe() -> int:
+    """Leave standard output to nowhere, so that the interpreter's last flush fails quietly."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return EXIT_BROKEN_PIPE
+
+
+if __name__ == "__main__":
+    main()

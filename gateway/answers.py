@@ -1,0 +1,104 @@
+"""From values and errors to HTTP answers: the JSON rendering and the one status table.
+
+Answers never carry a traceback. The shapes are documented in docs/api.md.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from typing import Final
+
+from starlette.responses import Response
+
+from core.errors import (
+    InvariantBroken,
+    LocalMisuse,
+    MyceldError,
+    OperationalFault,
+    RemoteViolation,
+)
+from gateway import errors
+from gateway.limits import RETRY_AFTER_S
+from ledger.errors import NonceUsed, Oversize
+
+STATUSES: Final[Mapping[type[MyceldError], int]] = {
+    LocalMisuse: 400,
+    RemoteViolation: 400,
+    OperationalFault: 503,
+    InvariantBroken: 500,
+    MyceldError: 500,
+    errors.Unauthorized: 401,
+    errors.ForeignHost: 403,
+    errors.NoSuchRoute: 404,
+    errors.NoSuchKey: 404,
+    errors.NoSuchReceipt: 404,
+    errors.NoSuchJournal: 404,
+    errors.WrongMethod: 405,
+    errors.BodyTooSlow: 408,
+    NonceUsed: 409,
+    errors.BodyTooLarge: 413,
+    Oversize: 413,
+    errors.NotReachedInTime: 504,
+    errors.AnswerTooLate: 504,
+}
+"""HTTP status by error class; a class that is not listed gets the status of its nearest base."""
+
+_TYPES: Final[tuple[tuple[type[MyceldError], str], ...]] = (
+    (LocalMisuse, "local_misuse"),
+    (RemoteViolation, "remote_violation"),
+    (OperationalFault, "operational_fault"),
+)
+
+
+class JsonAnswer(Response):
+    """A JSON body made of plain values and views."""
+
+    media_type = "application/json"
+
+    def render(self, content: object) -> bytes:
+        """Return compact UTF-8 JSON; views become objects of their fields."""
+        return json.dumps(
+            content, default=_fields_of, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+        ).encode()
+
+
+def listing(items: Sequence[object], next_start: int | None = None) -> JsonAnswer:
+    """Return the answer of every list."""
+    return JsonAnswer({"items": items, "next": next_start})
+
+
+def status_of(error: MyceldError, statuses: Mapping[type[MyceldError], int] = STATUSES) -> int:
+    """Return the HTTP status of `error`: that of its nearest class in the table."""
+    for ancestor in type(error).__mro__:
+        if ancestor in statuses:
+            return statuses[ancestor]
+    return 500
+
+
+def error_answer(
+    error: MyceldError, statuses: Mapping[type[MyceldError], int] = STATUSES
+) -> JsonAnswer:
+    """Return the answer that tells a client about `error`."""
+    status = status_of(error, statuses)
+    kind = next((name for base, name in _TYPES if isinstance(error, base)), "invariant_broken")
+    body = {
+        "message": error.detail,
+        "code": error.code,
+        "type": kind,
+        "remedy": error.remedy,
+        "retryable": error.retryable,
+    }
+    headers: dict[str, str] = {}
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    if status == 503 and error.retryable:
+        headers["Retry-After"] = str(RETRY_AFTER_S)
+    return JsonAnswer({"error": body}, status_code=status, headers=headers)
+
+
+def _fields_of(value: object) -> dict[str, object]:
+    if is_dataclass(value):
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    raise errors.Unexpected(f"a {type(value).__name__} can not be shown as JSON")

@@ -1,0 +1,262 @@
+"""From HTTP requests to typed values: bodies, query parameters and parts of the path.
+
+Everything that is not exactly what docs/api.md says raises BadRequest with the field's name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Final, NoReturn, TypeAlias
+
+from starlette.requests import ClientDisconnect, Request
+
+from core.limits import HASH_SIZE_BYTES, INT_MAX, PUBLIC_KEY_SIZE_BYTES
+from gateway.errors import BadRequest, BodyTooLarge, BodyTooSlow, GatewayBusy
+from gateway.limits import (
+    BODIES_SIZE_BYTES_MAX,
+    BODY_SIZE_BYTES_MAX,
+    BODY_TIMEOUT_S,
+    JOURNAL_NAME_LENGTH_MAX,
+    LIST_LIMIT_DEFAULT,
+    LIST_LIMIT_MAX,
+    TRANSACTIONS_PER_SUBMIT_MAX,
+    WAIT_TIMEOUT_S_DEFAULT,
+    WAIT_TIMEOUT_S_MAX,
+)
+from gateway.views import Stage
+
+Fields: TypeAlias = Mapping[str, object]
+"""A parsed JSON object, or query parameters."""
+
+_STAGES: Final = {stage.word: stage for stage in Stage}
+
+
+class BodyBudget:
+    """How many bytes of request bodies are held; refuses beyond BODIES_SIZE_BYTES_MAX."""
+
+    def __init__(self, size_bytes_max: int = BODIES_SIZE_BYTES_MAX) -> None:
+        self._free_bytes = size_bytes_max
+
+    def take(self, size_bytes: int) -> None:
+        """Count bytes in; raises GatewayBusy."""
+        if size_bytes > self._free_bytes:
+            raise GatewayBusy("too many bytes of other requests are at work")
+        self._free_bytes -= size_bytes
+
+    def give_back(self, size_bytes: int) -> None:
+        """Count bytes out."""
+        self._free_bytes += size_bytes
+
+
+async def read_fields(request: Request, allowed: frozenset[str], budget: BodyBudget) -> Fields:
+    """Return the JSON object in the body, whose fields are all in `allowed`.
+
+    Raises BodyTooLarge, BodyTooSlow, BadRequest, GatewayBusy.
+    """
+    taken_bytes = 0
+    parts: list[bytes] = []
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            _check_announced(request)
+            async for part in request.stream():
+                if taken_bytes + len(part) > BODY_SIZE_BYTES_MAX:
+                    raise BodyTooLarge(f"the body is over {BODY_SIZE_BYTES_MAX} bytes")
+                budget.take(len(part))
+                taken_bytes += len(part)
+                parts.append(part)
+        return _parse_object(b"".join(parts), allowed)
+    except TimeoutError as error:
+        raise BodyTooSlow(f"the body took longer than {BODY_TIMEOUT_S:.0f} s") from error
+    except ClientDisconnect as error:
+        raise BadRequest("the client went away before the body was complete") from error
+    finally:
+        budget.give_back(taken_bytes)
+
+
+def query_fields(request: Request, allowed: frozenset[str]) -> Fields:
+    """Return the query parameters, each at most once and in `allowed`; raises BadRequest."""
+    found: dict[str, object] = {}
+    for name, value in request.query_params.multi_items():
+        if name not in allowed:
+            _refuse(name, _unknown(allowed))
+        if name in found:
+            _refuse(name, "given twice")
+        found[name] = value
+    return found
+
+
+def stage(fields: Fields, default: Stage | None) -> Stage | None:
+    """Return the field `wait`."""
+    word = fields.get("wait")
+    if word is None:
+        return default
+    if not isinstance(word, str) or word not in _STAGES:
+        _refuse("wait", f"expected one of {', '.join(_STAGES)}")
+    return _STAGES[word]
+
+
+def timeout_s(fields: Fields) -> float:
+    """Return the field `timeout_s`: a number of seconds, as JSON number or query text."""
+    value = fields.get("timeout_s", WAIT_TIMEOUT_S_DEFAULT)
+    expected = f"expected seconds, above 0 and at most {WAIT_TIMEOUT_S_MAX:.0f}"
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            _refuse("timeout_s", expected)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        _refuse("timeout_s", expected)
+    if not 0 < value <= WAIT_TIMEOUT_S_MAX:
+        _refuse("timeout_s", expected)
+    return float(value)
+
+
+def page(fields: Fields) -> tuple[int, int]:
+    """Return `start` and `limit` of a list."""
+    start = _query_int(fields, "start", default=0, low=0, high=INT_MAX)
+    limit = _query_int(fields, "limit", default=LIST_LIMIT_DEFAULT, low=1, high=LIST_LIMIT_MAX)
+    return start, limit
+
+
+def transactions(fields: Fields) -> list[bytes]:
+    """Return the field `transactions`, decoded from hex."""
+    items = fields.get("transactions")
+    if not isinstance(items, list) or not items:
+        _refuse("transactions", "expected a list of at least one hex text")
+    if len(items) > TRANSACTIONS_PER_SUBMIT_MAX:
+        _refuse("transactions", f"expected at most {TRANSACTIONS_PER_SUBMIT_MAX} items")
+    return [_from_hex(item, f"transactions[{index}]") for index, item in enumerate(items)]
+
+
+def key(fields: Fields) -> str:
+    """Return the field `key`."""
+    value = fields.get("key")
+    if not isinstance(value, str) or not value:
+        _refuse("key", "expected text that is not empty")
+    _to_utf8(value, "key")
+    return value
+
+
+def value_bytes(fields: Fields) -> bytes:
+    """Return the field `value` (text) or `value_hex`, whichever is given."""
+    if ("value" in fields) == ("value_hex" in fields):
+        _refuse("value", "expected exactly one of `value` and `value_hex`")
+    if "value_hex" in fields:
+        return _from_hex(fields["value_hex"], "value_hex")
+    value = fields["value"]
+    if not isinstance(value, str):
+        _refuse("value", "expected text; send bytes as `value_hex`")
+    return _to_utf8(value, "value")
+
+
+def nonce(fields: Fields) -> int | None:
+    """Return the field `nonce` if it is given."""
+    value = fields.get("nonce")
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= INT_MAX:
+        _refuse("nonce", f"expected an integer of 0 to {INT_MAX}")
+    return value
+
+
+def transaction_id(request: Request) -> bytes:
+    """Return the transaction id in the path."""
+    return _exact_hex(request, "id", HASH_SIZE_BYTES)
+
+
+def public_key(request: Request) -> bytes:
+    """Return the public key in the path."""
+    return _exact_hex(request, "public_key", PUBLIC_KEY_SIZE_BYTES)
+
+
+def journal_name(request: Request) -> str:
+    """Return the journal name in the path."""
+    name: str = request.path_params["name"]
+    if len(name) > JOURNAL_NAME_LENGTH_MAX:
+        _refuse("name", f"expected at most {JOURNAL_NAME_LENGTH_MAX} characters")
+    _to_utf8(name, "name")
+    return name
+
+
+def _check_announced(request: Request) -> None:
+    announced = request.headers.get("content-length", "0")
+    if announced.isdigit() and int(announced) > BODY_SIZE_BYTES_MAX:
+        raise BodyTooLarge(f"the body has {announced} bytes, at most {BODY_SIZE_BYTES_MAX}")
+
+
+def _parse_object(body: bytes, allowed: frozenset[str]) -> Fields:
+    try:
+        parsed = json.loads(body, object_pairs_hook=_unique, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise BadRequest(f"the body is not JSON ({_short(str(error))})") from error
+    if not isinstance(parsed, dict):
+        raise BadRequest("the body must be a JSON object")
+    for name in parsed:
+        if name not in allowed:
+            _refuse(name, _unknown(allowed))
+    return parsed
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        name = next(name for name, _ in pairs if sum(other == name for other, _ in pairs) > 1)
+        _refuse(name, "given twice")
+    return found
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise BadRequest(f"the body is not JSON ({name} is not a number)")
+
+
+def _query_int(fields: Fields, name: str, *, default: int, low: int, high: int) -> int:
+    text = fields.get(name)
+    if text is None:
+        return default
+    if not isinstance(text, str) or not (text.isascii() and text.isdigit()) or len(text) > 19:
+        _refuse(name, f"expected an integer of {low} to {high}")
+    if not low <= int(text) <= high:
+        _refuse(name, f"expected an integer of {low} to {high}")
+    return int(text)
+
+
+def _exact_hex(request: Request, name: str, size_bytes: int) -> bytes:
+    data = _from_hex(request.path_params[name], name)
+    if len(data) != size_bytes:
+        _refuse(name, f"expected {size_bytes * 2} hex digits")
+    return data
+
+
+def _from_hex(value: object, name: str) -> bytes:
+    if not isinstance(value, str):
+        _refuse(name, "expected hex text")
+    try:
+        data = bytes.fromhex(value)
+    except ValueError:
+        _refuse(name, "expected lower-case hex")
+    if data.hex() != value:
+        _refuse(name, "expected lower-case hex without spaces")
+    return data
+
+
+def _to_utf8(value: str, name: str) -> bytes:
+    try:
+        return value.encode()
+    except UnicodeEncodeError:
+        _refuse(name, "expected valid Unicode")
+
+
+def _unknown(allowed: frozenset[str]) -> str:
+    return f"unknown; this path takes {', '.join(sorted(allowed)) or 'none'}"
+
+
+def _refuse(name: str, why: str) -> NoReturn:
+    raise BadRequest(f"field `{_short(name)}`: {why}")
+
+
+def _short(text: str) -> str:
+    """Cut what a client sent, and make it safe to show in one line."""
+    shown = text if len(text) <= 80 else text[:79] + "…"
+    return "".join(letter if letter.isprintable() else "?" for letter in shown)

@@ -1,0 +1,120 @@
+"""The door of the gateway: what every request and connection must pass before any route.
+
+1. A connection delivers its request head in time, and stays idle only so long.
+2. The Host header is a loopback name, so no web page can reach a cell by DNS rebinding.
+   There are no CORS headers: browsers keep other origins out.
+3. All but /api/public/ carry the bearer token; its SHA-256 is compared in constant time.
+4. At most REQUESTS_MAX requests are at work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import ipaddress
+from typing import Final
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from core.errors import MyceldError
+from gateway.answers import error_answer
+from gateway.errors import ForeignHost, GatewayBusy, Unauthorized
+from gateway.limits import HEAD_TIMEOUT_S, REQUESTS_MAX
+
+_PUBLIC: Final = "/api/public/"
+
+
+class Connection(H11Protocol):
+    """An HTTP/1.1 connection that is closed when a request head takes too long."""
+
+    _head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as the base class has it
+        """Start the clock: a connection that says nothing is closed too."""
+        super().connection_made(transport)
+        self._start_timer()
+
+    def data_received(self, data: bytes) -> None:
+        """Stop the clock when a request begins its work, start it when a new head begins."""
+        super().data_received(data)
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._stop_timer()
+        elif self._head_timer is None:
+            self._start_timer()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the clock."""
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def _start_timer(self) -> None:
+        self._head_timer = self.loop.call_later(HEAD_TIMEOUT_S, self.transport.close)
+
+    def _stop_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+
+class Door:
+    """ASGI application that lets a request through to `inner`, or answers why not."""
+
+    def __init__(self, inner: ASGIApp, token: str, *, requests_max: int = REQUESTS_MAX) -> None:
+        self._inner = inner
+        self._token_hash = hashlib.sha256(token.encode()).digest()
+        self._free = requests_max
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        try:
+            self._check(scope)
+        except MyceldError as refusal:
+            await error_answer(refusal)(scope, receive, send)
+            return
+        self._free -= 1
+        try:
+            await self._inner(scope, receive, send)
+        finally:
+            self._free += 1
+
+    def _check(self, scope: Scope) -> None:
+        hosts = [value for name, value in scope["headers"] if name == b"host"]
+        if len(hosts) != 1 or not is_loopback_host(hosts[0].decode("latin-1")):
+            raise ForeignHost("the Host header does not name this machine's loopback")
+        if not scope["path"].startswith(_PUBLIC):
+            self._check_token(scope)
+        if self._free <= 0:
+            raise GatewayBusy("too many requests are at work")
+
+    def _check_token(self, scope: Scope) -> None:
+        given = [value for name, value in scope["headers"] if name == b"authorization"]
+        scheme, _, token = given[0].partition(b" ") if len(given) == 1 else (b"", b"", b"")
+        digest = hashlib.sha256(token.strip()).digest()
+        if not hmac.compare_digest(digest, self._token_hash) or scheme.lower() != b"bearer":
+            raise Unauthorized("the token is wrong" if given else "the request has no token")
+
+
+def is_loopback_host(text: str) -> bool:
+    """Tell whether a Host header value, with or without port, names the loopback interface."""
+    if text.startswith("["):
+        name, bracket, port = text[1:].partition("]")
+        if not bracket or (port and not port.startswith(":")):
+            return False
+        port = port[1:]
+    else:
+        name, _, port = text.partition(":")
+    if port and not (port.isascii() and port.isdigit()):
+        return False
+    return is_loopback(name)
+
+
+def is_loopback(name: str) -> bool:
+    """Tell whether a host name or address without port is loopback."""
+    if name.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,141 @@
+"""Errors of the gateway, and those a cell raises through it.
+
+Which HTTP status an error gets is decided in one table, in `gateway.answers`.
+"""
+
+from __future__ import annotations
+
+from core.errors import InvariantBroken, LocalMisuse, OperationalFault
+
+
+class PortInUse(OperationalFault):
+    """Another program listens on the gateway's port."""
+
+    code = "MYC-GATEWAY-001"
+    remedy = (
+        "Stop the program that uses the port, or choose another one with "
+        "`myceld init --gateway-port N` (0 = any free one)."
+    )
+
+
+class NotLoopback(LocalMisuse):
+    """The gateway was asked to listen where other machines can reach it."""
+
+    code = "MYC-GATEWAY-002"
+    remedy = "Listen on 127.0.0.1 or ::1, and reach it from elsewhere through an SSH tunnel."
+
+
+class CannotListen(OperationalFault):
+    """The operating system does not let us listen there."""
+
+    code = "MYC-GATEWAY-003"
+    remedy = "Choose another port above 1023 with `myceld init --gateway-port N`."
+
+
+class Unauthorized(LocalMisuse):
+    """The request carries no valid token."""
+
+    code = "MYC-GATEWAY-010"
+    remedy = "Send `Authorization: Bearer TOKEN`; the token is in gateway.token in the cell's home."
+
+
+class ForeignHost(LocalMisuse):
+    """The Host header names another machine: a web page may be behind the request."""
+
+    code = "MYC-GATEWAY-011"
+    remedy = "Use the URL in the cell's run.json, with 127.0.0.1 or localhost."
+
+
+class NoSuchRoute(LocalMisuse):
+    """There is nothing at this path."""
+
+    code = "MYC-GATEWAY-012"
+    remedy = "See docs/api.md for the paths of this version."
+
+
+class WrongMethod(LocalMisuse):
+    """The path exists, but not with this method."""
+
+    code = "MYC-GATEWAY-013"
+    remedy = "See docs/api.md for the method of this path."
+
+
+class BadRequest(LocalMisuse):
+    """The body, a query parameter or a part of the path is not what it should be."""
+
+    code = "MYC-GATEWAY-014"
+    remedy = "See docs/api.md for what this path asks for."
+
+
+class BodyTooLarge(LocalMisuse):
+    """The request body is over the limit."""
+
+    code = "MYC-GATEWAY-015"
+    remedy = "Send fewer transactions per request."
+
+
+class BodyTooSlow(LocalMisuse):
+    """The request body did not arrive in time."""
+
+    code = "MYC-GATEWAY-016"
+    remedy = "Send the whole body at once, with the right Content-Length."
+
+
+class GatewayBusy(OperationalFault):
+    """More requests, or more bytes of them, than the gateway takes at once."""
+
+    code = "MYC-GATEWAY-017"
+    remedy = "Try again in a moment, with fewer requests at a time."
+    retryable = True
+
+
+class GatewayStopping(OperationalFault):
+    """The cell is being stopped while the request waited."""
+
+    code = "MYC-GATEWAY-018"
+    remedy = "Start the cell again with `myceld run`, then ask for the receipt."
+    retryable = True
+
+
+class NoSuchKey(LocalMisuse):
+    """The state holds no value at this key."""
+
+    code = "MYC-GATEWAY-020"
+    remedy = "Put one with `myceld tx put KEY VALUE`, or wait until a pending put is applied."
+
+
+class NoSuchReceipt(LocalMisuse):
+    """This cell never saw a transaction of this id."""
+
+    code = "MYC-GATEWAY-021"
+    remedy = "Check the id, or ask the cell that took the transaction."
+
+
+class NoSuchJournal(LocalMisuse):
+    """This cell has no journal of this name."""
+
+    code = "MYC-GATEWAY-022"
+    remedy = "`myceld journal list` shows the names."
+
+
+class NotReachedInTime(OperationalFault):
+    """The transaction did not reach the wanted stage in time; it is still queued."""
+
+    code = "MYC-GATEWAY-023"
+    remedy = "Follow it with `myceld receipt ID --follow`; `myceld status` says what is waited for."
+    retryable = True
+
+
+class AnswerTooLate(OperationalFault):
+    """The cell did not answer a question in time."""
+
+    code = "MYC-GATEWAY-024"
+    remedy = "The cell is overloaded or stuck; see `myceld status` and its log."
+    retryable = True
+
+
+class Unexpected(InvariantBroken):
+    """An undeclared error reached the gateway; its traceback is in the cell's log."""
+
+    code = "MYC-GATEWAY-099"
+    remedy = "Report this with the log of the cell."

@@ -1,0 +1,62 @@
+"""Named bounds of the gateway, each with its reason and the memory it stands for."""
+
+from __future__ import annotations
+
+from typing import Final
+
+BODY_SIZE_BYTES_MAX: Final = 8 << 20
+"""Largest request body: 1,000 transactions of 4 KiB in hex."""
+
+BODIES_SIZE_BYTES_MAX: Final = 32 << 20
+"""All request bodies being read at once, times about 3 while they are parsed; then 503."""
+
+HEAD_SIZE_BYTES_MAX: Final = 16 << 10
+"""Request line and headers; ours are below 1 KiB. Times CONNECTIONS_MAX: 4 MiB."""
+
+CONNECTIONS_MAX: Final = 256
+"""Open connections, idle ones included, well below the usual limit of 1,024 descriptors."""
+
+REQUESTS_MAX: Final = 224
+"""Requests at work, waiting ones included; below CONNECTIONS_MAX so that refusals are coded."""
+
+BACKLOG_MAX: Final = 128
+"""Connections the kernel holds before we accept them."""
+
+HEAD_TIMEOUT_S: Final = 10.0
+"""A connection must deliver a whole request head in this time, or it is closed."""
+
+KEEP_ALIVE_TIMEOUT_S: Final = 15
+"""Idle time after an answer. The client gives connections up sooner (myceld.client)."""
+
+BODY_TIMEOUT_S: Final = 20.0
+"""A whole body must arrive in this time; on loopback 8 MiB takes milliseconds."""
+
+WAIT_TIMEOUT_S_MAX: Final = 600.0
+"""Longest `timeout_s` of a request that waits for a stage; ask again to wait longer."""
+
+WAIT_TIMEOUT_S_DEFAULT: Final = 30.0
+"""`timeout_s` when a request does not say."""
+
+WAIT_GRACE_S: Final = 5.0
+"""How much later than `timeout_s` the cell may answer before the gateway gives up on it."""
+
+READ_TIMEOUT_S: Final = 30.0
+"""The cell must answer a question that waits for no stage in this time."""
+
+STOP_TIMEOUT_S: Final = 3
+"""Time for the last answers to leave when the gateway stops."""
+
+RETRY_AFTER_S: Final = 1
+"""What a 503 that can be retried suggests."""
+
+LIST_LIMIT_DEFAULT: Final = 100
+"""Items of a list when the request does not say."""
+
+LIST_LIMIT_MAX: Final = 1000
+"""Most items of one list answer."""
+
+TRANSACTIONS_PER_SUBMIT_MAX: Final = 1000
+"""Most transactions of one submit."""
+
+JOURNAL_NAME_LENGTH_MAX: Final = 64
+"""Longest journal name that is looked up."""

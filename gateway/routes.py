@@ -1,0 +1,226 @@
+"""The routes of docs/api.md, each a few lines from request to cell to answer."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, TypeAlias, TypeVar
+
+import structlog
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from core.errors import InvariantBroken, MyceldError
+from gateway import asks
+from gateway.answers import STATUSES, JsonAnswer, error_answer, listing
+from gateway.cell import Cell
+from gateway.errors import (
+    AnswerTooLate,
+    GatewayStopping,
+    NoSuchRoute,
+    NotReachedInTime,
+    Unexpected,
+    WrongMethod,
+)
+from gateway.limits import READ_TIMEOUT_S, WAIT_GRACE_S
+from gateway.views import Stage
+
+Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
+T = TypeVar("T")
+
+_WORKING: Final = frozenset({"ordering", "idle"})
+_NOTHING: Final[frozenset[str]] = frozenset()
+_PAGE: Final = frozenset({"start", "limit"})
+_SUBMIT: Final = frozenset({"transactions", "wait", "timeout_s"})
+_PUT: Final = frozenset({"key", "value", "value_hex", "nonce", "wait", "timeout_s"})
+_RECEIPT: Final = frozenset({"wait", "timeout_s"})
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger("gateway")
+
+
+class Routes:
+    """Everything a client can ask; `app` is the ASGI application behind the door."""
+
+    def __init__(
+        self,
+        cell: Cell,
+        *,
+        statuses: Mapping[type[MyceldError], int] | None = None,
+        now_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._cell = cell
+        self._statuses = {**STATUSES, **(statuses or {})}
+        self._now_ns = now_ns
+        self._budget = asks.BodyBudget()
+        self._deadlines: set[asyncio.Timeout] = set()
+        self._stopping = False
+        self.app = self._build()
+
+    def stop_waiting(self) -> None:
+        """Answer every request that waits with GatewayStopping, now and from now on."""
+        self._stopping = True
+        now = asyncio.get_running_loop().time()
+        for deadline in self._deadlines:
+            deadline.reschedule(now)
+
+    async def health(self, _request: Request) -> Response:
+        """GET /api/public/health."""
+        status = self._cell.status()
+        return JsonAnswer(
+            {
+                "status": "healthy" if status.phase in _WORKING else "degraded",
+                "timestamp_ns": self._now_ns(),
+                "uptime_s": status.uptime_s,
+                "version": status.version,
+            }
+        )
+
+    async def info(self, _request: Request) -> Response:
+        """GET /api/public/info."""
+        status = self._cell.status()
+        names = ("version", "cell_id", "network_id", "network_name", "role")
+        return JsonAnswer({name: getattr(status, name) for name in names})
+
+    async def status(self, request: Request) -> Response:
+        """GET /api/v1/status."""
+        asks.query_fields(request, _NOTHING)
+        return JsonAnswer(self._cell.status())
+
+    async def peers(self, request: Request) -> Response:
+        """GET /api/v1/peers."""
+        asks.query_fields(request, _NOTHING)
+        return listing(self._cell.peers())
+
+    async def submit(self, request: Request) -> Response:
+        """POST /api/v1/transactions."""
+        fields = await asks.read_fields(request, _SUBMIT, self._budget)
+        transactions = asks.transactions(fields)
+        wait, timeout_s = asks.stage(fields, Stage.STORED) or Stage.STORED, asks.timeout_s(fields)
+        work = self._cell.submit(transactions, wait=wait, timeout_s=timeout_s)
+        return listing(await self._reached(work, wait, timeout_s))
+
+    async def transactions(self, request: Request) -> Response:
+        """GET /api/v1/transactions."""
+        start, limit = asks.page(asks.query_fields(request, _PAGE))
+        items = await self._read(self._cell.transactions(start=start, limit=limit))
+        return listing(items, items[-1].position + 1 if len(items) >= limit else None)
+
+    async def put(self, request: Request) -> Response:
+        """POST /api/v1/state/put."""
+        fields = await asks.read_fields(request, _PUT, self._budget)
+        key, value, nonce = asks.key(fields), asks.value_bytes(fields), asks.nonce(fields)
+        wait, timeout_s = asks.stage(fields, Stage.STORED) or Stage.STORED, asks.timeout_s(fields)
+        work = self._cell.put(key, value, nonce=nonce, wait=wait, timeout_s=timeout_s)
+        return JsonAnswer(await self._reached(work, wait, timeout_s))
+
+    async def state_value(self, request: Request) -> Response:
+        """GET /api/v1/state/value."""
+        key = asks.key(asks.query_fields(request, frozenset({"key"})))
+        return JsonAnswer(await self._read(self._cell.state_value(key)))
+
+    async def receipt(self, request: Request) -> Response:
+        """GET /api/v1/receipts/{id}."""
+        transaction_id = asks.transaction_id(request)
+        fields = asks.query_fields(request, _RECEIPT)
+        wait, timeout_s = asks.stage(fields, None), asks.timeout_s(fields)
+        work = self._cell.receipt(transaction_id, wait=wait, timeout_s=timeout_s)
+        if wait is None:
+            return JsonAnswer(await self._read(work))
+        return JsonAnswer(await self._reached(work, wait, timeout_s))
+
+    async def rounds(self, request: Request) -> Response:
+        """GET /api/v1/rounds."""
+        start, limit = asks.page(asks.query_fields(request, _PAGE))
+        items = await self._read(self._cell.rounds(start=start, limit=limit))
+        return listing(items, items[-1].round + 1 if len(items) >= limit else None)
+
+    async def account(self, request: Request) -> Response:
+        """GET /api/v1/accounts/{public key}."""
+        asks.query_fields(request, _NOTHING)
+        return JsonAnswer(await self._read(self._cell.account(asks.public_key(request))))
+
+    async def journals(self, request: Request) -> Response:
+        """GET /api/v1/journals."""
+        asks.query_fields(request, _NOTHING)
+        return listing(await self._read(self._cell.journals()))
+
+    async def journal_blocks(self, request: Request) -> Response:
+        """GET /api/v1/journals/{name}/blocks."""
+        name = asks.journal_name(request)
+        start, limit = asks.page(asks.query_fields(request, _PAGE))
+        items = await self._read(self._cell.journal_blocks(name, start=start, limit=limit))
+        return listing(items, items[-1].index + 1 if len(items) >= limit else None)
+
+    async def _reached(self, work: Awaitable[T], wait: Stage, timeout_s: float) -> T:
+        late = NotReachedInTime(f"stage {wait.word} was not reached in {timeout_s:g} s")
+        return await self._within(work, timeout_s + WAIT_GRACE_S, late)
+
+    async def _read(self, work: Awaitable[T]) -> T:
+        late = AnswerTooLate(f"the cell did not answer in {READ_TIMEOUT_S:.0f} s")
+        return await self._within(work, READ_TIMEOUT_S, late)
+
+    async def _within(self, work: Awaitable[T], limit_s: float, late: MyceldError) -> T:
+        try:
+            async with asyncio.timeout(0 if self._stopping else limit_s) as deadline:
+                self._deadlines.add(deadline)
+                try:
+                    return await work
+                finally:
+                    self._deadlines.discard(deadline)
+        except TimeoutError as error:
+            if not deadline.expired():
+                raise
+            if self._stopping:
+                raise GatewayStopping("the cell is stopping") from error
+            raise late from error
+
+    def _build(self) -> Starlette:
+        table: list[tuple[str, str, Endpoint]] = [
+            ("GET", "/api/public/health", self.health),
+            ("GET", "/api/public/info", self.info),
+            ("GET", "/api/v1/status", self.status),
+            ("GET", "/api/v1/peers", self.peers),
+            ("POST", "/api/v1/transactions", self.submit),
+            ("GET", "/api/v1/transactions", self.transactions),
+            ("POST", "/api/v1/state/put", self.put),
+            ("GET", "/api/v1/state/value", self.state_value),
+            ("GET", "/api/v1/receipts/{id}", self.receipt),
+            ("GET", "/api/v1/rounds", self.rounds),
+            ("GET", "/api/v1/accounts/{public_key}", self.account),
+            ("GET", "/api/v1/journals", self.journals),
+            ("GET", "/api/v1/journals/{name}/blocks", self.journal_blocks),
+        ]
+        app = Starlette(
+            routes=[
+                Route(path, self._guarded(endpoint), methods=[method])
+                for method, path, endpoint in table
+            ],
+            exception_handlers={HTTPException: self._unrouted},
+        )
+        app.router.redirect_slashes = False
+        return app
+
+    def _guarded(self, endpoint: Endpoint) -> Endpoint:
+        async def guarded(request: Request) -> Response:
+            try:
+                return await endpoint(request)
+            except MyceldError as error:
+                if isinstance(error, InvariantBroken):
+                    _log.exception("invariant broken", path=request.url.path, code=error.code)
+                return error_answer(error, self._statuses)
+            except Exception:  # noqa: BLE001 - supervises requests: no traceback may leave
+                _log.exception("unexpected error", path=request.url.path)
+                return error_answer(Unexpected("the gateway met an unexpected error"))
+
+        return guarded
+
+    async def _unrouted(self, request: Request, error: Exception) -> Response:
+        if isinstance(error, HTTPException) and error.status_code == 405:
+            refusal = error_answer(WrongMethod(f"{request.method} is not possible here"))
+            refusal.headers.update(error.headers or {})
+            return refusal
+        return error_answer(NoSuchRoute("there is nothing at this path"))

@@ -1,0 +1,98 @@
+"""The multiaddrs we accept, parsed once: IP or DNS name, TCP port, and a cell id to dial.
+
+Pure text work, so that the asyncio side never imports the multiaddr library. Other transports
+are refused on purpose: the host speaks TCP only.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from core.ids import CellId, NotACellId, public_key_of
+from gossip.host.errors import NotAMultiaddr
+
+_LENGTH_MAX: Final = 512
+_NAME: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?")
+_NAME_KINDS: Final = frozenset({"dns", "dns4", "dns6"})
+
+
+@dataclass(frozen=True, slots=True)
+class TcpAddress:
+    """`/kind/host/tcp/port` with kind ip4, ip6, dns, dns4 or dns6."""
+
+    kind: str
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"/{self.kind}/{self.host}/tcp/{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class DialAddress:
+    """Where to dial and who must answer there."""
+
+    at: TcpAddress
+    cell_id: CellId
+
+    def __str__(self) -> str:
+        return f"{self.at}/p2p/{self.cell_id}"
+
+
+def parse_listen_address(text: str) -> TcpAddress:
+    """Return an address to listen on; port 0 lets the system choose. Raises NotAMultiaddr."""
+    parts = _split(text)
+    if len(parts) != 4:
+        raise NotAMultiaddr(f"{text[:_LENGTH_MAX]!r} is not /ip4/ADDRESS/tcp/PORT")
+    address = _parse_tcp(parts, text, port_min=0)
+    if address.kind in _NAME_KINDS:
+        raise NotAMultiaddr(f"{text!r}: listen on an IP address, not on a name")
+    return address
+
+
+def parse_dial_address(text: str) -> DialAddress:
+    """Return an address to dial, with the cell id that must answer. Raises NotAMultiaddr."""
+    parts = _split(text)
+    if len(parts) != 6 or parts[4] != "p2p":
+        raise NotAMultiaddr(f"{text[:_LENGTH_MAX]!r} is not /ip4/ADDRESS/tcp/PORT/p2p/CELL-ID")
+    try:
+        public_key_of(parts[5])
+    except NotACellId as error:
+        raise NotAMultiaddr(f"{text!r}: {error.detail}") from error
+    return DialAddress(_parse_tcp(parts, text, port_min=1), CellId(parts[5]))
+
+
+def tcp_address_of(host: str, port: int) -> TcpAddress:
+    """Return the address of a socket name."""
+    return TcpAddress("ip6" if ":" in host else "ip4", host, port)
+
+
+def _split(text: str) -> list[str]:
+    if len(text) > _LENGTH_MAX or not text.startswith("/"):
+        raise NotAMultiaddr(f"{text[:_LENGTH_MAX]!r} does not begin with / or is too long")
+    return text[1:].split("/")
+
+
+def _parse_tcp(parts: list[str], text: str, *, port_min: int) -> TcpAddress:
+    kind, host, transport, port_text = parts[:4]
+    if transport != "tcp" or not port_text.isascii() or not port_text.isdigit():
+        raise NotAMultiaddr(f"{text!r} has no TCP port")
+    port = int(port_text[:6])
+    if not port_min <= port <= 65535:
+        raise NotAMultiaddr(f"{text!r}: port {port_text[:6]} is not in {port_min}..65535")
+    if kind in _NAME_KINDS:
+        if not _NAME.fullmatch(host):
+            raise NotAMultiaddr(f"{text!r}: {host!r} is not a host name")
+        return TcpAddress(kind, host, port)
+    try:
+        host = str(
+            ipaddress.IPv4Address(host) if kind == "ip4" else ipaddress.IPv6Address(host),
+        )
+    except ValueError as error:
+        raise NotAMultiaddr(f"{text!r}: {host!r} is not an {kind} address") from error
+    if kind not in {"ip4", "ip6"}:
+        raise NotAMultiaddr(f"{text!r}: {kind!r} is not ip4, ip6, dns, dns4 or dns6")
+    return TcpAddress(kind, host, port)

@@ -1,0 +1,164 @@
+"""A supervised trio thread beside the asyncio loop, and the two ways across.
+
+`call` runs a function in the trio thread, `post` one in the loop's thread; both return at once
+and keep the order of their calls. When the trio program dies it is made anew after a pause, with
+the same identity and ports; `on_down` is posted before, so that whatever waited gets an error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from core.errors import MyceldError
+from gossip.host.addresses import TcpAddress
+from gossip.host.config import HostConfig
+from gossip.host.errors import HostDown, HostFailed
+from gossip.host.limits import (
+    RESTART_DELAY_S,
+    RESTART_DELAY_S_MAX,
+    RESTART_STABLE_S,
+    STOP_TIMEOUT_S,
+)
+from gossip.host.loading import load_libp2p
+
+if TYPE_CHECKING:
+    from gossip.host.engine import Engine
+    from gossip.host.port import Port
+
+_LOG = logging.getLogger(__name__)
+
+
+class BridgeEvents:
+    """What the bridge reports, all in the loop's thread. The host implements it."""
+
+    def on_up(self, addresses: tuple[TcpAddress, ...]) -> None:
+        """The trio side listens on `addresses` (real ports)."""
+        raise NotImplementedError
+
+    def on_down(self, error: MyceldError) -> None:
+        """The trio side ended; everything that belonged to it is gone."""
+        raise NotImplementedError
+
+    def on_inbound(self, port: Port) -> None:
+        """A peer opened a stream."""
+        raise NotImplementedError
+
+
+class Bridge:
+    """Owner of the trio thread."""
+
+    def __init__(
+        self,
+        config: HostConfig,
+        listen: tuple[TcpAddress, ...],
+        protocols: tuple[str, ...],
+        events: BridgeEvents,
+    ) -> None:
+        self._config = config
+        self._listen = listen
+        self._protocols = protocols
+        self._events = events
+        self._loop = asyncio.get_running_loop()
+        self._lock = threading.Lock()
+        self._token: Any = None
+        self._engine: Engine | None = None
+        self._stopping = threading.Event()
+        self._was_ever_up = False
+        self._thread = threading.Thread(target=self._supervise, name="libp2p", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread; `on_up` or `on_down` follows."""
+        self._thread.start()
+
+    def call(self, function: Callable[..., None], *args: object) -> None:
+        """Run `function(*args)` in the trio thread; raises HostDown when there is none now."""
+        with self._lock:
+            if self._token is None:
+                raise HostDown("the network side is not running")
+            try:
+                self._token.run_sync_soon(_contained, function, args)
+            except RuntimeError as error:
+                raise HostDown("the network side is ending") from error
+
+    def post(self, function: Callable[..., None], *args: object) -> None:
+        """Run `function(*args)` in the loop's thread; without effect once the loop is closed."""
+        try:
+            self._loop.call_soon_threadsafe(function, *args)
+        except RuntimeError:
+            _LOG.debug("loop is closed, %s not delivered", function)
+
+    def engine(self) -> Engine:
+        """Return the running engine; raises HostDown."""
+        engine = self._engine
+        if engine is None:
+            raise HostDown("the network side is not running")
+        return engine
+
+    async def stop(self) -> bool:
+        """End the thread; False if it did not end within STOP_TIMEOUT_S."""
+        self._stopping.set()
+        try:
+            self.call(self.engine().stop)
+        except HostDown:
+            _LOG.debug("the network side is not running, nothing to stop")
+        await asyncio.to_thread(self._thread.join, STOP_TIMEOUT_S)
+        return not self._thread.is_alive()
+
+    def _supervise(self) -> None:
+        delay_s = RESTART_DELAY_S
+        while not self._stopping.is_set():
+            began = time.monotonic()
+            was_up, error = self._live_once()
+            self.post(self._events.on_down, error)
+            if not (was_up or self._was_ever_up):
+                return
+            self._was_ever_up = True
+            if time.monotonic() - began > RESTART_STABLE_S:
+                delay_s = RESTART_DELAY_S
+            if not self._stopping.wait(delay_s):
+                _LOG.warning("network side crashed, starting it again: %s", error)
+            delay_s = min(2 * delay_s, RESTART_DELAY_S_MAX)
+
+    def _live_once(self) -> tuple[bool, MyceldError]:
+        """Run one engine until it ends; return whether it was up, and why it ended."""
+        try:
+            load_libp2p()
+            import trio  # noqa: PLC0415 - costs 8 MB, only a running host pays
+
+            from gossip.host.engine import Engine, EngineOutlets  # noqa: PLC0415 - imports libp2p
+
+            def on_up(engine: Engine) -> None:
+                self._listen = engine.addresses
+                with self._lock:
+                    self._engine = engine
+                    self._token = trio.lowlevel.current_trio_token()
+                self.post(self._events.on_up, engine.addresses)
+                if self._stopping.is_set():
+                    engine.stop()
+
+            outlets = EngineOutlets(self.post, on_up, self._events.on_inbound)
+            engine = Engine(self._config, self._listen, self._protocols, outlets)
+            trio.run(engine.main)
+            error: MyceldError = HostDown("the network side ended")
+        except MyceldError as cause:
+            error = cause
+        except BaseException as cause:  # noqa: BLE001 - the supervisor; trio wraps crashes as it likes
+            _LOG.debug("network side crashed", exc_info=True)
+            error = HostFailed(f"{type(cause).__name__}: {cause}")
+        with self._lock:
+            was_up = self._engine is not None
+            self._engine, self._token = None, None
+        return was_up, error
+
+
+def _contained(function: Callable[..., None], args: tuple[object, ...]) -> None:
+    """Run a call in the trio thread: an exception here would end trio itself."""
+    try:
+        function(*args)
+    except Exception:  # noqa: BLE001 - supervisor of one call
+        _LOG.exception("call into the network side failed")

@@ -1,0 +1,29 @@
+"""What a host is made of: identity, where to listen, which protocol, and its bounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from gossip.host import limits
+
+
+@dataclass(frozen=True, slots=True)
+class HostConfig:
+    """Settings of one host.
+
+    `seed` is the cell's 32-byte Ed25519 seed and never shown. `listen_addresses` are multiaddrs
+    such as /ip4/127.0.0.1/tcp/0. `protocol` is the libp2p protocol name that inbound streams are
+    accepted on and that `dial` asks for.
+    """
+
+    seed: bytes = field(repr=False)
+    listen_addresses: tuple[str, ...]
+    protocol: str
+    inbound_connections_max: int = limits.INBOUND_CONNECTIONS_MAX
+    inbound_per_address_max: int = limits.INBOUND_PER_ADDRESS_MAX
+    inbound_per_peer_max: int = limits.INBOUND_PER_PEER_MAX
+    upgrading_max: int = limits.UPGRADING_MAX
+    upgrading_per_address_max: int = limits.UPGRADING_PER_ADDRESS_MAX
+    upgrade_timeout_s: float = limits.UPGRADE_TIMEOUT_S
+    streams_per_peer_max: int = limits.STREAMS_PER_PEER_MAX
+    streams_max: int = limits.STREAMS_MAX

@@ -1,0 +1,232 @@
+"""The libp2p host as the asyncio daemon sees it: listen, dial, answer, stop.
+
+A facade without network code: the trio side does that, in its own thread (`bridge`, `engine`). One
+failing connection, stream or handler never ends the host; a crash of the trio side ends its
+streams with HostDown, and it comes back with the same identity and ports (`restarts` counts it).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeAlias
+
+from nacl.signing import SigningKey
+
+from core.errors import MyceldError
+from core.ids import CellId, PublicKey, cell_id_of, short
+from gossip.host.addresses import TcpAddress, parse_dial_address, parse_listen_address
+from gossip.host.bridge import Bridge, BridgeEvents
+from gossip.host.config import HostConfig
+from gossip.host.errors import DialFailed, HostDown, HostFailed, HostMisused
+from gossip.host.limits import (
+    HANDLERS_MAX,
+    NEGOTIATION_MESSAGE_BYTES_MAX,
+    SEED_SIZE_BYTES,
+    START_TIMEOUT_S,
+    STOP_TIMEOUT_S,
+)
+from gossip.host.stream import PeerStream
+
+if TYPE_CHECKING:
+    from gossip.host.port import Port
+
+StreamHandler: TypeAlias = Callable[[PeerStream], Awaitable[None]]
+"""Called for every inbound stream; when it returns or raises, the stream is closed."""
+
+_LOG = logging.getLogger(__name__)
+
+
+class Host(BridgeEvents):
+    """One cell's presence on the network. Start once, stop once; bound to the loop of `start`."""
+
+    def __init__(self, config: HostConfig, on_stream: StreamHandler) -> None:
+        if len(config.seed) != SEED_SIZE_BYTES:
+            raise HostMisused(f"a seed has {SEED_SIZE_BYTES} bytes, not {len(config.seed)}")
+        _check_protocol(config.protocol)
+        self._config = config
+        self._listen = tuple(parse_listen_address(text) for text in config.listen_addresses)
+        self._handlers: dict[str, StreamHandler] = {config.protocol: on_stream}
+        self._cell_id = cell_id_of(PublicKey(bytes(SigningKey(config.seed).verify_key)))
+        self._bridge: Bridge | None = None
+        self._addresses: tuple[str, ...] = ()
+        self._restarts = -1
+        self._stopped = False
+        self._started: asyncio.Future[None] | None = None
+        self._streams: set[PeerStream] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._dials: set[asyncio.Future[PeerStream]] = set()
+
+    @property
+    def cell_id(self) -> CellId:
+        """Our own id, derived from the seed."""
+        return self._cell_id
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The multiaddrs we listen on, with real ports and /p2p/<cell id>; empty before start."""
+        return self._addresses
+
+    @property
+    def restarts(self) -> int:
+        """How often the trio side was started again after a crash."""
+        return max(0, self._restarts)
+
+    def set_handler(self, protocol: str, handler: StreamHandler) -> None:
+        """Answer a further protocol. Before start only; raises HostMisused."""
+        if self._bridge is not None or len(self._handlers) >= HANDLERS_MAX:
+            raise HostMisused(f"handler for {protocol} set after start, or too many of them")
+        _check_protocol(protocol)
+        self._handlers[protocol] = handler
+
+    async def start(self) -> tuple[str, ...]:
+        """Listen; return the real addresses. Raises AddressInUse, CannotListen, HostFailed."""
+        if self._bridge is not None:
+            raise HostMisused("a host is started once")
+        self._started = asyncio.get_running_loop().create_future()
+        self._bridge = Bridge(self._config, self._listen, tuple(self._handlers), self)
+        self._bridge.start()
+        try:
+            async with asyncio.timeout(START_TIMEOUT_S):
+                await self._started
+        except TimeoutError as error:
+            await self.stop()
+            raise HostFailed(f"not listening after {START_TIMEOUT_S} s") from error
+        except BaseException:
+            await self.stop()
+            raise
+        return self._addresses
+
+    async def stop(self) -> None:
+        """Close everything, within STOP_TIMEOUT_S; handlers are cancelled. Safe to repeat."""
+        if self._stopped or self._bridge is None:
+            return
+        self._stopped = True
+        tasks = self._tasks - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        if not await self._bridge.stop():
+            _LOG.warning("the network thread did not end in %s s", STOP_TIMEOUT_S)
+        self._fail_all(HostDown("the host was stopped"))
+        if tasks:
+            await asyncio.wait(tasks, timeout=STOP_TIMEOUT_S)
+
+    async def dial(
+        self,
+        address: str,
+        *,
+        timeout_s: float,
+        protocol: str | None = None,
+    ) -> PeerStream:
+        """Open a new connection to `address` (with /p2p/<cell id>) and one stream on it.
+
+        Raises NotAMultiaddr, DialFailed (refused, unreachable, deadline), WrongPeer,
+        ProtocolRefused, HostDown, HostMisused (not started, or our own address).
+        """
+        from gossip.host.engine import DialRequest  # noqa: PLC0415 - imports libp2p, loaded by start
+
+        target = parse_dial_address(address)
+        if target.cell_id == self._cell_id:
+            raise HostMisused(f"{address} is this cell itself")
+        bridge = self._running_bridge()
+        answer: asyncio.Future[PeerStream] = asyncio.get_running_loop().create_future()
+
+        def on_port(port: Port) -> None:
+            stream = self._adopt(bridge, port)
+            if answer.done():
+                _spawn(stream.abort(), self._tasks)
+            else:
+                answer.set_result(stream)
+
+        def on_failed(error: MyceldError) -> None:
+            if not answer.done():
+                answer.set_exception(error)
+
+        request = DialRequest(target, protocol or self._config.protocol, on_port, on_failed)
+        self._dials.add(answer)
+        try:
+            bridge.call(bridge.engine().dial, request)
+            async with asyncio.timeout(timeout_s):
+                return await answer
+        except TimeoutError as error:
+            _cancel(bridge, request.scope.cancel)
+            raise DialFailed(f"{address}: no answer in {timeout_s} s") from error
+        except asyncio.CancelledError:
+            _cancel(bridge, request.scope.cancel)
+            if answer.done() and not answer.cancelled() and answer.exception() is None:
+                await answer.result().abort()
+            raise
+        finally:
+            self._dials.discard(answer)
+
+    def on_up(self, addresses: tuple[TcpAddress, ...]) -> None:
+        """Note the real addresses (called by the bridge)."""
+        self._restarts += 1
+        self._addresses = tuple(f"{address}/p2p/{self._cell_id}" for address in addresses)
+        if self._started is not None and not self._started.done():
+            self._started.set_result(None)
+
+    def on_down(self, error: MyceldError) -> None:
+        """Fail whatever belonged to the trio side that ended (called by the bridge)."""
+        if self._started is not None and not self._started.done():
+            self._started.set_exception(error)
+        self._fail_all(HostDown(f"the network side ended: {error}"))
+
+    def on_inbound(self, port: Port) -> None:
+        """Run the handler of a stream that a peer opened (called by the bridge)."""
+        stream = self._adopt(self._running_bridge(), port)
+        handler = self._handlers[stream.protocol]
+        if self._stopped or len(self._tasks) >= 2 * self._config.streams_max:
+            _spawn(stream.abort(), self._tasks)
+        else:
+            _spawn(_handle(stream, handler), self._tasks)
+
+    def _running_bridge(self) -> Bridge:
+        if self._bridge is None:
+            raise HostMisused("the host is not started")
+        return self._bridge
+
+    def _adopt(self, bridge: Bridge, port: Port) -> PeerStream:
+        stream = PeerStream(bridge, port, self._streams.discard)
+        self._streams.add(stream)
+        return stream
+
+    def _fail_all(self, error: HostDown) -> None:
+        for answer in self._dials:
+            if not answer.done():
+                answer.set_exception(HostDown(error.detail))
+        for stream in tuple(self._streams):
+            stream.on_end(error)
+            stream.on_closed()
+
+
+def _check_protocol(protocol: str) -> None:
+    size = len(protocol.encode())
+    if not protocol.startswith("/") or "\n" in protocol or size >= NEGOTIATION_MESSAGE_BYTES_MAX:
+        raise HostMisused(f"{protocol[:80]!r} is no protocol name such as /myceld/…/gossip/1")
+
+
+async def _handle(stream: PeerStream, handler: StreamHandler) -> None:
+    """Run one handler to its end, whatever it raises, and close its stream."""
+    try:
+        await handler(stream)
+    except MyceldError as error:
+        _LOG.info("stream of %s ended: %s", short(stream.cell_id), error)
+    except Exception:  # noqa: BLE001 - supervisor of one handler
+        _LOG.exception("handler of %s failed (stream of %s)", stream.protocol, stream.cell_id)
+    finally:
+        await stream.close()
+
+
+def _spawn(work: Awaitable[None], tasks: set[asyncio.Task[None]]) -> None:
+    task = asyncio.ensure_future(work)
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)
+
+
+def _cancel(bridge: Bridge, function: Callable[[], None]) -> None:
+    try:
+        bridge.call(function)
+    except HostDown:
+        _LOG.debug("the network side is gone, nothing to cancel")

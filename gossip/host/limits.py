@@ -1,0 +1,109 @@
+"""Named bounds of the libp2p host, each with its reason and the memory it stands for."""
+
+from __future__ import annotations
+
+from typing import Final
+
+SEED_SIZE_BYTES: Final = 32
+"""Ed25519 (RFC 8032)."""
+
+INBOUND_CONNECTIONS_MAX: Final = 128
+"""Authenticated connections that others opened: 4 × the largest roster we test; ≈ 60 KiB each."""
+
+INBOUND_PER_ADDRESS_MAX: Final = 40
+"""Inbound connections from one IP address. A home or a test machine may hold a whole network of 31
+cells behind one address; more than that is one party taking the slots of others."""
+
+INBOUND_PER_PEER_MAX: Final = 4
+"""Inbound connections of one peer id: one for gossip, one that it opens before it saw the first
+fail, and two for other protocols."""
+
+UPGRADING_MAX: Final = 64
+"""Connections in TCP, Noise or Yamux negotiation, so not yet authenticated; ≈ 100 KiB each."""
+
+UPGRADING_PER_ADDRESS_MAX: Final = 16
+"""The same for one IP address, so that silent connections of one sender leave room for others."""
+
+UPGRADE_TIMEOUT_S: Final = 5.0
+"""A negotiation takes 5 ms on loopback and 4 round trips elsewhere; silence longer than this only
+holds a slot."""
+
+NEGOTIATION_TIMEOUT_S: Final = 5.0
+"""Same, for choosing the protocol of a new stream."""
+
+CONNECTION_IDLE_S: Final = 30.0
+"""An inbound connection without any stream for this long is closed: it only holds a slot."""
+
+STREAMS_PER_PEER_MAX: Final = 8
+"""Inbound streams of one peer at a time: one for gossip and a few for other protocols."""
+
+STREAMS_MAX: Final = 256
+"""Inbound streams in all; bounds RECEIVE_WINDOW_BYTES × this = 256 MiB if all of them attack, and
+strangers are refused by the protocol above before they can send that much."""
+
+RECEIVE_WINDOW_BYTES: Final = 1 << 20
+"""Bytes a peer may send on one stream beyond what we have read: 10 MB/s at 100 ms round trip."""
+
+RECEIVE_SLACK_BYTES: Final = 128 << 10
+"""Tolerance before a peer counts as ignoring the window: libp2p grants some credit on its own while
+the protocol of a stream is chosen."""
+
+RECEIVE_CREDIT_BYTES: Final = 256 << 10
+"""Credit is given back in steps of this size: every credit is one encrypted frame."""
+
+MUXER_BUFFER_BYTES_MAX: Final = 4 << 20
+"""Bytes that wait inside Yamux for one connection, on streams nobody reads yet. Yamux itself
+enforces no bound at all."""
+
+READ_CHUNK_BYTES: Final = 64 << 10
+"""Largest piece taken from Yamux at once: its largest frame."""
+
+SOCKET_READ_BYTES: Final = 64 << 10
+"""Bytes asked of the kernel at once: one Noise message."""
+
+EXACT_READ_BYTES_MAX: Final = 1 << 17
+"""Longest item libp2p may ask for below Yamux. Noise messages have 64 KiB; a multistream message
+that announces more is an attack on memory by a peer not yet authenticated."""
+
+NEGOTIATION_MESSAGE_BYTES_MAX: Final = 1024
+"""Longest multistream message on a new stream, so the longest protocol name (the libp2p limit)."""
+
+WRITE_PIECE_BYTES: Final = 16 << 10
+"""Data of one Yamux frame: other implementations fail on 64 KiB frames that arrive in small bits,
+and a smaller piece lets other streams of the connection in between."""
+
+WINDOW_POLL_S: Final = 0.002
+"""First pause while the peer's receive window is full; doubles up to WINDOW_POLL_S_MAX."""
+
+WINDOW_POLL_S_MAX: Final = 0.05
+"""Largest such pause: 20 wake-ups a second for a peer that doesn't read."""
+
+CLOSE_LINGER_S: Final = 2.0
+"""How long a graceful close waits for the peer to close its side, so that the last bytes arrive."""
+
+DROP_TIMEOUT_S: Final = 1.0
+"""How long the orderly part of dropping a connection may take, before its tasks are cancelled."""
+
+CLOSE_TIMEOUT_S: Final = 4.0
+"""How long `PeerStream.close` waits in all; longer than CLOSE_LINGER_S + DROP_TIMEOUT_S."""
+
+STOP_TIMEOUT_S: Final = 5.0
+"""How long `Host.stop` waits for the trio thread; later the thread dies with the process."""
+
+START_TIMEOUT_S: Final = 30.0
+"""Importing libp2p takes 1 s, 10 s on a slow disk."""
+
+HANDLERS_MAX: Final = 16
+"""Protocols a host can answer: more is a programming error."""
+
+LISTEN_BACKLOG: Final = 64
+"""Connections the kernel holds until we accept them; accepting costs microseconds."""
+
+RESTART_DELAY_S: Final = 0.1
+"""Pause before the trio side is started again after a crash; doubles up to RESTART_DELAY_S_MAX."""
+
+RESTART_DELAY_S_MAX: Final = 10.0
+"""Largest such pause: a cell whose host crashes at once is of no use, but heals by itself."""
+
+RESTART_STABLE_S: Final = 60.0
+"""A host that lived this long starts again with the first pause."""

@@ -1,0 +1,226 @@
+"""The libp2p swarm of a cell: TCP, Noise and Yamux only, bounded and guarded. Trio side.
+
+Built from libp2p's public classes (not `new_host`), with these differences, numbers as in the
+project's list of traps: no task of one connection can end the swarm (1, 2); inbound slots are
+freed when their connection ends and counted per address and peer (4, 14, 22); only Noise (5);
+bounded Yamux (6); no dial cache, retries or happy eyeballs (10, 11); no auto-connector (15).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable
+
+import trio
+from libp2p.crypto.ed25519 import create_new_key_pair
+from libp2p.crypto.x25519 import create_new_key_pair as create_new_x25519_key_pair
+from libp2p.custom_types import TProtocol
+from libp2p.network.auto_connector import AutoConnector
+from libp2p.network.config import ConnectionConfig, RetryConfig
+from libp2p.network.connection.raw_connection import RawConnection
+from libp2p.network.exceptions import SwarmException
+from libp2p.network.swarm import Swarm
+from libp2p.peer.id import ID
+from libp2p.peer.peerstore import PeerStore
+from libp2p.rcmgr import Direction
+from libp2p.security.noise.transport import PROTOCOL_ID as NOISE
+from libp2p.security.noise.transport import Transport as Noise
+from libp2p.stream_muxer.yamux.yamux import PROTOCOL_ID as YAMUX
+from libp2p.transport.upgrader import TransportUpgrader
+from multiaddr import Multiaddr
+
+from core.ids import NotACellId, public_key_of
+from gossip.host.addresses import DialAddress
+from gossip.host.config import HostConfig
+from gossip.host.limits import CONNECTION_IDLE_S, NEGOTIATION_TIMEOUT_S
+from gossip.host.loading import Libp2pObject
+from gossip.host.muxer import (
+    BoundedMuxers,
+    BoundedYamux,
+    ExactTcp,
+    ExactTcpStream,
+    finish_shielded,
+)
+
+_LOG = logging.getLogger(__name__)
+_OUTBOUND_CONNECTIONS_MAX = 256
+"""Backstop only: the sync protocol above dials its neighbours, one connection each."""
+
+
+class Slots:
+    """Counts of holders, bounded in all and per key."""
+
+    def __init__(self, *, total_max: int, each_max: int) -> None:
+        self._total_max = total_max
+        self._each_max = each_max
+        self._held: Counter[str] = Counter()
+
+    def take(self, key: str) -> bool:
+        """Take one slot for `key`; False when none is left for it."""
+        if self._held.total() >= self._total_max or self._held[key] >= self._each_max:
+            return False
+        self._held[key] += 1
+        return True
+
+    def free(self, key: str) -> None:
+        """Give one slot of `key` back."""
+        self._held[key] -= 1
+        if self._held[key] <= 0:
+            del self._held[key]
+
+
+class CellSwarm(Swarm):  # type: ignore[misc]  # libp2p has no types
+    """Connections of one cell; see the module for what differs from libp2p's own."""
+
+    def __init__(
+        self,
+        config: HostConfig,
+        peer_id: Libp2pObject,
+        peerstore: Libp2pObject,
+        upgrader: Libp2pObject,
+    ) -> None:
+        connections_max = config.inbound_connections_max + _OUTBOUND_CONNECTIONS_MAX
+        super().__init__(
+            peer_id,
+            peerstore,
+            upgrader,
+            [ExactTcp()],
+            retry_config=RetryConfig(max_retries=0),
+            connection_config=ConnectionConfig(
+                max_connections=connections_max,
+                high_watermark=connections_max,
+                low_watermark=0,
+                min_connections=0,
+                # Our own per-peer cap refuses the newest; libp2p's closes connections in use.
+                max_connections_per_peer=connections_max,
+                inbound_upgrade_timeout=config.upgrade_timeout_s,
+                outbound_upgrade_timeout=config.upgrade_timeout_s,
+            ),
+        )
+        self.auto_connector = _NoAutoConnector(self)
+        # The only notifee is the tag store, which nothing here reads.
+        self.notifees.clear()
+        self._inbound = Slots(
+            total_max=config.inbound_connections_max,
+            each_max=config.inbound_per_address_max,
+        )
+        self._upgrading = Slots(
+            total_max=config.upgrading_max,
+            each_max=config.upgrading_per_address_max,
+        )
+        self._inbound_per_peer_max = config.inbound_per_peer_max
+
+    @property
+    def manager(self) -> Libp2pObject:
+        """The service manager, whose tasks cannot end the service by failing."""
+        return _GuardedManager(super().manager)
+
+    async def accept(self, socket: trio.SocketStream) -> None:
+        """Serve one inbound TCP connection until it ends. Never raises."""
+        stream = ExactTcpStream(socket)
+        remote = stream.get_remote_address()
+        try:
+            if remote is not None and self._inbound.take(remote[0]):
+                try:
+                    await self._serve(stream, remote[0])
+                finally:
+                    self._inbound.free(remote[0])
+        except Exception as error:  # noqa: BLE001 - supervisor of one connection
+            _LOG.debug("inbound connection of %s refused: %r", remote, error)
+        finally:
+            await trio.aclose_forcefully(socket)
+
+    async def _serve(self, stream: ExactTcpStream, address: str) -> None:
+        if not self._upgrading.take(address):
+            return
+        try:
+            raw = RawConnection(stream, False)  # noqa: FBT003 - positional in libp2p
+            muxed = await self.upgrade_inbound_raw_conn(raw, address)
+        finally:
+            self._upgrading.free(address)
+        while not muxed.event_closed.is_set():
+            with trio.move_on_after(CONNECTION_IDLE_S):
+                await muxed.event_closed.wait()
+            if not muxed.streams:
+                return
+
+    async def add_conn(self, muxed_conn: Libp2pObject, direction: str = "unknown") -> Libp2pObject:
+        """Register an authenticated connection; refuses foreign key types and full peers."""
+        peer_id = muxed_conn.peer_id
+        ours = self.connections.get(peer_id, [])
+        held = [c for c in ours if c.direction is Direction.INBOUND and not c.is_closed]
+        full = direction == "inbound" and len(held) >= self._inbound_per_peer_max
+        if full or not _is_cell_id(str(peer_id)):
+            await muxed_conn.secured_conn.close()
+            raise SwarmException(f"{peer_id} holds {len(held)} connections, or is no Ed25519 key")
+        return await super().add_conn(muxed_conn, direction)
+
+    async def connect(self, target: DialAddress) -> Libp2pObject:
+        """Open a new connection to `target`; raises SwarmException. The caller sets a deadline."""
+        return await self.dial_addr(Multiaddr(str(target.at)), ID.from_string(target.cell_id))
+
+    async def close_in_order(self, connection: Libp2pObject) -> None:
+        """Say goodbye and close; drops the connection when the peer doesn't take the goodbye."""
+        if not await finish_shielded(connection.muxed_conn.close):
+            await self.drop(connection)
+
+    async def drop(self, connection: Libp2pObject) -> None:
+        """Close a connection at once, whatever its tasks are blocked in. Cannot be cancelled."""
+        # The socket first: a blocked write holds the lock that an orderly close waits for.
+        await finish_shielded(connection.muxed_conn.secured_conn.close, connection.close)
+
+
+def build_swarm(config: HostConfig) -> CellSwarm:
+    """Return a swarm with the identity of `config.seed`, not yet running."""
+    key_pair = create_new_key_pair(config.seed)
+    peer_id = ID.from_pubkey(key_pair.public_key)
+    peerstore = PeerStore()
+    peerstore.add_key_pair(peer_id, key_pair)
+    noise = Noise(key_pair, noise_privkey=create_new_x25519_key_pair().private_key)
+    muxers = {TProtocol(YAMUX): BoundedYamux}
+    upgrader = TransportUpgrader({NOISE: noise}, muxers)
+    upgrader.muxer_multistream = BoundedMuxers(muxers, int(NEGOTIATION_TIMEOUT_S))
+    return CellSwarm(config, peer_id, peerstore, upgrader)
+
+
+def _is_cell_id(text: str) -> bool:
+    try:
+        public_key_of(text)
+    except NotACellId:
+        return False
+    return True
+
+
+class _NoAutoConnector(AutoConnector):  # type: ignore[misc]  # libp2p has no types
+    """Dials nobody and remembers nobody."""
+
+    async def run_background_task(self, nursery: trio.Nursery) -> None:
+        """Start nothing."""
+
+    async def maybe_connect(self) -> None:
+        """Connect to nobody."""
+
+    def record_disconnect(self, peer_id: Libp2pObject) -> None:
+        """Remember nothing."""
+
+
+class _GuardedManager:
+    """libp2p's manager ends the whole service when a task fails; ours logs and goes on."""
+
+    def __init__(self, manager: Libp2pObject) -> None:
+        self._manager = manager
+
+    def __getattr__(self, name: str) -> Libp2pObject:
+        return getattr(self._manager, name)
+
+    def run_task(self, function: Callable[..., Awaitable[None]], *args: object) -> None:
+        """Run a task of one connection."""
+        self._manager.run_task(_guarded, function, *args)
+
+
+async def _guarded(function: Callable[..., Awaitable[None]], *args: object) -> None:
+    try:
+        await function(*args)
+    except Exception:  # noqa: BLE001 - supervisor of one task
+        _LOG.debug("task of a connection failed", exc_info=True)

@@ -1,0 +1,202 @@
+"""The engine: add events parents first, take out the one order.
+
+    engine = Engine(weights=[1, 1, 1, 1])
+    for event in events:                     # decoded, signature checked, in the journal
+        for decided in engine.add(event).decided:
+            apply(decided)
+
+The order depends on the graph alone, not on the sequence in which its events were added. The
+engine checks no signature, keeps no bytes and knows no clock. It holds an `Event` until it is
+ordered, hands it back in `Effects.decided` and then keeps light metadata only; the owner keeps the
+bytes in its journal.
+
+Invariants, checked at run time: a round never shrinks along ancestry, decided fame never flips, an
+event is ordered once, consensus times strictly increase. A broken one means that a third or more of
+the weight forked (or a bug), and raises InvariantBroken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from core.ids import EventId, MemberIndex, Round
+from core.ids import Sequence as SequenceNumber
+from hashgraph.event import Event, middle_bit
+from hashgraph.fame import Coin, Fame
+from hashgraph.graph import Graph
+from hashgraph.order import Order, judges_of
+from hashgraph.outcome import DecidedRound, Effects
+from hashgraph.quorum import Quorum
+from hashgraph.rounds import Rounds
+
+
+class Engine:
+    """One epoch's hashgraph: rule set 1 of DESIGN.md (Baird 2016), incremental."""
+
+    def __init__(
+        self,
+        weights: Sequence[int],
+        *,
+        coin_period: int = 10,
+        first_round: int = 1,
+        coin: Coin = middle_bit,
+        last_time_ns: int = -1,
+    ) -> None:
+        """Start an epoch whose member i has `weights[i]`.
+
+        `first_round` is the round of events without parents. Consensus times start after
+        `last_time_ns`, the last one of the epoch before. Raises UnfitRules.
+        """
+        self._quorum = Quorum(weights)
+        self._graph = Graph(self._quorum.members)
+        self._rounds = Rounds(self._quorum, Round(first_round))
+        self._fame = Fame(self._quorum, self._rounds, coin_period=coin_period, coin=coin)
+        self._order = Order(self._graph, last_time_ns=last_time_ns)
+        self._next_round = Round(first_round)
+
+    def add(self, event: Event) -> Effects:
+        """Add one event whose parents are known, and return what came of it.
+
+        Raises UnknownParent or DuplicateEvent when fed out of order, UnknownMember or BrokenChain
+        when the event contradicts its parents; nothing has changed then.
+        """
+        parents = self._graph.parents(event)
+        node, fork = self._graph.insert(event, parents)
+        self._rounds.place(node, parents)
+        decided: tuple[DecidedRound, ...] = ()
+        if node.row >= 0:
+            self._fame.elect(node)
+            self._fame.close_rounds()
+            decided = self._hand_on()
+        return Effects(node.round, node.row >= 0, decided, fork)
+
+    def __contains__(self, event_id: EventId) -> bool:
+        return event_id in self._graph.nodes
+
+    def __len__(self) -> int:
+        return len(self._graph.nodes)
+
+    def event(self, event_id: EventId) -> Event | None:
+        """Return an event that is not ordered yet, None for one that is; raises UnknownEvent."""
+        return self._graph.node(event_id).event
+
+    def round_of(self, event_id: EventId) -> Round:
+        """Return the round created; raises UnknownEvent."""
+        return self._graph.node(event_id).round
+
+    def is_witness(self, event_id: EventId) -> bool:
+        """Return whether the event is its creator's first in its round; raises UnknownEvent."""
+        return self._graph.node(event_id).row >= 0
+
+    def famous(self, event_id: EventId) -> bool | None:
+        """Return whether a witness is famous; None if not decided or no witness.
+
+        Raises UnknownEvent.
+        """
+        node = self._graph.node(event_id)
+        return self._rounds[node.round].famous[node.row] if node.row >= 0 else None
+
+    def received_round(self, event_id: EventId) -> Round | None:
+        """Return the round received, None if not ordered yet; raises UnknownEvent."""
+        return self._graph.node(event_id).received
+
+    def is_ancestor(self, event_id: EventId, ancestor: EventId) -> bool:
+        """Return whether `ancestor` is the event itself or below it; raises UnknownEvent."""
+        return self._graph.node(event_id).has(self._graph.node(ancestor))
+
+    def ancestor_vector(self, event_id: EventId) -> tuple[int, ...]:
+        """Return by member the highest sequence number in the event's ancestry, −1 for none.
+
+        For a member of `forked_creators` that is over all its branches. Raises UnknownEvent.
+        """
+        vector = self._graph.node(event_id).vector
+        members = self._quorum.members
+        heights = [*vector[:members], *(-1,) * (members - len(vector))]
+        for number in range(members, len(vector)):
+            creator = self._graph.branches[number].creator
+            heights[creator] = max(heights[creator], vector[number])
+        return tuple(heights)
+
+    def branch_vector(self, event_id: EventId) -> tuple[int, ...]:
+        """Return by branch number the highest sequence number in the event's ancestry, −1 for none.
+
+        Branch i is member i's first; further ones are forks, numbered as this cell met them. A
+        vector shorter than the number of branches means −1 for the rest. Raises UnknownEvent.
+        """
+        return self._graph.node(event_id).vector
+
+    def branches(self) -> tuple[MemberIndex, ...]:
+        """Return the creator of every branch, by branch number."""
+        return tuple(branch.creator for branch in self._graph.branches)
+
+    def branch_of(self, event_id: EventId) -> int:
+        """Return the number of the branch that owns the event; raises UnknownEvent."""
+        return self._graph.node(event_id).branch
+
+    def heights(self) -> tuple[int, ...]:
+        """Return by member the highest sequence number known, −1 for none."""
+        return tuple(
+            max(b.first_sequence + len(b.nodes) - 1 for b in branches)
+            for branches in self._graph.branches_of
+        )
+
+    def tips(self, creator: MemberIndex) -> tuple[EventId, ...]:
+        """Return the last event of every branch of a member: one, several if it forked, or none."""
+        branches = self._graph.branches_of[creator]
+        return tuple(branch.nodes[-1].id for branch in branches if branch.nodes)
+
+    def events_at(self, creator: MemberIndex, sequence: SequenceNumber) -> tuple[EventId, ...]:
+        """Return the member's events with a sequence number: one, several if it forked, or none."""
+        found = []
+        for branch in self._graph.branches_of[creator]:
+            place = sequence - branch.first_sequence
+            if 0 <= place < len(branch.nodes):
+                found.append(branch.nodes[place].id)
+        return tuple(found)
+
+    def witnesses(self, number: Round) -> tuple[EventId, ...]:
+        """Return the witnesses known of a round, in the order they were added."""
+        if not self._rounds.first <= number <= self._rounds.last:
+            return ()
+        return tuple(witness.id for witness in self._rounds[number].witnesses)
+
+    @property
+    def forked_creators(self) -> tuple[MemberIndex, ...]:
+        """Members known to have forked, in rising order."""
+        return tuple(sorted(self._graph.forkers))
+
+    @property
+    def last_round(self) -> Round:
+        """The highest round with an event; `first_round` − 1 if there is none."""
+        return self._rounds.last
+
+    @property
+    def last_decided_round(self) -> Round:
+        """The last round handed on; `first_round` − 1 if there is none."""
+        return Round(self._next_round - 1)
+
+    @property
+    def decided_rounds(self) -> tuple[Round, ...]:
+        """All decided rounds, also those above a round that is not decided yet."""
+        return tuple(state.number for state in self._rounds if state.decided)
+
+    @property
+    def undecided_count(self) -> int:
+        """How many rounds have events and are not handed on yet."""
+        return self._rounds.last - self._next_round + 1
+
+    @property
+    def unordered_count(self) -> int:
+        """How many events are known and not ordered yet."""
+        return len(self._graph.nodes) - self._order.count
+
+    def _hand_on(self) -> tuple[DecidedRound, ...]:
+        """Order the events of every round that is decided with all rounds below it."""
+        decided = []
+        while self._next_round < self._fame.first_open:
+            state = self._rounds[self._next_round]
+            judges = judges_of(state)
+            ordered = self._order.receive(state.number, judges)
+            decided.append(DecidedRound(state.number, tuple(judge.id for judge in judges), ordered))
+            self._next_round = Round(self._next_round + 1)
+        return tuple(decided)

@@ -1,0 +1,94 @@
+"""Declared errors of the hashgraph, by whose fault they are.
+
+Bytes that are not an event and events that contradict the rules are the creator's fault
+(RemoteViolation); feeding the engine out of order is ours (LocalMisuse).
+"""
+
+from __future__ import annotations
+
+from core.errors import LocalMisuse, RemoteViolation
+
+
+class MalformedEvent(RemoteViolation):
+    """Bytes that are not the canonical encoding of an event."""
+
+    code = "MYC-HASHGRAPH-001"
+    remedy = "The sender must use the event encoding of hashgraph/event.py."
+
+
+class EventOutOfBounds(RemoteViolation):
+    """An event that breaks a named bound or a rule of its own fields."""
+
+    code = "MYC-HASHGRAPH-002"
+    remedy = "The creator must keep the bounds of hashgraph/limits.py."
+
+
+class WrongNetwork(RemoteViolation):
+    """An event made for another network."""
+
+    code = "MYC-HASHGRAPH-003"
+    remedy = "Both cells must come from one genesis; compare `myceld status` on both."
+
+
+class WrongEpoch(RemoteViolation):
+    """An event made for another epoch."""
+
+    code = "MYC-HASHGRAPH-004"
+    remedy = "The event is dropped; its creator puts its transactions again in the current epoch."
+
+
+class UnknownMember(RemoteViolation):
+    """An event whose creator is not in the roster of the epoch."""
+
+    code = "MYC-HASHGRAPH-005"
+    remedy = "The event is dropped; only members of the epoch create events."
+
+
+class BrokenChain(RemoteViolation):
+    """An event whose self-parent is by someone else or has not the sequence number before it."""
+
+    code = "MYC-HASHGRAPH-006"
+    remedy = "The event is dropped; its creator does not follow the protocol."
+
+
+class UnfitEvent(LocalMisuse):
+    """Our own fields do not make an event that others accept."""
+
+    code = "MYC-HASHGRAPH-010"
+    remedy = "Put less into one event; the bounds are in hashgraph/limits.py."
+
+
+class UnknownParent(LocalMisuse):
+    """An event was added before one of its parents."""
+
+    code = "MYC-HASHGRAPH-011"
+    remedy = "Hold the event back until its parents are added."
+    retryable = True
+
+
+class DuplicateEvent(LocalMisuse):
+    """An event was added twice."""
+
+    code = "MYC-HASHGRAPH-012"
+    remedy = "Ask `event_id in engine` first."
+
+
+class UnknownEvent(LocalMisuse):
+    """A question about an event that was never added."""
+
+    code = "MYC-HASHGRAPH-013"
+    remedy = "Ask `event_id in engine` first."
+
+
+class UnfitRules(LocalMisuse):
+    """Weights, coin period or another parameter the engine cannot work with."""
+
+    code = "MYC-HASHGRAPH-014"
+    remedy = "Weights are integers of at least 0 with a sum above 0; the coin period is at least 2."
+
+
+class MalformedVector(LocalMisuse):
+    """A file that is not hashgraph-vector/1."""
+
+    code = "MYC-HASHGRAPH-015"
+    remedy = "The format is described in hashgraph/vector.py."

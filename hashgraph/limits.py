@@ -1,0 +1,26 @@
+"""Named bounds of the hashgraph, each with its reason."""
+
+from __future__ import annotations
+
+from typing import Final
+
+EVENT_SIZE_BYTES_MAX: Final = 512 * 1024
+"""Largest encoded event; two of them fit a wire frame (core.limits.MESSAGE_SIZE_BYTES_MAX)."""
+
+OTHER_PARENTS_MAX: Final = 128
+"""Every other member of the largest roster, at 32 bytes each: 4 KiB of an event."""
+
+PAYLOAD_ITEMS_MAX: Final = 8_192
+"""At 64 bytes, the smallest useful transaction, this many fill an event."""
+
+MEMBERS_MAX: Final = 129
+"""One more than OTHER_PARENTS_MAX: an event can name all the others."""
+
+WEIGHT_TOTAL_MAX: Final = 2**60
+"""Three times the total still fits a signed 64-bit word, for engines in other languages."""
+
+TIME_NS_MAX: Final = 2**62
+"""The year 2116. Consensus time may run ahead of this by one per event and still fit 63 bits."""
+
+MEMO_ENTRIES_MAX: Final = 65_536
+"""Entries of each cache of a pure function on masks, about 8 MB; a full one is emptied."""

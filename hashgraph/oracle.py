@@ -1,0 +1,212 @@
+"""The oracle: the rules read aloud (Baird 2016, sections 4 and 5; DESIGN.md, rule set 1).
+
+Brute force over sets of ancestors, quadratic and worse, for tests and for `replay --oracle`. Shares
+no code with the engine, only the values it takes and returns.
+
+Only one rule depends on the sequence in which events turn up: a witness that turns up after its
+round was decided is not famous. The *position* of an event is its place in the given sequence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+
+from core.ids import EventId, Round
+from hashgraph.event import Event, middle_bit
+from hashgraph.outcome import OrderedEvent, Outcome
+
+
+def oracle(
+    events: Sequence[Event],
+    weights: Sequence[int],
+    *,
+    coin_period: int = 10,
+    first_round: int = 1,
+    coin: Callable[[Event], bool] = middle_bit,
+) -> Outcome:
+    """Return what the rules say about `events`, which come parents first."""
+    graph = _Definitions(events, weights, coin_period, first_round, coin)
+    closed = graph.closed_at
+    received: dict[EventId, Round] = {}
+    order: list[OrderedEvent] = []
+    number = first_round
+    last_time_ns = -1
+    while number in closed:
+        judges = graph.judges(number)
+        batch = [e for e in events if e.id not in received and graph.is_received(e, judges)]
+        for median_ns, _, _, event in sorted(graph.order_key(e, judges) for e in batch):
+            last_time_ns = max(median_ns, last_time_ns + 1)
+            received[event.id] = Round(number)
+            order.append(OrderedEvent(event, last_time_ns))
+        number += 1
+    return Outcome(
+        round={e.id: Round(graph.round(e)) for e in events},
+        witnesses={Round(r): frozenset(w.id for w in graph.witnesses(r)) for r in graph.all_rounds},
+        famous={w.id: graph.famous(w) for r in graph.all_rounds for w in graph.witnesses(r)},
+        decided_rounds=tuple(Round(r) for r in sorted(closed)),
+        received=received,
+        order=tuple(order),
+    )
+
+
+class _Definitions:
+    """Each method is one definition. Memoised, or it would take years."""
+
+    def __init__(
+        self,
+        events: Sequence[Event],
+        weights: Sequence[int],
+        coin_period: int,
+        first_round: int,
+        coin: Callable[[Event], bool],
+    ) -> None:
+        self.events = events
+        self.weights = weights
+        self.coin_period = coin_period
+        self.first_round = first_round
+        self.coin = coin
+        self.by_id = {event.id: event for event in events}
+        self.position = {event: position for position, event in enumerate(events)}
+        self.ancestors: dict[Event, set[Event]] = {}
+        self.self_ancestors: dict[Event, list[Event]] = {}
+        for event in events:
+            own = self.by_id[event.self_parent] if event.self_parent else None
+            parents = [self.by_id[p] for p in event.other_parents] + ([own] if own else [])
+            self.ancestors[event] = {event}.union(*(self.ancestors[p] for p in parents))
+            self.self_ancestors[event] = [*(self.self_ancestors[own] if own else []), event]
+        self.forks = [
+            (a, b)
+            for a in events
+            for b in events
+            if a.creator == b.creator
+            and a not in self.self_ancestors[b]
+            and b not in self.self_ancestors[a]
+        ]
+        self._forked: dict[Event, set[int]] = {}
+        self._strongly: dict[tuple[Event, Event], bool] = {}
+        self._rounds: dict[Event, int] = {}
+        self._votes: dict[tuple[Event, Event], tuple[bool, bool]] = {}
+
+    def is_supermajority(self, weight: int) -> bool:
+        return 3 * weight > 2 * sum(self.weights)
+
+    def weight(self, events: Sequence[Event]) -> int:
+        """Weight of the creators of these events, each counted once."""
+        return sum(self.weights[creator] for creator in {event.creator for event in events})
+
+    def sees(self, x: Event, y: Event) -> bool:
+        if x not in self._forked:
+            below = self.ancestors[x]
+            self._forked[x] = {a.creator for a, b in self.forks if a in below and b in below}
+        return y in self.ancestors[x] and y.creator not in self._forked[x]
+
+    def strongly_sees(self, x: Event, y: Event) -> bool:
+        if (x, y) not in self._strongly:
+            through = [z for z in self.ancestors[x] if self.sees(z, y) and self.sees(x, z)]
+            answer = self.sees(x, y) and self.is_supermajority(self.weight(through))
+            self._strongly[x, y] = answer
+        return self._strongly[x, y]
+
+    def round(self, x: Event) -> int:
+        if x not in self._rounds:
+            parents = [self.by_id[p] for p in x.other_parents]
+            parents += [self.by_id[x.self_parent]] if x.self_parent else []
+            number = max((self.round(p) for p in parents), default=self.first_round)
+            below = [w for w in self.ancestors[x] - {x} if self.is_witness(w)]
+            strong = [w for w in below if self.round(w) == number and self.strongly_sees(x, w)]
+            self._rounds[x] = number + self.is_supermajority(self.weight(strong))
+        return self._rounds[x]
+
+    def is_witness(self, x: Event) -> bool:
+        return x.self_parent is None or self.round(self.by_id[x.self_parent]) < self.round(x)
+
+    @cached_property
+    def all_rounds(self) -> list[int]:
+        return sorted({self.round(e) for e in self.events})
+
+    @cached_property
+    def _witnesses(self) -> dict[int, list[Event]]:
+        witnesses: dict[int, list[Event]] = {r: [] for r in self.all_rounds}
+        for event in self.events:
+            if self.is_witness(event):
+                witnesses[self.round(event)].append(event)
+        return witnesses
+
+    def witnesses(self, number: int) -> list[Event]:
+        return self._witnesses.get(number, [])
+
+    def vote(self, y: Event, x: Event) -> tuple[bool, bool]:
+        """Return the vote of witness y on the fame of witness x, and whether it decides."""
+        if (y, x) not in self._votes:
+            distance = self.round(y) - self.round(x)
+            if distance == 1:
+                self._votes[y, x] = (self.sees(y, x), False)
+            else:
+                below = self.witnesses(self.round(y) - 1)
+                electors = [w for w in below if self.strongly_sees(y, w)]
+                self._votes[y, x] = self.count(
+                    y, distance, [(w, self.vote(w, x)) for w in electors]
+                )
+        return self._votes[y, x]
+
+    def count(
+        self, y: Event, distance: int, ballots: list[tuple[Event, tuple[bool, bool]]]
+    ) -> tuple[bool, bool]:
+        yes = self.weight([w for w, (ballot, _) in ballots if ballot])
+        no = self.weight([w for w, (ballot, _) in ballots if not ballot])
+        decisive = self.is_supermajority(yes) or self.is_supermajority(no)
+        if distance % self.coin_period != 0:
+            return yes >= no, decisive
+        return (yes >= no if decisive else self.coin(y)), False
+
+    def verdicts(self, x: Event) -> list[tuple[int, bool]]:
+        """Return (position, fame) for every voter that decides on x, the first first."""
+        found = []
+        for number in self.all_rounds:
+            if number >= self.round(x) + 2:
+                for y in self.witnesses(number):
+                    answer, decides = self.vote(y, x)
+                    if decides:
+                        found.append((max(self.position[x], self.position[y]), answer))
+        return sorted(found)
+
+    @cached_property
+    def closed_at(self) -> dict[int, int]:
+        """By decided round, the position at which all its witnesses known by then were decided."""
+        closed = {}
+        never = len(self.events)
+        for number in self.all_rounds:
+            above = [self.position[e] for e in self.events if self.round(e) == number + 2]
+            known = [
+                (self.position[w], min(self.verdicts(w))[0] if self.verdicts(w) else never)
+                for w in self.witnesses(number)
+            ]
+            for now in range(min(above, default=never), never):
+                if all(decided <= now for position, decided in known if position <= now):
+                    closed[number] = now
+                    break
+        return closed
+
+    def famous(self, x: Event) -> bool | None:
+        if self.position[x] > self.closed_at.get(self.round(x), len(self.events)):
+            return False
+        verdicts = self.verdicts(x)
+        return verdicts[0][1] if verdicts else None
+
+    def judges(self, number: int) -> list[Event]:
+        famous = sorted((w for w in self.witnesses(number) if self.famous(w)), key=lambda w: w.id)
+        return [w for w in famous if w.id == min(f.id for f in famous if f.creator == w.creator)]
+
+    def is_received(self, x: Event, judges: list[Event]) -> bool:
+        return bool(judges) and all(x in self.ancestors[judge] for judge in judges)
+
+    def order_key(self, x: Event, judges: list[Event]) -> tuple[int, bytes, EventId, Event]:
+        """Return the median time, the whitened signature, and the id for what is still a tie."""
+        times = []
+        whitened = bytes(x.signature)
+        for judge in judges:
+            having = [z for z in self.self_ancestors[judge] if x in self.ancestors[z]]
+            times.append(having[0].time_ns)
+            whitened = bytes(a ^ b for a, b in zip(whitened, judge.signature, strict=True))
+        return sorted(times)[len(times) // 2], whitened, x.id, x

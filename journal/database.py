@@ -1,0 +1,286 @@
+"""The SQLite file: its schema, what is checked when it is opened, and whose fault its errors are.
+
+One file holds all journals of a cell and, beside them, whatever tables other packages create; all
+of it shares one write-ahead log, so a crash leaves a prefix of everything. Table names starting
+with `journal_` are ours.
+
+Checked at open: format, cell id, key, and per journal the signature of its head and that the root
+rebuilt from stored hashes is the signed one. This module starts no thread and no transaction that
+it does not end.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+from nacl.exceptions import CryptoError
+
+from core.errors import MyceldError
+from core.ids import PublicKey, Signature
+from core.limits import HASH_SIZE_BYTES, SIGNATURE_SIZE_BYTES
+from journal.checkpoint import Sign, verify_checkpoint, verify_signature
+from journal.errors import (
+    DiskFull,
+    HeadRefused,
+    NotAStore,
+    ReadFailed,
+    SignerFailed,
+    StatementRefused,
+    StoreCorrupt,
+    StoreUnavailable,
+    WriteFailed,
+    WrongCell,
+)
+from journal.layout import TILE_LEVEL, JournalState, hash_key, split_hashes, unpack_chunk
+from journal.limits import CACHE_SIZE_KIB, LOCK_TIMEOUT_MS, PAGE_SIZE_BYTES, TILE_HASHES
+from journal.merkle import Frontier, leaf_hash
+
+FORMAT_VERSION: Final = 1
+"""Stored as SQLite's user_version."""
+
+APPLICATION_ID: Final = 0x4D594A31
+"""Stored as SQLite's application_id: the bytes "MYJ1"."""
+
+_PROBE: Final = b"myceld journal: does this signer hold the key of the cell?\n"
+
+_SCHEMA: Final = (
+    "CREATE TABLE journal_store (cell_id TEXT NOT NULL, syncs INTEGER NOT NULL)",
+    """
+    CREATE TABLE journal_head (
+        number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, fork INTEGER NOT NULL,
+        size INTEGER NOT NULL, head TEXT NOT NULL, tail BLOB NOT NULL
+    )
+    """,
+    f"PRAGMA application_id = {APPLICATION_ID}",
+    f"PRAGMA user_version = {FORMAT_VERSION}",
+)
+
+
+def connect_writer(path: Path) -> sqlite3.Connection:
+    """Open or create the file for writing, in WAL mode; raises a leaf of journal.errors."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise StoreUnavailable(f"{path}: {error.strerror}") from error
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        for pragma in (
+            f"busy_timeout = {LOCK_TIMEOUT_MS}",
+            f"page_size = {PAGE_SIZE_BYTES}",
+            f"cache_size = -{CACHE_SIZE_KIB}",
+            "fullfsync = 1",
+            "checkpoint_fullfsync = 1",
+            "wal_autocheckpoint = 0",
+            "synchronous = NORMAL",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+        if connection.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
+            raise StoreUnavailable(f"{path}: this file system cannot hold a write-ahead log")
+    except sqlite3.Error as error:
+        connection.close()
+        raise fault_of(error, writing=True) from error
+    except MyceldError:
+        connection.close()
+        raise
+    return connection
+
+
+def connect_reader(path: Path) -> sqlite3.Connection:
+    """Open the file read-only, for the calling thread."""
+    try:
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None
+        )
+        connection.execute(f"PRAGMA busy_timeout = {LOCK_TIMEOUT_MS}")
+        connection.execute(f"PRAGMA cache_size = -{CACHE_SIZE_KIB}")
+    except sqlite3.Error as error:
+        raise fault_of(error, writing=False) from error
+    return connection
+
+
+def prepare(
+    connection: sqlite3.Connection, cell_id: str, public_key: PublicKey, sign: Sign
+) -> dict[str, JournalState]:
+    """Create the schema or check it, and return the verified state of each journal by name.
+
+    Raises NotAStore, WrongCell, SignerFailed, StoreCorrupt, ReadFailed or a write's fault.
+    """
+    _check_signer(public_key, sign)
+    try:
+        if _is_blank(connection):
+            _create(connection, cell_id)
+        _check_format(connection, cell_id)
+        rows = connection.execute(
+            "SELECT number, name, fork, size, head, tail FROM journal_head ORDER BY number"
+        ).fetchall()
+        states = [_load(connection, row, cell_id, public_key) for row in rows]
+    except sqlite3.Error as error:
+        raise fault_of(error, writing=True, ours=True) from error
+    return {state.name: state for state in states}
+
+
+def create_journal_tables(connection: sqlite3.Connection, number: int) -> None:
+    """Create the two tables of a journal inside the caller's transaction."""
+    connection.execute(
+        f"CREATE TABLE journal_chunk_{number} (first INTEGER PRIMARY KEY, body BLOB NOT NULL)"
+    )
+    connection.execute(
+        f"CREATE TABLE journal_hash_{number} (key INTEGER PRIMARY KEY, body BLOB NOT NULL)"
+    )
+
+
+def fault_of(
+    error: sqlite3.Error | sqlite3.Warning, *, writing: bool, ours: bool = False
+) -> MyceldError:
+    """Return the declared error for one of SQLite's, by its result code.
+
+    `ours`: the statement was the store's own, so that a refusal means that the file is damaged.
+    """
+    refusal = StoreCorrupt if ours else StatementRefused
+    code = getattr(error, "sqlite_errorcode", None)
+    name = getattr(error, "sqlite_errorname", type(error).__name__)
+    detail = f"{name}: {error}"
+    if code is None:
+        return refusal(detail)
+    primary = code & 0xFF
+    if primary == sqlite3.SQLITE_FULL:
+        return DiskFull(detail)
+    if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return StoreCorrupt(detail) if primary == sqlite3.SQLITE_CORRUPT else NotAStore(detail)
+    if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CANTOPEN):
+        return StoreUnavailable(detail)
+    if primary in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM):
+        return WriteFailed(detail) if writing else ReadFailed(detail)
+    if primary == sqlite3.SQLITE_READONLY and writing:
+        return WriteFailed(detail)
+    return refusal(detail)
+
+
+def _check_signer(public_key: PublicKey, sign: Sign) -> None:
+    try:
+        verify_signature(public_key, _PROBE, Signature(call_signer(sign, _PROBE)))
+    except HeadRefused as error:
+        raise WrongCell("the signer does not hold the key of the cell id") from error
+
+
+def call_signer(sign: Sign, message: bytes) -> bytes:
+    """Return what the callback gives for `message`; raises SignerFailed if that is no signature.
+
+    An error that is neither of ours nor of these kinds is a bug of the callback and goes through.
+    """
+    try:
+        signature = sign(message)
+    except (MyceldError, CryptoError, OSError, RuntimeError, TypeError, ValueError) as error:
+        raise SignerFailed(f"the sign callback raised {type(error).__name__}") from error
+    if not isinstance(signature, bytes) or len(signature) != SIGNATURE_SIZE_BYTES:
+        raise SignerFailed("the sign callback did not return an Ed25519 signature")
+    return signature
+
+
+def _is_blank(connection: sqlite3.Connection) -> bool:
+    tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    identity = connection.execute("PRAGMA application_id").fetchone()[0]
+    return bool(tables == 0 and identity == 0)
+
+
+def _create(connection: sqlite3.Connection, cell_id: str) -> None:
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for statement in _SCHEMA:
+            connection.execute(statement)
+        connection.execute("INSERT INTO journal_store VALUES (?, 0)", (cell_id,))
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+    connection.execute("PRAGMA synchronous = NORMAL")
+
+
+def _check_format(connection: sqlite3.Connection, cell_id: str) -> None:
+    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+        raise NotAStore("the file is a database, but not a journal store")
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version != FORMAT_VERSION:
+        raise NotAStore(f"the store has format {version}, this version reads {FORMAT_VERSION}")
+    owner = connection.execute("SELECT cell_id FROM journal_store").fetchone()
+    if owner != (cell_id,):
+        raise WrongCell(f"the store belongs to {owner and owner[0]}, not to {cell_id}")
+
+
+def _load(
+    connection: sqlite3.Connection,
+    row: tuple[int, str, int, int, str, bytes],
+    cell_id: str,
+    public_key: PublicKey,
+) -> JournalState:
+    """Return the state of one journal, checked against its signed head."""
+    number, name, fork, size, head, tail_body = row
+    if [type(value) for value in row] != [int, str, int, int, str, bytes]:
+        raise StoreCorrupt("the row of a journal's head cannot be read")
+    try:
+        signed = verify_checkpoint(head, f"{cell_id}/{name}/{fork}", public_key)
+    except HeadRefused as error:
+        raise StoreCorrupt(f"journal {name}: its signed head is wrong ({error.detail})") from error
+    tail = split_hashes(tail_body)
+    if signed.size != size or len(tail) != size % TILE_HASHES:
+        raise StoreCorrupt(f"journal {name}: its head is of {signed.size} blocks, not {size}")
+    frontier = _load_frontier(connection, number, size - len(tail))
+    for leaf in tail:
+        frontier.append(leaf)
+    if frontier.root() != signed.root:
+        raise StoreCorrupt(f"journal {name}: the stored hashes do not give its signed root")
+    open_first, open_blocks = _load_open_chunk(connection, number)
+    if open_first + len(open_blocks) != size:
+        raise StoreCorrupt(f"journal {name}: its blocks end at another length than its head")
+    for at in range(max(open_first, size - len(tail)), size):
+        if leaf_hash(open_blocks[at - open_first]) != tail[at - (size - len(tail))]:
+            raise StoreCorrupt(f"journal {name}: block {at} is not the one that was signed")
+    return JournalState(
+        number=number,
+        name=name,
+        fork=fork,
+        size=size,
+        root=signed.root,
+        head=head,
+        frontier=frontier,
+        tail=tail,
+        open_first=open_first,
+        open_blocks=open_blocks,
+    )
+
+
+def _load_frontier(connection: sqlite3.Connection, number: int, size: int) -> Frontier:
+    hashes: list[bytes] = []
+    at = 0
+    for level in range(size.bit_length() - 1, TILE_LEVEL - 1, -1):
+        if size >> level & 1:
+            found = connection.execute(
+                f"SELECT body FROM journal_hash_{number} WHERE key = ?",  # noqa: S608 - an integer
+                (hash_key(level, at >> level),),
+            ).fetchone()
+            if found is None or not isinstance(found[0], bytes) or len(found[0]) != HASH_SIZE_BYTES:
+                raise StoreCorrupt(f"the hash of subtree {at >> level} at level {level} is gone")
+            hashes.append(found[0])
+            at += 1 << level
+    return Frontier(size, hashes)
+
+
+def _load_open_chunk(connection: sqlite3.Connection, number: int) -> tuple[int, tuple[bytes, ...]]:
+    found = connection.execute(
+        f"SELECT first, body FROM journal_chunk_{number} ORDER BY first DESC LIMIT 1"  # noqa: S608 - an integer
+    ).fetchone()
+    if found is None:
+        return 0, ()
+    return found[0], tuple(unpack_chunk(blob_of(found[1])))
+
+
+def blob_of(value: object) -> bytes:
+    """Return a BLOB read from one of our columns; raises StoreCorrupt for any other type."""
+    if not isinstance(value, bytes):
+        raise StoreCorrupt(f"a row holds {type(value).__name__} where bytes belong")
+    return value

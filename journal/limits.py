@@ -1,0 +1,86 @@
+"""Named bounds of the journal, each with its reason and the memory or disk it stands for."""
+
+from __future__ import annotations
+
+from typing import Final
+
+BLOCK_SIZE_BYTES_MAX: Final = 4 << 20
+"""Four wire frames; a larger thing is split by its owner. One block is held in memory whole."""
+
+CHUNK_SMALL_SIZE_BYTES: Final = 2 << 10
+"""Small blocks share a row up to here: one read fetches little more than what was asked for."""
+
+CHUNK_LARGE_SIZE_BYTES: Final = 16 << 10
+"""Larger blocks that arrive together share a row up to here: two database pages."""
+
+SMALL_BLOCK_SIZE_BYTES: Final = 512
+"""Up to here a block counts as small."""
+
+CHUNK_BLOCKS_MAX: Final = 256
+"""Bounds the decoding of one row of tiny or empty blocks."""
+
+TILE_HASHES: Final = 256
+"""Leaf hashes in a full tile: 8 KiB, one database page."""
+
+GROUP_HASHES: Final = 16
+"""Leaf hashes under one stored level-4 hash."""
+
+NODE_LEVEL_MAX: Final = 62
+"""Sizes fit 63 bits, so no full subtree is higher."""
+
+PROOF_HASHES_MAX: Final = 128
+"""Twice the height of the highest tree; longer proofs are refused before anything is hashed."""
+
+HEAD_TEXT_SIZE_BYTES_MAX: Final = 16 << 10
+"""A signed head with room for about a hundred cosignatures; checked before parsing."""
+
+HEAD_SIGNATURES_MAX: Final = 100
+"""Signature lines on one head: the cell's own and its witnesses'."""
+
+JOURNAL_NAME_LENGTH_MAX: Final = 32
+"""A journal's name is part of the origin of each of its heads."""
+
+JOURNALS_MAX: Final = 64
+"""A cell has five; each costs about 30 KB of memory (open tile and open chunk)."""
+
+QUEUE_SIZE_BYTES_MAX: Final = 64 << 20
+"""Bytes of all commits that wait for the writer; the next one is refused (QueueFull)."""
+
+COMMIT_OVERHEAD_BYTES: Final = 512
+"""Counted for each waiting commit, so that empty ones are bounded too (131,072 of them)."""
+
+COMMIT_SIZE_BYTES_MAX: Final = 32 << 20
+"""Bytes of one commit: half the queue, so that two writers can always alternate."""
+
+TRANSACTION_SIZE_BYTES_MAX: Final = 32 << 20
+"""Bytes merged in one transaction: bounds the log's growth and what one failure hits."""
+
+WAL_SIZE_BYTES: Final = 8 << 20
+"""Once about this much was written, the writer copies the write-ahead log into the database."""
+
+PAGE_SIZE_BYTES: Final = 8192
+"""Measured best for chunk rows and tiles."""
+
+CACHE_SIZE_KIB: Final = 4096
+"""SQLite's page cache, for each of the two connections."""
+
+TILES_CACHED_MAX: Final = 64
+"""Tiles kept in memory by the reader of one store: 64 × 8.5 KB = 0.5 MB."""
+
+NODES_CACHED_MAX: Final = 4096
+"""Upper hashes kept in memory by the reader of one store: about 0.6 MB."""
+
+CHUNKS_CACHED_MAX: Final = 64
+"""Decoded rows kept in memory by the reader of one store; up to 16 KiB each are kept: 1 MB."""
+
+READ_ROWS: Final = 16
+"""Rows fetched at a time by a range read: about 256 KiB, unless blocks are larger."""
+
+QUERY_TIME_MS_MAX: Final = 2000
+"""A query of the ledger runs in the event loop's thread; a longer one is interrupted."""
+
+QUERY_STEPS: Final = 10_000
+"""Virtual machine steps between two looks at the clock, about 0.2 ms."""
+
+LOCK_TIMEOUT_MS: Final = 5000
+"""How long to wait for a lock held by another process (a backup, an inspection)."""

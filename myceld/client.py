@@ -1,0 +1,275 @@
+"""A synchronous client of one cell over its HTTP API (docs/api.md), on the standard library.
+
+    with Client.from_home(Path("~/.myceld").expanduser()) as cell:
+        receipt = cell.put("hello", b"world", wait="certified", timeout_s=60)
+
+Every call has a deadline. A client is for one thread; it keeps one connection open. Calls that
+only read are tried once more when a kept connection turns out to be closed; submits never are,
+so nothing is put twice. Answers are the plain JSON objects of the API.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self, TypeAlias
+from urllib.parse import quote, urlencode, urlsplit
+
+from myceld.errors import CellAnswerUnreadable, CellRefused, CellTooLate, CellUnreachable
+from myceld.home import RunFile, not_running, read_token
+from myceld.limits import (
+    ANSWER_SIZE_BYTES_MAX,
+    IDLE_S_MAX,
+    TIMEOUT_S_DEFAULT,
+    WAIT_GRACE_S,
+    WAIT_S_MAX,
+)
+
+JsonObject: TypeAlias = dict[str, Any]
+"""One object of the API, as documented in docs/api.md."""
+
+_READ_SIZE_BYTES = 1 << 16
+
+
+class Client:
+    """A connection to the cell at `url`.
+
+    Every method raises CellUnreachable, CellTooLate, CellAnswerUnreadable, and CellRefused with
+    the cell's own code when the cell says no. `timeout_s` is the deadline of calls that wait for
+    no stage.
+    """
+
+    def __init__(self, url: str, token: str = "", *, timeout_s: float = TIMEOUT_S_DEFAULT) -> None:
+        parts = urlsplit(url)
+        try:
+            self._address = (parts.hostname or "", parts.port or 80)
+        except ValueError as error:
+            raise CellAnswerUnreadable(f"{url} is not the URL of a gateway") from error
+        if parts.scheme != "http" or not parts.hostname:
+            raise CellAnswerUnreadable(f"{url} is not the URL of a gateway")
+        self.url = url
+        self.timeout_s = timeout_s
+        self._token = token
+        self._home: Path | None = None
+        self._connection: http.client.HTTPConnection | None = None
+        self._used_at_s = 0.0
+
+    @classmethod
+    def from_home(cls, home: Path | str, *, timeout_s: float = TIMEOUT_S_DEFAULT) -> Self:
+        """Return a client of the cell that runs in the directory `home`."""
+        path = Path(home)
+        client = cls(RunFile.read(path).url, read_token(path), timeout_s=timeout_s)
+        client._home = path
+        return client
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; the next call opens a new one."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def health(self) -> JsonObject:
+        """Return `{"status", "timestamp_ns", "uptime_s", "version"}`; needs no token."""
+        return self._get("/api/public/health")
+
+    def info(self) -> JsonObject:
+        """Return who the cell is; needs no token."""
+        return self._get("/api/public/info")
+
+    def status(self) -> JsonObject:
+        """Return a StatusView."""
+        return self._get("/api/v1/status")
+
+    def peers(self) -> JsonObject:
+        """Return the list of PeerViews."""
+        return self._get("/api/v1/peers")
+
+    def submit(
+        self, transactions: Sequence[bytes], *, wait: str = "stored", timeout_s: float = 30.0
+    ) -> JsonObject:
+        """Hand in encoded, signed transactions, all or none; return the list of ReceiptViews."""
+        body = {"transactions": [data.hex() for data in transactions]}
+        return self._post("/api/v1/transactions", body, wait, timeout_s)
+
+    def put(
+        self,
+        key: str,
+        value: bytes,
+        *,
+        nonce: int | None = None,
+        wait: str = "stored",
+        timeout_s: float = 30.0,
+    ) -> JsonObject:
+        """Put a value, signed by the cell's own key; return the ReceiptView."""
+        body: JsonObject = {"key": key, "value_hex": value.hex()}
+        if nonce is not None:
+            body["nonce"] = nonce
+        return self._post("/api/v1/state/put", body, wait, timeout_s)
+
+    def transactions(self, *, start: int = 0, limit: int = 100) -> JsonObject:
+        """Return a page of the agreed order: TransactionViews from position `start`."""
+        return self._get("/api/v1/transactions", {"start": start, "limit": limit})
+
+    def state_value(self, key: str) -> JsonObject:
+        """Return the StateValueView of `key`."""
+        return self._get("/api/v1/state/value", {"key": key})
+
+    def receipt(
+        self, transaction_id: str, *, wait: str | None = None, timeout_s: float = 30.0
+    ) -> JsonObject:
+        """Return a ReceiptView, once it has reached `wait` if that is given."""
+        path = f"/api/v1/receipts/{quote(transaction_id, safe='')}"
+        if wait is None:
+            return self._get(path)
+        asked_s = min(timeout_s, WAIT_S_MAX)
+        query = {"wait": wait, "timeout_s": asked_s}
+        return self._get(path, query, deadline_s=asked_s + WAIT_GRACE_S)
+
+    def rounds(self, *, start: int = 0, limit: int = 100) -> JsonObject:
+        """Return a page of decided rounds: RoundViews from number `start`."""
+        return self._get("/api/v1/rounds", {"start": start, "limit": limit})
+
+    def account(self, public_key: str) -> JsonObject:
+        """Return the AccountView of a public key (hex)."""
+        return self._get(f"/api/v1/accounts/{quote(public_key, safe='')}")
+
+    def journals(self) -> JsonObject:
+        """Return the list of JournalViews."""
+        return self._get("/api/v1/journals")
+
+    def journal_blocks(self, name: str, *, start: int = 0, limit: int = 100) -> JsonObject:
+        """Return a page of a journal: BlockViews from index `start`."""
+        path = f"/api/v1/journals/{quote(name, safe='')}/blocks"
+        return self._get(path, {"start": start, "limit": limit})
+
+    def _get(
+        self,
+        path: str,
+        query: Mapping[str, object] | None = None,
+        *,
+        deadline_s: float | None = None,
+    ) -> JsonObject:
+        target = f"{path}?{urlencode(query)}" if query else path
+        return self._call("GET", target, None, deadline_s or self.timeout_s)
+
+    def _post(self, path: str, fields: JsonObject, wait: str, timeout_s: float) -> JsonObject:
+        asked_s = min(timeout_s, WAIT_S_MAX)
+        body = json.dumps({**fields, "wait": wait, "timeout_s": asked_s}).encode()
+        return self._call("POST", path, body, asked_s + WAIT_GRACE_S)
+
+    def _call(self, method: str, target: str, body: bytes | None, timeout_s: float) -> JsonObject:
+        until_s = time.monotonic() + timeout_s
+        kept = self._connection is not None
+        if kept and time.monotonic() - self._used_at_s > IDLE_S_MAX:
+            self.close()
+            kept = False
+        try:
+            return self._exchange(method, target, body, until_s)
+        except CellUnreachable:
+            if not kept or method != "GET":
+                raise
+        return self._exchange(method, target, body, until_s)
+
+    def _exchange(self, method: str, target: str, body: bytes | None, until_s: float) -> JsonObject:
+        headers = {"Content-Type": "application/json"} if body is not None else {}
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
+        try:
+            connection = self._connected(until_s)
+            connection.request(method, target, body=body, headers=headers)
+            response = self._timed(connection, until_s).getresponse()
+            data = self._read(connection, response, until_s)
+        except TimeoutError as error:
+            self.close()
+            raise CellTooLate(f"no answer from {self.url} in time") from error
+        except (OSError, http.client.RemoteDisconnected, http.client.IncompleteRead) as error:
+            self.close()
+            raise self._unreachable(error) from error
+        except http.client.HTTPException as error:
+            self.close()
+            raise CellAnswerUnreadable(f"{self.url} does not speak HTTP as a cell does") from error
+        self._used_at_s = time.monotonic()
+        if response.will_close:
+            self.close()
+        return _parsed(response.status, data)
+
+    def _connected(self, until_s: float) -> http.client.HTTPConnection:
+        if self._connection is None:
+            host, port = self._address
+            self._connection = http.client.HTTPConnection(host, port, timeout=_left(until_s))
+            self._connection.connect()
+        return self._timed(self._connection, until_s)
+
+    def _timed(
+        self, connection: http.client.HTTPConnection, until_s: float
+    ) -> http.client.HTTPConnection:
+        if connection.sock is not None:
+            connection.sock.settimeout(_left(until_s))
+        return connection
+
+    def _read(
+        self,
+        connection: http.client.HTTPConnection,
+        response: http.client.HTTPResponse,
+        until_s: float,
+    ) -> bytes:
+        parts: list[bytes] = []
+        size_bytes = 0
+        while part := response.read1(_READ_SIZE_BYTES):
+            parts.append(part)
+            size_bytes += len(part)
+            if size_bytes > ANSWER_SIZE_BYTES_MAX:
+                self.close()
+                raise CellAnswerUnreadable(f"an answer of more than {size_bytes} bytes")
+            self._timed(connection, until_s)
+        # A head that was cut off has no length; the gateway always gives one.
+        if response.length or (not parts and response.getheader("content-length") is None):
+            raise http.client.IncompleteRead(b"", response.length)
+        return b"".join(parts)
+
+    def _unreachable(self, error: Exception) -> CellUnreachable:
+        if self._home is not None and isinstance(error, ConnectionRefusedError):
+            return not_running(self._home)
+        reason = getattr(error, "strerror", None) or "the connection was closed"
+        return CellUnreachable(f"no cell answers at {self.url} ({reason})")
+
+
+def _left(until_s: float) -> float:
+    left_s = until_s - time.monotonic()
+    if left_s <= 0:
+        raise TimeoutError
+    return left_s
+
+
+def _parsed(status: int, data: bytes) -> JsonObject:
+    try:
+        answer = json.loads(data)
+    except (ValueError, RecursionError):
+        answer = None
+    if not isinstance(answer, dict) and status == 503:
+        raise CellUnreachable("the cell takes no more connections", remedy="Close other clients.")
+    if not isinstance(answer, dict):
+        text = data[:80].decode(errors="replace").strip()
+        raise CellAnswerUnreadable(f"HTTP {status} without a JSON object: {text!r}")
+    if status < 300:
+        return answer
+    error = answer.get("error")
+    if not isinstance(error, dict):
+        raise CellAnswerUnreadable(f"HTTP {status} without an error object")
+    raise CellRefused(
+        str(error.get("message", f"HTTP {status}")),
+        code=str(error.get("code", CellRefused.code)),
+        remedy=str(error.get("remedy", CellRefused.remedy)),
+        retryable=error.get("retryable") is True,
+        kind=str(error.get("type", "")),
+        status=status,
+    )

@@ -1,0 +1,60 @@
+"""What can go wrong between a program and a cell."""
+
+from __future__ import annotations
+
+from core.errors import LocalMisuse, MyceldError, OperationalFault, RemoteViolation
+
+
+class CellUnreachable(OperationalFault):
+    """No cell answers: it is not running, or not yet ready."""
+
+    code = "MYC-CLIENT-001"
+    remedy = "Start the cell with `myceld run`; its last output says why it stopped."
+    retryable = True
+
+    def __init__(self, detail: str, *, remedy: str | None = None) -> None:
+        super().__init__(detail)
+        if remedy is not None:
+            self.remedy = remedy  # type: ignore[misc]  # the command to type names the home
+
+
+class CellTooLate(OperationalFault):
+    """The cell took the connection but did not answer before the deadline."""
+
+    code = "MYC-CLIENT-002"
+    remedy = "Try again with a longer --timeout; `myceld status` says what the cell is doing."
+    retryable = True
+
+
+class CellRefused(MyceldError):
+    """The cell answered with an error; `code`, `remedy` and `retryable` are the cell's own."""
+
+    code = "MYC-CLIENT-003"
+    remedy = "See the message."
+
+    def __init__(
+        self, detail: str, *, code: str, remedy: str, retryable: bool, kind: str, status: int
+    ) -> None:
+        super().__init__(detail)
+        # An answer's code is only known when it arrives; for the tree's other leaves it is fixed.
+        self.code = code  # type: ignore[misc]
+        self.remedy = remedy  # type: ignore[misc]
+        self.retryable = retryable  # type: ignore[misc]
+        self.kind = kind
+        """`local_misuse`, `remote_violation`, `operational_fault` or `invariant_broken`."""
+        self.status = status
+        """The HTTP status."""
+
+
+class CellAnswerUnreadable(RemoteViolation):
+    """Something answered at the cell's URL, but not a cell of this version."""
+
+    code = "MYC-CLIENT-004"
+    remedy = "Check that `myceld version` and the cell have the same version; restart the cell."
+
+
+class HomeUnreadable(LocalMisuse):
+    """The cell's directory holds a run.json or gateway.token that can not be used."""
+
+    code = "MYC-CLIENT-005"
+    remedy = "Check --home and the owner of the directory; restarting the cell writes both anew."

@@ -1,0 +1,84 @@
+"""What a running cell leaves in its directory for clients: `run.json` and `gateway.token`.
+
+The node writes both, this module only reads them.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+from myceld.errors import CellUnreachable, HomeUnreadable
+from myceld.limits import RUN_FILE_SIZE_BYTES_MAX
+
+RUN_FILE: Final = "run.json"
+TOKEN_FILE: Final = "gateway.token"  # noqa: S105 - the name of a file
+
+
+@dataclass(frozen=True, slots=True)
+class RunFile:
+    """Where a running cell is to be found."""
+
+    pid: int
+    url: str
+    cell_id: str
+    addresses: tuple[str, ...]
+    started_ns: int
+
+    @classmethod
+    def read(cls, home: Path) -> Self:
+        """Return what HOME/run.json says; raises CellUnreachable, HomeUnreadable."""
+        text = _read(home, RUN_FILE)
+        try:
+            raw = json.loads(text)
+            run = cls(
+                pid=raw["pid"],
+                url=raw["url"],
+                cell_id=raw["cell_id"],
+                addresses=tuple(raw["addresses"]),
+                started_ns=raw["started_ns"],
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise HomeUnreadable(f"{home / RUN_FILE} is not what a cell writes") from error
+        if type(run.pid) is not int or not isinstance(run.url, str):
+            raise HomeUnreadable(f"{home / RUN_FILE} is not what a cell writes")
+        return run
+
+
+def read_token(home: Path) -> str:
+    """Return the bearer token of the cell; raises CellUnreachable, HomeUnreadable."""
+    token = _read(home, TOKEN_FILE).strip()
+    if not token or not token.isascii() or not token.isprintable():
+        raise HomeUnreadable(f"{home / TOKEN_FILE} holds no token")
+    return token
+
+
+def not_running(home: Path) -> CellUnreachable:
+    """Return the error that says that no cell runs in `home`, and how to start it."""
+    command = f"myceld run --home {shlex.quote(str(home))}"
+    if not home.exists():
+        init = f"myceld init --home {shlex.quote(str(home))}"
+        return CellUnreachable(
+            f"there is no cell in {home}", remedy=f"Make one with `{init}`, then `{command}`."
+        )
+    return CellUnreachable(f"no cell is running in {home}", remedy=f"Start it with `{command}`.")
+
+
+def _read(home: Path, name: str) -> str:
+    path = home / name
+    try:
+        with path.open("rb") as file:
+            data = file.read(RUN_FILE_SIZE_BYTES_MAX + 1)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise not_running(home) from error
+    except OSError as error:
+        raise HomeUnreadable(f"{path}: {error.strerror}") from error
+    try:
+        if len(data) > RUN_FILE_SIZE_BYTES_MAX:
+            raise HomeUnreadable(f"{path} is far too large")
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise HomeUnreadable(f"{path} is not text") from error

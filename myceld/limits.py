@@ -1,0 +1,26 @@
+"""Named bounds of the client, and the words it shares with the API."""
+
+from __future__ import annotations
+
+from typing import Final
+
+STAGES: Final = ("accepted", "stored", "ordered", "applied", "certified")
+"""Stages of a receipt, each including those before it (gateway.views.Stage)."""
+
+TIMEOUT_S_DEFAULT: Final = 30.0
+"""Deadline of a call that does not say."""
+
+WAIT_S_MAX: Final = 600.0
+"""Longest wait the gateway accepts in one request."""
+
+WAIT_GRACE_S: Final = 10.0
+"""How much longer than the cell the client waits, so that the cell's own answer arrives."""
+
+IDLE_S_MAX: Final = 5.0
+"""A connection idle for longer is opened anew; the gateway closes them after 15 s."""
+
+ANSWER_SIZE_BYTES_MAX: Final = 256 << 20
+"""Largest answer that is read: a list of 1,000 blocks of 128 KiB in hex."""
+
+RUN_FILE_SIZE_BYTES_MAX: Final = 64 << 10
+"""Largest run.json or gateway.token that is read."""

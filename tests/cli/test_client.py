@@ -1,0 +1,150 @@
+"""The client package: deadlines, refusals, lost and kept connections, unreadable homes."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import myceld
+from gateway.views import Stage
+from myceld import (
+    CellAnswerUnreadable,
+    CellTooLate,
+    CellUnreachable,
+    Client,
+    HomeUnreadable,
+)
+from myceld.version import VERSION
+
+RUN = {"pid": 1, "url": "http://127.0.0.1:1", "cell_id": "x", "addresses": [], "started_ns": 1}
+
+
+@contextmanager
+def answering(*answers: bytes | None, delay_s: float = 0.0) -> Iterator[str]:
+    """Serve raw bytes, one answer per connection; None closes without a word."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def work() -> None:
+        for answer in answers:
+            with listener.accept()[0] as connection:
+                connection.recv(65536)
+                for byte in range(0, len(answer or b""), 16 if delay_s else 1 << 20):
+                    step = 16 if delay_s else 1 << 20
+                    time.sleep(delay_s)
+                    try:
+                        connection.sendall((answer or b"")[byte : byte + step])
+                    except OSError:
+                        return
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        thread.join(10)
+        listener.close()
+
+
+def http(body: bytes, status: str = "200 OK", *, length: int | None = None) -> bytes:
+    size = len(body) if length is None else length
+    return f"HTTP/1.1 {status}\r\nContent-Length: {size}\r\n\r\n".encode() + body
+
+
+def test_the_version_and_the_stages_are_those_of_the_project() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+    assert project["project"]["version"] == VERSION
+    assert tuple(stage.word for stage in Stage) == myceld.STAGES
+
+
+def test_no_listener_is_unreachable_and_names_the_command_to_start(tmp_path: Path) -> None:
+    with pytest.raises(CellUnreachable) as caught:
+        Client.from_home(tmp_path / "none")
+    assert "myceld init --home" in caught.value.remedy
+    with pytest.raises(CellUnreachable) as caught:
+        Client.from_home(tmp_path)
+    assert f"`myceld run --home {tmp_path}`" in caught.value.remedy
+    (tmp_path / "run.json").write_text(json.dumps(RUN))
+    (tmp_path / "gateway.token").write_text("t\n")
+    with pytest.raises(CellUnreachable, match="no cell is running"):
+        Client.from_home(tmp_path).status()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{", '"x"', json.dumps({**RUN, "pid": "1"}), json.dumps({"pid": 1}), "\x00"]
+)
+def test_a_run_file_that_no_cell_wrote_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "run.json").write_text(text)
+    with pytest.raises(HomeUnreadable):
+        Client.from_home(tmp_path)
+
+
+@pytest.mark.parametrize("token", [b"", b"a\nb", b"\xff", b"x" * 70_000, "ü".encode()])
+def test_a_token_that_can_not_be_sent_is_refused(tmp_path: Path, token: bytes) -> None:
+    (tmp_path / "run.json").write_text(json.dumps(RUN))
+    (tmp_path / "gateway.token").write_bytes(token)
+    with pytest.raises(HomeUnreadable):
+        Client.from_home(tmp_path)
+
+
+@pytest.mark.parametrize("url", ["https://127.0.0.1:1", "127.0.0.1", "http://", "http://h:x", ""])
+def test_only_urls_of_gateways_are_taken(url: str) -> None:
+    with pytest.raises(CellAnswerUnreadable):
+        Client(url)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        http(b"hello"),
+        http(b"[]"),
+        http(b"[" * 100_000),
+        http(b"{}", "418 Teapot"),
+        http(b'{"error": "x"}', "500 No"),
+    ],
+)
+def test_other_programs_are_not_taken_for_a_cell(answer: bytes) -> None:
+    with answering(answer) as url, pytest.raises(CellAnswerUnreadable):
+        Client(url).status()
+
+
+@pytest.mark.parametrize("answer", [None, http(b"{}", length=9), b"HTTP/1.1 200 OK\r\nConte"])
+def test_a_lost_connection_is_unreachable_and_a_submit_is_not_repeated(
+    answer: bytes | None,
+) -> None:
+    with answering(answer) as url, Client(url) as cell, pytest.raises(CellUnreachable):
+        cell.put("k", b"v")
+
+
+def test_too_many_connections_are_told_apart() -> None:
+    with (
+        answering(http(b"Service Unavailable", "503 No")) as url,
+        pytest.raises(CellUnreachable, match="no more connections"),
+    ):
+        Client(url).status()
+
+
+def test_a_slow_answer_ends_at_the_deadline_even_when_it_dribbles() -> None:
+    begun_s = time.monotonic()
+    with (
+        answering(http(b'{"a": "' + b"x" * 4000 + b'"}'), delay_s=0.02) as url,
+        Client(url, timeout_s=0.3) as cell,
+        pytest.raises(CellTooLate),
+    ):
+        cell.status()
+    assert time.monotonic() - begun_s < 2
+
+
+def test_a_read_is_repeated_once_when_a_kept_connection_was_closed() -> None:
+    with answering(http(b'{"n": 1}'), http(b'{"n": 2}')) as url, Client(url) as cell:
+        assert cell.status() == {"n": 1}
+        time.sleep(0.05)
+        assert cell.status() == {"n": 2}

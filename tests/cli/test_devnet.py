@@ -1,0 +1,186 @@
+"""`myceld devnet` with stand-ins for the daemon: processes, signals, records, interruptions."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
+# The command line with a fake `python -m node`, as a program of its own.
+PROGRAM = f"""
+import os, sys
+sys.path[:0] = [{str(ROOT)!r}]
+from cli import daemon
+from cli.main import main
+path = os.pathsep.join([{str(ROOT)!r}, {str(ROOT / "tests/gateway")!r}])
+daemon.node_command = lambda arguments: (
+    [sys.executable, {str(HERE / "fake_node.py")!r}, *arguments], {{**os.environ, "PYTHONPATH": path}}
+)
+main()
+"""
+
+
+class Net:
+    """A devnet directory and the commands on it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-c", PROGRAM, "devnet", *arguments, "--dir", str(self.path)]
+
+    def run(self, *arguments: str, status: int = 0) -> tuple[str, str]:
+        done = subprocess.run(
+            self.command(*arguments), capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == status, done.stdout + done.stderr
+        return done.stdout, done.stderr
+
+    def cells(self) -> list[dict[str, Any]]:
+        out, _ = self.run("status", "--json")
+        cells: list[dict[str, Any]] = json.loads(out)["cells"]
+        return cells
+
+    def states(self) -> list[str]:
+        return [cell["state"] for cell in self.cells()]
+
+
+@pytest.fixture
+def net(tmp_path: Path) -> Iterator[Net]:
+    net = Net(tmp_path / "net")
+    yield net
+    if (net.path / "devnet.json").exists():
+        for cell in json.loads((net.path / "devnet.json").read_text())["cells"]:
+            if cell["pid"] is not None and psutil.pid_exists(cell["pid"]):
+                process = psutil.Process(cell["pid"])
+                if str(net.path / f"cell-{cell['number']}") in process.cmdline():
+                    process.kill()
+
+
+def test_a_life_of_a_devnet(net: Net) -> None:
+    out, err = net.run("up", "--cells", "2")
+    assert err == ""
+    assert "cell-1" not in out.splitlines()[-1]
+    before = net.cells()
+    assert [cell["state"] for cell in before] == ["running", "running"]
+    assert before[0]["members_total"] == 2
+    joined = json.loads((net.path / "cell-1" / "config.json").read_text())
+    assert joined[joined.index("--bootstrap") + 1] == before[1]["address"]
+    assert f"{before[0]['cell_id']}=cell-1" in json.loads((net.path / "genesis.json").read_text())
+    net.run("up")
+    assert [c["pid"] for c in net.cells()] == [c["pid"] for c in before]
+    net.run("kill", "2")
+    assert net.states() == ["running", "crashed"]
+    _, err = net.run("kill", "2", status=1)
+    assert err.startswith("error MYC-DEVNET-006: cell-2 is not running")
+    net.run("restart", "2")
+    net.run("pause", "1")
+    after = net.cells()
+    assert [cell["state"] for cell in after] == ["paused", "running"]
+    assert after[1]["pid"] != before[1]["pid"]
+    assert after[1]["gateway_url"] == before[1]["gateway_url"]
+    net.run("resume", "1")
+    net.run("pause", "2")
+    assert net.states() == ["running", "paused"]
+    net.run("down")
+    assert net.states() == ["stopped", "stopped"]
+    assert not any(psutil.pid_exists(cell["pid"]) for cell in after)
+    _, err = net.run("up", "--cells", "3", status=1)
+    assert err.startswith("error MYC-DEVNET-001: ")
+
+
+def test_errors_before_there_is_a_devnet(net: Net) -> None:
+    for arguments in (["down"], ["status"], ["kill", "1"], ["restart", "1"]):
+        _, err = net.run(*arguments, status=1)
+        assert err.startswith("error MYC-DEVNET-002: ")
+        assert err.count("\n") == 1
+    assert not net.path.exists()
+    net.path.mkdir()
+    (net.path / "devnet.json").write_text("{")
+    assert net.run("status", status=1)[1].startswith("error MYC-DEVNET-008: ")
+
+
+def test_a_failed_preparation_shows_the_reason_and_starts_nothing(net: Net) -> None:
+    _, err = net.run("up", "--cells", "9", status=1)
+    assert "error MYC-DEVNET-004: " in err
+    assert "MYC-TEST-008: nine is not liked" in err
+    assert net.run("status", status=1)[1].startswith("error MYC-DEVNET-002: ")
+
+
+def test_a_cell_that_does_not_start_stops_those_started_with_it(net: Net) -> None:
+    net.run("up", "--cells", "2")
+    net.run("down")
+    (net.path / "cell-2" / "refuse").touch()
+    _, err = net.run("up", status=4)
+    assert "cell-2: error MYC-TEST-007: it said no" in err
+    assert err.splitlines()[-1].startswith("error MYC-DEVNET-005: cell-2 stopped by itself")
+    assert net.states() == ["stopped", "stopped"]
+
+
+def test_a_reused_pid_is_never_signalled(net: Net) -> None:
+    net.run("up", "--cells", "1")
+    net.run("down")
+    with subprocess.Popen(["sleep", "60"]) as other:
+        record = json.loads((net.path / "devnet.json").read_text())
+        started_s = psutil.Process(other.pid).create_time()
+        for told_s in (0.0, started_s):
+            record["cells"][0].update(pid=other.pid, started_s=told_s)
+            (net.path / "devnet.json").write_text(json.dumps(record))
+            assert net.states() == ["crashed"]
+            net.run("kill", "1", status=1)
+        net.run("down")
+        assert other.poll() is None
+        other.kill()
+
+
+def test_in_front_it_proves_itself_watches_and_stops_all(net: Net) -> None:
+    child = subprocess.Popen(
+        net.command("up", "--cells", "2", "--foreground"), stdout=subprocess.PIPE, text=True
+    )
+    assert child.stdout is not None
+    lines = []
+    for line in child.stdout:
+        lines.append(line)
+        if line.startswith("Ctrl-C"):
+            break
+    text = "".join(lines)
+    assert "first transaction certified in " in text
+    assert f"tx put hello world --home {net.path / 'cell-1'}" in text
+    pids = [cell["pid"] for cell in net.cells()]
+    net.run("kill", "2")
+    assert child.stdout.readline().startswith(f"cell-2 (pid {pids[1]}) has died; its log: ")
+    os.kill(child.pid, signal.SIGINT)
+    rest = child.communicate(timeout=30)[0]
+    assert child.returncode == 0
+    assert rest.splitlines()[-1] == "all cells stopped"
+    assert not psutil.pid_exists(pids[0])
+
+
+def test_a_second_ctrl_c_kills_at_once(net: Net) -> None:
+    net.run("up", "--cells", "1")
+    net.run("down")
+    (net.path / "cell-1" / "deaf").touch()
+    child = subprocess.Popen(net.command("up", "--foreground"), stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    for line in child.stdout:
+        if line.startswith("Ctrl-C"):
+            break
+    pid = net.cells()[0]["pid"]
+    os.kill(child.pid, signal.SIGTERM)
+    assert child.stdout.readline().startswith("stopping all cells")
+    time.sleep(0.3)
+    os.kill(child.pid, signal.SIGINT)
+    assert child.communicate(timeout=30)[0].splitlines()[-1] == "killed all cells"
+    assert child.returncode == 130
+    assert not psutil.pid_exists(pid)

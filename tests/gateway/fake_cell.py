@@ -1,0 +1,278 @@
+"""A cell made of dictionaries, for tests of the gateway, the client and the command line.
+
+What is submitted is stored at once; `advance` brings it further. Run as a program it writes
+run.json and gateway.token into a home and serves until SIGTERM: a stand-in for the daemon.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from core.errors import InvariantBroken, LocalMisuse, OperationalFault
+from gateway.errors import NoSuchJournal, NoSuchKey, NoSuchReceipt, NotReachedInTime
+from gateway.server import Gateway
+from gateway.views import (
+    AccountView,
+    BlockView,
+    JournalView,
+    MemberView,
+    PeerView,
+    ReceiptView,
+    RefusalView,
+    RoundView,
+    Stage,
+    StateValueView,
+    StatusView,
+    TransactionView,
+)
+
+TOKEN = "t0ken-of-the-tests"  # noqa: S105 - a secret of nothing
+CELL_ID = "12D3KooWFakeCell"
+
+
+class UsedNonce(LocalMisuse):
+    code = "MYC-TEST-001"
+    remedy = "Use the next nonce."
+
+
+class QueueFull(OperationalFault):
+    code = "MYC-TEST-002"
+    remedy = "Try again in a moment."
+    retryable = True
+
+
+class FakeCell:
+    """Keeps receipts and values; keys with special names make it fail in special ways."""
+
+    def __init__(self, *, goes_to: Stage = Stage.CERTIFIED) -> None:
+        self.receipts: dict[str, ReceiptView] = {}
+        self.values: dict[str, bytes] = {}
+        self.calls: list[tuple[str, object]] = []
+        self.goes_to = goes_to
+        self.changed = asyncio.Event()
+        self.phase = "idle"
+        self.gateway_url = ""
+
+    async def submit(
+        self, transactions: Sequence[bytes], *, wait: Stage, timeout_s: float
+    ) -> list[ReceiptView]:
+        self.calls.append(("submit", (list(transactions), wait, timeout_s)))
+        for data in transactions:
+            self._take(data, key=None)
+        ids = [hashlib.sha256(data).digest() for data in transactions]
+        return [await self.receipt(i, wait=wait, timeout_s=timeout_s) for i in ids]
+
+    async def put(
+        self, key: str, value: bytes, *, nonce: int | None, wait: Stage, timeout_s: float
+    ) -> ReceiptView:
+        self.calls.append(("put", (key, value, nonce, wait, timeout_s)))
+        match key:
+            case "raise:nonce":
+                raise UsedNonce("nonce 1 is used")
+            case "raise:full":
+                raise QueueFull("the mempool is full")
+            case "raise:invariant":
+                raise InvariantBroken("two and two are five")
+            case "raise:bug":
+                raise ZeroDivisionError("secret detail")
+            case "raise:hang":
+                await asyncio.Event().wait()
+        self.values[key] = value
+        data = key.encode() + value + repr(nonce).encode()
+        self._take(data, key=key)
+        return await self.receipt(hashlib.sha256(data).digest(), wait=wait, timeout_s=timeout_s)
+
+    async def receipt(
+        self, transaction_id: bytes, *, wait: Stage | None, timeout_s: float
+    ) -> ReceiptView:
+        name = transaction_id.hex()
+        if name not in self.receipts:
+            raise NoSuchReceipt(f"no transaction {name[:8]}…")
+        if wait is not None:
+            try:
+                async with asyncio.timeout(timeout_s):
+                    while Stage[self.receipts[name].stage.upper()] < wait:
+                        self.changed.clear()
+                        await self.changed.wait()
+            except TimeoutError as error:
+                raise NotReachedInTime(f"{wait.word} not reached") from error
+        return self.receipts[name]
+
+    def advance(self, name: str, stage: Stage) -> None:
+        """Bring a transaction to `stage`."""
+        receipt = self.receipts[name]
+        reached = {s.word: 1_700_000_000_000_000_000 + s for s in Stage if s <= stage}
+        refused = receipt.kind == "refused" and stage >= Stage.APPLIED
+        self.receipts[name] = replace(
+            receipt,
+            stage=stage.word,
+            stages_ns=reached,
+            outcome=None if stage < Stage.APPLIED else "refused" if refused else "applied",
+            refusal=RefusalView("MYC-LEDGER-001", "not allowed") if refused else None,
+            round=None if stage < Stage.ORDERED else 7,
+            position=None if stage < Stage.ORDERED else 3,
+            consensus_time_ns=None if stage < Stage.ORDERED else 1_700_000_000_000_000_000,
+        )
+        self.changed.set()
+
+    def _take(self, data: bytes, *, key: str | None) -> None:
+        name = hashlib.sha256(data).hexdigest()
+        kind = "refused" if key == "refused" else "put"
+        self.receipts[name] = ReceiptView(
+            id=name,
+            stage="accepted",
+            stages_ns={},
+            outcome=None,
+            refusal=None,
+            kind=kind,
+            sender="ab" * 32,
+            nonce=1,
+            round=None,
+            position=None,
+            consensus_time_ns=None,
+            event=None,
+        )
+        self.advance(name, self.goes_to)
+        if key == "slow":
+            self.advance(name, Stage.STORED)
+            self._later = asyncio.ensure_future(self._climb(name))
+
+    async def _climb(self, name: str) -> None:
+        for stage in (Stage.ORDERED, Stage.APPLIED, Stage.CERTIFIED):
+            await asyncio.sleep(0.05)
+            self.advance(name, stage)
+
+    def status(self) -> StatusView:
+        return StatusView(
+            version="0.1.0",
+            cell_id=CELL_ID,
+            name="alpha",
+            role="sclerotium",
+            network_id="cd" * 32,
+            network_name="testnet",
+            uptime_s=61.5,
+            phase=self.phase,
+            summary="nothing to order",
+            members_total=2,
+            members_reachable=1,
+            members_needed=2,
+            silent=["beta"],
+            members=[
+                MemberView(CELL_ID, "alpha", 1, is_self=True, reachable=True),
+                MemberView("12D3KooWOther", "be\x1b[31mta", 1, is_self=False, reachable=False),
+            ],
+            round_decided=9,
+            round_applied=8,
+            round_certified=7,
+            state_root="ef" * 32,
+            events_total=100,
+            events_own=40,
+            transactions_ordered=12,
+            transactions_pending=1,
+            addresses=["/ip4/127.0.0.1/tcp/4001"],
+            gateway_url=self.gateway_url,
+        )
+
+    def peers(self) -> list[PeerView]:
+        return [
+            PeerView(
+                cell_id="12D3KooWOther",
+                name="beta",
+                member=True,
+                connected=True,
+                direction="inbound",
+                addresses=["/ip4/127.0.0.1/tcp/4002"],
+                rtt_ms=0.42,
+                bytes_in=2_500_000,
+                bytes_out=10,
+                events_in=1,
+                events_out=2,
+                last_error=None,
+            )
+        ]
+
+    async def state_value(self, key: str) -> StateValueView:
+        if key not in self.values:
+            raise NoSuchKey(f"no value at {key!r}")
+        value = self.values[key]
+        try:
+            text: str | None = value.decode()
+        except UnicodeDecodeError:
+            text = None
+        return StateValueView(key, text, value.hex(), 8, "ab" * 32, 8, "ef" * 32, 7)
+
+    async def transactions(self, *, start: int, limit: int) -> list[TransactionView]:
+        self.calls.append(("transactions", (start, limit)))
+        return [
+            TransactionView(
+                position=position,
+                id=f"{position:064x}",
+                round=7,
+                consensus_time_ns=1_700_000_000_000_000_000,
+                event="aa" * 32,
+                creator=CELL_ID,
+                kind="put",
+                sender="ab" * 32,
+                nonce=position,
+                outcome="applied",
+                refusal=None,
+                size_bytes=100,
+            )
+            for position in range(start, min(5, start + limit))
+        ]
+
+    async def rounds(self, *, start: int, limit: int) -> list[RoundView]:
+        return [
+            RoundView(number, "aa" * 32, "bb" * 32, "cc" * 32, 2, 2 * number, 1, certified=True)
+            for number in range(max(1, start), min(4, start + limit))
+        ]
+
+    async def account(self, public_key: bytes) -> AccountView:
+        return AccountView(public_key.hex(), 5)
+
+    async def journals(self) -> list[JournalView]:
+        return [JournalView("consensus", 3, "dd" * 32, "origin\n3\n")]
+
+    async def journal_blocks(self, name: str, *, start: int, limit: int) -> list[BlockView]:
+        if name != "consensus":
+            raise NoSuchJournal(f"no journal {name!r}")
+        return [
+            BlockView(index, 4, "ee" * 32, f"event {index}", "00112233")
+            for index in range(start, min(3, start + limit))
+        ]
+
+
+async def serve(home: Path) -> None:
+    """Be the daemon of `home` until SIGTERM."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stopped.set)
+    cell = FakeCell()
+    gateway = Gateway(cell, token=TOKEN)
+    cell.gateway_url = await gateway.start()
+    write_home(home, cell.gateway_url)
+    await stopped.wait()
+    await gateway.stop()
+    (home / "run.json").unlink()
+
+
+def write_home(home: Path, url: str) -> None:
+    """Write what the daemon writes when it is ready."""
+    run = {"pid": os.getpid(), "url": url, "cell_id": CELL_ID, "addresses": []}
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "gateway.token").write_text(TOKEN)
+    (home / "run.json.new").write_text(json.dumps({**run, "started_ns": time.time_ns()}))
+    (home / "run.json.new").rename(home / "run.json")
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(Path(sys.argv[1])))

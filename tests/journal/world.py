@@ -1,0 +1,64 @@
+"""What the journal's tests share: one cell's key, and trees computed the slow, obvious way."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from nacl.signing import SigningKey
+
+from core.ids import PublicKey, cell_id_of, public_key_of
+from journal import Durability, Journal, Store
+from journal.checkpoint import verify_checkpoint
+
+KEY = SigningKey(b"\x01" * 32)
+PUBLIC_KEY = PublicKey(bytes(KEY.verify_key))
+CELL_ID = cell_id_of(PUBLIC_KEY)
+OTHER_KEY = SigningKey(b"\x02" * 32)
+
+
+def sign(message: bytes) -> bytes:
+    """Sign with the cell's key."""
+    return bytes(KEY.sign(message).signature)
+
+
+def sign_as_other(message: bytes) -> bytes:
+    """Sign with a key that is not the cell's."""
+    return bytes(OTHER_KEY.sign(message).signature)
+
+
+async def open_store(path: Path, durability: Durability = "process") -> Store:
+    """Open a store of the test's cell."""
+    return await Store.open(path, signer=sign, cell_id=CELL_ID, durability=durability)
+
+
+async def read_all(journal: Journal) -> list[bytes]:
+    """Return every block of a journal, each checked by the store."""
+    return [block async for block in journal.read()]
+
+
+def check_head(journal: Journal, blocks: Sequence[bytes]) -> None:
+    """Check that a journal's head is signed, and is over exactly these blocks."""
+    head = verify_checkpoint(
+        journal.checkpoint(), f"{CELL_ID}/{journal.name}/0", public_key_of(CELL_ID)
+    )
+    assert (head.size, head.root) == (len(blocks), slow_root([slow_leaf(b) for b in blocks]))
+    assert journal.length == len(blocks)
+
+
+def slow_leaf(block: bytes) -> bytes:
+    """RFC 6962, section 2.1, word by word."""
+    return hashlib.sha256(b"\x00" + block).digest()
+
+
+def slow_root(leaves: Sequence[bytes]) -> bytes:
+    """RFC 6962, section 2.1, word by word."""
+    if not leaves:
+        return hashlib.sha256(b"").digest()
+    if len(leaves) == 1:
+        return leaves[0]
+    k = 1
+    while k * 2 < len(leaves):
+        k *= 2
+    return hashlib.sha256(b"\x01" + slow_root(leaves[:k]) + slow_root(leaves[k:])).digest()
