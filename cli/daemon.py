@@ -138,13 +138,16 @@ def become_node(arguments: Sequence[str]) -> NoReturn:
         raise CannotStart(f"can not start {command[0]}: {error.strerror}") from error
 
 
-def run_node_with_input(arguments: Sequence[str], data: bytes) -> int:
-    """Run `python -m node` with `data` on standard input; return its exit status."""
+def ask_node(arguments: Sequence[str]) -> tuple[int, str]:
+    """Run `python -m node`; return its exit status and output. Its errors go to our stderr."""
     command, environment = node_command(arguments)
     try:
-        return subprocess.run(command, env=environment, input=data, check=False).returncode
+        done = subprocess.run(
+            command, env=environment, stdout=subprocess.PIPE, text=True, check=False
+        )
     except OSError as error:
         raise CannotStart(f"can not start {command[0]}: {error.strerror}") from error
+    return done.returncode, done.stdout
 
 
 def node_command(arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:

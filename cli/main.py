@@ -99,6 +99,8 @@ root = LazyGroup(
 
 def main() -> NoReturn:
     """Run the command line of this process and exit."""
+    if "_MYCELD_COMPLETE" in os.environ:
+        root.main(prog_name="myceld")  # a shell asks for completions
     status = run(sys.argv[1:])
     try:
         sys.stdout.flush()
@@ -111,7 +113,11 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit status."""
     as_json = "--json" in arguments
     try:
-        status = root.main(list(arguments), prog_name="myceld", standalone_mode=False)
+        # click's own `main` would turn a broken pipe into exit status 1.
+        with root.make_context("myceld", list(arguments)) as context:
+            root.invoke(context)
+    except click.exceptions.Exit as request:
+        return request.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
         return EXIT_OK
@@ -123,7 +129,7 @@ def run(arguments: Sequence[str]) -> int:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         return _quiet_pipe()
-    return status if isinstance(status, int) else EXIT_OK
+    return EXIT_OK
 
 
 def _quiet_pipe() -> int:

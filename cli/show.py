@@ -6,11 +6,13 @@ Text that comes from other cells is made safe for a terminal first.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+_NUMBER = re.compile(r"[\d,.]+( (B|[KMGT]iB|ms|s))?")
 _SIZE_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -43,7 +45,8 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     columns = list(zip(head, *rows, strict=True))
     widths = [max(len(cell) for cell in column) for column in columns]
     right = [
-        bool(rows) and all(cell[:1].isdigit() or cell == "–" for cell in column[1:])
+        any(map(_NUMBER.fullmatch, column[1:]))
+        and all(cell == "–" or _NUMBER.fullmatch(cell) for cell in column[1:])
         for column in columns
     ]
     for row in [head, *rows]:

@@ -7,9 +7,9 @@ from typing import Any
 import click
 
 from cli import show
-from cli.daemon import run_node_with_input
+from cli.daemon import ask_node, become_node
 from cli.errors import BadInput
-from cli.limits import TRANSACTIONS_PER_SUBMIT_MAX
+from cli.limits import SIGNED_VALUE_SIZE_BYTES_MAX, TRANSACTIONS_PER_SUBMIT_MAX
 from cli.options import STAGE, START, Common, common_options, page_options, read_value
 from cli.receipt import finish, show_receipt
 
@@ -90,10 +90,15 @@ def sign(common: Common, key: str, value: str, nonce: int) -> None:
     Example:
       myceld tx sign hello world --nonce 7 > signed.hex
     """
-    options = ["--home", str(common.home), "--nonce", str(nonce)]
-    if common.as_json:
-        options.append("--json")
-    status = run_node_with_input(["sign", *options, "--", key], read_value(value))
+    data = read_value(value)
+    if len(data) > SIGNED_VALUE_SIZE_BYTES_MAX:
+        raise BadInput(f"the value has {len(data)} bytes, far more than the ledger takes")
+    arguments = ["sign", "--home", str(common.home), "--nonce", str(nonce), "--", key, data.hex()]
+    if not common.as_json:
+        become_node(arguments)
+    status, output = ask_node(arguments)
+    if status == 0:
+        show.as_json({"transaction": output.strip()})
     raise click.exceptions.Exit(status)
 
 

@@ -44,6 +44,9 @@ FORMAT_VERSION: Final = 1
 APPLICATION_ID: Final = 0x4D594A31
 """Stored as SQLite's application_id: the bytes "MYJ1"."""
 
+SQLITE_ERRORS: Final = (sqlite3.Error, sqlite3.Warning, UnicodeDecodeError)
+"""What the sqlite3 module raises; the last when a message quotes a damaged schema."""
+
 _PROBE: Final = b"myceld journal: does this signer hold the key of the cell?\n"
 
 _SCHEMA: Final = (
@@ -80,9 +83,9 @@ def connect_writer(path: Path) -> sqlite3.Connection:
             connection.execute(f"PRAGMA {pragma}")
         if connection.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
             raise StoreUnavailable(f"{path}: this file system cannot hold a write-ahead log")
-    except sqlite3.Error as error:
+    except SQLITE_ERRORS as error:
         connection.close()
-        raise fault_of(error, writing=True) from error
+        raise fault_of(error, writing=True, ours=True) from error
     except MyceldError:
         connection.close()
         raise
@@ -97,8 +100,8 @@ def connect_reader(path: Path) -> sqlite3.Connection:
         )
         connection.execute(f"PRAGMA busy_timeout = {LOCK_TIMEOUT_MS}")
         connection.execute(f"PRAGMA cache_size = -{CACHE_SIZE_KIB}")
-    except sqlite3.Error as error:
-        raise fault_of(error, writing=False) from error
+    except SQLITE_ERRORS as error:
+        raise fault_of(error, writing=False, ours=True) from error
     return connection
 
 
@@ -118,7 +121,7 @@ def prepare(
             "SELECT number, name, fork, size, head, tail FROM journal_head ORDER BY number"
         ).fetchall()
         states = [_load(connection, row, cell_id, public_key) for row in rows]
-    except sqlite3.Error as error:
+    except SQLITE_ERRORS as error:
         raise fault_of(error, writing=True, ours=True) from error
     return {state.name: state for state in states}
 
@@ -133,9 +136,7 @@ def create_journal_tables(connection: sqlite3.Connection, number: int) -> None:
     )
 
 
-def fault_of(
-    error: sqlite3.Error | sqlite3.Warning, *, writing: bool, ours: bool = False
-) -> MyceldError:
+def fault_of(error: Exception, *, writing: bool, ours: bool = False) -> MyceldError:
     """Return the declared error for one of SQLite's, by its result code.
 
     `ours`: the statement was the store's own, so that a refusal means that the file is damaged.
@@ -276,6 +277,8 @@ def _load_open_chunk(connection: sqlite3.Connection, number: int) -> tuple[int, 
     ).fetchone()
     if found is None:
         return 0, ()
+    if not isinstance(found[0], int):
+        raise StoreCorrupt("the key of a chunk row is no index")
     return found[0], tuple(unpack_chunk(blob_of(found[1])))
 
 

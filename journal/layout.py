@@ -21,6 +21,7 @@ from core.ids import Hash
 from core.limits import HASH_SIZE_BYTES
 from journal.errors import StoreCorrupt
 from journal.limits import (
+    BLOCK_OVERHEAD_BYTES,
     BLOCK_SIZE_BYTES_MAX,
     CHUNK_BLOCKS_MAX,
     CHUNK_LARGE_SIZE_BYTES,
@@ -220,19 +221,19 @@ def pack_chunks(
     """
     chunks: list[tuple[int, list[bytes]]] = []
     first, current = open_first, list(open_blocks)
-    size = sum(map(len, current))
+    size = sum(map(len, current)) + BLOCK_OVERHEAD_BYTES * len(current)
     size_max = CHUNK_SMALL_SIZE_BYTES  # what was left open grows no further than a small row
     changed = False
     for block in blocks:
-        small = len(block) <= SMALL_BLOCK_SIZE_BYTES
-        bound = CHUNK_SMALL_SIZE_BYTES if small else size_max
-        if current and (size + len(block) > bound or len(current) >= CHUNK_BLOCKS_MAX):
+        more = len(block) + BLOCK_OVERHEAD_BYTES
+        bound = CHUNK_SMALL_SIZE_BYTES if len(block) <= SMALL_BLOCK_SIZE_BYTES else size_max
+        if current and (size + more > bound or len(current) >= CHUNK_BLOCKS_MAX):
             if changed:
                 chunks.append((first, current))
             first, current, size = first + len(current), [], 0
             size_max = CHUNK_LARGE_SIZE_BYTES
         current.append(block)
-        size += len(block)
+        size += more
         changed = True
     if changed:
         chunks.append((first, current))

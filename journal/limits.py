@@ -7,14 +7,18 @@ from typing import Final
 BLOCK_SIZE_BYTES_MAX: Final = 4 << 20
 """Four wire frames; a larger thing is split by its owner. One block is held in memory whole."""
 
-CHUNK_SMALL_SIZE_BYTES: Final = 2 << 10
-"""Small blocks share a row up to here: one read fetches little more than what was asked for."""
+CHUNK_SMALL_SIZE_BYTES: Final = 2020
+"""Small blocks share a row up to here: one read fetches little more than what was asked for, and
+four full rows with SQLite's overhead fill a page (with 2,048 only three would fit)."""
 
 CHUNK_LARGE_SIZE_BYTES: Final = 16 << 10
 """Larger blocks that arrive together share a row up to here: two database pages."""
 
 SMALL_BLOCK_SIZE_BYTES: Final = 512
 """Up to here a block counts as small."""
+
+BLOCK_OVERHEAD_BYTES: Final = 3
+"""What a block of 256 bytes to 64 KiB takes in its row beside its own bytes."""
 
 CHUNK_BLOCKS_MAX: Final = 256
 """Bounds the decoding of one row of tiny or empty blocks."""

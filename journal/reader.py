@@ -19,7 +19,7 @@ from typing import Any, Generic, TypeVar
 
 from core.ids import Hash
 from core.limits import HASH_SIZE_BYTES
-from journal.database import blob_of, connect_reader, fault_of
+from journal.database import SQLITE_ERRORS, blob_of, connect_reader, fault_of
 from journal.errors import NoSuchBlock, ProofRefused, QueryTooLong, StoreCorrupt
 from journal.layout import TILE_LEVEL, JournalState, Tile, hash_key, unpack_chunk
 from journal.limits import (
@@ -88,7 +88,7 @@ class Reader:
         self._connection.set_progress_handler(lambda: time.monotonic() > deadline, QUERY_STEPS)
         try:
             return self._connection.execute(sql, parameters).fetchall()
-        except (sqlite3.Error, sqlite3.Warning) as error:
+        except SQLITE_ERRORS as error:
             if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
                 raise QueryTooLong(f"stopped after {QUERY_TIME_MS_MAX} ms: {sql[:80]!r}") from error
             raise fault_of(error, writing=False) from error
@@ -119,7 +119,7 @@ class Reader:
             part: list[bytes] = []
             for first, body in rows:
                 blocks = unpack_chunk(blob_of(body))
-                if not first <= at < first + len(blocks):
+                if not isinstance(first, int) or not first <= at < first + len(blocks):
                     raise StoreCorrupt(f"journal {state.name}: block {at} is missing")
                 for block in blocks[at - first : end - first]:
                     part.append(self._checked(state, at, block))
@@ -247,5 +247,5 @@ class Reader:
     def _rows(self, sql: str, parameters: tuple[int, ...]) -> list[tuple[Any, ...]]:
         try:
             return self._connection.execute(sql, parameters).fetchall()
-        except sqlite3.Error as error:
+        except SQLITE_ERRORS as error:
             raise fault_of(error, writing=False, ours=True) from error

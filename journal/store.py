@@ -297,7 +297,7 @@ class Store:
 
     def _check_open(self) -> None:
         if self._broken is not None:
-            raise self._broken
+            raise _again(self._broken)
         if self._closing:
             raise StoreClosed("the store is closed")
 
@@ -373,10 +373,13 @@ class Store:
 
 
 def _fail(waiting: _Waiting, error: MyceldError) -> None:
-    if waiting.future.done():
-        return
-    # Each caller gets an error of its own, so that tracebacks do not grow into each other.
-    waiting.future.set_exception(type(error)(error.detail))
+    if not waiting.future.done():
+        waiting.future.set_exception(_again(error))
+
+
+def _again(error: MyceldError) -> MyceldError:
+    """Return an error of its own for each caller: tracebacks must not grow into each other."""
+    return type(error)(error.detail)
 
 
 def _size_of(batch: Batch) -> int:

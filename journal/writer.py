@@ -21,7 +21,14 @@ from typing import Final, TypeAlias
 from core.errors import InvariantBroken, MyceldError, OperationalFault, check
 from core.ids import Hash, PublicKey
 from journal.checkpoint import Sign, sign_checkpoint
-from journal.database import call_signer, connect_writer, create_journal_tables, fault_of, prepare
+from journal.database import (
+    SQLITE_ERRORS,
+    call_signer,
+    connect_writer,
+    create_journal_tables,
+    fault_of,
+    prepare,
+)
 from journal.errors import CommitRefused, StatementRefused, WrittenByAnother
 from journal.layout import Appender, JournalState, Rows
 from journal.limits import JOURNALS_MAX, PAGE_SIZE_BYTES, WAL_SIZE_BYTES
@@ -111,7 +118,7 @@ class Writer:
         """
         try:
             row = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-        except sqlite3.Error as error:
+        except SQLITE_ERRORS as error:
             raise fault_of(error, writing=True) from error
         _, frames, copied = row
         # A reader in another process can hold pages back; then look again after as much more.
@@ -153,7 +160,7 @@ class Writer:
                 connection.execute(_TICK)
             check(connection.in_transaction, "a statement ended the transaction")
             connection.execute("COMMIT")
-        except (sqlite3.Error, sqlite3.Warning) as error:
+        except SQLITE_ERRORS as error:
             raise fault_of(error, writing=True) from error
         finally:
             if connection.in_transaction:
@@ -221,7 +228,7 @@ class Writer:
             rows, state = appender.finish(self._head(old, appender.size, root), root)
             try:
                 _write_journal(connection, old, state, rows)
-            except sqlite3.Error as error:
+            except SQLITE_ERRORS as error:
                 raise fault_of(error, writing=True, ours=True) from error
             states[name] = state
         return states

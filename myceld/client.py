@@ -200,7 +200,11 @@ class Client:
         self._used_at_s = time.monotonic()
         if response.will_close:
             self.close()
-        return _parsed(response.status, data)
+        try:
+            return _parsed(response.status, data)
+        except CellAnswerUnreadable:
+            self.close()
+            raise
 
     def _connected(self, until_s: float) -> http.client.HTTPConnection:
         if self._connection is None:
@@ -231,6 +235,8 @@ class Client:
                 self.close()
                 raise CellAnswerUnreadable(f"an answer of more than {size_bytes} bytes")
             self._timed(connection, until_s)
+        # read1 leaves a finished answer open, and then the connection takes no further request.
+        response.close()
         # A head that was cut off has no length; the gateway always gives one.
         if response.length or (not parts and response.getheader("content-length") is None):
             raise http.client.IncompleteRead(b"", response.length)

@@ -22,7 +22,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 LINES_MAX: Final = 800
 FUNCTION_LINES_MAX: Final = 70
 COLUMNS_MAX: Final = 100
-REASON_LENGTH_MIN: Final = 8
+REASON_LENGTH_MIN: Final = 5
 
 PROJECT: Final = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PACKAGES: Final = tuple(

@@ -2,7 +2,8 @@
 
 A facade without network code: the trio side does that, in its own thread (`bridge`, `engine`). One
 failing connection, stream or handler never ends the host; a crash of the trio side ends its
-streams with HostDown, and it comes back with the same identity and ports (`restarts` counts it).
+streams with HostDown or StreamLost, and it comes back with the same identity and ports
+(`restarts` counts it).
 """
 
 from __future__ import annotations

@@ -15,10 +15,6 @@ import signal
 import sys
 from pathlib import Path
 
-from fake_cell import TOKEN, FakeCell, write_home
-
-from gateway.server import Gateway
-
 
 def main(arguments: list[str]) -> int:
     match arguments:
@@ -30,7 +26,7 @@ def main(arguments: list[str]) -> int:
         case ["run", *_]:
             return asyncio.run(_run(Path(_option(arguments, "--home"))))
         case ["sign", *_]:
-            print((arguments[-1] + ":").encode().hex() + sys.stdin.buffer.read().hex())
+            print(arguments[-2].encode().hex() + arguments[-1])
             return 0
     print("error MYC-TEST-009: what? — read the contract", file=sys.stderr)
     return 2
@@ -49,6 +45,10 @@ def _init(arguments: list[str]) -> int:
 
 
 async def _run(home: Path) -> int:
+    from fake_cell import TOKEN, FakeCell, write_home  # the other commands start faster without
+
+    from gateway.server import Gateway
+
     if (home / "refuse").exists():
         print("error MYC-TEST-007: it said no — remove the file", flush=True)
         return 1

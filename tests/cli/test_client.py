@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import threading
 import time
 import tomllib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -27,22 +27,21 @@ from myceld.version import VERSION
 RUN = {"pid": 1, "url": "http://127.0.0.1:1", "cell_id": "x", "addresses": [], "started_ns": 1}
 
 
-@contextmanager
+@contextlib.contextmanager
 def answering(*answers: bytes | None, delay_s: float = 0.0) -> Iterator[str]:
     """Serve raw bytes, one answer per connection; None closes without a word."""
     listener = socket.create_server(("127.0.0.1", 0))
+    listener.settimeout(5)
 
     def work() -> None:
-        for answer in answers:
-            with listener.accept()[0] as connection:
-                connection.recv(65536)
-                for byte in range(0, len(answer or b""), 16 if delay_s else 1 << 20):
-                    step = 16 if delay_s else 1 << 20
-                    time.sleep(delay_s)
-                    try:
-                        connection.sendall((answer or b"")[byte : byte + step])
-                    except OSError:
-                        return
+        step = 16 if delay_s else 1 << 20
+        with contextlib.suppress(OSError):
+            for answer in answers:
+                with listener.accept()[0] as connection:
+                    connection.recv(65536)
+                    for begin in range(0, len(answer or b""), step):
+                        time.sleep(delay_s)
+                        connection.sendall((answer or b"")[begin : begin + step])
 
     thread = threading.Thread(target=work)
     thread.start()
@@ -112,8 +111,8 @@ def test_only_urls_of_gateways_are_taken(url: str) -> None:
     ],
 )
 def test_other_programs_are_not_taken_for_a_cell(answer: bytes) -> None:
-    with answering(answer) as url, pytest.raises(CellAnswerUnreadable):
-        Client(url).status()
+    with answering(answer) as url, Client(url) as cell, pytest.raises(CellAnswerUnreadable):
+        cell.status()
 
 
 @pytest.mark.parametrize("answer", [None, http(b"{}", length=9), b"HTTP/1.1 200 OK\r\nConte"])
@@ -127,9 +126,10 @@ def test_a_lost_connection_is_unreachable_and_a_submit_is_not_repeated(
 def test_too_many_connections_are_told_apart() -> None:
     with (
         answering(http(b"Service Unavailable", "503 No")) as url,
+        Client(url) as cell,
         pytest.raises(CellUnreachable, match="no more connections"),
     ):
-        Client(url).status()
+        cell.status()
 
 
 def test_a_slow_answer_ends_at_the_deadline_even_when_it_dribbles() -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from fake_cell import FakeCell, write_home
 
-from cli import daemon, show
+from cli import show
 from cli.main import run
 from gateway.server import Gateway
 from gateway.views import Stage
@@ -225,17 +225,19 @@ def test_init_and_run_hand_their_options_to_the_node(
         seen.append(command)
         raise OSError(2, "No such file")
 
-    monkeypatch.setattr(daemon.os, "execve", execve)
+    monkeypatch.setattr(os, "execve", execve)
     where = str(tmp_path / "h")
     status, _, err = call("init", "--home", where, "--bootstrap", "/a", "--bootstrap", "/b")
     assert (status, err[:18]) == (1, "error MYC-CLI-004:")
     call("run", "--home", where, "--log-json")
     call("genesis", "create", "--name", "n", "--member", "A=a:2", "--out", f"{where}.json")
+    call("tx", "sign", "k", "v", "--nonce", "3", "--home", where)
     node = [sys.executable, "-P", "-m", "node"]
     assert seen == [
         [*node, "init", "--home", where, "--bootstrap", "/a", "--bootstrap", "/b"],
         [*node, "run", "--home", where, "--log-json"],
         [*node, "genesis", "create", "--name", "n", "--member", "A=a:2", "--out", f"{where}.json"],
+        [*node, "sign", "--home", where, "--nonce", "3", "--", "k", "76"],
     ]
 
 
@@ -249,7 +251,8 @@ def test_help_lists_commands_and_exit_status_and_is_fast(call: Run) -> None:
     assert call()[0] == 0
     took_s = min(_timed("--help") for _ in range(3))
     assert took_s < 0.5  # 0.12 s here; the bound leaves room for a busy machine
-    probe = "import cli.main, sys; print([m for m in ('node', 'uvicorn', 'psutil') if m in sys.modules])"
+    heavy = "('node', 'uvicorn', 'psutil')"
+    probe = f"import cli.main, sys; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", probe], cwd=ROOT, capture_output=True, check=True)
     assert done.stdout == b"[]\n"
 

@@ -25,7 +25,8 @@ from cli import daemon
 from cli.main import main
 path = os.pathsep.join([{str(ROOT)!r}, {str(ROOT / "tests/gateway")!r}])
 daemon.node_command = lambda arguments: (
-    [sys.executable, {str(HERE / "fake_node.py")!r}, *arguments], {{**os.environ, "PYTHONPATH": path}}
+    [sys.executable, {str(HERE / "fake_node.py")!r}, *arguments],
+    {{**os.environ, "PYTHONPATH": path}},
 )
 main()
 """
@@ -56,12 +57,20 @@ class Net:
         return [cell["state"] for cell in self.cells()]
 
 
+def is_gone(pid: int) -> bool:
+    """Tell whether a process has ended; its parent, init, may not have noticed yet."""
+    try:
+        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
+
+
 @pytest.fixture
 def net(tmp_path: Path) -> Iterator[Net]:
     net = Net(tmp_path / "net")
     yield net
     if (net.path / "devnet.json").exists():
-        for cell in json.loads((net.path / "devnet.json").read_text())["cells"]:
+        for cell in json.loads((net.path / "devnet.json").read_text()).get("cells", []):
             if cell["pid"] is not None and psutil.pid_exists(cell["pid"]):
                 process = psutil.Process(cell["pid"])
                 if str(net.path / f"cell-{cell['number']}") in process.cmdline():
@@ -95,19 +104,19 @@ def test_a_life_of_a_devnet(net: Net) -> None:
     assert net.states() == ["running", "paused"]
     net.run("down")
     assert net.states() == ["stopped", "stopped"]
-    assert not any(psutil.pid_exists(cell["pid"]) for cell in after)
+    assert all(is_gone(cell["pid"]) for cell in after)
     _, err = net.run("up", "--cells", "3", status=1)
     assert err.startswith("error MYC-DEVNET-001: ")
 
 
 def test_errors_before_there_is_a_devnet(net: Net) -> None:
-    for arguments in (["down"], ["status"], ["kill", "1"], ["restart", "1"]):
+    for arguments in (["down"], ["kill", "1"]):
         _, err = net.run(*arguments, status=1)
         assert err.startswith("error MYC-DEVNET-002: ")
         assert err.count("\n") == 1
     assert not net.path.exists()
     net.path.mkdir()
-    (net.path / "devnet.json").write_text("{")
+    (net.path / "devnet.json").write_text("{}")
     assert net.run("status", status=1)[1].startswith("error MYC-DEVNET-008: ")
 
 
@@ -119,23 +128,22 @@ def test_a_failed_preparation_shows_the_reason_and_starts_nothing(net: Net) -> N
 
 
 def test_a_cell_that_does_not_start_stops_those_started_with_it(net: Net) -> None:
-    net.run("up", "--cells", "2")
-    net.run("down")
+    (net.path / "cell-2").mkdir(parents=True)
     (net.path / "cell-2" / "refuse").touch()
-    _, err = net.run("up", status=4)
+    _, err = net.run("up", "--cells", "2", status=4)
     assert "cell-2: error MYC-TEST-007: it said no" in err
     assert err.splitlines()[-1].startswith("error MYC-DEVNET-005: cell-2 stopped by itself")
     assert net.states() == ["stopped", "stopped"]
 
 
 def test_a_reused_pid_is_never_signalled(net: Net) -> None:
-    net.run("up", "--cells", "1")
-    net.run("down")
+    net.path.mkdir()
+    cell = {"number": 1, "port": 1, "gateway_port": 2, "cell_id": "x"}
+    record = {"format": 1, "prepared": True, "cells": [cell]}
     with subprocess.Popen(["sleep", "60"]) as other:
-        record = json.loads((net.path / "devnet.json").read_text())
         started_s = psutil.Process(other.pid).create_time()
         for told_s in (0.0, started_s):
-            record["cells"][0].update(pid=other.pid, started_s=told_s)
+            cell.update(pid=other.pid, started_s=told_s)
             (net.path / "devnet.json").write_text(json.dumps(record))
             assert net.states() == ["crashed"]
             net.run("kill", "1", status=1)
@@ -164,14 +172,15 @@ def test_in_front_it_proves_itself_watches_and_stops_all(net: Net) -> None:
     rest = child.communicate(timeout=30)[0]
     assert child.returncode == 0
     assert rest.splitlines()[-1] == "all cells stopped"
-    assert not psutil.pid_exists(pids[0])
+    assert is_gone(pids[0])
 
 
 def test_a_second_ctrl_c_kills_at_once(net: Net) -> None:
-    net.run("up", "--cells", "1")
-    net.run("down")
+    (net.path / "cell-1").mkdir(parents=True)
     (net.path / "cell-1" / "deaf").touch()
-    child = subprocess.Popen(net.command("up", "--foreground"), stdout=subprocess.PIPE, text=True)
+    child = subprocess.Popen(
+        net.command("up", "--cells", "1", "--foreground"), stdout=subprocess.PIPE, text=True
+    )
     assert child.stdout is not None
     for line in child.stdout:
         if line.startswith("Ctrl-C"):
@@ -183,4 +192,4 @@ def test_a_second_ctrl_c_kills_at_once(net: Net) -> None:
     os.kill(child.pid, signal.SIGINT)
     assert child.communicate(timeout=30)[0].splitlines()[-1] == "killed all cells"
     assert child.returncode == 130
-    assert not psutil.pid_exists(pid)
+    assert is_gone(pid)

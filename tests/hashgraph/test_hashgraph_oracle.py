@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -14,7 +15,10 @@ from core.errors import InvariantBroken
 from core.ids import EventId
 from hashgraph import Coin, Engine, Event, OrderedEvent
 from hashgraph.event import middle_bit
-from hashgraph.vector import shuffled
+from hashgraph.oracle import _Definitions
+from hashgraph.vector import read_vector, shuffled
+
+WEAKNESS = Path(__file__).parent.parent / "vectors" / "hashgraph" / "weakness"
 
 
 def assert_equal_outcomes(case: Case) -> None:
@@ -149,3 +153,28 @@ def test_random_graphs_cover_what_they_are_meant_to_cover() -> None:
         seen["forks"] += sum(count > 1 for count in slots.values())
     assert seen["ordered"] > 1_000
     assert min(seen.values()) > 20
+
+
+@pytest.mark.parametrize("file", sorted(WEAKNESS.glob("*.json")), ids=lambda file: file.stem)
+def test_rule_set_1_lets_one_forker_of_four_make_two_voters_decide_opposite_ways(
+    file: Path,
+) -> None:
+    """A known weakness of the rules, kept so that rule set 2 can be seen to cure it.
+
+    Voters that learn of a fork keep the round they inherit but no longer strongly see a
+    supermajority of the round before, so they vote against what others have decided.
+    """
+    vector = read_vector(file.read_bytes())
+    forkers = {
+        a.creator
+        for a in vector.events
+        for b in vector.events
+        if a != b and (a.creator, a.sequence) == (b.creator, b.sequence)
+    }
+    assert len(forkers) == 1
+    graph = _Definitions(
+        vector.events, vector.weights, vector.coin_period, vector.first_round, vector.coin
+    )
+    witnesses = [w for number in graph.all_rounds for w in graph.witnesses(number)]
+    verdicts = [{fame for _, fame in graph.verdicts(witness)} for witness in witnesses]
+    assert {True, False} in verdicts

@@ -26,7 +26,7 @@ from journal.statements import check_statement, split_script
 from tests.journal.world import slow_leaf, slow_root
 
 # Of the rows of the thousand blocks below. Another value is another format on disk.
-_FORMAT_1 = "112e32f76af0cdd2f3d199fb06ead7f31695a8e9481188e9c913d45d7a7a49b5"
+_FORMAT_1 = "2d3387d1a0963dd12d104cf5e4df32d6dd3b9da20eff672f3e7ec7adabf0e24f"
 
 _NEW = JournalState(
     number=1,
@@ -49,7 +49,7 @@ def test_the_rows_of_a_thousand_blocks_are_the_ones_of_format_1() -> None:
     written = encode([list(row) for row in (*rows.chunks, *rows.hashes)])
     assert (
         hashlib.sha256(written).hexdigest()
-        == "112e32f76af0cdd2f3d199fb06ead7f31695a8e9481188e9c913d45d7a7a49b5"
+        == "2d3387d1a0963dd12d104cf5e4df32d6dd3b9da20eff672f3e7ec7adabf0e24f"
     )
     assert [key for key, _ in rows.hashes] == [
         *(0, 8 << 48),
