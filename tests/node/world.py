@@ -143,7 +143,8 @@ class SimCell:
         executed = self.execution.apply(decided, candidates, lambda _: True, before)  # type: ignore[arg-type]  # a DecidedRound
         self.headers.append(executed.applied.header)
         self.order += [
-            (entry.receipt.id, entry.receipt.consensus_time_ns) for entry in executed.applied.entries
+            (entry.receipt.id, entry.receipt.consensus_time_ns)
+            for entry in executed.applied.entries
         ]
         self.world.check_agreement(self)
         signature: CheckpointSignature | None = executed.signature
@@ -155,7 +156,7 @@ class World:
     """Cells, links and virtual time, all chance from one seed."""
 
     def __init__(self, seed: int, cells: int = 4, *, delay_ms: tuple[int, int] = (1, 20)) -> None:
-        self.random = Random(seed)
+        self.random = Random(seed)  # noqa: S311 - chance of a test, not a secret
         self.now_ms = 0
         self.delay_ms = delay_ms
         self._queue: list[tuple[int, int, Callable[[], None]]] = []

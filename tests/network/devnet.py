@@ -1,0 +1,118 @@
+"""A devnet of real processes for tests, driven by the public command line and client only."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from core.ids import Epoch
+from hashgraph.event import Event, decode_event
+from ledger.genesis import from_json
+from myceld import CellRefused, CellUnreachable, Client
+
+WAIT_S = 60
+COMMAND = (sys.executable, "-m", "cli.main")
+ROOT = Path(__file__).parents[2]
+_EPOCH = Epoch(0)
+
+
+def myceld(*arguments: str, expect: int | None = 0) -> subprocess.CompletedProcess[str]:
+    """Run the command line to its end; its exit status must be `expect` unless that is None."""
+    done = subprocess.run(
+        [*COMMAND, *arguments], capture_output=True, text=True, timeout=120, cwd=ROOT, check=False
+    )
+    assert expect is None or done.returncode == expect, (arguments, done)
+    return done
+
+
+class Devnet:
+    """Cells are numbered from 1, as on the command line."""
+
+    def __init__(self, directory: Path, cells: int = 4) -> None:
+        self.directory = directory
+        self.count = cells
+        self._clients: dict[int, Client] = {}
+
+    def up(self) -> None:
+        myceld("devnet", "up", "--dir", str(self.directory), "--cells", str(self.count))
+
+    def down(self) -> None:
+        for client in self._clients.values():
+            client.close()
+        myceld("devnet", "down", "--dir", str(self.directory), expect=None)
+
+    def do(self, action: str, cell: int) -> None:
+        myceld("devnet", action, str(cell), "--dir", str(self.directory))
+
+    def home(self, cell: int) -> Path:
+        return self.directory / f"cell-{cell}"
+
+    def client(self, cell: int) -> Client:
+        """A client that survives restarts of its cell (ports stay the same)."""
+        if cell not in self._clients:
+            self._clients[cell] = Client.from_home(self.home(cell), timeout_s=60)
+        return self._clients[cell]
+
+    def process(self, cell: int) -> psutil.Process:
+        content = json.loads((self.home(cell) / "run.json").read_text())
+        return psutil.Process(content["pid"])
+
+    def status(self, cell: int) -> dict[str, Any]:
+        return self.client(cell).status()
+
+    def all_transactions(self, cell: int) -> list[dict[str, Any]]:
+        return self._all(lambda start: self.client(cell).transactions(start=start, limit=1000))
+
+    def all_rounds(self, cell: int) -> list[dict[str, Any]]:
+        return self._all(lambda start: self.client(cell).rounds(start=start, limit=1000))
+
+    def all_events(self, cell: int) -> list[Event]:
+        genesis = from_json((self.home(cell) / "genesis.json").read_text())
+        blocks = self._all(
+            lambda start: self.client(cell).journal_blocks("consensus", start=start, limit=1000)
+        )
+        return [
+            decode_event(
+                bytes.fromhex(block["data_hex"]), network_id=genesis.network_id, epoch=_EPOCH
+            )
+            for block in blocks
+        ]
+
+    def wait_settled(self, cells: list[int] | None = None) -> None:
+        """Wait until the cells are idle with equal state and everything is certified."""
+
+        def settled() -> bool:
+            states = [self.status(cell) for cell in cells or range(1, self.count + 1)]
+            heads = {(s["round_applied"], s["round_certified"], s["state_root"]) for s in states}
+            return len(heads) == 1 and all(s["phase"] == "idle" for s in states)
+
+        wait_until(settled, "the cells never settled on one state")
+
+    def _all(self, page: Callable[[int], dict[str, Any]]) -> list[dict[str, Any]]:
+        items: list[dict[str, Any]] = []
+        start: int | None = 0
+        while start is not None:
+            answer = page(start)
+            items += answer["items"]
+            start = answer["next"]
+        return items
+
+
+def wait_until(condition: Callable[[], bool], message: str, timeout_s: float = WAIT_S) -> float:
+    """Poll until the condition holds; return how long it took in seconds."""
+    started = time.monotonic()
+    while time.monotonic() - started < timeout_s:
+        try:
+            if condition():
+                return time.monotonic() - started
+        except (CellUnreachable, CellRefused):
+            pass
+        time.sleep(0.05)
+    raise AssertionError(f"{message} (waited {timeout_s} s)")
