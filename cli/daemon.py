@@ -111,8 +111,7 @@ def genesis() -> None:
     help="A member; repeat for each. Weight 1 unless given.",
 )
 @click.option("--out", required=True, metavar="FILE", help="Where to write the genesis.")
-@json_option
-def create(name: str, member: tuple[str, ...], out: str, *, as_json: bool) -> None:
+def create(name: str, member: tuple[str, ...], out: str) -> None:
     """Write the genesis of a network; every member then runs `myceld init --genesis FILE`.
 
     \b
@@ -124,7 +123,6 @@ def create(name: str, member: tuple[str, ...], out: str, *, as_json: bool) -> No
     for each in member:
         arguments += ["--member", each]
     arguments += ["--out", str(expand(out))]
-    arguments += ["--json"] if as_json else []
     become_node(arguments)
 
 

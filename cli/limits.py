@@ -14,7 +14,7 @@ TRANSACTIONS_PER_SUBMIT_MAX: Final = 1000
 """Transactions of one `tx send` request, as the gateway limits them."""
 
 SIGNED_VALUE_SIZE_BYTES_MAX: Final = 60_000
-"""Value of `tx sign`: in hex it must fit one argument (128 KiB on Linux); the ledger takes 32 KiB."""
+"""Value of `tx sign`: in hex it must fit one argument (128 KiB on Linux); ours hold 32 KiB."""
 
 FOLLOW_STEP_S: Final = 30.0
 """`receipt --follow` asks again after this time without news."""

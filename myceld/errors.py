@@ -37,9 +37,9 @@ class CellRefused(MyceldError):
     ) -> None:
         super().__init__(detail)
         # An answer's code is only known when it arrives; for the tree's other leaves it is fixed.
-        self.code = code  # type: ignore[misc]
-        self.remedy = remedy  # type: ignore[misc]
-        self.retryable = retryable  # type: ignore[misc]
+        self.code = code  # type: ignore[misc]  # the cell's
+        self.remedy = remedy  # type: ignore[misc]  # the cell's
+        self.retryable = retryable  # type: ignore[misc]  # the cell's
         self.kind = kind
         """`local_misuse`, `remote_violation`, `operational_fault` or `invariant_broken`."""
         self.status = status

@@ -141,5 +141,5 @@ def _cell(raw: dict[str, Any]) -> Cell:
     cell = Cell(**raw)
     numbers = (cell.number, cell.port, cell.gateway_port, cell.pid if cell.pid is not None else 1)
     if any(type(number) is not int or number <= 0 for number in numbers):
-        raise ValueError("not a cell")
+        raise DevnetUnreadable("devnet.json holds a cell with impossible numbers")
     return cell
