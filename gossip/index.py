@@ -83,9 +83,12 @@ class EventIndex:
         """Return whether two events of the creator have one sequence number."""
         return creator in self._fork_sequence
 
-    def vector(self) -> Vector:
-        """Return what this cell has, as told to peers."""
-        return tuple(self._entry(MemberIndex(at)) for at in range(len(self._tips)))
+    def vector(self, *, exact: bool = False) -> Vector:
+        """Return what this cell has, as told to peers; `exact` tells the tips of every creator.
+
+        Counts do not show a fork of which each side has another branch; tips do, at more cost.
+        """
+        return tuple(self._entry(MemberIndex(at), exact=exact) for at in range(len(self._tips)))
 
     def lacks(self, vector: Vector) -> bool:
         """Return whether the teller of `vector` has an event that is not here."""
@@ -116,8 +119,8 @@ class EventIndex:
                 return tuple(taken), True
         return tuple(taken), False
 
-    def _entry(self, creator: MemberIndex) -> VectorEntry:
-        if self.is_forked(creator):
+    def _entry(self, creator: MemberIndex, *, exact: bool) -> VectorEntry:
+        if exact or self.is_forked(creator):
             return tuple(sorted(self._tips[creator])[:TIPS_MAX])
         return len(self._by_creator[creator])
 

@@ -48,6 +48,9 @@ HAVE_INTERVAL_MS: Final = 500
 WANT_PATIENCE_MS: Final = 2000
 """Without progress for this long, what we asked one peer for is asked of another."""
 
+WANT_DURATION_MS_MAX: Final = 30_000
+"""After this long another peer is asked too, whatever the one asked sends: no peer can hold us up."""
+
 EVENT_INTERVAL_MS_MIN: Final = 5
 """Shortest time between two own events: bounds signatures, fsyncs and frames a second."""
 

@@ -27,6 +27,7 @@ from gossip.limits import (
     ORPHAN_GRACE_MS,
     ORPHANS_PER_PEER_MAX,
     ORPHANS_SIZE_BYTES_MAX,
+    WANT_DURATION_MS_MAX,
     WANT_PATIENCE_MS,
 )
 from gossip.wire import Frame, Have, Vector, Want
@@ -65,6 +66,8 @@ class _Peer:
     stream: Iterator[int] | None = None
     """What is left of the answer to its Want."""
     orphans: int = 0
+    doubted: bool = False
+    """Whether its whole answer left orphans: a fork may hide behind equal counts."""
 
 
 @dataclass(slots=True)
@@ -78,7 +81,10 @@ class _Orphan:
 @dataclass(slots=True)
 class _Asked:
     peer: CellId
+    since_ms: int
     progress_ms: int
+    exact: bool
+    """Whether our tips were told, not our counts."""
 
 
 @dataclass(slots=True)
@@ -156,6 +162,7 @@ class Sync:
         self._asked.progress_ms = now_ms
         if not last:
             return []
+        self._judge_answer(self._peers[peer], self._asked, now_ms)
         self._asked = None
         return self._ask(now_ms)
 
@@ -229,15 +236,32 @@ class Sync:
     def _ask(self, now_ms: int) -> list[Effect]:
         """Want what we lack from one peer, unless another is already answering."""
         if self._asked is not None:
-            if now_ms - self._asked.progress_ms < WANT_PATIENCE_MS:
+            silent = now_ms - self._asked.progress_ms >= WANT_PATIENCE_MS
+            if not silent and now_ms - self._asked.since_ms < WANT_DURATION_MS_MAX:
                 return []
             self._asked = None
         peer = self._whom_to_ask(now_ms)
         if peer is None:
             return []
         self._tried[peer] = now_ms
-        self._asked = _Asked(peer, now_ms)
-        return [Send(peer, Want(self._index.vector()))]
+        exact = self._peers[peer].doubted
+        self._asked = _Asked(peer, now_ms, now_ms, exact)
+        return [Send(peer, Want(self._index.vector(exact=exact)))]
+
+    def _judge_answer(self, state: _Peer, asked: _Asked, now_ms: int) -> None:
+        """Draw the conclusions from what a peer's whole answer did not bring.
+
+        The peer has the parents of all it sent before we asked. If they are still missing it is
+        asked with our tips next, and if that does not help either it never had them.
+        """
+        by_id = self._orphans.by_id
+        stuck = [i for i, o in by_id.items() if o.peer == asked.peer and o.since_ms < asked.since_ms]
+        if asked.exact:
+            for event_id in stuck:
+                self._forget_orphan(event_id)
+        state.doubted = bool(stuck) and not asked.exact
+        if state.lacking_since_ms is not None:
+            state.lacking_since_ms = now_ms  # it told of more: that may still come by itself
 
     def _whom_to_ask(self, now_ms: int) -> CellId | None:
         """The peer that has what we lack, the one asked longest ago first."""

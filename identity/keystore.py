@@ -40,16 +40,16 @@ def create(path: Path, seed: bytes) -> KeyPair:
     }
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            json.dump(content, file, indent=2)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
         try:
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "w", encoding="ascii") as file:
+                json.dump(content, file, indent=2)
+                file.write("\n")
+                file.flush()
+                os.fsync(file.fileno())
             os.link(temporary, path)  # unlike rename, this never replaces an existing key
         finally:
-            temporary.unlink()
+            temporary.unlink(missing_ok=True)  # it holds the seed, also when half written
         directory = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(directory)
@@ -83,7 +83,7 @@ def _parse(path: Path, data: bytes) -> KeyPair:
         content = json.loads(data)
         version, kdf = content["version"], content["kdf"]
         public_key, seed = bytes.fromhex(content["public_key"]), bytes.fromhex(content["seed"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UnreadableKeyFile(f"{path} is damaged or not a key file") from error
     if version != _VERSION or kdf != "none":
         raise UnreadableKeyFile(f"{path} has version {version!r}, kdf {kdf!r}: not known here")

@@ -48,7 +48,7 @@ class Oversize(TransactionRefused):
 
 
 class NonceUsed(TransactionRefused):
-    """The sender used this nonce already, or one too far above it."""
+    """The sender used this nonce already, or one so far above it that this one lapsed."""
 
     code = "MYC-LEDGER-014"
     remedy = "Leave --nonce out to take the next free one."

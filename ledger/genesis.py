@@ -47,7 +47,7 @@ class Genesis:
     """A network's name, first members, voting parameters and time of birth.
 
     Construction checks everything and raises BadGenesis: 1 to 128 members with distinct keys,
-    weights of 1 to 2**32, a coin period of at least 2, names of 1 to 64 printable characters.
+    weights of 1 to 2**32, a coin period of 3 to 1000, names of 1 to 64 printable characters.
     """
 
     name: str
@@ -65,8 +65,9 @@ class Genesis:
             _check_name(member.name, "a member's name")
             if not 1 <= member.weight <= WEIGHT_MAX:
                 raise BadGenesis(f"weight {member.weight} of {member.name} is not positive or huge")
-        if not 2 <= self.coin_period <= 1000:
-            raise BadGenesis(f"coin period {self.coin_period} is not in 2..1000")
+        # With period 2 every round that could decide is a coin round, and those never decide.
+        if not 3 <= self.coin_period <= 1000:
+            raise BadGenesis(f"coin period {self.coin_period} is not in 3..1000")
         if not 0 <= self.time_ns <= INT_MAX:
             raise BadGenesis("the time is not in nanoseconds of the Unix epoch")
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from core.codec import as_array, as_bytes, as_int, as_text, decode, encode
+from core.codec import WrongShape, as_array, as_bytes, as_int, decode, encode
 from core.ids import Epoch, EventId, Hash, NetworkId, Round, TransactionId
 from core.limits import HASH_SIZE_BYTES
 from journal.merkle import Frontier, leaf_hash
@@ -83,7 +83,8 @@ class RoundHeader:
 def decode_header(data: bytes) -> RoundHeader:
     """Return the header in `data`; raises NotCanonical or WrongShape."""
     items = as_array(decode(data), length=10)
-    as_text(items[0], length_max=len(_DOMAIN))
+    if items[0] != _DOMAIN:
+        raise WrongShape("not a round header of this version")
     hashes = [Hash(as_bytes(items[at], size=HASH_SIZE_BYTES)) for at in (1, 4, 5, 6)]
     return RoundHeader(
         network_id=NetworkId(hashes[0]),

@@ -8,17 +8,23 @@ of meaning is a new kind.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from core.codec import Value, as_array, as_bytes, as_text, encode
 from core.ids import PublicKey, Round
+from core.limits import INT_MAX
 from ledger.errors import Malformed, Oversize, UnknownKind
 from ledger.limits import KEY_SIZE_BYTES_MAX, VALUE_SIZE_BYTES_MAX
 
 VALUE_PREFIX: Final = b"value/"
 """State keys of user values: this prefix, then the key in UTF-8."""
+
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+"""Controls, line separators and direction overrides, spelt out: what `str.isprintable` says changes
+with the version of Unicode, so cells on two versions of Python would split over a new letter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +88,8 @@ def check_key(key: str) -> bytes:
         raw = key.encode("utf-8")
     except UnicodeEncodeError as error:
         raise Malformed("a key must be valid Unicode text") from error
-    if not raw or not key.isprintable():
-        raise Malformed("a key must have at least one and only printable characters")
+    if not raw or _CONTROL.search(key):
+        raise Malformed("a key must have at least one character, and none that control the display")
     if len(raw) > KEY_SIZE_BYTES_MAX:
         raise Oversize(f"the key has {len(raw)} bytes, at most {KEY_SIZE_BYTES_MAX} are taken")
     return raw
@@ -91,8 +97,8 @@ def check_key(key: str) -> bytes:
 
 def _parse_put(items: list[Value]) -> Put:
     key, value = as_array(items, length=2)
-    put = Put(as_text(key, length_max=4 * KEY_SIZE_BYTES_MAX), as_bytes(value))
-    check_key(put.key)
+    put = Put(as_text(key, length_max=INT_MAX), as_bytes(value))
+    check_key(put.key)  # its length too
     if len(put.value) > VALUE_SIZE_BYTES_MAX:
         raise Oversize(
             f"the value has {len(put.value)} bytes, at most {VALUE_SIZE_BYTES_MAX} are taken"

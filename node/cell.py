@@ -75,6 +75,8 @@ class RunningCell:
     ) -> ReceiptView:
         """See `gateway.cell.Cell.put`."""
         intake = self._parts.intake
+        if nonce is None:
+            await self._know_own_nonces(timeout_s)
         raw = sign_transaction(
             network_id=self._parts.genesis.network_id,
             sender=self._key.public_key,
@@ -212,6 +214,19 @@ class RunningCell:
             self._queue(parsed, forward.transactions)
         except (MempoolFull, NonceUsed) as error:
             _LOG.info("forwarded transactions left out", peer=short(peer), reason=str(error))
+
+    async def _know_own_nonces(self, timeout_s: float) -> None:
+        """Wait until the nonces in our own events are known, which after a start takes a moment.
+
+        Raises NotReachedInTime.
+        """
+        try:
+            async with asyncio.timeout(min(timeout_s, WAIT_S_MAX)):
+                await self._parts.observed.wait()
+        except TimeoutError as error:
+            raise NotReachedInTime(
+                f"not accepted after {timeout_s:g} s: {status.summary(self._parts)}"
+            ) from error
 
     async def _check_signatures(self, parsed: Sequence[Transaction]) -> None:
         """Raise WrongSignature unless every signature is its sender's."""

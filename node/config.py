@@ -60,7 +60,7 @@ def parse(data: bytes, where: str) -> Config:
     """Return the configuration in YAML bytes; `where` names them in errors. Raises BadConfig."""
     try:
         content = yaml.safe_load(data)
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark is not None else ""
         raise BadConfig(f"{where}{line}: not readable as YAML") from error
@@ -71,7 +71,9 @@ def parse(data: bytes, where: str) -> Config:
     unknown = sorted(str(key) for key in content if key not in ("version", "cell"))
     if unknown:
         raise BadConfig(f"{where}: unknown section {unknown[0]!r}, expected `cell`")
-    section = content.get("cell") or {}
+    section = content.get("cell")
+    if section is None:
+        return Config()
     if not isinstance(section, dict):
         raise BadConfig(f"{where}: `cell` must be a section of keys")
     config = Config()

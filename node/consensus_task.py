@@ -35,6 +35,7 @@ from node.limits import (
 from node.peers import Peers
 from node.receipts import Receipts
 from node.stages.consensus import Consensus, Effects
+from node.stages.intake import Intake
 from node.tables import EVENTS_JOURNAL
 from node.verifier import Verifier
 
@@ -59,8 +60,10 @@ class ConsensusTask:
         inbox: ConsensusInbox,
         execution: ExecutionInbox,
         receipts: Receipts,
+        intake: Intake,
     ) -> None:
         self._stage = stage
+        self._intake = intake
         self._store = store
         self._verifier = verifier
         self._inbox = inbox
@@ -70,16 +73,19 @@ class ConsensusTask:
         self._cache_size_bytes = 0
         self._streaming: set[CellId] = set()
         self._next_arrival = len(stage.index)
+        self.observed = asyncio.Event()
+        """Set once this cell knows all its own events, and may make new ones."""
 
     async def run(self, peers: Peers) -> None:
         """Serve the inbox until cancelled. Raises what stops a cell: disk faults, invariants."""
         self._journal = await self._store.journal(EVENTS_JOURNAL)
         while True:
+            # First of all: what the replay left to do needs no input from outside.
+            await self._carry_out(self._stage.finish(now_ms(), time.time_ns()), peers)
             for item in await self._next_inputs():
                 await self._handle(item)
             for peer in sorted(self._streaming):
                 self._go_on_streaming(peer, peers)
-            await self._carry_out(self._stage.finish(now_ms(), time.time_ns()), peers)
 
     async def _next_inputs(self) -> list[ConsensusInput]:
         """Return what waits, at least one input unless time runs out for the stage."""
@@ -134,7 +140,10 @@ class ConsensusTask:
             for block in effects.blocks:
                 self._remember(block)
             await self._store.transaction({EVENTS_JOURNAL: effects.blocks}, durable=effects.durable)
+        self._intake.note_stored(effects.recovered)
         self._receipts.reached(effects.stored, Stage.STORED)
+        if not self._stage.is_observing:
+            self.observed.set()
         await self._send(effects, peers)
         for peer, error in effects.drops:
             _LOG.warning("peer dropped", peer=short(peer), reason=str(error))

@@ -27,6 +27,7 @@ from identity.keys import KeyPair
 from journal import Store
 from ledger.genesis import RULE_SET, Genesis
 from ledger.header import RoundHeader, decode_header
+from myceld import VERSION
 from node.addresses import AddressBook
 from node.cell import RunningCell
 from node.config import Config
@@ -61,7 +62,6 @@ from node.tables import (
     newest_certificate,
 )
 from node.verifier import Verifier
-from node.version import VERSION
 
 _LOG = structlog.get_logger("daemon")
 _EPOCH: Final = Epoch(0)
@@ -128,9 +128,9 @@ class Daemon:
         finally:
             self._home.run_file.unlink(missing_ok=True)
             parts.receipts.fail_all(NotStoredYet("the cell was stopped"))
-            async with asyncio.timeout(STOP_TIMEOUT_MS / 1000):
-                await gateway.stop()
-                await parts.peers.stop()
+            for stop in (gateway.stop, parts.peers.stop):
+                async with asyncio.timeout(STOP_TIMEOUT_MS / 1000):
+                    await stop()
 
     async def _assemble(
         self, key: KeyPair, genesis: Genesis, store: Store, verifier: Verifier
@@ -148,16 +148,15 @@ class Daemon:
         last = await _restore(execution, store)
         await execution_task.resume(None if last is None else execution.sign(last))
         await _replay(consensus, execution_task, store)
-        tasks = _Tasks(
-            ConsensusTask(
-                consensus,
-                store,
-                verifier,
-                inbox=consensus_inbox,
-                execution=execution_inbox,
-                receipts=receipts,
-            ),
-            execution_task,
+        intake.note_stored(consensus.waiting_transactions())
+        consensus_task = ConsensusTask(
+            consensus,
+            store,
+            verifier,
+            inbox=consensus_inbox,
+            execution=execution_inbox,
+            receipts=receipts,
+            intake=intake,
         )
         links = PeersLinks(
             consensus_inbox, execution_inbox, execution_task.greeting, self._take_forwarded
@@ -175,11 +174,12 @@ class Daemon:
             mempool=mempool,
             consensus=consensus,
             consensus_inbox=consensus_inbox,
+            observed=consensus_task.observed,
             execution=execution,
             peers=self._make_peers(key, genesis, store, links),
             started_ns=time.monotonic_ns(),
         )
-        return parts, tasks
+        return parts, _Tasks(consensus_task, execution_task)
 
     def _make_peers(self, key: KeyPair, genesis: Genesis, store: Store, links: PeersLinks) -> Peers:
         book = AddressBook(

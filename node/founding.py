@@ -70,8 +70,12 @@ def found(home: Home, wishes: Wishes) -> Founded:
             if created
             else keystore.load(home.key)
         )
-        config = _config(home, wishes)
+        old = configuration.load(home.config, {}) if home.config.exists() else None
+        config = _config(old or _fresh_config(), wishes)
+        # The genesis first: when it is refused, the configuration stays as it was.
         genesis = _genesis(home, wishes, wished_genesis, key, config)
+        if config != old:
+            write_file(home.config, configuration.dump(config))
         home.read_or_make_token()
     return Founded(key, genesis, config, created)
 
@@ -120,10 +124,8 @@ def _check(wishes: Wishes) -> None:
         raise BadOption("--network names a new network; --genesis and --bootstrap an existing one")
 
 
-def _config(home: Home, wishes: Wishes) -> Config:
-    """Write the configuration if the wishes change it; return it."""
-    exists = home.config.exists()
-    old = configuration.load(home.config, {}) if exists else _fresh_config()
+def _config(old: Config, wishes: Wishes) -> Config:
+    """Return the configuration that the wishes ask for; raises BadConfig."""
     new = replace(
         old,
         name=wishes.name or old.name,
@@ -133,8 +135,6 @@ def _config(home: Home, wishes: Wishes) -> Config:
     )
     if not 0 <= new.gateway_port < 2**16:
         raise BadConfig(f"a port is 0 to 65535, got {new.gateway_port}")
-    if new != old or not exists:
-        write_file(home.config, configuration.dump(new))
     return new
 
 

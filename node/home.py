@@ -77,16 +77,7 @@ class Home:
         except OSError as error:
             raise DirectoryUnusable(f"{self.lock}: {error.strerror}") from error
         try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                holder = os.pread(descriptor, 200, 0).decode("utf-8", "replace").strip()
-                raise DirectoryLocked(
-                    f"{self.path} is in use by {holder or 'a process'}"
-                ) from error
-            since = time.strftime("%Y-%m-%d %H:%M:%S %z")
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"pid {os.getpid()} since {since}\n".encode(), 0)
+            self._take_lock(descriptor)
             yield
         finally:
             os.close(descriptor)
@@ -98,13 +89,28 @@ class Home:
     def read_or_make_token(self) -> str:
         """Return the gateway's token, made at the first call."""
         try:
-            return self.token.read_text(encoding="ascii").strip()
+            token = self.token.read_text(encoding="ascii").strip()
         except FileNotFoundError:
-            token = secrets.token_urlsafe(32)
-            write_file(self.token, token + "\n")
-            return token
+            token = ""
         except (OSError, UnicodeDecodeError) as error:
             raise DirectoryUnusable(f"{self.token}: not readable") from error
+        if not token:
+            token = secrets.token_urlsafe(32)
+            write_file(self.token, token + "\n")
+        return token
+
+    def _take_lock(self, descriptor: int) -> None:
+        """Lock the open lock file and write into it who holds it."""
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            since = time.strftime("%Y-%m-%d %H:%M:%S %z")
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"pid {os.getpid()} since {since}\n".encode(), 0)
+        except BlockingIOError as error:
+            holder = os.pread(descriptor, 200, 0).decode("utf-8", "replace").strip()
+            raise DirectoryLocked(f"{self.path} is in use by {holder or 'a process'}") from error
+        except OSError as error:
+            raise DirectoryUnusable(f"{self.lock}: {error.strerror}") from error
 
 
 def write_file(path: Path, text: str) -> None:

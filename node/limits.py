@@ -19,6 +19,9 @@ MEMPOOL_COUNT_MAX: Final = 20_000
 MEMPOOL_SIZE_BYTES_MAX: Final = 16 * 1024 * 1024
 """Their bytes."""
 
+OBSERVE_CHECK_MS: Final = 1_000
+"""How often a cell that starts looks whether that patience is at its end."""
+
 OBSERVE_PATIENCE_MS: Final = 10_000
 """How long a cell that starts waits, without any progress, for own events that others claim."""
 

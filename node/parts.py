@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 from core.ids import CellId, Epoch
@@ -33,6 +34,8 @@ class Parts:
     mempool: Mempool
     consensus: Consensus
     consensus_inbox: ConsensusInbox
+    observed: asyncio.Event
+    """Set once the cell knows all its own events."""
     execution: Execution
     peers: Peers
     started_ns: int

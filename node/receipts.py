@@ -92,9 +92,9 @@ class Receipts:
     def _make(self, transaction: TransactionId) -> Track:
         track = self._tracks.get(transaction)
         if track is None:
+            if len(self._tracks) >= RECEIPTS_TRACKED_MAX:
+                self._forget_oldest()  # before, so that it is never the new one
             track = self._tracks[transaction] = Track()
-            if len(self._tracks) > RECEIPTS_TRACKED_MAX:
-                self._forget_oldest()
         return track
 
     def _forget_oldest(self) -> None:

@@ -9,8 +9,8 @@ from core.ids import CellId
 from gateway.views import MemberView, PeerView, StatusView
 from ledger.genesis import Member
 from ledger.tree import EMPTY_ROOT
+from myceld import VERSION
 from node.parts import Parts
-from node.version import VERSION
 
 
 def status_view(parts: Parts) -> StatusView:

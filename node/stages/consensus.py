@@ -40,7 +40,7 @@ from hashgraph.outcome import DecidedRound
 from hashgraph.outcome import Effects as EngineEffects
 from ledger.genesis import Genesis
 from node.errors import KeyInUseElsewhere
-from node.limits import OBSERVE_PATIENCE_MS
+from node.limits import OBSERVE_CHECK_MS, OBSERVE_PATIENCE_MS
 from node.stages.mempool import Mempool
 
 
@@ -52,6 +52,8 @@ class Effects:
     """Encoded events to append to the consensus journal."""
     durable: bool = False
     """Whether the blocks must be fsynced before anything below is done."""
+    recovered: list[bytes] = field(default_factory=list)
+    """Transactions in own events that this cell had lost and got back from a peer."""
     stored: list[TransactionId] = field(default_factory=list)
     """Transactions that are in an own event among the blocks."""
     sends: list[SyncEffect] = field(default_factory=list)
@@ -190,6 +192,8 @@ class Consensus:
     def wait_ms(self, now_ms: int) -> int | None:
         """Return after how long `finish` has something to do by itself; None if never."""
         waits = [self._sync.wait_ms(now_ms)]
+        if not self._observed:
+            waits.append(OBSERVE_CHECK_MS)
         if self._creator is not None and self._observed and self._has_work():
             waits.append(self._creator.wait_ms(now_ms))
         return min((wait for wait in waits if wait is not None), default=None)
@@ -208,6 +212,11 @@ class Consensus:
     def engine(self) -> Engine:
         """The hashgraph, for questions only."""
         return self._engine
+
+    def waiting_transactions(self) -> list[bytes]:
+        """Return the transactions of all events that have no place in the order yet."""
+        events = [self._engine.event(event_id) for event_id in sorted(self._open)]
+        return [raw for event in events if event is not None for raw in event.payload]
 
     def own_count(self) -> int:
         """Return how many own events there are."""
@@ -286,6 +295,8 @@ class Consensus:
             self._drop(peer, error)
             return
         self._progress_ms = now_ms
+        if event.creator == self._identity.me:
+            self._effects.recovered += event.payload
         self._effects.sends += self._add(event, outcome, self._journal(event), now_ms)
 
     def _journal(self, event: Event) -> int:

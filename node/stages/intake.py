@@ -7,11 +7,12 @@ used the same nonce first.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable
 
 from core.ids import NetworkId, PublicKey, TransactionId
 from ledger.accounts import NonceWindow
-from ledger.errors import NonceUsed
+from ledger.errors import NonceUsed, TransactionRefused
 from ledger.transaction import SignedTransaction, Transaction, parse
 
 
@@ -48,16 +49,23 @@ class Intake:
             pending[transaction.nonce] = transaction.id
             self._senders[transaction.id] = (transaction.sender, transaction.nonce)
 
+    def note_stored(self, transactions: Iterable[bytes]) -> None:
+        """Note the nonces of transactions that are in events already, as after a restart."""
+        for raw in transactions:
+            with contextlib.suppress(TransactionRefused):
+                self.admit(self.parse(raw))
+
     def settle(self, transactions: Iterable[TransactionId]) -> None:
         """Forget transactions that were applied or refused: the ledger knows their nonces now."""
         for transaction in transactions:
             found = self._senders.pop(transaction, None)
             if found is not None:
                 sender, nonce = found
-                pending = self._pending[sender]
-                del pending[nonce]
-                if not pending:
-                    del self._pending[sender]
+                pending = self._pending.get(sender, {})
+                if pending.get(nonce) == transaction:  # not another one with the same nonce
+                    del pending[nonce]
+                    if not pending:
+                        del self._pending[sender]
 
     def next_nonce(self, sender: PublicKey) -> int:
         """Return the smallest nonce above all that are used or pending."""

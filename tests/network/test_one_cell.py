@@ -1,0 +1,295 @@
+"""A network of one real cell, a cell that joins by an address, and what bad input gets."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.network.devnet import ROOT, myceld, wait_until
+
+
+class Cell:
+    """One cell started by `myceld run`."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.process: subprocess.Popen[str] | None = None
+
+    def start(self) -> list[str]:
+        """Start and return the lines up to `ready`."""
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "cli.main", "run", "--home", str(self.home)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            cwd=ROOT,
+        )
+        assert self.process.stdout is not None
+        lines = []
+        for line in self.process.stdout:
+            lines.append(line.strip())
+            if lines[-1] == "ready":
+                return lines
+        raise AssertionError(f"ended before it was ready: {lines}")
+
+    def stop(self, number: int = signal.SIGINT) -> int:
+        assert self.process is not None
+        self.process.send_signal(number)
+        status = self.process.wait(20)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        self.process = None
+        return status
+
+    def run(self, *arguments: str, expect: int | None = 0) -> subprocess.CompletedProcess[str]:
+        return myceld(*arguments, "--home", str(self.home), expect=expect)
+
+    def json(self, *arguments: str) -> dict[str, object]:
+        content: dict[str, object] = json.loads(self.run(*arguments, "--json").stdout)
+        return content
+
+
+@pytest.fixture(scope="module")
+def cell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cell]:
+    one = Cell(tmp_path_factory.mktemp("one") / "home")
+    one.run("init", "--network", "solo")
+    one.start()
+    yield one
+    assert one.stop() == 0
+
+
+def _init(home: Path, *options: str) -> dict[str, object]:
+    done = myceld("init", "--home", str(home), *options, "--json")
+    content: dict[str, object] = json.loads(done.stdout)
+    return content
+
+
+def _one_line(done: subprocess.CompletedProcess[str], code: str) -> str:
+    """The error is exactly one line, with its code and what to do."""
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert f"error {code}: " in done.stderr
+    assert " — " in done.stderr
+    return done.stderr
+
+
+def test_init_is_idempotent_and_keeps_the_key(tmp_path: Path) -> None:
+    first = _init(tmp_path / "home", "--network", "solo")
+    second = _init(tmp_path / "home", "--network", "solo")
+    assert (first["created"], second["created"]) == (True, False)
+    assert first["cell_id"] == second["cell_id"]
+    assert first["network_id"] == second["network_id"]
+
+
+def test_run_tells_version_id_addresses_gateway_and_ready(tmp_path: Path) -> None:
+    one = Cell(tmp_path / "home")
+    cell_id = _init(one.home)["cell_id"]
+    lines = one.start()
+    assert one.stop(signal.SIGTERM) == 0
+    words = [line.split()[0] for line in lines]
+    assert words == ["myceld", "cell", "network", "address", "gateway", "ready"]
+    assert lines[1].split()[1] == cell_id
+    assert lines[3].endswith(f"/p2p/{cell_id}")
+
+
+def test_a_network_of_one_cell_works_alone(cell: Cell) -> None:
+    receipt = cell.json("tx", "put", "alone", "works", "--wait", "certified")
+    assert (receipt["stage"], receipt["outcome"]) == ("certified", "applied")
+    assert cell.json("state", "get", "alone")["value"] == "works"
+    assert cell.json("receipt", str(receipt["id"]))["stage"] == "certified"
+    journals = {item["name"]: item for item in cell.json("journal", "list")["items"]}  # type: ignore[attr-defined]  # JSON
+    assert set(journals) == {"consensus", "state"}
+    blocks = cell.json("journal", "show", "consensus")["items"]
+    assert blocks[0]["index"] == 0  # type: ignore[index]  # JSON
+
+
+def test_state_and_receipts_survive_a_restart(tmp_path: Path) -> None:
+    one = Cell(tmp_path / "home")
+    _init(one.home)
+    one.start()
+    receipt = one.json("tx", "put", "kept", "yes", "--wait", "certified")
+    status = one.json("status")
+    assert one.stop() == 0
+    one.start()
+    assert one.json("state", "get", "kept")["value"] == "yes"
+    assert one.json("receipt", str(receipt["id"]))["position"] == receipt["position"]
+    assert one.json("status")["state_root"] == status["state_root"]
+    assert one.json("tx", "put", "more", "yes", "--wait", "certified")["outcome"] == "applied"
+    assert one.stop() == 0
+
+
+def test_a_second_ctrl_c_forces_the_exit(tmp_path: Path) -> None:
+    one = Cell(tmp_path / "home")
+    _init(one.home)
+    one.start()
+    assert one.process is not None
+    # Both are pending before the loop looks at either: the second one must win at once.
+    os.kill(one.process.pid, signal.SIGSTOP)
+    os.kill(one.process.pid, signal.SIGINT)
+    os.kill(one.process.pid, signal.SIGTERM)
+    os.kill(one.process.pid, signal.SIGCONT)
+    assert one.process.wait(20) == 130
+    assert one.process.stdout is not None
+    one.process.stdout.close()
+    assert one.start()[-1] == "ready"
+    assert one.stop() == 0
+
+
+def test_a_cell_with_an_address_only_follows_the_network_and_submits(
+    cell: Cell, tmp_path: Path
+) -> None:
+    address = cell.json("status")["addresses"][0]  # type: ignore[index]  # JSON
+    cell.run("tx", "put", "seen", "from outside", "--wait", "certified")
+    observer = Cell(tmp_path / "observer")
+    made = _init(observer.home, "--bootstrap", str(address))
+    assert made["network_name"] == "solo"
+    assert made["member"] is False
+    observer.start()
+    try:
+        wait_until(
+            lambda: observer.run("state", "get", "seen", expect=None).returncode == 0,
+            "it did not catch up",
+        )
+        assert observer.json("status")["role"] == "rhizomorph"
+        receipt = observer.json("tx", "put", "from", "observer", "--wait", "certified")
+        assert receipt["outcome"] == "applied"
+        assert cell.json("state", "get", "from")["value"] == "observer"
+    finally:
+        assert observer.stop() == 0
+
+
+def test_a_malformed_transaction_is_refused_with_its_code(cell: Cell) -> None:
+    _one_line(cell.run("tx", "send", "c0ffee", expect=1), "MYC-LEDGER-010")
+    _one_line(cell.run("tx", "send", "not hex", expect=1), "MYC-CLI-002")
+
+
+def test_a_wrong_signature_is_refused_with_its_code(cell: Cell) -> None:
+    raw = bytearray.fromhex(cell.run("tx", "sign", "k", "v", "--nonce", "900").stdout.strip())
+    raw[-1] ^= 1
+    _one_line(cell.run("tx", "send", raw.hex(), expect=1), "MYC-LEDGER-011")
+
+
+def test_an_oversize_value_is_refused_with_its_code(cell: Cell, tmp_path: Path) -> None:
+    big = tmp_path / "big"
+    big.write_bytes(b"x" * (32 * 1024 + 1))
+    _one_line(cell.run("tx", "put", "big", f"@{big}", expect=1), "MYC-LEDGER-013")
+    assert cell.run("state", "get", "big", expect=None).returncode != 0
+
+
+def test_a_used_nonce_is_refused_with_its_code(cell: Cell) -> None:
+    receipt = cell.json("tx", "put", "nonce", "one", "--wait", "applied")
+    again = cell.run("tx", "put", "nonce", "two", "--nonce", str(receipt["nonce"]), expect=1)
+    _one_line(again, "MYC-LEDGER-014")
+    assert cell.json("state", "get", "nonce")["value"] == "one"
+
+
+def test_a_transaction_for_another_network_is_refused(cell: Cell, tmp_path: Path) -> None:
+    other = Cell(tmp_path / "other")
+    _init(other.home, "--network", "other")
+    raw = other.run("tx", "sign", "k", "v", "--nonce", "0").stdout.strip()
+    _one_line(cell.run("tx", "send", raw, expect=1), "MYC-LEDGER-012")
+
+
+def test_a_locked_directory_is_refused_with_who_holds_it(cell: Cell) -> None:
+    words = _one_line(cell.run("run", expect=1), "MYC-NODE-002")
+    assert cell.process is not None
+    assert f"pid {cell.process.pid} since " in words
+
+
+def test_a_port_in_use_is_named(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        one = Cell(tmp_path / "gateway")
+        _init(one.home, "--gateway-port", str(port))
+        assert str(port) in _last(one.run("run", expect=1), "MYC-GATEWAY-001")
+        other = Cell(tmp_path / "listen")
+        _init(other.home, "--listen", f"/ip4/127.0.0.1/tcp/{port}")
+        assert str(port) in _last(other.run("run", expect=1), "MYC-HOST-001")
+
+
+def test_an_unreadable_config_is_refused_with_line_or_key(tmp_path: Path) -> None:
+    one = Cell(tmp_path / "home")
+    _init(one.home)
+    (one.home / "config.yaml").write_text("version: 1\ncell:\n  name: [unclosed\n")
+    assert "line " in _one_line(one.run("run", expect=1), "MYC-NODE-001")
+    (one.home / "config.yaml").write_text("version: 1\ncell:\n  gatway_port: 1\n")
+    words = _one_line(one.run("run", expect=1), "MYC-NODE-001")
+    assert "did you mean gateway_port?" in words
+
+
+def test_a_directory_without_a_cell_and_a_cell_that_does_not_run_say_what_to_do(
+    tmp_path: Path,
+) -> None:
+    one = Cell(tmp_path / "home")
+    _one_line(one.run("run", expect=1), "MYC-NODE-003")
+    _init(one.home)
+    _one_line(one.run("status", expect=3), "MYC-CLIENT-001")
+
+
+def test_an_open_or_damaged_key_file_is_refused(tmp_path: Path) -> None:
+    one = Cell(tmp_path / "home")
+    _init(one.home)
+    key = one.home / "key.json"
+    key.chmod(0o644)
+    _one_line(one.run("run", expect=1), "MYC-IDENTITY-004")
+    key.chmod(0o600)
+    text = key.read_text()
+    key.write_text(text[: len(text) // 2])
+    _one_line(one.run("run", expect=1), "MYC-IDENTITY-003")
+
+
+def test_another_network_is_refused_after_the_first_run(tmp_path: Path) -> None:
+    one = Cell(tmp_path / "home")
+    _init(one.home, "--network", "first")
+    one.start()
+    assert one.stop() == 0
+    done = one.run("init", "--network", "second", expect=1)
+    _one_line(done, "MYC-NODE-004")
+    assert _init(one.home)["network_name"] == "first"
+
+
+def test_the_devnet_in_front_reaches_a_certified_transaction_and_stops_cleanly(
+    tmp_path: Path,
+) -> None:
+    started = time.monotonic()
+    directory = tmp_path / "net"
+    front = subprocess.Popen(
+        [sys.executable, "-m", "cli.main", "devnet", "up", "--foreground", "--dir", str(directory)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=ROOT,
+    )
+    assert front.stdout is not None
+    lines = []
+    for line in front.stdout:
+        lines.append(line)
+        if "Ctrl-C" in line:
+            break
+    assert any("certified" in line for line in lines), lines
+    assert time.monotonic() - started < 60
+    pids = [cell["pid"] for cell in json.loads((directory / "devnet.json").read_text())["cells"]]
+    front.send_signal(signal.SIGINT)
+    rest = front.stdout.read()
+    assert front.wait(30) == 0, rest
+    front.stdout.close()
+    for pid in pids:
+        assert not Path(f"/proc/{pid}").exists(), "a cell was left running"
+
+
+def _last(done: subprocess.CompletedProcess[str], code: str) -> str:
+    """The last line on stderr is the error; the log may come before it."""
+    line = done.stderr.rstrip("\n").rsplit("\n", 1)[-1]
+    assert line.startswith(f"error {code}: "), done.stderr
+    assert " — " in line
+    return line
