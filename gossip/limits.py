@@ -49,7 +49,7 @@ WANT_PATIENCE_MS: Final = 2000
 """Without progress for this long, what we asked one peer for is asked of another."""
 
 WANT_DURATION_MS_MAX: Final = 30_000
-"""After this long another peer is asked too, whatever the one asked sends: no peer can hold us up."""
+"""After this long another peer is asked too, whatever comes: no peer can hold repair up."""
 
 EVENT_INTERVAL_MS_MIN: Final = 5
 """Shortest time between two own events: bounds signatures, fsyncs and frames a second."""

@@ -255,7 +255,11 @@ class Sync:
         asked with our tips next, and if that does not help either it never had them.
         """
         by_id = self._orphans.by_id
-        stuck = [i for i, o in by_id.items() if o.peer == asked.peer and o.since_ms < asked.since_ms]
+        stuck = [
+            event_id
+            for event_id, orphan in by_id.items()
+            if orphan.peer == asked.peer and orphan.since_ms < asked.since_ms
+        ]
         if asked.exact:
             for event_id in stuck:
                 self._forget_orphan(event_id)
@@ -272,7 +276,8 @@ class Sync:
         }
         for peer, state in self._peers.items():
             since = state.lacking_since_ms
-            if since is not None and now_ms - since >= LACK_GRACE_MS:
+            due = since is not None and now_ms - since >= LACK_GRACE_MS
+            if due and state.told is not None and self._index.lacks(state.told):
                 able.add(peer)
         # A tuple key: the order of a set must not show.
         return min(able, key=lambda peer: (self._tried.get(peer, -1), peer), default=None)

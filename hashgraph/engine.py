@@ -31,7 +31,7 @@ from hashgraph.rounds import Rounds
 
 
 class Engine:
-    """One epoch's hashgraph: rule set 1 of DESIGN.md (Baird 2016), incremental."""
+    """One epoch's hashgraph: rule set 1 (Baird 2016), incremental."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""The oracle: the rules read aloud (Baird 2016, sections 4 and 5; DESIGN.md, rule set 1).
+"""The oracle: the rules read aloud (Baird 2016, sections 4 and 5; rule set 1).
 
 Brute force over sets of ancestors, quadratic and worse, for tests and for `replay --oracle`. Shares
 no code with the engine, only the values it takes and returns.

@@ -45,7 +45,7 @@ def _init(arguments: list[str]) -> int:
 
 
 async def _run(home: Path) -> int:
-    from fake_cell import TOKEN, FakeCell, write_home  # the other commands start faster without
+    from tests.gateway.fake_cell import TOKEN, FakeCell, write_home  # the other commands start faster without
 
     from gateway.server import Gateway
 

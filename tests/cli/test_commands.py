@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_cell import FakeCell, write_home
 
 from cli import show
 from cli.main import run
 from gateway.server import Gateway
 from gateway.views import Stage
+from tests.gateway.fake_cell import FakeCell, write_home
 
 ROOT = Path(__file__).resolve().parents[2]
 Run = Callable[..., tuple[int, str, str]]

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from fake_cell import TOKEN, FakeCell, UsedNonce
 
 import gateway.door
 from core.errors import MyceldError
@@ -21,6 +20,7 @@ from gateway.door import is_loopback_host
 from gateway.errors import NotLoopback, PortInUse
 from gateway.server import Gateway
 from gateway.views import Stage
+from tests.gateway.fake_cell import TOKEN, FakeCell, UsedNonce
 
 Answer = tuple[int, dict[str, str], Any]
 ID = "00" * 32

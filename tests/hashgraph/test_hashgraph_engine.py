@@ -7,7 +7,6 @@ from hashlib import sha256
 from random import Random
 
 import pytest
-from hashgraph_cases import bare_event, random_case, split_vote_case
 
 from core.ids import EventId, MemberIndex, Round, Sequence
 from hashgraph import Engine, Event, Fork
@@ -20,6 +19,7 @@ from hashgraph.errors import (
     UnknownParent,
 )
 from hashgraph.limits import MEMBERS_MAX, WEIGHT_TOTAL_MAX
+from tests.hashgraph.hashgraph_cases import bare_event, random_case, split_vote_case
 
 
 def all_to_all(*, members: int = 4, rounds: int = 6) -> list[Event]:

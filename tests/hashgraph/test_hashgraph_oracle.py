@@ -7,7 +7,6 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from hashgraph_cases import Case, random_case, split_vote_case
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +16,7 @@ from hashgraph import Coin, Engine, Event, OrderedEvent
 from hashgraph.event import middle_bit
 from hashgraph.oracle import _Definitions
 from hashgraph.vector import read_vector, shuffled
+from tests.hashgraph.hashgraph_cases import Case, random_case, split_vote_case
 
 WEAKNESS = Path(__file__).parent.parent / "vectors" / "hashgraph" / "weakness"
 

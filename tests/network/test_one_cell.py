@@ -105,10 +105,10 @@ def test_a_network_of_one_cell_works_alone(cell: Cell) -> None:
     assert (receipt["stage"], receipt["outcome"]) == ("certified", "applied")
     assert cell.json("state", "get", "alone")["value"] == "works"
     assert cell.json("receipt", str(receipt["id"]))["stage"] == "certified"
-    journals = {item["name"]: item for item in cell.json("journal", "list")["items"]}  # type: ignore[attr-defined]  # JSON
+    journals = {item["name"]: item for item in cell.json("journal", "list")["items"]}  # type: ignore[attr-defined]  # the shape is tested here
     assert set(journals) == {"consensus", "state"}
     blocks = cell.json("journal", "show", "consensus")["items"]
-    assert blocks[0]["index"] == 0  # type: ignore[index]  # JSON
+    assert blocks[0]["index"] == 0  # type: ignore[index]  # the shape is tested here
 
 
 def test_state_and_receipts_survive_a_restart(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_a_second_ctrl_c_forces_the_exit(tmp_path: Path) -> None:
 def test_a_cell_with_an_address_only_follows_the_network_and_submits(
     cell: Cell, tmp_path: Path
 ) -> None:
-    address = cell.json("status")["addresses"][0]  # type: ignore[index]  # JSON
+    address = cell.json("status")["addresses"][0]  # type: ignore[index]  # the shape is tested here
     cell.run("tx", "put", "seen", "from outside", "--wait", "certified")
     observer = Cell(tmp_path / "observer")
     made = _init(observer.home, "--bootstrap", str(address))

@@ -13,17 +13,6 @@ import time
 from pathlib import Path
 
 import pytest
-from host_world import (
-    ANYWHERE,
-    PROTOCOL,
-    assert_serves,
-    echo,
-    eventually,
-    ignore,
-    read_all,
-    run,
-    started,
-)
 
 from core.errors import MyceldError, OperationalFault
 from gossip.host import (
@@ -37,6 +26,17 @@ from gossip.host import (
     NotAMultiaddr,
     PeerStream,
     WrongPeer,
+)
+from tests.gossip.host.host_world import (
+    ANYWHERE,
+    PROTOCOL,
+    assert_serves,
+    echo,
+    eventually,
+    ignore,
+    read_all,
+    run,
+    started,
 )
 
 
@@ -155,7 +155,7 @@ def test_a_rubbish_protocol_name_ends_only_its_stream(rubbish: bytes) -> None:
     async def main() -> None:
         async with started("a") as a, started("b") as b:
             async with await b.dial(a.addresses[0], timeout_s=5) as stream:
-                engine = b._bridge.engine()  # type: ignore[union-attr]
+                engine = b._bridge.engine()  # type: ignore[union-attr]  # the host is started
 
                 async def send() -> None:
                     raw = await stream._port._connection.muxed_conn.open_stream()
@@ -165,7 +165,7 @@ def test_a_rubbish_protocol_name_ends_only_its_stream(rubbish: bytes) -> None:
                         await raw.write(bytes([(len(rubbish) + 1) & 0x7F]) + rubbish + b"\n")
                         await raw.write(b"\xff\xff\xff\xff\x0f" + bytes(2000))
 
-                b._bridge.call(engine._nursery.start_soon, send)  # type: ignore[union-attr]
+                b._bridge.call(engine._nursery.start_soon, send)  # type: ignore[union-attr]  # the host is started
                 await asyncio.sleep(0.15)
                 await stream.write(b"same connection", timeout_s=5)
                 assert await read_all(stream, 15) == b"same connection"
@@ -318,7 +318,7 @@ def test_a_crash_is_contained_and_the_host_comes_back_at_the_same_address() -> N
                 dead_end = f"/ip4/127.0.0.1/tcp/{silent.getsockname()[1]}/p2p/{b.cell_id}"
                 dialling = asyncio.create_task(a.dial(dead_end, timeout_s=10))
                 await asyncio.sleep(0.1)
-                a._bridge._token.run_sync_soon(crash)  # type: ignore[union-attr]
+                a._bridge._token.run_sync_soon(crash)  # type: ignore[union-attr]  # the host is started
                 with pytest.raises(HostDown):
                     await dialling
                 with pytest.raises(OperationalFault):

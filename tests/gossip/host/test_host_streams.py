@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 
 import pytest
-from host_world import PROTOCOL, assert_serves, echo, eventually, ignore, read_all, run, started
 
 from core.errors import MyceldError
 from core.ids import PublicKey, cell_id_of
@@ -19,6 +18,16 @@ from gossip.host import (
     StreamClosed,
     StreamLost,
     WriteTimedOut,
+)
+from tests.gossip.host.host_world import (
+    PROTOCOL,
+    assert_serves,
+    echo,
+    eventually,
+    ignore,
+    read_all,
+    run,
+    started,
 )
 
 
@@ -132,8 +141,8 @@ def test_a_write_to_a_peer_that_does_not_read_times_out_and_closes_the_connectio
             with pytest.raises(MyceldError):
                 await stream.write(b"x", timeout_s=1)
             # Both sides forget the connection, and the peer's bytes stayed within its window.
-            swarms = [host._bridge.engine()._swarm for host in (a, b)]  # type: ignore[union-attr]
-            await eventually(lambda: not any(s.get_connections() for s in swarms))  # type: ignore[union-attr]
+            swarms = [host._bridge.engine()._swarm for host in (a, b)]  # type: ignore[union-attr]  # the host is started
+            await eventually(lambda: not any(s.get_connections() for s in swarms))  # type: ignore[union-attr]  # the host is started
             await asyncio.gather(b.stop(), a.stop())
 
     run(main)
