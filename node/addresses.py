@@ -7,7 +7,7 @@ costs a dial and nothing else. Bounded in cells and in addresses a cell.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 
 from core.errors import MyceldError
 from core.ids import CellId
@@ -17,21 +17,16 @@ from node.limits import ADDRESSES_KNOWN_MAX
 
 
 class AddressBook:
-    """Addresses by cell id. `save` is told of every change of what is to be kept."""
+    """Addresses by cell id. `take_changes` tells what is to be kept."""
 
-    def __init__(
-        self,
-        bootstrap: Iterable[str],
-        known: dict[CellId, tuple[str, ...]],
-        save: Callable[[CellId, tuple[str, ...]], None],
-    ) -> None:
+    def __init__(self, bootstrap: Iterable[str], known: dict[CellId, tuple[str, ...]]) -> None:
         """Start with configured and remembered addresses; raises NotAMultiaddr for a bad one."""
         self._fixed: dict[CellId, tuple[str, ...]] = {}
         for address in bootstrap:
             cell_id = parse_dial_address(address).cell_id
             self._fixed[cell_id] = (*self._fixed.get(cell_id, ()), address)
         self._known = dict(known)
-        self._save = save
+        self._changed: dict[CellId, tuple[str, ...]] = {}
 
     @property
     def bootstrap_cells(self) -> frozenset[CellId]:
@@ -53,7 +48,12 @@ class AddressBook:
         room = cell_id in self._known or len(self._known) < ADDRESSES_KNOWN_MAX
         if valid and room and self._known.get(cell_id) != valid:
             self._known[cell_id] = valid
-            self._save(cell_id, valid)
+            self._changed[cell_id] = valid
+
+    def take_changes(self) -> dict[CellId, tuple[str, ...]]:
+        """Return what changed since the last call, to be made durable."""
+        changed, self._changed = self._changed, {}
+        return changed
 
     def learn_told(
         self, told: Iterable[tuple[CellId, tuple[str, ...]]], wanted: Collection[CellId]

@@ -158,8 +158,12 @@ class Daemon:
             receipts=receipts,
             intake=intake,
         )
+
+        async def save(peer: CellId, addresses: tuple[str, ...]) -> None:
+            await store.transaction({}, addresses_statements(peer, addresses), durable=False)
+
         links = PeersLinks(
-            consensus_inbox, execution_inbox, execution_task.greeting, self._take_forwarded
+            consensus_inbox, execution_inbox, execution_task.greeting, save, self._take_forwarded
         )
         parts = Parts(
             cell_id=key.cell_id,
@@ -182,11 +186,7 @@ class Daemon:
         return parts, _Tasks(consensus_task, execution_task)
 
     def _make_peers(self, key: KeyPair, genesis: Genesis, store: Store, links: PeersLinks) -> Peers:
-        book = AddressBook(
-            self._config.bootstrap,
-            known_addresses(store, ADDRESSES_KNOWN_MAX),
-            lambda cell_id, addresses: self._save_addresses(store, cell_id, addresses),
-        )
+        book = AddressBook(self._config.bootstrap, known_addresses(store, ADDRESSES_KNOWN_MAX))
         members = {member.cell_id for member in genesis.members}
         config = PeersConfig(
             host=HostConfig(
@@ -204,19 +204,10 @@ class Daemon:
     async def _take_forwarded(self, peer: CellId, forward: Forward) -> None:
         await self._cell.take_forwarded(peer, forward)
 
-    def _save_addresses(self, store: Store, cell_id: CellId, addresses: tuple[str, ...]) -> None:
-        """Remember where a cell listens; nobody waits for it."""
-        task = self._group.create_task(
-            store.transaction({}, addresses_statements(cell_id, addresses), durable=False),
-            name="save-addresses",
-        )
-        task.add_done_callback(lambda done: done.cancelled() or done.exception())
-
     async def _supervise(self, parts: Parts, tasks: _Tasks) -> None:
         """Run the owner tasks until `stop` is called; raise the error of the first that fails."""
         try:
             async with asyncio.TaskGroup() as group:
-                self._group = group
                 running = [
                     group.create_task(tasks.consensus.run(parts.peers), name="consensus"),
                     group.create_task(tasks.execution.run(parts.peers), name="execution"),
@@ -224,6 +215,7 @@ class Daemon:
                 ]
                 await self._stopping.wait()
                 self._tell("stopping")
+                parts.peers.close()
                 for task in reversed(running):
                     task.cancel()
         except* MyceldError as failures:
@@ -261,7 +253,7 @@ async def _restore(execution: Execution, store: Store) -> RoundHeader | None:
         return None
     first = max(0, journal.length - HEADERS_CACHED_MAX)
     recent = [decode_header(block) async for block in journal.read(first, journal.length)]
-    execution.restore(recent[-1], list(all_state(store)), recent, newest_certificate(store))
+    execution.restore(recent[-1], all_state(store), recent, newest_certificate(store))
     return next((header for header in reversed(recent) if header.transactions), None)
 
 

@@ -84,3 +84,27 @@ class NoReplies(OperationalFault):
 
     code = "MYC-NODE-011"
     remedy = "See the log above this line; the cell can be started again with `myceld run`."
+
+
+class PeerTooSlow(OperationalFault):
+    """More bytes wait for a peer than may be kept for it."""
+
+    code = "MYC-NODE-020"
+    remedy = "It is reconnected by itself; check its machine and link if that repeats."
+    retryable = True
+
+
+class PeerLeft(OperationalFault):
+    """The peer ended the stream."""
+
+    code = "MYC-NODE-021"
+    remedy = "It is dialled again by itself."
+    retryable = True
+
+
+class PeerReplaced(OperationalFault):
+    """The same peer is connected by another stream."""
+
+    code = "MYC-NODE-022"
+    remedy = "Nothing to do: of two streams between two cells one is kept."
+    retryable = True

@@ -30,6 +30,7 @@ from gossip.wire import (
 )
 from gossip.wire import Peers as PeersFrame
 from node.addresses import AddressBook
+from node.errors import PeerReplaced
 from node.inbox import CheckpointFrom, Connected, ConsensusInbox, ExecutionInbox, FrameFrom, Gone
 from node.limits import (
     DIAL_BACKOFF_MS_MAX,
@@ -37,7 +38,7 @@ from node.limits import (
     DIAL_TIMEOUT_MS,
     PEER_SESSIONS_MAX,
 )
-from node.session import Counters, PeerReplaced, Session
+from node.session import Counters, Session
 
 _LOG = structlog.get_logger("peers")
 
@@ -70,6 +71,7 @@ class PeersLinks:
     consensus: ConsensusInbox
     execution: ExecutionInbox
     greeting: Callable[[], Iterable[Frame]]
+    save_addresses: Callable[[CellId, tuple[str, ...]], Awaitable[None]]
     forwarded: Callable[[CellId, Forward], Awaitable[None]]
 
 
@@ -109,11 +111,17 @@ class Peers:
             while True:
                 for cell_id, target in self._targets.items():
                     self._dial_if_due(group, cell_id, target)
+                for cell_id, addresses in self.book.take_changes().items():
+                    await self._links.save_addresses(cell_id, addresses)
                 await asyncio.sleep(DIAL_BACKOFF_MS_MIN / 1000)
+
+    def close(self) -> None:
+        """Take no new sessions, and tell nobody any more of those that end: the cell stops."""
+        self._stopping = True
 
     async def stop(self) -> None:
         """End all sessions and the host."""
-        self._stopping = True
+        self.close()
         await self.host.stop()
 
     def connected(self) -> list[CellId]:
@@ -181,9 +189,7 @@ class Peers:
             await self._run_admitted(session, hello)
         except (MyceldError, TimeoutError) as error:
             info.last_error = str(error) or "no HELLO in time"
-            hostile = isinstance(error, RemoteViolation)
-            log = _LOG.warning if hostile else _LOG.info
-            log("peer disconnected", peer=short(stream.cell_id), reason=info.last_error)
+            _log_for(error)("peer disconnected", peer=short(stream.cell_id), reason=info.last_error)
         finally:
             session.closed.set()
             await session.close()
@@ -201,7 +207,8 @@ class Peers:
             await session.run(lambda frame: self._take(session, frame))
         finally:
             del self._sessions[peer]
-            await self._links.consensus.put(Gone(peer))
+            if not self._stopping:
+                await self._links.consensus.put(Gone(peer))
 
     async def _replace_existing(self, session: Session) -> None:
         """End the peer's older session, or raise PeerReplaced when that one is to be kept."""
@@ -234,3 +241,12 @@ class Peers:
 
     def _info(self, cell_id: CellId) -> PeerInfo:
         return self.infos.setdefault(cell_id, PeerInfo())
+
+
+def _log_for(error: BaseException) -> Callable[..., object]:
+    """How loudly the end of a session is told."""
+    if isinstance(error, PeerReplaced):
+        return _LOG.debug  # type: ignore[no-any-return]  # structlog makes its methods at run time
+    if isinstance(error, RemoteViolation):
+        return _LOG.warning  # type: ignore[no-any-return]  # as above
+    return _LOG.info  # type: ignore[no-any-return]  # as above

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from core.errors import MyceldError, OperationalFault
+from core.errors import MyceldError
 from core.ids import CellId
 from gossip.errors import HandshakeMismatch, HandshakeRefused, UnexpectedFrame
 from gossip.host import PeerStream
@@ -27,6 +27,7 @@ from gossip.wire import (
     Refuse,
     encode_frame,
 )
+from node.errors import PeerLeft, PeerTooSlow
 from node.limits import (
     HANDSHAKE_TIMEOUT_MS,
     PEER_OUTBOUND_SIZE_BYTES_MAX,
@@ -37,30 +38,6 @@ from node.limits import (
 
 _READ_SIZE_BYTES = 65536
 _WRITE_SIZE_BYTES = 256 * 1024
-
-
-class PeerTooSlow(OperationalFault):
-    """More bytes wait for a peer than may be kept for it."""
-
-    code = "MYC-NODE-020"
-    remedy = "It is reconnected by itself; check its machine and link if that repeats."
-    retryable = True
-
-
-class PeerLeft(OperationalFault):
-    """The peer ended the stream."""
-
-    code = "MYC-NODE-021"
-    remedy = "It is dialled again by itself."
-    retryable = True
-
-
-class PeerReplaced(OperationalFault):
-    """The same peer is connected by another stream."""
-
-    code = "MYC-NODE-022"
-    remedy = "Nothing to do: of two streams between two cells one is kept."
-    retryable = True
 
 
 @dataclass(slots=True)

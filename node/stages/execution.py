@@ -9,7 +9,7 @@ anything to anybody.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from core.codec import Value
@@ -73,7 +73,7 @@ class Execution:
     def restore(
         self,
         header: RoundHeader,
-        state: Sequence[tuple[bytes, bytes]],
+        state: Iterable[tuple[bytes, bytes]],
         recent: Sequence[RoundHeader],
         certificate: Certificate | None,
     ) -> None:
