@@ -1,8 +1,8 @@
 # A cell in a container. It keeps everything in the volume /var/lib/myceld.
 #
 #   docker build --tag myceld .
-#   docker run --rm --volume cell:/var/lib/myceld myceld init --listen /ip4/0.0.0.0/tcp/4001
-#   docker run --detach --init --name cell --volume cell:/var/lib/myceld --publish 4001:4001 myceld
+#   docker run --rm --volume cell:/var/lib/myceld myceld init --listen /ip4/0.0.0.0/tcp/4710
+#   docker run --detach --init --name cell --volume cell:/var/lib/myceld --publish 4710:4710 myceld
 #   docker exec cell myceld status
 #
 # The gateway listens on the loopback of the container: reach it with `docker exec`.
@@ -34,7 +34,7 @@ ENV PATH=/opt/myceld/bin:$PATH MYCELD_HOME=/var/lib/myceld PYTHONUNBUFFERED=1
 USER myceld
 WORKDIR /var/lib/myceld
 VOLUME /var/lib/myceld
-EXPOSE 4001
+EXPOSE 4710
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=10s --start-period=20s --retries=3 \
     CMD ["myceld", "status", "--json"]
