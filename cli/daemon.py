@@ -62,7 +62,7 @@ def init(
     Examples:
       myceld init
       myceld init --home ./cell-2 --genesis genesis.json \\
-        --bootstrap /ip4/192.0.2.7/tcp/4001/p2p/12D3KooW…
+        --bootstrap /ip4/192.0.2.7/tcp/4710/p2p/12D3KooW…
     """
     arguments = ["init", "--home", str(expand(home))]
     for option, value in (("--network", network), ("--name", name)):

@@ -20,6 +20,7 @@ from node.errors import BadConfig
 _VERSION: Final = 1
 _FILE_SIZE_BYTES_MAX: Final = 256 * 1024
 _PREFIX: Final = "MYCELD_CELL__"
+_DIGITS_MAX: Final = 18
 _LEVELS: Final = ("debug", "info", "warning", "error")
 
 
@@ -122,6 +123,6 @@ def _from_text(key: str, text: str) -> object:
     expected = getattr(Config(), key, "")
     if isinstance(expected, tuple):
         return [item.strip() for item in text.split(",") if item.strip()]
-    if isinstance(expected, int) and text.isdecimal():
+    if isinstance(expected, int) and text.isdecimal() and len(text) <= _DIGITS_MAX:
         return int(text)
     return text

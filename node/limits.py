@@ -25,8 +25,8 @@ OBSERVE_CHECK_MS: Final = 1_000
 OBSERVE_PATIENCE_MS: Final = 10_000
 """How long a cell that starts waits, without any progress, for own events that others claim."""
 
-RECEIPTS_TRACKED_MAX: Final = 100_000
-"""Transactions whose stages are remembered in memory, ≈ 0.5 KB each: 50 MB at the very worst."""
+RECEIPTS_TRACKED_MAX: Final = 25_000
+"""Transactions whose stages are remembered in memory: ≈ 0.6 KB each, 15 MB in all."""
 
 EVENT_CACHE_SIZE_BYTES_MAX: Final = 8 * 1024 * 1024
 """Newest event bytes kept to be sent; older ones are read from the journal."""

@@ -43,10 +43,17 @@ class Receipts:
         return self._tracks.get(transaction)
 
     def reached(self, transactions: Iterable[TransactionId], stage: Stage) -> None:
-        """Note that transactions reached a stage, and wake those who wait for it."""
+        """Note that transactions reached a stage, and wake those who wait for it.
+
+        Those that nobody submitted or waits for here are not remembered: the order on disk is.
+        """
         now_ns = time.time_ns()
         for transaction in transactions:
-            track = self._make(transaction)
+            track = self._tracks.get(transaction)
+            if track is None:
+                if stage > Stage.STORED:
+                    continue
+                track = self._make(transaction)
             track.stages_ns.setdefault(stage, now_ns)
             if track.waiters:
                 track.waiters = [w for w in track.waiters if not _wake(w, stage)]
