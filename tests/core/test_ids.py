@@ -6,7 +6,7 @@ import time
 
 import base58
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import InvariantBroken, LocalMisuse, check
@@ -16,6 +16,7 @@ KEYS = st.binary(min_size=32, max_size=32).map(PublicKey)
 
 
 @given(KEYS)
+@settings(deadline=None)
 def test_the_key_is_read_back_from_its_cell_id(key: PublicKey) -> None:
     cell_id = cell_id_of(key)
     assert public_key_of(cell_id) == key
@@ -32,12 +33,14 @@ def test_the_cell_id_is_the_identity_multihash_of_the_protobuf_key() -> None:
 
 
 @given(st.text(max_size=80))
+@settings(deadline=None)
 def test_other_text_is_refused_with_the_declared_error(text: str) -> None:
     with pytest.raises(NotACellId):
         public_key_of(text)
 
 
 @given(KEYS, st.sampled_from([" ", "\n", "\t"]))
+@settings(deadline=None)
 def test_white_space_does_not_make_a_second_id_of_one_key(key: PublicKey, space: str) -> None:
     for text in (cell_id_of(key) + space, space + cell_id_of(key)):
         with pytest.raises(NotACellId):
@@ -45,6 +48,7 @@ def test_white_space_does_not_make_a_second_id_of_one_key(key: PublicKey, space:
 
 
 @given(st.binary(max_size=48))
+@settings(deadline=None)
 def test_other_peer_ids_are_refused(raw: bytes) -> None:
     text = base58.b58encode(raw).decode()
     with pytest.raises(NotACellId):

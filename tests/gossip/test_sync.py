@@ -1,0 +1,293 @@
+"""What one cell has reaches all, asked of one peer at a time, and no peer can stop that."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.ids import CellId
+from gossip import sync as sync_module
+from gossip.errors import BadFrame
+from gossip.index import EventIndex
+from gossip.limits import (
+    HAVE_INTERVAL_MS,
+    LACK_GRACE_MS,
+    ORPHAN_GRACE_MS,
+    ORPHANS_PER_PEER_MAX,
+    WANT_DURATION_MS_MAX,
+    WANT_PATIENCE_MS,
+)
+from gossip.sync import Effect, Send, SendEvents, Sync
+from gossip.wire import Have, Vector, Want
+from hashgraph.event import Event
+from tests.gossip.world import Node, chain, connect, disconnect, event, nodes, run
+
+A, B, C = CellId("a"), CellId("b"), CellId("c")
+
+
+class Alone:
+    """One sync under test, with peers played by hand."""
+
+    def __init__(self, *, members: int = 2) -> None:
+        self.index = EventIndex(members)
+        self.sync = Sync(self.index, members)
+        for peer in (A, B, C):
+            self.sync.connected(peer, 0)
+
+    def add(self, *events: Event) -> None:
+        """Add events of others."""
+        for item in events:
+            self.sync.added(item, self.index.add(item, len(item.body)), own=False)
+
+    def tell(self, peer: CellId, vector: Vector, now_ms: int) -> list[CellId]:
+        """Return who is asked when a peer tells a vector."""
+        return asked(self.sync.told(peer, vector, now_ms))
+
+
+def asked(effects: list[Effect]) -> list[CellId]:
+    """Return the peers that are sent a Want."""
+    return [e.peer for e in effects if isinstance(e, Send) and isinstance(e.frame, Want)]
+
+
+def _grow(random: Random, node: Node, creator: int) -> None:
+    """Let a node make an event on top of all it knows."""
+    own = [e for e in node.events if e.creator == creator]
+    parents = {p for e in node.events for p in (e.self_parent, *e.other_parents)}
+    tips = [e for e in node.events if e.id not in parents and e.creator != creator]
+    picked = random.sample(tips, random.randint(0, len(tips)))
+    salt = random.randbytes(4)
+    node.add(event(creator, own[-1] if own else None, picked, salt=salt), own=True)
+
+
+def test_a_newcomer_gets_everything_in_one_want() -> None:
+    old, new = nodes("old", "new")
+    for item in (*chain(0, 3000), *chain(1, 7)):
+        old.add(item)
+    connect(old, new)
+    run([old, new], until_ms=100)
+    assert new.known == old.known
+    assert (old.asked, new.asked) == (0, 1)
+
+
+@given(st.integers(0, 10**6))
+@settings(deadline=None, max_examples=40)
+def test_everything_reaches_everyone_over_links_that_come_and_go(seed: int) -> None:
+    random = Random(seed)  # noqa: S311 - chance of a test
+    parts = nodes("a", "b", "c")
+    pairs = [(0, 1), (0, 2), (1, 2)]
+    now_ms = 0
+    for _ in range(random.randint(1, 6)):
+        for one, other in pairs:
+            if parts[other].name in parts[one].nodes:
+                if random.random() < 0.3:
+                    disconnect(parts[one], parts[other])
+            elif random.random() < 0.6:
+                connect(parts[one], parts[other], now_ms)
+        for _ in range(random.randint(0, 8)):
+            member = random.randrange(3)
+            _grow(random, parts[member], member)
+            run(parts, start_ms=now_ms, until_ms=now_ms + random.choice([0, 20, 60]))
+        now_ms += 500
+    for one, other in pairs[: random.choice([2, 3])]:
+        if parts[other].name not in parts[one].nodes:
+            connect(parts[one], parts[other], now_ms)
+    run(parts, start_ms=now_ms, until_ms=now_ms + 6000)
+    assert parts[0].known == parts[1].known == parts[2].known
+    assert all(not part.inbox for part in parts)
+    for part in parts:
+        assert part.sync.wait_ms(now_ms + 6000) is None, "the network must come to rest"
+
+
+@given(st.integers(0, 10**6), st.integers(1, 4), st.integers(1, 4))
+@settings(deadline=None, max_examples=40)
+def test_a_fork_of_which_each_side_has_another_branch_reaches_both(
+    seed: int, left: int, right: int
+) -> None:
+    random = Random(seed)  # noqa: S311 - chance of a test
+    one, other = nodes("one", "other")
+    trunk = chain(2, random.randint(0, 3))
+    for node, length, salt in ((one, left, b"l"), (other, right, b"r")):
+        for item in trunk:
+            node.add(item)
+        tip = trunk[-1] if trunk else None
+        for _ in range(length):
+            tip = event(2, tip, salt=salt)
+            node.add(tip)
+        # Each builds on the branch it knows: what the other can not take without that branch.
+        assert tip is not None
+        node.add(event(0 if node is one else 1, None, [tip]))
+    connect(one, other)
+    run([one, other], until_ms=8000)
+    assert one.known == other.known
+    assert one.sync.wait_ms(8000) is None
+
+
+def test_own_events_are_pushed_to_every_peer_at_once() -> None:
+    alone = Alone()
+    item = event(0)
+    arrival = alone.index.add(item, 1)
+    effects = alone.sync.added(item, arrival, own=True)
+    assert effects == [SendEvents(peer, (0,), last=False) for peer in (A, B, C)]
+
+
+def test_a_peer_is_told_what_is_here_when_it_connects_and_later_only_what_changed() -> None:
+    sync = Sync(index := EventIndex(2), 2)
+    assert sync.connected(A, 0) == [Send(A, Have((0, 0)))]
+    assert sync.tick(10 * HAVE_INTERVAL_MS) == []
+    assert sync.wait_ms(10 * HAVE_INTERVAL_MS) is None
+    now_ms = 20 * HAVE_INTERVAL_MS
+    index.add(event(0), 1)
+    assert sync.wait_ms(now_ms) == 0
+    assert sync.tick(now_ms) == [Send(A, Have((1, 0)))]
+    index.add(event(1), 1)
+    assert sync.tick(now_ms + HAVE_INTERVAL_MS - 1) == []
+    assert sync.wait_ms(now_ms + 1) == HAVE_INTERVAL_MS - 1
+    assert sync.tick(now_ms + HAVE_INTERVAL_MS) == [Send(A, Have((1, 1)))]
+
+
+def test_one_peer_is_asked_at_a_time_and_the_next_when_it_is_silent() -> None:
+    alone = Alone()
+    assert alone.tell(A, (3, 0), 0) == [A]
+    assert alone.tell(B, (3, 0), 1) == []
+    assert alone.tell(C, (3, 0), 2) == []
+    assert asked(alone.sync.tick(WANT_PATIENCE_MS - 1)) == []
+    assert asked(alone.sync.tick(WANT_PATIENCE_MS)) == [B]
+    assert asked(alone.sync.tick(2 * WANT_PATIENCE_MS)) == [C]
+    assert asked(alone.sync.tick(3 * WANT_PATIENCE_MS)) == [A]
+
+
+def test_progress_buys_patience_but_not_for_ever() -> None:
+    alone = Alone()
+    alone.tell(A, (9, 0), 0)
+    alone.tell(B, (9, 0), 0)
+    for now_ms in range(1000, WANT_DURATION_MS_MAX, 1000):
+        alone.sync.answered(A, now_ms, last=False)
+        assert asked(alone.sync.tick(now_ms)) == []
+    alone.sync.answered(A, WANT_DURATION_MS_MAX - 1, last=False)
+    assert asked(alone.sync.tick(WANT_DURATION_MS_MAX)) == [B]
+
+
+def test_a_gone_peer_is_not_waited_for() -> None:
+    alone = Alone()
+    alone.tell(A, (3, 0), 0)
+    alone.tell(B, (3, 0), 0)
+    alone.sync.disconnected(A)
+    assert asked(alone.sync.tick(1)) == [B]
+
+
+def test_nobody_is_asked_for_what_came_already() -> None:
+    alone = Alone()
+    alone.tell(A, (2, 0), 0)
+    alone.tell(B, (2, 0), 0)
+    alone.add(*chain(0, 2))
+    assert asked(alone.sync.answered(A, 10, last=True)) == []
+    assert asked(alone.sync.tick(20)) == []
+    assert alone.sync.wait_ms(10_000) == 0, "only to tell what is here"
+
+
+def test_a_later_told_event_may_come_by_itself_first() -> None:
+    alone = Alone()
+    alone.tell(A, (0, 0), 0)
+    assert alone.tell(A, (1, 0), 1000) == []
+    assert asked(alone.sync.tick(1000 + LACK_GRACE_MS - 1)) == []
+    assert asked(alone.sync.tick(1000 + LACK_GRACE_MS)) == [A]
+
+
+def test_a_peer_that_claims_what_it_never_sends_is_not_asked_in_a_circle() -> None:
+    alone = Alone()
+    wants = len(alone.tell(A, (1000, 0), 0))
+    for now_ms in range(0, 3000, 20):
+        wants += len(asked(alone.sync.answered(A, now_ms, last=True)))
+        wants += len(asked(alone.sync.tick(now_ms)))
+    assert 1 < wants <= 1 + 3000 // LACK_GRACE_MS
+
+
+def test_a_missing_parent_is_asked_of_the_sender_after_a_grace() -> None:
+    alone = Alone()
+    first, second = chain(0, 2)
+    assert alone.sync.missing_parent(second)
+    alone.sync.orphan(B, second, 100, now_ms=0)
+    assert alone.sync.is_known(second.id)
+    assert not alone.sync.is_known(first.id)
+    assert asked(alone.sync.tick(ORPHAN_GRACE_MS - 1)) == []
+    assert asked(alone.sync.tick(ORPHAN_GRACE_MS)) == [B]
+    alone.add(first)
+    assert alone.sync.adoptable() == [(B, second)]
+    alone.add(second)
+    assert alone.sync.adoptable() == []
+
+
+def test_an_orphan_whose_sender_has_no_parents_for_it_is_forgotten() -> None:
+    alone = Alone()
+    alone.sync.orphan(A, chain(0, 2)[1], 100, now_ms=0)
+    exact = []
+    now_ms = 0
+    while alone.sync.wait_ms(now_ms) is not None and now_ms < 5000:
+        now_ms += 20
+        for effect in alone.sync.tick(now_ms):
+            if isinstance(effect, Send) and isinstance(effect.frame, Want):
+                exact.append(isinstance(effect.frame.vector[0], tuple))
+                alone.sync.answered(A, now_ms, last=True)
+    assert exact == [False, True]
+    assert not alone.sync._orphans.by_id
+    assert alone.sync._orphans.size_bytes == 0
+
+
+def test_orphans_are_bounded_for_each_peer_and_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = Alone()
+    items = chain(0, ORPHANS_PER_PEER_MAX + 10)[1:]
+    for item in items:
+        alone.sync.orphan(A, item, 10, now_ms=0)
+    assert len(alone.sync._orphans.by_id) == ORPHANS_PER_PEER_MAX
+    other = chain(1, 5)
+    alone.sync.orphan(B, other[1], 10, now_ms=0)
+    assert alone.sync.is_known(other[1].id)
+    monkeypatch.setattr(sync_module, "ORPHANS_SIZE_BYTES_MAX", alone.sync._orphans.size_bytes + 50)
+    alone.sync.orphan(B, other[2], 51, now_ms=0)
+    assert not alone.sync.is_known(other[2].id)
+    alone.sync.orphan(B, other[3], 50, now_ms=0)
+    assert alone.sync.is_known(other[3].id)
+    alone.sync.disconnected(A)
+    assert len(alone.sync._orphans.by_id) == 2
+    assert alone.sync._orphans.size_bytes == 60
+    alone.sync.discard(other[1].id)
+    alone.sync.discard(other[1].id)
+    alone.sync.disconnected(B)
+    assert alone.sync._orphans.size_bytes == 0
+
+
+@pytest.mark.parametrize("vector", [(), (0,), (0, 0, 0)])
+def test_a_vector_of_another_roster_is_refused(vector: Vector) -> None:
+    alone = Alone()
+    with pytest.raises(BadFrame):
+        alone.sync.told(A, vector, 0)
+    with pytest.raises(BadFrame):
+        alone.sync.wanted(A, vector)
+
+
+def test_a_want_is_streamed_in_frames_as_the_link_drains() -> None:
+    alone = Alone()
+    alone.add(*chain(0, 2500))
+    sent: list[int] = []
+    frames = alone.sync.wanted(A, (0, 0))
+    while frames:
+        (frame,) = frames
+        assert isinstance(frame, SendEvents)
+        sent += frame.arrivals
+        assert alone.sync.is_streaming(A) is not frame.last
+        frames = alone.sync.drained(A)
+    assert sent == list(range(2500))
+    assert alone.sync.drained(B) == []
+
+
+def test_an_empty_want_is_answered_and_a_gone_peer_gets_nothing() -> None:
+    alone = Alone()
+    assert alone.sync.wanted(A, (0, 0)) == [SendEvents(A, (), last=True)]
+    alone.add(*chain(0, 2000))
+    alone.sync.wanted(A, (0, 0))
+    alone.sync.disconnected(A)
+    assert alone.sync.drained(A) == []
+    assert not alone.sync.is_streaming(A)

@@ -1,0 +1,65 @@
+"""The frames of wire version 1, byte for byte, length included."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from core.ids import CellId, Epoch, EventId, NetworkId
+from gossip.wire import (
+    WIRE_VERSION,
+    CertificateFrame,
+    Events,
+    Forward,
+    Frame,
+    FrameReader,
+    Have,
+    Hello,
+    Peers,
+    Ping,
+    Pong,
+    Refuse,
+    SignatureFrame,
+    Want,
+    encode_frame,
+)
+from identity.keys import KeyPair
+
+CELL: CellId = KeyPair(bytes([1]) * 32).cell_id
+TIPS = tuple(EventId(bytes([number]) * 32) for number in (7, 8))
+FRAMES: dict[str, Frame] = {
+    "hello": Hello(
+        1, 1, NetworkId(bytes([5]) * 32), Epoch(0), (f"/ip4/10.0.0.1/tcp/1/p2p/{CELL}",)
+    ),
+    "hello of nobody": Hello(1, 1, NetworkId(bytes(32)), Epoch(3), ()),
+    "refuse": Refuse("MYC-GOSSIP-003", "another network"),
+    "have": Have((0, 1, 300, 2**40)),
+    "have with a fork": Have((4, TIPS, 0)),
+    "want": Want((0, 0, 0, 0)),
+    "want with tips": Want((TIPS[:1], ())),
+    "events": Events((b"one", b"two"), last=False),
+    "events, last": Events((), last=True),
+    "signature": SignatureFrame([5, bytes(32), 1, bytes(64)]),
+    "certificate": CertificateFrame([5, bytes(32), [[0, bytes(64)], [2, bytes(64)]]]),
+    "ping": Ping(1),
+    "pong": Pong(2**63 - 1),
+    "peers": Peers(((CELL, ("/ip4/10.0.0.1/tcp/1", "/dns/a.example/tcp/2")), (CELL, ()))),
+    "forward": Forward((b"transaction",)),
+}
+VECTORS: dict[str, str] = json.loads(
+    (Path(__file__).resolve().parents[1] / "vectors" / "wire.json").read_text(encoding="utf-8")
+)["frames"]
+
+
+@pytest.mark.parametrize("name", FRAMES)
+def test_a_frame_has_these_bytes(name: str) -> None:
+    assert encode_frame(FRAMES[name]).hex() == VECTORS[name]
+    assert list(FrameReader().feed(bytes.fromhex(VECTORS[name]))) == [FRAMES[name]]
+
+
+def test_every_type_of_frame_has_a_vector() -> None:
+    assert set(VECTORS) == set(FRAMES)
+    assert {type(frame) for frame in FRAMES.values()} == set(Frame.__args__)
+    assert WIRE_VERSION == 1

@@ -1,0 +1,103 @@
+"""What the ledger's tests share: a network of four fixed keys, and a ledger with its disk."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+from core.ids import EventId, MemberIndex, Round
+from identity.keys import KeyPair
+from ledger.errors import TransactionRefused
+from ledger.genesis import Genesis, Member
+from ledger.header import RoundHeader
+from ledger.kinds import Put
+from ledger.machine import Applied, Candidate, Ledger
+from ledger.transaction import Transaction, opaque_transaction, parse, sign_transaction
+
+KEYS = tuple(KeyPair(bytes([number]) * 32) for number in (1, 2, 3, 4))
+START_NS = 1_700_000_000_000_000_000
+GENESIS = Genesis(
+    "golden",
+    tuple(Member(key.public_key, 1, f"cell-{at}") for at, key in enumerate(KEYS, 1)),
+    START_NS,
+)
+NETWORK = GENESIS.network_id
+
+
+class Cell:
+    """A ledger with what its owner keeps on disk."""
+
+    def __init__(self) -> None:
+        self.ledger = Ledger(NETWORK)
+        self.state: dict[bytes, bytes] = {}
+        self.ordered: set[bytes] = set()
+        self.headers: list[RoundHeader] = []
+
+    def apply(self, items: list[Candidate]) -> Applied:
+        """Apply the next round and make its effects durable."""
+        applied = self.ledger.apply(
+            Round(self.ledger.applied_round + 1),
+            items,
+            ordered_before=self.ordered,
+            consensus_time_ns=items[-1].consensus_time_ns if items else None,
+        )
+        self.state.update(applied.changes)
+        self.ordered |= {entry.receipt.id for entry in applied.entries}
+        self.headers.append(applied.header)
+        return applied
+
+    def restarted(self) -> Cell:
+        """Return a new process on the same disk."""
+        again = Cell()
+        again.state, again.ordered, again.headers = dict(self.state), set(self.ordered), []
+        if self.headers:
+            again.ledger.restore(self.headers[-1], again.state.items())
+            again.headers = list(self.headers)
+        return again
+
+    def value(self, key: str) -> bytes | None:
+        """Return the state value of a user's key."""
+        return self.state.get(b"value/" + key.encode())
+
+
+def put(
+    nonce: int, key: str = "k", value: bytes = b"v", *, sender: int = 0, expires: int = 0
+) -> bytes:
+    """Return a signed put of one of the fixed keys."""
+    pair = KEYS[sender]
+    return sign_transaction(
+        network_id=NETWORK,
+        sender=pair.public_key,
+        nonce=nonce,
+        arguments=Put(key, value),
+        sign=pair.sign,
+        expires_round=Round(expires),
+    )
+
+
+def opaque(text: str) -> bytes:
+    """Return an opaque transaction."""
+    return opaque_transaction(text.encode())
+
+
+def candidates(
+    raws: Iterable[bytes], *, time_ns: int = START_NS, refused: TransactionRefused | None = None
+) -> list[Candidate]:
+    """Return transactions as events carry them, one event each."""
+    return [
+        Candidate(
+            raw,
+            EventId(hashlib.sha256(raw).digest()),
+            MemberIndex(at % len(KEYS)),
+            time_ns + at,
+            _parsed(raw) if refused is None else refused,
+        )
+        for at, raw in enumerate(raws)
+    ]
+
+
+def _parsed(raw: bytes) -> Transaction | TransactionRefused:
+    try:
+        return parse(raw, NETWORK)
+    except TransactionRefused as refusal:
+        return refusal

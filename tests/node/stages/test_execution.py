@@ -1,0 +1,196 @@
+"""Decided rounds become headers that members sign, and only true signatures certify them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from core.codec import Value, WrongShape, decode, encode
+from core.errors import RemoteViolation
+from core.ids import Epoch, Hash, MemberIndex, Round
+from hashgraph.outcome import DecidedRound, OrderedEvent
+from identity.keys import verify
+from ledger.certificate import Certificate, CheckpointSignature, checkpoint_message
+from ledger.errors import BadCertificate, Diverged, Malformed, WrongSignature
+from ledger.header import APPLIED, RoundHeader
+from node.stages import execution as execution_module
+from node.stages.consensus import Identity
+from node.stages.execution import Executed, Execution, Unverified
+from tests.ledger.world import GENESIS, KEYS, NETWORK, START_NS, opaque, put
+from tests.node.stages.world import EPOCH, STRANGER, made
+
+
+def _stage(me: int | None = 0) -> Execution:
+    key = STRANGER if me is None else KEYS[me]
+    return Execution(GENESIS, EPOCH, Identity(None if me is None else MemberIndex(me), key.sign))
+
+
+def _decided(number: int, *payloads: Sequence[bytes]) -> DecidedRound:
+    ordered = tuple(
+        OrderedEvent(made(at, payload=payload), START_NS + 10 * number + at)
+        for at, payload in enumerate(payloads)
+    )
+    return DecidedRound(Round(number), (), ordered)
+
+
+def _valid(item: Unverified) -> bool:
+    return item.signature_check is None or verify(*item.signature_check)
+
+
+def _apply(stage: Execution, *payloads: Sequence[bytes]) -> Executed:
+    decided = _decided(stage.ledger.applied_round + 1, *payloads)
+    return stage.apply(decided, stage.candidates(decided), _valid, ())
+
+
+def _signatures(header: RoundHeader, *members: int) -> list[CheckpointSignature]:
+    message = checkpoint_message(NETWORK, EPOCH, header.round, header.hash)
+    return [
+        CheckpointSignature(header.round, header.hash, MemberIndex(m), KEYS[m].sign(message))
+        for m in members
+    ]
+
+
+def _certificate(header: RoundHeader, *members: int) -> Certificate:
+    pairs = tuple((s.member, s.signature) for s in _signatures(header, *members))
+    return Certificate(header.round, header.hash, pairs)
+
+
+def _forged(raw: bytes) -> bytes:
+    body, _ = decode(raw)  # type: ignore[misc]  # a signed transaction is a pair
+    return encode([body, bytes(64)])
+
+
+def test_transactions_are_applied_in_order_with_their_events_and_times() -> None:
+    executed = _apply(_stage(), [put(0), opaque("a")], [], [opaque("b"), b"junk"])
+    entries = executed.applied.entries
+    assert [entry.candidate.raw for entry in entries] == [put(0), opaque("a"), opaque("b"), b"junk"]
+    assert [entry.candidate.creator for entry in entries] == [0, 0, 2, 2]
+    assert [entry.receipt.consensus_time_ns - START_NS for entry in entries] == [10, 10, 12, 12]
+    assert [entry.receipt.outcome for entry in entries] == [APPLIED] * 3 + [Malformed.code]
+    assert executed.applied.header.consensus_time_ns == START_NS + 12
+
+
+def test_a_wrong_signature_is_refused_and_uses_no_nonce() -> None:
+    stage = _stage()
+    applied = _apply(stage, [_forged(put(0)), put(0)]).applied
+    assert [e.receipt.outcome for e in applied.entries] == [WrongSignature.code, APPLIED]
+
+
+def test_what_an_earlier_round_listed_is_skipped() -> None:
+    stage = _stage()
+    first = _apply(stage, [opaque("a")])
+    decided = _decided(2, [opaque("a"), opaque("b")])
+    before = {entry.receipt.id for entry in first.applied.entries}
+    again = stage.apply(decided, stage.candidates(decided), _valid, before)
+    assert [entry.candidate.raw for entry in again.applied.entries] == [opaque("b")]
+
+
+def test_a_member_signs_every_header_that_added_transactions_and_an_observer_none() -> None:
+    stage = _stage()
+    executed = _apply(stage, [opaque("a")])
+    assert executed.signature == _signatures(executed.applied.header, 0)[0]
+    assert _apply(stage, []).signature is None
+    assert _apply(_stage(None), [opaque("a")]).signature is None
+
+
+def test_signatures_of_more_than_two_thirds_certify_the_round() -> None:
+    stage = _stage()
+    header = _apply(stage, [opaque("a")]).applied.header
+    certificates = [stage.add_signature(s) for s in _signatures(header, 0, 1, 2)]
+    assert certificates[:2] == [None, None]
+    assert certificates[2] == _certificate(header, 0, 1, 2)
+    assert stage.certified_round == 1
+
+
+def test_a_peers_signature_is_checked() -> None:
+    stage = _stage()
+    header = _apply(stage, [opaque("a")]).applied.header
+    (good,) = _signatures(header, 2)
+    assert stage.signature_from(good.to_value()) == good
+    bad: list[Value] = [
+        [good.round, good.header_hash, 1, good.signature],
+        [good.round, good.header_hash, 4, good.signature],
+        [good.round + 1, good.header_hash, 2, good.signature],
+        [good.round, bytes(32), 2, good.signature],
+        [good.round, good.header_hash, 2, bytes(64)],
+    ]
+    for value in bad:
+        with pytest.raises(BadCertificate):
+            stage.signature_from(value)
+    with pytest.raises(WrongShape):
+        stage.signature_from([1, 2, 3])
+
+
+def test_a_peers_certificate_is_adopted_when_it_is_newer_and_true() -> None:
+    stage, other = _stage(), _stage(1)
+    headers = [_apply(other, [opaque(str(at))]).applied.header for at in range(3)]
+    newer = _certificate(headers[1], 0, 1, 2)
+    assert stage.certificate_from(newer.to_value()) == newer
+    assert (stage.certifier.certified_round, stage.certified_round) == (2, 0)
+    assert stage.certificate_from(newer.to_value()) is None
+    assert stage.certificate_from(_certificate(headers[0], 0, 1, 2).to_value()) is None
+    for false in (_certificate(headers[2], 0, 1), Certificate(Round(9), Hash(bytes(32)), ())):
+        with pytest.raises(RemoteViolation):
+            stage.certificate_from(false.to_value())
+    assert stage.certifier.newest == newer
+    _apply(stage, [opaque("0")])
+    assert stage.certified_round == 1
+
+
+def test_a_certificate_of_another_state_stops_the_cell_whichever_comes_first() -> None:
+    stage, other = _stage(), _stage(1)
+    _apply(stage, [opaque("mine")])
+    header = _apply(other, [opaque("theirs")]).applied.header
+    with pytest.raises(Diverged):
+        stage.certificate_from(_certificate(header, 1, 2, 3).to_value())
+    late = _stage()
+    late.certificate_from(_certificate(header, 1, 2, 3).to_value())
+    with pytest.raises(Diverged):
+        _apply(late, [opaque("mine")])
+    signed = _stage()
+    _apply(signed, [opaque("mine")])
+    for signature in _signatures(header, 1, 2):
+        assert signed.add_signature(signature) is None
+    with pytest.raises(Diverged):
+        signed.add_signature(_signatures(header, 3)[0])
+
+
+def test_a_restored_stage_goes_on_as_if_it_had_never_stopped() -> None:
+    stage = _stage()
+    state: dict[bytes, bytes] = {}
+    headers = []
+    for number in range(4):
+        applied = _apply(stage, [put(number, value=bytes([number]))]).applied
+        state.update(applied.changes)
+        headers.append(applied.header)
+    certificate = _certificate(headers[2], 0, 1, 3)
+    again = _stage()
+    again.restore(headers[-1], list(state.items()), headers, certificate)
+    assert again.certified_round == 3
+    one, other = _apply(stage, [put(9)]), _apply(again, [put(9)])
+    assert one.applied == other.applied
+    assert one.signature == other.signature
+
+
+def test_a_restored_certificate_that_contradicts_our_headers_stops_the_cell() -> None:
+    stage, other = _stage(), _stage(1)
+    applied = _apply(stage, [opaque("mine")]).applied
+    theirs = _apply(other, [opaque("theirs")]).applied.header
+    with pytest.raises(Diverged):
+        _stage().restore(applied.header, [], [applied.header], _certificate(theirs, 1, 2, 3))
+
+
+def test_signatures_of_another_epoch_are_refused() -> None:
+    stage = Execution(GENESIS, Epoch(1), Identity(MemberIndex(0), KEYS[0].sign))
+    header = _apply(_stage(), [opaque("a")]).applied.header
+    with pytest.raises(BadCertificate):
+        stage.signature_from(_signatures(header, 1)[0].to_value())
+
+
+def test_the_hashes_kept_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(execution_module, "HEADERS_CACHED_MAX", 3)
+    stage = _stage()
+    for _ in range(6):
+        _apply(stage, [])
+    assert list(stage._hashes) == [4, 5, 6]

@@ -1,0 +1,160 @@
+"""A misspelt or impossible option never passes in silence; each mistake is one clear line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from node.config import Config, dump, load, parse
+from node.errors import BadConfig
+
+_TEXT = st.text(max_size=20)
+CONFIGS = st.builds(
+    Config,
+    name=_TEXT,
+    listen=st.lists(_TEXT, min_size=1, max_size=3).map(tuple),
+    bootstrap=st.lists(_TEXT, max_size=3).map(tuple),
+    gateway_host=_TEXT,
+    gateway_port=st.integers(0, 65535),
+    log_level=st.sampled_from(["debug", "info", "warning", "error"]),
+)
+
+
+def _cell(lines: str) -> bytes:
+    return f"version: 1\ncell:\n{lines}".encode()
+
+
+@given(CONFIGS)
+@settings(deadline=None)
+def test_what_is_written_reads_back(config: Config) -> None:
+    assert parse(dump(config).encode(), "c") == config
+
+
+@given(st.binary(max_size=60))
+@settings(deadline=None)
+def test_any_bytes_give_a_configuration_or_the_declared_error(data: bytes) -> None:
+    with pytest.raises(BadConfig, match="MYC-NODE-001: c"):
+        parse(data, "c")
+
+
+def test_every_key_has_a_default() -> None:
+    for text in (b"version: 1", b"version: 1\ncell:", b"version: 1\ncell: {}"):
+        assert parse(text, "c") == Config()
+    assert Config().gateway_host == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ("  gatway_port: 1", "did you mean gateway_port?"),
+        ("  Name: a", "did you mean name?"),
+        ("  bootstraps: []", "did you mean bootstrap?"),
+        ("  zzz: 1", "known are: name, listen, bootstrap"),
+        ("  1: 1", "unknown key"),
+        ("  name: 7", "cell.name: expected text, got 7"),
+        ("  name:", "expected text, got None"),
+        ("  gateway_port: '1'", "expected a number, got '1'"),
+        ("  gateway_port: true", "expected a number, got True"),
+        ("  gateway_port: 1.0", "expected a number"),
+        ("  gateway_port: -1", "0 to 65535, got -1"),
+        ("  gateway_port: 65536", "0 to 65535, got 65536"),
+        ("  log_level: loud", "expected one of debug, info, warning, error"),
+        ("  listen: []", "at least one address"),
+        ("  listen: /ip4/127.0.0.1/tcp/1", "expected a list of multiaddrs"),
+        ("  bootstrap: [1]", "expected a list of multiaddrs"),
+        ("  - name", "must be a section"),
+    ],
+)
+def test_a_wrong_key_or_value_is_named(lines: str, words: str) -> None:
+    with pytest.raises(BadConfig) as refusal:
+        parse(_cell(lines), "config.yaml")
+    assert words in refusal.value.detail
+    assert "\n" not in refusal.value.detail
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "expected `version: 1`"),
+        ("[]", "expected `version: 1`"),
+        ("cell: {}", "version is None, expected 1"),
+        ("version: 2", "version is 2, expected 1"),
+        ("version: 1\nsell: {}", "unknown section 'sell'"),
+        ("version: 1\ncell: 0", "must be a section"),
+        ("version: 1\ncell: []", "must be a section"),
+        ("version: 1\ncell: ''", "must be a section"),
+        ("version: 1\ncell: name", "must be a section"),
+        ("[" * 5000, "not readable as YAML"),
+        ("version: 2020-99-99", "not readable as YAML"),
+        ("version: !!python/object/apply:os.system [ls]", "not readable as YAML"),
+    ],
+)
+def test_a_file_of_another_shape_says_what_was_expected(text: str, words: str) -> None:
+    with pytest.raises(BadConfig) as refusal:
+        parse(text.encode(), "config.yaml")
+    assert words in refusal.value.detail
+
+
+@pytest.mark.parametrize(
+    ("lines", "number"),
+    [
+        ("  name: 'a\n", 4),
+        ("  name: a\n  listen: [a\n", 5),
+        ("  name: a: b\n", 3),
+        ("\tname: a", 3),
+    ],
+)
+def test_a_line_that_is_no_yaml_is_told_by_its_number(lines: str, number: int) -> None:
+    with pytest.raises(BadConfig, match=f"config.yaml, line {number}: not readable"):
+        parse(_cell(lines), "config.yaml")
+
+
+def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(dump(Config(name="file", gateway_port=1)))
+    environment = {
+        "MYCELD_CELL__NAME": "7",
+        "MYCELD_CELL__GATEWAY_PORT": "8080",
+        "MYCELD_CELL__BOOTSTRAP": " /a , /b,, ",
+        "MYCELD_HOME": "ignored",
+        "PATH": "ignored",
+    }
+    assert load(path, environment) == Config(name="7", gateway_port=8080, bootstrap=("/a", "/b"))
+    assert load(path, {"MYCELD_CELL__BOOTSTRAP": ""}).bootstrap == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("MYCELD_CELL__NAM", "x", "did you mean name?"),
+        ("MYCELD_CELL__", "x", "unknown key"),
+        ("MYCELD_CELL____class__", "x", "unknown key"),
+        ("MYCELD_CELL__GATEWAY_PORT", "http", "expected a number"),
+        ("MYCELD_CELL__GATEWAY_PORT", "-1", "expected a number"),
+        ("MYCELD_CELL__GATEWAY_PORT", "99999", "0 to 65535"),
+        ("MYCELD_CELL__GATEWAY_PORT", "9" * 5000, "expected a number"),
+        ("MYCELD_CELL__LISTEN", " , ", "at least one address"),
+        ("MYCELD_CELL__LOG_LEVEL", "INFO", "expected one of"),
+    ],
+)
+def test_a_wrong_variable_is_named(tmp_path: Path, name: str, value: str, words: str) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(dump(Config()))
+    with pytest.raises(BadConfig) as refusal:
+        load(path, {name: value})
+    assert refusal.value.detail.startswith(f"{name}: ")
+    assert words in refusal.value.detail
+
+
+def test_a_file_that_can_not_be_read_is_told(tmp_path: Path) -> None:
+    with pytest.raises(BadConfig, match="No such file"):
+        load(tmp_path / "nowhere.yaml", {})
+    with pytest.raises(BadConfig, match="directory"):
+        load(tmp_path, {})
+    large = tmp_path / "large.yaml"
+    large.write_bytes(b"#" * (256 * 1024 + 1))
+    with pytest.raises(BadConfig, match="larger than"):
+        load(large, {})
