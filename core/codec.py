@@ -11,7 +11,7 @@ message: each format parses its own, with the small readers at the end of this m
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import msgpack
 
@@ -36,6 +36,17 @@ class WrongShape(RemoteViolation):
     remedy = "Check that both sides speak the same version of the format."
 
 
+# Tags of the msgpack specification that _check_structure has to tell apart.
+_SHORT_ARRAY_TAG: Final = 0x90
+_SHORT_TEXT_TAG: Final = 0xA0
+_LONG_ARRAY_TAGS: Final = (b"\xdc", b"\xdd")
+_BYTES_SIZES: Final = {0xC4: 1, 0xC5: 2, 0xC6: 4}
+_TEXT_SIZES: Final = {0xD9: 1, 0xDA: 2, 0xDB: 4}
+_ARRAY_SIZES: Final = {0xDC: 2, 0xDD: 4}
+_LENGTH_SIZES: Final = _BYTES_SIZES | _TEXT_SIZES | _ARRAY_SIZES
+_NUMBER_SIZES: Final = {0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8, 0xD0: 1, 0xD1: 2, 0xD2: 4, 0xD3: 8}
+
+
 def encode(value: Value) -> bytes:
     """Return the canonical encoding of `value`."""
     packed: bytes = msgpack.packb(value, use_bin_type=True)
@@ -51,8 +62,9 @@ def decode(data: bytes, *, size_bytes_max: int = MESSAGE_SIZE_BYTES_MAX) -> Valu
     """
     if len(data) > size_bytes_max:
         raise NotCanonical(f"{len(data)} bytes, at most {size_bytes_max} are accepted")
+    if any(tag in data for tag in _LONG_ARRAY_TAGS):
+        _check_structure(data)
     try:
-        # An array of n elements takes at least n bytes, so no honest length exceeds len(data).
         value: Value = msgpack.unpackb(
             data,
             raw=False,
@@ -69,6 +81,41 @@ def decode(data: bytes, *, size_bytes_max: int = MESSAGE_SIZE_BYTES_MAX) -> Valu
     if encode(value) != data:
         raise NotCanonical("not in shortest form")
     return value
+
+
+def _check_structure(data: bytes) -> None:
+    """Raise NotCanonical unless every array is as long as it says, and not nested too deeply.
+
+    msgpack allocates an array when it reads its length, so a few bytes of nested lengths could take
+    a hundred megabytes. Short arrays can not, so this runs only where a long one may be.
+    """
+    position, remaining = 0, [1]
+    try:
+        while remaining:
+            if remaining[-1] == 0:
+                remaining.pop()
+                continue
+            remaining[-1] -= 1
+            tag = data[position]
+            position += 1
+            if tag & 0xF0 == _SHORT_ARRAY_TAG:
+                remaining.append(tag & 0x0F)
+            elif tag & 0xE0 == _SHORT_TEXT_TAG:
+                position += tag & 0x1F
+            elif tag in _LENGTH_SIZES:
+                size = _LENGTH_SIZES[tag]
+                length = int.from_bytes(data[position : position + size], "big")
+                position += size
+                if tag in _ARRAY_SIZES:
+                    remaining.append(length)
+                else:
+                    position += length
+            else:
+                position += _NUMBER_SIZES.get(tag, 0)
+            if len(remaining) > NESTING_DEPTH_MAX + 2:
+                raise NotCanonical(f"nested deeper than {NESTING_DEPTH_MAX}")
+    except IndexError:
+        raise NotCanonical("an array is shorter than it says") from None
 
 
 def _check_accepted(value: Value, depth: int) -> None:
