@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 from core.errors import check
 from core.ids import EventId, MemberIndex
-from gossip.limits import EVENT_INTERVAL_MS_MIN, EVENT_PATIENCE_MS
+from gossip.limits import EVENT_INTERVAL_MS_BUSY, EVENT_INTERVAL_MS_MIN, EVENT_PATIENCE_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,7 @@ class Creator:
         self._lone_used = False
         self._last_own_ms: int | None = None
         self._excluded: set[int] = set()
+        self._interval_ms = EVENT_INTERVAL_MS_MIN
 
     def observe(
         self,
@@ -79,13 +80,18 @@ class Creator:
         """Never again build on a creator that forked."""
         self._excluded.add(creator)
 
+    def pace(self, busy: float) -> None:
+        """Adapt the shortest time between two events to how busy the cell is, from 0 to 1."""
+        slack_ms = EVENT_INTERVAL_MS_BUSY - EVENT_INTERVAL_MS_MIN
+        self._interval_ms = EVENT_INTERVAL_MS_MIN + round(slack_ms * min(1.0, max(0.0, busy)))
+
     def plan(self, now_ms: int, *, has_payload: bool, has_work: bool) -> Plan | None:
         """Return the parents of an event to be made now, or None.
 
         `has_payload`: transactions wait for an event of ours. `has_work`: transactions are known
         that have no place in the order yet.
         """
-        if not (has_payload or has_work) or self._since_own_ms(now_ms) < EVENT_INTERVAL_MS_MIN:
+        if not (has_payload or has_work) or self._since_own_ms(now_ms) < self._interval_ms:
             return None
         parents = self._useful_parents()
         if not self._may_create(self._seen_with(parents), now_ms, has_payload=has_payload):
@@ -99,7 +105,7 @@ class Creator:
     def wait_ms(self, now_ms: int) -> int | None:
         """Return after how long time alone may change `plan`'s answer; None if it can not."""
         since = self._since_own_ms(now_ms)
-        for bound in (EVENT_INTERVAL_MS_MIN, EVENT_PATIENCE_MS):
+        for bound in (self._interval_ms, EVENT_PATIENCE_MS):
             if since < bound:
                 return bound - since
         return None

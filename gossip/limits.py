@@ -52,7 +52,10 @@ WANT_DURATION_MS_MAX: Final = 30_000
 """After this long another peer is asked too, whatever comes: no peer can hold repair up."""
 
 EVENT_INTERVAL_MS_MIN: Final = 5
-"""Shortest time between two own events: bounds signatures, fsyncs and frames a second."""
+"""Shortest time between two own events of a cell with time to spare: quick when little happens."""
+
+EVENT_INTERVAL_MS_BUSY: Final = 20
+"""The same for a busy cell: fewer signatures, fsyncs and frames, each with more transactions."""
 
 EVENT_PATIENCE_MS: Final = 50
 """How long to wait for a supermajority of new tips before an event is made with fewer."""

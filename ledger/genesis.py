@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, TypeVar
 
 from core.codec import Value, encode
@@ -42,7 +43,7 @@ class Member:
         return cell_id_of(self.public_key)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Genesis:
     """A network's name, first members, voting parameters and time of birth.
 
@@ -71,14 +72,14 @@ class Genesis:
         if not 0 <= self.time_ns <= INT_MAX:
             raise BadGenesis("the time is not in nanoseconds of the Unix epoch")
 
-    @property
+    @cached_property
     def network_id(self) -> NetworkId:
         """SHA-256 of the canonical encoding."""
         members: list[Value] = [[m.public_key, m.weight, m.name] for m in self.members]
         body: Value = [_DOMAIN, self.name, RULE_SET, self.coin_period, self.time_ns, members]
         return NetworkId(hashlib.sha256(encode(body)).digest())
 
-    @property
+    @cached_property
     def weights(self) -> tuple[int, ...]:
         """Weights in roster order."""
         return tuple(member.weight for member in self.members)

@@ -16,7 +16,15 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from core.errors import check
-from core.ids import Epoch, EventId, MemberIndex, NetworkId, PublicKey, Round
+from core.ids import (
+    Epoch,
+    EventId,
+    MemberIndex,
+    NetworkId,
+    PublicKey,
+    Round,
+    TransactionId,
+)
 from ledger.accounts import (
     ACCOUNT_PREFIX,
     NonceWindow,
@@ -27,7 +35,7 @@ from ledger.accounts import (
 from ledger.errors import Expired, NonceUsed, TransactionRefused
 from ledger.header import APPLIED, NO_HEADER, Receipt, RoundHeader, receipts_root
 from ledger.kinds import Context, changes_of
-from ledger.transaction import OpaqueTransaction, SignedTransaction, Transaction, transaction_id
+from ledger.transaction import OpaqueTransaction, SignedTransaction, Transaction
 from ledger.tree import StateTree
 
 
@@ -35,7 +43,8 @@ from ledger.tree import StateTree
 class Candidate:
     """A transaction as an ordered event carries it, with the verdict that needs no state."""
 
-    raw: bytes
+    id: TransactionId
+    size_bytes: int
     event: EventId
     creator: MemberIndex
     consensus_time_ns: int
@@ -126,15 +135,14 @@ class Ledger:
         changes: dict[bytes, bytes] = {}
         listed: set[bytes] = set()
         for candidate in _in_nonce_order(candidates):
-            identity = transaction_id(candidate.raw)
-            if identity in ordered_before or identity in listed:
+            if candidate.id in ordered_before or candidate.id in listed:
                 continue
-            listed.add(identity)
+            listed.add(candidate.id)
             refusal = self._take(candidate.parsed, round_number, changes)
             outcome = APPLIED if refusal is None else refusal.code
             position = total + len(entries)
             receipt = Receipt(
-                identity, position, candidate.event, candidate.consensus_time_ns, outcome
+                candidate.id, position, candidate.event, candidate.consensus_time_ns, outcome
             )
             entries.append(Entry(receipt, candidate, refusal))
         for key, value in changes.items():

@@ -30,6 +30,9 @@ from node.inbox import (
 from node.limits import (
     CONSENSUS_BATCH_MAX,
     EVENT_CACHE_SIZE_BYTES_MAX,
+    LOAD_BUSY,
+    LOAD_EASY,
+    LOAD_INTERVAL_S,
     PEER_STREAMING_SIZE_BYTES,
 )
 from node.peers import Peers
@@ -46,6 +49,26 @@ _STREAMING_WAIT_MS = 10
 def now_ms() -> int:
     """Milliseconds of the monotonic clock."""
     return time.monotonic_ns() // 1_000_000
+
+
+class LoadMeter:
+    """How busy this process keeps a processor core, over the last moments."""
+
+    def __init__(self) -> None:
+        self._wall_s = time.monotonic()
+        self._cpu_s = time.process_time()
+        self._busy = 0.0
+
+    def busy(self) -> float:
+        """Return 0 for a process with time to spare, up to 1 for one that should do less."""
+        passed_s = time.monotonic() - self._wall_s
+        if passed_s >= LOAD_INTERVAL_S:
+            cpu_s = time.process_time()
+            used = (cpu_s - self._cpu_s) / passed_s
+            self._busy = min(1.0, max(0.0, (used - LOAD_EASY) / (LOAD_BUSY - LOAD_EASY)))
+            self._wall_s += passed_s
+            self._cpu_s = cpu_s
+        return self._busy
 
 
 class ConsensusTask:
@@ -73,6 +96,7 @@ class ConsensusTask:
         self._cache_size_bytes = 0
         self._streaming: set[CellId] = set()
         self._next_arrival = len(stage.index)
+        self._load = LoadMeter()
         self.observed = asyncio.Event()
         """Set once this cell knows all its own events, and may make new ones."""
 
@@ -80,6 +104,7 @@ class ConsensusTask:
         """Serve the inbox until cancelled. Raises what stops a cell: disk faults, invariants."""
         self._journal = await self._store.journal(EVENTS_JOURNAL)
         while True:
+            self._stage.pace(self._load.busy())
             # First of all: what the replay left to do needs no input from outside.
             await self._carry_out(self._stage.finish(now_ms(), time.time_ns()), peers)
             for item in await self._next_inputs():

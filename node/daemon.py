@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -44,6 +45,7 @@ from node.limits import (
     EXECUTION_QUEUE_MAX,
     HEADERS_CACHED_MAX,
     STOP_TIMEOUT_MS,
+    THREAD_SWITCH_S,
 )
 from node.parts import Parts
 from node.peers import Peers, PeersConfig, PeersLinks
@@ -94,6 +96,7 @@ class Daemon:
 
     async def run(self) -> None:
         """Run the cell. Raises MyceldError when it can not start or has to stop by itself."""
+        sys.setswitchinterval(THREAD_SWITCH_S)
         with self._home.locked():
             key = keystore.load(self._home.key)
             genesis = read_genesis(self._home.genesis)

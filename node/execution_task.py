@@ -15,7 +15,6 @@ from gossip.wire import CertificateFrame, Frame, SignatureFrame, encode_frame
 from hashgraph.outcome import DecidedRound
 from journal import Store
 from ledger.certificate import Certificate, CheckpointSignature
-from ledger.transaction import transaction_id
 from node.inbox import CheckpointFrom, ExecutionInbox
 from node.peers import Peers
 from node.receipts import Receipts
@@ -85,8 +84,8 @@ class ExecutionTask:
         """Apply one round durably, then tell: receipts, our signature."""
         if decided.round <= self._stage.ledger.applied_round:
             return  # replayed from the journal, its effects are on disk
-        unverified = self._stage.candidates(decided)
-        ids = [transaction_id(item.raw) for item in unverified]
+        unverified = self._stage.candidates(decided, self._intake.checked)
+        ids = [item.id for item in unverified]
         self._receipts.reached(ids, Stage.ORDERED)
         invalid = await self._invalid(unverified)
         executed = self._stage.apply(

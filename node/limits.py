@@ -10,6 +10,18 @@ CONSENSUS_QUEUE_MAX: Final = 256
 CONSENSUS_BATCH_MAX: Final = 64
 """Inputs handled between two commits: bounds the time from an event to its fsync."""
 
+LOAD_INTERVAL_S: Final = 0.25
+"""Over how long the use of the processor is measured, to pace the making of events."""
+
+LOAD_EASY: Final = 0.15
+"""Share of a core up to which events are made as often as they can be of use."""
+
+LOAD_BUSY: Final = 0.35
+"""Share of a core from which on they are made least often: four cells then fit two cores."""
+
+THREAD_SWITCH_S: Final = 0.0005
+"""For `sys.setswitchinterval`: the network thread gets its turn sooner while others compute."""
+
 EXECUTION_QUEUE_MAX: Final = 64
 """Decided rounds and certificate frames waiting to be applied; beyond it consensus waits."""
 

@@ -166,5 +166,5 @@ def _row(entry: Entry, round_number: Round) -> tuple[Any, ...]:
         nonce,
         receipt.outcome,
         None if entry.refusal is None else entry.refusal.detail,
-        len(candidate.raw),
+        candidate.size_bytes,
     )

@@ -177,6 +177,11 @@ class Consensus:
         """A frame of events from a peer was dealt with."""
         self._effects.sends += self._sync.answered(peer, now_ms, last=last)
 
+    def pace(self, busy: float) -> None:
+        """Tell how busy this cell's processor is, from 0 to 1: a busy one makes fewer events."""
+        if self._creator is not None:
+            self._creator.pace(busy)
+
     # -- what the owner takes out --------------------------------------------------------------
 
     def finish(self, now_ms: int, time_ns: int) -> Effects:

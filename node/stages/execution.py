@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from core.codec import Value
-from core.ids import Epoch, Hash, PublicKey, Round
+from core.ids import Epoch, Hash, PublicKey, Round, TransactionId
 from hashgraph.outcome import DecidedRound
 from identity.keys import verify
 from ledger.certificate import (
@@ -30,7 +30,7 @@ from ledger.errors import BadCertificate, TransactionRefused, WrongSignature
 from ledger.genesis import Genesis
 from ledger.header import RoundHeader
 from ledger.machine import Applied, Candidate, Ledger
-from ledger.transaction import SignedTransaction, Transaction, parse
+from ledger.transaction import SignedTransaction, Transaction, parse, transaction_id
 from node.limits import HEADERS_CACHED_MAX
 from node.stages.consensus import Identity
 
@@ -46,15 +46,18 @@ class Executed:
 
 @dataclass(frozen=True, slots=True)
 class Unverified:
-    """A transaction of a round whose signature is still to be checked."""
+    """A transaction of a round whose signature may still have to be checked."""
 
-    raw: bytes
+    id: TransactionId
+    size_bytes: int
     parsed: Transaction | TransactionRefused
+    checked: bool
+    """Whether this cell checked the signature when it took the transaction from a client."""
 
     @property
     def signature_check(self) -> tuple[PublicKey, bytes, bytes] | None:
         """What `identity.keys.verify_all` is to check, None when there is nothing."""
-        if isinstance(self.parsed, SignedTransaction):
+        if isinstance(self.parsed, SignedTransaction) and not self.checked:
             return self.parsed.signature_check
         return None
 
@@ -85,10 +88,17 @@ class Execution:
             self.certifier.adopt(certificate)
             self._compare(certificate)
 
-    def candidates(self, decided: DecidedRound) -> list[Unverified]:
-        """Return the transactions of a decided round, in order, parsed."""
+    def candidates(
+        self,
+        decided: DecidedRound,
+        checked: Callable[[TransactionId], Transaction | None] = lambda _: None,
+    ) -> list[Unverified]:
+        """Return the transactions of a decided round, in order, parsed.
+
+        `checked` returns those that this cell parsed and verified before.
+        """
         return [
-            Unverified(raw, self._parse(raw))
+            self._candidate(raw, checked)
             for ordered in decided.ordered
             for raw in ordered.event.payload
         ]
@@ -104,7 +114,8 @@ class Execution:
         items = iter(unverified)
         candidates = [
             Candidate(
-                item.raw,
+                item.id,
+                item.size_bytes,
                 ordered.event.id,
                 ordered.event.creator,
                 ordered.consensus_time_ns,
@@ -172,6 +183,14 @@ class Execution:
     def certified_round(self) -> Round:
         """The highest round that this cell applied and the network certified."""
         return min(self.certifier.certified_round, self.ledger.applied_round)
+
+    def _candidate(
+        self, raw: bytes, checked: Callable[[TransactionId], Transaction | None]
+    ) -> Unverified:
+        identity = transaction_id(raw)
+        known = checked(identity)
+        parsed = self._parse(raw) if known is None else known
+        return Unverified(identity, len(raw), parsed, checked=known is not None)
 
     def _parse(self, raw: bytes) -> Transaction | TransactionRefused:
         try:

@@ -9,11 +9,19 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from core.ids import NetworkId, PublicKey, TransactionId
 from ledger.accounts import NonceWindow
 from ledger.errors import NonceUsed, TransactionRefused
 from ledger.transaction import SignedTransaction, Transaction, parse
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    transaction: Transaction
+    checked: bool
+    """Whether this cell checked the signature."""
 
 
 class Intake:
@@ -23,7 +31,7 @@ class Intake:
         self._network_id = network_id
         self._applied = applied
         self._pending: dict[PublicKey, dict[int, TransactionId]] = {}
-        self._senders: dict[TransactionId, tuple[PublicKey, int]] = {}
+        self._taken: dict[TransactionId, _Taken] = {}
 
     def parse(self, raw: bytes) -> Transaction:
         """Return a transaction in `raw`; raises a TransactionRefused."""
@@ -43,31 +51,42 @@ class Intake:
                 raise NonceUsed(f"nonce {nonce} is taken by a transaction that is on its way")
 
     def admit(self, transaction: Transaction) -> None:
-        """Note an accepted transaction's nonce as taken."""
-        if isinstance(transaction, SignedTransaction):
-            pending = self._pending.setdefault(transaction.sender, {})
-            pending[transaction.nonce] = transaction.id
-            self._senders[transaction.id] = (transaction.sender, transaction.nonce)
+        """Note an accepted transaction, signature checked: its nonce is taken."""
+        self._taken[transaction.id] = _Taken(transaction, checked=True)
+        self._take_nonce(transaction)
 
     def note_stored(self, transactions: Iterable[bytes]) -> None:
         """Note the nonces of transactions that are in events already, as after a restart."""
         for raw in transactions:
             with contextlib.suppress(TransactionRefused):
-                self.admit(self.parse(raw))
+                transaction = self.parse(raw)
+                self._taken.setdefault(transaction.id, _Taken(transaction, checked=False))
+                self._take_nonce(transaction)
+
+    def checked(self, transaction: TransactionId) -> Transaction | None:
+        """Return a transaction that was admitted and is not settled, None for any other."""
+        taken = self._taken.get(transaction)
+        return taken.transaction if taken is not None and taken.checked else None
 
     def settle(self, transactions: Iterable[TransactionId]) -> None:
         """Forget transactions that were applied or refused: the ledger knows their nonces now."""
-        for transaction in transactions:
-            found = self._senders.pop(transaction, None)
-            if found is not None:
-                sender, nonce = found
-                pending = self._pending.get(sender, {})
-                if pending.get(nonce) == transaction:  # not another one with the same nonce
-                    del pending[nonce]
-                    if not pending:
-                        del self._pending[sender]
+        for identity in transactions:
+            taken = self._taken.pop(identity, None)
+            if taken is None or not isinstance(taken.transaction, SignedTransaction):
+                continue
+            sender, nonce = taken.transaction.sender, taken.transaction.nonce
+            pending = self._pending.get(sender, {})
+            if pending.get(nonce) == identity:  # not another one with the same nonce
+                del pending[nonce]
+                if not pending:
+                    del self._pending[sender]
 
     def next_nonce(self, sender: PublicKey) -> int:
         """Return the smallest nonce above all that are used or pending."""
         highest = max(self._pending.get(sender, {}), default=-1)
         return max(highest, self._applied(sender).highest) + 1
+
+    def _take_nonce(self, transaction: Transaction) -> None:
+        if isinstance(transaction, SignedTransaction):
+            pending = self._pending.setdefault(transaction.sender, {})
+            pending[transaction.nonce] = transaction.id

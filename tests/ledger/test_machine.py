@@ -101,13 +101,8 @@ def test_the_transactions_of_one_sender_take_effect_in_the_order_of_their_nonces
         put(1, "k", b"middle"),
     ]
     applied = cell.apply(candidates(raws))
-    assert [entry.candidate.raw for entry in applied.entries] == [
-        raws[2],
-        raws[1],
-        raws[4],
-        raws[3],
-        raws[0],
-    ]
+    listed = [entry.receipt.id for entry in applied.entries]
+    assert listed == [transaction_id(raws[at]) for at in (2, 1, 4, 3, 0)]
     assert outcomes(applied) == [APPLIED] * 5
     assert cell.value("k") == encode([b"last", 1, KEYS[0].public_key])
 

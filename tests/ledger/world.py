@@ -12,7 +12,13 @@ from ledger.genesis import Genesis, Member
 from ledger.header import RoundHeader
 from ledger.kinds import Put
 from ledger.machine import Applied, Candidate, Ledger
-from ledger.transaction import Transaction, opaque_transaction, parse, sign_transaction
+from ledger.transaction import (
+    Transaction,
+    opaque_transaction,
+    parse,
+    sign_transaction,
+    transaction_id,
+)
 
 KEYS = tuple(KeyPair(bytes([number]) * 32) for number in (1, 2, 3, 4))
 START_NS = 1_700_000_000_000_000_000
@@ -86,7 +92,8 @@ def candidates(
     """Return transactions as events carry them, one event each."""
     return [
         Candidate(
-            raw,
+            transaction_id(raw),
+            len(raw),
             EventId(hashlib.sha256(raw).digest()),
             MemberIndex(at % len(KEYS)),
             time_ns + at,

@@ -14,6 +14,7 @@ from identity.keys import verify
 from ledger.certificate import Certificate, CheckpointSignature, checkpoint_message
 from ledger.errors import BadCertificate, Diverged, Malformed, WrongSignature
 from ledger.header import APPLIED, RoundHeader
+from ledger.transaction import transaction_id
 from node.stages import execution as execution_module
 from node.stages.consensus import Identity
 from node.stages.execution import Executed, Execution, Unverified
@@ -64,7 +65,8 @@ def _forged(raw: bytes) -> bytes:
 def test_transactions_are_applied_in_order_with_their_events_and_times() -> None:
     executed = _apply(_stage(), [put(0), opaque("a")], [], [opaque("b"), b"junk"])
     entries = executed.applied.entries
-    assert [entry.candidate.raw for entry in entries] == [put(0), opaque("a"), opaque("b"), b"junk"]
+    expected = [put(0), opaque("a"), opaque("b"), b"junk"]
+    assert [entry.receipt.id for entry in entries] == [transaction_id(raw) for raw in expected]
     assert [entry.candidate.creator for entry in entries] == [0, 0, 2, 2]
     assert [entry.receipt.consensus_time_ns - START_NS for entry in entries] == [10, 10, 12, 12]
     assert [entry.receipt.outcome for entry in entries] == [APPLIED] * 3 + [Malformed.code]
@@ -83,7 +85,7 @@ def test_what_an_earlier_round_listed_is_skipped() -> None:
     decided = _decided(2, [opaque("a"), opaque("b")])
     before = {entry.receipt.id for entry in first.applied.entries}
     again = stage.apply(decided, stage.candidates(decided), _valid, before)
-    assert [entry.candidate.raw for entry in again.applied.entries] == [opaque("b")]
+    assert [e.receipt.id for e in again.applied.entries] == [transaction_id(opaque("b"))]
 
 
 def test_a_member_signs_every_header_that_added_transactions_and_an_observer_none() -> None:

@@ -79,7 +79,7 @@ def test_what_was_settled_is_the_ledgers_to_know(cell: Accounts) -> None:
     cell.intake.settle([transaction_id(put(0))])
     assert cell.next() == 0
     assert cell.intake._pending == {}
-    assert cell.intake._senders == {}
+    assert cell.intake._taken == {}
 
 
 def test_nonces_in_stored_events_are_known_after_a_restart(cell: Accounts) -> None:
