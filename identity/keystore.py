@@ -21,6 +21,7 @@ from identity.errors import (
     UnreadableKeyFile,
 )
 from identity.keys import KeyPair
+from identity.private_file import write_private
 
 _VERSION: Final = 1
 _FILE_SIZE_BYTES_MAX: Final = 4096
@@ -38,23 +39,8 @@ def create(path: Path, seed: bytes) -> KeyPair:
         "public_key": pair.public_key.hex(),
         "seed": seed.hex(),
     }
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        try:
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "w", encoding="ascii") as file:
-                json.dump(content, file, indent=2)
-                file.write("\n")
-                file.flush()
-                os.fsync(file.fileno())
-            os.link(temporary, path)  # unlike rename, this never replaces an existing key
-        finally:
-            temporary.unlink(missing_ok=True)  # it holds the seed, also when half written
-        directory = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        write_private(path, json.dumps(content, indent=2) + "\n", replace=False)
     except OSError as error:
         raise KeyFileNotWritten(f"{path}: {error.strerror}") from error
     return pair

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from identity.private_file import write_private
 from node.errors import DirectoryLocked, DirectoryUnusable
 
 
@@ -115,18 +116,7 @@ class Home:
 
 def write_file(path: Path, text: str) -> None:
     """Write a file so that it appears whole, durably, with mode 0600; raises DirectoryUnusable."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        directory = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        write_private(path, text, replace=True)
     except OSError as error:
         raise DirectoryUnusable(f"{path}: {error.strerror}") from error
