@@ -45,9 +45,9 @@ def _init(arguments: list[str]) -> int:
 
 
 async def _run(home: Path) -> int:
-    from tests.gateway.fake_cell import TOKEN, FakeCell, write_home  # the other commands start faster without
-
+    # Imported here, as the other commands start faster without.
     from gateway.server import Gateway
+    from tests.gateway.fake_cell import TOKEN, FakeCell, write_home
 
     if (home / "refuse").exists():
         print("error MYC-TEST-007: it said no — remove the file", flush=True)
