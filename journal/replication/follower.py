@@ -135,7 +135,10 @@ class _Clock:
 
 
 class Follower:
-    """One session with one server, for one journal of one cell."""
+    """One session with one server, for one journal of one cell.
+
+    `moved_to` is the checked head of a higher fork, once ForkMoved was raised for it.
+    """
 
     def __init__(self, held: Held) -> None:
         self._held = held
@@ -146,6 +149,7 @@ class Follower:
         self._asked = held.tail.size
         self._started = False
         self._greeted = False
+        self.moved_to: SignedHead | None = None
         self._clock = _Clock()
 
     @property
@@ -284,6 +288,7 @@ class Follower:
         if self._fork is not None and said.fork != self._fork:
             if said.fork < self._fork:
                 raise HeadOutdated(f"the peer is at fork {said.fork}, {self._fork} is known")
+            self.moved_to = head
             raise ForkMoved(f"the journal is at fork {said.fork} now, not at {self._fork}")
         return head
 

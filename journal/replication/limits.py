@@ -22,9 +22,6 @@ REQUEST_BLOCKS_MAX: Final = 16_384
 REQUESTS_MAX: Final = 4
 """Requests a follower has in flight, and a server keeps for one: more breaks the protocol."""
 
-STORES_WAITING_MAX: Final = 4
-"""Checked frames that wait for the follower's disk: 4 × 4 MiB at the very worst."""
-
 REQUEST_TIMEOUT_MS: Final = 20_000
 """For the next frame of what was asked for; 256 KiB in that time is a slow modem."""
 
@@ -45,6 +42,9 @@ WRITE_SIZE_BYTES: Final = 256 << 10
 
 TAIL_SIZE_BYTES_MAX: Final = 256 << 10
 """Newest blocks that are pushed together with their head; a follower fetches more by itself."""
+
+GROWTH_POLL_MS: Final = 2
+"""How often a journal is looked at for new blocks while somebody follows it."""
 
 SERVED_MAX: Final = 64
 """Followers that one cell serves at once: each holds one frame and one stream."""

@@ -74,6 +74,7 @@ class Server:
         self._head = ("", 0)
         self._told = 0  # the size that the follower's next head is proven from
         self._told_text = ""
+        self._shown = -1  # size of the last head that we showed
         self._at = 0  # blocks that the follower has, or was sent
         self._reads: deque[ReadBlocks | ReadTile] = deque()
         self._pongs: deque[wire.Pong] = deque()
@@ -138,15 +139,16 @@ class Server:
             return ReadHead(text, self._told if 0 < self._told <= size else 0, size)
         if self._reads:
             return self._reads[0]
-        if text != self._told_text and size > self._told:
-            if self._at == self._told:
+        if text != self._told_text:
+            if size > self._told == self._shown == self._at:
                 return ReadTail(text, self._at, size)
-            return ReadHead(text, self._told, size)
+            return ReadHead(text, self._told if 0 < self._told <= size else 0, size)
         return None
 
     def answer_head(self, read: ReadHead, proof: Sequence[bytes]) -> wire.Frame:
         """Return the head with its proof."""
-        self._told_text, self._told = read.text, max(self._told, read.size)
+        self._told_text, self._shown = read.text, read.size
+        self._told = max(self._told, read.size)
         return wire.Head(read.text, read.size_from, tuple(proof))
 
     def answer_blocks(
@@ -174,7 +176,8 @@ class Server:
         """Return the live tail, or what to read instead if it is too long to be pushed."""
         if blocks is None:
             return ReadHead(read.text, self._told, read.size)
-        self._told_text, self._told, self._at = read.text, read.size, read.size
+        self._told_text = read.text
+        self._told = self._shown = self._at = read.size
         return wire.Tail(read.text, read.start, tuple(blocks))
 
     def _add(self, read: ReadBlocks | ReadTile) -> None:
