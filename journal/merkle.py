@@ -24,6 +24,8 @@ from journal.limits import PROOF_HASHES_MAX
 NodeSource: TypeAlias = Callable[[int, int], bytes]
 """(level, number) -> the 32-byte hash of that full subtree."""
 
+_sha256: Final = hashlib.sha256
+
 EMPTY_ROOT: Final = Hash(hashlib.sha256(b"").digest())
 """Root of the tree without leaves (RFC 6962, section 2.1)."""
 
@@ -66,28 +68,56 @@ class Frontier:
         self._hashes.append(value)
         self._size += 1
 
+    def extend(self, leaves: Iterable[bytes]) -> None:
+        """Add leaf hashes that `leaf_hash` made: their length is not checked again."""
+        hashes, size = self._hashes, self._size
+        for value in leaves:
+            rest = size
+            while rest & 1:
+                value = _sha256(b"\x01" + hashes.pop() + value).digest()
+                rest >>= 1
+            hashes.append(value)
+            size += 1
+        self._size = size
+
+    def peak(self, level: int) -> bytes:
+        """Return the hash of the full subtree of 2^level leaves; that bit of `size` is set."""
+        return self._hashes[(self._size >> (level + 1)).bit_count()]
+
     def root(self) -> Hash:
         """Return the root of the tree."""
         return _fold(self._hashes)
 
     def copy(self) -> Frontier:
         """Return an independent frontier of the same tree."""
-        return Frontier(self._size, self._hashes)
+        other = Frontier()
+        other._size, other._hashes = self._size, self._hashes.copy()
+        return other
 
 
 def leaf_hash(block: bytes) -> Hash:
     """Return SHA-256(0x00 || block)."""
-    return Hash(hashlib.sha256(b"\x00" + block).digest())
+    return Hash(_sha256(b"\x00" + block).digest())
 
 
 def node_hash(left: bytes, right: bytes) -> Hash:
     """Return SHA-256(0x01 || left || right)."""
-    return Hash(hashlib.sha256(b"\x01" + left + right).digest())
+    return Hash(_sha256(b"\x01" + left + right).digest())
 
 
 def level_above(hashes: Sequence[bytes]) -> list[bytes]:
     """Return the hashes one level up; `hashes` has an even length."""
-    return [node_hash(hashes[i], hashes[i + 1]) for i in range(0, len(hashes), 2)]
+    return [_sha256(b"\x01" + hashes[i] + hashes[i + 1]).digest() for i in range(0, len(hashes), 2)]
+
+
+def levels_of(hashes: Sequence[bytes]) -> list[list[bytes]]:
+    """Return the levels of a full subtree: 2^n hashes, their parents, …, its root alone."""
+    check(len(hashes).bit_count() == 1, "a full subtree has a power of two of hashes")
+    levels = [list(hashes)]
+    while len(hashes) > 1:
+        hashes = level_above(hashes)
+        levels.append(hashes)
+    return levels
 
 
 def full_root(hashes: Sequence[bytes]) -> bytes:
