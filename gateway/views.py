@@ -200,6 +200,56 @@ class BlockView:
 
 
 @dataclass(frozen=True, slots=True)
+class ProofView:
+    """The proof of one block as a file that `myceld journal verify` checks offline."""
+
+    name: str
+    index: int
+    origin: str
+    """`<cell id>/<journal>/<fork>` of the signed head."""
+    size: int
+    file: str
+    """C2SP tlog-proof text with the block in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditView:
+    """Blocks [start, start + blocks) were read and checked against the signed root."""
+
+    name: str
+    start: int
+    blocks: int
+    size_bytes: int
+    length: int
+    """Blocks of the journal; ask on until `start + blocks` reaches it."""
+    root: str
+
+
+@dataclass(frozen=True, slots=True)
+class FollowView:
+    """A journal of another cell that this one follows, or has a copy of."""
+
+    cell_id: str
+    journal: str
+    state: str
+    """`following`, `waiting` (for a connection), `stopped`, or `conflict`."""
+    fork: int
+    length: int
+    """Blocks that are here, all checked."""
+    size: int
+    """Blocks of the newest head that was checked."""
+    whole: int
+    """Blocks of the newest head of which every block is here."""
+    head: str | None
+    """The newest head, signed by the other cell."""
+    copy: str | None
+    """The journal of this cell that holds the blocks."""
+    conflicts: int
+    """Kept evidence that the other cell contradicted itself."""
+    last_error: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class AccountView:
     """What the ledger knows of one account (Ed25519 public key)."""
 

@@ -79,6 +79,13 @@ class BadOption(LocalMisuse):
     remedy = "See `myceld COMMAND --help`."
 
 
+class JournalNeeded(LocalMisuse):
+    """The cell itself reads this journal when it starts, so nothing of it can be deleted."""
+
+    code = "MYC-NODE-012"
+    remedy = "Prune copies of other cells' journals instead; this one shrinks with a new epoch."
+
+
 class NoReplies(OperationalFault):
     """A part of the daemon failed; the cell stops."""
 

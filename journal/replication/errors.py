@@ -106,3 +106,10 @@ class TooManyServed(OperationalFault):
     code = "MYC-REPLICATION-013"
     remedy = "Try again later, or follow the journal from another cell."
     retryable = True
+
+
+class FollowsItself(LocalMisuse):
+    """A cell cannot follow its own journal."""
+
+    code = "MYC-REPLICATION-014"
+    remedy = "Name another cell: its id, or a member's name."

@@ -16,7 +16,7 @@ from journal.replication.framing import ByteStream, FrameStream
 from journal.replication.limits import REQUEST_TIMEOUT_MS
 
 OnCommit: TypeAlias = Callable[[Copy], None]
-"""Called after each commit, in the event loop's thread."""
+"""Called after each commit, and once a server has answered; in the event loop's thread."""
 
 _MS_PER_S: Final = 1000
 
@@ -34,7 +34,10 @@ class FollowSession:
     ) -> None:
         self.frames = FrameStream(stream)
         self._copies = copies
+        self._cell_id = cell_id
+        self._journal = journal
         self._on_commit = on_commit
+        self._greeted = False
         self._follower = Follower(copies.held(cell_id, journal))
 
     async def run(self) -> None:
@@ -53,6 +56,7 @@ class FollowSession:
                     await self._begin_fork()
                     raise
                 await self._carry_out(effects)
+                self._greet()
             left_ms = follower.due_ms - now_ms()
             if left_ms <= 0:
                 await self._carry_out(follower.tick(now_ms()))
@@ -61,6 +65,13 @@ class FollowSession:
                 await frames.fill(timeout_s=left_ms / _MS_PER_S)
             except TimeoutError:
                 await self._carry_out(follower.tick(max(now_ms(), follower.due_ms)))
+
+    def _greet(self) -> None:
+        """Tell of a copy that the server has nothing new for: that is news as well."""
+        copy = self._copies.newest(self._cell_id, self._journal)
+        if not self._greeted and copy is not None:
+            self._greeted = True
+            self._on_commit(copy)
 
     async def _carry_out(self, effects: Effects) -> None:
         """Ask for more first, so that the peer works while we write; then commit, in order."""
