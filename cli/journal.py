@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from cli import show
-from cli.errors import BadInput, BadUsage, WaitedInVain
+from cli.errors import AuditFailed, BadInput, BadUsage, WaitedInVain
 from cli.limits import JOURNAL_PAGE, JOURNAL_POLL_S
 from cli.options import START, Common, common_options, json_option, page_options
 from cli.tx import show_more
@@ -165,27 +165,24 @@ def audit(common: Common, name: str) -> None:
     Example:
       myceld journal audit consensus
     """
-    began, size_bytes, at = time.monotonic(), 0, 0
-    with common.client() as cell:
+    began = time.monotonic()
+    with common.client() as cell, progress(common, "auditing") as advance:
         local = _local(cell, name)
-        answer = cell.audit_journal(local, 0)
-        length = answer["length"]
-        with progress(common, "auditing") as advance:
-            while True:
-                at += answer["blocks"]
-                size_bytes += answer["size_bytes"]
-                advance(at, length)
-                if at >= length:
-                    break
-                answer = cell.audit_journal(local, at)
+        answer = cell.audit_journal(local)
+        while answer["state"] == "running":
+            advance(answer["done"], answer["length"])
+            time.sleep(JOURNAL_POLL_S)
+            answer = cell.audit_of_journal(local)
+        advance(answer["done"], answer["length"])
     took_s = round(time.monotonic() - began, 3)
+    if answer["state"] != "ok":
+        raise AuditFailed(f"journal {local}, after {answer['done']} blocks: {answer['error']}")
     if common.as_json:
-        result = {"name": local, "blocks": at, "size_bytes": size_bytes, "root": answer["root"]}
-        show.as_json({**result, "took_s": took_s})
+        show.as_json({**answer, "took_s": took_s})
     else:
-        show.line(
-            f"{show.number(at)} blocks, {show.size(size_bytes)}: all as signed, in {took_s} s"
-        )
+        amount = f"{show.number(answer['done'])} blocks, {show.size(answer['size_bytes'])}"
+        cleared = f", {show.number(answer['cleared'])} of them deleted" if answer["cleared"] else ""
+        show.line(f"{amount}{cleared}: all as signed, in {took_s} s")
 
 
 @journal.command()

@@ -88,8 +88,12 @@ class Cell(Protocol):
         """Return the proof of one block as a file; raises NoSuchJournal, NoSuchBlock."""
         ...
 
-    async def audit_journal(self, name: str, *, start: int, limit: int) -> AuditView:
-        """Check blocks from `start` on, some or all of `limit`; raises NoSuchJournal and faults."""
+    async def audit_journal(self, name: str) -> AuditView:
+        """Begin to check every byte of a journal; raises NoSuchJournal."""
+        ...
+
+    async def audit_of_journal(self, name: str) -> AuditView:
+        """Return how far the last audit of a journal has come; raises NoSuchJournal."""
         ...
 
     async def prune_journal(self, name: str, min_index: int) -> JournalView:

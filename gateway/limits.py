@@ -55,9 +55,6 @@ LIST_LIMIT_DEFAULT: Final = 100
 LIST_LIMIT_MAX: Final = 1000
 """Most items of one list answer."""
 
-AUDIT_LIMIT: Final = 20_000
-"""Blocks that one audit request checks at most; the client goes on from there."""
-
 TRANSACTIONS_PER_SUBMIT_MAX: Final = 1000
 """Most transactions of one submit."""
 

@@ -26,7 +26,7 @@ from gateway.errors import (
     Unexpected,
     WrongMethod,
 )
-from gateway.limits import AUDIT_LIMIT, READ_TIMEOUT_S, WAIT_GRACE_S
+from gateway.limits import READ_TIMEOUT_S, WAIT_GRACE_S
 from gateway.views import Stage
 
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
@@ -164,11 +164,15 @@ class Routes:
         return JsonAnswer(await self._read(self._cell.journal_proof(name, index)))
 
     async def audit_journal(self, request: Request) -> Response:
-        """GET /api/v1/journals/{name}/audit."""
+        """POST /api/v1/journals/{name}/audit."""
         name = asks.journal_name(request)
-        start = asks.index(asks.query_fields(request, frozenset({"start"})), "start")
-        work = self._cell.audit_journal(name, start=start, limit=AUDIT_LIMIT)
-        return JsonAnswer(await self._read(work))
+        await asks.read_fields(request, _NOTHING, self._budget)
+        return JsonAnswer(await self._read(self._cell.audit_journal(name)))
+
+    async def audit_of_journal(self, request: Request) -> Response:
+        """GET /api/v1/journals/{name}/audit."""
+        asks.query_fields(request, _NOTHING)
+        return JsonAnswer(await self._read(self._cell.audit_of_journal(asks.journal_name(request))))
 
     async def prune_journal(self, request: Request) -> Response:
         """POST /api/v1/journals/{name}/prune."""
@@ -230,7 +234,8 @@ class Routes:
             ("GET", "/api/v1/journals", self.journals),
             ("GET", "/api/v1/journals/{name}/blocks", self.journal_blocks),
             ("GET", "/api/v1/journals/{name}/proof", self.journal_proof),
-            ("GET", "/api/v1/journals/{name}/audit", self.audit_journal),
+            ("POST", "/api/v1/journals/{name}/audit", self.audit_journal),
+            ("GET", "/api/v1/journals/{name}/audit", self.audit_of_journal),
             ("POST", "/api/v1/journals/{name}/prune", self.prune_journal),
             ("GET", "/api/v1/follows", self.follows),
             ("POST", "/api/v1/follows", self.follow),

@@ -214,15 +214,19 @@ class ProofView:
 
 @dataclass(frozen=True, slots=True)
 class AuditView:
-    """Blocks [start, start + blocks) were read and checked against the signed root."""
+    """How far the check of a whole journal against its signed head has come."""
 
     name: str
-    start: int
-    blocks: int
-    size_bytes: int
+    state: str
+    """`running`, `ok` or `failed`."""
+    done: int
+    """Blocks that were checked."""
     length: int
-    """Blocks of the journal; ask on until `start + blocks` reaches it."""
-    root: str
+    cleared: int
+    """Blocks whose bytes were deleted; their hashes were checked."""
+    size_bytes: int
+    error: str | None
+    """What is wrong, with its code."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,9 +155,13 @@ class Client:
         """Return the ProofView of a block."""
         return self._get(f"{_journal_path(name)}/proof", {"index": index})
 
-    def audit_journal(self, name: str, start: int = 0) -> JsonObject:
-        """Check some blocks from `start` on; return the AuditView."""
-        return self._get(f"{_journal_path(name)}/audit", {"start": start})
+    def audit_journal(self, name: str) -> JsonObject:
+        """Begin to check a whole journal; return the AuditView."""
+        return self._send(f"{_journal_path(name)}/audit", {})
+
+    def audit_of_journal(self, name: str) -> JsonObject:
+        """Return the AuditView of the last audit of a journal."""
+        return self._get(f"{_journal_path(name)}/audit")
 
     def prune_journal(self, name: str, min_index: int) -> JsonObject:
         """Delete the blocks before `min_index`; return the JournalView."""

@@ -30,6 +30,7 @@ from ledger.genesis import RULE_SET, Genesis
 from ledger.header import RoundHeader, decode_header
 from myceld import VERSION
 from node.addresses import AddressBook
+from node.audits import Audits
 from node.cell import RunningCell
 from node.config import Config
 from node.consensus_task import ConsensusTask
@@ -183,6 +184,7 @@ class Daemon:
             execution=execution,
             peers=peers,
             follows=follows,
+            audits=Audits(store),
             started_ns=time.monotonic_ns(),
         )
         return parts, _Tasks(consensus_task, execution_task)
@@ -228,6 +230,7 @@ class Daemon:
                     group.create_task(tasks.execution.run(parts.peers), name="execution"),
                     group.create_task(parts.peers.run(), name="peers"),
                     group.create_task(parts.follows.run(), name="follows"),
+                    group.create_task(parts.audits.run(), name="audits"),
                 ]
                 await self._stopping.wait()
                 self._tell("stopping")

@@ -86,6 +86,14 @@ class JournalNeeded(LocalMisuse):
     remedy = "Prune copies of other cells' journals instead; this one shrinks with a new epoch."
 
 
+class AuditRunning(OperationalFault):
+    """Another journal is being audited; one at a time is enough for a disk."""
+
+    code = "MYC-NODE-013"
+    remedy = "Wait until it is done, then ask again."
+    retryable = True
+
+
 class NoReplies(OperationalFault):
     """A part of the daemon failed; the cell stops."""
 

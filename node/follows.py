@@ -1,7 +1,8 @@
 """Journals of other cells that this cell follows, and its own that others follow.
 
-One task a followed journal: dial its cell, run a session, and dial again after a pause. A cell that
-contradicted itself is not asked again before the next start; its copy and the evidence stay.
+One task a followed journal: dial its cell, run a session, and dial again after a pause. If a cell
+contradicted itself, the copy and the evidence stay; it is shown its own head and asked again, and
+what it has at the next fork becomes another copy.
 What is followed is remembered in the store, so it goes on after a restart.
 """
 
@@ -136,8 +137,8 @@ class Follows:
                 await self._follow_once(followed)
             except HeadsConflict as error:
                 followed.last_error = str(error)
+                followed.backoff_ms = REDIAL_MS_MAX
                 _LOG.error("a cell contradicts itself", cell=followed.cell_id, reason=str(error))
-                return
             except InvariantBroken:
                 raise
             except MyceldError as error:

@@ -19,7 +19,7 @@ from journal.merkle import leaf_hash
 from journal.proof_file import format_proof
 from ledger.header import decode_header
 from node.errors import JournalNeeded
-from node.limits import AUDIT_BLOCKS_MAX, BLOCKS_SHOWN_MAX
+from node.limits import BLOCKS_SHOWN_MAX
 from node.parts import Parts
 from node.tables import EVENTS_JOURNAL, HEADERS_JOURNAL
 
@@ -73,16 +73,18 @@ class JournalAnswers:
         file = format_proof(index, await journal.get(index), hashes, text)
         return ProofView(name, index, head.origin, head.size, file)
 
-    async def audit_journal(self, name: str, *, start: int, limit: int) -> AuditView:
+    async def audit_journal(self, name: str) -> AuditView:
         """See `gateway.cell.Cell.audit_journal`."""
-        journal = await self._journal(name)
-        length = journal.length
-        end = min(length, start + min(limit, AUDIT_BLOCKS_MAX))
-        size_bytes = 0
-        if start < end:
-            async for block in journal.read(start, end):
-                size_bytes += len(block)
-        return AuditView(name, start, end - start, size_bytes, length, journal.root().hex())
+        await self._journal(name)
+        return self._parts.audits.start(name)
+
+    async def audit_of_journal(self, name: str) -> AuditView:
+        """See `gateway.cell.Cell.audit_of_journal`."""
+        await self._journal(name)
+        view = self._parts.audits.view(name)
+        if view is None:
+            raise NoSuchJournal(f"journal {name!r} was not audited since the cell started")
+        return view
 
     async def prune_journal(self, name: str, min_index: int) -> JournalView:
         """See `gateway.cell.Cell.prune_journal`."""

@@ -79,8 +79,8 @@ WAIT_S_MAX: Final = 600
 STOP_TIMEOUT_MS: Final = 8_000
 """For a clean stop, after which the process exits anyway."""
 
-AUDIT_BLOCKS_MAX: Final = 20_000
-"""Blocks checked for one answer, about 0.1 s; the client asks on from there."""
+AUDITS_REMEMBERED_MAX: Final = 64
+"""Results of audits that are kept: one a journal."""
 
 BLOCKS_SHOWN_MAX: Final = 1000
 """Journal blocks in one answer."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from core.ids import CellId, Epoch
 from journal import Store
 from ledger.genesis import Genesis
+from node.audits import Audits
 from node.follows import Follows
 from node.inbox import ConsensusInbox
 from node.peers import Peers
@@ -40,5 +41,6 @@ class Parts:
     execution: Execution
     peers: Peers
     follows: Follows
+    audits: Audits
     started_ns: int
     gateway_url: str = ""

@@ -204,7 +204,7 @@ class Copies:
         return Copy(number, CellId(said.cell_id), said.journal, said.fork, stored.head, None)
 
     def _root(self, copy: Copy, size: int) -> Hash:
-        return self._store.reader().root(self._store.state_of(copy.name), size)
+        return self._store.reader().hashes.root(self._store.state_of(copy.name), size)
 
     def _check(self, copy: Copy) -> None:
         """Check that the blocks here are those of the head that covers all of them."""

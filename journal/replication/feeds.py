@@ -8,19 +8,19 @@ block is here. All sessions of one journal share its feed, and so one fsync and 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
-from typing import Final
 
 from core.ids import CellId
 from journal.checkpoint import parse_checkpoint
+from journal.errors import BlockCleared, SubscriptionLost
+from journal.events import Subscription
 from journal.limits import BLOCK_OVERHEAD_BYTES
 from journal.merkle import NodeSource
 from journal.replication.copies import Copies, Copy
 from journal.replication.errors import NotServed
-from journal.replication.limits import GROWTH_POLL_MS, SPAN_BLOCKS_MAX
+from journal.replication.limits import SPAN_BLOCKS_MAX
 from journal.store import Store
-
-_POLL_S: Final = GROWTH_POLL_MS / 1000
 
 
 class Feed:
@@ -44,16 +44,23 @@ class Feed:
 
     def node(self) -> NodeSource:
         """Return the hashes of the journal's full subtrees."""
-        reader, state = self._store.reader(), self._store.state_of(self.name)
-        return lambda level, number: reader.node(state, level, number)
+        hashes, state = self._store.reader().hashes, self._store.state_of(self.name)
+        return lambda level, number: hashes.node(state, level, number)
 
     def blocks(self, start: int, end: int, size_bytes_max: int) -> list[bytes]:
-        """Return blocks from `start`, at least one, until `end` or about `size_bytes_max` bytes."""
+        """Return blocks from `start`, at least one, until `end` or about `size_bytes_max` bytes.
+
+        They are as stored: encrypted, if the journal is. Raises BlockCleared.
+        """
         reader, state = self._store.reader(), self._store.state_of(self.name)
         found: list[bytes] = []
         size_bytes = 0
-        for part in reader.blocks(state, start, min(end, start + SPAN_BLOCKS_MAX)):
+        for part in reader.slots(state, start, min(end, start + SPAN_BLOCKS_MAX)):
             for block in part:
+                if isinstance(block, int):
+                    if found:
+                        return found
+                    raise BlockCleared(f"block {start} was deleted here")
                 size_bytes += len(block) + BLOCK_OVERHEAD_BYTES
                 if found and size_bytes > size_bytes_max:
                     return found
@@ -72,14 +79,14 @@ class Shelf:
     def __init__(self, store: Store, copies: Copies, cell_id: CellId) -> None:
         self._store = store
         self._copies = copies
-        self._cell_id = cell_id
+        self.cell_id = cell_id
         self._own: dict[str, Feed] = {}
         self._copied: dict[int, Feed] = {}
-        self._wake = asyncio.Event()
+        self._missed = asyncio.Event()
 
     async def feed(self, cell_id: str, journal: str) -> Feed:
         """Return the feed of a journal, with a head to show; raises NotServed."""
-        if cell_id == self._cell_id:
+        if cell_id == self.cell_id:
             return await self._own_feed(journal)
         copy = self._copies.newest(cell_id, journal)
         if copy is None or copy.whole is None:
@@ -97,20 +104,34 @@ class Shelf:
     def listen(self, feed: Feed, listener: asyncio.Event) -> None:
         """Set `listener` at each new head of the feed from now on."""
         feed.listeners.add(listener)
-        self._wake.set()
+        self._missed.set()
 
     async def run(self) -> None:
         """Publish own journals that grew, as long as somebody follows them."""
+        with self._store.events() as events:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._watch(events))
+                while True:
+                    await self._missed.wait()
+                    self._missed.clear()
+                    for feed in self._own.values():
+                        if feed.listeners and self._store.state_of(feed.name).head != feed.text:
+                            await self._publish(feed)
+
+    async def _watch(self, events: Subscription) -> None:
         while True:
-            followed = [feed for feed in self._own.values() if feed.listeners]
-            if not followed:
-                self._wake.clear()
-                await self._wake.wait()
-                continue
-            for feed in followed:
-                if self._store.state_of(feed.name).head != feed.text:
-                    await self._publish(feed)
-            await asyncio.sleep(_POLL_S)
+            with contextlib.suppress(SubscriptionLost):  # what was lost is looked at all the same
+                await events.next()
+            self._missed.set()
+
+    async def dispute(self, journal: str, text: str) -> None:
+        """Take a head that our own journal contradicts: it goes on at the next fork.
+
+        Raises NoConflict or HeadRefused, and NotServed for a journal of another cell.
+        """
+        if journal not in self._own:
+            raise NotServed("only a journal's own cell can settle a conflict")
+        await (await self._store.journal(journal)).report_conflict(text)
 
     async def _own_feed(self, journal: str) -> Feed:
         if journal not in self._store.journals() or journal.startswith("follow-"):

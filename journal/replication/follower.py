@@ -137,7 +137,8 @@ class _Clock:
 class Follower:
     """One session with one server, for one journal of one cell.
 
-    `moved_to` is the checked head of a higher fork, once ForkMoved was raised for it.
+    `moved_to` is the checked head of a higher fork, once ForkMoved was raised for it; `disputed` is
+    the head to show to the journal's own cell, once HeadOutdated was raised for it.
     """
 
     def __init__(self, held: Held) -> None:
@@ -150,6 +151,7 @@ class Follower:
         self._started = False
         self._greeted = False
         self.moved_to: SignedHead | None = None
+        self.disputed: SignedHead | None = None
         self._clock = _Clock()
 
     @property
@@ -241,6 +243,7 @@ class Follower:
     def _take_older(self, known: SignedHead, head: SignedHead) -> Effects:
         """Judge a head below the newest one by the blocks that are held."""
         if head.size > self._tail.size:
+            self.disputed = known
             raise HeadOutdated(f"the peer shows {head.size} blocks, {known.size} are known")
         if head.root != self._held.root_at(head.size):
             return Effects(conflict=Conflict(known, head, ()))

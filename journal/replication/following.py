@@ -8,8 +8,9 @@ from typing import Final, TypeAlias
 
 from core.errors import check
 from core.ids import CellId
+from journal.replication import wire
 from journal.replication.copies import Copies, Copy
-from journal.replication.errors import ForkMoved, HeadsConflict, PeerSilent
+from journal.replication.errors import ForkMoved, HeadOutdated, HeadsConflict, PeerSilent
 from journal.replication.fetch import Fetch
 from journal.replication.follower import Effects, Follower, Stored
 from journal.replication.framing import ByteStream, FrameStream
@@ -55,6 +56,10 @@ class FollowSession:
                 except ForkMoved:
                     await self._begin_fork()
                     raise
+                except HeadOutdated:
+                    if follower.disputed is not None:
+                        await frames.write([wire.Dispute(follower.disputed.text)])
+                    raise
                 await self._carry_out(effects)
                 self._greet()
             left_ms = follower.due_ms - now_ms()
@@ -82,6 +87,7 @@ class FollowSession:
         if effects.conflict is not None:
             conflict = effects.conflict
             await self._copies.keep_conflict(conflict, time.time_ns())
+            await self.frames.write([wire.Dispute(conflict.known.text)])
             sizes = f"{conflict.known.size} and of {conflict.other.size}"
             raise HeadsConflict(f"{conflict.known.checkpoint.origin}: heads of {sizes} blocks")
 

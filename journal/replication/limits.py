@@ -43,9 +43,6 @@ WRITE_SIZE_BYTES: Final = 256 << 10
 TAIL_SIZE_BYTES_MAX: Final = 256 << 10
 """Newest blocks that are pushed together with their head; a follower fetches more by itself."""
 
-GROWTH_POLL_MS: Final = 2
-"""How often a journal is looked at for new blocks while somebody follows it."""
-
 SERVED_MAX: Final = 64
 """Followers that one cell serves at once: each holds one frame and one stream."""
 

@@ -77,6 +77,7 @@ class Server:
         self._shown = -1  # size of the last head that we showed
         self._at = 0  # blocks that the follower has, or was sent
         self._reads: deque[ReadBlocks | ReadTile] = deque()
+        self.disputed: str | None = None
         self._pongs: deque[wire.Pong] = deque()
         self._heard_ms = now_ms
 
@@ -113,6 +114,8 @@ class Server:
                 if len(self._pongs) >= REQUESTS_MAX:
                     raise TooManyRequests("too many pings")
                 self._pongs.append(wire.Pong(frame.number))
+            case wire.Dispute():
+                self.disputed = frame.text
             case _:
                 raise FrameRefused(f"a follower does not send {type(frame).__name__}")
 

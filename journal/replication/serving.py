@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from core.errors import MyceldError
+from journal.errors import BlockCleared
 from journal.replication import wire
 from journal.replication.errors import NotServed, PeerGone, PeerSilent, TooManyServed
 from journal.replication.feeds import Feed, Shelf
@@ -90,13 +91,27 @@ class ServeSession:
             if feed.fork != fork:
                 raise PeerGone("the journal went on at another fork; it is asked for anew")
             server.published(feed.text, feed.size, feed.fork)
+            if server.disputed is not None:
+                await self._settle(server.disputed)
             if pongs := server.pongs():
                 await self._frames.write(pongs)
             read = server.next_read()
             if read is None:
                 await self._wake.wait()  # `_read_all` ends the session if nothing comes
                 continue
-            await self._frames.write([self._answer(feed, read)])
+            try:
+                frame = self._answer(feed, read)
+            except BlockCleared as error:
+                await self._frames.write([wire.Refuse(error.code, error.detail)])
+                raise
+            await self._frames.write([frame])
+
+    async def _settle(self, text: str) -> None:
+        """Let the journal go on at the next fork, if it is ours and contradicts what we signed."""
+        follow = self._server.follow
+        if follow is not None and follow.cell_id == self._shelf.cell_id:
+            await self._shelf.dispute(follow.journal, text)
+        raise PeerGone("the follower disputes the journal")
 
     def _answer(self, feed: Feed, read: Read) -> wire.Frame:
         node = feed.node()

@@ -12,6 +12,7 @@
 | 8    | Ping     | follower | number                                                     |
 | 9    | Pong     | server   | number                                                     |
 | 10   | Refuse   | server   | code, reason                                               |
+| 11   | Dispute  | follower | head text: signed, and contradicted by what the server has |
 
 Proofs are hashes joined to one byte string, in the order of `ranges`. Only shapes are checked.
 """
@@ -146,7 +147,16 @@ class Refuse:
     reason: str
 
 
-Frame: TypeAlias = Follow | Head | Want | Blocks | WantTile | Tile | Tail | Ping | Pong | Refuse
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """The follower's last frame: a signed head that the server's journal does not continue."""
+
+    text: str
+
+
+Frame: TypeAlias = (
+    Follow | Head | Want | Blocks | WantTile | Tile | Tail | Ping | Pong | Refuse | Dispute
+)
 
 _TYPES: Final[tuple[type, ...]] = (
     Follow,
@@ -159,6 +169,7 @@ _TYPES: Final[tuple[type, ...]] = (
     Ping,
     Pong,
     Refuse,
+    Dispute,
 )
 _NUMBERS: Final = {kind: number for number, kind in enumerate(_TYPES, start=1)}
 
@@ -215,6 +226,8 @@ def _values(frame: Frame) -> list[Value]:
             return [frame.number]
         case Refuse():
             return [frame.code[:CODE_LENGTH_MAX], frame.reason[:REASON_LENGTH_MAX]]
+        case Dispute():
+            return [frame.text]
 
 
 def _parse(kind: int, items: list[Value]) -> Frame:
@@ -249,6 +262,8 @@ def _parse(kind: int, items: list[Value]) -> Frame:
                 as_text(code, length_max=CODE_LENGTH_MAX),
                 as_text(reason, length_max=REASON_LENGTH_MAX),
             )
+        case 11:
+            return Dispute(_text(as_array(items, length=1)[0]))
         case _:
             return _parse_numbers(kind, items)
 

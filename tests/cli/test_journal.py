@@ -79,13 +79,12 @@ def test_read_prints_blocks_as_hex_bytes_and_json(call: Run) -> None:
     assert call("journal", "read", "nobody/state", "0")[2].startswith("error MYC-CLI-002")
 
 
-def test_audit_goes_through_the_whole_journal(call: Run, served: tuple[FakeCell, str]) -> None:
+def test_audit_waits_for_the_result(call: Run) -> None:
     result = json.loads(call("journal", "audit", "consensus", "--json")[1])
-    assert (result["blocks"], result["size_bytes"]) == (3, 16)
-    starts = [call[1][1] for call in served[0].calls if call[0] == "audit"]  # type: ignore[index]  # what the fake noted
-    assert starts == [0, 2]
-    assert "as signed" in call("journal", "audit", "consensus")[1]
+    assert (result["state"], result["done"], result["size_bytes"]) == ("ok", 3, 16)
+    assert "1 of them deleted: all as signed" in call("journal", "audit", "consensus")[1]
     assert call("journal", "audit", "none")[2].startswith("error MYC-GATEWAY-022")
+    assert call("journal", "audit", "damaged")[2].startswith("error MYC-CLI-005")
 
 
 def test_prune_passes_the_index_on(call: Run, served: tuple[FakeCell, str]) -> None:

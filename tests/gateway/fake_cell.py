@@ -276,11 +276,15 @@ class FakeCell:
         hashes = subtree_inclusion_proof(index, 0, 3, node)
         return ProofView(name, index, origin, 3, format_proof(index, blocks[index], hashes, head))
 
-    async def audit_journal(self, name: str, *, start: int, limit: int) -> AuditView:
-        self.calls.append(("audit", (name, start, limit)))
-        if name != "consensus":
+    async def audit_journal(self, name: str) -> AuditView:
+        if name == "none":
             raise NoSuchJournal(f"no journal {name!r}")
-        return AuditView(name, start, min(2, 3 - start), 8, 3, "dd" * 32)
+        return AuditView(name, "running", 1, 3, 0, 0, None)
+
+    async def audit_of_journal(self, name: str) -> AuditView:
+        if name == "damaged":
+            return AuditView(name, "failed", 1, 3, 0, 0, "MYC-JOURNAL-016: block 1 is not it")
+        return AuditView(name, "ok", 3, 3, 1, 16, None)
 
     async def prune_journal(self, name: str, min_index: int) -> JournalView:
         self.calls.append(("prune", (name, min_index)))

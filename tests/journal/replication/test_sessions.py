@@ -16,6 +16,7 @@ from core.ids import CellId, PublicKey, cell_id_of
 from journal import Store
 from journal.replication import ByteStream, Copies, Copy, FollowSession, Servers, Shelf, fetch
 from journal.replication.errors import (
+    ForkMoved,
     FrameRefused,
     HeadOutdated,
     HeadsConflict,
@@ -260,13 +261,26 @@ def test_a_lost_tail_that_was_published_is_a_conflict_with_evidence(tmp_path: Pa
                 with pytest.raises(HeadsConflict):
                     async with asyncio.timeout(10):
                         await following
+                await asyncio.sleep(0.1)
             copy = cell.copies.newest(WRITER_ID, "notes")
             assert copy is not None
             (evidence,) = cell.copies.evidence(copy)
             assert "\n200\n" in evidence.known
             assert "\n220\n" in evidence.other
             assert await _copied(cell) == [b"%d" % n for n in range(200)]
-            assert journal.length == 220  # and the writer can go on writing
+            async with asyncio.timeout(10):  # the writer was shown its own head: the next fork
+                while journal.fork == 0:  # noqa: ASYNC110 - whoever forks it has no event for us
+                    await asyncio.sleep(0.01)
+            await journal.append(b"after")
+            assert journal.length == 221
+            async with linked(writer, cell) as following:
+                with pytest.raises(ForkMoved):
+                    await following
+            async with linked(writer, cell):
+                await cell.wait_length(221)
+            assert (await _copied(cell))[-1] == b"after"
+            first = await cell.store.journal(copy.name)
+            assert await read_all(first) == [b"%d" % n for n in range(200)]
 
     run(main())
 
@@ -280,10 +294,10 @@ def test_the_publish_barrier_hides_a_tail_that_can_still_be_lost(tmp_path: Path)
             synced: list[int] = []
             sync = writer.store.sync
 
-            async def slow_sync() -> None:
+            async def slow_sync(*, timeout_s: float | None = None) -> None:
                 before = journal.length
                 await asyncio.sleep(0.05)  # the disk takes its time
-                await sync()
+                await sync(timeout_s=timeout_s)
                 synced.append(before)
 
             writer.store.sync = slow_sync  # type: ignore[method-assign]  # a slow disk
