@@ -142,12 +142,18 @@ def verify_checkpoint(text: str, origin: str, public_key: PublicKey) -> Checkpoi
     head = parse_checkpoint(text)
     if head.origin != origin:
         raise HeadRefused(f"the head is of {head.origin}, not of {origin}")
+    verify_parsed(text, head, public_key)
+    return head
+
+
+def verify_parsed(text: str, head: Checkpoint, public_key: PublicKey) -> None:
+    """Check that `public_key` signed `head`, which `text` was parsed to; raises HeadRefused."""
+    origin = head.origin
     key_id = key_id_of(origin, public_key)
     ours = [line for line in head.signatures if (line.name, line.key_id) == (origin, key_id)]
     if len(ours) != 1:
         raise HeadRefused(f"{len(ours)} signatures by the key of the cell, not one")
     verify_signature(public_key, body_of(text).encode("utf-8"), Signature(ours[0].signature))
-    return head
 
 
 def verify_signature(public_key: PublicKey, message: bytes, signature: Signature) -> None:

@@ -64,9 +64,10 @@ class Subscription:
 
     def close(self) -> None:
         """Take no more events; a waiting iteration ends."""
-        self._closed = True
-        self._wake.set()
-        self._leave(self)
+        if not self._closed:
+            self._closed = True
+            self._wake.set()
+            self._leave(self)
 
     async def next(self, *, timeout_s: float | None = None) -> Event:
         """Return the next event; raises SubscriptionLost, TimedOut, or StopAsyncIteration."""

@@ -128,18 +128,26 @@ class Copies:
         Raises TooManyFollowed or a write's fault.
         """
         said = stored.head.checkpoint
-        copy = self._copies.get((said.cell_id, said.journal, said.fork))
+        key = (said.cell_id, said.journal, said.fork)
+        copy = self._copies.get(key)
         if copy is None:
             copy = self._begun(stored)
         whole = stored.head if stored.whole else copy.whole
         held = self._store.state_of(copy.name).size if copy.name in self._store.journals() else 0
         check(held == stored.start, "a copy grows from where it ends")
-        values = (copy.number, copy.cell_id, copy.journal, copy.fork, stored.head.text)
-        row = (*values, "" if whole is None else whole.text)
-        put = f"INSERT OR REPLACE INTO followed ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608 - constant columns
-        await self._store.transaction({copy.name: stored.blocks}, [(put, [row])], durable=False)
+        texts = (stored.head.text, "" if whole is None else whole.text)
+        put: Statement
+        if key in self._copies:
+            put = (
+                "UPDATE followed SET head = ?, whole = ? WHERE number = ?",
+                [(*texts, copy.number)],
+            )
+        else:
+            row = (copy.number, copy.cell_id, copy.journal, copy.fork, *texts)
+            put = (f"INSERT INTO followed ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)", [row])  # noqa: S608 - constant columns
+        await self._store.transaction({copy.name: stored.blocks}, [put], durable=False)
         copy.head, copy.whole = stored.head, whole
-        self._copies[copy.cell_id, copy.journal, copy.fork] = copy
+        self._copies[key] = copy
         return copy
 
     async def keep_conflict(self, conflict: Conflict, found_ns: int) -> None:

@@ -12,7 +12,6 @@ import contextlib
 from collections.abc import Sequence
 
 from core.ids import CellId
-from journal.checkpoint import parse_checkpoint
 from journal.errors import BlockCleared, SubscriptionLost
 from journal.events import Subscription
 from journal.limits import BLOCK_OVERHEAD_BYTES
@@ -34,11 +33,10 @@ class Feed:
         self.fork = 0
         self.listeners: set[asyncio.Event] = set()
 
-    def show(self, text: str) -> None:
+    def show(self, text: str, size: int, fork: int) -> None:
         """Show a head from now on; it was published."""
         if text != self.text:
-            head = parse_checkpoint(text)
-            self.text, self.size, self.fork = text, head.size, head.fork
+            self.text, self.size, self.fork = text, size, fork
             for listener in self.listeners:
                 listener.set()
 
@@ -92,14 +90,14 @@ class Shelf:
         if copy is None or copy.whole is None:
             raise NotServed(f"no whole copy of {journal[:32]} of {cell_id[:64]} is here")
         feed = self._copied.setdefault(copy.number, Feed(self._store, copy.name))
-        feed.show(copy.whole.text)
+        feed.show(copy.whole.text, copy.whole.size, copy.fork)
         return feed
 
     def on_commit(self, copy: Copy) -> None:
         """Note that a copy has grown."""
         feed = self._copied.get(copy.number)
         if feed is not None and copy.whole is not None:
-            feed.show(copy.whole.text)
+            feed.show(copy.whole.text, copy.whole.size, copy.fork)
 
     def listen(self, feed: Feed, listener: asyncio.Event) -> None:
         """Set `listener` at each new head of the feed from now on."""
@@ -144,4 +142,5 @@ class Shelf:
 
     async def _publish(self, feed: Feed) -> None:
         journal = await self._store.journal(feed.name)
-        feed.show(await journal.publish())
+        size, fork = journal.length, journal.fork  # those of the head that is taken now
+        feed.show(await journal.publish(), size, fork)

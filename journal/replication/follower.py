@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 
 from core.errors import check
 from core.ids import CellId, Hash, PublicKey, public_key_of
-from journal.checkpoint import Checkpoint, parse_checkpoint, verify_checkpoint
+from journal.checkpoint import Checkpoint, parse_checkpoint, verify_parsed
 from journal.errors import HeadRefused, ProofRefused
 from journal.merkle import leaf_hash
 from journal.replication import wire
@@ -287,7 +287,8 @@ class Follower:
         held = self._held
         if (said.cell_id, said.journal) != (held.cell_id, held.journal):
             raise HeadRefused(f"the head is of {said.origin}")
-        head = SignedHead(text, verify_checkpoint(text, said.origin, self._public_key))
+        verify_parsed(text, said, self._public_key)
+        head = SignedHead(text, said)
         if self._fork is not None and said.fork != self._fork:
             if said.fork < self._fork:
                 raise HeadOutdated(f"the peer is at fork {said.fork}, {self._fork} is known")
