@@ -91,6 +91,7 @@ def connect_writer(path: Path) -> sqlite3.Connection:
             f"page_size = {PAGE_SIZE_BYTES}",
             "auto_vacuum = INCREMENTAL",
             f"cache_size = -{CACHE_SIZE_KIB}",
+            "cache_spill = OFF",  # a large commit would be written twice
             "fullfsync = 1",
             "checkpoint_fullfsync = 1",
             "wal_autocheckpoint = 0",

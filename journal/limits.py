@@ -55,7 +55,10 @@ INLINE_BLOCKS_MAX: Final = 128
 """Bounds the hashing of such a commit to 0.2 ms."""
 
 ENCRYPTION_KEY_SIZE_BYTES: Final = 32
-"""XChaCha20-Poly1305."""
+"""Of BLAKE2b, from which the keys of ChaCha20-Poly1305 are made."""
+
+SALTS_CACHED_MAX: Final = 256
+"""Ciphers kept per encrypted journal, one per salt (so per open of the store): 50 KB."""
 
 SEAL_SIZE_BYTES: Final = 32
 """What encryption adds to a block: 16 bytes of salt before it, 16 of tag behind it."""

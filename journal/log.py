@@ -55,13 +55,13 @@ class Journal(View):
         The publish barrier: only such a head may be shown to others.
         """
         head = self.checkpoint(size)
-        await self._store.sync(timeout_s=timeout_s)
+        await within(timeout_s, self._store.sync())
         return head
 
     async def sync(self, *, timeout_s: float | None = None) -> int:
         """Return how many blocks an fsync covers, once it covers all that are there now."""
         length = self.length
-        await self._store.sync(timeout_s=timeout_s)
+        await within(timeout_s, self._store.sync())
         return length
 
     async def append(

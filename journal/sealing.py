@@ -1,33 +1,34 @@
-"""Encryption of a journal's blocks: XChaCha20-Poly1305 under a key of the journal.
+"""Encryption of a journal's blocks: ChaCha20-Poly1305 (RFC 8439) under a key of the journal.
 
     block as stored, hashed and replicated = salt (16 bytes) || ciphertext || tag (16 bytes)
-    nonce = salt || index of the block (8 bytes, big-endian);  associated data = cell id/journal
+    key = BLAKE2b(salt, keyed by the journal's key);  nonce = 4 zero bytes || index (8, big-endian)
+    associated data = cell id/journal
 
+Salt and nonce together are what XChaCha20 calls the nonce; a key per salt costs nothing a block.
 The tree is over ciphertext: anybody can keep, check and pass on an encrypted journal without its
 key, and a proof shows nothing of the content. Lengths are visible.
 
-Invariant: no nonce is used twice. A salt is drawn at random at every open, and again whenever an
-index may get another block: after a failed transaction and after a truncation. What a crash or an
-old copy of the file forgot can so never be encrypted again under the same nonce.
+Invariant: no salt and index are used twice. A salt is drawn at random at every open, and again
+whenever an index may get another block: after a failed transaction and after an edit. What a crash
+or an old copy of the file forgot can so never be encrypted again under the same key and nonce.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Sequence
 from typing import Final
 
-from nacl.bindings import (
-    crypto_aead_xchacha20poly1305_ietf_decrypt,
-    crypto_aead_xchacha20poly1305_ietf_encrypt,
-)
-from nacl.exceptions import CryptoError
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from journal.errors import StoreCorrupt, WrongEncryptionKey
-from journal.limits import ENCRYPTION_KEY_SIZE_BYTES, SEAL_SIZE_BYTES
+from journal.limits import ENCRYPTION_KEY_SIZE_BYTES, SALTS_CACHED_MAX, SEAL_SIZE_BYTES
 
 _SALT_SIZE_BYTES: Final = 16
-_INDEX_SIZE_BYTES: Final = 8
+_NONCE_SIZE_BYTES: Final = 12
+_PERSON: Final = b"myceld-journal/1"
 _CHECK_INDEX: Final = 2**64 - 1
 """No block has it: the key check is sealed under it."""
 
@@ -41,6 +42,7 @@ class Seal:
         self._key = key
         self._name = journal
         self._data = f"{cell_id}/{journal}".encode("ascii")
+        self._ciphers: dict[bytes, ChaCha20Poly1305] = {}
         self._salt = b""
         self.renew()
 
@@ -50,10 +52,9 @@ class Seal:
 
     def seal_all(self, index: int, blocks: Sequence[bytes]) -> list[bytes]:
         """Return the blocks encrypted as those at `index` and after."""
-        salt, data, key = self._salt, self._data, self._key
-        encrypt = crypto_aead_xchacha20poly1305_ietf_encrypt
+        salt, data, encrypt = self._salt, self._data, self._cipher(self._salt).encrypt
         return [
-            salt + encrypt(block, data, salt + at.to_bytes(_INDEX_SIZE_BYTES, "big"), key)
+            salt + encrypt(at.to_bytes(_NONCE_SIZE_BYTES, "big"), block, data)
             for at, block in enumerate(blocks, start=index)
         ]
 
@@ -61,7 +62,7 @@ class Seal:
         """Return the content of block `index`; raises StoreCorrupt."""
         try:
             return self._open(index, block)
-        except CryptoError as error:
+        except InvalidTag as error:
             # The key passed its check and the block its leaf hash: another program sealed it.
             raise StoreCorrupt(f"journal {self._name}: block {index} does not decrypt") from error
 
@@ -73,17 +74,25 @@ class Seal:
         """Raise WrongEncryptionKey unless `key_check` was made under this key."""
         try:
             self._open(_CHECK_INDEX, key_check)
-        except CryptoError as error:
+        except InvalidTag as error:
             raise WrongEncryptionKey(
                 f"journal {self._name} is encrypted under another key"
             ) from error
 
     def _open(self, index: int, block: bytes) -> bytes:
         if len(block) < SEAL_SIZE_BYTES:
-            raise CryptoError("shorter than a salt and a tag")
-        salt, ciphertext = block[:_SALT_SIZE_BYTES], block[_SALT_SIZE_BYTES:]
-        nonce = salt + index.to_bytes(_INDEX_SIZE_BYTES, "big")
-        content: bytes = crypto_aead_xchacha20poly1305_ietf_decrypt(
-            ciphertext, self._data, nonce, self._key
-        )
-        return content
+            raise InvalidTag
+        nonce = index.to_bytes(_NONCE_SIZE_BYTES, "big")
+        cipher = self._cipher(block[:_SALT_SIZE_BYTES])
+        return cipher.decrypt(nonce, block[_SALT_SIZE_BYTES:], self._data)
+
+    def _cipher(self, salt: bytes) -> ChaCha20Poly1305:
+        cipher = self._ciphers.get(salt)
+        if cipher is None:
+            if len(self._ciphers) >= SALTS_CACHED_MAX:
+                self._ciphers.clear()
+            subkey = hashlib.blake2b(
+                salt, key=self._key, person=_PERSON, digest_size=ENCRYPTION_KEY_SIZE_BYTES
+            )
+            cipher = self._ciphers[salt] = ChaCha20Poly1305(subkey.digest())
+        return cipher

@@ -42,6 +42,7 @@ from journal.limits import (
     EVIDENCE_KEPT_MAX,
     FREE_PAGES_STEP,
     JOURNALS_MAX,
+    LOCK_TIMEOUT_MS,
     PAGE_SIZE_BYTES,
     WAL_SIZE_BYTES,
 )
@@ -197,7 +198,10 @@ class Writer:
             self._unsynced = True
             if connection.execute("PRAGMA freelist_count").fetchone()[0]:
                 return True
+            # A snapshot may keep the log in use: then it is cut at a later edit, not waited for.
+            connection.execute("PRAGMA busy_timeout = 0")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            connection.execute(f"PRAGMA busy_timeout = {LOCK_TIMEOUT_MS}")
         except SQLITE_ERRORS as error:
             raise fault_of(error, writing=True) from error
         self._wal_frames_next = self._wal_frames
