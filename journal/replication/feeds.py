@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from core.ids import CellId
 from journal.errors import BlockCleared, SubscriptionLost
-from journal.events import Subscription
+from journal.events import Appended, Subscription
 from journal.limits import BLOCK_OVERHEAD_BYTES
 from journal.merkle import NodeSource
 from journal.replication.copies import Copies, Copy
@@ -80,7 +80,7 @@ class Shelf:
         self.cell_id = cell_id
         self._own: dict[str, Feed] = {}
         self._copied: dict[int, Feed] = {}
-        self._missed = asyncio.Event()
+        self._events: Subscription | None = None
 
     async def feed(self, cell_id: str, journal: str) -> Feed:
         """Return the feed of a journal, with a head to show; raises NotServed."""
@@ -102,25 +102,20 @@ class Shelf:
     def listen(self, feed: Feed, listener: asyncio.Event) -> None:
         """Set `listener` at each new head of the feed from now on."""
         feed.listeners.add(listener)
-        self._missed.set()
+        state = self._store.state_of(feed.name)
+        if self._events is not None and state.head != feed.text:  # it grew before anybody listened
+            self._events.put(Appended(feed.name, state.fork, feed.size, state.size))
 
     async def run(self) -> None:
         """Publish own journals that grew, as long as somebody follows them."""
         with self._store.events() as events:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._watch(events))
-                while True:
-                    await self._missed.wait()
-                    self._missed.clear()
-                    for feed in self._own.values():
-                        if feed.listeners and self._store.state_of(feed.name).head != feed.text:
-                            await self._publish(feed)
-
-    async def _watch(self, events: Subscription) -> None:
-        while True:
-            with contextlib.suppress(SubscriptionLost):  # what was lost is looked at all the same
-                await events.next()
-            self._missed.set()
+            self._events = events
+            while True:
+                for feed in self._own.values():
+                    if feed.listeners and self._store.state_of(feed.name).head != feed.text:
+                        await self._publish(feed)
+                with contextlib.suppress(SubscriptionLost):  # all feeds are looked at anyway
+                    await events.next()
 
     async def dispute(self, journal: str, text: str) -> None:
         """Take a head that our own journal contradicts: it goes on at the next fork.
