@@ -194,9 +194,11 @@ class Writer:
         Raises DiskFull or WriteFailed.
         """
         try:
+            before = connection.execute("PRAGMA freelist_count").fetchone()
             connection.execute(f"PRAGMA incremental_vacuum({FREE_PAGES_STEP})").fetchall()
             self._unsynced = True
-            if connection.execute("PRAGMA freelist_count").fetchone()[0]:
+            after = connection.execute("PRAGMA freelist_count").fetchone()
+            if (0,) < after < before:  # the pragma hides that a disk is full, and moves nothing
                 return True
             # A snapshot may keep the log in use: then it is cut at a later edit, not waited for.
             connection.execute("PRAGMA busy_timeout = 0")
