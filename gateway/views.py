@@ -230,6 +230,17 @@ class AuditView:
 
 
 @dataclass(frozen=True, slots=True)
+class EvidenceView:
+    """Two heads that one cell signed, of which neither continues the other."""
+
+    known: str
+    other: str
+    proof: str
+    """Hashes in hex: which root the smaller size has under the larger head; may be empty."""
+    found_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class FollowView:
     """A journal of another cell that this one follows, or has a copy of."""
 
@@ -248,8 +259,8 @@ class FollowView:
     """The newest head, signed by the other cell."""
     copy: str | None
     """The journal of this cell that holds the blocks."""
-    conflicts: int
-    """Kept evidence that the other cell contradicted itself."""
+    evidence: list[EvidenceView]
+    """Kept if the other cell contradicted itself."""
     last_error: str | None
 
 

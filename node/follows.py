@@ -16,7 +16,7 @@ import structlog
 
 from core.errors import InvariantBroken, MyceldError
 from core.ids import CellId, NetworkId, short
-from gateway.views import FollowView
+from gateway.views import EvidenceView, FollowView
 from gossip.host import PeerStream, ReadTimedOut
 from journal import Store
 from journal.replication import Copies, Copy, FollowSession, Servers, Shelf
@@ -177,9 +177,9 @@ class Follows:
     def _view(self, followed: _Followed) -> FollowView:
         copy = self._copies.newest(followed.cell_id, followed.journal)
         wanted = (followed.cell_id, followed.journal) in self._followed
-        conflicts = 0 if copy is None else len(self._copies.evidence(copy))
+        evidence = [] if copy is None else self._copies.evidence(copy)
         state = "following" if followed.connected else "waiting"
-        if conflicts:
+        if evidence:
             state = "conflict"
         elif not wanted:
             state = "stopped"
@@ -193,6 +193,9 @@ class Follows:
             whole=0 if copy is None or copy.whole is None else copy.whole.size,
             head=None if copy is None else copy.head.text,
             copy=None if copy is None else copy.name,
-            conflicts=conflicts,
+            evidence=[
+                EvidenceView(item.known, item.other, item.proof.hex(), item.found_ns)
+                for item in evidence
+            ],
             last_error=followed.last_error,
         )

@@ -34,8 +34,8 @@ class HeadsConflict(RemoteViolation):
 
     code = "MYC-REPLICATION-004"
     remedy = (
-        "The cell's operator must explain: `myceld journal list` names the evidence. The journal "
-        "can go on at the next fork."
+        "The cell's operator must explain: `myceld journal list --json` has both heads and their "
+        "proof. The journal can go on at the next fork."
     )
 
 

@@ -34,8 +34,8 @@ class Feed:
         self.listeners: set[asyncio.Event] = set()
 
     def show(self, text: str, size: int, fork: int) -> None:
-        """Show a head from now on; it was published."""
-        if text != self.text:
+        """Show a head from now on; it was published. An older one of the same fork is left out."""
+        if text != self.text and (fork, size) >= (self.fork, self.size):
             self.text, self.size, self.fork = text, size, fork
             for listener in self.listeners:
                 listener.set()
@@ -111,7 +111,7 @@ class Shelf:
         with self._store.events() as events:
             self._events = events
             while True:
-                for feed in self._own.values():
+                for feed in tuple(self._own.values()):
                     if feed.listeners and self._store.state_of(feed.name).head != feed.text:
                         await self._publish(feed)
                 with contextlib.suppress(SubscriptionLost):  # all feeds are looked at anyway

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from journal.replication import wire
-from journal.replication.errors import PeerGone
+from journal.replication.errors import PeerGone, PeerSilent
 from journal.replication.limits import READ_SIZE_BYTES, WRITE_SIZE_BYTES, WRITE_TIMEOUT_MS
 
 
@@ -25,7 +25,7 @@ class ByteStream(Protocol):
         ...
 
     async def write(self, data: bytes, *, timeout_s: float) -> None:
-        """Send all of `data`; raises when the peer does not take it in time."""
+        """Send all of `data`; raises TimeoutError or its own when the peer does not take it."""
         ...
 
 
@@ -84,5 +84,8 @@ class FrameStream:
 
     async def _send(self, parts: list[bytes]) -> None:
         data = b"".join(parts)
-        await self._stream.write(data, timeout_s=WRITE_TIMEOUT_MS / 1000)
+        try:
+            await self._stream.write(data, timeout_s=WRITE_TIMEOUT_MS / 1000)
+        except TimeoutError as error:
+            raise PeerSilent("the peer takes no data") from error
         self.bytes_out += len(data)

@@ -321,7 +321,7 @@ class FakeCell:
             whole=length if length == 3 else 0,
             head="origin\n3\n" if asked else None,
             copy="consensus",
-            conflicts=0,
+            evidence=[],
             last_error=None,
         )
 
