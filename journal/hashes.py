@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import OrderedDict
+from functools import partial
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from core.ids import Hash
@@ -17,7 +18,7 @@ from core.limits import HASH_SIZE_BYTES
 from journal.database import SQLITE_ERRORS, blob_of, fault_of
 from journal.errors import NoSuchBlock, ProofRefused, StoreCorrupt
 from journal.layout import JournalState, hash_key
-from journal.limits import NODES_CACHED_MAX, TILES_CACHED_MAX
+from journal.limits import NODES_CACHED_MAX, TILE_HASHES, TILES_CACHED_MAX
 from journal.merkle import (
     full_root,
     node_hash,
@@ -64,7 +65,7 @@ class HashReader:
     def node(self, state: JournalState, level: int, number: int) -> bytes:
         """Return the hash of a full subtree of the journal; raises StoreCorrupt or ReadFailed."""
         start = number << level
-        if start < state.tail_start:
+        if start < state.size & -TILE_HASHES:
             if level < TILE_LEVEL:
                 tile = self.tile(state, start >> TILE_LEVEL)
                 return tile.node(level, number & ((1 << (TILE_LEVEL - level)) - 1))
@@ -104,9 +105,7 @@ class HashReader:
         root = self.root(state, size)
         if not 0 <= index < size:
             raise NoSuchBlock(f"block {index} is not among the first {size}")
-        proof = subtree_inclusion_proof(
-            index, 0, size, lambda level, number: self.node(state, level, number)
-        )
+        proof = subtree_inclusion_proof(index, 0, size, partial(self.node, state))
         try:
             verify_inclusion(self.node(state, 0, index), index, size, proof, root)
         except ProofRefused as error:
@@ -119,9 +118,7 @@ class HashReader:
         if not 1 <= size1 <= size2:
             raise NoSuchBlock(f"no consistency proof leads from {size1} to {size2} blocks")
         root1 = self.root(state, size1)
-        proof = subtree_consistency_proof(
-            0, size1, size2, lambda level, number: self.node(state, level, number)
-        )
+        proof = subtree_consistency_proof(0, size1, size2, partial(self.node, state))
         try:
             verify_consistency(size1, size2, proof, root1, root2)
         except ProofRefused as error:
@@ -138,9 +135,7 @@ class HashReader:
         root = self.root(state, size)
         if not 0 <= start < end <= size:
             raise NoSuchBlock(f"[{start}, {end}) is not among the first {size}")
-        proof = subtree_consistency_proof(
-            start, end, size, lambda level, number: self.node(state, level, number)
-        )
+        proof = subtree_consistency_proof(start, end, size, partial(self.node, state))
         part = self._subtree_root(state, start, end)
         try:
             verify_subtree_consistency(start, end, size, proof, part, root)
@@ -168,7 +163,7 @@ class HashReader:
             raise StoreCorrupt(f"journal {state.name}: there are {found[0]} rows of hashes")
 
     def _subtree_root(self, state: JournalState, start: int, end: int) -> Hash:
-        return subtree_root(start, end, lambda level, number: self.node(state, level, number))
+        return subtree_root(start, end, partial(self.node, state))
 
     def _upper(self, state: JournalState, level: int, number: int) -> bytes:
         """Return the hash of a stored subtree, checked up to a peak of the state."""

@@ -105,9 +105,8 @@ PAGE_SIZE_BYTES: Final = 8192
 CACHE_SIZE_KIB: Final = 4096
 """SQLite's page cache, for each of the two connections."""
 
-TILES_CACHED_MAX: Final = 256
-"""Tiles kept in memory by the reader of one store, for 65,536 blocks: 9 KB each, 2.3 MB, and up to
-50 KB each once proofs were made all over them, 13 MB."""
+TILES_CACHED_MAX: Final = 512
+"""Tiles kept in memory by the reader of one store, for 131,072 blocks: 13 KB each, 6.7 MB."""
 
 NODES_CACHED_MAX: Final = 4096
 """Upper hashes kept in memory by the reader of one store: about 0.6 MB."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 from core.errors import check
 from core.ids import Hash
@@ -168,12 +168,12 @@ def verify_subtree_inclusion(
         if last == 0:
             raise ProofRefused("the proof is too long")
         if number & 1 or number == last:
-            value = node_hash(sibling, value)
+            value = _sha256(b"\x01" + sibling + value).digest()
             while not number & 1:
                 number >>= 1
                 last >>= 1
         else:
-            value = node_hash(value, sibling)
+            value = _sha256(b"\x01" + value + sibling).digest()
         number >>= 1
         last >>= 1
     if last != 0:
@@ -209,6 +209,10 @@ def verify_subtree_consistency(
 
 def subtree_root(start: int, end: int, node: NodeSource) -> Hash:
     """Return the root of [start, end), a valid subtree or the whole tree (start = 0)."""
+    length = end - start
+    if length & (length - 1) == 0 < length:
+        level = length.bit_length() - 1
+        return cast("Hash", node(level, start >> level))
     parts = []
     at = start
     while at < end:
@@ -298,7 +302,7 @@ def _fold(parts: Sequence[bytes]) -> Hash:
         return EMPTY_ROOT
     value = parts[-1]
     for left in reversed(parts[:-1]):
-        value = node_hash(left, value)
+        value = _sha256(b"\x01" + left + value).digest()
     return Hash(value)
 
 
@@ -314,7 +318,8 @@ def _check_hashes(proof: Sequence[bytes], *values: bytes) -> None:
     if len(proof) > PROOF_HASHES_MAX:
         raise ProofRefused(f"a proof of {len(proof)} hashes is longer than any tree needs")
     for value in (*values, *proof):
-        _check_hash(value)
+        if type(value) is not bytes or len(value) != HASH_SIZE_BYTES:
+            _check_hash(value)
 
 
 def _check_hash(value: bytes) -> None:

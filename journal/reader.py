@@ -190,7 +190,7 @@ class Reader:
 
     def _row(self, state: JournalState, index: int) -> Row:
         first, _, body = self._row_of(state, index)
-        row = Row(first, unpack_chunk(body))
+        row = Row(first, unpack_chunk(body), len(body))
         if not 0 <= index - first < len(row.slots):
             raise StoreCorrupt(f"journal {state.name}: block {index} is missing")
         if row.size_bytes <= ROW_CACHED_SIZE_BYTES_MAX:

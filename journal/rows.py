@@ -6,7 +6,7 @@ from bisect import bisect_right, insort
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from journal.layout import Slot, length_of
+from journal.layout import Slot
 from journal.limits import SLOT_OVERHEAD_BYTES
 
 
@@ -15,11 +15,11 @@ class Row:
 
     __slots__ = ("checked", "first", "size_bytes", "slots")
 
-    def __init__(self, first: int, slots: Sequence[Slot]) -> None:
+    def __init__(self, first: int, slots: Sequence[Slot], stored_bytes: int) -> None:
         self.first = first
         self.slots = slots
         self.checked = 0  # bit n: slot n is the block that was signed
-        self.size_bytes = sum(map(length_of, slots)) + SLOT_OVERHEAD_BYTES * len(slots)
+        self.size_bytes = stored_bytes + SLOT_OVERHEAD_BYTES * len(slots)
 
 
 class RowCache:

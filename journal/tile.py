@@ -2,7 +2,8 @@
 
 The row holds the 16 level-4 hashes, then the 256 leaf hashes. Reading it costs 15 hashes, which
 give the tile's root; the 16 leaf hashes below a level-4 hash are checked against it, for 15 hashes
-more, when one of them is first used. All nodes computed on the way are kept.
+more, when one of them is first used; one bit remembers it. What was computed on the way is kept
+for the group used last only: a proof needs four nodes of one group.
 """
 
 from __future__ import annotations
@@ -32,12 +33,13 @@ _TILE_SIZE_BYTES: Final = _LEAVES_AT + TILE_HASHES * HASH_SIZE_BYTES
 class Tile:
     """The nodes of one full subtree of 256 leaves, checked when they are first used."""
 
-    __slots__ = ("_body", "_groups", "_upper", "root")
+    __slots__ = ("_body", "_checked", "_last", "_upper", "root")
 
     def __init__(self, body: bytes, upper: list[list[bytes]]) -> None:
         self._body = body
         self._upper = upper  # levels 4 to 8
-        self._groups: list[list[list[bytes]] | None] = [None] * _GROUPS  # levels 0 to 4 of each
+        self._checked = 0  # bit n: the leaf hashes of group n were checked
+        self._last: tuple[int, list[list[bytes]]] = (-1, [])  # levels 0 to 4 of one group
         self.root = Hash(upper[-1][0])
 
     @classmethod
@@ -71,7 +73,12 @@ class Tile:
             return self._upper[level - GROUP_LEVEL][number]
         shift = GROUP_LEVEL - level
         group = number >> shift
-        levels = self._groups[group] or self._checked_group(group)
+        if level == 0 and self._checked >> group & 1:
+            at = _LEAVES_AT + number * HASH_SIZE_BYTES
+            return self._body[at : at + HASH_SIZE_BYTES]
+        last, levels = self._last
+        if last != group:
+            levels = self._checked_group(group)
         return levels[level][number & ((1 << shift) - 1)]
 
     def _checked_group(self, group: int) -> list[list[bytes]]:
@@ -79,7 +86,8 @@ class Tile:
         levels = levels_of(split_hashes(self._body[at : at + _GROUP_SIZE_BYTES]))
         if levels[-1][0] != self._upper[0][group]:
             raise StoreCorrupt("a level-4 hash is not the one of its leaf hashes")
-        self._groups[group] = levels
+        self._checked |= 1 << group
+        self._last = (group, levels)
         return levels
 
 
