@@ -19,6 +19,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 from nacl.exceptions import BadSignatureError, CryptoError
@@ -32,6 +33,7 @@ from journal.limits import (
     HEAD_SIGNATURES_MAX,
     HEAD_TEXT_SIZE_BYTES_MAX,
     JOURNAL_NAME_LENGTH_MAX,
+    ORIGINS_CACHED_MAX,
 )
 
 Sign: TypeAlias = Callable[[bytes], bytes]
@@ -85,6 +87,7 @@ def check_journal_name(name: str) -> str:
     return name
 
 
+@lru_cache(maxsize=ORIGINS_CACHED_MAX)
 def key_id_of(name: str, public_key: PublicKey, kind: bytes = KIND_ED25519) -> bytes:
     """Return the 4 bytes that name a key: SHA-256(name || 0x0A || kind || public key)[:4]."""
     seed = name.encode("utf-8") + b"\n" + kind + public_key
@@ -96,7 +99,7 @@ def sign_checkpoint(origin: str, size: int, root: Hash, public_key: PublicKey, s
 
     The signature is the callback's; it is not checked here.
     """
-    check(_ORIGIN.fullmatch(origin) is not None, "the origin names a cell, a journal and a fork")
+    check(_is_origin(origin), "the origin names a cell, a journal and a fork")
     check(0 <= size <= INT_MAX and len(root) == HASH_SIZE_BYTES, "a head has a size and a root")
     body = f"{origin}\n{size}\n{base64.b64encode(root).decode('ascii')}\n"
     signature = sign(body.encode("ascii"))
@@ -164,6 +167,11 @@ def verify_signature(public_key: PublicKey, message: bytes, signature: Signature
         VerifyKey(public_key).verify(message, signature)
     except (BadSignatureError, CryptoError, ValueError) as error:
         raise HeadRefused("the signature is not by the key of the cell") from error
+
+
+@lru_cache(maxsize=ORIGINS_CACHED_MAX)
+def _is_origin(text: str) -> bool:
+    return _ORIGIN.fullmatch(text) is not None
 
 
 def _parse_signatures(notes: str) -> tuple[NoteSignature, ...]:

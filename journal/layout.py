@@ -139,7 +139,11 @@ class Appender:
         for first, blocks in chunks:
             rows.append((first, before, encode(blocks)))
             before += sum(map(len, blocks))
-        state = old._replace(
+        # Not `_replace`, which takes longer than all else here.
+        state = JournalState(
+            number=old.number,
+            name=old.name,
+            fork=old.fork,
             size=self.size,
             root=root,
             head=head,
@@ -148,6 +152,9 @@ class Appender:
             open_first=open_first,
             open_blocks=tuple(open_blocks),
             size_bytes=before if rows else old.size_bytes,
+            edits=old.edits,
+            pruned=old.pruned,
+            key_check=old.key_check,
         )
         return Rows(rows, self._hash_rows), state
 

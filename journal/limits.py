@@ -81,6 +81,9 @@ FREE_PAGES_STEP: Final = 512
 AUDIT_BLOCKS_STEP: Final = 256
 """Blocks audited between two turns of the event loop: a tile, about 1 ms."""
 
+ORIGINS_CACHED_MAX: Final = 512
+"""Origins remembered as well-formed, and their key ids: every commit signs a head of one."""
+
 JOURNALS_MAX: Final = 64
 """A cell has five; each costs about 30 KB of memory (open tile and open chunk)."""
 
