@@ -50,6 +50,13 @@ class CannotStart(OperationalFault):
     remedy = "Reinstall myceld into this Python environment."
 
 
+class AuditFailed(OperationalFault):
+    """A journal is not what its signed head says."""
+
+    code = "MYC-CLI-005"
+    remedy = "Stop the cell, keep its files, check the disk, and copy the journal from other cells."
+
+
 class CellsMismatch(LocalMisuse):
     """The devnet directory holds another number of cells than was asked for."""
 

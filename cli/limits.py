@@ -16,6 +16,12 @@ TRANSACTIONS_PER_SUBMIT_MAX: Final = 1000
 SIGNED_VALUE_SIZE_BYTES_MAX: Final = 60_000
 """Value of `tx sign`: in hex it must fit one argument (128 KiB on Linux); ours hold 32 KiB."""
 
+JOURNAL_POLL_S: Final = 0.2
+"""How often `journal follow` and `journal read --live` ask for news."""
+
+JOURNAL_PAGE: Final = 200
+"""Blocks that `journal read` asks for at once: 200 of 4 KiB in hex are 1.6 MB."""
+
 FOLLOW_STEP_S: Final = 30.0
 """`receipt --follow` asks again after this time without news."""
 

@@ -33,7 +33,7 @@ _COMMANDS: Final = {
     "state": ("cli.state:state", "Read the agreed state."),
     "receipt": ("cli.receipt:receipt", "Show how far a transaction has come."),
     "round": ("cli.history:rounds", "List decided rounds."),
-    "journal": ("cli.history:journal", "List and read the cell's journals."),
+    "journal": ("cli.journal:journal", "Read, check, export and follow journals."),
     "devnet": ("cli.devnet.commands:devnet", "Run a local network of several cells."),
     "version": ("cli.cell:version", "Show the version of the program and of the cell."),
 }

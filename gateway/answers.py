@@ -35,6 +35,7 @@ STATUSES: Final[Mapping[type[MyceldError], int]] = {
     errors.NoSuchKey: 404,
     errors.NoSuchReceipt: 404,
     errors.NoSuchJournal: 404,
+    errors.NoSuchCell: 404,
     errors.WrongMethod: 405,
     errors.BodyTooSlow: 408,
     NonceUsed: 409,

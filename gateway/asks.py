@@ -180,6 +180,33 @@ def journal_name(request: Request) -> str:
     return name
 
 
+def index(fields: Fields, name: str) -> int:
+    """Return a query parameter that is an index and has no default."""
+    if name not in fields:
+        _refuse(name, "missing")
+    return _query_int(fields, name, default=0, low=0, high=INT_MAX)
+
+
+def min_index(fields: Fields) -> int:
+    """Return the field `min_index`."""
+    value = fields.get("min_index")
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= INT_MAX:
+        _refuse("min_index", f"expected an integer of 0 to {INT_MAX}")
+    return value
+
+
+def followed(fields: Fields) -> tuple[str, str]:
+    """Return the fields `cell` and `journal`."""
+    texts = []
+    for name in ("cell", "journal"):
+        value = fields.get(name)
+        if not isinstance(value, str) or not 0 < len(value) <= JOURNAL_NAME_LENGTH_MAX:
+            _refuse(name, f"expected text of at most {JOURNAL_NAME_LENGTH_MAX} characters")
+        _to_utf8(value, name)
+        texts.append(value)
+    return texts[0], texts[1]
+
+
 def _check_announced(request: Request) -> None:
     announced = request.headers.get("content-length", "0")
     if announced.isdigit() and int(announced) > BODY_SIZE_BYTES_MAX:

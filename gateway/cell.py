@@ -11,9 +11,12 @@ from typing import Protocol
 
 from gateway.views import (
     AccountView,
+    AuditView,
     BlockView,
+    FollowView,
     JournalView,
     PeerView,
+    ProofView,
     ReceiptView,
     RoundView,
     Stage,
@@ -79,4 +82,32 @@ class Cell(Protocol):
 
     async def journal_blocks(self, name: str, *, start: int, limit: int) -> list[BlockView]:
         """Return blocks of a journal; raises NoSuchJournal."""
+        ...
+
+    async def journal_proof(self, name: str, index: int) -> ProofView:
+        """Return the proof of one block as a file; raises NoSuchJournal, NoSuchBlock."""
+        ...
+
+    async def audit_journal(self, name: str) -> AuditView:
+        """Begin to check every byte of a journal; raises NoSuchJournal."""
+        ...
+
+    async def audit_of_journal(self, name: str) -> AuditView:
+        """Return how far the last audit of a journal has come; raises NoSuchJournal."""
+        ...
+
+    async def prune_journal(self, name: str, min_index: int) -> JournalView:
+        """Delete the blocks before `min_index`, not their hashes; raises NoSuchJournal."""
+        ...
+
+    async def follows(self) -> list[FollowView]:
+        """Return the journals of other cells that are followed, or were."""
+        ...
+
+    async def follow(self, cell: str, journal: str) -> FollowView:
+        """Begin to follow a journal of a cell (its id, or a member's name); raises NoSuchCell."""
+        ...
+
+    async def stop_following(self, cell: str, journal: str) -> FollowView:
+        """Follow a journal no longer; its copy stays. Raises NotFollowed."""
         ...

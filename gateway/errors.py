@@ -134,6 +134,13 @@ class AnswerTooLate(OperationalFault):
     retryable = True
 
 
+class NoSuchCell(LocalMisuse):
+    """No cell goes by this name."""
+
+    code = "MYC-GATEWAY-025"
+    remedy = "Give a cell id, or the name of a member as `myceld peers` shows it."
+
+
 class Unexpected(InvariantBroken):
     """An undeclared error reached the gateway; its traceback is in the cell's log."""
 

@@ -37,6 +37,8 @@ _NOTHING: Final[frozenset[str]] = frozenset()
 _PAGE: Final = frozenset({"start", "limit"})
 _SUBMIT: Final = frozenset({"transactions", "wait", "timeout_s"})
 _PUT: Final = frozenset({"key", "value", "value_hex", "nonce", "wait", "timeout_s"})
+_FOLLOW: Final = frozenset({"cell", "journal"})
+_PRUNE: Final = frozenset({"min_index"})
 _RECEIPT: Final = frozenset({"wait", "timeout_s"})
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("gateway")
@@ -155,6 +157,44 @@ class Routes:
         items = await self._read(self._cell.journal_blocks(name, start=start, limit=limit))
         return listing(items, items[-1].index + 1 if len(items) >= limit else None)
 
+    async def journal_proof(self, request: Request) -> Response:
+        """GET /api/v1/journals/{name}/proof."""
+        name = asks.journal_name(request)
+        index = asks.index(asks.query_fields(request, frozenset({"index"})), "index")
+        return JsonAnswer(await self._read(self._cell.journal_proof(name, index)))
+
+    async def audit_journal(self, request: Request) -> Response:
+        """POST /api/v1/journals/{name}/audit."""
+        name = asks.journal_name(request)
+        await asks.read_fields(request, _NOTHING, self._budget)
+        return JsonAnswer(await self._read(self._cell.audit_journal(name)))
+
+    async def audit_of_journal(self, request: Request) -> Response:
+        """GET /api/v1/journals/{name}/audit."""
+        asks.query_fields(request, _NOTHING)
+        return JsonAnswer(await self._read(self._cell.audit_of_journal(asks.journal_name(request))))
+
+    async def prune_journal(self, request: Request) -> Response:
+        """POST /api/v1/journals/{name}/prune."""
+        name = asks.journal_name(request)
+        min_index = asks.min_index(await asks.read_fields(request, _PRUNE, self._budget))
+        return JsonAnswer(await self._read(self._cell.prune_journal(name, min_index)))
+
+    async def follows(self, request: Request) -> Response:
+        """GET /api/v1/follows."""
+        asks.query_fields(request, _NOTHING)
+        return listing(await self._read(self._cell.follows()))
+
+    async def follow(self, request: Request) -> Response:
+        """POST /api/v1/follows."""
+        cell, journal = asks.followed(await asks.read_fields(request, _FOLLOW, self._budget))
+        return JsonAnswer(await self._read(self._cell.follow(cell, journal)))
+
+    async def stop_following(self, request: Request) -> Response:
+        """POST /api/v1/follows/stop."""
+        cell, journal = asks.followed(await asks.read_fields(request, _FOLLOW, self._budget))
+        return JsonAnswer(await self._read(self._cell.stop_following(cell, journal)))
+
     async def _reached(self, work: Awaitable[T], wait: Stage, timeout_s: float) -> T:
         late = NotReachedInTime(f"stage {wait.word} was not reached in {timeout_s:g} s")
         return await self._within(work, timeout_s + WAIT_GRACE_S, late)
@@ -193,6 +233,13 @@ class Routes:
             ("GET", "/api/v1/accounts/{public_key}", self.account),
             ("GET", "/api/v1/journals", self.journals),
             ("GET", "/api/v1/journals/{name}/blocks", self.journal_blocks),
+            ("GET", "/api/v1/journals/{name}/proof", self.journal_proof),
+            ("POST", "/api/v1/journals/{name}/audit", self.audit_journal),
+            ("GET", "/api/v1/journals/{name}/audit", self.audit_of_journal),
+            ("POST", "/api/v1/journals/{name}/prune", self.prune_journal),
+            ("GET", "/api/v1/follows", self.follows),
+            ("POST", "/api/v1/follows", self.follow),
+            ("POST", "/api/v1/follows/stop", self.stop_following),
         ]
         app = Starlette(
             routes=[

@@ -200,6 +200,71 @@ class BlockView:
 
 
 @dataclass(frozen=True, slots=True)
+class ProofView:
+    """The proof of one block as a file that `myceld journal verify` checks offline."""
+
+    name: str
+    index: int
+    origin: str
+    """`<cell id>/<journal>/<fork>` of the signed head."""
+    size: int
+    file: str
+    """C2SP tlog-proof text with the block in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditView:
+    """How far the check of a whole journal against its signed head has come."""
+
+    name: str
+    state: str
+    """`running`, `ok` or `failed`."""
+    done: int
+    """Blocks that were checked."""
+    length: int
+    cleared: int
+    """Blocks whose bytes were deleted; their hashes were checked."""
+    size_bytes: int
+    error: str | None
+    """What is wrong, with its code."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceView:
+    """Two heads that one cell signed, of which neither continues the other."""
+
+    known: str
+    other: str
+    proof: str
+    """Hashes in hex: which root the smaller size has under the larger head; may be empty."""
+    found_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class FollowView:
+    """A journal of another cell that this one follows, or has a copy of."""
+
+    cell_id: str
+    journal: str
+    state: str
+    """`following`, `waiting` (for a connection), `stopped`, or `conflict`."""
+    fork: int
+    length: int
+    """Blocks that are here, all checked."""
+    size: int
+    """Blocks of the newest head that was checked."""
+    whole: int
+    """Blocks of the newest head of which every block is here."""
+    head: str | None
+    """The newest head, signed by the other cell."""
+    copy: str | None
+    """The journal of this cell that holds the blocks."""
+    evidence: list[EvidenceView]
+    """Kept if the other cell contradicted itself."""
+    last_error: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class AccountView:
     """What the ledger knows of one account (Ed25519 public key)."""
 

@@ -1,6 +1,22 @@
 """Append-only logs with signed Merkle heads and proofs, in one crash-safe SQLite file."""
 
-from journal.store import Durability, Journal, Store
+from journal.audit import Audit
+from journal.events import Appended, Conflict, Event, Subscription, Truncated
+from journal.log import Journal
+from journal.snapshot import Snapshot
+from journal.store import Durability, Store
 from journal.writer import Batch
 
-__all__ = ["Batch", "Durability", "Journal", "Store"]
+__all__ = [
+    "Appended",
+    "Audit",
+    "Batch",
+    "Conflict",
+    "Durability",
+    "Event",
+    "Journal",
+    "Snapshot",
+    "Store",
+    "Subscription",
+    "Truncated",
+]

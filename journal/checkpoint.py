@@ -19,6 +19,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 from nacl.exceptions import BadSignatureError, CryptoError
@@ -32,13 +33,18 @@ from journal.limits import (
     HEAD_SIGNATURES_MAX,
     HEAD_TEXT_SIZE_BYTES_MAX,
     JOURNAL_NAME_LENGTH_MAX,
+    ORIGINS_CACHED_MAX,
 )
 
 Sign: TypeAlias = Callable[[bytes], bytes]
 """The bytes to sign -> 64 bytes, Ed25519."""
 
-_KEY_ID_SIZE_BYTES: Final = 4
-_ED25519: Final = b"\x01"
+KEY_ID_SIZE_BYTES: Final = 4
+"""Every signature line begins with this much of a hash of its key."""
+
+KIND_ED25519: Final = b"\x01"
+"""Signature type of signed notes: Ed25519 over the text."""
+
 _DASH: Final = "\N{EM DASH} "
 _NAME: Final = re.compile(rf"[a-z][a-z0-9_-]{{0,{JOURNAL_NAME_LENGTH_MAX - 1}}}")
 _DECIMAL: Final = re.compile(r"0|[1-9][0-9]{0,18}")
@@ -81,10 +87,11 @@ def check_journal_name(name: str) -> str:
     return name
 
 
-def key_id_of(name: str, public_key: PublicKey) -> bytes:
-    """Return the 4 bytes that name a key: SHA-256(name || 0x0A || 0x01 || public key)[:4]."""
-    seed = name.encode("utf-8") + b"\n" + _ED25519 + public_key
-    return hashlib.sha256(seed).digest()[:_KEY_ID_SIZE_BYTES]
+@lru_cache(maxsize=ORIGINS_CACHED_MAX)
+def key_id_of(name: str, public_key: PublicKey, kind: bytes = KIND_ED25519) -> bytes:
+    """Return the 4 bytes that name a key: SHA-256(name || 0x0A || kind || public key)[:4]."""
+    seed = name.encode("utf-8") + b"\n" + kind + public_key
+    return hashlib.sha256(seed).digest()[:KEY_ID_SIZE_BYTES]
 
 
 def sign_checkpoint(origin: str, size: int, root: Hash, public_key: PublicKey, sign: Sign) -> str:
@@ -92,13 +99,22 @@ def sign_checkpoint(origin: str, size: int, root: Hash, public_key: PublicKey, s
 
     The signature is the callback's; it is not checked here.
     """
-    check(_ORIGIN.fullmatch(origin) is not None, "the origin names a cell, a journal and a fork")
+    check(_is_origin(origin), "the origin names a cell, a journal and a fork")
     check(0 <= size <= INT_MAX and len(root) == HASH_SIZE_BYTES, "a head has a size and a root")
     body = f"{origin}\n{size}\n{base64.b64encode(root).decode('ascii')}\n"
     signature = sign(body.encode("ascii"))
     check(len(signature) == SIGNATURE_SIZE_BYTES, "an Ed25519 signature is 64 bytes")
-    line = base64.b64encode(key_id_of(origin, public_key) + signature).decode("ascii")
-    return f"{body}\n{_DASH}{origin} {line}\n"
+    return f"{body}\n{signature_line(origin, key_id_of(origin, public_key), signature)}"
+
+
+def signature_line(name: str, key_id: bytes, signature: bytes) -> str:
+    """Return one line of signatures, its newline included."""
+    return f"{_DASH}{name} {base64.b64encode(key_id + signature).decode('ascii')}\n"
+
+
+def body_of(text: str) -> str:
+    """Return what the signatures of a head are over: its three lines."""
+    return text.partition("\n\n")[0] + "\n"
 
 
 def parse_checkpoint(text: str) -> Checkpoint:
@@ -129,13 +145,18 @@ def verify_checkpoint(text: str, origin: str, public_key: PublicKey) -> Checkpoi
     head = parse_checkpoint(text)
     if head.origin != origin:
         raise HeadRefused(f"the head is of {head.origin}, not of {origin}")
+    verify_parsed(text, head, public_key)
+    return head
+
+
+def verify_parsed(text: str, head: Checkpoint, public_key: PublicKey) -> None:
+    """Check that `public_key` signed `head`, which `text` was parsed to; raises HeadRefused."""
+    origin = head.origin
     key_id = key_id_of(origin, public_key)
     ours = [line for line in head.signatures if (line.name, line.key_id) == (origin, key_id)]
     if len(ours) != 1:
         raise HeadRefused(f"{len(ours)} signatures by the key of the cell, not one")
-    body = text.partition("\n\n")[0] + "\n"
-    verify_signature(public_key, body.encode("utf-8"), Signature(ours[0].signature))
-    return head
+    verify_signature(public_key, body_of(text).encode("utf-8"), Signature(ours[0].signature))
 
 
 def verify_signature(public_key: PublicKey, message: bytes, signature: Signature) -> None:
@@ -146,6 +167,11 @@ def verify_signature(public_key: PublicKey, message: bytes, signature: Signature
         VerifyKey(public_key).verify(message, signature)
     except (BadSignatureError, CryptoError, ValueError) as error:
         raise HeadRefused("the signature is not by the key of the cell") from error
+
+
+@lru_cache(maxsize=ORIGINS_CACHED_MAX)
+def _is_origin(text: str) -> bool:
+    return _ORIGIN.fullmatch(text) is not None
 
 
 def _parse_signatures(notes: str) -> tuple[NoteSignature, ...]:
@@ -162,9 +188,9 @@ def _parse_signature(line: str) -> NoteSignature:
     if not line.startswith(_DASH) or not _KEY_NAME.fullmatch(name):
         raise HeadRefused("a signature line is a dash, a name and base64")
     raw = _base64(encoded)
-    if len(raw) <= _KEY_ID_SIZE_BYTES:
+    if len(raw) <= KEY_ID_SIZE_BYTES:
         raise HeadRefused("a signature line is too short")
-    return NoteSignature(name, raw[:_KEY_ID_SIZE_BYTES], raw[_KEY_ID_SIZE_BYTES:])
+    return NoteSignature(name, raw[:KEY_ID_SIZE_BYTES], raw[KEY_ID_SIZE_BYTES:])
 
 
 def _integer(text: str) -> int:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from nacl.exceptions import CryptoError
 
@@ -34,12 +34,19 @@ from journal.errors import (
     WriteFailed,
     WrongCell,
 )
-from journal.layout import TILE_LEVEL, JournalState, hash_key, split_hashes, unpack_chunk
-from journal.limits import CACHE_SIZE_KIB, LOCK_TIMEOUT_MS, PAGE_SIZE_BYTES, TILE_HASHES
+from journal.layout import JournalState, hash_key, length_of, unpack_chunk
+from journal.limits import (
+    CACHE_SIZE_KIB,
+    LOCK_TIMEOUT_MS,
+    PAGE_SIZE_BYTES,
+    TILE_HASHES,
+    WAL_SIZE_BYTES,
+)
 from journal.merkle import Frontier, leaf_hash
+from journal.tile import TILE_LEVEL, split_hashes
 
-FORMAT_VERSION: Final = 1
-"""Stored as SQLite's user_version."""
+FORMAT_VERSION: Final = 2
+"""Stored as SQLite's user_version. Version 1 could give no space back to the file system."""
 
 APPLICATION_ID: Final = 0x4D594A31
 """Stored as SQLite's application_id: the bytes "MYJ1"."""
@@ -54,7 +61,14 @@ _SCHEMA: Final = (
     """
     CREATE TABLE journal_head (
         number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, fork INTEGER NOT NULL,
-        size INTEGER NOT NULL, head TEXT NOT NULL, tail BLOB NOT NULL
+        size INTEGER NOT NULL, bytes INTEGER NOT NULL, edits INTEGER NOT NULL,
+        pruned INTEGER NOT NULL, key_check BLOB NOT NULL, head TEXT NOT NULL, tail BLOB NOT NULL
+    )
+    """,
+    """
+    CREATE TABLE journal_evidence (
+        id INTEGER PRIMARY KEY, number INTEGER NOT NULL, ours TEXT NOT NULL, theirs TEXT NOT NULL,
+        UNIQUE (number, ours, theirs)
     )
     """,
     f"PRAGMA application_id = {APPLICATION_ID}",
@@ -69,15 +83,19 @@ def connect_writer(path: Path) -> sqlite3.Connection:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
     except OSError as error:
         raise StoreUnavailable(f"{path}: {error.strerror}") from error
-    connection = sqlite3.connect(path, isolation_level=None)
+    # Two threads use the connection, never at once: see `journal.committer`.
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
         for pragma in (
             f"busy_timeout = {LOCK_TIMEOUT_MS}",
             f"page_size = {PAGE_SIZE_BYTES}",
+            "auto_vacuum = INCREMENTAL",
             f"cache_size = -{CACHE_SIZE_KIB}",
+            "cache_spill = OFF",  # a large commit would be written twice
             "fullfsync = 1",
             "checkpoint_fullfsync = 1",
             "wal_autocheckpoint = 0",
+            f"journal_size_limit = {2 * WAL_SIZE_BYTES}",
             "synchronous = NORMAL",
         ):
             connection.execute(f"PRAGMA {pragma}")
@@ -118,7 +136,8 @@ def prepare(
             _create(connection, cell_id)
         _check_format(connection, cell_id)
         rows = connection.execute(
-            "SELECT number, name, fork, size, head, tail FROM journal_head ORDER BY number"
+            "SELECT number, name, fork, size, bytes, edits, pruned, key_check, head, tail "
+            "FROM journal_head ORDER BY number"
         ).fetchall()
         states = [_load(connection, row, cell_id, public_key) for row in rows]
     except SQLITE_ERRORS as error:
@@ -129,7 +148,8 @@ def prepare(
 def create_journal_tables(connection: sqlite3.Connection, number: int) -> None:
     """Create the two tables of a journal inside the caller's transaction."""
     connection.execute(
-        f"CREATE TABLE journal_chunk_{number} (first INTEGER PRIMARY KEY, body BLOB NOT NULL)"
+        f"CREATE TABLE journal_chunk_{number} "
+        "(first INTEGER PRIMARY KEY, before INTEGER NOT NULL, body BLOB NOT NULL)"
     )
     connection.execute(
         f"CREATE TABLE journal_hash_{number} (key INTEGER PRIMARY KEY, body BLOB NOT NULL)"
@@ -213,16 +233,16 @@ def _check_format(connection: sqlite3.Connection, cell_id: str) -> None:
         raise WrongCell(f"the store belongs to {owner and owner[0]}, not to {cell_id}")
 
 
+_HEAD_TYPES: Final = [int, str, int, int, int, int, int, bytes, str, bytes]
+
+
 def _load(
-    connection: sqlite3.Connection,
-    row: tuple[int, str, int, int, str, bytes],
-    cell_id: str,
-    public_key: PublicKey,
+    connection: sqlite3.Connection, row: tuple[Any, ...], cell_id: str, public_key: PublicKey
 ) -> JournalState:
     """Return the state of one journal, checked against its signed head."""
-    number, name, fork, size, head, tail_body = row
-    if [type(value) for value in row] != [int, str, int, int, str, bytes]:
+    if [type(value) for value in row] != _HEAD_TYPES:
         raise StoreCorrupt("the row of a journal's head cannot be read")
+    number, name, fork, size, size_bytes, edits, pruned, key_check, head, tail_body = row
     try:
         signed = verify_checkpoint(head, f"{cell_id}/{name}/{fork}", public_key)
     except HeadRefused as error:
@@ -231,17 +251,10 @@ def _load(
     if signed.size != size or len(tail) != size % TILE_HASHES:
         raise StoreCorrupt(f"journal {name}: its head is of {signed.size} blocks, not {size}")
     frontier = _load_frontier(connection, number, size - len(tail))
-    for leaf in tail:
-        frontier.append(leaf)
+    frontier.extend(tail)
     if frontier.root() != signed.root:
         raise StoreCorrupt(f"journal {name}: the stored hashes do not give its signed root")
-    open_first, open_blocks = _load_open_chunk(connection, number)
-    if open_first + len(open_blocks) != size:
-        raise StoreCorrupt(f"journal {name}: its blocks end at another length than its head")
-    for at in range(max(open_first, size - len(tail)), size):
-        if leaf_hash(open_blocks[at - open_first]) != tail[at - (size - len(tail))]:
-            raise StoreCorrupt(f"journal {name}: block {at} is not the one that was signed")
-    return JournalState(
+    state = JournalState(
         number=number,
         name=name,
         fork=fork,
@@ -250,9 +263,39 @@ def _load(
         head=head,
         frontier=frontier,
         tail=tail,
-        open_first=open_first,
-        open_blocks=open_blocks,
+        open_first=size,
+        open_blocks=(),
+        size_bytes=size_bytes,
+        edits=edits,
+        pruned=pruned,
+        key_check=key_check,
     )
+    return load_open_chunk(connection, state)
+
+
+def load_open_chunk(connection: sqlite3.Connection, state: JournalState) -> JournalState:
+    """Return `state` with its last chunk row, checked, if that row may still grow.
+
+    A row with a cleared block in it never grows again.
+    """
+    found = connection.execute(
+        f"SELECT first, before, body FROM journal_chunk_{state.number} "  # noqa: S608 - an integer
+        "ORDER BY first DESC LIMIT 1"
+    ).fetchone()
+    name, size = state.name, state.size
+    first, before, body = found or (0, 0, None)
+    slots = [] if found is None else unpack_chunk(body)
+    if type(first) is not int or type(before) is not int:
+        raise StoreCorrupt(f"journal {name}: the key of a chunk row is no index")
+    if first + len(slots) != size or before + sum(map(length_of, slots)) != state.size_bytes:
+        raise StoreCorrupt(f"journal {name}: its blocks end at another length than its head")
+    blocks = [slot for slot in slots if isinstance(slot, bytes)]
+    if len(blocks) < len(slots):
+        return state._replace(open_first=size, open_blocks=())
+    for at in range(max(first, state.tail_start), size):
+        if leaf_hash(blocks[at - first]) != state.tail[at - state.tail_start]:
+            raise StoreCorrupt(f"journal {name}: block {at} is not the one that was signed")
+    return state._replace(open_first=first, open_blocks=tuple(blocks))
 
 
 def _load_frontier(connection: sqlite3.Connection, number: int, size: int) -> Frontier:
@@ -269,17 +312,6 @@ def _load_frontier(connection: sqlite3.Connection, number: int, size: int) -> Fr
             hashes.append(found[0])
             at += 1 << level
     return Frontier(size, hashes)
-
-
-def _load_open_chunk(connection: sqlite3.Connection, number: int) -> tuple[int, tuple[bytes, ...]]:
-    found = connection.execute(
-        f"SELECT first, body FROM journal_chunk_{number} ORDER BY first DESC LIMIT 1"  # noqa: S608 - an integer
-    ).fetchone()
-    if found is None:
-        return 0, ()
-    if not isinstance(found[0], int):
-        raise StoreCorrupt("the key of a chunk row is no index")
-    return found[0], tuple(unpack_chunk(blob_of(found[1])))
 
 
 def blob_of(value: object) -> bytes:

@@ -154,3 +154,69 @@ class WriterStopped(InvariantBroken):
 
     code = "MYC-JOURNAL-020"
     remedy = "Restart the cell and report this with the log."
+
+
+class BlockCleared(LocalMisuse):
+    """The block was deleted by `clear` or `prune`; its hash is still there, its bytes are not."""
+
+    code = "MYC-JOURNAL-021"
+    remedy = "Ask another cell that keeps the journal whole."
+
+
+class JournalTruncated(OperationalFault):
+    """The journal was truncated while it was being read: it goes on as another fork."""
+
+    code = "MYC-JOURNAL-022"
+    remedy = "Begin the read again, or read from a snapshot."
+    retryable = True
+
+
+class TimedOut(OperationalFault):
+    """A call waited as long as it was told to. A commit that was queued goes on nevertheless."""
+
+    code = "MYC-JOURNAL-023"
+    remedy = "Wait longer, or look at `length` to see whether the commit came through."
+    retryable = True
+
+
+class WrongEncryptionKey(LocalMisuse):
+    """The journal is encrypted under another key, or what was given is no key."""
+
+    code = "MYC-JOURNAL-024"
+    remedy = "Open the store with the key that the journal was created with."
+
+
+class EncryptionKeyMissing(LocalMisuse):
+    """The journal is encrypted and the store was opened without its key."""
+
+    code = "MYC-JOURNAL-025"
+    remedy = "Open the store with `encryption_keys`, or read the blocks `raw`."
+
+
+class NotEncrypted(LocalMisuse):
+    """A key was given for a journal that was created without one."""
+
+    code = "MYC-JOURNAL-026"
+    remedy = "Leave the key out, or create another journal with it."
+
+
+class SubscriptionLost(OperationalFault):
+    """A subscriber did not take its events in time: those that waited were dropped."""
+
+    code = "MYC-JOURNAL-027"
+    remedy = "Subscribe again and look at the journal's length and fork; take events sooner."
+    retryable = True
+
+
+class TooManyOpen(LocalMisuse):
+    """More snapshots or subscriptions are open than one store allows."""
+
+    code = "MYC-JOURNAL-028"
+    remedy = "Close those that are no longer used; the limits are in journal/limits.py."
+
+
+class NoConflict(LocalMisuse):
+    """A head given as evidence of a conflict is one that the journal continues or is."""
+
+    code = "MYC-JOURNAL-029"
+    remedy = "Nothing to do: the two heads agree."

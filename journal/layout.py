@@ -1,9 +1,12 @@
 """How one journal lies in the database, as pure values: its state, and the rows an append writes.
 
-Two tables per journal. `chunk`: rows of consecutive blocks, keyed by the index of the first; the
-last row is rewritten while it is small. `hash`: full tiles (16 level-4 hashes, then 256 leaf
-hashes) and the hashes of full subtrees from level 8 up, keyed by (level, number). What is not full
-yet (at most 255 leaf hashes) is in the journal's own row, beside its signed head.
+Two tables per journal. `chunk`: rows of consecutive blocks, keyed by the index of the first, with
+the bytes before it; the last row is rewritten while it is small. `hash`: full tiles, and the hashes
+of full subtrees from level 8 up, keyed by (level, number). What is not full yet (at most 255 leaf
+hashes) is in the journal's own row, beside its signed head.
+
+A block that was cleared leaves its length in its place: a missing row is always damage, and byte
+offsets stay what they were. Hashes are never cleared, so everything stays provable.
 
 Invariant: a `JournalState` is never changed. An `Appender` makes the next one from it, so that a
 failed transaction leaves the state at what is on disk.
@@ -12,13 +15,13 @@ failed transaction leaves the state at what is on disk.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Final, cast
+from typing import Final, NamedTuple, TypeAlias, cast
 
-from core.codec import NotCanonical, WrongShape, as_array, as_bytes, decode, encode
+import msgpack
+
+from core.codec import encode
 from core.errors import check
 from core.ids import Hash
-from core.limits import HASH_SIZE_BYTES
 from journal.errors import StoreCorrupt
 from journal.limits import (
     BLOCK_OVERHEAD_BYTES,
@@ -26,29 +29,30 @@ from journal.limits import (
     CHUNK_BLOCKS_MAX,
     CHUNK_LARGE_SIZE_BYTES,
     CHUNK_SMALL_SIZE_BYTES,
-    GROUP_HASHES,
+    SEAL_SIZE_BYTES,
     SMALL_BLOCK_SIZE_BYTES,
     TILE_HASHES,
 )
-from journal.merkle import Frontier, full_root, leaf_hash, level_above, node_hash
+from journal.merkle import Frontier, leaf_hash, node_hash
+from journal.sealing import Seal
+from journal.tile import TILE_LEVEL, Tile
 
-TILE_LEVEL: Final = 8
-"""A tile's root is at this level: 2^8 leaves."""
-
-GROUP_LEVEL: Final = 4
-"""A tile keeps its hashes of this level: 2^4 leaves each."""
+Slot: TypeAlias = bytes | int
+"""One place in a chunk row: a block, or the length of one that was cleared."""
 
 _LEVEL_SHIFT: Final = 48
-_CHUNK_OVERHEAD_BYTES: Final = 16
-_GROUPS: Final = TILE_HASHES // GROUP_HASHES
+_CHUNK_SIZE_BYTES_MAX: Final = (
+    max(BLOCK_SIZE_BYTES_MAX + SEAL_SIZE_BYTES, CHUNK_LARGE_SIZE_BYTES) + 16
+)
 
 
-@dataclass(frozen=True, slots=True)
-class JournalState:
+class JournalState(NamedTuple):
     """One journal at one length; shared by the writer's thread and the event loop's.
 
     `frontier` is of the whole tree; `tail` has the leaf hashes that are in no full tile.
     `open_blocks` are the blocks of the last chunk row, which starts at index `open_first`.
+    `size_bytes` counts blocks as they are stored, cleared ones too. `edits` counts truncations and
+    clearings: while it stays the same, rows are only added to. All before `pruned` is cleared.
     """
 
     number: int
@@ -61,47 +65,62 @@ class JournalState:
     tail: tuple[bytes, ...]
     open_first: int
     open_blocks: tuple[bytes, ...]
+    size_bytes: int = 0
+    edits: int = 0
+    pruned: int = 0
+    key_check: bytes = b""
 
     @property
     def tail_start(self) -> int:
         """Index of the first leaf that is not in a full tile."""
         return self.size - len(self.tail)
 
+    @property
+    def overhead_bytes(self) -> int:
+        """What each block takes beside its content: encryption's salt and tag."""
+        return SEAL_SIZE_BYTES if self.key_check else 0
 
-@dataclass(slots=True)
-class Rows:
-    """What an append writes: chunk rows (first, body) and hash rows (key, body)."""
 
-    chunks: list[tuple[int, bytes]] = field(default_factory=list)
-    hashes: list[tuple[int, bytes]] = field(default_factory=list)
+class Rows(NamedTuple):
+    """What an append writes: chunk rows (first, bytes before, body) and hash rows (key, body)."""
+
+    chunks: list[tuple[int, int, bytes]]
+    hashes: list[tuple[int, bytes]]
 
 
 class Appender:
     """Takes blocks for one journal in one transaction and makes the rows and the next state."""
 
-    def __init__(self, state: JournalState) -> None:
+    def __init__(self, state: JournalState, seal: Seal | None = None) -> None:
         self.state = state
+        self._seal = seal
         self._frontier = state.frontier.copy()
         self._tail = list(state.tail)
-        tiles = state.tail_start >> TILE_LEVEL
-        self._tile_frontier = list(state.frontier.hashes[: tiles.bit_count()])
+        self._tiles = state.tail_start >> TILE_LEVEL
+        self._tile_frontier = list(state.frontier.hashes[: self._tiles.bit_count()])
         self._hash_rows: list[tuple[int, bytes]] = []
         self._new_blocks: list[bytes] = []
 
     @property
     def size(self) -> int:
         """Number of blocks, those appended here included."""
-        return self._frontier.size
+        return self.state.size + len(self._new_blocks)
 
     def append(self, blocks: Sequence[bytes]) -> None:
-        """Add blocks in order."""
-        for block in blocks:
-            leaf = leaf_hash(block)
-            self._tail.append(leaf)
-            self._frontier.append(leaf)
-            if len(self._tail) == TILE_HASHES:
-                self._close_tile()
+        """Add blocks in order, encrypted first if the journal is."""
+        if self._seal is not None:
+            blocks = self._seal.seal_all(self.size, blocks)
         self._new_blocks.extend(blocks)
+        leaves = list(map(leaf_hash, blocks))
+        at = 0
+        while len(leaves) - at >= TILE_HASHES - len(self._tail):
+            end = at + TILE_HASHES - len(self._tail)
+            self._tail += leaves[at:end]
+            self._close_tile()
+            at = end
+        rest = leaves[at:] if at else leaves
+        self._tail += rest
+        self._frontier.extend(rest)
 
     def root(self) -> Hash:
         """Return the root over everything appended so far."""
@@ -111,9 +130,16 @@ class Appender:
         """Return the rows to write and the state that holds once they are written."""
         old = self.state
         chunks = pack_chunks(old.open_first, old.open_blocks, self._new_blocks)
-        check(self.size == old.size + len(self._new_blocks), "every block is counted once")
+        check(self._frontier.size == self.size, "every block is counted once")
         open_first, open_blocks = chunks[-1] if chunks else (old.open_first, old.open_blocks)
-        rows = Rows([(first, encode(blocks)) for first, blocks in chunks], self._hash_rows)
+        before = old.size_bytes
+        if chunks and chunks[0][0] == old.open_first:
+            before -= sum(map(len, old.open_blocks))
+        rows = []
+        for first, blocks in chunks:
+            rows.append((first, before, encode(blocks)))
+            before += sum(map(len, blocks))
+        # Not `_replace`, which takes longer than all else here.
         state = JournalState(
             number=old.number,
             name=old.name,
@@ -125,13 +151,18 @@ class Appender:
             tail=tuple(self._tail),
             open_first=open_first,
             open_blocks=tuple(open_blocks),
+            size_bytes=before if rows else old.size_bytes,
+            edits=old.edits,
+            pruned=old.pruned,
+            key_check=old.key_check,
         )
-        return rows, state
+        return Rows(rows, self._hash_rows), state
 
     def _close_tile(self) -> None:
         """Make the rows of a tile that became full and of the subtrees that it completes."""
         tile = Tile.of_leaves(self._tail)
-        number = (self.size >> TILE_LEVEL) - 1
+        number = self._tiles
+        self._tiles += 1
         self._hash_rows.append((hash_key(0, number), tile.to_bytes()))
         value: bytes = tile.root
         level = TILE_LEVEL
@@ -142,74 +173,14 @@ class Appender:
             level += 1
             self._hash_rows.append((hash_key(level, number), value))
         self._tile_frontier.append(value)
-        check(value == self._frontier.hashes[-1], "tiles and frontier agree")
+        self._frontier = Frontier(self._tiles << TILE_LEVEL, self._tile_frontier)
         self._tail.clear()
-
-
-class Tile:
-    """256 leaf hashes and the 16 level-4 hashes over them.
-
-    Read from disk, the level-4 hashes give `root`; the 16 leaf hashes below one of them are
-    checked against it when they are first used.
-    """
-
-    __slots__ = ("_checked", "_groups", "_leaves", "root")
-
-    def __init__(self, groups: Sequence[bytes], leaves: Sequence[bytes], checked: int) -> None:
-        self._groups = groups
-        self._leaves = leaves
-        self._checked = checked  # bit n: the leaf hashes of group n were checked
-        self.root = Hash(full_root(groups))
-
-    @classmethod
-    def of_leaves(cls, leaves: Sequence[bytes]) -> Tile:
-        """Compute a tile from its 256 leaf hashes."""
-        check(len(leaves) == TILE_HASHES, "a full tile has 256 leaf hashes")
-        groups = leaves
-        while len(groups) > _GROUPS:
-            groups = level_above(groups)
-        return cls(groups, tuple(leaves), (1 << _GROUPS) - 1)
-
-    @classmethod
-    def from_bytes(cls, body: bytes) -> Tile:
-        """Read a tile row; raises StoreCorrupt for another length."""
-        if len(body) != (TILE_HASHES + _GROUPS) * HASH_SIZE_BYTES:
-            raise StoreCorrupt(f"a tile row has {len(body)} bytes")
-        hashes = split_hashes(body)
-        return cls(hashes[:_GROUPS], hashes[_GROUPS:], 0)
-
-    def to_bytes(self) -> bytes:
-        """Return the row: level-4 hashes, then leaf hashes."""
-        return b"".join(self._groups) + b"".join(self._leaves)
-
-    def node(self, level: int, number: int) -> bytes:
-        """Return the hash of a full subtree inside the tile; `number` counts from the tile.
-
-        Raises StoreCorrupt if the leaf hashes it needs are not those of their level-4 hash.
-        """
-        if level >= GROUP_LEVEL:
-            shift = level - GROUP_LEVEL
-            return full_root(self._groups[number << shift : (number + 1) << shift])
-        group = number >> (GROUP_LEVEL - level)
-        if not self._checked >> group & 1:
-            leaves = self._leaves[group * GROUP_HASHES : (group + 1) * GROUP_HASHES]
-            if full_root(leaves) != self._groups[group]:
-                raise StoreCorrupt("a level-4 hash is not the one of its leaf hashes")
-            self._checked |= 1 << group
-        return full_root(self._leaves[number << level : (number + 1) << level])
 
 
 def hash_key(level: int, number: int) -> int:
     """Return the key in the `hash` table; level 0 stands for a whole tile."""
     check(0 <= number < 1 << _LEVEL_SHIFT, "the number of a subtree fits its key")
     return (level << _LEVEL_SHIFT) | number
-
-
-def split_hashes(body: bytes) -> tuple[bytes, ...]:
-    """Return the 32-byte hashes in `body`; raises StoreCorrupt for another length."""
-    if len(body) % HASH_SIZE_BYTES:
-        raise StoreCorrupt(f"{len(body)} bytes are not a row of hashes")
-    return tuple(body[i : i + HASH_SIZE_BYTES] for i in range(0, len(body), HASH_SIZE_BYTES))
 
 
 def pack_chunks(
@@ -240,13 +211,29 @@ def pack_chunks(
     return chunks
 
 
-def unpack_chunk(body: bytes) -> list[bytes]:
-    """Return the blocks of a chunk row; raises StoreCorrupt."""
-    bound = max(BLOCK_SIZE_BYTES_MAX, CHUNK_LARGE_SIZE_BYTES) + _CHUNK_OVERHEAD_BYTES
+def unpack_chunk(body: object) -> list[Slot]:
+    """Return the slots of a chunk row; raises StoreCorrupt."""
+    if not isinstance(body, bytes):
+        raise StoreCorrupt(f"a row holds {type(body).__name__} where bytes belong")
     try:
-        items = as_array(decode(body, size_bytes_max=bound), length_max=CHUNK_BLOCKS_MAX)
-        for item in items:
-            as_bytes(item)
-    except (NotCanonical, WrongShape) as error:
-        raise StoreCorrupt(f"a chunk row cannot be read ({error.detail})") from error
-    return cast("list[bytes]", items)
+        slots = msgpack.unpackb(
+            body,
+            max_array_len=CHUNK_BLOCKS_MAX,
+            max_bin_len=_CHUNK_SIZE_BYTES_MAX,
+            max_map_len=0,
+            max_ext_len=0,
+            max_str_len=0,
+        )
+    except (ValueError, msgpack.UnpackException) as error:
+        raise StoreCorrupt(f"a chunk row cannot be read ({type(error).__name__})") from error
+    if not isinstance(slots, list) or not slots:
+        raise StoreCorrupt("a chunk row is not an array of blocks")
+    for slot in slots:
+        if type(slot) is not bytes and (type(slot) is not int or slot < 0):
+            raise StoreCorrupt(f"a chunk row holds {type(slot).__name__}")
+    return cast("list[Slot]", slots)
+
+
+def length_of(slot: Slot) -> int:
+    """Return the bytes of a block, whether or not it was cleared."""
+    return slot if isinstance(slot, int) else len(slot)

@@ -44,6 +44,46 @@ HEAD_SIGNATURES_MAX: Final = 100
 JOURNAL_NAME_LENGTH_MAX: Final = 32
 """A journal's name is part of the origin of each of its heads."""
 
+CLEAR_BLOCKS_STEP: Final = 16_384
+"""Blocks cleared in one transaction, about 20 ms; commits that wait go in between."""
+
+INLINE_SIZE_BYTES_MAX: Final = 96 << 10
+"""A commit without an fsync of up to this much is written in the event loop's thread: that takes
+less than a millisecond, and the way to the writer's thread and back as long as a small commit."""
+
+INLINE_BLOCKS_MAX: Final = 128
+"""Bounds the hashing of such a commit to 0.2 ms."""
+
+ENCRYPTION_KEY_SIZE_BYTES: Final = 32
+"""Of BLAKE2b, from which the keys of ChaCha20-Poly1305 are made."""
+
+SALTS_CACHED_MAX: Final = 256
+"""Ciphers kept per encrypted journal, one per salt (so per open of the store): 50 KB."""
+
+SEAL_SIZE_BYTES: Final = 32
+"""What encryption adds to a block: 16 bytes of salt before it, 16 of tag behind it."""
+
+EVIDENCE_KEPT_MAX: Final = 16
+"""Conflicts of one journal that are kept, two heads each: one alone proves the fault."""
+
+EVENTS_QUEUED_MAX: Final = 1024
+"""Events that wait in one subscription; appends that follow each other count as one."""
+
+SUBSCRIPTIONS_MAX: Final = 256
+"""Subscriptions of one store, 1024 events each."""
+
+SNAPSHOTS_MAX: Final = 16
+"""Snapshots open at once in one store: each has a connection, and keeps the log growing."""
+
+FREE_PAGES_STEP: Final = 512
+"""Pages given back to the file system in one step (4 MiB); commits that wait go in between."""
+
+AUDIT_BLOCKS_STEP: Final = 256
+"""Blocks audited between two turns of the event loop: a tile, about 1 ms."""
+
+ORIGINS_CACHED_MAX: Final = 512
+"""Origins remembered as well-formed, and their key ids: every commit signs a head of one."""
+
 JOURNALS_MAX: Final = 64
 """A cell has five; each costs about 30 KB of memory (open tile and open chunk)."""
 
@@ -68,14 +108,21 @@ PAGE_SIZE_BYTES: Final = 8192
 CACHE_SIZE_KIB: Final = 4096
 """SQLite's page cache, for each of the two connections."""
 
-TILES_CACHED_MAX: Final = 64
-"""Tiles kept in memory by the reader of one store: 64 × 8.5 KB = 0.5 MB."""
+TILES_CACHED_MAX: Final = 512
+"""Tiles kept in memory by the reader of one store, for 131,072 blocks: 13 KB each, 6.7 MB."""
 
 NODES_CACHED_MAX: Final = 4096
 """Upper hashes kept in memory by the reader of one store: about 0.6 MB."""
 
-CHUNKS_CACHED_MAX: Final = 64
-"""Decoded rows kept in memory by the reader of one store; up to 16 KiB each are kept: 1 MB."""
+ROWS_CACHED_SIZE_BYTES: Final = 16 << 20
+"""Rows of blocks kept in memory by the reader of one store, Python's overhead counted: 110,000
+blocks of 100 bytes. Only reads of single blocks fill it."""
+
+ROW_CACHED_SIZE_BYTES_MAX: Final = 64 << 10
+"""Larger rows (of one large block) are read again each time."""
+
+SLOT_OVERHEAD_BYTES: Final = 48
+"""What Python takes for a block of a cached row beside its own bytes."""
 
 READ_ROWS: Final = 16
 """Rows fetched at a time by a range read: about 256 KiB, unless blocks are larger."""

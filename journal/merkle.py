@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 from core.errors import check
 from core.ids import Hash
@@ -23,6 +23,8 @@ from journal.limits import PROOF_HASHES_MAX
 
 NodeSource: TypeAlias = Callable[[int, int], bytes]
 """(level, number) -> the 32-byte hash of that full subtree."""
+
+_sha256: Final = hashlib.sha256
 
 EMPTY_ROOT: Final = Hash(hashlib.sha256(b"").digest())
 """Root of the tree without leaves (RFC 6962, section 2.1)."""
@@ -66,28 +68,56 @@ class Frontier:
         self._hashes.append(value)
         self._size += 1
 
+    def extend(self, leaves: Iterable[bytes]) -> None:
+        """Add leaf hashes that `leaf_hash` made: their length is not checked again."""
+        hashes, size = self._hashes, self._size
+        for value in leaves:
+            rest = size
+            while rest & 1:
+                value = _sha256(b"\x01" + hashes.pop() + value).digest()
+                rest >>= 1
+            hashes.append(value)
+            size += 1
+        self._size = size
+
+    def peak(self, level: int) -> bytes:
+        """Return the hash of the full subtree of 2^level leaves; that bit of `size` is set."""
+        return self._hashes[(self._size >> (level + 1)).bit_count()]
+
     def root(self) -> Hash:
         """Return the root of the tree."""
         return _fold(self._hashes)
 
     def copy(self) -> Frontier:
         """Return an independent frontier of the same tree."""
-        return Frontier(self._size, self._hashes)
+        other = Frontier()
+        other._size, other._hashes = self._size, self._hashes.copy()
+        return other
 
 
 def leaf_hash(block: bytes) -> Hash:
     """Return SHA-256(0x00 || block)."""
-    return Hash(hashlib.sha256(b"\x00" + block).digest())
+    return Hash(_sha256(b"\x00" + block).digest())
 
 
 def node_hash(left: bytes, right: bytes) -> Hash:
     """Return SHA-256(0x01 || left || right)."""
-    return Hash(hashlib.sha256(b"\x01" + left + right).digest())
+    return Hash(_sha256(b"\x01" + left + right).digest())
 
 
 def level_above(hashes: Sequence[bytes]) -> list[bytes]:
     """Return the hashes one level up; `hashes` has an even length."""
-    return [node_hash(hashes[i], hashes[i + 1]) for i in range(0, len(hashes), 2)]
+    return [_sha256(b"\x01" + hashes[i] + hashes[i + 1]).digest() for i in range(0, len(hashes), 2)]
+
+
+def levels_of(hashes: Sequence[bytes]) -> list[list[bytes]]:
+    """Return the levels of a full subtree: 2^n hashes, their parents, …, its root alone."""
+    check(len(hashes).bit_count() == 1, "a full subtree has a power of two of hashes")
+    levels = [list(hashes)]
+    while len(hashes) > 1:
+        hashes = level_above(hashes)
+        levels.append(hashes)
+    return levels
 
 
 def full_root(hashes: Sequence[bytes]) -> bytes:
@@ -138,12 +168,12 @@ def verify_subtree_inclusion(
         if last == 0:
             raise ProofRefused("the proof is too long")
         if number & 1 or number == last:
-            value = node_hash(sibling, value)
+            value = _sha256(b"\x01" + sibling + value).digest()
             while not number & 1:
                 number >>= 1
                 last >>= 1
         else:
-            value = node_hash(value, sibling)
+            value = _sha256(b"\x01" + value + sibling).digest()
         number >>= 1
         last >>= 1
     if last != 0:
@@ -179,6 +209,10 @@ def verify_subtree_consistency(
 
 def subtree_root(start: int, end: int, node: NodeSource) -> Hash:
     """Return the root of [start, end), a valid subtree or the whole tree (start = 0)."""
+    length = end - start
+    if length & (length - 1) == 0 < length:
+        level = length.bit_length() - 1
+        return cast("Hash", node(level, start >> level))
     parts = []
     at = start
     while at < end:
@@ -268,7 +302,7 @@ def _fold(parts: Sequence[bytes]) -> Hash:
         return EMPTY_ROOT
     value = parts[-1]
     for left in reversed(parts[:-1]):
-        value = node_hash(left, value)
+        value = _sha256(b"\x01" + left + value).digest()
     return Hash(value)
 
 
@@ -284,7 +318,8 @@ def _check_hashes(proof: Sequence[bytes], *values: bytes) -> None:
     if len(proof) > PROOF_HASHES_MAX:
         raise ProofRefused(f"a proof of {len(proof)} hashes is longer than any tree needs")
     for value in (*values, *proof):
-        _check_hash(value)
+        if type(value) is not bytes or len(value) != HASH_SIZE_BYTES:
+            _check_hash(value)
 
 
 def _check_hash(value: bytes) -> None:

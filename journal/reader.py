@@ -1,83 +1,53 @@
-"""Reads of a store: blocks, hashes and proofs of a journal, and the queries of other packages.
+"""Reads of a store: blocks of a journal, byte offsets, and the queries of other packages.
 
-Runs in the calling thread on a read-only connection that never holds a snapshot open between
-calls. What is read of a journal is believed only after it was checked: a block against its leaf
-hash, a tile against the signed root, a proof by the same function that its receiver uses.
+Runs in the calling thread on a read-only connection. What is read of a journal is believed only
+after it was checked: a block against its leaf hash, which leads to the signed root.
 
 A read takes the `JournalState` it is about. The database may already be ahead of it; that is
-harmless, because rows are only added, and the last chunk row only grows.
+harmless as long as rows were only added. `is_stale` tells whether that is so.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import time
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from core.ids import Hash
-from core.limits import HASH_SIZE_BYTES
-from journal.database import SQLITE_ERRORS, blob_of, connect_reader, fault_of
-from journal.errors import NoSuchBlock, ProofRefused, QueryTooLong, StoreCorrupt
-from journal.layout import TILE_LEVEL, JournalState, Tile, hash_key, unpack_chunk
+from journal.database import SQLITE_ERRORS, connect_reader, fault_of
+from journal.errors import BlockCleared, NoSuchBlock, QueryTooLong, StoreCorrupt
+from journal.hashes import HashReader
+from journal.layout import JournalState, Slot, length_of, unpack_chunk
 from journal.limits import (
-    CHUNK_LARGE_SIZE_BYTES,
-    CHUNKS_CACHED_MAX,
-    NODES_CACHED_MAX,
     QUERY_STEPS,
     QUERY_TIME_MS_MAX,
     READ_ROWS,
-    TILES_CACHED_MAX,
+    ROW_CACHED_SIZE_BYTES_MAX,
+    ROWS_CACHED_SIZE_BYTES,
 )
-from journal.merkle import (
-    full_root,
-    leaf_hash,
-    node_hash,
-    subtree_consistency_proof,
-    subtree_inclusion_proof,
-    subtree_root,
-    verify_consistency,
-    verify_inclusion,
-)
+from journal.merkle import leaf_hash
+from journal.rows import Row, RowCache
 from journal.statements import SqlValue
-
-_V = TypeVar("_V")
-
-
-class _Cache(Generic[_V]):
-    """Keeps the values used last, at most `count_max` of them."""
-
-    def __init__(self, count_max: int) -> None:
-        self._count_max = count_max
-        self._values: OrderedDict[tuple[int, int], _V] = OrderedDict()
-
-    def get(self, key: tuple[int, int]) -> _V | None:
-        value = self._values.get(key)
-        if value is not None:
-            self._values.move_to_end(key)
-        return value
-
-    def put(self, key: tuple[int, int], value: _V) -> None:
-        self._values[key] = value
-        self._values.move_to_end(key)
-        if len(self._values) > self._count_max:
-            self._values.popitem(last=False)
 
 
 class Reader:
-    """Owns the read-only connection and the caches of one store."""
+    """Owns a read-only connection and its caches. `hashes` reads over the same connection."""
 
     def __init__(self, path: Path) -> None:
         self._connection = connect_reader(path)
-        self._tiles: _Cache[Tile] = _Cache(TILES_CACHED_MAX)
-        self._nodes: _Cache[bytes] = _Cache(NODES_CACHED_MAX)
-        self._chunks: _Cache[list[bytes]] = _Cache(CHUNKS_CACHED_MAX)
+        self._rows = RowCache(ROWS_CACHED_SIZE_BYTES)
+        self.hashes = HashReader(self._connection)
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection, and the transaction if one is open."""
         self._connection.close()
+
+    def pin(self) -> None:
+        """Hold on to the database as it is now, until `close`."""
+        self._execute("BEGIN", ())
+        self._execute("SELECT count(*) FROM journal_store", ())
 
     def query(self, sql: str, parameters: Sequence[SqlValue] = ()) -> list[tuple[Any, ...]]:
         """Return all rows of one statement that reads.
@@ -95,34 +65,53 @@ class Reader:
         finally:
             self._connection.set_progress_handler(None, 0)
 
-    def block(self, state: JournalState, index: int) -> bytes:
-        """Return block `index`, checked; raises NoSuchBlock, StoreCorrupt or ReadFailed."""
+    def is_stale(self, state: JournalState) -> bool:
+        """Whether the journal was truncated or cleared on disk since it was in this state."""
+        found = self._execute("SELECT edits FROM journal_head WHERE number = ?", (state.number,))
+        return found != [(state.edits,)]
+
+    def slot(self, state: JournalState, index: int) -> Slot:
+        """Return block `index` as it is stored, checked, or the length of a cleared one.
+
+        Raises NoSuchBlock, StoreCorrupt or ReadFailed.
+        """
         if not 0 <= index < state.size:
             raise NoSuchBlock(f"journal {state.name} has {state.size} blocks, not block {index}")
         if index >= state.open_first:
             return state.open_blocks[index - state.open_first]
-        first, blocks = self._chunk(state, index)
-        return self._checked(state, index, blocks[index - first])
+        row = self._rows.find((state.number, state.edits), index) or self._row(state, index)
+        at = index - row.first
+        slot = row.slots[at]
+        if isinstance(slot, bytes) and not row.checked >> at & 1:
+            self._check(state, index, slot)
+            row.checked |= 1 << at
+        return slot
 
-    def blocks(self, state: JournalState, start: int, end: int) -> Iterator[list[bytes]]:
-        """Yield the checked blocks [start, end) in lists of a few rows each."""
+    def block(self, state: JournalState, index: int) -> bytes:
+        """Return block `index` as it is stored, checked.
+
+        Raises NoSuchBlock, BlockCleared, StoreCorrupt or ReadFailed.
+        """
+        slot = self.slot(state, index)
+        if isinstance(slot, int):
+            raise BlockCleared(f"journal {state.name}: block {index} was cleared")
+        return slot
+
+    def slots(self, state: JournalState, start: int, end: int) -> Iterator[list[Slot]]:
+        """Yield [start, end) as `slot` does, in lists of a few rows each."""
         if not 0 <= start <= end <= state.size:
             raise NoSuchBlock(f"journal {state.name} has {state.size} blocks, not [{start}, {end})")
         at = start
         while at < end:
-            rows = self._rows(
-                f"SELECT first, body FROM journal_chunk_{state.number} WHERE first >= "  # noqa: S608 - an integer
-                f"(SELECT max(first) FROM journal_chunk_{state.number} WHERE first <= ?) "
-                "ORDER BY first LIMIT ?",
-                (at, READ_ROWS),
-            )
-            part: list[bytes] = []
-            for first, body in rows:
-                blocks = unpack_chunk(blob_of(body))
-                if not isinstance(first, int) or not first <= at < first + len(blocks):
-                    raise StoreCorrupt(f"journal {state.name}: block {at} is missing")
-                for block in blocks[at - first : end - first]:
-                    part.append(self._checked(state, at, block))
+            part: list[Slot] = []
+            for first, _, body in self._rows_from(state, at):
+                slots = unpack_chunk(body)
+                if not isinstance(first, int) or not first <= at < first + len(slots):
+                    break
+                for slot in slots[at - first : end - first]:
+                    if isinstance(slot, bytes):
+                        self._check(state, at, slot)
+                    part.append(slot)
                     at += 1
                 if at >= end:
                     break
@@ -130,121 +119,104 @@ class Reader:
                 raise StoreCorrupt(f"journal {state.name}: block {at} is missing")
             yield part
 
+    def blocks(self, state: JournalState, start: int, end: int) -> Iterator[list[bytes]]:
+        """Yield blocks [start, end) as they are stored; raises BlockCleared at a cleared one."""
+        for slots in self.slots(state, start, end):
+            blocks = [slot for slot in slots if isinstance(slot, bytes)]
+            if len(blocks) < len(slots):
+                raise BlockCleared(f"journal {state.name}: [{start}, {end}) was cleared in part")
+            yield blocks
+
     def node(self, state: JournalState, level: int, number: int) -> bytes:
-        """Return the hash of a full subtree of the journal."""
-        start = number << level
-        if start >= state.tail_start:
-            return full_root(state.tail[start - state.tail_start :][: 1 << level])
-        if level < TILE_LEVEL:
-            tile = self._tile(state, start >> TILE_LEVEL)
-            return tile.node(level, number & ((1 << (TILE_LEVEL - level)) - 1))
-        return self._upper(state, level, number)
+        """Return the hash of a full subtree of the journal, checked."""
+        return self.hashes.node(state, level, number)
 
     def root(self, state: JournalState, size: int) -> Hash:
         """Return the root of the journal's first `size` blocks."""
-        if not 0 <= size <= state.size:
-            raise NoSuchBlock(f"journal {state.name} has {state.size} blocks, not {size}")
-        if size == state.size:
-            return state.root
-        return subtree_root(0, size, lambda level, number: self.node(state, level, number))
+        return self.hashes.root(state, size)
 
-    def prove_inclusion(self, state: JournalState, index: int, size: int) -> list[bytes]:
-        """Return the proof of block `index` in the tree of `size`, already verified."""
-        root = self.root(state, size)
-        if not 0 <= index < size:
-            raise NoSuchBlock(f"block {index} is not among the first {size}")
-        proof = subtree_inclusion_proof(
-            index, 0, size, lambda level, number: self.node(state, level, number)
-        )
-        try:
-            verify_inclusion(self.node(state, 0, index), index, size, proof, root)
-        except ProofRefused as error:
-            raise StoreCorrupt(f"journal {state.name}: its hashes do not fit its root") from error
-        return proof
+    def rows(self, state: JournalState) -> Iterator[tuple[int, int, list[Slot]]]:
+        """Yield all chunk rows as they are: first index, bytes before it, slots."""
+        at = 0
+        while at < state.size:
+            found = self._rows_from(state, at)
+            if not found:
+                raise StoreCorrupt(f"journal {state.name}: block {at} is missing")
+            for first, before, body in found:
+                slots = unpack_chunk(body)
+                if first != at or not isinstance(before, int):
+                    raise StoreCorrupt(f"journal {state.name}: block {at} is missing")
+                at += len(slots)
+                yield first, before, slots
 
-    def prove_consistency(self, state: JournalState, size1: int, size2: int) -> list[bytes]:
-        """Return the proof that the first `size1` blocks begin the first `size2`, verified."""
-        root2 = self.root(state, size2)
-        if not 1 <= size1 <= size2:
-            raise NoSuchBlock(f"no consistency proof leads from {size1} to {size2} blocks")
-        root1 = self.root(state, size1)
-        proof = subtree_consistency_proof(
-            0, size1, size2, lambda level, number: self.node(state, level, number)
-        )
-        try:
-            verify_consistency(size1, size2, proof, root1, root2)
-        except ProofRefused as error:
-            raise StoreCorrupt(f"journal {state.name}: its hashes do not fit its root") from error
-        return proof
+    def seek(self, state: JournalState, offset: int) -> tuple[int, int]:
+        """Return the block in which byte `offset` of the contents lies, and where in it.
 
-    def _checked(self, state: JournalState, index: int, block: bytes) -> bytes:
-        if leaf_hash(block) != self.node(state, 0, index):
+        The end of the journal is (length, 0). Searches the rows by interpolation and halving in
+        turn; their byte counts are compared with their neighbours' by an audit only.
+        """
+        overhead = state.overhead_bytes
+        end = state.size_bytes - overhead * state.size
+        if not 0 <= offset <= end:
+            raise NoSuchBlock(f"journal {state.name} has {end} bytes, not {offset}")
+        low, low_bytes, high, high_bytes = 0, 0, state.size, end  # the row lies in [low, high)
+        halve = False
+        while offset < end:
+            guess = (low + high) // 2
+            if not halve and high_bytes > low_bytes:
+                guess = low + (offset - low_bytes) * (high - low) // (high_bytes - low_bytes)
+            halve = not halve
+            first, before, body = self._row_of(state, min(max(guess, low), high - 1))
+            if not low <= first < high or type(before) is not int:
+                raise StoreCorrupt(f"journal {state.name}: its rows are not in order")
+            before -= overhead * first
+            if offset < before:
+                high, high_bytes = first, before
+                continue
+            slots = unpack_chunk(body)
+            for at, slot in enumerate(slots, start=first):
+                length = length_of(slot) - overhead
+                if offset < before + length:
+                    return at, offset - before
+                before += length
+            low, low_bytes = first + len(slots), before
+            if low >= high:
+                raise StoreCorrupt(f"journal {state.name}: its rows do not add up to their bytes")
+        return state.size, 0
+
+    def _check(self, state: JournalState, index: int, block: bytes) -> None:
+        if leaf_hash(block) != self.hashes.node(state, 0, index):
             raise StoreCorrupt(f"journal {state.name}: block {index} is not the one it signed")
-        return block
 
-    def _chunk(self, state: JournalState, index: int) -> tuple[int, list[bytes]]:
-        rows = self._rows(
-            f"SELECT first FROM journal_chunk_{state.number} "  # noqa: S608 - an integer
+    def _row(self, state: JournalState, index: int) -> Row:
+        first, _, body = self._row_of(state, index)
+        row = Row(first, unpack_chunk(body), len(body))
+        if not 0 <= index - first < len(row.slots):
+            raise StoreCorrupt(f"journal {state.name}: block {index} is missing")
+        if row.size_bytes <= ROW_CACHED_SIZE_BYTES_MAX:
+            self._rows.put((state.number, state.edits), row)
+        return row
+
+    def _row_of(self, state: JournalState, index: int) -> tuple[Any, Any, Any]:
+        found = self._execute(
+            f"SELECT first, before, body FROM journal_chunk_{state.number} "  # noqa: S608 - an integer
             "WHERE first <= ? ORDER BY first DESC LIMIT 1",
             (index,),
         )
-        first: int = rows[0][0] if rows else 0
-        key = (state.number, first)
-        blocks = self._chunks.get(key)
-        if blocks is None or index - first >= len(blocks):
-            found = self._rows(
-                f"SELECT body FROM journal_chunk_{state.number} WHERE first = ?",  # noqa: S608 - an integer
-                (first,),
-            )
-            blocks = unpack_chunk(blob_of(found[0][0])) if found else []
-            if index - first >= len(blocks):
-                raise StoreCorrupt(f"journal {state.name}: block {index} is missing")
-            if sum(map(len, blocks)) <= CHUNK_LARGE_SIZE_BYTES:
-                self._chunks.put(key, blocks)
-        return first, blocks
+        if not found:
+            raise StoreCorrupt(f"journal {state.name}: block {index} is missing")
+        first, before, body = found[0]
+        return first, before, body
 
-    def _tile(self, state: JournalState, number: int) -> Tile:
-        key = (state.number, number)
-        tile = self._tiles.get(key)
-        if tile is None:
-            tile = Tile.from_bytes(self._hash_row(state, hash_key(0, number)))
-            self._check_tile(state, number, tile)
-            self._tiles.put(key, tile)
-        return tile
+    def _rows_from(self, state: JournalState, index: int) -> list[tuple[Any, ...]]:
+        return self._execute(
+            f"SELECT first, before, body FROM journal_chunk_{state.number} WHERE first >= "  # noqa: S608 - an integer
+            f"(SELECT max(first) FROM journal_chunk_{state.number} WHERE first <= ?) "
+            "ORDER BY first LIMIT ?",
+            (index, READ_ROWS),
+        )
 
-    def _check_tile(self, state: JournalState, number: int, tile: Tile) -> None:
-        """Check that the tile's root leads to the signed root, once, before it is cached."""
-        if tile.root != self._upper(state, TILE_LEVEL, number):
-            raise StoreCorrupt(f"journal {state.name}: tile {number} is not the one it signed")
-        value: bytes = tile.root
-        level = TILE_LEVEL
-        at = number
-        while (at | 1) + 1 << level <= state.tail_start:
-            left, right = self._upper(state, level, at & ~1), self._upper(state, level, at | 1)
-            value = node_hash(left, right)
-            level, at = level + 1, at >> 1
-            if value != self._upper(state, level, at):
-                raise StoreCorrupt(f"journal {state.name}: hash {at} of level {level} is wrong")
-        if value not in state.frontier.hashes:
-            raise StoreCorrupt(f"journal {state.name}: tile {number} does not lead to its root")
-
-    def _upper(self, state: JournalState, level: int, number: int) -> bytes:
-        key = hash_key(level, number)
-        value = self._nodes.get((state.number, key))
-        if value is None:
-            value = self._hash_row(state, key)
-            if len(value) != HASH_SIZE_BYTES:
-                raise StoreCorrupt(f"journal {state.name}: hash {number} of level {level} is wrong")
-            self._nodes.put((state.number, key), value)
-        return value
-
-    def _hash_row(self, state: JournalState, key: int) -> bytes:
-        rows = self._rows(f"SELECT body FROM journal_hash_{state.number} WHERE key = ?", (key,))  # noqa: S608 - an integer
-        if not rows:
-            raise StoreCorrupt(f"journal {state.name}: stored hash {key:#x} is missing")
-        return blob_of(rows[0][0])
-
-    def _rows(self, sql: str, parameters: tuple[int, ...]) -> list[tuple[Any, ...]]:
+    def _execute(self, sql: str, parameters: tuple[int, ...]) -> list[tuple[Any, ...]]:
         try:
             return self._connection.execute(sql, parameters).fetchall()
         except SQLITE_ERRORS as error:

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
-from core.errors import InvariantBroken, MyceldError, OperationalFault, check
+from core.errors import InvariantBroken, LocalMisuse, MyceldError, OperationalFault, check
 from core.ids import Hash, PublicKey
 from journal.checkpoint import Sign, sign_checkpoint
 from journal.database import (
@@ -29,10 +29,25 @@ from journal.database import (
     fault_of,
     prepare,
 )
-from journal.errors import CommitRefused, StatementRefused, WrittenByAnother
+from journal.edits import Clear, Edit, clear, truncate
+from journal.errors import (
+    CommitRefused,
+    EncryptionKeyMissing,
+    NotEncrypted,
+    StatementRefused,
+    WrittenByAnother,
+)
 from journal.layout import Appender, JournalState, Rows
-from journal.limits import JOURNALS_MAX, PAGE_SIZE_BYTES, WAL_SIZE_BYTES
+from journal.limits import (
+    EVIDENCE_KEPT_MAX,
+    FREE_PAGES_STEP,
+    JOURNALS_MAX,
+    LOCK_TIMEOUT_MS,
+    PAGE_SIZE_BYTES,
+    WAL_SIZE_BYTES,
+)
 from journal.merkle import EMPTY_ROOT, Frontier
+from journal.sealing import Seal
 from journal.statements import SqlValue, Statement
 
 Positions: TypeAlias = dict[str, tuple[int, int]]
@@ -42,7 +57,10 @@ _WAL_HEADER_BYTES: Final = 32
 _FRAME_HEADER_BYTES: Final = 24
 _FRAME_BYTES: Final = _FRAME_HEADER_BYTES + PAGE_SIZE_BYTES
 _TICK: Final = "UPDATE journal_store SET syncs = syncs + 1"
-_REFUSALS: Final = (StatementRefused, CommitRefused)
+_REFUSALS: Final = LocalMisuse
+"""Faults of one commit alone."""
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +89,11 @@ class Writer:
 
     def __init__(self, path: Path, cell_id: str, public_key: PublicKey, sign: Sign) -> None:
         self._path = path
-        self._cell_id = cell_id
-        self._public_key = public_key
+        self.cell_id = cell_id
+        self.public_key = public_key
         self._sign = sign
         self._states: dict[str, JournalState] = {}
+        self._seals: dict[str, Seal] = {}
         self._synchronous = "NORMAL"
         self._unsynced = True
         self._wal_frames = WAL_SIZE_BYTES // _FRAME_BYTES
@@ -85,7 +104,7 @@ class Writer:
         """Open the file and check all heads; raises a leaf of journal.errors."""
         connection = connect_writer(self._path)
         try:
-            self._states = prepare(connection, self._cell_id, self._public_key, self._sign)
+            self._states = prepare(connection, self.cell_id, self.public_key, self._sign)
         except MyceldError:
             connection.close()
             raise
@@ -144,17 +163,94 @@ class Writer:
                 break
         return outcomes
 
+    def edit(self, connection: sqlite3.Connection, edit: Edit, *, durable: bool) -> Written:
+        """Truncate or clear, in a transaction of its own."""
+
+        def change() -> tuple[Positions, dict[str, JournalState]]:
+            old = self._states.get(edit.name)
+            if old is None:
+                raise CommitRefused(f"there is no journal {edit.name}")
+            if isinstance(edit, Clear):
+                new = clear(connection, old, edit)
+            else:
+                new = truncate(connection, old, old.size if edit.length is None else edit.length)
+                new = new._replace(head=self._head(new, new.size, new.root))
+                if edit.theirs is not None:
+                    _keep_evidence(connection, old, edit.theirs)
+            _update_head(connection, old, new)
+            return {edit.name: (new.size, new.size)}, {edit.name: new}
+
+        outcome: Positions | MyceldError
+        try:
+            outcome = self._in_transaction(connection, change, durable=durable)
+        except MyceldError as error:
+            outcome = error
+        self._renew_salts()
+        return Written([outcome], self.states(), self._wal_is_long())
+
+    def free_pages(self, connection: sqlite3.Connection) -> bool:
+        """Give a few free pages back to the file system; tell whether there are more.
+
+        Raises DiskFull or WriteFailed.
+        """
+        try:
+            before = connection.execute("PRAGMA freelist_count").fetchone()
+            connection.execute(f"PRAGMA incremental_vacuum({FREE_PAGES_STEP})").fetchall()
+            self._unsynced = True
+            after = connection.execute("PRAGMA freelist_count").fetchone()
+            if (0,) < after < before:  # the pragma hides that a disk is full, and moves nothing
+                return True
+            # A snapshot may keep the log in use: then it is cut at a later edit, not waited for.
+            connection.execute("PRAGMA busy_timeout = 0")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            connection.execute(f"PRAGMA busy_timeout = {LOCK_TIMEOUT_MS}")
+        except SQLITE_ERRORS as error:
+            raise fault_of(error, writing=True) from error
+        self._wal_frames_next = self._wal_frames
+        return False
+
+    def use_key(self, name: str, key: bytes) -> Seal:
+        """Encrypt the journal `name` with `key`; one that is there must have been created so.
+
+        Raises WrongEncryptionKey or NotEncrypted.
+        """
+        seal = Seal(key, self.cell_id, name)
+        state = self._states.get(name)
+        if state is not None and not state.key_check:
+            raise NotEncrypted(f"journal {name} is not encrypted")
+        if state is not None:
+            seal.check_key(state.key_check)
+        self._seals[name] = seal
+        return seal
+
     def _transact(
         self, connection: sqlite3.Connection, batches: Sequence[Batch], *, durable: bool
     ) -> list[Positions]:
         """Run one transaction; whatever it raises, nothing of it stays."""
-        try:
-            self._set_synchronous(connection, "FULL" if durable else "NORMAL")
-            connection.execute("BEGIN IMMEDIATE")
+
+        def change() -> tuple[list[Positions], dict[str, JournalState]]:
             appenders: dict[str, Appender] = {}
             created: dict[str, JournalState] = {}
             positions = [self._apply(connection, batch, appenders, created) for batch in batches]
-            states = created | self._write_rows(connection, appenders)
+            return positions, created | self._write_rows(connection, appenders)
+
+        try:
+            return self._in_transaction(connection, change, durable=durable)
+        except BaseException:
+            self._renew_salts()  # what was encrypted may be in the log, and its indexes are free
+            raise
+
+    def _in_transaction(
+        self,
+        connection: sqlite3.Connection,
+        change: Callable[[], tuple[_T, dict[str, JournalState]]],
+        *,
+        durable: bool,
+    ) -> _T:
+        try:
+            self._set_synchronous(connection, "FULL" if durable else "NORMAL")
+            connection.execute("BEGIN IMMEDIATE")
+            result, states = change()
             if durable and self._unsynced:
                 # SQLite fsyncs only if the transaction wrote a page; earlier commits need it.
                 connection.execute(_TICK)
@@ -167,7 +263,7 @@ class Writer:
                 connection.execute("ROLLBACK")
         self._states.update(states)
         self._unsynced = not durable
-        return positions
+        return result
 
     def _apply(
         self,
@@ -183,7 +279,10 @@ class Writer:
                 state = self._states.get(name)
                 if state is None:
                     state = created[name] = self._create(connection, name, len(created))
-                appender = appenders[name] = Appender(state)
+                seal = self._seals.get(name)
+                if state.key_check and seal is None:
+                    raise EncryptionKeyMissing(f"journal {name} is encrypted")
+                appender = appenders[name] = Appender(state, seal)
             index = appender.size
             appender.append(blocks)
             positions[name] = (index, appender.size)
@@ -195,6 +294,7 @@ class Writer:
         number = len(self._states) + created + 1
         if number > JOURNALS_MAX:
             raise CommitRefused(f"a store has at most {JOURNALS_MAX} journals")
+        seal = self._seals.get(name)
         state = JournalState(
             number=number,
             name=name,
@@ -206,13 +306,13 @@ class Writer:
             tail=(),
             open_first=0,
             open_blocks=(),
+            key_check=b"" if seal is None else seal.key_check(),
         )
-        state = replace(state, head=self._head(state, 0, EMPTY_ROOT))
+        state = state._replace(head=self._head(state, 0, EMPTY_ROOT))
         create_journal_tables(connection, number)
         connection.execute(
-            "INSERT INTO journal_head (number, name, fork, size, head, tail) "
-            "VALUES (?, ?, 0, 0, ?, x'')",
-            (number, name, state.head),
+            "INSERT INTO journal_head VALUES (?, ?, 0, 0, 0, 0, 0, ?, ?, x'')",
+            (number, name, state.key_check, state.head),
         )
         return state
 
@@ -234,10 +334,22 @@ class Writer:
         return states
 
     def _head(self, state: JournalState, size: int, root: Hash) -> str:
-        origin = f"{self._cell_id}/{state.name}/{state.fork}"
+        origin = f"{self.cell_id}/{state.name}/{state.fork}"
         return sign_checkpoint(
-            origin, size, root, self._public_key, lambda body: call_signer(self._sign, body)
+            origin, size, root, self.public_key, lambda body: call_signer(self._sign, body)
         )
+
+    def head_of(self, state: JournalState, size: int, root: Hash) -> str:
+        """Return a signed head of the first `size` blocks; raises SignerFailed."""
+        return self._head(state, size, root)
+
+    def seal_of(self, name: str) -> Seal | None:
+        """Return the key of a journal, if it is encrypted and the key was given."""
+        return self._seals.get(name)
+
+    def _renew_salts(self) -> None:
+        for seal in self._seals.values():
+            seal.renew()
 
     def _set_synchronous(self, connection: sqlite3.Connection, wanted: str) -> None:
         if self._synchronous != wanted:
@@ -277,20 +389,47 @@ def _write_journal(
     connection: sqlite3.Connection, old: JournalState, state: JournalState, rows: Rows
 ) -> None:
     number = state.number
-    connection.executemany(
-        f"INSERT OR REPLACE INTO journal_chunk_{number} VALUES (?, ?)",  # noqa: S608 - an integer
-        rows.chunks,
-    )
+    sql = f"INSERT OR REPLACE INTO journal_chunk_{number} VALUES (?, ?, ?)"  # noqa: S608 - an integer
+    if len(rows.chunks) == 1:
+        connection.execute(sql, rows.chunks[0])
+    else:
+        connection.executemany(sql, rows.chunks)
     if rows.hashes:
         connection.executemany(
             f"INSERT INTO journal_hash_{number} VALUES (?, ?)",  # noqa: S608 - an integer
             rows.hashes,
         )
     updated = connection.execute(
-        "UPDATE journal_head SET size = ?, head = ?, tail = ? WHERE number = ? AND head = ?",
-        (state.size, state.head, b"".join(state.tail), number, old.head),
+        "UPDATE journal_head SET size = ?, bytes = ?, head = ?, tail = ? "
+        "WHERE number = ? AND head = ?",
+        (state.size, state.size_bytes, state.head, b"".join(state.tail), number, old.head),
     )
     if updated.rowcount != 1:
-        raise WrittenByAnother(
-            f"journal {state.name}: its head on disk is not of {old.size} blocks"
-        )
+        raise _overtaken(old)
+
+
+def _update_head(connection: sqlite3.Connection, old: JournalState, new: JournalState) -> None:
+    updated = connection.execute(
+        "UPDATE journal_head SET fork = ?, size = ?, bytes = ?, edits = ?, pruned = ?, head = ?, "
+        "tail = ? WHERE number = ? AND head = ? AND edits = ?",
+        (
+            *(new.fork, new.size, new.size_bytes, new.edits, new.pruned, new.head),
+            *(b"".join(new.tail), new.number, old.head, old.edits),
+        ),
+    )
+    if updated.rowcount != 1:
+        raise _overtaken(old)
+
+
+def _keep_evidence(connection: sqlite3.Connection, state: JournalState, theirs: str) -> None:
+    connection.execute(
+        "INSERT OR IGNORE INTO journal_evidence (number, ours, theirs) SELECT ?, ?, ? "
+        "WHERE (SELECT count(*) FROM journal_evidence WHERE number = ?) < ?",
+        (state.number, state.head, theirs, state.number, EVIDENCE_KEPT_MAX),
+    )
+
+
+def _overtaken(old: JournalState) -> WrittenByAnother:
+    return WrittenByAnother(
+        f"journal {old.name}: its head on disk is not the one of {old.size} blocks"
+    )

@@ -151,6 +151,37 @@ class Client:
         path = f"/api/v1/journals/{quote(name, safe='')}/blocks"
         return self._get(path, {"start": start, "limit": limit})
 
+    def journal_proof(self, name: str, index: int) -> JsonObject:
+        """Return the ProofView of a block."""
+        return self._get(f"{_journal_path(name)}/proof", {"index": index})
+
+    def audit_journal(self, name: str) -> JsonObject:
+        """Begin to check a whole journal; return the AuditView."""
+        return self._send(f"{_journal_path(name)}/audit", {})
+
+    def audit_of_journal(self, name: str) -> JsonObject:
+        """Return the AuditView of the last audit of a journal."""
+        return self._get(f"{_journal_path(name)}/audit")
+
+    def prune_journal(self, name: str, min_index: int) -> JsonObject:
+        """Delete the blocks before `min_index`; return the JournalView."""
+        return self._send(f"{_journal_path(name)}/prune", {"min_index": min_index})
+
+    def follows(self) -> JsonObject:
+        """Return the list of FollowViews."""
+        return self._get("/api/v1/follows")
+
+    def follow(self, cell: str, journal: str) -> JsonObject:
+        """Begin to follow a journal of another cell; return the FollowView."""
+        return self._send("/api/v1/follows", {"cell": cell, "journal": journal})
+
+    def stop_following(self, cell: str, journal: str) -> JsonObject:
+        """Follow a journal no longer; return the FollowView."""
+        return self._send("/api/v1/follows/stop", {"cell": cell, "journal": journal})
+
+    def _send(self, path: str, fields: JsonObject) -> JsonObject:
+        return self._call("POST", path, json.dumps(fields).encode(), self.timeout_s)
+
     def _get(
         self,
         path: str,
@@ -247,6 +278,10 @@ class Client:
             return not_running(self._home)
         reason = getattr(error, "strerror", None) or "the connection was closed"
         return CellUnreachable(f"no cell answers at {self.url} ({reason})")
+
+
+def _journal_path(name: str) -> str:
+    return f"/api/v1/journals/{quote(name, safe='')}"
 
 
 def _left(until_s: float) -> float:

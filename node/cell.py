@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 from collections.abc import Sequence
 
 import structlog
 
 from core.codec import as_array, as_bytes, as_int, decode
 from core.ids import CellId, PublicKey, TransactionId, short
-from gateway.errors import NoSuchJournal, NoSuchKey, NoSuchReceipt, NotReachedInTime
+from gateway.errors import NoSuchKey, NoSuchReceipt, NotReachedInTime
 from gateway.views import (
     AccountView,
-    BlockView,
-    JournalView,
     PeerView,
     ReceiptView,
     RefusalView,
@@ -26,9 +23,6 @@ from gateway.views import (
     TransactionView,
 )
 from gossip.wire import Forward, encode_frame
-from hashgraph.event import decode_event
-from identity.keys import KeyPair
-from journal.merkle import leaf_hash
 from ledger.errors import NonceUsed, WrongSignature
 from ledger.header import APPLIED, decode_header
 from ledger.kinds import VALUE_PREFIX, Put, check_key
@@ -36,11 +30,10 @@ from ledger.transaction import SignedTransaction, Transaction, sign_transaction
 from node import status
 from node.errors import MempoolFull, NotStoredYet
 from node.inbox import Submitted
-from node.limits import BLOCKS_SHOWN_MAX, WAIT_S_MAX
-from node.parts import Parts
+from node.journal_answers import JournalAnswers
+from node.limits import WAIT_S_MAX
 from node.receipts import Track
 from node.tables import (
-    EVENTS_JOURNAL,
     HEADERS_JOURNAL,
     OrderedRow,
     ordered_by_id,
@@ -51,12 +44,8 @@ from node.tables import (
 _LOG = structlog.get_logger("cell")
 
 
-class RunningCell:
+class RunningCell(JournalAnswers):
     """Implements `gateway.cell.Cell` on the parts of a daemon."""
-
-    def __init__(self, parts: Parts, key: KeyPair) -> None:
-        self._parts = parts
-        self._key = key
 
     async def submit(
         self, transactions: Sequence[bytes], *, wait: Stage, timeout_s: float
@@ -174,33 +163,6 @@ class RunningCell:
         """See `gateway.cell.Cell.account`."""
         sender = PublicKey(public_key)
         return AccountView(public_key.hex(), self._parts.intake.next_nonce(sender))
-
-    async def journals(self) -> list[JournalView]:
-        """See `gateway.cell.Cell.journals`."""
-        views = []
-        for name in self._parts.store.journals():
-            journal = await self._parts.store.journal(name)
-            views.append(
-                JournalView(name, journal.length, journal.root().hex(), await journal.publish())
-            )
-        return views
-
-    async def journal_blocks(self, name: str, *, start: int, limit: int) -> list[BlockView]:
-        """See `gateway.cell.Cell.journal_blocks`."""
-        if name not in self._parts.store.journals():
-            raise NoSuchJournal(f"this cell has no journal {name!r}")
-        journal = await self._parts.store.journal(name)
-        indexes = range(start, min(journal.length, start + min(limit, BLOCKS_SHOWN_MAX)))
-        return [
-            BlockView(
-                index=index,
-                size_bytes=len(block),
-                leaf_hash=leaf_hash(block).hex(),
-                summary=self._summary(name, block),
-                data_hex=block.hex(),
-            )
-            for index, block in zip(indexes, await journal.get_many(indexes), strict=True)
-        ]
 
     async def take_forwarded(self, peer: CellId, forward: Forward) -> None:
         """Queue what a cell without a vote asks us to put into our events, as far as it is valid.
@@ -324,21 +286,6 @@ class RunningCell:
             consensus_time_ns=None if row is None else row.time_ns,
             event=None if row is None else row.event.hex(),
         )
-
-    def _summary(self, journal: str, block: bytes) -> str:
-        """Say in a few words what a block holds."""
-        if journal == EVENTS_JOURNAL:
-            genesis = self._parts.genesis
-            event = decode_event(block, network_id=genesis.network_id, epoch=self._parts.epoch)
-            return (
-                f"event {event.sequence} of {genesis.members[event.creator].name}, "
-                f"{len(event.other_parents)} other parents, {len(event.payload)} transactions"
-            )
-        if journal == HEADERS_JOURNAL:
-            header = decode_header(block)
-            root = header.state_root.hex()[:16]
-            return f"round {header.round}, {header.transactions} transactions, state {root}…"
-        return hashlib.sha256(block).hexdigest()[:16]
 
 
 def _outcome(row: OrderedRow) -> str:

@@ -26,15 +26,18 @@ from gossip.wire import WIRE_VERSION, Forward, Hello
 from identity import keystore
 from identity.keys import KeyPair
 from journal import Store
+from journal.replication import Copies
 from ledger.genesis import RULE_SET, Genesis
 from ledger.header import RoundHeader, decode_header
 from myceld import VERSION
 from node.addresses import AddressBook
+from node.audits import Audits
 from node.cell import RunningCell
 from node.config import Config
 from node.consensus_task import ConsensusTask
 from node.errors import NotStoredYet
 from node.execution_task import ExecutionTask
+from node.follows import Follows
 from node.founding import read_genesis
 from node.genesis_service import GENESIS_PROTOCOL, serve_genesis
 from node.home import Home
@@ -168,6 +171,9 @@ class Daemon:
         links = PeersLinks(
             consensus_inbox, execution_inbox, execution_task.greeting, save, self._take_forwarded
         )
+        peers = self._make_peers(key, genesis, store, links)
+        follows = Follows(store, await Copies.open(store), key.cell_id, peers)
+        follows.listen(genesis.network_id)
         parts = Parts(
             cell_id=key.cell_id,
             name=self._name(key, genesis),
@@ -183,7 +189,9 @@ class Daemon:
             consensus_inbox=consensus_inbox,
             observed=consensus_task.observed,
             execution=execution,
-            peers=self._make_peers(key, genesis, store, links),
+            peers=peers,
+            follows=follows,
+            audits=Audits(store),
             started_ns=time.monotonic_ns(),
         )
         return parts, _Tasks(consensus_task, execution_task)
@@ -215,6 +223,8 @@ class Daemon:
                     group.create_task(tasks.consensus.run(parts.peers), name="consensus"),
                     group.create_task(tasks.execution.run(parts.peers), name="execution"),
                     group.create_task(parts.peers.run(), name="peers"),
+                    group.create_task(parts.follows.run(), name="follows"),
+                    group.create_task(parts.audits.run(), name="audits"),
                 ]
                 await self._stopping.wait()
                 self._tell("stopping")

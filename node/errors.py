@@ -79,6 +79,21 @@ class BadOption(LocalMisuse):
     remedy = "See `myceld COMMAND --help`."
 
 
+class JournalNeeded(LocalMisuse):
+    """The cell itself reads this journal when it starts, so nothing of it can be deleted."""
+
+    code = "MYC-NODE-012"
+    remedy = "Prune copies of other cells' journals instead; this one shrinks with a new epoch."
+
+
+class AuditRunning(OperationalFault):
+    """Another journal is being audited; one at a time is enough for a disk."""
+
+    code = "MYC-NODE-013"
+    remedy = "Wait until it is done, then ask again."
+    retryable = True
+
+
 class NoReplies(OperationalFault):
     """A part of the daemon failed; the cell stops."""
 

@@ -91,5 +91,8 @@ WAIT_S_MAX: Final = 600
 STOP_TIMEOUT_MS: Final = 8_000
 """For a clean stop, after which the process exits anyway."""
 
+AUDITS_REMEMBERED_MAX: Final = 64
+"""Results of audits that are kept: one a journal."""
+
 BLOCKS_SHOWN_MAX: Final = 1000
 """Journal blocks in one answer."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from core.ids import CellId, Epoch
 from journal import Store
 from ledger.genesis import Genesis
+from node.audits import Audits
+from node.follows import Follows
 from node.inbox import ConsensusInbox
 from node.peers import Peers
 from node.receipts import Receipts
@@ -38,5 +40,7 @@ class Parts:
     """Set once the cell knows all its own events."""
     execution: Execution
     peers: Peers
+    follows: Follows
+    audits: Audits
     started_ns: int
     gateway_url: str = ""

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from cli import show
 from cli.main import run
-from gateway.server import Gateway
 from gateway.views import Stage
+from tests.cli.served import serving
 from tests.gateway.fake_cell import FakeCell, write_home
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,24 +26,8 @@ Run = Callable[..., tuple[int, str, str]]
 @pytest.fixture(scope="module")
 def served() -> Iterator[tuple[FakeCell, str]]:
     """One fake cell for the module, served from a thread."""
-    started = threading.Event()
-    shared: list[Any] = []
-
-    async def work() -> None:
-        cell, stop = FakeCell(), asyncio.Event()
-        gateway = Gateway(cell, token="t0ken-of-the-tests")  # noqa: S106 - a secret of nothing
-        shared.extend([cell, await gateway.start(), asyncio.get_running_loop(), stop])
-        started.set()
-        await stop.wait()
-        await gateway.stop()
-
-    thread = threading.Thread(target=lambda: asyncio.run(work()))
-    thread.start()
-    assert started.wait(10)
-    cell, url, loop, stop = shared
-    yield cell, url
-    loop.call_soon_threadsafe(stop.set)
-    thread.join(10)
+    with serving() as pair:
+        yield pair
 
 
 @pytest.fixture

@@ -17,15 +17,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from nacl.signing import SigningKey
+
 from core.errors import InvariantBroken, LocalMisuse, OperationalFault
-from gateway.errors import NoSuchJournal, NoSuchKey, NoSuchReceipt, NotReachedInTime
+from core.ids import PublicKey, cell_id_of
+from gateway.errors import NoSuchCell, NoSuchJournal, NoSuchKey, NoSuchReceipt, NotReachedInTime
 from gateway.server import Gateway
 from gateway.views import (
     AccountView,
+    AuditView,
     BlockView,
+    FollowView,
     JournalView,
     MemberView,
     PeerView,
+    ProofView,
     ReceiptView,
     RefusalView,
     RoundView,
@@ -34,6 +40,9 @@ from gateway.views import (
     StatusView,
     TransactionView,
 )
+from journal.checkpoint import sign_checkpoint
+from journal.merkle import leaf_hash, node_hash, subtree_inclusion_proof, subtree_root
+from journal.proof_file import format_proof
 
 TOKEN = "t0ken-of-the-tests"  # noqa: S105 - a secret of nothing
 CELL_ID = "12D3KooWFakeCell"
@@ -60,6 +69,7 @@ class FakeCell:
         self.goes_to = goes_to
         self.changed = asyncio.Event()
         self.phase = "idle"
+        self.followed: dict[tuple[str, str], list[int]] = {}
         self.gateway_url = ""
 
     async def submit(
@@ -249,6 +259,71 @@ class FakeCell:
             BlockView(index, 4, "ee" * 32, f"event {index}", "00112233")
             for index in range(start, min(3, start + limit))
         ]
+
+    async def journal_proof(self, name: str, index: int) -> ProofView:
+        blocks = [b"block %d" % number for number in range(3)]
+        leaves = [leaf_hash(block) for block in blocks]
+
+        def node(level: int, number: int) -> bytes:
+            return leaves[number] if level == 0 else node_hash(leaves[0], leaves[1])
+
+        key = SigningKey(b"\x01" * 32)
+        public_key = PublicKey(bytes(key.verify_key))
+        origin = f"{cell_id_of(public_key)}/{name}/0"
+        head = sign_checkpoint(
+            origin, 3, subtree_root(0, 3, node), public_key, lambda m: key.sign(m).signature
+        )
+        hashes = subtree_inclusion_proof(index, 0, 3, node)
+        return ProofView(name, index, origin, 3, format_proof(index, blocks[index], hashes, head))
+
+    async def audit_journal(self, name: str) -> AuditView:
+        if name == "none":
+            raise NoSuchJournal(f"no journal {name!r}")
+        return AuditView(name, "running", 1, 3, 0, 0, None)
+
+    async def audit_of_journal(self, name: str) -> AuditView:
+        if name == "damaged":
+            return AuditView(name, "failed", 1, 3, 0, 0, "MYC-JOURNAL-016: block 1 is not it")
+        return AuditView(name, "ok", 3, 3, 1, 16, None)
+
+    async def prune_journal(self, name: str, min_index: int) -> JournalView:
+        self.calls.append(("prune", (name, min_index)))
+        return (await self.journals())[0]
+
+    async def follows(self) -> list[FollowView]:
+        for followed in self.followed.values():
+            followed[0] += 1
+        return [self._follow_view(*key) for key in self.followed]
+
+    async def follow(self, cell: str, journal: str) -> FollowView:
+        if cell == "nobody":
+            raise NoSuchCell("no member is called nobody")
+        self.followed[cell, journal] = [0]
+        return self._follow_view(cell, journal)
+
+    async def stop_following(self, cell: str, journal: str) -> FollowView:
+        self.followed.setdefault((cell, journal), [0])
+        view = self._follow_view(cell, journal)
+        del self.followed[cell, journal]
+        return replace(view, state="stopped")
+
+    def _follow_view(self, cell: str, journal: str) -> FollowView:
+        """A copy that has one more block each time it is asked about, until it has three."""
+        asked = self.followed[cell, journal][0]
+        length = min(3, asked)
+        return FollowView(
+            cell_id=cell,
+            journal=journal,
+            state="conflict" if journal == "two-faced" and asked else "following",
+            fork=0,
+            length=length,
+            size=3,
+            whole=length if length == 3 else 0,
+            head="origin\n3\n" if asked else None,
+            copy="consensus",
+            evidence=[],
+            last_error=None,
+        )
 
 
 async def serve(home: Path) -> None:

@@ -220,6 +220,10 @@ BAD_QUERIES = (
     (f"/api/v1/receipts/{ID}?wait=stored&timeout_s=nan", "`timeout_s`"),
     ("/api/v1/accounts/00", "`public_key`"),
     ("/api/v1/journals/" + "x" * 65 + "/blocks", "`name`"),
+    ("/api/v1/journals/consensus/proof", "`index`"),
+    ("/api/v1/journals/consensus/proof?index=-1", "`index`"),
+    ("/api/v1/journals/consensus/audit?start=0", "`start`"),
+    ("/api/v1/follows?limit=1", "`limit`"),
 )
 
 
@@ -229,6 +233,47 @@ def test_bad_queries_are_refused_with_the_name_of_the_parameter() -> None:
             status, _, answer = await wire.ask("GET", target)
             assert (status, answer["error"]["code"]) == (400, "MYC-GATEWAY-014"), target[:80]
             assert field in answer["error"]["message"], target[:80]
+
+    serve(talk)
+
+
+def test_journals_are_proven_audited_pruned_and_followed() -> None:
+    async def talk(wire: Wire, cell: FakeCell) -> None:
+        path = "/api/v1/journals/consensus"
+        proof = (await wire.ask("GET", f"{path}/proof?index=1"))[2]
+        assert (proof["size"], proof["file"][:22]) == (3, "c2sp.org/tlog-proof@v1")
+        begun = (await wire.ask("POST", f"{path}/audit", as_body()))[2]
+        assert (begun["state"], begun["done"]) == ("running", 1)
+        assert (await wire.ask("GET", f"{path}/audit"))[2]["state"] == "ok"
+        await wire.ask("POST", f"{path}/prune", as_body(min_index=2))
+        assert cell.calls == [("prune", ("consensus", 2))]
+        view = (await wire.ask("POST", "/api/v1/follows", as_body(cell="bob", journal="state")))[2]
+        assert (view["cell_id"], view["journal"], view["whole"]) == ("bob", "state", 0)
+        assert len((await wire.ask("GET", "/api/v1/follows"))[2]["items"]) == 1
+        body = as_body(cell="bob", journal="state")
+        assert (await wire.ask("POST", "/api/v1/follows/stop", body))[2]["state"] == "stopped"
+        body = as_body(cell="nobody", journal="state")
+        status, _, answer = await wire.ask("POST", "/api/v1/follows", body)
+        assert (status, answer["error"]["code"]) == (404, "MYC-GATEWAY-025")
+
+    serve(talk)
+
+
+def test_bad_bodies_about_journals_are_refused_with_the_name_of_the_field() -> None:
+    async def talk(wire: Wire, cell: FakeCell) -> None:
+        for target, body, field in (
+            ("/api/v1/follows", as_body(cell="bob"), "`journal`"),
+            ("/api/v1/follows", as_body(cell=7, journal="state"), "`cell`"),
+            ("/api/v1/follows", as_body(cell="x" * 65, journal="state"), "`cell`"),
+            ("/api/v1/follows", as_body(cell="bob", journal="state", stop=True), "`stop`"),
+            ("/api/v1/journals/consensus/prune", as_body(), "`min_index`"),
+            ("/api/v1/journals/consensus/prune", as_body(min_index=True), "`min_index`"),
+            ("/api/v1/journals/consensus/prune", as_body(min_index=-1), "`min_index`"),
+        ):
+            status, _, answer = await wire.ask("POST", target, body)
+            assert (status, answer["error"]["code"]) == (400, "MYC-GATEWAY-014"), body
+            assert field in answer["error"]["message"], body
+        assert not cell.calls
 
     serve(talk)
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from journal import Batch, Store
-from journal import store as store_module
+from journal import committer as committer_module
 from journal.errors import (
     DiskFull,
     QueueFull,
@@ -112,7 +112,7 @@ def test_a_cancelled_caller_neither_loses_nor_halves_its_commit(tmp_path: Path) 
 def test_the_queue_refuses_more_bytes_than_its_bound_and_takes_them_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store_module, "QUEUE_SIZE_BYTES_MAX", 20_000)
+    monkeypatch.setattr(committer_module, "QUEUE_SIZE_BYTES_MAX", 20_000)
 
     async def main() -> None:
         async with await open_store(tmp_path / "s.db") as store:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Coroutine
@@ -15,8 +16,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from journal import Batch, Store
-from journal.errors import StatementRefused
+from journal import Batch, Journal, Store
+from journal.errors import BlockCleared, StatementRefused
 from journal.merkle import verify_consistency, verify_inclusion
 from tests.journal.world import check_head, open_store, read_all, slow_leaf, slow_root
 
@@ -35,30 +36,94 @@ _appends = st.dictionaries(st.sampled_from(_NAMES), _blocks, min_size=1)
 
 
 @dataclass
+class _Log:
+    """One journal: every block it has, which of them were cleared, and how often it was cut."""
+
+    blocks: list[bytes] = field(default_factory=list)
+    gone: set[int] = field(default_factory=set)
+    fork: int = 0
+
+
+@dataclass(frozen=True)
+class _Append:
+    """A commit; number n of these also put n into the table."""
+
+    blocks: dict[str, list[bytes]]
+
+
+@dataclass(frozen=True)
+class _Truncate:
+    name: str
+    length: int
+
+
+@dataclass(frozen=True)
+class _Clear:
+    name: str
+    start: int
+    end: int
+
+
+@dataclass
 class _Model:
-    """The commits in their order; commit number n also put n into the table."""
+    """What was done, in order."""
 
-    commits: list[dict[str, list[bytes]]] = field(default_factory=list)
+    steps: list[_Append | _Truncate | _Clear] = field(default_factory=list)
 
-    def journals(self, count: int) -> dict[str, list[bytes]]:
-        journals: dict[str, list[bytes]] = {}
-        for appends in self.commits[:count]:
-            for name, blocks in appends.items():
-                journals.setdefault(name, []).extend(blocks)
-        return journals
+    @property
+    def commits(self) -> int:
+        """Number of commits."""
+        return sum(isinstance(step, _Append) for step in self.steps)
+
+    def keep(self, commits: int) -> None:
+        """Forget all but the first so many commits, and what was done after those."""
+        while self.commits > commits:
+            self.steps.pop()
+
+    def logs(self, commits: int | None = None) -> dict[str, _Log]:
+        """Return the journals after so many commits (all)."""
+        logs: dict[str, _Log] = {}
+        left = self.commits if commits is None else commits
+        for step in self.steps:
+            if isinstance(step, _Append):
+                if left == 0:
+                    break
+                left -= 1
+                for name, blocks in step.blocks.items():
+                    logs.setdefault(name, _Log()).blocks.extend(blocks)
+            elif isinstance(step, _Truncate):
+                log = logs[step.name]
+                del log.blocks[step.length :]
+                log.gone = {index for index in log.gone if index < step.length}
+                log.fork += 1
+            else:
+                logs[step.name].gone |= set(range(step.start, step.end))
+        return logs
 
 
 async def _check_is_prefix(store: Store, model: _Model, count_min: int) -> None:
     """Check that the store is what the first so many commits made, and at least `count_min`."""
     numbers = [n for (n,) in store.query("SELECT n FROM tally ORDER BY n")]
     assert numbers == list(range(len(numbers)))
-    assert count_min <= len(numbers) <= len(model.commits)
-    expected = model.journals(len(numbers))
+    assert count_min <= len(numbers) <= model.commits
+    expected = model.logs(len(numbers))
     assert sorted(store.journals()) == sorted(expected)
-    for name, blocks in expected.items():
-        journal = await store.journal(name)
-        assert await read_all(journal) == blocks
-        check_head(journal, blocks)
+    for name, log in expected.items():
+        await _check_log(await store.journal(name), log)
+
+
+async def _check_log(journal: Journal, log: _Log) -> None:
+    assert journal.fork == log.fork
+    check_head(journal, log.blocks)
+    for index, block in enumerate(log.blocks):
+        if index in log.gone:
+            with pytest.raises(BlockCleared):
+                await journal.get(index)
+        elif log.gone or index % 7 == 0:
+            assert await journal.get(index) == block
+    if not log.gone:
+        assert await read_all(journal) == log.blocks
+    assert journal.byte_length == sum(map(len, log.blocks))
 
 
 class StoreMachine(RuleBasedStateMachine):
@@ -85,16 +150,16 @@ class StoreMachine(RuleBasedStateMachine):
         return store
 
     def _batch(self, appends: dict[str, list[bytes]], *, durable: bool) -> Batch:
-        number = len(self._model.commits)
-        self._model.commits.append(appends)
+        number = self._model.commits
+        self._model.steps.append(_Append(appends))
         return Batch(appends, [("INSERT INTO tally VALUES (?)", [(number,)])], durable)
 
     @rule(appends=_appends, durable=st.booleans())
     def commit(self, appends: dict[str, list[bytes]], *, durable: bool) -> None:
-        before = self._model.journals(len(self._model.commits))
+        before = self._model.logs()
         positions = self._run(self._store.commit(self._batch(appends, durable=durable)))
         for name, blocks in appends.items():
-            start = len(before.get(name, []))
+            start = len(before[name].blocks) if name in before else 0
             assert positions[name] == (start, start + len(blocks))
 
     @rule(many=st.lists(_appends, min_size=2, max_size=8), cancel=st.integers(0, 7))
@@ -126,7 +191,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(many=st.lists(_appends, min_size=1, max_size=8), yields=st.integers(0, 12))
     def crash(self, many: list[dict[str, list[bytes]]], yields: int) -> None:
         """Take the files as they are in the middle of writing, and go on from those."""
-        safe = len(self._model.commits)
+        safe = self._model.commits
         batches = [self._batch(appends, durable=False) for appends in many]
 
         async def go() -> Store:
@@ -146,15 +211,15 @@ class StoreMachine(RuleBasedStateMachine):
 
         self._store = self._run(go())
         kept = self._store.query("SELECT count(*) FROM tally")[0][0]
-        del self._model.commits[kept:]
+        self._model.keep(kept)
 
     @rule(data=st.data())
     def prove(self, data: st.DataObject) -> None:
-        for name, blocks in self._model.journals(len(self._model.commits)).items():
-            if blocks:
-                size = data.draw(st.integers(1, len(blocks)))
+        for name, log in self._model.logs().items():
+            if log.blocks:
+                size = data.draw(st.integers(1, len(log.blocks)))
                 at = data.draw(st.integers(0, size - 1))
-                self._run(self._prove(name, blocks, at, size))
+                self._run(self._prove(name, log.blocks, at, size))
 
     async def _prove(self, name: str, blocks: list[bytes], at: int, size: int) -> None:
         journal = await self._store.journal(name)
@@ -163,11 +228,70 @@ class StoreMachine(RuleBasedStateMachine):
         verify_inclusion(leaves[at], at, size, await journal.prove_inclusion(at, size), root)
         proof = await journal.prove_consistency(at + 1, size)
         verify_consistency(at + 1, size, proof, slow_root(leaves[: at + 1]), root)
-        assert await journal.get(at) == blocks[at]
+        offset = sum(map(len, blocks[:at]))
+        index, rest = await journal.seek(offset)
+        assert rest == 0
+        assert blocks[at:index] == [b""] * (index - at)
+
+    @rule(data=st.data(), crash=st.booleans())
+    def truncate(self, data: st.DataObject, *, crash: bool) -> None:
+        logs = self._model.logs()
+        if logs:
+            name = data.draw(st.sampled_from(sorted(logs)))
+            length = data.draw(st.integers(0, len(logs[name].blocks)))
+            yields = data.draw(st.integers(0, 8)) if crash else None
+            self._edit(_Truncate(name, length), yields)
+
+    @rule(data=st.data(), crash=st.booleans(), prune=st.booleans())
+    def clear(self, data: st.DataObject, *, crash: bool, prune: bool) -> None:
+        logs = self._model.logs()
+        if logs:
+            name = data.draw(st.sampled_from(sorted(logs)))
+            end = data.draw(st.integers(0, len(logs[name].blocks)))
+            start = 0 if prune else data.draw(st.integers(0, end))
+            yields = data.draw(st.integers(0, 8)) if crash else None
+            self._edit(_Clear(name, start, end), yields)
+
+    def _edit(self, step: _Truncate | _Clear, yields: int | None) -> None:
+        """Do it; with `yields`, take the files in the middle of it and go on from those."""
+
+        async def go() -> None:
+            journal = await self._store.journal(step.name)
+            if isinstance(step, _Truncate):
+                await journal.truncate(step.length)
+            elif step.start == 0:
+                await journal.prune(step.end)
+            else:
+                await journal.clear(step.start, step.end)
+
+        async def go_and_crash() -> Store:
+            old, path = self._store, self._path
+            # Two files cannot be copied at one moment: so none may move into the other meanwhile.
+            old.writer.free_pages = lambda connection: False  # type: ignore[method-assign]  # noqa: ARG005 - see above
+            task = asyncio.create_task(go())
+            for _ in range(yields or 0):
+                await asyncio.sleep(0.0002)
+            self._generation += 1
+            for suffix in ("", "-wal"):
+                shutil.copyfile(f"{path}{suffix}", f"{self._path}{suffix}")
+            await task
+            await old.close()
+            return await open_store(self._path)
+
+        edits = None if yields is None else self._edits(step.name)
+        if yields is None:
+            self._run(go())
+        else:
+            self._store = self._run(go_and_crash())
+        if self._edits(step.name) != edits:
+            self._model.steps.append(step)
+
+    def _edits(self, name: str) -> int:
+        return self._store.state_of(name).edits
 
     @invariant()
     def is_what_the_lists_say(self) -> None:
-        self._run(_check_is_prefix(self._store, self._model, len(self._model.commits)))
+        self._run(_check_is_prefix(self._store, self._model, self._model.commits))
 
     def teardown(self) -> None:
         self._run(self._store.close())
@@ -175,9 +299,11 @@ class StoreMachine(RuleBasedStateMachine):
         shutil.rmtree(self._folder)
 
 
-def test_a_store_does_what_lists_do_through_commits_reopenings_and_crashes() -> None:
+def test_a_store_does_what_lists_do_through_commits_edits_reopenings_and_crashes() -> None:
     run: Callable[[], None] = StoreMachine.TestCase(methodName="runTest").runTest
     StoreMachine.TestCase.settings = settings(
-        max_examples=12, stateful_step_count=12, deadline=None
+        max_examples=int(os.environ.get("JOURNAL_MODELS", "12")),
+        stateful_step_count=14,
+        deadline=None,
     )
     run()

@@ -207,7 +207,7 @@ def test_files_that_are_no_store_of_this_format_are_refused_and_left_alone(tmp_p
         async with await open_store(tmp_path / "newer.db"):
             pass
         with sqlite3.connect(tmp_path / "newer.db") as newer:
-            newer.execute("PRAGMA user_version = 2")
+            newer.execute("PRAGMA user_version = 3")
         newer.close()
         for name in ("text", "other.db", "newer.db"):
             with pytest.raises(NotAStore):

@@ -28,9 +28,13 @@ def sign_as_other(message: bytes) -> bytes:
     return bytes(OTHER_KEY.sign(message).signature)
 
 
-async def open_store(path: Path, durability: Durability = "process") -> Store:
+async def open_store(
+    path: Path, durability: Durability = "process", keys: dict[str, bytes] | None = None
+) -> Store:
     """Open a store of the test's cell."""
-    return await Store.open(path, signer=sign, cell_id=CELL_ID, durability=durability)
+    return await Store.open(
+        path, signer=sign, cell_id=CELL_ID, durability=durability, encryption_keys=keys
+    )
 
 
 async def read_all(journal: Journal) -> list[bytes]:
@@ -41,7 +45,7 @@ async def read_all(journal: Journal) -> list[bytes]:
 def check_head(journal: Journal, blocks: Sequence[bytes]) -> None:
     """Check that a journal's head is signed, and is over exactly these blocks."""
     head = verify_checkpoint(
-        journal.checkpoint(), f"{CELL_ID}/{journal.name}/0", public_key_of(CELL_ID)
+        journal.checkpoint(), f"{CELL_ID}/{journal.name}/{journal.fork}", public_key_of(CELL_ID)
     )
     assert (head.size, head.root) == (len(blocks), slow_root([slow_leaf(b) for b in blocks]))
     assert journal.length == len(blocks)
