@@ -87,6 +87,7 @@ class Committer:
         self._changed: asyncio.Future[None] | None = None
         self._freed: asyncio.Future[None] | None = None
         self._closing = False
+        self._loop = asyncio.get_running_loop()
         self._task = asyncio.create_task(self._write_all(), name="journal-writer")
 
     def check_open(self) -> None:
@@ -103,7 +104,7 @@ class Committer:
         self.check_open()
         if self._waiting_bytes + size_bytes > QUEUE_SIZE_BYTES_MAX:
             raise QueueFull(f"{self._waiting_bytes} bytes wait for the writer")
-        future: asyncio.Future[Positions] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Positions] = self._loop.create_future()
         self._waiting.append(_Waiting(what, durable, size_bytes, future))
         self._waiting_bytes += size_bytes
         self._wake.set()

@@ -100,6 +100,7 @@ class Appender:
         self._tile_frontier = list(state.frontier.hashes[: self._tiles.bit_count()])
         self._hash_rows: list[tuple[int, bytes]] = []
         self._new_blocks: list[bytes] = []
+        self._hashed = 0
 
     @property
     def size(self) -> int:
@@ -107,10 +108,16 @@ class Appender:
         return self.state.size + len(self._new_blocks)
 
     def append(self, blocks: Sequence[bytes]) -> None:
-        """Add blocks in order, encrypted first if the journal is."""
+        """Add blocks in order; `root` hashes those of all commits of a group together."""
+        self._new_blocks += blocks
+
+    def root(self) -> Hash:
+        """Encrypt (if the journal is) and hash what was appended, and return the root over all."""
+        blocks = self._new_blocks[self._hashed :]
         if self._seal is not None:
-            blocks = self._seal.seal_all(self.size, blocks)
-        self._new_blocks.extend(blocks)
+            blocks = self._seal.seal_all(self.state.size + self._hashed, blocks)
+            self._new_blocks[self._hashed :] = blocks
+        self._hashed = len(self._new_blocks)
         leaves = list(map(leaf_hash, blocks))
         at = 0
         while len(leaves) - at >= TILE_HASHES - len(self._tail):
@@ -121,9 +128,6 @@ class Appender:
         rest = leaves[at:] if at else leaves
         self._tail += rest
         self._frontier.extend(rest)
-
-    def root(self) -> Hash:
-        """Return the root over everything appended so far."""
         return self._frontier.root()
 
     def finish(self, head: str, root: Hash) -> tuple[Rows, JournalState]:

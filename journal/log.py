@@ -77,10 +77,9 @@ class Journal(View):
         TimedOut the blocks are appended nevertheless. Raises CommitRefused, QueueFull,
         StoreClosed, EncryptionKeyMissing or a write's fault.
         """
-        batch = (blocks,) if isinstance(blocks, bytes) else blocks
-        positions = await self._store.commit(
-            Batch({self.name: batch}, (), durable), timeout_s=timeout_s
-        )
+        batch = (blocks,) if isinstance(blocks, bytes) else tuple(blocks)
+        future = self._store.put(Batch({self.name: batch}, (), durable))
+        positions = await (future if timeout_s is None else within(timeout_s, future))
         return positions[self.name]
 
     async def truncate(self, length: int, *, timeout_s: float | None = None) -> int:

@@ -97,12 +97,12 @@ class Frontier:
 
 def leaf_hash(block: bytes) -> Hash:
     """Return SHA-256(0x00 || block)."""
-    return Hash(_sha256(b"\x00" + block).digest())
+    return cast("Hash", _sha256(b"\x00" + block).digest())
 
 
 def node_hash(left: bytes, right: bytes) -> Hash:
     """Return SHA-256(0x01 || left || right)."""
-    return Hash(_sha256(b"\x01" + left + right).digest())
+    return cast("Hash", _sha256(b"\x01" + left + right).digest())
 
 
 def level_above(hashes: Sequence[bytes]) -> list[bytes]:

@@ -14,6 +14,7 @@ This module does not know what blocks mean and has no thread of its own beside a
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -153,11 +154,7 @@ class Store:
         )
         for sql, _ in frozen.statements:
             check_statement(sql)
-        size_bytes = _size_of(frozen)
-        if size_bytes > COMMIT_SIZE_BYTES_MAX:
-            raise CommitRefused(f"a commit of {size_bytes} bytes is too large")
-        durable = self.durable_default if batch.durable is None else batch.durable
-        future = self._committer.put(frozen, durable=durable, size_bytes=size_bytes)
+        future = self.put(frozen)
         return await (future if timeout_s is None else within(timeout_s, future))
 
     async def sync(self, *, timeout_s: float | None = None) -> None:
@@ -232,6 +229,14 @@ class Store:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+    def put(self, batch: Batch) -> asyncio.Future[Positions]:
+        """Queue a commit that nobody changes any more, of checked names; for `Journal`."""
+        size_bytes = _size_of(batch)
+        if size_bytes > COMMIT_SIZE_BYTES_MAX:
+            raise CommitRefused(f"a commit of {size_bytes} bytes is too large")
+        durable = self.durable_default if batch.durable is None else batch.durable
+        return self._committer.put(batch, durable=durable, size_bytes=size_bytes)
 
     def state_of(self, name: str) -> JournalState:
         """Return the acknowledged state of a journal; for `Journal`."""
