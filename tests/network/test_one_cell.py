@@ -16,6 +16,17 @@ import pytest
 
 from tests.network.devnet import ROOT, myceld, wait_until
 
+_STARTED: list[subprocess.Popen[str]] = []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_cell_outlives_a_failed_test() -> Iterator[None]:
+    yield
+    for process in _STARTED:
+        if process.poll() is None:
+            process.kill()
+            process.wait(20)
+
 
 class Cell:
     """One cell started by `myceld run`."""
@@ -33,6 +44,7 @@ class Cell:
             text=True,
             cwd=ROOT,
         )
+        _STARTED.append(self.process)
         assert self.process.stdout is not None
         lines = []
         for line in self.process.stdout:
