@@ -18,7 +18,6 @@ from core.limits import HASH_SIZE_BYTES
 from journal.merkle import Frontier, leaf_hash
 
 _DOMAIN: Final = "myceld/round/1"
-_OUTCOME_LENGTH_MAX: Final = 32
 NO_HEADER: Final = Hash(bytes(HASH_SIZE_BYTES))
 """What the first header names as the one before it."""
 

@@ -134,9 +134,12 @@ class Daemon:
         finally:
             self._home.run_file.unlink(missing_ok=True)
             parts.receipts.fail_all(NotStoredYet("the cell was stopped"))
-            for stop in (gateway.stop, parts.peers.stop):
+            try:
                 async with asyncio.timeout(STOP_TIMEOUT_MS / 1000):
-                    await stop()
+                    await gateway.stop()
+            finally:
+                async with asyncio.timeout(STOP_TIMEOUT_MS / 1000):
+                    await parts.peers.stop()
 
     async def _assemble(
         self, key: KeyPair, genesis: Genesis, store: Store, verifier: Verifier

@@ -94,13 +94,6 @@ class AuditRunning(OperationalFault):
     retryable = True
 
 
-class NoReplies(OperationalFault):
-    """A part of the daemon failed; the cell stops."""
-
-    code = "MYC-NODE-011"
-    remedy = "See the log above this line; the cell can be started again with `myceld run`."
-
-
 class PeerTooSlow(OperationalFault):
     """More bytes wait for a peer than may be kept for it."""
 

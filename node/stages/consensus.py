@@ -199,7 +199,7 @@ class Consensus:
         waits = [self._sync.wait_ms(now_ms)]
         if not self._observed:
             waits.append(OBSERVE_CHECK_MS)
-        if self._creator is not None and self._observed and self._has_work():
+        if self._creator is not None and self._observed and self.has_work:
             waits.append(self._creator.wait_ms(now_ms))
         return min((wait for wait in waits if wait is not None), default=None)
 
@@ -211,7 +211,7 @@ class Consensus:
     @property
     def has_work(self) -> bool:
         """Whether transactions are known that have no place in the order."""
-        return self._has_work()
+        return bool(self._open) or len(self._mempool) > 0
 
     @property
     def engine(self) -> Engine:
@@ -249,14 +249,11 @@ class Consensus:
     def _members_here(self) -> set[MemberIndex]:
         return {member for member in self._peers.values() if member is not None}
 
-    def _has_work(self) -> bool:
-        return bool(self._open) or len(self._mempool) > 0
-
     def _plan(self, now_ms: int) -> Plan | None:
         if self._creator is None or not self._observed:
             return None
         return self._creator.plan(
-            now_ms, has_payload=len(self._mempool) > 0, has_work=self._has_work()
+            now_ms, has_payload=len(self._mempool) > 0, has_work=self.has_work
         )
 
     def _create(self, plan: Plan, now_ms: int, time_ns: int) -> None:
