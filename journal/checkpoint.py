@@ -99,12 +99,17 @@ def sign_checkpoint(origin: str, size: int, root: Hash, public_key: PublicKey, s
 
     The signature is the callback's; it is not checked here.
     """
-    check(_is_origin(origin), "the origin names a cell, a journal and a fork")
-    check(0 <= size <= INT_MAX and len(root) == HASH_SIZE_BYTES, "a head has a size and a root")
-    body = f"{origin}\n{size}\n{base64.b64encode(root).decode('ascii')}\n"
+    body = format_body(origin, size, root)
     signature = sign(body.encode("ascii"))
     check(len(signature) == SIGNATURE_SIZE_BYTES, "an Ed25519 signature is 64 bytes")
     return f"{body}\n{signature_line(origin, key_id_of(origin, public_key), signature)}"
+
+
+def format_body(origin: str, size: int, root: Hash) -> str:
+    """Return the three lines of a head, which its signatures are over."""
+    check(_is_origin(origin), "the origin names a cell, a journal and a fork")
+    check(0 <= size <= INT_MAX and len(root) == HASH_SIZE_BYTES, "a head has a size and a root")
+    return f"{origin}\n{size}\n{base64.b64encode(root).decode('ascii')}\n"
 
 
 def signature_line(name: str, key_id: bytes, signature: bytes) -> str:

@@ -10,51 +10,40 @@ uses it. Space that edits free is given back in steps, between the commits.
 from __future__ import annotations
 
 import asyncio
-import sqlite3
+import contextlib
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TypeAlias, TypeVar
-
-import aiosqlite
+from pathlib import Path
 
 from core.errors import InvariantBroken, MyceldError
-from journal.edits import Edit
-from journal.errors import DiskFull, QueueFull, StoreClosed, WriteFailed, WriterStopped
-from journal.layout import JournalState
+from journal.copier import LogCopier
+from journal.edits import Clear, Edit, Truncate
+from journal.errors import (
+    DiskFull,
+    QueueFull,
+    SignerFailed,
+    StoreClosed,
+    WriteFailed,
+    WriterStopped,
+)
+from journal.layout import JournalState, States
 from journal.limits import (
     COMMIT_OVERHEAD_BYTES,
+    FSYNCS_BEFORE_FILL,
     INLINE_BLOCKS_MAX,
     INLINE_SIZE_BYTES_MAX,
     QUEUE_SIZE_BYTES_MAX,
     TRANSACTION_SIZE_BYTES_MAX,
 )
+from journal.syncer import Mark, Syncer
+from journal.thread import DatabaseThread
 from journal.writer import Batch, Positions, Writer, Written
-
-States: TypeAlias = dict[str, JournalState]
-_T = TypeVar("_T")
-
-
-class WriterThread(aiosqlite.Connection):
-    """aiosqlite's connection and thread; runs one function of ours per hop."""
-
-    async def run(self, function: Callable[[sqlite3.Connection], _T]) -> _T:
-        """Return `function(connection)`, run in the writer's thread."""
-        result: _T = await self._execute(function, self._conn)  # type: ignore[no-untyped-call]  # upstream has no types there
-        return result
-
-    def run_here(self, function: Callable[[sqlite3.Connection], _T]) -> _T:
-        """Return `function(connection)`, run in the calling thread while the other one waits."""
-        return function(self._conn)
-
-    def join(self) -> None:
-        """Wait for the thread, which ends within microseconds of `close`."""
-        self._thread.join()
 
 
 @dataclass(slots=True)
 class _Waiting:
-    what: Batch | Edit
+    what: Batch | Edit | None  # None: an fsync of all before it
     durable: bool
     size_bytes: int
     future: asyncio.Future[Positions]
@@ -70,12 +59,12 @@ class Committer:
     def __init__(
         self,
         writer: Writer,
-        thread: WriterThread,
+        thread: DatabaseThread,
+        path: Path,
         on_change: Callable[[States, States], None],
         before_close: Callable[[], None],
     ) -> None:
         self.states = writer.states()
-        self.durable_states: States = {}
         self.broken: MyceldError | None = None
         self._writer = writer
         self._thread = thread
@@ -84,11 +73,22 @@ class Committer:
         self._waiting: deque[_Waiting] = deque()
         self._waiting_bytes = 0
         self._wake = asyncio.Event()
+        self._commits = 0
+        self._fsyncs_before_fill = FSYNCS_BEFORE_FILL
+        self._shown: dict[str, Callable[[JournalState], None]] = {}
+        self._is_writing = False
+        self._copier = LogCopier(path, self._wake)
+        self._syncer = Syncer(path.with_name(path.name + "-wal"), self._show, self._break)
         self._changed: asyncio.Future[None] | None = None
         self._freed: asyncio.Future[None] | None = None
         self._closing = False
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.create_task(self._write_all(), name="journal-writer")
+
+    @property
+    def durable_states(self) -> States:
+        """The newest states that an fsync since the opening covers."""
+        return self._syncer.durable.states
 
     def check_open(self) -> None:
         """Raise StoreClosed, or what broke the writer."""
@@ -98,7 +98,7 @@ class Committer:
             raise StoreClosed("the store is closed")
 
     def put(
-        self, what: Batch | Edit, *, durable: bool, size_bytes: int = COMMIT_OVERHEAD_BYTES
+        self, what: Batch | Edit | None, *, durable: bool, size_bytes: int = COMMIT_OVERHEAD_BYTES
     ) -> asyncio.Future[Positions]:
         """Queue one commit or edit; raises QueueFull, StoreClosed or what broke the writer."""
         self.check_open()
@@ -109,6 +109,30 @@ class Committer:
         self._waiting_bytes += size_bytes
         self._wake.set()
         return future
+
+    def sync(self) -> asyncio.Future[Positions]:
+        """Return a future that is done once an fsync covers all that was put before the call."""
+        if self._waiting or self._is_writing:
+            return self.put(None, durable=False)
+        self.check_open()
+        future: asyncio.Future[Positions] = self._loop.create_future()
+        self._syncer.sync(Mark(self._commits, self.states), future)
+        return future
+
+    def show(self, name: str, show: Callable[[JournalState], None] | None) -> None:
+        """Give each state of a journal to `show` once an fsync covers it, until it is None.
+
+        Meanwhile an fsync follows each commit to that journal at once.
+        """
+        if show is None:
+            self._shown.pop(name, None)
+            return
+        self.check_open()
+        self._shown[name] = show
+        self._fsyncs_before_fill = min(self._fsyncs_before_fill, 0)
+        self._wake.set()
+        self._show(self.durable_states)
+        self._syncer.sync(Mark(self._commits, self.states))
 
     def changed(self) -> asyncio.Future[None]:
         """Return a future that is done once the states are others than now, or the store closed."""
@@ -136,13 +160,17 @@ class Committer:
         group: list[_Waiting] = []
         try:
             while self._waiting or not self._closing:
+                if self._fsyncs_before_fill == 0:
+                    self._fsyncs_before_fill = -1
+                    await self._thread.run(self._copier.fill)
                 if self._waiting:
                     group = self._take_group()
                     await self._write_group(group)
                     group = []
+                await self._watch_log()
                 if self._freed is not None:
                     await self._free_pages()
-                elif not self._waiting and not self._closing:
+                elif not self._waiting and not self._closing and self._fsyncs_before_fill:
                     self._wake.clear()
                     await self._wake.wait()
         finally:
@@ -153,8 +181,9 @@ class Committer:
             self._waiting.clear()
             self._tell_changed()
             self._tell_freed()
+            await self._copier.close()
+            await self._syncer.close()
             self._before_close()
-            self._writer.release()
             await self._thread.close()
             self._thread.join()
 
@@ -174,9 +203,18 @@ class Committer:
         if self.broken is not None:
             self._give_up(group)
             return
+        if group[0].what is None:
+            self._waiting_bytes -= group[0].size_bytes
+            self._syncer.sync(Mark(self._commits, self.states), group[0].future)
+            return
         durable = any(waiting.durable for waiting in group)
+        self._is_writing = True
         written = await self._write(group, durable=durable)
+        self._is_writing = False
+        if durable and self._fsyncs_before_fill > 0:
+            self._fsyncs_before_fill -= 1
         before, self.states = self.states, written.states
+        self._commits += 1
         for waiting, outcome in zip(group, written.outcomes, strict=True):
             self._waiting_bytes -= waiting.size_bytes
             if isinstance(outcome, MyceldError):
@@ -185,18 +223,18 @@ class Committer:
                 _fail(waiting, outcome)
             else:
                 if durable:
-                    self.durable_states = written.states
+                    self._syncer.covered(Mark(self._commits, written.states))
                 if not waiting.future.done():
                     waiting.future.set_result(outcome)
+        if any(before.get(name) is not written.states.get(name) for name in self._shown):
+            self._syncer.sync(Mark(self._commits, written.states))
         self._on_change(before, written.states)
         self._tell_changed()
-        if written.wal_is_long and self.broken is None:
-            await self._copy_log()
 
     async def _write(self, group: list[_Waiting], *, durable: bool) -> Written:
+        edit = group[0].what
         batches = [waiting.what for waiting in group if isinstance(waiting.what, Batch)]
-        if not batches:
-            (edit,) = (waiting.what for waiting in group if not isinstance(waiting.what, Batch))
+        if isinstance(edit, (Truncate, Clear)):
             return await self._thread.run(
                 lambda connection: self._writer.edit(connection, edit, durable=durable)
             )
@@ -208,17 +246,25 @@ class Committer:
             lambda connection: self._writer.write(connection, batches, durable=durable)
         )
 
-    async def _copy_log(self) -> None:
-        await asyncio.sleep(0)  # those who were just acknowledged go first
-        try:
-            await self._thread.run(self._writer.checkpoint)
-        except DiskFull:
-            return  # the log stays as it is; a write that finds no room says so to its caller
-        except MyceldError as error:
-            self.broken = error
+    async def _watch_log(self) -> None:
+        """Have the log copied if it is long, beside what is written but for the end of it."""
+        self.broken = self.broken or self._copier.failed
+        if self.broken is not None:
+            return
+        if self._copier.watch():
+            await self._copier.idle()
+        if self._copier.rest_is_due:
+            await asyncio.sleep(0)  # those who were just acknowledged go first
+            try:
+                await self._thread.run(self._copier.copy_rest)
+            except DiskFull:
+                return  # the log stays as it is; a write that finds no room says so to its caller
+            except MyceldError as error:
+                self.broken = error
 
     async def _free_pages(self) -> None:
         more = False
+        await self._copier.idle()
         try:
             if self.broken is None and not self._closing:
                 more = await self._thread.run(self._writer.free_pages)
@@ -227,7 +273,17 @@ class Committer:
         except MyceldError as error:
             self.broken = error
         if not more:
+            self._copier.starts_over()
             self._tell_freed()
+
+    def _show(self, states: States) -> None:
+        for name, show in self._shown.items():
+            with contextlib.suppress(SignerFailed):  # the next append calls it too, and says so
+                if name in states:
+                    show(states[name])
+
+    def _break(self, error: MyceldError) -> None:
+        self.broken = self.broken or error
 
     def _tell_changed(self) -> None:
         if self._changed is not None:

@@ -21,7 +21,8 @@ from nacl.exceptions import CryptoError
 from core.errors import MyceldError
 from core.ids import PublicKey, Signature
 from core.limits import HASH_SIZE_BYTES, SIGNATURE_SIZE_BYTES
-from journal.checkpoint import Sign, verify_checkpoint, verify_signature
+from journal.bundle import verify_own_head
+from journal.checkpoint import Sign, verify_signature
 from journal.errors import (
     DiskFull,
     HeadRefused,
@@ -45,8 +46,9 @@ from journal.limits import (
 from journal.merkle import Frontier, leaf_hash
 from journal.tile import TILE_LEVEL, split_hashes
 
-FORMAT_VERSION: Final = 2
-"""Stored as SQLite's user_version. Version 1 could give no space back to the file system."""
+FORMAT_VERSION: Final = 3
+"""Stored as SQLite's user_version. Version 1 could give no space back to the file system; version 2
+had each head signed by itself."""
 
 APPLICATION_ID: Final = 0x4D594A31
 """Stored as SQLite's application_id: the bytes "MYJ1"."""
@@ -120,6 +122,19 @@ def connect_reader(path: Path) -> sqlite3.Connection:
         connection.execute(f"PRAGMA cache_size = -{CACHE_SIZE_KIB}")
     except SQLITE_ERRORS as error:
         raise fault_of(error, writing=False, ours=True) from error
+    return connection
+
+
+def connect_copier(path: Path) -> sqlite3.Connection:
+    """Open the file for copying the write-ahead log only; raises a leaf of journal.errors."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    try:
+        for pragma in ("fullfsync = 1", "checkpoint_fullfsync = 1", "wal_autocheckpoint = 0"):
+            connection.execute(f"PRAGMA {pragma}")
+        connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall()  # opens the log
+    except SQLITE_ERRORS as error:
+        connection.close()
+        raise fault_of(error, writing=True, ours=True) from error
     return connection
 
 
@@ -244,7 +259,7 @@ def _load(
         raise StoreCorrupt("the row of a journal's head cannot be read")
     number, name, fork, size, size_bytes, edits, pruned, key_check, head, tail_body = row
     try:
-        signed = verify_checkpoint(head, f"{cell_id}/{name}/{fork}", public_key)
+        signed = verify_own_head(head, f"{cell_id}/{name}/{fork}", public_key)
     except HeadRefused as error:
         raise StoreCorrupt(f"journal {name}: its signed head is wrong ({error.detail})") from error
     tail = split_hashes(tail_body)

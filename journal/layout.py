@@ -81,6 +81,10 @@ class JournalState(NamedTuple):
         return SEAL_SIZE_BYTES if self.key_check else 0
 
 
+States: TypeAlias = dict[str, JournalState]
+"""Journals by name, in the order of their creation."""
+
+
 class Rows(NamedTuple):
     """What an append writes: chunk rows (first, bytes before, body) and hash rows (key, body)."""
 

@@ -99,14 +99,32 @@ COMMIT_SIZE_BYTES_MAX: Final = 32 << 20
 TRANSACTION_SIZE_BYTES_MAX: Final = 32 << 20
 """Bytes merged in one transaction: bounds the log's growth and what one failure hits."""
 
+QUICK_FSYNC_MS: Final = 0.3
+"""An fsync below this is quick: it holds the event loop no longer than a small commit."""
+
+QUICK_FSYNCS_MIN: Final = 16
+"""So many quick fsyncs in a row, and the next ones run in the event loop's thread."""
+
+SLOW_FSYNC_PATIENCE: Final = 64
+"""A slow one sends so many more to the thread before they count as quick again."""
+
+FSYNCS_BEFORE_FILL: Final = 8
+"""After so many durable commits the log gets its usual length, which takes 10 ms once."""
+
 WAL_SIZE_BYTES: Final = 8 << 20
-"""Once about this much was written, the writer copies the write-ahead log into the database."""
+"""Once about this much was written, the write-ahead log is copied into the database."""
+
+WAL_SIZE_BYTES_MAX: Final = 64 << 20
+"""Writes wait for the copy once this much came meanwhile: bounds the disk and the next opening."""
+
+WAL_REST_SIZE_BYTES: Final = 1 << 20
+"""What may be left for the writer to copy itself, in about 4 ms."""
 
 PAGE_SIZE_BYTES: Final = 8192
 """Measured best for chunk rows and tiles."""
 
 CACHE_SIZE_KIB: Final = 4096
-"""SQLite's page cache, for each of the two connections."""
+"""SQLite's page cache, for each of the two connections that need one."""
 
 TILES_CACHED_MAX: Final = 512
 """Tiles kept in memory by the reader of one store, for 131,072 blocks: 13 KB each, 6.7 MB."""

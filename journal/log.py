@@ -46,7 +46,7 @@ class Journal(View):
         """
         state = self._state
         if size in (None, state.size):
-            return state.head
+            return self._store.writer.shown_head(state)
         return self._store.writer.head_of(state, size or 0, self.root(size))
 
     async def publish(self, size: int | None = None, *, timeout_s: float | None = None) -> str:
@@ -120,7 +120,7 @@ class Journal(View):
         if head.size <= state.size and self.root(head.size) == head.root:
             raise NoConflict(f"journal {self.name} continues that head of {head.size} blocks")
         edit = Truncate(self.name, None, theirs)
-        self._store.tell(Conflict(self.name, state.head, theirs))
+        self._store.tell(Conflict(self.name, self.checkpoint(), theirs))
         await within(timeout_s, self._committer.put(edit, durable=True))
         return self.fork
 

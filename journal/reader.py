@@ -103,6 +103,9 @@ class Reader:
             raise NoSuchBlock(f"journal {state.name} has {state.size} blocks, not [{start}, {end})")
         at = start
         while at < end:
+            if at >= state.open_first and state.open_blocks:
+                yield list(state.open_blocks[at - state.open_first : end - state.open_first])
+                return
             part: list[Slot] = []
             for first, _, body in self._rows_from(state, at):
                 slots = unpack_chunk(body)

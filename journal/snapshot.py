@@ -24,17 +24,19 @@ class Snapshot(View):
         reader: Reader,
         state: JournalState,
         seal: Seal | None,
+        sign: Callable[[JournalState], str],
         leave: Callable[[Snapshot], None],
     ) -> None:
         self.name = state.name
         self._pinned = state
         self._own_reader: Reader | None = reader
         self._key = seal
+        self._sign = sign
         self._leave = leave
 
     def checkpoint(self) -> str:
-        """Return the signed head, for use inside this cell."""
-        return self._pinned.head
+        """Return the signed head, for use inside this cell; raises SignerFailed."""
+        return self._sign(self._pinned)
 
     def close(self) -> None:
         """Let go of the database. Later calls raise StoreClosed."""

@@ -16,17 +16,17 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self, TypeAlias
 
 from core.ids import public_key_of
 from journal.audit import Audit, Progress
 from journal.checkpoint import Sign, check_journal_name
-from journal.committer import Committer, States, WriterThread
+from journal.committer import Committer
 from journal.errors import CommitRefused, StoreClosed, StoreUnavailable, TooManyOpen
 from journal.events import Appended, Event, Subscription, Truncated
-from journal.layout import JournalState
+from journal.layout import JournalState, States
 from journal.limits import (
     BLOCK_SIZE_BYTES_MAX,
     COMMIT_OVERHEAD_BYTES,
@@ -44,6 +44,7 @@ from journal.statements import (
     size_of_statements,
     split_script,
 )
+from journal.thread import DatabaseThread
 from journal.waiting import within
 from journal.writer import Batch, Positions, Writer
 
@@ -55,7 +56,7 @@ class Store:
     """All journals of a cell in one file. Made by `Store.open`; one process at a time."""
 
     def __init__(
-        self, path: Path, writer: Writer, thread: WriterThread, *, durability: Durability
+        self, path: Path, writer: Writer, thread: DatabaseThread, *, durability: Durability
     ) -> None:
         self.writer = writer
         self.cell_id = writer.cell_id
@@ -66,7 +67,7 @@ class Store:
         self._reader: Reader | None = Reader(path)
         self._subscriptions: list[Subscription] = []
         self._snapshots: list[Snapshot] = []
-        self._committer = Committer(writer, thread, self._on_change, self._release)
+        self._committer = Committer(writer, thread, path, self._on_change, self._release)
 
     @classmethod
     async def open(
@@ -89,7 +90,7 @@ class Store:
         path = Path(path)
         keys = {check_journal_name(name): key for name, key in (encryption_keys or {}).items()}
         writer = Writer(path, cell_id, public_key_of(cell_id), signer)
-        thread = WriterThread(writer.connect, iter_chunk_size=1)
+        thread = DatabaseThread(writer.connect, iter_chunk_size=1)
         store: Self | None = None
         try:
             await within(timeout_s, thread)
@@ -159,7 +160,7 @@ class Store:
 
     async def sync(self, *, timeout_s: float | None = None) -> None:
         """Return once an fsync covers all that was committed before the call."""
-        await self.commit(Batch({}, (), durable=True), timeout_s=timeout_s)
+        await within(timeout_s, self._committer.sync())
 
     async def settle(self, *, timeout_s: float | None = None) -> None:
         """Return once all that was queued before the call is written, durable or not."""
@@ -199,7 +200,11 @@ class Store:
                 reader = Reader(self._path)
                 reader.pin()
             snapshot = Snapshot(
-                reader, self.state_of(journal), self.writer.seal_of(journal), self._snapshots.remove
+                reader,
+                self.state_of(journal),
+                self.writer.seal_of(journal),
+                self.writer.shown_head,
+                self._snapshots.remove,
             )
             self._snapshots.append(snapshot)
         finally:
@@ -241,6 +246,17 @@ class Store:
     def state_of(self, name: str) -> JournalState:
         """Return the acknowledged state of a journal; for `Journal`."""
         return self._committer.states[name]
+
+    def show(self, name: str, show: Callable[[str, JournalState], None] | None) -> None:
+        """Call `show` with each head of a journal that an fsync covers, until it is None.
+
+        The publish barrier for those who are shown every head; each commit to that journal is
+        fsynced at once meanwhile, whether or not it waits for that. For `Shelf`.
+        """
+        if show is None:
+            self._committer.show(name, None)
+        else:
+            self._committer.show(name, lambda state: show(self.writer.shown_head(state), state))
 
     def reader(self) -> Reader:
         """Return the reader, or raise StoreClosed; for `Journal`."""

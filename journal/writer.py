@@ -11,7 +11,6 @@ failed; a durable transaction fsyncs the log even if it changes no page itself.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from typing import Final, TypeAlias, TypeVar
 
 from core.errors import InvariantBroken, LocalMisuse, MyceldError, OperationalFault, check
 from core.ids import Hash, PublicKey
+from journal.bundle import NewHead, is_bundled, sign_together
 from journal.checkpoint import Sign, sign_checkpoint
 from journal.database import (
     SQLITE_ERRORS,
@@ -43,8 +43,6 @@ from journal.limits import (
     FREE_PAGES_STEP,
     JOURNALS_MAX,
     LOCK_TIMEOUT_MS,
-    PAGE_SIZE_BYTES,
-    WAL_SIZE_BYTES,
 )
 from journal.merkle import EMPTY_ROOT, Frontier
 from journal.sealing import Seal
@@ -53,9 +51,6 @@ from journal.statements import SqlValue, Statement
 Positions: TypeAlias = dict[str, tuple[int, int]]
 """Per journal of a commit: the index of its first block, and the length after its last."""
 
-_WAL_HEADER_BYTES: Final = 32
-_FRAME_HEADER_BYTES: Final = 24
-_FRAME_BYTES: Final = _FRAME_HEADER_BYTES + PAGE_SIZE_BYTES
 _TICK: Final = "UPDATE journal_store SET syncs = syncs + 1"
 _REFUSALS: Final = LocalMisuse
 """Faults of one commit alone."""
@@ -81,7 +76,6 @@ class Written:
 
     outcomes: list[Positions | MyceldError]
     states: dict[str, JournalState]
-    wal_is_long: bool
 
 
 class Writer:
@@ -94,11 +88,9 @@ class Writer:
         self._sign = sign
         self._states: dict[str, JournalState] = {}
         self._seals: dict[str, Seal] = {}
+        self._shown: dict[str, tuple[str, str]] = {}
         self._synchronous = "NORMAL"
         self._unsynced = True
-        self._wal_frames = WAL_SIZE_BYTES // _FRAME_BYTES
-        self._wal_frames_next = self._wal_frames
-        self._wal_file = -1
 
     def connect(self) -> sqlite3.Connection:
         """Open the file and check all heads; raises a leaf of journal.errors."""
@@ -128,26 +120,7 @@ class Writer:
                 outcomes = self._write_each(connection, batches, durable=durable)
         except (OperationalFault, InvariantBroken) as error:
             outcomes = [error] * len(batches)
-        return Written(outcomes, self.states(), self._wal_is_long())
-
-    def checkpoint(self, connection: sqlite3.Connection) -> None:
-        """Copy the write-ahead log into the database, as far as no reader needs it.
-
-        Raises DiskFull (the log just stays) or WriteFailed.
-        """
-        try:
-            row = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-        except SQLITE_ERRORS as error:
-            raise fault_of(error, writing=True) from error
-        _, frames, copied = row
-        # A reader in another process can hold pages back; then look again after as much more.
-        self._wal_frames_next = self._wal_frames if frames == copied else frames + self._wal_frames
-
-    def release(self) -> None:
-        """Close what is open beside the connection."""
-        if self._wal_file >= 0:
-            os.close(self._wal_file)
-            self._wal_file = -1
+        return Written(outcomes, self.states())
 
     def _write_each(
         self, connection: sqlite3.Connection, batches: Sequence[Batch], *, durable: bool
@@ -174,9 +147,9 @@ class Writer:
                 new = clear(connection, old, edit)
             else:
                 new = truncate(connection, old, old.size if edit.length is None else edit.length)
-                new = new._replace(head=self._head(new, new.size, new.root))
+                new = new._replace(head=self.head_of(new, new.size, new.root))
                 if edit.theirs is not None:
-                    _keep_evidence(connection, old, edit.theirs)
+                    _keep_evidence(connection, old, self.shown_head(old), edit.theirs)
             _update_head(connection, old, new)
             return {edit.name: (new.size, new.size)}, {edit.name: new}
 
@@ -186,7 +159,7 @@ class Writer:
         except MyceldError as error:
             outcome = error
         self._renew_salts()
-        return Written([outcome], self.states(), self._wal_is_long())
+        return Written([outcome], self.states())
 
     def free_pages(self, connection: sqlite3.Connection) -> bool:
         """Give a few free pages back to the file system; tell whether there are more.
@@ -206,7 +179,6 @@ class Writer:
             connection.execute(f"PRAGMA busy_timeout = {LOCK_TIMEOUT_MS}")
         except SQLITE_ERRORS as error:
             raise fault_of(error, writing=True) from error
-        self._wal_frames_next = self._wal_frames
         return False
 
     def use_key(self, name: str, key: bytes) -> Seal:
@@ -308,7 +280,7 @@ class Writer:
             open_blocks=(),
             key_check=b"" if seal is None else seal.key_check(),
         )
-        state = state._replace(head=self._head(state, 0, EMPTY_ROOT))
+        state = state._replace(head=self.head_of(state, 0, EMPTY_ROOT))
         create_journal_tables(connection, number)
         connection.execute(
             "INSERT INTO journal_head VALUES (?, ?, 0, 0, 0, 0, 0, ?, ?, x'')",
@@ -319,13 +291,12 @@ class Writer:
     def _write_rows(
         self, connection: sqlite3.Connection, appenders: Mapping[str, Appender]
     ) -> dict[str, JournalState]:
+        grown = [appender for appender in appenders.values() if appender.size > appender.state.size]
+        roots = [appender.root() for appender in grown]
         states = {}
-        for name, appender in appenders.items():
-            old = appender.state
-            if appender.size == old.size:
-                continue
-            root = appender.root()
-            rows, state = appender.finish(self._head(old, appender.size, root), root)
+        for appender, root, head in zip(grown, roots, self._heads(grown, roots), strict=True):
+            old, name = appender.state, appender.state.name
+            rows, state = appender.finish(head, root)
             try:
                 _write_journal(connection, old, state, rows)
             except SQLITE_ERRORS as error:
@@ -333,15 +304,35 @@ class Writer:
             states[name] = state
         return states
 
-    def _head(self, state: JournalState, size: int, root: Hash) -> str:
-        origin = f"{self.cell_id}/{state.name}/{state.fork}"
-        return sign_checkpoint(
-            origin, size, root, self.public_key, lambda body: call_signer(self._sign, body)
-        )
+    def _heads(self, grown: Sequence[Appender], roots: Sequence[Hash]) -> list[str]:
+        """Return the new heads of a transaction, by one signature in all."""
+        heads: list[NewHead] = [
+            (self._origin(appender.state), appender.size, root)
+            for appender, root in zip(grown, roots, strict=True)
+        ]
+        if len(heads) < 2:
+            return [sign_checkpoint(*head, self.public_key, self._call_signer) for head in heads]
+        return sign_together(heads, self.public_key, self._call_signer)
 
     def head_of(self, state: JournalState, size: int, root: Hash) -> str:
         """Return a signed head of the first `size` blocks; raises SignerFailed."""
-        return self._head(state, size, root)
+        return sign_checkpoint(self._origin(state), size, root, self.public_key, self._call_signer)
+
+    def shown_head(self, state: JournalState) -> str:
+        """Return the head of `state` as others can verify it; raises SignerFailed."""
+        if not is_bundled(state.head, self.public_key):
+            return state.head
+        kept, head = self._shown.get(state.name, ("", ""))
+        if kept != state.head:
+            head = self.head_of(state, state.size, state.root)
+            self._shown[state.name] = (state.head, head)
+        return head
+
+    def _origin(self, state: JournalState) -> str:
+        return f"{self.cell_id}/{state.name}/{state.fork}"
+
+    def _call_signer(self, message: bytes) -> bytes:
+        return call_signer(self._sign, message)
 
     def seal_of(self, name: str) -> Seal | None:
         """Return the key of a journal, if it is encrypted and the key was given."""
@@ -355,22 +346,6 @@ class Writer:
         if self._synchronous != wanted:
             connection.execute(f"PRAGMA synchronous = {wanted}")
             self._synchronous = wanted
-
-    def _wal_is_long(self) -> bool:
-        """Whether the write-ahead log has so many frames in use (SQLite file format, section 4).
-
-        The file never shrinks; a frame is in use if it has the salt of the log's header.
-        """
-        try:
-            if self._wal_file < 0:
-                wal = f"{self._path}-wal"
-                self._wal_file = os.open(wal, os.O_RDONLY | os.O_CLOEXEC)
-            header = os.pread(self._wal_file, _WAL_HEADER_BYTES, 0)
-            at = _WAL_HEADER_BYTES + self._wal_frames_next * _FRAME_BYTES
-            frame = os.pread(self._wal_file, _FRAME_HEADER_BYTES, at)
-        except OSError:
-            return True  # a checkpoint too many costs little, a log without bound costs the disk
-        return len(frame) == _FRAME_HEADER_BYTES and frame[8:16] == header[16:24]
 
 
 def _run_statement(
@@ -421,11 +396,13 @@ def _update_head(connection: sqlite3.Connection, old: JournalState, new: Journal
         raise _overtaken(old)
 
 
-def _keep_evidence(connection: sqlite3.Connection, state: JournalState, theirs: str) -> None:
+def _keep_evidence(
+    connection: sqlite3.Connection, state: JournalState, ours: str, theirs: str
+) -> None:
     connection.execute(
         "INSERT OR IGNORE INTO journal_evidence (number, ours, theirs) SELECT ?, ?, ? "
         "WHERE (SELECT count(*) FROM journal_evidence WHERE number = ?) < ?",
-        (state.number, state.head, theirs, state.number, EVIDENCE_KEPT_MAX),
+        (state.number, ours, theirs, state.number, EVIDENCE_KEPT_MAX),
     )
 
 

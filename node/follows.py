@@ -89,9 +89,9 @@ class Follows:
         """Follow and serve until cancelled."""
         async with asyncio.TaskGroup() as group:
             self._group = group
-            group.create_task(self._shelf.run(), name="publish-journals")
             for followed in self._followed.values():
                 self._start(followed)
+            await asyncio.get_running_loop().create_future()
 
     async def follow(self, cell_id: CellId, journal: str) -> FollowView:
         """Begin to follow a journal; one that is followed already is taken up again.

@@ -167,10 +167,8 @@ async def serve(place: Path, options: Options) -> Result:
             left.set()
 
         server = await asyncio.start_server(accept, "127.0.0.1", 0)
-        publishing = asyncio.create_task(shelf.run())
         print(server.sockets[0].getsockname()[1], flush=True)
         await left.wait()
-        publishing.cancel()
         server.close()
     return {"value": count}
 
@@ -218,10 +216,7 @@ async def live(place: Path, options: Options) -> Result:
         await journal.append(blocks[0])
         ours, theirs = _Pipe.pair()
         session = FollowSession(theirs, copies, CELL_ID, NAME, lambda _: grown.set())
-        tasks = [
-            asyncio.create_task(work)
-            for work in (shelf.run(), Servers(shelf).serve(ours), session.run())
-        ]
+        tasks = [asyncio.create_task(work) for work in (Servers(shelf).serve(ours), session.run())]
         await grown.wait()
         times = []
         for number in range(1, rounds):

@@ -1,7 +1,7 @@
 """Replication of a journal: another cell keeps a checked copy of it, and can serve that too.
 
     copies = await Copies.open(store)
-    shelf = Shelf(store, copies, cell_id)          # run `shelf.run()` as a task
+    shelf = Shelf(store, copies, cell_id)
     await Servers(shelf).serve(stream)             # for each stream that a follower opens
     await FollowSession(stream, copies, other, "state", shelf.on_commit).run()
 

@@ -1,19 +1,17 @@
 """What a cell shows of its journals: published heads, blocks below them, and their proofs.
 
-A feed of an own journal publishes while somebody follows it: each head it shows was returned by
-`Journal.publish`, so an fsync covers it. A feed of a copy shows the newest head of which every
-block is here. All sessions of one journal share its feed, and so one fsync and one signature.
+A feed of an own journal shows heads while somebody follows it, each once an fsync covers it. A feed
+of a copy shows the newest head of which every block is here. All sessions of one journal share its
+feed, and so one fsync and one signature.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Sequence
 
 from core.ids import CellId
-from journal.errors import BlockCleared, SubscriptionLost
-from journal.events import Appended, Subscription
+from journal.errors import BlockCleared
 from journal.limits import BLOCK_OVERHEAD_BYTES
 from journal.merkle import NodeSource
 from journal.replication.copies import Copies, Copy
@@ -72,7 +70,7 @@ class Feed:
 
 
 class Shelf:
-    """All feeds of a cell. `run` keeps those of own journals fresh while they are followed."""
+    """All feeds of a cell; those of own journals are kept fresh while they are followed."""
 
     def __init__(self, store: Store, copies: Copies, cell_id: CellId) -> None:
         self._store = store
@@ -80,7 +78,6 @@ class Shelf:
         self.cell_id = cell_id
         self._own: dict[str, Feed] = {}
         self._copied: dict[int, Feed] = {}
-        self._events: Subscription | None = None
 
     async def feed(self, cell_id: str, journal: str) -> Feed:
         """Return the feed of a journal, with a head to show; raises NotServed."""
@@ -100,22 +97,16 @@ class Shelf:
             feed.show(copy.whole.text, copy.whole.size, copy.fork)
 
     def listen(self, feed: Feed, listener: asyncio.Event) -> None:
-        """Set `listener` at each new head of the feed from now on."""
+        """Set `listener` at each new head of the feed from now on, until `leave`."""
         feed.listeners.add(listener)
-        state = self._store.state_of(feed.name)
-        if self._events is not None and state.head != feed.text:  # it grew before anybody listened
-            self._events.put(Appended(feed.name, state.fork, feed.size, state.size))
+        if self._own.get(feed.name) is feed and len(feed.listeners) == 1:
+            self._store.show(feed.name, lambda head, state: feed.show(head, state.size, state.fork))
 
-    async def run(self) -> None:
-        """Publish own journals that grew, as long as somebody follows them."""
-        with self._store.events() as events:
-            self._events = events
-            while True:
-                for feed in tuple(self._own.values()):
-                    if feed.listeners and self._store.state_of(feed.name).head != feed.text:
-                        await self._publish(feed)
-                with contextlib.suppress(SubscriptionLost):  # all feeds are looked at anyway
-                    await events.next()
+    def leave(self, feed: Feed, listener: asyncio.Event) -> None:
+        """Stop setting `listener`."""
+        feed.listeners.discard(listener)
+        if self._own.get(feed.name) is feed and not feed.listeners:
+            self._store.show(feed.name, None)
 
     async def dispute(self, journal: str, text: str) -> None:
         """Take a head that our own journal contradicts: it goes on at the next fork.

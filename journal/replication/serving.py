@@ -71,7 +71,7 @@ class ServeSession:
         except* MyceldError as failures:
             raise first_of(failures) from failures
         finally:
-            feed.listeners.discard(self._wake)
+            self._shelf.leave(feed, self._wake)
 
     async def _next_frame(self) -> wire.Frame:
         try:

@@ -61,7 +61,8 @@ async def _use(path: Path, expected: _Expected) -> None:
     store: Store | None = None
     try:
         store = await open_store(path, "process")
-        store.writer._wal_frames = store.writer._wal_frames_next = 6
+        copier = store._committer._copier
+        copier._step = copier._start_at = 6
         await store.create_tables("CREATE TABLE IF NOT EXISTS t (n INTEGER)")
         journal = await store.journal("a")
     except MyceldError as error:

@@ -291,13 +291,39 @@ def test_a_second_writer_is_noticed_before_it_can_overwrite(tmp_path: Path) -> N
     asyncio.run(main())
 
 
-def test_the_write_ahead_log_stays_bounded(tmp_path: Path) -> None:
+def test_the_write_ahead_log_is_copied_beside_the_writer_and_starts_over(tmp_path: Path) -> None:
     async def main() -> None:
         async with await open_store(tmp_path / "s.db") as store:
             journal = await store.journal("a")
             for _ in range(40):
                 await journal.append([b"x" * 1000] * 1000)
+            await store._committer._copier.idle()
+            for _ in range(3):  # the rest is copied, the log starts over, the file is cut
+                await journal.append(b"y")
+                await store.sync()
             size_bytes = (tmp_path / "s.db-wal").stat().st_size
-            assert WAL_SIZE_BYTES / 2 < size_bytes < 2 * WAL_SIZE_BYTES
+            assert WAL_SIZE_BYTES / 2 < size_bytes <= 2 * WAL_SIZE_BYTES
+            assert (tmp_path / "s.db").stat().st_size > 30_000_000
+            assert (await journal.audit()).blocks == 40_003
+
+    asyncio.run(main())
+
+
+def test_writes_wait_for_the_copy_of_a_log_at_its_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("journal.copier._FRAMES_MAX", 100)
+    monkeypatch.setattr("journal.copier._REST_FRAMES", 8)
+
+    async def main() -> None:
+        async with await open_store(tmp_path / "s.db") as store:
+            store._committer._copier._step = store._committer._copier._start_at = 50
+            journal = await store.journal("a")
+            size_bytes_max = 0
+            for _ in range(500):
+                await journal.append([b"x" * 1000] * 20)  # some 5 pages
+                size_bytes_max = max(size_bytes_max, (tmp_path / "s.db-wal").stat().st_size)
+            assert 50 < size_bytes_max / 8216 < 50 + 100 + 20
+            assert (await journal.audit()).blocks == 10_000
 
     asyncio.run(main())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from nacl.signing import SigningKey
@@ -66,3 +66,18 @@ def slow_root(leaves: Sequence[bytes]) -> bytes:
     while k * 2 < len(leaves):
         k *= 2
     return hashlib.sha256(b"\x01" + slow_root(leaves[:k]) + slow_root(leaves[k:])).digest()
+
+
+def fsyncs_of(store: Store, slow: Callable[[], None] = lambda: None) -> list[int]:
+    """Return a list that gets the number of commits each fsync covers; `slow` goes first."""
+    committer, covered = store._committer, list[int]()
+    fsync = committer._syncer._call_fsync
+
+    def call_fsync() -> None:
+        commits = committer._commits
+        slow()
+        fsync()
+        covered.append(commits)
+
+    committer._syncer._call_fsync = call_fsync  # type: ignore[method-assign]  # a disk to watch
+    return covered

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import threading
 from pathlib import Path
 
 from journal import Durability
@@ -21,11 +22,17 @@ from tests.journal.replication.test_sessions import (
     run,
     writer_cell,
 )
-from tests.journal.world import open_store
+from tests.journal.world import fsyncs_of, open_store
 
 
 def _wal_bytes(store: Path) -> int:
-    return store.with_name(store.name + "-wal").stat().st_size
+    """Return where the log ends: behind the last frame with the salt of its header."""
+    log = store.with_name(store.name + "-wal").read_bytes()
+    page_bytes = int.from_bytes(log[8:12], "big")
+    at = 32
+    while log[at + 8 : at + 16] == log[16:24]:
+        at += 24 + page_bytes
+    return at
 
 
 def _after_power_cut(store: Path, synced_bytes: int, where: Path) -> Path:
@@ -48,15 +55,18 @@ def test_under_process_a_follower_was_never_shown_what_the_cut_takes(tmp_path: P
                     await cell.wait_length(120)
                     synced_bytes = _wal_bytes(tmp_path / "w")
 
-                    async def hang(*, timeout_s: float | None = None) -> None:
-                        await asyncio.sleep(60 if timeout_s is None else timeout_s)
+                    disk_is_back = threading.Event()
 
-                    writer.store.sync = hang  # type: ignore[method-assign]  # the disk is slow now
+                    def hang() -> None:
+                        disk_is_back.wait(60)
+
+                    fsyncs_of(writer.store, hang)
                     await journal.append([b"%d" % n for n in range(120, 200)])
                     assert journal.length == 200
                     await asyncio.sleep(0.2)
                     assert cell.copy() == [120]
                     left = _after_power_cut(tmp_path / "w", synced_bytes, tmp_path / "cut")
+                    disk_is_back.set()
             async with writer_cell(left) as writer:
                 journal = await writer.store.journal("notes")
                 assert journal.length == 120

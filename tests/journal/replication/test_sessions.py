@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from journal.replication.errors import (
     PeerGone,
     PeerRefused,
 )
-from tests.journal.world import CELL_ID, open_store, read_all
+from tests.journal.world import CELL_ID, fsyncs_of, open_store, read_all
 
 FOLLOWER_KEY = SigningKey(b"\x05" * 32)
 FOLLOWER_ID = cell_id_of(PublicKey(bytes(FOLLOWER_KEY.verify_key)))
@@ -122,16 +123,15 @@ async def follower_cell(path: Path) -> AsyncIterator[Cell]:
 async def linked(server: Cell, follower: Cell) -> AsyncIterator[asyncio.Task[None]]:
     """Follow over a pipe until the block ends; yields the follower's task."""
     mine, theirs = Pipe.pair()
-    shelf = asyncio.create_task(server.shelf.run())
     serving = asyncio.create_task(server.servers.serve(theirs))
     following = asyncio.create_task(follower.follow(mine))
     try:
         yield following
     finally:
-        for task in (following, serving, shelf):
+        for task in (following, serving):
             task.cancel()
         await mine.close()
-        await asyncio.gather(following, serving, shelf, return_exceptions=True)
+        await asyncio.gather(following, serving, return_exceptions=True)
 
 
 def run(work: object) -> None:
@@ -291,21 +291,14 @@ def test_the_publish_barrier_hides_a_tail_that_can_still_be_lost(tmp_path: Path)
     async def main() -> None:
         async with writer_cell(tmp_path / "w") as writer, follower_cell(tmp_path / "f") as cell:
             journal = await writer.store.journal("notes")
-            synced: list[int] = []
-            sync = writer.store.sync
-
-            async def slow_sync(*, timeout_s: float | None = None) -> None:
-                before = journal.length
-                await asyncio.sleep(0.05)  # the disk takes its time
-                await sync(timeout_s=timeout_s)
-                synced.append(before)
-
-            writer.store.sync = slow_sync  # type: ignore[method-assign]  # a slow disk
+            lengths = {0: 0}  # by commit
+            synced = fsyncs_of(writer.store, lambda: time.sleep(0.05))  # the disk takes its time
             async with linked(writer, cell):
                 for number in range(200):
                     await journal.append(b"%d" % number)
+                    lengths[writer.store._committer._commits] = journal.length
                     copies = cell.copy()
-                    assert not copies or not copies[0] or copies[0] <= max(synced)
+                    assert not copies or not copies[0] or copies[0] <= lengths[max(synced)]
                     await asyncio.sleep(0.001)
                 await cell.wait_length(200)
 
