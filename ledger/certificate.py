@@ -7,7 +7,7 @@ A certificate for a round vouches for all earlier ones: headers are chained by h
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -15,16 +15,17 @@ from core.codec import Value, as_array, as_bytes, as_int, encode
 from core.ids import Epoch, Hash, MemberIndex, NetworkId, PublicKey, Round, Signature
 from core.limits import HASH_SIZE_BYTES, SIGNATURE_SIZE_BYTES
 from ledger.errors import BadCertificate, Diverged
-from ledger.genesis import Genesis
 from ledger.limits import CERTIFICATE_ROUNDS_PENDING_MAX, MEMBERS_MAX
+from ledger.roster import Roster
 
 _DOMAIN: Final = "myceld/checkpoint/1"
 
 
 @dataclass(frozen=True, slots=True)
 class CheckpointSignature:
-    """One member's signature of the header of one round."""
+    """One member's signature of the header of one round; `member` counts in the epoch's roster."""
 
+    epoch: Epoch
     round: Round
     header_hash: Hash
     member: MemberIndex
@@ -32,13 +33,14 @@ class CheckpointSignature:
 
     def to_value(self) -> Value:
         """Return the encodable array."""
-        return [self.round, self.header_hash, self.member, self.signature]
+        return [self.epoch, self.round, self.header_hash, self.member, self.signature]
 
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """Signatures of more than 2/3 of the weight over one header."""
+    """Signatures of more than 2/3 of the weight of an epoch's roster over one header."""
 
+    epoch: Epoch
     round: Round
     header_hash: Hash
     signatures: tuple[tuple[MemberIndex, Signature], ...]
@@ -46,7 +48,7 @@ class Certificate:
     def to_value(self) -> Value:
         """Return the encodable array."""
         pairs: list[Value] = [[member, signature] for member, signature in self.signatures]
-        return [self.round, self.header_hash, pairs]
+        return [self.epoch, self.round, self.header_hash, pairs]
 
 
 def checkpoint_message(
@@ -58,8 +60,9 @@ def checkpoint_message(
 
 def parse_checkpoint_signature(value: Value) -> CheckpointSignature:
     """Return the signature in a decoded array; raises WrongShape. Checks no cryptography."""
-    round_number, header_hash, member, signature = as_array(value, length=4)
+    epoch, round_number, header_hash, member, signature = as_array(value, length=5)
     return CheckpointSignature(
+        Epoch(as_int(epoch)),
         Round(as_int(round_number)),
         Hash(as_bytes(header_hash, size=HASH_SIZE_BYTES)),
         MemberIndex(as_int(member, high=MEMBERS_MAX)),
@@ -69,7 +72,7 @@ def parse_checkpoint_signature(value: Value) -> CheckpointSignature:
 
 def parse_certificate(value: Value) -> Certificate:
     """Return the certificate in a decoded array; raises WrongShape. See `verify_certificate`."""
-    round_number, header_hash, pairs = as_array(value, length=3)
+    epoch, round_number, header_hash, pairs = as_array(value, length=4)
     signatures: list[tuple[MemberIndex, Signature]] = []
     for pair in as_array(pairs, length_max=MEMBERS_MAX):
         member, signature = as_array(pair, length=2)
@@ -80,6 +83,7 @@ def parse_certificate(value: Value) -> Certificate:
             )
         )
     return Certificate(
+        Epoch(as_int(epoch)),
         Round(as_int(round_number)),
         Hash(as_bytes(header_hash, size=HASH_SIZE_BYTES)),
         tuple(signatures),
@@ -90,26 +94,28 @@ Verifier = Callable[[PublicKey, bytes, bytes], bool]
 
 
 def verify_certificate(
-    certificate: Certificate, genesis: Genesis, *, verify: Verifier, epoch: Epoch = Epoch(0)
+    certificate: Certificate, network_id: NetworkId, roster: Roster, *, verify: Verifier
 ) -> None:
     """Return when the certificate proves its header for this network; else raise BadCertificate.
 
-    Accepted only if: signers are members, none twice; each signature is valid for this network,
-    epoch, round and header; the signers' weight is more than 2/3 of the total.
+    Accepted only if: it is of the roster's epoch; signers are members, none twice; each signature
+    is valid for this network, epoch, round and header; the signers' weight is a supermajority.
     """
+    if certificate.epoch != roster.epoch:
+        raise BadCertificate(f"it is of epoch {certificate.epoch}, the roster of {roster.epoch}")
     message = checkpoint_message(
-        genesis.network_id, epoch, certificate.round, certificate.header_hash
+        network_id, roster.epoch, certificate.round, certificate.header_hash
     )
     seen: set[MemberIndex] = set()
     for member, signature in certificate.signatures:
-        if member >= len(genesis.members) or member in seen:
+        if member >= len(roster.members) or member in seen:
             raise BadCertificate(f"signer {member} is not a member, or is listed twice")
         seen.add(member)
-        if not verify(genesis.members[member].public_key, message, signature):
+        if not verify(roster.members[member].public_key, message, signature):
             raise BadCertificate(f"the signature of member {member} is wrong")
-    weight = sum(genesis.weights[member] for member in seen)
-    if not 3 * weight > 2 * sum(genesis.weights):
-        raise BadCertificate(f"weight {weight} of {sum(genesis.weights)} is not more than 2/3")
+    weight = sum(roster.weights[member] for member in seen)
+    if not roster.is_supermajority(weight):
+        raise BadCertificate(f"weight {weight} of {sum(roster.weights)} is not more than 2/3")
 
 
 @dataclass(slots=True)
@@ -119,15 +125,14 @@ class _Pending:
 
 
 class Certifier:
-    """Collects checkpoint signatures; knows the newest certificate.
+    """Collects checkpoint signatures of one epoch; knows the newest certificate in it.
 
     Holds at most CERTIFICATE_ROUNDS_PENDING_MAX rounds above the newest certified one, and one
     signature for each member and round; what is outside is ignored.
     """
 
-    def __init__(self, weights: Sequence[int]) -> None:
-        self._weights = tuple(weights)
-        self._total = sum(weights)
+    def __init__(self, roster: Roster) -> None:
+        self._roster = roster
         self._pending: dict[Round, _Pending] = {}
         self._newest: Certificate | None = None
 
@@ -138,13 +143,14 @@ class Certifier:
 
     @property
     def certified_round(self) -> Round:
-        """The round of `newest`, 0 when there is none."""
-        return Round(0) if self._newest is None else self._newest.round
+        """The round of `newest`; without one, the round before the epoch."""
+        before = Round(self._roster.first_round - 1)
+        return before if self._newest is None else self._newest.round
 
     def add(self, signature: CheckpointSignature) -> Certificate | None:
         """Take a verified signature; return the certificate when it completes a newer one."""
         low, high = self.certified_round, self.certified_round + CERTIFICATE_ROUNDS_PENDING_MAX
-        if not low < signature.round <= high or signature.member >= len(self._weights):
+        if not low < signature.round <= high or signature.member >= len(self._roster.members):
             return None
         pending = self._pending.setdefault(signature.round, _Pending())
         if signature.member in pending.voted:
@@ -152,11 +158,14 @@ class Certifier:
         pending.voted.add(signature.member)
         signers = pending.by_header.setdefault(signature.header_hash, {})
         signers[signature.member] = signature.signature
-        weight = sum(self._weights[member] for member in signers)
-        if not 3 * weight > 2 * self._total:
+        weight = sum(self._roster.weights[member] for member in signers)
+        if not self._roster.is_supermajority(weight):
             return None
         certificate = Certificate(
-            signature.round, signature.header_hash, tuple(sorted(signers.items()))
+            self._roster.epoch,
+            signature.round,
+            signature.header_hash,
+            tuple(sorted(signers.items())),
         )
         self.adopt(certificate)
         return certificate

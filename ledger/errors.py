@@ -12,6 +12,13 @@ class BadGenesis(LocalMisuse):
     remedy = "Get the genesis file again from whoever made the network, unchanged."
 
 
+class BadRoster(LocalMisuse):
+    """Members that can not vote together."""
+
+    code = "MYC-LEDGER-002"
+    remedy = "A roster has 1 to 128 members with distinct keys, weights of 1 to 2**32, and names."
+
+
 class TransactionRefused(LocalMisuse):
     """Base of the reasons for which a transaction can not have an effect.
 

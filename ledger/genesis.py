@@ -16,10 +16,12 @@ from typing import Final, TypeVar
 
 from core.codec import Value, encode
 from core.errors import MyceldError
-from core.ids import CellId, MemberIndex, NetworkId, PublicKey, cell_id_of, public_key_of
+from core.ids import Epoch, NetworkId, Round, public_key_of
 from core.limits import INT_MAX
-from ledger.errors import BadGenesis
-from ledger.limits import MEMBERS_MAX, NAME_LENGTH_MAX, WEIGHT_MAX
+from ledger.errors import BadGenesis, BadRoster
+from ledger.limits import EPOCH_ROUNDS_MAX, EPOCH_ROUNDS_MIN, NAME_LENGTH_MAX
+from ledger.names import is_name
+from ledger.roster import Member, Roster, check_members
 
 RULE_SET: Final = 1
 """The pinned voting rules (ARCHITECTURE.md, hashgraph)."""
@@ -29,67 +31,48 @@ _FILE_FORMAT: Final = "myceld-genesis/1"
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
-    """One voting member of the roster."""
-
-    public_key: PublicKey
-    weight: int
-    name: str
-
-    @property
-    def cell_id(self) -> CellId:
-        """The member's cell id."""
-        return cell_id_of(self.public_key)
-
-
 @dataclass(frozen=True)
 class Genesis:
     """A network's name, first members, voting parameters and time of birth.
 
     Construction checks everything and raises BadGenesis: 1 to 128 members with distinct keys,
-    weights of 1 to 2**32, a coin period of 3 to 1000, names of 1 to 64 printable characters.
+    weights of 1 to 2**32, a coin period of 3 to 1000, 16 to 65536 rounds an epoch.
     """
 
     name: str
     members: tuple[Member, ...]
     time_ns: int
     coin_period: int = 10
+    epoch_rounds: int = 2048
 
     def __post_init__(self) -> None:
-        _check_name(self.name, "the network's name")
-        if not 1 <= len(self.members) <= MEMBERS_MAX:
-            raise BadGenesis(f"{len(self.members)} members; 1 to {MEMBERS_MAX} are possible")
-        if len({member.public_key for member in self.members}) != len(self.members):
-            raise BadGenesis("the same key is listed twice")
-        for member in self.members:
-            _check_name(member.name, "a member's name")
-            if not 1 <= member.weight <= WEIGHT_MAX:
-                raise BadGenesis(f"weight {member.weight} of {member.name} is not positive or huge")
+        if not is_name(self.name):
+            raise BadGenesis(f"the network's name must have 1 to {NAME_LENGTH_MAX} characters")
+        try:
+            check_members(self.members)
+        except BadRoster as error:
+            raise BadGenesis(error.detail) from error
         # With period 2 every round that could decide is a coin round, and those never decide.
         if not 3 <= self.coin_period <= 1000:
             raise BadGenesis(f"coin period {self.coin_period} is not in 3..1000")
+        if not EPOCH_ROUNDS_MIN <= self.epoch_rounds <= EPOCH_ROUNDS_MAX:
+            bounds = f"{EPOCH_ROUNDS_MIN}..{EPOCH_ROUNDS_MAX}"
+            raise BadGenesis(f"{self.epoch_rounds} rounds an epoch are not in {bounds}")
         if not 0 <= self.time_ns <= INT_MAX:
             raise BadGenesis("the time is not in nanoseconds of the Unix epoch")
 
     @cached_property
     def network_id(self) -> NetworkId:
         """SHA-256 of the canonical encoding."""
-        members: list[Value] = [[m.public_key, m.weight, m.name] for m in self.members]
-        body: Value = [_DOMAIN, self.name, RULE_SET, self.coin_period, self.time_ns, members]
+        members: list[Value] = [member.to_value() for member in self.members]
+        rules: list[Value] = [RULE_SET, self.coin_period, self.epoch_rounds]
+        body: Value = [_DOMAIN, self.name, rules, self.time_ns, members]
         return NetworkId(hashlib.sha256(encode(body)).digest())
 
     @cached_property
-    def weights(self) -> tuple[int, ...]:
-        """Weights in roster order."""
-        return tuple(member.weight for member in self.members)
-
-    def index_of(self, public_key: PublicKey) -> MemberIndex | None:
-        """Return the roster position of a key, or None when it is not a member."""
-        for index, member in enumerate(self.members):
-            if member.public_key == public_key:
-                return MemberIndex(index)
-        return None
+    def roster(self) -> Roster:
+        """The roster of the first epoch."""
+        return Roster(Epoch(0), Round(1), 0, self.members)
 
 
 def to_json(genesis: Genesis) -> str:
@@ -100,6 +83,7 @@ def to_json(genesis: Genesis) -> str:
         "name": genesis.name,
         "rule_set": RULE_SET,
         "coin_period": genesis.coin_period,
+        "epoch_rounds": genesis.epoch_rounds,
         "time_ns": genesis.time_ns,
         "members": [
             {"cell_id": m.cell_id, "name": m.name, "weight": m.weight} for m in genesis.members
@@ -132,6 +116,7 @@ def from_json(text: str | bytes) -> Genesis:
             members=members,
             time_ns=_typed(content["time_ns"], int),
             coin_period=_typed(content["coin_period"], int),
+            epoch_rounds=_typed(content["epoch_rounds"], int),
         )
     except (KeyError, TypeError) as error:
         raise BadGenesis(f"a field is missing or has the wrong type: {error}") from error
@@ -148,8 +133,3 @@ def _typed(value: object, kind: type[_T]) -> _T:
     if type(value) is not kind:
         raise TypeError(f"{value!r} is not {kind.__name__}")
     return value
-
-
-def _check_name(name: str, what: str) -> None:
-    if not 1 <= len(name) <= NAME_LENGTH_MAX or not name.isprintable():
-        raise BadGenesis(f"{what} must have 1 to {NAME_LENGTH_MAX} printable characters")

@@ -50,6 +50,8 @@ class RoundHeader:
     previous: Hash
     state_root: Hash
     receipts_root: Hash
+    roster: Hash
+    """Of the roster that votes on the next round: another one if this round seals its epoch."""
     transactions: int
     """Added to the order by this round."""
     transactions_total: int
@@ -67,6 +69,7 @@ class RoundHeader:
                 self.previous,
                 self.state_root,
                 self.receipts_root,
+                self.roster,
                 self.transactions,
                 self.transactions_total,
                 self.consensus_time_ns,
@@ -81,10 +84,10 @@ class RoundHeader:
 
 def decode_header(data: bytes) -> RoundHeader:
     """Return the header in `data`; raises NotCanonical or WrongShape."""
-    items = as_array(decode(data), length=10)
+    items = as_array(decode(data), length=11)
     if items[0] != _DOMAIN:
         raise WrongShape("not a round header of this version")
-    hashes = [Hash(as_bytes(items[at], size=HASH_SIZE_BYTES)) for at in (1, 4, 5, 6)]
+    hashes = [Hash(as_bytes(items[at], size=HASH_SIZE_BYTES)) for at in (1, 4, 5, 6, 7)]
     return RoundHeader(
         network_id=NetworkId(hashes[0]),
         epoch=Epoch(as_int(items[2])),
@@ -92,9 +95,10 @@ def decode_header(data: bytes) -> RoundHeader:
         previous=hashes[1],
         state_root=hashes[2],
         receipts_root=hashes[3],
-        transactions=as_int(items[7]),
-        transactions_total=as_int(items[8]),
-        consensus_time_ns=as_int(items[9]),
+        roster=hashes[4],
+        transactions=as_int(items[8]),
+        transactions_total=as_int(items[9]),
+        consensus_time_ns=as_int(items[10]),
     )
 
 

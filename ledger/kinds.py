@@ -8,23 +8,20 @@ of meaning is a new kind.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from core.codec import Value, as_array, as_bytes, as_text, encode
-from core.ids import PublicKey, Round
+from core.ids import NetworkId, PublicKey, Round, TransactionId
 from core.limits import INT_MAX
 from ledger.errors import Malformed, Oversize, UnknownKind
 from ledger.limits import KEY_SIZE_BYTES_MAX, VALUE_SIZE_BYTES_MAX
+from ledger.names import controls_display
+from ledger.roster import Roster
 
 VALUE_PREFIX: Final = b"value/"
 """State keys of user values: this prefix, then the key in UTF-8."""
-
-_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-"""Controls, line separators and direction overrides, spelt out: what `str.isprintable` says changes
-with the version of Unicode, so cells on two versions of Python would split over a new letter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +40,14 @@ Arguments: TypeAlias = Put
 class Context:
     """What a kind may know beside its arguments."""
 
+    id: TransactionId
     sender: PublicKey
     round: Round
+    network_id: NetworkId
+    roster: Roster
+    """Of the round's epoch."""
+    read: Callable[[bytes], bytes | None]
+    """State key -> its value as earlier transactions left it, None for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,10 @@ def build_arguments(arguments: Arguments) -> tuple[str, Sequence[Value]]:
 
 
 def changes_of(arguments: Arguments, context: Context) -> list[tuple[bytes, bytes]]:
-    """Return the (state key, state value) pairs that the transaction writes."""
+    """Return the (state key, state value) pairs that the transaction writes.
+
+    Raises a TransactionRefused when the state does not allow it.
+    """
     return _BY_ARGUMENTS[type(arguments)].changes(arguments, context)
 
 
@@ -88,7 +94,7 @@ def check_key(key: str) -> bytes:
         raw = key.encode("utf-8")
     except UnicodeEncodeError as error:
         raise Malformed("a key must be valid Unicode text") from error
-    if not raw or _CONTROL.search(key):
+    if not raw or controls_display(key):
         raise Malformed("a key must have at least one character, and none that control the display")
     if len(raw) > KEY_SIZE_BYTES_MAX:
         raise Oversize(f"the key has {len(raw)} bytes, at most {KEY_SIZE_BYTES_MAX} are taken")

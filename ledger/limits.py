@@ -10,6 +10,12 @@ MEMBERS_MAX: Final = 128
 WEIGHT_MAX: Final = 2**32
 """Weight of one member; the sum over a roster stays far inside 63 bits."""
 
+EPOCH_ROUNDS_MIN: Final = 16
+"""Shorter epochs would spend their rounds on beginning: an event takes some five to be ordered."""
+
+EPOCH_ROUNDS_MAX: Final = 65_536
+"""Bounds what a cell keeps of one epoch in memory, and what a restart replays."""
+
 NAME_LENGTH_MAX: Final = 64
 """Characters of a network's or a member's name."""
 

@@ -12,15 +12,14 @@ overtake its first.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from core.errors import check
 from core.ids import (
-    Epoch,
     EventId,
     MemberIndex,
-    NetworkId,
     PublicKey,
     Round,
     TransactionId,
@@ -33,10 +32,20 @@ from ledger.accounts import (
     encode_account,
 )
 from ledger.errors import Expired, NonceUsed, TransactionRefused
+from ledger.genesis import Genesis
 from ledger.header import APPLIED, NO_HEADER, Receipt, RoundHeader, receipts_root
 from ledger.kinds import Context, changes_of
+from ledger.roster import (
+    NEXT_MEMBERS_KEY,
+    Roster,
+    decode_members,
+    roster_key,
+)
 from ledger.transaction import OpaqueTransaction, SignedTransaction, Transaction
 from ledger.tree import StateTree
+
+Read: TypeAlias = Callable[[bytes], bytes | None]
+"""State key -> its value, None for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +78,23 @@ class Applied:
     entries: tuple[Entry, ...]
     changes: tuple[tuple[bytes, bytes], ...]
     """(state key, state value), each key once."""
+    sealed: Roster | None
+    """The roster of the next epoch, if this round is the last of its own."""
 
 
 class Ledger:
     """The replicated state between rounds."""
 
-    def __init__(self, network_id: NetworkId, epoch: Epoch = Epoch(0)) -> None:
-        """Start empty, before the first round."""
-        self._network_id = network_id
-        self._epoch = epoch
+    def __init__(self, genesis: Genesis, read: Read) -> None:
+        """Start empty, before the first round.
+
+        `read` returns the durable value of a state key; it is asked about the state after the
+        round before the one that is applied.
+        """
+        self._network_id = genesis.network_id
+        self._epoch_rounds = genesis.epoch_rounds
+        self._roster = genesis.roster
+        self._read = read
         self._tree = StateTree()
         self._accounts: dict[PublicKey, NonceWindow] = {}
         self._header: RoundHeader | None = None
@@ -88,6 +105,11 @@ class Ledger:
         return self._header
 
     @property
+    def roster(self) -> Roster:
+        """The roster that votes on the next round."""
+        return self._roster
+
+    @property
     def applied_round(self) -> Round:
         """The last applied round, 0 before the first."""
         return Round(0) if self._header is None else self._header.round
@@ -96,11 +118,14 @@ class Ledger:
         """Return the used nonces of a sender after the last applied round."""
         return self._accounts.get(sender, NonceWindow())
 
-    def restore(self, header: RoundHeader, state: Iterable[tuple[bytes, bytes]]) -> None:
-        """Load what was made durable: the last header and all state (key, value) pairs.
+    def restore(
+        self, header: RoundHeader, roster: Roster, state: Iterable[tuple[bytes, bytes]]
+    ) -> None:
+        """Load what was made durable: the last header, its roster, all state (key, value) pairs.
 
-        Raises InvariantBroken when the pairs do not have the header's state root.
+        Raises InvariantBroken when the roster or the root of the state is not the header's.
         """
+        check(roster.hash == header.roster, "the roster on disk is not the one of the last header")
         for key, value in state:
             self._tree.put(key, value)
             self._note_account(key, value)
@@ -109,6 +134,7 @@ class Ledger:
             f"the state on disk is not the one of round {header.round}: its root differs",
         )
         self._header = header
+        self._roster = roster
 
     def apply(
         self,
@@ -138,35 +164,55 @@ class Ledger:
             if candidate.id in ordered_before or candidate.id in listed:
                 continue
             listed.add(candidate.id)
-            refusal = self._take(candidate.parsed, round_number, changes)
+            refusal = self._take(candidate, round_number, changes)
             outcome = APPLIED if refusal is None else refusal.code
             position = total + len(entries)
             receipt = Receipt(
                 candidate.id, position, candidate.event, candidate.consensus_time_ns, outcome
             )
             entries.append(Entry(receipt, candidate, refusal))
+        time_ns = last_time_ns if consensus_time_ns is None else consensus_time_ns
+        epoch = self._roster.epoch
+        sealed = self._sealed(round_number, time_ns, changes)
+        if sealed is not None:
+            changes[roster_key(sealed.epoch)] = sealed.encode()
+            self._roster = sealed
         for key, value in changes.items():
             self._tree.put(key, value)
         self._header = RoundHeader(
             network_id=self._network_id,
-            epoch=self._epoch,
+            epoch=epoch,
             round=round_number,
             previous=NO_HEADER if before is None else before.hash,
             state_root=self._tree.root(),
             receipts_root=receipts_root([entry.receipt for entry in entries]),
+            roster=self._roster.hash,
             transactions=len(entries),
             transactions_total=total + len(entries),
-            consensus_time_ns=last_time_ns if consensus_time_ns is None else consensus_time_ns,
+            consensus_time_ns=time_ns,
         )
-        return Applied(self._header, tuple(entries), tuple(changes.items()))
+        return Applied(self._header, tuple(entries), tuple(changes.items()), sealed)
+
+    def _sealed(
+        self, round_number: Round, time_ns: int, changes: Mapping[bytes, bytes]
+    ) -> Roster | None:
+        """Return the next epoch's roster if the round is the last of this one.
+
+        An epoch ends after its full number of rounds, and at once when its members change.
+        """
+        members = self._roster.members
+        if NEXT_MEMBERS_KEY in changes:
+            members = decode_members(changes[NEXT_MEMBERS_KEY])
+        rounds = round_number - self._roster.first_round + 1
+        if members == self._roster.members and rounds < self._epoch_rounds:
+            return None
+        return self._roster.next(Round(round_number + 1), time_ns, members)
 
     def _take(
-        self,
-        parsed: Transaction | TransactionRefused,
-        round_number: Round,
-        changes: dict[bytes, bytes],
+        self, candidate: Candidate, round_number: Round, changes: dict[bytes, bytes]
     ) -> TransactionRefused | None:
         """Add what the transaction changes to `changes`, or return why it has no effect."""
+        parsed = candidate.parsed
         if isinstance(parsed, TransactionRefused):
             return parsed
         if isinstance(parsed, OpaqueTransaction):
@@ -179,8 +225,18 @@ class Ledger:
         changes[account_key(parsed.sender)] = encode_account(used)
         if 0 < parsed.expires_round < round_number:
             return Expired(f"valid up to round {parsed.expires_round}, ordered in {round_number}")
-        context = Context(parsed.sender, round_number)
-        changes.update(changes_of(parsed.arguments, context))
+        context = Context(
+            id=candidate.id,
+            sender=parsed.sender,
+            round=round_number,
+            network_id=self._network_id,
+            roster=self._roster,
+            read=lambda key: changes[key] if key in changes else self._read(key),
+        )
+        try:
+            changes.update(changes_of(parsed.arguments, context))
+        except TransactionRefused as refusal:
+            return refusal
         return None
 
     def _note_account(self, key: bytes, value: bytes) -> None:

@@ -1,0 +1,22 @@
+"""Text that people read: what it may not hold, the same for every version of Python."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from ledger.limits import NAME_LENGTH_MAX
+
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+"""Controls, line separators and direction overrides, spelt out: what `str.isprintable` says changes
+with the version of Unicode, so cells on two versions of Python would split over a new letter."""
+
+
+def controls_display(text: str) -> bool:
+    """Return whether `text` holds a character that controls how it is shown."""
+    return _CONTROL.search(text) is not None
+
+
+def is_name(text: str) -> bool:
+    """Return whether `text` can name a network or a member: 1 to 64 characters, no controls."""
+    return 1 <= len(text) <= NAME_LENGTH_MAX and not controls_display(text)
