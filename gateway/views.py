@@ -146,6 +146,7 @@ class StatusView:
     silent: list[str]
     """Names (or cell ids) of members not reachable."""
     members: list[MemberView]
+    epoch: int
     round_decided: int
     round_applied: int
     round_certified: int

@@ -1,4 +1,4 @@
-"""The sync protocol as a pure state machine: who is told and sent what, and when.
+"""The sync protocol of one epoch as a pure state machine: who is told and sent what, and when.
 
 Each cell pushes its own events to every peer at once. Everything else is repair, and the receiver
 drives it: peers tell each other what they HAVE; who lacks something WANTs it from one peer at a
@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from core.ids import CellId, EventId
+from core.ids import CellId, Epoch, EventId, MemberIndex
 from gossip.errors import BadFrame
 from gossip.index import EventIndex
 from gossip.limits import (
@@ -98,18 +98,20 @@ class _Orphans:
 class Sync:
     """The protocol's state at one cell. Times are milliseconds of one monotonic clock."""
 
-    def __init__(self, index: EventIndex, members: int) -> None:
+    def __init__(self, epoch: Epoch, index: EventIndex, members: int) -> None:
+        self._epoch = epoch
         self._index = index
         self._members = members
         self._peers: dict[CellId, _Peer] = {}
         self._orphans = _Orphans()
         self._asked: _Asked | None = None
         self._tried: dict[CellId, int] = {}
+        self._seen = [0] * members
 
     def connected(self, peer: CellId, now_ms: int) -> list[Effect]:
         """A peer finished its handshake: tell it what we have."""
         self._peers[peer] = _Peer(have_sent_ms=now_ms, have_version=len(self._index))
-        return [Send(peer, Have(self._index.vector()))]
+        return [Send(peer, Have(self._epoch, self._index.vector()))]
 
     def disconnected(self, peer: CellId) -> None:
         """Forget a peer and what it left unfinished."""
@@ -177,9 +179,14 @@ class Sync:
         """Return whether the event is here or waits for its parents."""
         return event_id in self._index or event_id in self._orphans.by_id
 
+    def seen_of(self, creator: MemberIndex) -> int:
+        """Return one more than the creator's highest sequence ever seen, in orphans too."""
+        return max(self._index.count(creator), self._seen[creator])
+
     def orphan(self, peer: CellId, event: Event, size_bytes: int, now_ms: int) -> None:
         """Keep a verified event until its parents come; drop it when there is no room."""
         state = self._peers[peer]
+        self._seen[event.creator] = max(self._seen[event.creator], event.sequence + 1)
         full = self._orphans.size_bytes + size_bytes > ORPHANS_SIZE_BYTES_MAX
         if full or state.orphans >= ORPHANS_PER_PEER_MAX:
             return
@@ -215,7 +222,7 @@ class Sync:
             due = now_ms - state.have_sent_ms >= HAVE_INTERVAL_MS
             if due and state.have_version != version:
                 state.have_sent_ms, state.have_version = now_ms, version
-                effects.append(Send(peer, Have(self._index.vector())))
+                effects.append(Send(peer, Have(self._epoch, self._index.vector())))
             if state.told is not None and not self._index.lacks(state.told):
                 state.lacking_since_ms = None
         return effects + self._ask(now_ms)
@@ -246,7 +253,7 @@ class Sync:
         self._tried[peer] = now_ms
         exact = self._peers[peer].doubted
         self._asked = _Asked(peer, now_ms, now_ms, exact)
-        return [Send(peer, Want(self._index.vector(exact=exact)))]
+        return [Send(peer, Want(self._epoch, self._index.vector(exact=exact)))]
 
     def _judge_answer(self, state: _Peer, asked: _Asked, now_ms: int) -> None:
         """Draw the conclusions from what a peer's whole answer did not bring.

@@ -8,9 +8,9 @@ nothing else before the other's HELLO has come; then, at any time and in any ord
 |---|---|---|
 | 1 | HELLO | version, rule set, network id, epoch, [own addresses] |
 | 2 | REFUSE | code, reason (then the stream ends) |
-| 3 | HAVE | one entry a member: a count, or the tip ids of a forked creator |
-| 4 | WANT | as HAVE: send me what lies beyond this |
-| 5 | EVENTS | [encoded events], parents before children; true when a WANT is answered whole |
+| 3 | HAVE | epoch, one entry a member (a count, or a forker's tip ids), yours, sealed |
+| 4 | WANT | epoch, entries as in HAVE: send me what lies beyond this |
+| 5 | EVENTS | epoch, [encoded events], parents first; true when a WANT is answered whole |
 | 6 | SIGNATURE | a member's signature of a round header |
 | 7 | CERTIFICATE | the newest certificate |
 | 8, 9 | PING, PONG | number |
@@ -62,7 +62,10 @@ Vector: TypeAlias = tuple[VectorEntry, ...]
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """First frame of both sides; the peer's key is proven by the Noise channel below."""
+    """First frame of both sides; the peer's key is proven by the Noise channel below.
+
+    `epoch` is the one that the sender is in; the two may differ.
+    """
 
     version: int
     rule_set: int
@@ -81,22 +84,32 @@ class Refuse:
 
 @dataclass(frozen=True, slots=True)
 class Have:
-    """What the sender has."""
+    """What the sender has of an epoch.
 
+    `yours`: one more than the highest sequence of the receiver's own events that the sender ever
+    saw, those without their parents too. `sealed`: the sender sealed that epoch, and takes no more
+    events of it; so it can not vouch for having seen all of the receiver's.
+    """
+
+    epoch: Epoch
     vector: Vector
+    yours: int = 0
+    sealed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Want:
-    """Asks for all events beyond the vector."""
+    """Asks for all events of an epoch beyond the vector."""
 
+    epoch: Epoch
     vector: Vector
 
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """Encoded events; `last` ends the answer to a Want."""
+    """Encoded events of an epoch; `last` ends the answer to a Want."""
 
+    epoch: Epoch
     events: tuple[bytes, ...]
     last: bool
 
@@ -216,11 +229,11 @@ def _to_value(frame: Frame) -> Value:
         case Refuse():
             return [2, frame.code, frame.reason]
         case Have():
-            return [3, list(frame.vector)]
+            return [3, frame.epoch, list(frame.vector), frame.yours, frame.sealed]
         case Want():
-            return [4, list(frame.vector)]
+            return [4, frame.epoch, list(frame.vector)]
         case Events():
-            return [5, list(frame.events), frame.last]
+            return [5, frame.epoch, list(frame.events), frame.last]
         case SignatureFrame():
             return [6, frame.value]
         case CertificateFrame():
@@ -245,13 +258,17 @@ def _from_fields(kind: int, fields: list[Value]) -> Frame:
                 as_text(code, length_max=REASON_LENGTH_MAX),
                 as_text(reason, length_max=REASON_LENGTH_MAX),
             )
-        case 3 | 4:
-            (vector,) = fields
-            return Have(_vector(vector)) if kind == 3 else Want(_vector(vector))
+        case 3:
+            number, vector, yours, sealed = fields
+            return Have(Epoch(as_int(number)), _vector(vector), as_int(yours), as_bool(sealed))
+        case 4:
+            number, vector = fields
+            return Want(Epoch(as_int(number)), _vector(vector))
         case 5:
-            events, last = fields
+            number, events, last = fields
             items = as_array(events, length_max=EVENTS_FRAME_COUNT_MAX)
-            return Events(tuple(as_bytes(item) for item in items), as_bool(last))
+            encoded = tuple(as_bytes(item) for item in items)
+            return Events(Epoch(as_int(number)), encoded, as_bool(last))
         case 6 | 7:
             (value,) = fields
             return SignatureFrame(value) if kind == 6 else CertificateFrame(value)

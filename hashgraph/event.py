@@ -138,6 +138,16 @@ def decode_event(data: bytes, *, network_id: NetworkId, epoch: Epoch) -> Event:
         raise MalformedEvent(error.detail) from error
 
 
+def decode_any_event(data: bytes, network_id: NetworkId) -> tuple[Event, Epoch]:
+    """Return the event in `data`, of whatever epoch, and its epoch; see `decode_event`."""
+    try:
+        body = codec.as_bytes(codec.as_array(codec.decode(data), length=2)[0])
+        epoch = Epoch(codec.as_int(codec.as_array(codec.decode(body), length=9)[2]))
+    except (codec.NotCanonical, codec.WrongShape) as error:
+        raise MalformedEvent(error.detail) from error
+    return decode_event(data, network_id=network_id, epoch=epoch), epoch
+
+
 def event_id(body: bytes, signature: bytes) -> EventId:
     """Return SHA-256(body || signature)."""
     return EventId(sha256(body + signature).digest())

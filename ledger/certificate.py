@@ -70,6 +70,12 @@ def parse_checkpoint_signature(value: Value) -> CheckpointSignature:
     )
 
 
+def epoch_of(value: Value) -> Epoch:
+    """Return the epoch that an encoded signature or certificate is of; raises WrongShape."""
+    items = as_array(value, length_max=5)
+    return Epoch(as_int(items[0] if items else None))
+
+
 def parse_certificate(value: Value) -> Certificate:
     """Return the certificate in a decoded array; raises WrongShape. See `verify_certificate`."""
     epoch, round_number, header_hash, pairs = as_array(value, length=4)
@@ -132,7 +138,7 @@ class Certifier:
     """
 
     def __init__(self, roster: Roster) -> None:
-        self._roster = roster
+        self.roster = roster
         self._pending: dict[Round, _Pending] = {}
         self._newest: Certificate | None = None
 
@@ -144,13 +150,13 @@ class Certifier:
     @property
     def certified_round(self) -> Round:
         """The round of `newest`; without one, the round before the epoch."""
-        before = Round(self._roster.first_round - 1)
+        before = Round(self.roster.first_round - 1)
         return before if self._newest is None else self._newest.round
 
     def add(self, signature: CheckpointSignature) -> Certificate | None:
         """Take a verified signature; return the certificate when it completes a newer one."""
         low, high = self.certified_round, self.certified_round + CERTIFICATE_ROUNDS_PENDING_MAX
-        if not low < signature.round <= high or signature.member >= len(self._roster.members):
+        if not low < signature.round <= high or signature.member >= len(self.roster.members):
             return None
         pending = self._pending.setdefault(signature.round, _Pending())
         if signature.member in pending.voted:
@@ -158,11 +164,11 @@ class Certifier:
         pending.voted.add(signature.member)
         signers = pending.by_header.setdefault(signature.header_hash, {})
         signers[signature.member] = signature.signature
-        weight = sum(self._roster.weights[member] for member in signers)
-        if not self._roster.is_supermajority(weight):
+        weight = sum(self.roster.weights[member] for member in signers)
+        if not self.roster.is_supermajority(weight):
             return None
         certificate = Certificate(
-            self._roster.epoch,
+            self.roster.epoch,
             signature.round,
             signature.header_hash,
             tuple(sorted(signers.items())),

@@ -59,7 +59,7 @@ def init(
     """Make the cell in a directory; idempotent."""
     wishes = Wishes(network, name, genesis, bootstrap, listen, gateway_port)
     founded = found(Home(home), wishes)
-    member = founded.genesis.index_of(founded.key.public_key) is not None
+    member = founded.genesis.roster.index_of(founded.key.public_key) is not None
     if as_json:
         content = {
             "cell_id": founded.key.cell_id,

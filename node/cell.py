@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import structlog
 
 from core.codec import as_array, as_bytes, as_int, decode
-from core.ids import CellId, PublicKey, TransactionId, short
+from core.ids import CellId, PublicKey, TransactionId, cell_id_of, short
 from gateway.errors import NoSuchKey, NoSuchReceipt, NotReachedInTime
 from gateway.views import (
     AccountView,
@@ -22,7 +22,7 @@ from gateway.views import (
     StatusView,
     TransactionView,
 )
-from gossip.wire import Forward, encode_frame
+from gossip.wire import Forward
 from ledger.errors import NonceUsed, WrongSignature
 from ledger.header import APPLIED, decode_header
 from ledger.kinds import VALUE_PREFIX, Put, check_key
@@ -117,7 +117,6 @@ class RunningCell(JournalAnswers):
 
     async def transactions(self, *, start: int, limit: int) -> list[TransactionView]:
         """See `gateway.cell.Cell.transactions`."""
-        members = self._parts.genesis.members
         return [
             TransactionView(
                 position=row.position,
@@ -125,7 +124,7 @@ class RunningCell(JournalAnswers):
                 round=row.round,
                 consensus_time_ns=row.time_ns,
                 event=row.event.hex(),
-                creator=members[row.creator].cell_id,
+                creator=cell_id_of(row.creator),
                 kind=row.kind,
                 sender=None if row.sender is None else row.sender.hex(),
                 nonce=row.nonce,
@@ -209,11 +208,11 @@ class RunningCell(JournalAnswers):
         parts.mempool.check_room(len(fresh), sum(len(raw) for _, raw in fresh))
         if not fresh:
             return
-        if parts.identity.me is None:
+        if parts.consensus.me is None:
             self._forward([raw for _, raw in fresh])
         for transaction, raw in fresh:
             parts.intake.admit(transaction)
-            if parts.identity.me is not None:
+            if parts.consensus.me is not None:
                 parts.mempool.add(transaction.id, raw)
         with contextlib.suppress(asyncio.QueueFull):  # a full inbox is awake already
             parts.consensus_inbox.put_nowait(Submitted())
@@ -227,12 +226,8 @@ class RunningCell(JournalAnswers):
 
     def _forward(self, raws: Sequence[bytes]) -> None:
         """Ask a connected member to put transactions into its events: this cell has no vote."""
-        peers = self._parts.peers
-        for member in self._parts.genesis.members:
-            if peers.session(member.cell_id) is not None:
-                peers.send(member.cell_id, encode_frame(Forward(tuple(raws))))
-                return
-        raise NotStoredYet("no member is connected, and this cell has no vote of its own")
+        if not self._parts.peers.forward(raws):
+            raise NotStoredYet("no member is connected, and this cell has no vote of its own")
 
     async def _wait_all(
         self, transactions: Sequence[TransactionId], stage: Stage, timeout_s: float

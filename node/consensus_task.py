@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 
 import structlog
 
-from core.ids import CellId, short
+from core.ids import CellId, Round, short
 from gateway.views import Stage
-from gossip.sync import Send, SendEvents
+from gossip.sync import Send
 from gossip.wire import Events, Have, Want, encode_frame
 from journal import Store
 from node.inbox import (
@@ -25,6 +26,7 @@ from node.inbox import (
     ExecutionInbox,
     FrameFrom,
     Gone,
+    Sealed,
     Submitted,
 )
 from node.limits import (
@@ -37,7 +39,7 @@ from node.limits import (
 )
 from node.peers import Peers
 from node.receipts import Receipts
-from node.stages.consensus import Consensus, Effects
+from node.stages.consensus import Consensus, Effects, SendBlocks
 from node.stages.intake import Intake
 from node.tables import EVENTS_JOURNAL
 from node.verifier import Verifier
@@ -84,9 +86,11 @@ class ConsensusTask:
         execution: ExecutionInbox,
         receipts: Receipts,
         intake: Intake,
+        applied_round: Callable[[], Round],
     ) -> None:
         self._stage = stage
         self._intake = intake
+        self._applied_round = applied_round
         self._store = store
         self._verifier = verifier
         self._inbox = inbox
@@ -95,7 +99,7 @@ class ConsensusTask:
         self._cache: OrderedDict[int, bytes] = OrderedDict()
         self._cache_size_bytes = 0
         self._streaming: set[CellId] = set()
-        self._next_arrival = len(stage.index)
+        self._next_block = stage.blocks
         self._load = LoadMeter()
         self.observed = asyncio.Event()
         """Set once this cell knows all its own events, and may make new ones."""
@@ -105,10 +109,11 @@ class ConsensusTask:
         self._journal = await self._store.journal(EVENTS_JOURNAL)
         while True:
             self._stage.pace(self._load.busy())
+            self._stage.applied(self._applied_round())
             # First of all: what the replay left to do needs no input from outside.
             await self._carry_out(self._stage.finish(now_ms(), time.time_ns()), peers)
             for item in await self._next_inputs():
-                await self._handle(item)
+                await self._handle(item, peers)
             for peer in sorted(self._streaming):
                 self._go_on_streaming(peer, peers)
 
@@ -128,7 +133,7 @@ class ConsensusTask:
             items.append(self._inbox.get_nowait())
         return items
 
-    async def _handle(self, item: ConsensusInput) -> None:
+    async def _handle(self, item: ConsensusInput, peers: Peers) -> None:
         match item:
             case Connected():
                 self._stage.connected(item.peer, now_ms())
@@ -137,21 +142,24 @@ class ConsensusTask:
                 self._streaming.discard(item.peer)
             case FrameFrom():
                 await self._handle_frame(item.peer, item.frame)
+            case Sealed():
+                self._stage.seal(item.roster, now_ms())
+                peers.enter(item.roster)
+                _LOG.info("epoch begins", epoch=item.roster.epoch, members=len(item.roster.members))
             case Submitted():
                 pass  # its work is done: the task is awake
 
     async def _handle_frame(self, peer: CellId, frame: Have | Want | Events) -> None:
         match frame:
             case Have():
-                self._stage.told(peer, frame.vector, now_ms())
+                self._stage.told(peer, frame, now_ms())
             case Want():
-                self._stage.wanted(peer, frame.vector)
+                self._stage.wanted(peer, frame)
             case Events():
-                events = self._stage.unpack(peer, frame.events)
-                checks = [self._stage.signature_check(event) for event in events]
-                verdicts = await self._verifier.verify(checks)
-                self._stage.received(peer, events, verdicts, now_ms())
-                self._stage.answered(peer, now_ms(), last=frame.last)
+                unpacked = self._stage.unpack(peer, frame)
+                if unpacked is not None:
+                    verdicts = await self._verifier.verify(unpacked.checks)
+                    self._stage.received(peer, unpacked, verdicts, now_ms(), last=frame.last)
 
     def _go_on_streaming(self, peer: CellId, peers: Peers) -> None:
         session = peers.session(peer)
@@ -170,6 +178,8 @@ class ConsensusTask:
         if not self._stage.is_observing:
             self.observed.set()
         await self._send(effects, peers)
+        if effects.homeless:
+            peers.forward(effects.homeless)
         for peer, error in effects.drops:
             _LOG.warning("peer dropped", peer=short(peer), reason=str(error))
             peers.drop(peer, error)
@@ -182,29 +192,29 @@ class ConsensusTask:
             match effect:
                 case Send():
                     peers.send(effect.peer, encode_frame(effect.frame))
-                case SendEvents():
-                    key = (effect.arrivals, effect.last)
+                case SendBlocks():
+                    key = (effect.blocks, effect.last)
                     if key not in encoded:
-                        blocks = [await self._block(arrival) for arrival in effect.arrivals]
-                        encoded[key] = encode_frame(Events(tuple(blocks), effect.last))
+                        events = tuple([await self._block(at) for at in effect.blocks])
+                        encoded[key] = encode_frame(Events(effect.epoch, events, effect.last))
                     peers.send(effect.peer, encoded[key])
                     self._note_sent(effect, peers)
 
-    def _note_sent(self, effect: SendEvents, peers: Peers) -> None:
+    def _note_sent(self, effect: SendBlocks, peers: Peers) -> None:
         session = peers.session(effect.peer)
         if session is not None:
-            session.counters.events_out += len(effect.arrivals)
+            session.counters.events_out += len(effect.blocks)
         if self._stage.is_streaming(effect.peer):
             self._streaming.add(effect.peer)
 
-    async def _block(self, arrival: int) -> bytes:
+    async def _block(self, at: int) -> bytes:
         """Return the bytes of an event that is in the journal."""
-        block = self._cache.get(arrival)
-        return await self._journal.get(arrival) if block is None else block
+        block = self._cache.get(at)
+        return await self._journal.get(at) if block is None else block
 
     def _remember(self, block: bytes) -> None:
-        self._cache[self._next_arrival] = block
+        self._cache[self._next_block] = block
         self._cache_size_bytes += len(block)
-        self._next_arrival += 1
+        self._next_block += 1
         while self._cache_size_bytes > EVENT_CACHE_SIZE_BYTES_MAX:
             self._cache_size_bytes -= len(self._cache.popitem(last=False)[1])

@@ -12,29 +12,31 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import structlog
 
 from core.errors import MyceldError
-from core.ids import CellId, Epoch, NetworkId
+from core.ids import CellId, Epoch, NetworkId, TransactionId
 from gateway.server import Gateway
 from gossip.host import HostConfig
-from gossip.wire import WIRE_VERSION, Forward, Hello
+from gossip.wire import Forward
 from identity import keystore
 from identity.keys import KeyPair
 from journal import Store
 from journal.replication import Copies
-from ledger.genesis import RULE_SET, Genesis
-from ledger.header import RoundHeader, decode_header
+from ledger.certificate import CheckpointSignature
+from ledger.genesis import Genesis
+from ledger.header import decode_header
+from ledger.roster import Roster
+from ledger.transaction import transaction_id
 from myceld import VERSION
 from node.addresses import AddressBook
 from node.audits import Audits
 from node.cell import RunningCell
 from node.config import Config
-from node.consensus_task import ConsensusTask
+from node.consensus_task import ConsensusTask, now_ms
 from node.errors import NotStoredYet
 from node.execution_task import ExecutionTask
 from node.follows import Follows
@@ -64,12 +66,14 @@ from node.tables import (
     addresses_statements,
     all_state,
     known_addresses,
-    newest_certificate,
+    known_ids,
+    newest_certificates,
+    newest_epochs,
+    state_value,
 )
 from node.verifier import Verifier
 
 _LOG = structlog.get_logger("daemon")
-_EPOCH: Final = Epoch(0)
 
 
 @dataclass(slots=True)
@@ -144,19 +148,36 @@ class Daemon:
     async def _assemble(
         self, key: KeyPair, genesis: Genesis, store: Store, verifier: Verifier
     ) -> tuple[Parts, _Tasks]:
-        identity = Identity(genesis.index_of(key.public_key), key.sign)
+        identity = Identity(key.public_key, key.sign)
         mempool, receipts = Mempool(), Receipts()
-        consensus = Consensus(genesis, _EPOCH, identity, mempool)
-        execution = Execution(genesis, _EPOCH, identity)
+        epochs = [(genesis.roster, 0), *newest_epochs(store)][-2:]
+        roster, before = epochs[-1][0], epochs[0] if len(epochs) > 1 else None
+        consensus = Consensus(
+            genesis,
+            roster,
+            identity,
+            mempool,
+            before=None if before is None else before[0],
+            first_block=epochs[0][1],
+        )
+        execution = Execution(genesis, identity, lambda state_key: state_value(store, state_key))
         intake = Intake(genesis.network_id, execution.ledger.account)
         consensus_inbox: ConsensusInbox = asyncio.Queue(CONSENSUS_QUEUE_MAX)
         execution_inbox: ExecutionInbox = asyncio.Queue(EXECUTION_QUEUE_MAX)
+        events = await store.journal(EVENTS_JOURNAL)
         execution_task = ExecutionTask(
-            execution, store, verifier, inbox=execution_inbox, receipts=receipts, intake=intake
+            execution,
+            store,
+            verifier,
+            events,
+            inbox=execution_inbox,
+            consensus=consensus_inbox,
+            receipts=receipts,
+            intake=intake,
         )
-        last = await _restore(execution, store)
-        await execution_task.resume(None if last is None else execution.sign(last))
-        await _replay(consensus, execution_task, store)
+        signed = await _restore(execution, store, [roster for roster, _ in epochs])
+        await execution_task.resume(signed)
+        await _replay(consensus, execution_task, store, epochs[0][1])
         intake.note_stored(consensus.waiting_transactions())
         consensus_task = ConsensusTask(
             consensus,
@@ -166,6 +187,7 @@ class Daemon:
             execution=execution_inbox,
             receipts=receipts,
             intake=intake,
+            applied_round=lambda: execution.ledger.applied_round,
         )
 
         async def save(peer: CellId, addresses: tuple[str, ...]) -> None:
@@ -174,15 +196,13 @@ class Daemon:
         links = PeersLinks(
             consensus_inbox, execution_inbox, execution_task.greeting, save, self._take_forwarded
         )
-        peers = self._make_peers(key, genesis, store, links)
+        peers = self._make_peers(key, genesis, consensus.roster, store, links)
         follows = Follows(store, await Copies.open(store), key.cell_id, peers)
         follows.listen(genesis.network_id)
         parts = Parts(
             cell_id=key.cell_id,
-            name=self._name(key, genesis),
+            name=self._name(key, consensus.roster),
             genesis=genesis,
-            epoch=_EPOCH,
-            identity=identity,
             store=store,
             verifier=verifier,
             receipts=receipts,
@@ -199,17 +219,18 @@ class Daemon:
         )
         return parts, _Tasks(consensus_task, execution_task)
 
-    def _make_peers(self, key: KeyPair, genesis: Genesis, store: Store, links: PeersLinks) -> Peers:
+    def _make_peers(
+        self, key: KeyPair, genesis: Genesis, roster: Roster, store: Store, links: PeersLinks
+    ) -> Peers:
         book = AddressBook(self._config.bootstrap, known_addresses(store, ADDRESSES_KNOWN_MAX))
-        members = {member.cell_id for member in genesis.members}
         config = PeersConfig(
             host=HostConfig(
                 seed=key.seed,
                 listen_addresses=self._config.listen,
                 protocol=gossip_protocol(genesis.network_id),
             ),
-            hello=Hello(WIRE_VERSION, RULE_SET, genesis.network_id, _EPOCH, ()),
-            targets=frozenset((members | book.bootstrap_cells) - {key.cell_id}),
+            network_id=genesis.network_id,
+            roster=roster,
         )
         peers = Peers(config, links, book)
         peers.host.set_handler(GENESIS_PROTOCOL, serve_genesis(genesis))
@@ -256,31 +277,52 @@ class Daemon:
         self._tell(f"gateway   {parts.gateway_url}")
         self._tell("ready")
 
-    def _name(self, key: KeyPair, genesis: Genesis) -> str:
+    def _name(self, key: KeyPair, roster: Roster) -> str:
         """The roster's name for a member, the configured one for others."""
-        me = genesis.index_of(key.public_key)
-        return self._config.name if me is None else genesis.members[me].name
+        me = roster.index_of(key.public_key)
+        return self._config.name if me is None else roster.members[me].name
 
 
-async def _restore(execution: Execution, store: Store) -> RoundHeader | None:
-    """Load the last applied state; return the last header that added transactions, if recent."""
+async def _restore(
+    execution: Execution, store: Store, rosters: Sequence[Roster]
+) -> list[CheckpointSignature]:
+    """Load the last applied state; sign anew the last header to be certified of each epoch."""
     journal = await store.journal(HEADERS_JOURNAL)
     if journal.length == 0:
-        return None
+        return []
     first = max(0, journal.length - HEADERS_CACHED_MAX)
     recent = [decode_header(block) async for block in journal.read(first, journal.length)]
-    execution.restore(recent[-1], all_state(store), recent, newest_certificate(store))
-    return next((header for header in reversed(recent) if header.transactions), None)
+    execution.restore(rosters, all_state(store), recent, newest_certificates(store, rosters))
+    signed: dict[Epoch, CheckpointSignature] = {}
+    for header in reversed(recent):
+        signature = None if header.epoch in signed else execution.sign(header)
+        if signature is not None:
+            signed[header.epoch] = signature
+    return list(signed.values())
 
 
-async def _replay(consensus: Consensus, execution: ExecutionTask, store: Store) -> None:
+async def _replay(
+    consensus: Consensus, execution: ExecutionTask, store: Store, first_block: int
+) -> None:
     """Feed the consensus journal to the hashgraph, and apply what was decided but not applied."""
     journal = await store.journal(EVENTS_JOURNAL)
     started = time.monotonic()
-    async for block in journal.read():
+    lost: dict[TransactionId, bytes] = {}
+    sealed: Roster | None = None
+    async for block in journal.read(first_block):
         for decided in consensus.replay(block):
-            await execution.execute(decided, None)
-    _LOG.info("replayed", events=journal.length, seconds=round(time.monotonic() - started, 3))
+            sealed = await execution.execute(decided, None) or sealed
+        own = {transaction_id(raw): raw for raw in consensus.take_own_before()}
+        if own:
+            for known in known_ids(store, list(own)):
+                del own[TransactionId(known)]
+            lost |= own
+    consensus.replayed()
+    consensus.put_again(list(lost.values()))
+    if sealed is not None:
+        consensus.seal(sealed, now_ms())
+    events = journal.length - first_block
+    _LOG.info("replayed", events=events, seconds=round(time.monotonic() - started, 3))
 
 
 def _first(failures: BaseExceptionGroup[MyceldError]) -> MyceldError:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Iterable, Sequence
 
 import structlog
 
 from core.codec import WrongShape
 from core.errors import RemoteViolation
-from core.ids import short
+from core.ids import Epoch, short
 from gateway.views import Stage
 from gossip.wire import CertificateFrame, Frame, SignatureFrame, encode_frame
-from hashgraph.outcome import DecidedRound
-from journal import Store
-from ledger.certificate import Certificate, CheckpointSignature
-from node.inbox import CheckpointFrom, ExecutionInbox
+from journal import Journal, Store
+from ledger.certificate import Certificate, CheckpointSignature, epoch_of
+from ledger.roster import Roster
+from node.inbox import CheckpointFrom, ConsensusInbox, ExecutionInbox, Sealed
+from node.limits import CHECKPOINTS_EARLY_MAX
 from node.peers import Peers
 from node.receipts import Receipts
+from node.stages.consensus import Decided
 from node.stages.execution import Execution, Unverified
 from node.stages.intake import Intake
 from node.tables import (
@@ -39,34 +42,41 @@ class ExecutionTask:
         stage: Execution,
         store: Store,
         verifier: Verifier,
+        events: Journal,
         *,
         inbox: ExecutionInbox,
+        consensus: ConsensusInbox,
         receipts: Receipts,
         intake: Intake,
     ) -> None:
         self._stage = stage
         self._store = store
         self._verifier = verifier
+        self._events = events
         self._inbox = inbox
+        self._consensus = consensus
         self._receipts = receipts
         self._intake = intake
-        self._own: CheckpointSignature | None = None
+        self._own: dict[Epoch, CheckpointSignature] = {}
+        self._early: deque[CheckpointFrom] = deque(maxlen=CHECKPOINTS_EARLY_MAX)
         self.idle = asyncio.Event()
         """Set while everything that came in is done."""
 
     def greeting(self) -> Iterable[Frame]:
-        """What a newly connected peer may have missed: the newest certificate and our signature."""
-        newest = self._stage.certifier.newest
-        if newest is not None:
-            yield CertificateFrame(newest.to_value())
-        if self._own is not None and (newest is None or newest.round < self._own.round):
-            yield SignatureFrame(self._own.to_value())
+        """What a newly connected peer may have missed: certificates and our signatures."""
+        certified = {found.epoch: found for found in self._stage.certificates()}
+        for certificate in certified.values():
+            yield CertificateFrame(certificate.to_value())
+        for epoch, own in self._own.items():
+            newest = certified.get(epoch)
+            if newest is None or newest.round < own.round:
+                yield SignatureFrame(own.to_value())
 
-    async def resume(self, own: CheckpointSignature | None) -> None:
-        """Take our signature of the last header with transactions, made again at start."""
-        self._own = own
-        if own is not None:
-            await self._note_certificate(self._stage.add_signature(own))
+    async def resume(self, own: Iterable[CheckpointSignature]) -> None:
+        """Take our signatures of the last headers to be certified, made again at start."""
+        for signature in own:
+            self._own[signature.epoch] = signature
+            await self._note_certificate(self._stage.add_signature(signature))
 
     async def run(self, peers: Peers) -> None:
         """Serve the inbox until cancelled. Raises what stops a cell: disk faults, divergence."""
@@ -75,15 +85,25 @@ class ExecutionTask:
                 self.idle.set()
             item = await self._inbox.get()
             self.idle.clear()
-            if isinstance(item, DecidedRound):
-                await self.execute(item, peers)
+            if isinstance(item, Decided):
+                sealed = await self.execute(item, peers)
+                if sealed is not None:
+                    await self._consensus.put(Sealed(sealed))
+                    early, self._early = self._early, deque(maxlen=CHECKPOINTS_EARLY_MAX)
+                    for kept in early:
+                        await self._take_checkpoint(kept, peers)
             else:
                 await self._take_checkpoint(item, peers)
 
-    async def execute(self, decided: DecidedRound, peers: Peers | None) -> None:
-        """Apply one round durably, then tell: receipts, our signature."""
-        if decided.round <= self._stage.ledger.applied_round:
-            return  # replayed from the journal, its effects are on disk
+    async def execute(self, item: Decided, peers: Peers | None) -> Roster | None:
+        """Apply one round durably, then tell: receipts, our signature.
+
+        Returns the roster of the next epoch if the round sealed its own.
+        """
+        decided, ledger = item.round, self._stage.ledger
+        if item.epoch != ledger.roster.epoch or decided.round <= ledger.applied_round:
+            return None  # after the seal of its epoch, or replayed: its effects are on disk
+        roster = ledger.roster
         unverified = self._stage.candidates(decided, self._intake.checked)
         ids = [item.id for item in unverified]
         self._receipts.reached(ids, Stage.ORDERED)
@@ -97,7 +117,7 @@ class ExecutionTask:
         applied = executed.applied
         await self._store.transaction(
             {HEADERS_JOURNAL: [applied.header.encode()]},
-            applied_statements(applied),
+            applied_statements(applied, roster, self._events.length),
             durable=False,
         )
         self._intake.settle(ids)
@@ -105,12 +125,13 @@ class ExecutionTask:
             applied.header.round, [entry.receipt.id for entry in applied.entries]
         )
         if executed.signature is not None:
-            self._own = executed.signature
+            self._own = _newest_two({**self._own, roster.epoch: executed.signature})
             if peers is not None:
                 peers.broadcast(encode_frame(SignatureFrame(executed.signature.to_value())))
             await self._note_certificate(self._stage.add_signature(executed.signature))
         else:
             self._receipts.certified(self._stage.certified_round)
+        return applied.sealed
 
     async def _invalid(self, unverified: Sequence[Unverified]) -> set[int]:
         """Return the `id()`s of those whose signature is wrong."""
@@ -121,9 +142,12 @@ class ExecutionTask:
 
     async def _take_checkpoint(self, item: CheckpointFrom, peers: Peers) -> None:
         try:
-            if isinstance(item.frame, SignatureFrame):
+            if epoch_of(item.frame.value) > self._stage.ledger.roster.epoch:
+                self._early.append(item)
+            elif isinstance(item.frame, SignatureFrame):
                 signature = self._stage.signature_from(item.frame.value)
-                await self._note_certificate(self._stage.add_signature(signature))
+                if signature is not None:
+                    await self._note_certificate(self._stage.add_signature(signature))
             else:
                 await self._note_certificate(self._stage.certificate_from(item.frame.value))
         except (RemoteViolation, WrongShape) as error:
@@ -135,3 +159,7 @@ class ExecutionTask:
             statement = certificate_statement(certificate)
             await self._store.transaction({}, [statement], durable=False)
         self._receipts.certified(self._stage.certified_round)
+
+
+def _newest_two(own: dict[Epoch, CheckpointSignature]) -> dict[Epoch, CheckpointSignature]:
+    return dict(sorted(own.items())[-2:])

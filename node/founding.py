@@ -17,7 +17,8 @@ from gossip.host.addresses import parse_dial_address, parse_listen_address
 from identity import keystore
 from identity.keys import KeyPair
 from ledger.errors import BadGenesis
-from ledger.genesis import Genesis, Member, from_json, to_json
+from ledger.genesis import Genesis, from_json, to_json
+from ledger.roster import Member
 from node import config as configuration
 from node.config import Config
 from node.errors import BadConfig, BadOption, NotInitialised, OtherNetwork

@@ -8,7 +8,8 @@ from typing import TypeAlias
 
 from core.ids import CellId
 from gossip.wire import CertificateFrame, Events, Have, SignatureFrame, Want
-from hashgraph.outcome import DecidedRound
+from ledger.roster import Roster
+from node.stages.consensus import Decided
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,13 @@ class Submitted:
 
 
 @dataclass(frozen=True, slots=True)
+class Sealed:
+    """A round sealed the epoch, durably: the next one begins with this roster."""
+
+    roster: Roster
+
+
+@dataclass(frozen=True, slots=True)
 class CheckpointFrom:
     """A checkpoint signature or certificate from a connected peer."""
 
@@ -46,7 +54,7 @@ class CheckpointFrom:
     frame: SignatureFrame | CertificateFrame
 
 
-ConsensusInput: TypeAlias = Connected | Gone | FrameFrom | Submitted
+ConsensusInput: TypeAlias = Connected | Gone | FrameFrom | Submitted | Sealed
 ConsensusInbox: TypeAlias = "asyncio.Queue[ConsensusInput]"
-ExecutionInput: TypeAlias = DecidedRound | CheckpointFrom
+ExecutionInput: TypeAlias = Decided | CheckpointFrom
 ExecutionInbox: TypeAlias = "asyncio.Queue[ExecutionInput]"

@@ -9,7 +9,7 @@ from core.errors import MyceldError
 from core.ids import CellId, public_key_of
 from gateway.errors import NoSuchCell, NoSuchJournal
 from gateway.views import AuditView, BlockView, FollowView, JournalView, ProofView
-from hashgraph.event import decode_event
+from hashgraph.event import decode_any_event
 from identity.keys import KeyPair
 from journal import Journal
 from journal.checkpoint import parse_checkpoint
@@ -21,7 +21,7 @@ from ledger.header import decode_header
 from node.errors import JournalNeeded
 from node.limits import BLOCKS_SHOWN_MAX
 from node.parts import Parts
-from node.tables import EVENTS_JOURNAL, HEADERS_JOURNAL
+from node.tables import EVENTS_JOURNAL, HEADERS_JOURNAL, roster_of_epoch
 
 
 class JournalAnswers:
@@ -113,7 +113,7 @@ class JournalAnswers:
 
     def _cell_id(self, cell: str) -> CellId:
         """Return the id of a cell given by its id or, for a member, by its name."""
-        named = [m.cell_id for m in self._parts.genesis.members if m.name == cell]
+        named = [m.cell_id for m in self._parts.consensus.roster.members if m.name == cell]
         if len(named) == 1:
             return named[0]
         try:
@@ -133,10 +133,11 @@ class JournalAnswers:
 
     def _decoded(self, journal: str, block: bytes) -> str:
         if journal == EVENTS_JOURNAL:
-            genesis = self._parts.genesis
-            event = decode_event(block, network_id=genesis.network_id, epoch=self._parts.epoch)
+            event, epoch = decode_any_event(block, self._parts.genesis.network_id)
+            roster = roster_of_epoch(self._parts.store, self._parts.genesis, epoch)
+            name = "?" if roster is None else roster.members[event.creator].name
             return (
-                f"event {event.sequence} of {genesis.members[event.creator].name}, "
+                f"event {event.sequence} of {name} in epoch {epoch}, "
                 f"{len(event.other_parents)} other parents, {len(event.payload)} transactions"
             )
         if journal == HEADERS_JOURNAL:

@@ -25,6 +25,10 @@ THREAD_SWITCH_S: Final = 0.0005
 EXECUTION_QUEUE_MAX: Final = 64
 """Decided rounds and certificate frames waiting to be applied; beyond it consensus waits."""
 
+CHECKPOINTS_EARLY_MAX: Final = 512
+"""Signatures and certificates of an epoch that this cell has not reached yet: four rounds of 128
+members. Older ones are dropped, a later certificate covers them."""
+
 MEMPOOL_COUNT_MAX: Final = 20_000
 """Accepted transactions that wait for an event of ours: about a second at full speed."""
 
@@ -33,6 +37,10 @@ MEMPOOL_SIZE_BYTES_MAX: Final = 16 * 1024 * 1024
 
 OBSERVE_CHECK_MS: Final = 1_000
 """How often a cell that starts looks whether that patience is at its end."""
+
+OBSERVE_SETTLE_MS: Final = 2_000
+"""How long a cell that was started waits for all members to tell what they have of it, before
+more than 2/3 of them are enough: their connections come up one after the other."""
 
 OBSERVE_PATIENCE_MS: Final = 10_000
 """How long a cell that starts waits, without any progress, for own events that others claim."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from core.ids import CellId, Epoch
+from core.ids import CellId
 from journal import Store
 from ledger.genesis import Genesis
 from node.audits import Audits
@@ -13,7 +13,7 @@ from node.follows import Follows
 from node.inbox import ConsensusInbox
 from node.peers import Peers
 from node.receipts import Receipts
-from node.stages.consensus import Consensus, Identity
+from node.stages.consensus import Consensus
 from node.stages.execution import Execution
 from node.stages.intake import Intake
 from node.stages.mempool import Mempool
@@ -27,8 +27,6 @@ class Parts:
     cell_id: CellId
     name: str
     genesis: Genesis
-    epoch: Epoch
-    identity: Identity
     store: Store
     verifier: Verifier
     receipts: Receipts

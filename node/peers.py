@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import structlog
 
 from core.errors import MyceldError, RemoteViolation
-from core.ids import CellId, short
+from core.ids import CellId, NetworkId, short
 from gossip.host import Host, HostConfig, PeerStream
 from gossip.limits import PEERS_TOLD_MAX
 from gossip.wire import (
+    WIRE_VERSION,
     CertificateFrame,
     Events,
     Forward,
@@ -29,6 +30,8 @@ from gossip.wire import (
     encode_frame,
 )
 from gossip.wire import Peers as PeersFrame
+from ledger.genesis import RULE_SET
+from ledger.roster import Roster
 from node.addresses import AddressBook
 from node.errors import PeerReplaced
 from node.inbox import CheckpointFrom, Connected, ConsensusInbox, ExecutionInbox, FrameFrom, Gone
@@ -58,10 +61,9 @@ class PeersConfig:
     """What `Peers` needs to know at its making."""
 
     host: HostConfig
-    hello: Hello
-    """Without addresses: those are filled in once the host listens."""
-    targets: frozenset[CellId]
-    """Cells to keep connected to: the other members, and the bootstrap cells."""
+    network_id: NetworkId
+    roster: Roster
+    """Of the epoch that the cell is in at its start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +93,9 @@ class Peers:
         self._links = links
         self.book = book
         self.host = Host(config.host, self._accept)
-        self._hello = config.hello
+        self._roster = config.roster
         self._sessions: dict[CellId, Session] = {}
-        self._targets = {cell_id: _Target() for cell_id in sorted(config.targets)}
+        self._targets: dict[CellId, _Target] = {}
         self._admission = asyncio.Lock()
         self.infos: dict[CellId, PeerInfo] = {}
         self._stopping = False
@@ -101,15 +103,31 @@ class Peers:
     async def start(self) -> tuple[str, ...]:
         """Listen; return the real addresses. Raises the host's errors."""
         addresses = await self.host.start()
-        hello = self._config.hello
-        self._hello = Hello(hello.version, hello.rule_set, hello.network_id, hello.epoch, addresses)
+        self.enter(self._roster)
         return addresses
+
+    def enter(self, roster: Roster) -> None:
+        """Keep connected to the members of this roster, and to the bootstrap cells."""
+        self._roster = roster
+        wanted = {member.cell_id for member in roster.members} | self.book.bootstrap_cells
+        for cell_id in sorted(wanted - {self.host.cell_id}):
+            self._targets.setdefault(cell_id, _Target())
+        for cell_id in set(self._targets) - wanted:
+            del self._targets[cell_id]  # a dial that is under way ends by itself
+
+    def forward(self, transactions: Sequence[bytes]) -> bool:
+        """Ask a connected member to put transactions into its events; False if none is there."""
+        for member in self._roster.members:
+            if member.cell_id in self._sessions:
+                self.send(member.cell_id, encode_frame(Forward(tuple(transactions))))
+                return True
+        return False
 
     async def run(self) -> None:
         """Keep the targets connected until cancelled."""
         async with asyncio.TaskGroup() as group:
             while True:
-                for cell_id, target in self._targets.items():
+                for cell_id, target in tuple(self._targets.items()):
                     self._dial_if_due(group, cell_id, target)
                 for cell_id, addresses in self.book.take_changes().items():
                     await self._links.save_addresses(cell_id, addresses)
@@ -185,7 +203,7 @@ class Peers:
         info = self._info(stream.cell_id)
         session = Session(stream, info.counters)
         try:
-            hello = await session.handshake(self._hello)
+            hello = await session.handshake(self._hello())
             await self._run_admitted(session, hello)
         except (MyceldError, TimeoutError) as error:
             info.last_error = str(error) or "no HELLO in time"
@@ -220,6 +238,12 @@ class Peers:
             raise PeerReplaced(f"{session.cell_id} is connected already")
         existing.end(PeerReplaced(f"{session.cell_id} connected anew"))
         await existing.closed.wait()
+
+    def _hello(self) -> Hello:
+        config = self._config
+        return Hello(
+            WIRE_VERSION, RULE_SET, config.network_id, self._roster.epoch, self.host.addresses
+        )
 
     def _greet(self, session: Session) -> None:
         """Tell a new peer what it may have missed while it was away."""

@@ -211,6 +211,4 @@ def _mismatch(own: Hello, other: Hello) -> str | None:
         return f"wire version {other.version}, ours is {own.version}"
     if other.rule_set != own.rule_set:
         return f"rule set {other.rule_set}, ours is {own.rule_set}"
-    if other.epoch != own.epoch:
-        return f"epoch {other.epoch}, ours is {own.epoch}"
     return None

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from core.ids import CellId
 from gateway.views import MemberView, PeerView, StatusView
-from ledger.genesis import Member
+from ledger.roster import Member
 from ledger.tree import EMPTY_ROOT
 from myceld import VERSION
 from node.parts import Parts
@@ -22,7 +22,7 @@ def status_view(parts: Parts) -> StatusView:
         version=VERSION,
         cell_id=parts.cell_id,
         name=parts.name,
-        role="rhizomorph" if parts.identity.me is None else "sclerotium",
+        role="rhizomorph" if parts.consensus.me is None else "sclerotium",
         network_id=parts.genesis.network_id.hex(),
         network_name=parts.genesis.name,
         uptime_s=round((time.monotonic_ns() - parts.started_ns) / 1e9, 3),
@@ -30,20 +30,27 @@ def status_view(parts: Parts) -> StatusView:
         summary=words,
         members_total=len(members),
         members_reachable=sum(member.reachable for member in members),
-        members_needed=needed(parts.genesis.weights),
+        members_needed=needed(parts.consensus.roster.weights),
         silent=[member.name for member in members if not member.reachable],
         members=members,
+        epoch=parts.consensus.epoch,
         round_decided=parts.consensus.engine.last_decided_round,
         round_applied=parts.execution.ledger.applied_round,
         round_certified=parts.execution.certified_round,
         state_root=(EMPTY_ROOT if header is None else header.state_root).hex(),
         events_total=len(parts.consensus.index),
-        events_own=parts.consensus.own_count(),
+        events_own=own_events(parts),
         transactions_ordered=0 if header is None else header.transactions_total,
         transactions_pending=len(parts.mempool),
         addresses=list(parts.peers.host.addresses),
         gateway_url=parts.gateway_url,
     )
+
+
+def own_events(parts: Parts) -> int:
+    """Return how many events of this epoch are the cell's own."""
+    me = parts.consensus.me
+    return 0 if me is None else parts.consensus.index.count(me)
 
 
 def summary(parts: Parts) -> str:
@@ -53,7 +60,9 @@ def summary(parts: Parts) -> str:
 
 def peer_views(parts: Parts) -> list[PeerView]:
     """Return the peers, members first."""
-    names: dict[CellId, Member] = {member.cell_id: member for member in parts.genesis.members}
+    names: dict[CellId, Member] = {
+        member.cell_id: member for member in parts.consensus.roster.members
+    }
     told = dict(parts.peers.book.all())
     cells = {*names, *told, *parts.peers.infos, *parts.peers.connected()} - {parts.cell_id}
     views = []
@@ -105,7 +114,7 @@ def _members(parts: Parts) -> list[MemberView]:
             is_self=member.cell_id == parts.cell_id,
             reachable=member.cell_id == parts.cell_id or member.cell_id in connected,
         )
-        for member in parts.genesis.members
+        for member in parts.consensus.roster.members
     ]
 
 

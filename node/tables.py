@@ -6,6 +6,7 @@ without the events that made it.
     state         the replicated state, (key, value) as `ledger` encodes them
     ordered       the agreed order of transactions, one row a position
     certificate   the certificate of every round that has one
+    epoch         the roster of each epoch, and from where on EVENTS_JOURNAL can hold its events
     address       where other cells listen
 """
 
@@ -15,11 +16,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from core.codec import Value, decode, encode
-from core.ids import CellId, Round
+from core.codec import decode, encode
+from core.ids import CellId, Epoch, PublicKey, Round
+from core.limits import INT_MAX
 from journal import Store
 from ledger.certificate import Certificate, parse_certificate
+from ledger.genesis import Genesis
 from ledger.machine import Applied, Entry
+from ledger.roster import Roster, decode_roster
 from ledger.transaction import OPAQUE_KIND, SignedTransaction
 
 EVENTS_JOURNAL: Final = "consensus"
@@ -31,16 +35,19 @@ SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS state (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS ordered (
   position INTEGER PRIMARY KEY, id BLOB NOT NULL, round INTEGER NOT NULL, event BLOB NOT NULL,
-  creator INTEGER NOT NULL, time_ns INTEGER NOT NULL, kind TEXT NOT NULL, sender BLOB,
+  creator BLOB NOT NULL, time_ns INTEGER NOT NULL, kind TEXT NOT NULL, sender BLOB,
   nonce INTEGER, outcome TEXT NOT NULL, refusal TEXT, size_bytes INTEGER NOT NULL);
 CREATE UNIQUE INDEX IF NOT EXISTS ordered_by_id ON ordered (id);
 CREATE TABLE IF NOT EXISTS certificate (round INTEGER PRIMARY KEY, value BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS epoch (
+  number INTEGER PRIMARY KEY, roster BLOB NOT NULL, first_block INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS address (
   cell_id TEXT NOT NULL, address TEXT NOT NULL, PRIMARY KEY (cell_id, address)) WITHOUT ROWID;
 """
 
 _PUT_STATE: Final = "INSERT OR REPLACE INTO state VALUES (?, ?)"
 _PUT_ORDERED: Final = "INSERT INTO ordered VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_PUT_EPOCH: Final = "INSERT OR REPLACE INTO epoch VALUES (?, ?, ?)"
 _PUT_CERTIFICATE: Final = "INSERT OR REPLACE INTO certificate VALUES (?, ?)"
 _IDS_PER_QUERY: Final = 500
 _ORDERED_COLUMNS: Final = (
@@ -59,7 +66,7 @@ class OrderedRow:
     id: bytes
     round: Round
     event: bytes
-    creator: int
+    creator: PublicKey
     time_ns: int
     kind: str
     sender: bytes | None
@@ -69,10 +76,21 @@ class OrderedRow:
     size_bytes: int
 
 
-def applied_statements(applied: Applied) -> list[Statement]:
-    """Return what makes the effects of a round durable (its header goes to HEADERS_JOURNAL)."""
-    rows = [_row(entry, applied.header.round) for entry in applied.entries]
-    return [(_PUT_STATE, list(applied.changes)), (_PUT_ORDERED, rows)]
+def applied_statements(applied: Applied, roster: Roster, events: int) -> list[Statement]:
+    """Return what makes the effects of a round durable (its header goes to HEADERS_JOURNAL).
+
+    `roster` is that of the round, `events` the length of EVENTS_JOURNAL: no event of an epoch that
+    begins now is before that.
+    """
+    rows = [_row(entry, applied.header.round, roster) for entry in applied.entries]
+    statements: list[Statement] = [
+        (_PUT_STATE, list(applied.changes)),
+        (_PUT_ORDERED, rows),
+    ]
+    if applied.sealed is not None:
+        sealed = applied.sealed
+        statements.append((_PUT_EPOCH, [(sealed.epoch, sealed.encode(), events)]))
+    return statements
 
 
 def certificate_statement(certificate: Certificate) -> Statement:
@@ -128,13 +146,33 @@ def all_state(store: Store, page: int = 5000) -> Iterable[tuple[bytes, bytes]]:
         last = rows[-1][0]
 
 
-def newest_certificate(store: Store) -> Certificate | None:
-    """Return the certificate of the highest round that has one."""
-    rows = store.query("SELECT value FROM certificate ORDER BY round DESC LIMIT 1")
-    if not rows:
-        return None
-    value: Value = decode(rows[0][0])
-    return parse_certificate(value)
+def newest_certificates(store: Store, rosters: Sequence[Roster]) -> list[Certificate]:
+    """Return the newest certificate of each of these epochs, which follow each other."""
+    found: list[Certificate] = []
+    end: int = INT_MAX
+    for roster in reversed(rosters):
+        rows = store.query(
+            "SELECT value FROM certificate WHERE round >= ? AND round < ? "
+            "ORDER BY round DESC LIMIT 1",
+            (roster.first_round, end),
+        )
+        found += [parse_certificate(decode(value)) for (value,) in rows]
+        end = roster.first_round
+    return found
+
+
+def newest_epochs(store: Store) -> list[tuple[Roster, int]]:
+    """Return the last two rosters after the genesis's, and where their events begin."""
+    rows = store.query("SELECT roster, first_block FROM epoch ORDER BY number DESC LIMIT 2")
+    return [(decode_roster(roster), first_block) for roster, first_block in reversed(rows)]
+
+
+def roster_of_epoch(store: Store, genesis: Genesis, epoch: Epoch) -> Roster | None:
+    """Return the roster of any epoch up to the present one."""
+    if epoch == 0:
+        return genesis.roster
+    rows = store.query("SELECT roster FROM epoch WHERE number = ?", (epoch,))
+    return decode_roster(rows[0][0]) if rows else None
 
 
 def known_addresses(store: Store, limit: int) -> dict[CellId, tuple[str, ...]]:
@@ -147,7 +185,7 @@ def known_addresses(store: Store, limit: int) -> dict[CellId, tuple[str, ...]]:
     return book
 
 
-def _row(entry: Entry, round_number: Round) -> tuple[Any, ...]:
+def _row(entry: Entry, round_number: Round, roster: Roster) -> tuple[Any, ...]:
     receipt, candidate, parsed = entry.receipt, entry.candidate, entry.candidate.parsed
     kind, sender, nonce = OPAQUE_KIND, None, None
     if isinstance(parsed, SignedTransaction):
@@ -159,7 +197,7 @@ def _row(entry: Entry, round_number: Round) -> tuple[Any, ...]:
         receipt.id,
         round_number,
         receipt.event,
-        candidate.creator,
+        roster.members[candidate.creator].public_key,
         receipt.consensus_time_ns,
         kind,
         sender,

@@ -1,47 +1,75 @@
-"""The consensus stage: sync, event creation and hashgraph as one pure state machine.
+"""The consensus stage: the epochs of a network at one cell, as one pure state machine.
 
 Its owner feeds in what happened, then calls `finish`, makes `Effects.blocks` durable as they are
 listed, and only then carries out the rest: the sends, in order, then the rounds. `durable` says
 that an own event is among the blocks: it must be fsynced, because others will see it.
 
-At start the consensus journal is replayed; then the cell *observes*: it takes part in sync but
-makes no event until members with more than 2/3 of the weight (itself included) told how many of its
-own events they have, and all of those are here. So a cell that comes back with an old copy of its
-directory first gets its own lost events back, and never signs a second event with one sequence.
+The cell takes part in one epoch (`ActiveEpoch`). When execution finds that a round sealed it, the
+owner calls `seal`: the next epoch begins with the new roster, without events; what later rounds of
+the old one decided is void, and the transactions in own events that were not received in time are
+put again. They keep their ids, so the ledger takes each of them once. Peers need not be in the same
+epoch: one behind is served from the epoch before, one ahead is remembered until we are there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from core.errors import MyceldError, RemoteViolation
+from core.errors import MyceldError, check
 from core.ids import (
     CellId,
     Epoch,
-    EventId,
     MemberIndex,
+    NetworkId,
     PublicKey,
-    Signature,
+    Round,
     TransactionId,
-    public_key_of,
 )
-from core.ids import Sequence as SequenceNumber
-from gossip.creator import Creator, Plan
-from gossip.errors import BadEventSignature
 from gossip.index import EventIndex
-from gossip.limits import PAYLOAD_COUNT_MAX, PAYLOAD_SIZE_BYTES_MAX
 from gossip.sync import Effect as SyncEffect
-from gossip.sync import Sync
-from gossip.wire import Vector
+from gossip.sync import Send, SendEvents, Sync
+from gossip.wire import Events, Have, Want
 from hashgraph.engine import Engine
-from hashgraph.event import Event, decode_event, encode_event, make_event
+from hashgraph.errors import WrongEpoch
+from hashgraph.event import Event, decode_event
 from hashgraph.outcome import DecidedRound
-from hashgraph.outcome import Effects as EngineEffects
 from ledger.genesis import Genesis
-from node.errors import KeyInUseElsewhere
-from node.limits import OBSERVE_CHECK_MS, OBSERVE_PATIENCE_MS
+from ledger.roster import Roster
+from ledger.transaction import transaction_id
+from node.stages.active_epoch import ActiveEpoch, Identity
 from node.stages.mempool import Mempool
+from node.stages.sealed_epoch import SealedEpoch
+
+__all__ = ["Consensus", "Decided", "Effects", "Identity", "SendBlocks", "Unpacked"]
+
+
+@dataclass(frozen=True, slots=True)
+class SendBlocks:
+    """Send events to a peer: the blocks of the consensus journal with these indexes."""
+
+    peer: CellId
+    epoch: Epoch
+    blocks: tuple[int, ...]
+    last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A decided round, and the epoch that decided it."""
+
+    epoch: Epoch
+    round: DecidedRound
+
+
+@dataclass(frozen=True, slots=True)
+class Unpacked:
+    """New events of a peer's frame, whose signatures are to be checked."""
+
+    epoch: Epoch
+    events: list[Event]
+    checks: list[tuple[PublicKey, bytes, bytes]]
+    """(public key, message, signature) of each."""
 
 
 @dataclass(slots=True)
@@ -56,297 +84,310 @@ class Effects:
     """Transactions in own events that this cell had lost and got back from a peer."""
     stored: list[TransactionId] = field(default_factory=list)
     """Transactions that are in an own event among the blocks."""
-    sends: list[SyncEffect] = field(default_factory=list)
-    rounds: list[DecidedRound] = field(default_factory=list)
+    homeless: list[bytes] = field(default_factory=list)
+    """Transactions to be put again by a member: this cell is none any more."""
+    sends: list[Send | SendBlocks] = field(default_factory=list)
+    rounds: list[Decided] = field(default_factory=list)
     """Decided rounds, to be applied in this order."""
     drops: list[tuple[CellId, MyceldError]] = field(default_factory=list)
     """Peers to disconnect, and why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Whose events we make: the roster position (None: no vote) and the key to sign with."""
-
-    me: MemberIndex | None
-    sign: Callable[[bytes], Signature]
 
 
 class Consensus:
     """State of the stage. `now_ms` is monotonic; `time_ns` is the wall clock for event times."""
 
     def __init__(
-        self, genesis: Genesis, epoch: Epoch, identity: Identity, mempool: Mempool
+        self,
+        genesis: Genesis,
+        roster: Roster,
+        identity: Identity,
+        mempool: Mempool,
+        *,
+        first_block: int = 0,
+        before: Roster | None = None,
     ) -> None:
-        self._mempool = mempool
+        """Start in the epoch of `roster`; `before` is the roster of the one before, if any.
+
+        `first_block` is the index of the first block that `replay` will be given.
+        """
         self._genesis = genesis
-        self._epoch = epoch
         self._identity = identity
-        self._engine = Engine(genesis.weights, coin_period=genesis.coin_period)
-        self.index = EventIndex(len(genesis.members))
-        self._sync = Sync(self.index, len(genesis.members))
-        self._creator = None if identity.me is None else Creator(identity.me, genesis.weights)
-        self._peers: dict[CellId, MemberIndex | None] = {}
-        self._own_told: dict[MemberIndex, int] = {}
-        self._observed = identity.me is None
-        self._own_time_ns = 0
-        self._open: set[EventId] = set()
-        self._progress_ms = 0
+        self._mempool = mempool
+        self._active = ActiveEpoch(genesis, roster, identity, mempool, restarted=True)
+        self._first_block = first_block
+        self._blocks = first_block
+        self._before: _Replayed | None = None
+        if before is not None:
+            self._before = _Replayed(before, before.index_of(identity.public_key))
+        self._sealed: SealedEpoch | None = None
+        self._peers: dict[CellId, None] = {}
+        self._early: dict[CellId, Have] = {}
         self._effects = Effects()
+
+    # -- at start ------------------------------------------------------------------------------
+
+    def replay(self, block: bytes) -> list[Decided]:
+        """Take the next block of our own consensus journal; return what it decides."""
+        at = self._blocks
+        self._blocks += 1
+        if self._before is not None and self._before.replay(self._genesis.network_id, block, at):
+            return []
+        roster = self._active.roster
+        try:
+            event = decode_event(block, network_id=self._genesis.network_id, epoch=roster.epoch)
+        except WrongEpoch:
+            return []  # it came late, when an epoch before those was sealed already
+        if len(self.index) == 0:
+            self._first_block = at
+        rounds = self._active.replay(event, len(block))
+        return [Decided(roster.epoch, decided) for decided in rounds]
+
+    def take_own_before(self) -> list[bytes]:
+        """Return transactions in own events of the epoch before, as they are replayed.
+
+        Those that are not in the order are to be put again.
+        """
+        if self._before is None:
+            return []
+        own, self._before.own = self._before.own, []
+        return own
+
+    def replayed(self) -> None:
+        """The journal ends here."""
+        if len(self.index) == 0:
+            self._first_block = self._blocks
+        if self._before is not None:
+            self._sealed, self._before = self._before.sealed(), None
+
+    def put_again(self, transactions: list[bytes]) -> None:
+        """Queue transactions that lost their place, or hand them out if we have no vote."""
+        if self.me is None:
+            self._effects.homeless += transactions
+        else:
+            self._mempool.put_back([(transaction_id(raw), raw) for raw in transactions])
 
     # -- what the owner feeds in ---------------------------------------------------------------
 
-    def replay(self, block: bytes) -> list[DecidedRound]:
-        """Take the next block of our own consensus journal, at start; return what it decides."""
-        event = decode_event(block, network_id=self._genesis.network_id, epoch=self._epoch)
-        self._add(event, self._engine.add(event), len(block))
-        rounds, self._effects.rounds = self._effects.rounds, []
-        return rounds
-
     def connected(self, peer: CellId, now_ms: int) -> None:
         """A peer finished its handshake."""
-        self._peers[peer] = self._genesis.index_of(public_key_of(peer))
-        self._effects.sends += self._sync.connected(peer, now_ms)
+        self._peers[peer] = None
+        self._active.connected(peer, now_ms)
+        if self._sealed is not None:
+            self._sealed.connected(peer, now_ms)
 
     def disconnected(self, peer: CellId) -> None:
         """A peer is gone."""
-        if self._peers.pop(peer, None) is not None and not self._observed:
-            self._own_told = {m: n for m, n in self._own_told.items() if m in self._members_here()}
-        self._sync.disconnected(peer)
+        self._peers.pop(peer, None)
+        self._early.pop(peer, None)
+        self._active.disconnected(peer)
+        if self._sealed is not None:
+            self._sealed.disconnected(peer)
 
-    def told(self, peer: CellId, vector: Vector, now_ms: int) -> None:
-        """A peer told what it has."""
-        if self._refuses(peer, lambda: self._sync.told(peer, vector, now_ms)):
+    def told(self, peer: CellId, frame: Have, now_ms: int) -> None:
+        """A peer told what it has of an epoch."""
+        if peer not in self._peers:
             return
-        member, me = self._peers[peer], self._identity.me
-        if member is not None and me is not None and not self._observed:
-            entry = vector[me]
-            if member not in self._own_told:
-                self._progress_ms = now_ms
-            self._own_told[member] = entry if isinstance(entry, int) else 0
+        if frame.epoch == self.epoch:
+            self._active.told(peer, frame, now_ms)
+        elif frame.epoch > self.epoch:
+            self._early[peer] = frame
+        elif not frame.sealed and self._sealed is not None and frame.epoch == self._sealed.epoch:
+            self._add_sends(self._sealed, self._sealed.told(peer, frame.vector))
 
-    def wanted(self, peer: CellId, vector: Vector) -> None:
+    def wanted(self, peer: CellId, frame: Want) -> None:
         """A peer asks for what lies beyond its vector."""
-        self._refuses(peer, lambda: self._sync.wanted(peer, vector))
+        sealed = self._sealed
+        if frame.epoch == self.epoch:
+            self._active.wanted(peer, frame.vector)
+        elif sealed is not None and frame.epoch == sealed.epoch and peer in self._peers:
+            try:
+                self._add_sends(sealed, sealed.wanted(peer, frame.vector))
+            except MyceldError as error:
+                self._effects.drops.append((peer, error))
+                self.disconnected(peer)
 
     def drained(self, peer: CellId) -> None:
         """The link to a peer has room again."""
-        self._effects.sends += self._sync.drained(peer)
+        if self._sealed is not None:
+            self._add_sends(self._sealed, self._sealed.drained(peer))
+        self._active.drained(peer)
 
-    def unpack(self, peer: CellId, encoded: Iterable[bytes]) -> list[Event]:
-        """Return the new events among `encoded`, for their signatures to be checked.
+    def unpack(self, peer: CellId, frame: Events) -> Unpacked | None:
+        """Return the new events of a frame; None for one that is not of our epoch.
 
         A peer that sends bytes which are no events of this network is dropped.
         """
-        events: dict[EventId, Event] = {}
-        if peer not in self._peers:
-            return []
-        try:
-            for data in encoded:
-                event = decode_event(data, network_id=self._genesis.network_id, epoch=self._epoch)
-                if not self._sync.is_known(event.id):
-                    self._signer_of(event)
-                    events[event.id] = event
-        except MyceldError as error:
-            self._drop(peer, error)
-            return []
-        return list(events.values())
-
-    def signature_check(self, event: Event) -> tuple[PublicKey, bytes, bytes]:
-        """Return (public key, message, signature) of an unpacked event."""
-        return self._signer_of(event), event.body, event.signature
+        if frame.epoch != self.epoch:
+            return None
+        events = self._active.unpack(peer, frame.events)
+        return Unpacked(
+            frame.epoch, events, [self._active.signature_check(event) for event in events]
+        )
 
     def received(
-        self, peer: CellId, events: Sequence[Event], verdicts: Sequence[bool], now_ms: int
+        self,
+        peer: CellId,
+        unpacked: Unpacked,
+        verdicts: Sequence[bool],
+        now_ms: int,
+        *,
+        last: bool,
     ) -> None:
-        """Take unpacked events with the verdicts on their signatures, in the order sent."""
-        for event, valid in zip(events, verdicts, strict=True):
-            if peer not in self._peers:
-                return
-            if not valid:
-                self._drop(peer, BadEventSignature(f"event {event.id.hex()[:16]}… is forged"))
-                return
-            if self._sync.is_known(event.id):
-                continue
-            if self._sync.missing_parent(event):
-                self._sync.orphan(peer, event, len(event.body), now_ms)
-            else:
-                self._take(peer, event, now_ms)
-        self._adopt(now_ms)
+        """Take unpacked events with the verdicts on their signatures; `last` is the frame's."""
+        if unpacked.epoch == self.epoch:
+            self._active.received(peer, unpacked.events, verdicts, now_ms)
+            self._active.answered(peer, now_ms, last=last)
 
-    def answered(self, peer: CellId, now_ms: int, *, last: bool) -> None:
-        """A frame of events from a peer was dealt with."""
-        self._effects.sends += self._sync.answered(peer, now_ms, last=last)
+    def applied(self, last_round: Round) -> None:
+        """Rounds up to this one are durable."""
+        self._active.applied(last_round)
+
+    def seal(self, roster: Roster, now_ms: int) -> None:
+        """Begin the epoch of `roster`: the round before its first one sealed ours, durably."""
+        old = self._active
+        check(roster.epoch == old.roster.epoch + 1, "epochs follow each other")
+        self._take_effects()
+        again = old.own_transactions_after(Round(roster.first_round - 1))
+        self._sealed = SealedEpoch(old.roster.epoch, old.index, old.sync, self._first_block)
+        self._first_block = self._blocks
+        self._active = ActiveEpoch(
+            self._genesis,
+            roster,
+            self._identity,
+            self._mempool,
+            # Who could make events in the epoch before knows that it made none in this one.
+            restarted=old.is_observing,
+        )
+        self.put_again(again)
+        for peer in self._peers:
+            self._active.connected(peer, now_ms)
+        early, self._early = self._early, {}
+        for peer, frame in early.items():
+            self.told(peer, frame, now_ms)
 
     def pace(self, busy: float) -> None:
         """Tell how busy this cell's processor is, from 0 to 1: a busy one makes fewer events."""
-        if self._creator is not None:
-            self._creator.pace(busy)
+        self._active.pace(busy)
 
     # -- what the owner takes out --------------------------------------------------------------
 
     def finish(self, now_ms: int, time_ns: int) -> Effects:
         """Let time pass, make an own event if it is time to, and return all effects so far."""
-        self._effects.sends += self._sync.tick(now_ms)
-        self._observe(now_ms)
-        plan = self._plan(now_ms)
-        if plan is not None:
-            self._create(plan, now_ms, time_ns)
+        self._active.finish(now_ms, time_ns)
+        self._take_effects()
         effects, self._effects = self._effects, Effects()
         return effects
 
     def wait_ms(self, now_ms: int) -> int | None:
         """Return after how long `finish` has something to do by itself; None if never."""
-        waits = [self._sync.wait_ms(now_ms)]
-        if not self._observed:
-            waits.append(OBSERVE_CHECK_MS)
-        if self._creator is not None and self._observed and self.has_work:
-            waits.append(self._creator.wait_ms(now_ms))
-        return min((wait for wait in waits if wait is not None), default=None)
+        return self._active.wait_ms(now_ms)
+
+    @property
+    def epoch(self) -> Epoch:
+        """The epoch that the cell takes part in."""
+        return self._active.roster.epoch
+
+    @property
+    def roster(self) -> Roster:
+        """The members of that epoch."""
+        return self._active.roster
+
+    @property
+    def me(self) -> MemberIndex | None:
+        """The cell's place among them; None without a vote."""
+        return self._active.me
+
+    @property
+    def epoch_ahead(self) -> Epoch | None:
+        """The highest epoch that a connected peer is in, if that is beyond ours."""
+        return max((frame.epoch for frame in self._early.values()), default=None)
 
     @property
     def is_observing(self) -> bool:
         """Whether this member may not make events yet."""
-        return not self._observed
+        return self._active.is_observing
 
     @property
     def has_work(self) -> bool:
         """Whether transactions are known that have no place in the order."""
-        return bool(self._open) or len(self._mempool) > 0
+        return self._active.has_work
 
     @property
     def engine(self) -> Engine:
-        """The hashgraph, for questions only."""
-        return self._engine
+        """The hashgraph of the epoch, for questions only."""
+        return self._active.engine
+
+    @property
+    def index(self) -> EventIndex:
+        """The events of the epoch, for questions only."""
+        return self._active.index
+
+    @property
+    def blocks(self) -> int:
+        """The length of the consensus journal once the blocks handed out are in it."""
+        return self._blocks
 
     def waiting_transactions(self) -> list[bytes]:
         """Return the transactions of all events that have no place in the order yet."""
-        events = [self._engine.event(event_id) for event_id in sorted(self._open)]
-        return [raw for event in events if event is not None for raw in event.payload]
-
-    def own_count(self) -> int:
-        """Return how many own events there are."""
-        return 0 if self._identity.me is None else self.index.count(self._identity.me)
+        return self._active.waiting_transactions()
 
     def is_streaming(self, peer: CellId) -> bool:
         """Return whether a peer's Want is not answered whole yet."""
-        return self._sync.is_streaming(peer)
+        sealed = self._sealed
+        return self._active.is_streaming(peer) or (sealed is not None and sealed.is_streaming(peer))
 
     # -- inside --------------------------------------------------------------------------------
 
-    def _observe(self, now_ms: int) -> None:
-        """End observing when enough members told our height and all they told of is here."""
-        me = self._identity.me
-        if self._observed or me is None:
-            return
-        weights = self._genesis.weights
-        weight = weights[me] + sum(weights[m] for m in self._own_told if m != me)
-        # A claim that nobody backs with events must not keep this cell silent for ever.
-        patient = now_ms - self._progress_ms < OBSERVE_PATIENCE_MS
-        awaited = max(self._own_told.values(), default=0) if patient else 0
-        if 3 * weight > 2 * sum(weights) and self.own_count() >= awaited:
-            self._observed = True
+    def _take_effects(self) -> None:
+        """Move the effects of the active epoch into ours."""
+        taken, effects = self._active.take_effects(), self._effects
+        effects.blocks += taken.blocks
+        effects.durable = effects.durable or taken.durable
+        effects.recovered += taken.recovered
+        effects.stored += taken.stored
+        self._add_sends(None, taken.sends)
+        effects.rounds += [Decided(self.epoch, decided) for decided in taken.rounds]
+        effects.drops += taken.drops
+        for peer, _ in taken.drops:
+            self.disconnected(peer)
+        self._blocks += len(taken.blocks)
 
-    def _members_here(self) -> set[MemberIndex]:
-        return {member for member in self._peers.values() if member is not None}
+    def _add_sends(self, sealed: SealedEpoch | None, sends: Iterable[SyncEffect]) -> None:
+        """Name events by their blocks."""
+        epoch = self.epoch if sealed is None else sealed.epoch
+        first = self._first_block if sealed is None else sealed.first_block
+        for effect in sends:
+            if isinstance(effect, SendEvents):
+                blocks = tuple(first + arrival for arrival in effect.arrivals)
+                self._effects.sends.append(SendBlocks(effect.peer, epoch, blocks, effect.last))
+            else:
+                self._effects.sends.append(effect)
 
-    def _plan(self, now_ms: int) -> Plan | None:
-        if self._creator is None or not self._observed:
-            return None
-        return self._creator.plan(
-            now_ms, has_payload=len(self._mempool) > 0, has_work=self.has_work
-        )
 
-    def _create(self, plan: Plan, now_ms: int, time_ns: int) -> None:
-        me = self._identity.me
-        if me is None:
-            return
-        taken = self._mempool.take(
-            count_max=PAYLOAD_COUNT_MAX, size_bytes_max=PAYLOAD_SIZE_BYTES_MAX
-        )
-        event = make_event(
-            network_id=self._genesis.network_id,
-            epoch=self._epoch,
-            creator=me,
-            sequence=SequenceNumber(self.own_count()),
-            self_parent=plan.self_parent,
-            other_parents=plan.other_parents,
-            # Strictly later than our event before, whatever the wall clock does.
-            time_ns=max(time_ns, self._own_time_ns + 1),
-            payload=[raw for _, raw in taken],
-            sign=self._identity.sign,
-        )
-        self._effects.stored += [transaction for transaction, _ in taken]
-        self._effects.durable = True
-        outcome = self._engine.add(event)
-        self._effects.sends += self._add(event, outcome, self._journal(event), now_ms)
+class _Replayed:
+    """The epoch before the active one, while the journal is replayed."""
 
-    def _adopt(self, now_ms: int) -> None:
-        """Add the orphans whose parents came, until no more can be added."""
-        while adoptable := self._sync.adoptable():
-            for peer, event in adoptable:
-                self._take(peer, event, now_ms)
+    def __init__(self, roster: Roster, me: MemberIndex | None) -> None:
+        self._roster = roster
+        self._me = me
+        self._first_block = 0
+        self._index = EventIndex(len(roster.members))
+        self.own: list[bytes] = []
 
-    def _take(self, peer: CellId, event: Event, now_ms: int) -> None:
-        """Add a verified event whose parents are here; drop the peer if it contradicts them."""
+    def replay(self, network_id: NetworkId, block: bytes, at: int) -> bool:
+        """Take block `at` of the journal; return whether it is of this epoch."""
         try:
-            if event.self_parent is not None:
-                self.index.check_time(event.self_parent, event.time_ns)
-            outcome = self._engine.add(event)
-        except RemoteViolation as error:
-            self._sync.discard(event.id)
-            self._drop(peer, error)
-            return
-        self._progress_ms = now_ms
-        if event.creator == self._identity.me:
-            self._effects.recovered += event.payload
-        self._effects.sends += self._add(event, outcome, self._journal(event), now_ms)
+            event = decode_event(block, network_id=network_id, epoch=self._roster.epoch)
+        except WrongEpoch:
+            return False
+        if len(self._index) == 0:
+            self._first_block = at
+        self._index.add(event, len(block))
+        if event.creator == self._me:
+            self.own += event.payload
+        return True
 
-    def _journal(self, event: Event) -> int:
-        block = encode_event(event)
-        self._effects.blocks.append(block)
-        return len(block)
-
-    def _add(
-        self, event: Event, outcome: EngineEffects, size_bytes: int, now_ms: int | None = None
-    ) -> list[SyncEffect]:
-        """Note an event that the hashgraph took; return what sync sends of it."""
-        own = event.creator == self._identity.me
-        arrival = self.index.add(event, size_bytes)
-        if own:
-            self._own_time_ns = max(self._own_time_ns, event.time_ns)
-            if outcome.fork is not None:
-                raise KeyInUseElsewhere(
-                    f"two events with sequence {event.sequence} are signed with this cell's key"
-                )
-        if event.payload:
-            self._open.add(event.id)
-        if self._creator is not None:
-            if outcome.fork is not None:
-                self._creator.exclude(event.creator)
-            seen = self._engine.ancestor_vector(event.id)
-            self._creator.observe(event.id, event.creator, event.sequence, seen, now_ms)
-        for decided in outcome.decided:
-            self._open.difference_update(ordered.event.id for ordered in decided.ordered)
-        self._effects.rounds += outcome.decided
-        return self._sync.added(event, arrival, own=own)
-
-    def _signer_of(self, event: Event) -> PublicKey:
-        members = self._genesis.members
-        if event.creator >= len(members):
-            raise BadEventSignature(f"its creator {event.creator} is not a member")
-        return members[event.creator].public_key
-
-    def _refuses(self, peer: CellId, handle: Callable[[], list[SyncEffect]]) -> bool:
-        """Run a handler of a peer's frame; drop the peer when the frame breaks the protocol."""
-        if peer not in self._peers:
-            return True
-        try:
-            self._effects.sends += handle()
-        except MyceldError as error:
-            self._drop(peer, error)
-            return True
-        return False
-
-    def _drop(self, peer: CellId, error: MyceldError) -> None:
-        self._effects.drops.append((peer, error))
-        self.disconnected(peer)
+    def sealed(self) -> SealedEpoch:
+        """Return the epoch as it is served."""
+        sync = Sync(self._roster.epoch, self._index, len(self._roster.members))
+        return SealedEpoch(self._roster.epoch, self._index, sync, self._first_block)

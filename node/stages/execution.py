@@ -29,10 +29,11 @@ from ledger.certificate import (
 from ledger.errors import BadCertificate, TransactionRefused, WrongSignature
 from ledger.genesis import Genesis
 from ledger.header import RoundHeader
-from ledger.machine import Applied, Candidate, Ledger
+from ledger.machine import Applied, Candidate, Ledger, Read
+from ledger.roster import Roster
 from ledger.transaction import SignedTransaction, Transaction, parse, transaction_id
 from node.limits import HEADERS_CACHED_MAX
-from node.stages.consensus import Identity
+from node.stages.active_epoch import Identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Executed:
 
     applied: Applied
     signature: CheckpointSignature | None
-    """Our signature of the header, to be sent to all peers; None without a vote or transactions."""
+    """Our signature of the header, to be sent to all peers, if it is to be certified."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,28 +66,34 @@ class Unverified:
 class Execution:
     """The replicated state at one cell, and which of its rounds the network certified."""
 
-    def __init__(self, genesis: Genesis, epoch: Epoch, identity: Identity) -> None:
+    def __init__(self, genesis: Genesis, identity: Identity, read: Read) -> None:
+        """`read` returns the durable value of a state key."""
         self._genesis = genesis
-        self._epoch = epoch
         self._identity = identity
         self._hashes: OrderedDict[Round, Hash] = OrderedDict()
-        self.ledger = Ledger(genesis.network_id, epoch)
-        self.certifier = Certifier(genesis.weights)
+        self.ledger = Ledger(genesis, read)
+        self._certifiers = {Epoch(0): Certifier(genesis.roster)}
 
     def restore(
         self,
-        header: RoundHeader,
+        rosters: Sequence[Roster],
         state: Iterable[tuple[bytes, bytes]],
         recent: Sequence[RoundHeader],
-        certificate: Certificate | None,
+        certificates: Sequence[Certificate],
     ) -> None:
-        """Load what was durable at the last stop; `recent` are the newest headers, oldest first."""
-        self.ledger.restore(header, state)
+        """Load what was durable at the last stop.
+
+        `rosters` are those of this epoch and the one before, `recent` the newest headers, both
+        oldest first; `certificates` the newest of each of these epochs.
+        """
+        self.ledger.restore(recent[-1], rosters[-1], state)
         for known in recent:
             self._note(known)
-        if certificate is not None:
-            self.certifier.adopt(certificate)
-            self._compare(certificate)
+        self._certifiers = {roster.epoch: Certifier(roster) for roster in rosters}
+        for certificate in certificates:
+            if certificate.epoch in self._certifiers:
+                self._certifiers[certificate.epoch].adopt(certificate)
+                self._compare(certificate)
 
     def candidates(
         self,
@@ -132,57 +139,80 @@ class Execution:
             consensus_time_ns=times[-1] if times else None,
         )
         self._note(applied.header)
-        newest = self.certifier.newest
+        newest = self._certifiers[applied.header.epoch].newest
         if newest is not None and newest.round == applied.header.round:
             check_own(newest, applied.header.hash)
-        return Executed(applied, self.sign(applied.header))
+        signature = self.sign(applied.header)
+        if applied.sealed is not None:
+            self._certifiers[applied.sealed.epoch] = Certifier(applied.sealed)
+            self._certifiers.pop(Epoch(applied.sealed.epoch - 2), None)
+        return Executed(applied, signature)
 
     def sign(self, header: RoundHeader) -> CheckpointSignature | None:
-        """Return our signature of a header that added transactions, if we have a vote."""
-        me = self._identity.me
-        if me is None or header.transactions == 0:
+        """Return our signature of a header, if we have a vote and it is one to be certified.
+
+        Those are the ones that added transactions or sealed their epoch.
+        """
+        certifier = self._certifiers.get(header.epoch)
+        if certifier is None:
             return None
-        message = self._message(header.round, header.hash)
-        return CheckpointSignature(header.round, header.hash, me, self._identity.sign(message))
+        roster = certifier.roster
+        me = roster.index_of(self._identity.public_key)
+        if me is None or (header.transactions == 0 and header.roster == roster.hash):
+            return None
+        message = self._message(header.epoch, header.round, header.hash)
+        return CheckpointSignature(
+            header.epoch, header.round, header.hash, me, self._identity.sign(message)
+        )
 
     def add_signature(self, signature: CheckpointSignature) -> Certificate | None:
         """Take a checked signature; return the certificate that it completes, if any."""
-        certificate = self.certifier.add(signature)
+        certificate = self._certifiers[signature.epoch].add(signature)
         if certificate is not None:
             self._compare(certificate)
         return certificate
 
-    def signature_from(self, value: Value) -> CheckpointSignature:
-        """Return a peer's checkpoint signature, checked.
+    def signature_from(self, value: Value) -> CheckpointSignature | None:
+        """Return a peer's checkpoint signature, checked; None if it is of another epoch.
 
         Raises WrongShape or BadCertificate.
         """
         parsed = parse_checkpoint_signature(value)
-        if parsed.member >= len(self._genesis.members):
+        certifier = self._certifiers.get(parsed.epoch)
+        if certifier is None or parsed.round <= certifier.certified_round:
+            return None
+        members = certifier.roster.members
+        if parsed.member >= len(members):
             raise BadCertificate(f"signer {parsed.member} is not a member")
-        key = self._genesis.members[parsed.member].public_key
-        message = self._message(parsed.round, parsed.header_hash)
-        if not verify(key, message, parsed.signature):
+        message = self._message(parsed.epoch, parsed.round, parsed.header_hash)
+        if not verify(members[parsed.member].public_key, message, parsed.signature):
             raise BadCertificate(f"the signature of member {parsed.member} is wrong")
         return parsed
 
     def certificate_from(self, value: Value) -> Certificate | None:
         """Adopt a peer's certificate if it is newer than ours, and return it.
 
-        Raises WrongShape, BadCertificate, or Diverged.
+        None if it is not, or of another epoch. Raises WrongShape, BadCertificate, or Diverged.
         """
         parsed = parse_certificate(value)
-        if parsed.round <= self.certifier.certified_round:
+        certifier = self._certifiers.get(parsed.epoch)
+        if certifier is None or parsed.round <= certifier.certified_round:
             return None
-        verify_certificate(parsed, self._genesis, verify=verify, epoch=self._epoch)
-        self.certifier.adopt(parsed)
+        verify_certificate(parsed, self._genesis.network_id, certifier.roster, verify=verify)
+        certifier.adopt(parsed)
         self._compare(parsed)
         return parsed
+
+    def certificates(self) -> list[Certificate]:
+        """Return the newest certificate of the epoch before and of this one, where there is one."""
+        newest = [certifier.newest for certifier in self._certifiers.values()]
+        return [certificate for certificate in newest if certificate is not None]
 
     @property
     def certified_round(self) -> Round:
         """The highest round that this cell applied and the network certified."""
-        return min(self.certifier.certified_round, self.ledger.applied_round)
+        newest = [Round(0), *(certificate.round for certificate in self.certificates())]
+        return min(max(newest), self.ledger.applied_round)
 
     def _candidate(
         self, raw: bytes, checked: Callable[[TransactionId], Transaction | None]
@@ -198,8 +228,8 @@ class Execution:
         except TransactionRefused as refusal:
             return refusal
 
-    def _message(self, round_number: Round, header_hash: Hash) -> bytes:
-        return checkpoint_message(self._genesis.network_id, self._epoch, round_number, header_hash)
+    def _message(self, epoch: Epoch, round_number: Round, header_hash: Hash) -> bytes:
+        return checkpoint_message(self._genesis.network_id, epoch, round_number, header_hash)
 
     def _note(self, header: RoundHeader) -> None:
         self._hashes[header.round] = header.hash

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 
 from core.ids import TransactionId
 from node.errors import MempoolFull
@@ -35,6 +36,17 @@ class Mempool:
         if transaction not in self._waiting:
             self._waiting[transaction] = raw
             self._size_bytes += len(raw)
+
+    def put_back(self, items: Iterable[tuple[TransactionId, bytes]]) -> None:
+        """Queue transactions that had been taken before all others, in their order.
+
+        There is always room: they were let in once.
+        """
+        for transaction, raw in reversed(list(items)):
+            if transaction not in self._waiting:
+                self._waiting[transaction] = raw
+                self._size_bytes += len(raw)
+                self._waiting.move_to_end(transaction, last=False)
 
     def take(self, *, count_max: int, size_bytes_max: int) -> list[tuple[TransactionId, bytes]]:
         """Remove and return the oldest transactions that fit the bounds together."""

@@ -31,9 +31,9 @@ def test_a_quiet_network_makes_no_events_and_sends_nothing() -> None:
     world.start()
     _load(world, 10, range(4))
     world.run(3_000)
-    events, frames = len(world.cells[0].disk.blocks), world.frames
+    events, frames = len(world.cells[0].disk.log), world.frames
     world.run(60_000)
-    assert (len(world.cells[0].disk.blocks), world.frames) == (events, frames)
+    assert (len(world.cells[0].disk.log), world.frames) == (events, frames)
 
 
 def test_without_quorum_creation_stops_by_itself_and_resumes_when_one_returns() -> None:
@@ -45,10 +45,10 @@ def test_without_quorum_creation_stops_by_itself_and_resumes_when_one_returns() 
         cell.crash(power=False)
     waiting = _load(world, 20, range(2))
     world.run(5_000)
-    events = len(world.cells[0].disk.blocks)
+    events = len(world.cells[0].disk.log)
     ordered = len(world.cells[0].order)
     world.run(600_000)
-    assert len(world.cells[0].disk.blocks) == events
+    assert len(world.cells[0].disk.log) == events
     assert len(world.cells[0].order) == ordered
     world.cells[2].start()
     world.connect_all()
@@ -117,7 +117,7 @@ def test_an_old_copy_of_a_directory_never_forks_its_cell(seed: int) -> None:
     world = World(400 + seed, cells=4)
     world.start()
     _load(world, 20, range(4))
-    copy = list(world.cells[1].disk.blocks)
+    copy = list(world.cells[1].disk.log)
     _load(world, 30, range(4))
     world.run(2_000)
     world.cells[1].crash(power=False)

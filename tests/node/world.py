@@ -7,33 +7,63 @@ Links delay, lose (by breaking: a stream never loses single frames), and can be 
 from __future__ import annotations
 
 import heapq
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
-from core.ids import CellId, Epoch, EventId, MemberIndex, TransactionId
-from gossip.sync import Send, SendEvents
+from core.ids import CellId, Epoch, EventId, TransactionId
+from gossip.sync import Send
 from gossip.wire import Events, Frame, Have, Want, decode_frame, encode_frame
-from hashgraph.event import decode_event
+from hashgraph.event import decode_any_event
 from identity.keys import KeyPair, verify
-from ledger.certificate import CheckpointSignature
-from ledger.genesis import Genesis, Member
+from ledger.genesis import Genesis
 from ledger.header import RoundHeader
+from ledger.machine import Applied
+from ledger.roster import Member, Roster
 from ledger.transaction import opaque_transaction, transaction_id
-from node.stages.consensus import Consensus, Effects, Identity
+from node.stages.consensus import Consensus, Decided, Effects, Identity, SendBlocks
 from node.stages.execution import Execution
 from node.stages.mempool import Mempool
 
 START_NS = 1_700_000_000_000_000_000
-EPOCH = Epoch(0)
 
 
 @dataclass
 class Disk:
-    """Blocks of the consensus journal; the first `synced` survive a power cut."""
+    """What a cell committed, in order: blocks of events, and applied rounds.
 
-    blocks: list[bytes] = field(default_factory=list)
+    The first `synced` entries survive a power cut.
+    """
+
+    log: list[bytes | Applied] = field(default_factory=list)
     synced: int = 0
+    blocks: list[bytes] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.blocks = [entry for entry in self.log if isinstance(entry, bytes)]
+
+    def append(self, *entries: bytes | Applied) -> None:
+        self.log += entries
+        self.blocks += [entry for entry in entries if isinstance(entry, bytes)]
+
+    def cut(self, random: Random) -> None:
+        """Lose some of what was not fsynced."""
+        del self.log[random.randint(self.synced, len(self.log)) :]
+        self.__post_init__()
+
+    def rounds(self) -> list[Applied]:
+        return [entry for entry in self.log if isinstance(entry, Applied)]
+
+    def epochs(self, genesis: Genesis) -> list[tuple[Roster, int]]:
+        """Return the last two rosters, and how many blocks there were when each began."""
+        epochs, blocks = [(genesis.roster, 0)], 0
+        for entry in self.log:
+            if isinstance(entry, bytes):
+                blocks += 1
+            elif entry.sealed is not None:
+                epochs.append((entry.sealed, blocks))
+        return epochs[-2:]
 
 
 class SimCell:
@@ -45,37 +75,58 @@ class SimCell:
         self.key = key
         self.disk = Disk()
         self.up = False
-        self.life = 0
+        self.timers = 0
         self.stored: set[TransactionId] = set()
-        self.signed: dict[int, EventId] = {}
+        self.signed: dict[tuple[Epoch, int], EventId] = {}
         self.headers: list[RoundHeader] = []
         self.order: list[tuple[bytes, int]] = []
+        self.state: dict[bytes, bytes] = {}
 
     def start(self) -> None:
-        genesis, me = self.world.genesis, MemberIndex(self.index)
-        identity = Identity(me, self.key.sign)
+        genesis = self.world.genesis
+        identity = Identity(self.key.public_key, self.key.sign)
         self.mempool = Mempool()
-        self.consensus = Consensus(genesis, EPOCH, identity, self.mempool)
-        self.execution = Execution(genesis, EPOCH, identity)
-        self.headers, self.order = [], []
-        self.up, self.life = True, self.life + 1
+        epochs = self.disk.epochs(genesis)
+        roster, before = epochs[-1][0], epochs[0][0] if len(epochs) > 1 else None
+        first_block = epochs[0][1]
+        self.consensus = Consensus(
+            genesis, roster, identity, self.mempool, first_block=first_block, before=before
+        )
+        self.execution = Execution(genesis, identity, self._value)
+        self.headers, self.order, self.state = [], [], {}
+        self.ordered: set[bytes] = set()
+        self.up = True
         self.peers: set[int] = set()
-        for block in self.disk.blocks:
+        for applied in self.disk.rounds():
+            self._note(applied)
+        if self.headers:
+            rosters = [roster for roster, _ in epochs]
+            self.execution.restore(rosters, sorted(self.state.items()), self.headers[-100:], [])
+        self.sealed: Roster | None = None
+        lost: dict[TransactionId, bytes] = {}
+        for block in self.disk.blocks[first_block:]:
             for decided in self.consensus.replay(block):
                 self._execute(decided)
+            own = {transaction_id(raw): raw for raw in self.consensus.take_own_before()}
+            lost |= {key: raw for key, raw in own.items() if key not in self.ordered}
+        self.consensus.replayed()
+        self.consensus.put_again(list(lost.values()))
+        self._seal()
         self.wake()
 
-    def crash(self, *, power: bool) -> None:
+    def crash(self, *, power: bool, flush: bool = False) -> None:
+        """`flush`: what was sent still arrives."""
         self.up = False
+        for peer in sorted(self.peers) if flush else ():
+            self.world.flush(self.index, peer)
         if power:
-            keep = self.world.random.randint(self.disk.synced, len(self.disk.blocks))
-            del self.disk.blocks[keep:]
+            self.disk.cut(self.world.random)
         for peer in list(self.peers):
             self.world.unlink(self.index, peer)
 
-    def restore(self, blocks: list[bytes]) -> None:
+    def restore(self, log: list[bytes | Applied]) -> None:
         """Put an old copy of the disk back, as if the directory came from a backup."""
-        self.disk = Disk(list(blocks), len(blocks))
+        self.disk = Disk(list(log), len(log))
 
     def submit(self, raw: bytes) -> TransactionId:
         transaction = transaction_id(raw)
@@ -89,35 +140,36 @@ class SimCell:
         now, name = self.world.now_ms, self.world.cells[peer].key.cell_id
         match frame:
             case Have():
-                self.consensus.told(name, frame.vector, now)
+                self.consensus.told(name, frame, now)
             case Want():
-                self.consensus.wanted(name, frame.vector)
+                self.consensus.wanted(name, frame)
             case Events():
-                events = self.consensus.unpack(name, frame.events)
-                verdicts = [verify(*self.consensus.signature_check(event)) for event in events]
-                self.consensus.received(name, events, verdicts, now)
-                self.consensus.answered(name, now, last=frame.last)
+                unpacked = self.consensus.unpack(name, frame)
+                if unpacked is not None:
+                    verdicts = [verify(*check) for check in unpacked.checks]
+                    self.consensus.received(name, unpacked, verdicts, now, last=frame.last)
             case _:
                 raise AssertionError(frame)
         self.wake()
 
     def wake(self) -> None:
         now = self.world.now_ms
+        self.timers += 1  # the one that is set below is the only one
         self._carry_out(self.consensus.finish(now, START_NS + now * 1_000_000 + self.index))
         wait = self.consensus.wait_ms(now)
         if wait is not None:
-            life = self.life
-            self.world.at(wait, lambda: self.wake() if self.up and self.life == life else None)
+            timer = self.timers
+            self.world.at(wait, lambda: self.wake() if self.up and self.timers == timer else None)
 
     def _carry_out(self, effects: Effects) -> None:
         assert not effects.drops, effects.drops
-        self.disk.blocks += effects.blocks
+        self.disk.append(*effects.blocks)
         if effects.durable:
-            self.disk.synced = len(self.disk.blocks)
+            self.disk.synced = len(self.disk.log)
         for block in effects.blocks:
-            event = decode_event(block, network_id=self.world.genesis.network_id, epoch=EPOCH)
-            if event.creator == self.index:
-                before = self.signed.setdefault(event.sequence, event.id)
+            event, epoch = decode_any_event(block, self.world.genesis.network_id)
+            if event.creator == self.world.roster(epoch).index_of(self.key.public_key):
+                before = self.signed.setdefault((epoch, event.sequence), event.id)
                 assert before == event.id, f"cell {self.index} signed {event.sequence} twice"
         self.stored.update(effects.stored)
         for effect in effects.sends:
@@ -125,37 +177,67 @@ class SimCell:
             match effect:
                 case Send():
                     self._send(peer, effect.frame)
-                case SendEvents():
-                    blocks = tuple(self.disk.blocks[at] for at in effect.arrivals)
-                    self._send(peer, Events(blocks, effect.last))
+                case SendBlocks():
+                    events = tuple(self.disk.blocks[at] for at in effect.blocks)
+                    self._send(peer, Events(effect.epoch, events, effect.last))
                     if self.consensus.is_streaming(effect.peer):
                         self.consensus.drained(effect.peer)
                         self.world.at(0, lambda: self.wake() if self.up else None)
+        for raw in effects.homeless:
+            self.world.members_up(self.consensus.roster)[0].submit(raw)
         for decided in effects.rounds:
             self._execute(decided)
+        self._seal()
 
     def _send(self, peer: int, frame: Frame) -> None:
         self.world.send(self.index, peer, encode_frame(frame))
 
-    def _execute(self, decided: object) -> None:
-        candidates = self.execution.candidates(decided)  # type: ignore[arg-type]  # a DecidedRound
-        before = {identity for identity, _ in self.order}
-        executed = self.execution.apply(decided, candidates, lambda _: True, before)  # type: ignore[arg-type]  # a DecidedRound
-        self.headers.append(executed.applied.header)
-        self.order += [
-            (entry.receipt.id, entry.receipt.consensus_time_ns)
-            for entry in executed.applied.entries
-        ]
+    def _execute(self, item: Decided) -> None:
+        ledger, decided = self.execution.ledger, item.round
+        if item.epoch != ledger.roster.epoch or decided.round <= ledger.applied_round:
+            return
+        candidates = self.execution.candidates(decided)
+        executed = self.execution.apply(decided, candidates, lambda _: True, self.ordered)
+        self.disk.append(executed.applied)
+        self._note(executed.applied)
         self.world.check_agreement(self)
-        signature: CheckpointSignature | None = executed.signature
-        if signature is not None:
-            self.execution.add_signature(signature)
+        self.sealed = executed.applied.sealed or self.sealed
+        if executed.signature is not None:
+            self.execution.add_signature(executed.signature)
+
+    def _value(self, key: bytes) -> bytes | None:
+        return self.state.get(key)
+
+    def _note(self, applied: Applied) -> None:
+        self.headers.append(applied.header)
+        self.state |= dict(applied.changes)
+        self.order += [
+            (entry.receipt.id, entry.receipt.consensus_time_ns) for entry in applied.entries
+        ]
+        self.ordered.update(entry.receipt.id for entry in applied.entries)
+        if applied.sealed is not None:
+            self.world.note_roster(applied.sealed)
+
+    def _seal(self) -> None:
+        sealed, self.sealed = self.sealed, None
+        if sealed is not None:
+            self.consensus.seal(sealed, self.world.now_ms)
+            self.world.at(0, lambda: self.wake() if self.up else None)
 
 
 class World:
     """Cells, links and virtual time, all chance from one seed."""
 
-    def __init__(self, seed: int, cells: int = 4, *, delay_ms: tuple[int, int] = (1, 20)) -> None:
+    def __init__(
+        self,
+        seed: int,
+        cells: int = 4,
+        *,
+        delay_ms: tuple[int, int] = (1, 20),
+        epoch_rounds: int = 2048,
+        members: int | None = None,
+    ) -> None:
+        """`members` of the cells have a vote from the start, all unless given."""
         self.random = Random(seed)  # noqa: S311 - chance of a test, not a secret
         self.now_ms = 0
         self.delay_ms = delay_ms
@@ -164,13 +246,18 @@ class World:
         keys = [KeyPair(bytes([seed % 251, index + 1]) * 16) for index in range(cells)]
         self.genesis = Genesis(
             "sim",
-            tuple(Member(key.public_key, 1, f"cell-{at}") for at, key in enumerate(keys, 1)),
+            tuple(
+                Member(key.public_key, 1, f"cell-{at}") for at, key in enumerate(keys[:members], 1)
+            ),
             START_NS,
+            epoch_rounds=epoch_rounds,
         )
+        self._rosters = {Epoch(0): self.genesis.roster}
         self.cells = [SimCell(self, index, key) for index, key in enumerate(keys)]
         self.index_of: dict[CellId, int] = {c.key.cell_id: c.index for c in self.cells}
         self._links: dict[tuple[int, int], int] = {}
         self._last: dict[tuple[int, int], int] = {}
+        self._wire: dict[tuple[int, int], deque[bytes]] = {}
         self.frames = 0
 
     def start(self) -> None:
@@ -208,6 +295,8 @@ class World:
     def unlink(self, one: int, other: int) -> None:
         self._links.pop((one, other), None)
         self._links.pop((other, one), None)
+        self._wire.pop((one, other), None)
+        self._wire.pop((other, one), None)
         for at, peer in ((one, other), (other, one)):
             cell = self.cells[at]
             if peer in cell.peers:
@@ -232,14 +321,38 @@ class World:
         )
         self._last[sender, receiver] = arrival
 
+        wire = self._wire.setdefault((sender, receiver), deque())
+        wire.append(data)
+
         def deliver() -> None:
-            if self._links.get((sender, receiver)) == link and self.cells[receiver].up:
-                self.cells[receiver].receive(sender, data)
+            same = self._links.get((sender, receiver)) == link
+            if same and self._wire[sender, receiver] is wire and wire:
+                self.cells[receiver].receive(sender, wire.popleft())
 
         self.at(arrival - self.now_ms, deliver)
 
+    def flush(self, sender: int, receiver: int) -> None:
+        """Deliver at once what is on its way."""
+        wire = self._wire.get((sender, receiver), deque())
+        while wire and self.cells[receiver].up:
+            self.cells[receiver].receive(sender, wire.popleft())
+
     def submit(self, cell: int, text: str) -> TransactionId:
         return self.cells[cell].submit(opaque_transaction(text.encode()))
+
+    def roster(self, epoch: Epoch) -> Roster:
+        return self._rosters[epoch]
+
+    def note_roster(self, roster: Roster) -> None:
+        """All cells seal the same rosters."""
+        assert self._rosters.setdefault(roster.epoch, roster) == roster
+
+    def members_up(self, roster: Roster) -> list[SimCell]:
+        return [
+            cell
+            for cell in self.cells
+            if cell.up and roster.index_of(cell.key.public_key) is not None
+        ]
 
     def check_agreement(self, cell: SimCell) -> None:
         """Headers of equal rounds are equal, so order, times and state are."""
