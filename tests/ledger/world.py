@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from core.ids import EventId, MemberIndex, Round
 from identity.keys import KeyPair
 from ledger.errors import TransactionRefused
-from ledger.genesis import Genesis, Member
+from ledger.genesis import Genesis
 from ledger.header import RoundHeader
 from ledger.kinds import Put
 from ledger.machine import Applied, Candidate, Ledger
+from ledger.roster import Member, Roster
 from ledger.transaction import (
     Transaction,
     opaque_transaction,
@@ -33,11 +34,13 @@ NETWORK = GENESIS.network_id
 class Cell:
     """A ledger with what its owner keeps on disk."""
 
-    def __init__(self) -> None:
-        self.ledger = Ledger(NETWORK)
+    def __init__(self, genesis: Genesis = GENESIS) -> None:
+        self.genesis = genesis
         self.state: dict[bytes, bytes] = {}
+        self.ledger = Ledger(genesis, self.state.get)
         self.ordered: set[bytes] = set()
         self.headers: list[RoundHeader] = []
+        self.rosters: list[Roster] = [genesis.roster]
 
     def apply(self, items: list[Candidate]) -> Applied:
         """Apply the next round and make its effects durable."""
@@ -50,15 +53,18 @@ class Cell:
         self.state.update(applied.changes)
         self.ordered |= {entry.receipt.id for entry in applied.entries}
         self.headers.append(applied.header)
+        if applied.sealed is not None:
+            self.rosters.append(applied.sealed)
         return applied
 
     def restarted(self) -> Cell:
         """Return a new process on the same disk."""
-        again = Cell()
-        again.state, again.ordered, again.headers = dict(self.state), set(self.ordered), []
+        again = Cell(self.genesis)
+        again.state.update(self.state)
+        again.ordered = set(self.ordered)
+        again.headers, again.rosters = list(self.headers), list(self.rosters)
         if self.headers:
-            again.ledger.restore(self.headers[-1], again.state.items())
-            again.headers = list(self.headers)
+            again.ledger.restore(self.headers[-1], self.rosters[-1], again.state.items())
         return again
 
     def value(self, key: str) -> bytes | None:
