@@ -87,3 +87,12 @@ class Diverged(InvariantBroken):
 
     code = "MYC-LEDGER-021"
     remedy = "This cell stopped to keep its state apart. Keep its directory and report this."
+
+
+class BadRosterChain(RemoteViolation):
+    """Rosters that do not lead from the genesis to where they claim."""
+
+    code = "MYC-LEDGER-022"
+    remedy = (
+        "Check the genesis file, then ask another cell; the one that sent this is broken or lies."
+    )

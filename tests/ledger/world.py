@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
-from core.ids import EventId, MemberIndex, Round
+from core.ids import Epoch, EventId, MemberIndex, Round
 from identity.keys import KeyPair
+from ledger.certificate import Certificate, checkpoint_message
 from ledger.errors import TransactionRefused
 from ledger.genesis import Genesis
 from ledger.header import RoundHeader
@@ -21,7 +22,9 @@ from ledger.transaction import (
     transaction_id,
 )
 
-KEYS = tuple(KeyPair(bytes([number]) * 32) for number in (1, 2, 3, 4))
+ALL_KEYS = tuple(KeyPair(bytes([number]) * 32) for number in range(1, 9))
+KEYS, NEWCOMERS = ALL_KEYS[:4], ALL_KEYS[4:]
+"""Those of the first members, and those of cells that may join them."""
 START_NS = 1_700_000_000_000_000_000
 GENESIS = Genesis(
     "golden",
@@ -70,6 +73,16 @@ class Cell:
     def value(self, key: str) -> bytes | None:
         """Return the state value of a user's key."""
         return self.state.get(b"value/" + key.encode())
+
+
+def certified(
+    header: RoundHeader, signers: Iterable[int], *, epoch: int | None = None
+) -> Certificate:
+    """Return a certificate by the members that `signers` numbers, whose keys are ALL_KEYS."""
+    number = header.epoch if epoch is None else Epoch(epoch)
+    message = checkpoint_message(header.network_id, number, header.round, header.hash)
+    signatures = tuple((MemberIndex(at), ALL_KEYS[at].sign(message)) for at in signers)
+    return Certificate(number, header.round, header.hash, signatures)
 
 
 def put(
