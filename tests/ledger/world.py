@@ -11,7 +11,7 @@ from ledger.certificate import Certificate, checkpoint_message
 from ledger.errors import TransactionRefused
 from ledger.genesis import Genesis
 from ledger.header import RoundHeader
-from ledger.kinds import Put
+from ledger.kinds import Arguments, Put
 from ledger.machine import Applied, Candidate, Ledger
 from ledger.roster import Member, Roster
 from ledger.transaction import (
@@ -60,6 +60,15 @@ class Cell:
             self.rosters.append(applied.sealed)
         return applied
 
+    def act(self, *acts: tuple[KeyPair, Arguments]) -> list[str]:
+        """Apply a round of signed transactions with the next free nonces; return the outcomes."""
+        used = {key.public_key: self.ledger.account(key.public_key).highest for key in ALL_KEYS}
+        raws: list[bytes] = []
+        for pair, arguments in acts:
+            used[pair.public_key] += 1
+            raws.append(signed(pair, used[pair.public_key], arguments))
+        return [entry.receipt.outcome for entry in self.apply(candidates(raws)).entries]
+
     def restarted(self) -> Cell:
         """Return a new process on the same disk."""
         again = Cell(self.genesis)
@@ -89,12 +98,16 @@ def put(
     nonce: int, key: str = "k", value: bytes = b"v", *, sender: int = 0, expires: int = 0
 ) -> bytes:
     """Return a signed put of one of the fixed keys."""
-    pair = KEYS[sender]
+    return signed(KEYS[sender], nonce, Put(key, value), expires=expires)
+
+
+def signed(pair: KeyPair, nonce: int, arguments: Arguments, *, expires: int = 0) -> bytes:
+    """Return a transaction signed by a key."""
     return sign_transaction(
         network_id=NETWORK,
         sender=pair.public_key,
         nonce=nonce,
-        arguments=Put(key, value),
+        arguments=arguments,
         sign=pair.sign,
         expires_round=Round(expires),
     )
