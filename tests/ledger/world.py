@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from core.ids import Epoch, EventId, MemberIndex, Round
 from identity.keys import KeyPair
@@ -85,12 +85,16 @@ class Cell:
 
 
 def certified(
-    header: RoundHeader, signers: Iterable[int], *, epoch: int | None = None
+    header: RoundHeader,
+    signers: Iterable[int],
+    *,
+    epoch: int | None = None,
+    keys: Sequence[KeyPair] = ALL_KEYS,
 ) -> Certificate:
-    """Return a certificate by the members that `signers` numbers, whose keys are ALL_KEYS."""
+    """Return a certificate by the members that `signers` numbers; `keys` are in roster order."""
     number = header.epoch if epoch is None else Epoch(epoch)
     message = checkpoint_message(header.network_id, number, header.round, header.hash)
-    signatures = tuple((MemberIndex(at), ALL_KEYS[at].sign(message)) for at in signers)
+    signatures = tuple((MemberIndex(at), keys[at].sign(message)) for at in signers)
     return Certificate(number, header.round, header.hash, signatures)
 
 
