@@ -75,6 +75,79 @@ class Expired(TransactionRefused):
     remedy = "Sign it again with a later expiry, or with none (0)."
 
 
+class BadProposal(TransactionRefused):
+    """A proposal or an approval whose arguments are out of bounds."""
+
+    code = "MYC-LEDGER-030"
+    remedy = (
+        "Weights are 1 to 2**32, names 1 to 64 characters: `add` takes both, `weight` no name, "
+        "`remove` neither."
+    )
+
+
+class NotAMember(TransactionRefused):
+    """Only members of the epoch propose, approve and leave."""
+
+    code = "MYC-LEDGER-031"
+    remedy = "Sign it with the key of a member of the current roster, or ask a member."
+
+
+class AlreadyAMember(TransactionRefused):
+    """The key to add is in the next epoch's roster already."""
+
+    code = "MYC-LEDGER-032"
+    remedy = "Nothing is left to do; propose `weight` to change the member's weight."
+
+
+class NoSuchMember(TransactionRefused):
+    """The key to remove or to weigh is not in the next epoch's roster."""
+
+    code = "MYC-LEDGER-033"
+    remedy = "Check the key against the roster; propose `add` if it should become a member."
+
+
+class LastMember(TransactionRefused):
+    """A roster without members could never decide anything again."""
+
+    code = "MYC-LEDGER-034"
+    remedy = "Add another member first, and remove this one in a later epoch."
+
+
+class RosterFull(TransactionRefused):
+    """The roster has as many members as it can."""
+
+    code = "MYC-LEDGER-035"
+    remedy = "Remove a member first; a cell can also follow the network without a vote."
+
+
+class TooManyProposals(TransactionRefused):
+    """The sender has as many open proposals as one member can."""
+
+    code = "MYC-LEDGER-036"
+    remedy = "Have one of yours approved, wait until one expires, or ask another member to propose."
+
+
+class NoSuchProposal(TransactionRefused):
+    """No proposal with this id was ordered before."""
+
+    code = "MYC-LEDGER-037"
+    remedy = "Use the id of the `member-propose` transaction, and approve after it was applied."
+
+
+class ProposalClosed(TransactionRefused):
+    """The proposal was accepted already, or it expired."""
+
+    code = "MYC-LEDGER-038"
+    remedy = "If it was accepted, nothing is left to do; if it expired, propose the change again."
+
+
+class AlreadyApproved(TransactionRefused):
+    """The sender approved this proposal before; proposing counts as approving."""
+
+    code = "MYC-LEDGER-039"
+    remedy = "Ask other members to approve it."
+
+
 class BadCertificate(RemoteViolation):
     """A certificate that does not prove what it claims."""
 
@@ -87,3 +160,12 @@ class Diverged(InvariantBroken):
 
     code = "MYC-LEDGER-021"
     remedy = "This cell stopped to keep its state apart. Keep its directory and report this."
+
+
+class BadRosterChain(RemoteViolation):
+    """Rosters that do not lead from the genesis to where they claim."""
+
+    code = "MYC-LEDGER-022"
+    remedy = (
+        "Check the genesis file, then ask another cell; the one that sent this is broken or lies."
+    )

@@ -1,6 +1,7 @@
 """The table of transaction kinds: name, arguments, bounds and effect, one entry each.
 
-A new kind is one dataclass of arguments and one row of `_KINDS`. `parse` turns the canonical
+A new kind is one dataclass of arguments and one row of `_KINDS`; a family of kinds has a module
+of its own (`ledger.members`). `parse` turns the canonical
 array of arguments into the dataclass and checks every bound that needs no state; `changes` says
 what the kind writes. Both are pure and must give the same answer at every cell for ever: a change
 of meaning is a new kind.
@@ -10,15 +11,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from core.codec import Value, as_array, as_bytes, as_text, encode
-from core.ids import NetworkId, PublicKey, Round, TransactionId
 from core.limits import INT_MAX
+from ledger.context import Context
 from ledger.errors import Malformed, Oversize, UnknownKind
 from ledger.limits import KEY_SIZE_BYTES_MAX, VALUE_SIZE_BYTES_MAX
+from ledger.members import (
+    MemberApprove,
+    MemberLeave,
+    MemberPropose,
+    approve_changes,
+    build_approve,
+    build_leave,
+    build_propose,
+    leave_changes,
+    parse_approve,
+    parse_leave,
+    parse_propose,
+    propose_changes,
+)
 from ledger.names import controls_display
-from ledger.roster import Roster
 
 VALUE_PREFIX: Final = b"value/"
 """State keys of user values: this prefix, then the key in UTF-8."""
@@ -32,50 +46,39 @@ class Put:
     value: bytes
 
 
-Arguments: TypeAlias = Put
+Arguments: TypeAlias = Put | MemberPropose | MemberApprove | MemberLeave
 """All argument types, one per kind."""
 
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What a kind may know beside its arguments."""
-
-    id: TransactionId
-    sender: PublicKey
-    round: Round
-    network_id: NetworkId
-    roster: Roster
-    """Of the round's epoch."""
-    read: Callable[[bytes], bytes | None]
-    """State key -> its value as earlier transactions left it, None for none."""
+_A = TypeVar("_A", bound=Arguments)
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Generic[_A]):
     """One row of the table."""
 
     name: str
-    arguments: type[Arguments]
-    parse: Callable[[list[Value]], Arguments]
-    build: Callable[[Arguments], Sequence[Value]]
-    changes: Callable[[Arguments, Context], list[tuple[bytes, bytes]]]
+    arguments: type[_A]
+    parse: Callable[[list[Value]], _A]
+    build: Callable[[_A], Sequence[Value]]
+    changes: Callable[[_A, Context], list[tuple[bytes, bytes]]]
 
 
 def parse_arguments(kind: str, items: list[Value]) -> Arguments:
     """Return the checked arguments of a kind.
 
-    Raises UnknownKind, Malformed, Oversize or WrongShape.
+    Raises UnknownKind, Malformed, Oversize, BadProposal or WrongShape.
     """
     row = _KINDS.get(kind)
     if row is None:
         raise UnknownKind(f"{kind!r} is not a kind of transaction")
-    return row.parse(items)
+    arguments: Arguments = row.parse(items)
+    return arguments
 
 
 def build_arguments(arguments: Arguments) -> tuple[str, Sequence[Value]]:
     """Return the kind's name and the encodable arguments, after the checks of `parse_arguments`."""
     row = _BY_ARGUMENTS[type(arguments)]
-    items = row.build(arguments)
+    items: Sequence[Value] = row.build(arguments)
     row.parse(list(items))
     return row.name, items
 
@@ -121,8 +124,11 @@ def _put_changes(put: Put, context: Context) -> list[tuple[bytes, bytes]]:
     return [(VALUE_PREFIX + check_key(put.key), state_value)]
 
 
-_KINDS: Final = {
-    row.name: row
-    for row in (Kind("put", Put, parse=_parse_put, build=_build_put, changes=_put_changes),)
-}
-_BY_ARGUMENTS: Final = {row.arguments: row for row in _KINDS.values()}
+_ROWS: Final[tuple[Kind[Any], ...]] = (
+    Kind("put", Put, _parse_put, _build_put, _put_changes),
+    Kind("member-propose", MemberPropose, parse_propose, build_propose, propose_changes),
+    Kind("member-approve", MemberApprove, parse_approve, build_approve, approve_changes),
+    Kind("member-leave", MemberLeave, parse_leave, build_leave, leave_changes),
+)
+_KINDS: Final = {row.name: row for row in _ROWS}
+_BY_ARGUMENTS: Final = {row.arguments: row for row in _ROWS}

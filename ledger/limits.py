@@ -28,6 +28,13 @@ VALUE_SIZE_BYTES_MAX: Final = 32 * 1024
 TRANSACTION_SIZE_BYTES_MAX: Final = 64 * 1024
 """Encoded bytes of one transaction: the largest value plus its envelope, or opaque bytes."""
 
+PROPOSAL_ROUNDS_MAX: Final = 2**22
+"""Rounds in which a proposal can be approved: people on all continents need a day, and a busy
+network decides some 40 rounds a second (a quiet one none). It costs no memory: proposals stay."""
+
+PROPOSALS_OPEN_MAX: Final = 8
+"""Open proposals of one member: it can not fill the state, and its list stays below 400 bytes."""
+
 KIND_LENGTH_MAX: Final = 32
 """Characters of a transaction kind's name."""
 

@@ -31,10 +31,11 @@ from ledger.accounts import (
     decode_account,
     encode_account,
 )
+from ledger.context import Context
 from ledger.errors import Expired, NonceUsed, TransactionRefused
 from ledger.genesis import Genesis
 from ledger.header import APPLIED, NO_HEADER, Receipt, RoundHeader, receipts_root
-from ledger.kinds import Context, changes_of
+from ledger.kinds import changes_of
 from ledger.roster import (
     NEXT_MEMBERS_KEY,
     Roster,

@@ -12,6 +12,10 @@ _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066
 with the version of Unicode, so cells on two versions of Python would split over a new letter."""
 
 
+_HALF_CHARACTER: Final = re.compile("[\ud800-\udfff]")
+"""What JSON can spell and UTF-8 can not."""
+
+
 def controls_display(text: str) -> bool:
     """Return whether `text` holds a character that controls how it is shown."""
     return _CONTROL.search(text) is not None
@@ -19,4 +23,6 @@ def controls_display(text: str) -> bool:
 
 def is_name(text: str) -> bool:
     """Return whether `text` can name a network or a member: 1 to 64 characters, no controls."""
-    return 1 <= len(text) <= NAME_LENGTH_MAX and not controls_display(text)
+    if not 1 <= len(text) <= NAME_LENGTH_MAX:
+        return False
+    return not controls_display(text) and _HALF_CHARACTER.search(text) is None

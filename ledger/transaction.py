@@ -82,7 +82,8 @@ def sign_transaction(
 ) -> bytes:
     """Return the bytes of a signed transaction.
 
-    `sign` signs with the sender's key. Raises Malformed or Oversize for arguments out of bounds.
+    `sign` signs with the sender's key. Raises Malformed, Oversize or BadProposal for arguments out
+    of bounds.
     """
     kind, encoded = build_arguments(arguments)
     body = encode_value(
@@ -99,7 +100,7 @@ def opaque_transaction(data: bytes) -> bytes:
 def parse(raw: bytes, network_id: NetworkId) -> Transaction:
     """Return the transaction in `raw`.
 
-    Raises Oversize, Malformed, WrongNetwork or UnknownKind; never anything else.
+    Raises Oversize, Malformed, WrongNetwork, UnknownKind or BadProposal; never anything else.
     """
     if len(raw) > TRANSACTION_SIZE_BYTES_MAX:
         raise Oversize(

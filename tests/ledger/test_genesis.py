@@ -11,10 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.ids import PublicKey
+from core.ids import Epoch, PublicKey, Round
 from ledger.errors import BadGenesis
-from ledger.genesis import Genesis, Member, from_json, to_json
-from ledger.limits import MEMBERS_MAX, NAME_LENGTH_MAX, WEIGHT_MAX
+from ledger.genesis import Genesis, from_json, to_json
+from ledger.limits import (
+    EPOCH_ROUNDS_MAX,
+    EPOCH_ROUNDS_MIN,
+    MEMBERS_MAX,
+    NAME_LENGTH_MAX,
+    WEIGHT_MAX,
+)
+from ledger.roster import Member, Roster
 from tests.ledger.world import GENESIS, KEYS, START_NS
 
 _NAMES = st.text(
@@ -39,6 +46,7 @@ GENESES = st.builds(
     members=_MEMBERS.map(tuple),
     time_ns=st.integers(0, 2**63 - 1),
     coin_period=st.integers(3, 1000),
+    epoch_rounds=st.integers(EPOCH_ROUNDS_MIN, EPOCH_ROUNDS_MAX),
 )
 
 
@@ -82,6 +90,7 @@ def test_other_content_is_another_network(one: Genesis, other: Genesis) -> None:
         lambda c: c.update(name="other"),
         lambda c: c.update(time_ns=START_NS + 1),
         lambda c: c.update(coin_period=11),
+        lambda c: c.update(epoch_rounds=2047),
         lambda c: c["members"][0].update(weight=2),
         lambda c: c["members"][0].update(name="mallory"),
         lambda c: c["members"].reverse(),
@@ -112,11 +121,13 @@ def test_a_changed_file_is_noticed(tamper: Callable[[dict[str, Any]], None]) -> 
         ({"members": [{"cell_id": KEYS[0].cell_id, "name": "a", "weight": 1.0}]}, "wrong type"),
         ({"members": [{"cell_id": KEYS[0].cell_id + " ", "name": "a", "weight": 1}]}, "not the"),
         ({"name": 7}, "wrong type"),
-        ({"name": "\ud800"}, "printable"),
+        ({"name": "\ud800"}, "name must have"),
         ({"time_ns": "now"}, "wrong type"),
         ({"time_ns": 2**63}, "the time"),
         ({"coin_period": 2}, "coin period 2"),
         ({"coin_period": None}, "wrong type"),
+        ({"epoch_rounds": 15}, "15 rounds an epoch"),
+        ({"epoch_rounds": 16.0}, "wrong type"),
     ],
 )
 def test_a_file_with_impossible_content_says_what_is_wrong(
@@ -142,13 +153,21 @@ def test_any_bytes_give_a_genesis_or_the_declared_error(data: bytes) -> None:
 @pytest.mark.parametrize("coin_period", [3, 1000])
 @pytest.mark.parametrize("count", [1, MEMBERS_MAX])
 def test_the_ends_of_what_is_possible_are_taken(coin_period: int, count: int) -> None:
-    assert len(Genesis("n", _members(count), 0, coin_period).weights) == count
+    assert len(Genesis("n", _members(count), 0, coin_period).roster.weights) == count
 
 
 @pytest.mark.parametrize("coin_period", [-1, 0, 1, 2, 1001])
 def test_a_coin_period_that_the_voting_is_not_safe_with_is_refused(coin_period: int) -> None:
     with pytest.raises(BadGenesis, match="coin period"):
         Genesis("n", _members(4), 0, coin_period)
+
+
+@pytest.mark.parametrize("epoch_rounds", [EPOCH_ROUNDS_MIN, EPOCH_ROUNDS_MAX])
+def test_an_epoch_has_a_bounded_number_of_rounds(epoch_rounds: int) -> None:
+    assert Genesis("n", _members(1), 0, epoch_rounds=epoch_rounds).epoch_rounds == epoch_rounds
+    outside = EPOCH_ROUNDS_MIN - 1 if epoch_rounds == EPOCH_ROUNDS_MIN else EPOCH_ROUNDS_MAX + 1
+    with pytest.raises(BadGenesis, match=f"{outside} rounds an epoch"):
+        Genesis("n", _members(1), 0, epoch_rounds=outside)
 
 
 @pytest.mark.parametrize("count", [0, MEMBERS_MAX + 1])
@@ -182,7 +201,5 @@ def test_an_impossible_time_is_refused(time_ns: int) -> None:
         Genesis("n", _members(1), time_ns)
 
 
-def test_members_are_found_by_key() -> None:
-    assert [GENESIS.index_of(key.public_key) for key in KEYS] == [0, 1, 2, 3]
-    assert GENESIS.index_of(PublicKey(bytes(32))) is None
-    assert GENESIS.members[0].cell_id == KEYS[0].cell_id
+def test_the_first_roster_is_that_of_the_genesis() -> None:
+    assert GENESIS.roster == Roster(Epoch(0), Round(1), 0, GENESIS.members)

@@ -23,6 +23,7 @@ HEADERS = st.builds(
     previous=_HASHES.map(Hash),
     state_root=_HASHES.map(Hash),
     receipts_root=_HASHES.map(Hash),
+    roster=_HASHES.map(Hash),
     transactions=_NUMBERS,
     transactions_total=_NUMBERS,
     consensus_time_ns=_NUMBERS,
@@ -62,7 +63,7 @@ def test_every_field_is_under_the_hash(one: RoundHeader, other: RoundHeader) -> 
 
 def test_another_kind_of_thing_is_no_header() -> None:
     zero = Hash(bytes(32))
-    header = RoundHeader(NetworkId(bytes(32)), Epoch(0), Round(1), zero, zero, zero, 0, 0, 0)
+    header = RoundHeader(NetworkId(bytes(32)), Epoch(0), Round(1), zero, zero, zero, zero, 0, 0, 0)
     items = decode(header.encode())
     assert isinstance(items, list)
     changes: list[Value] = ["myceld/round/2", "other", None, b"myceld/round/1"]

@@ -20,9 +20,10 @@ from ledger.certificate import (
     parse_checkpoint_signature,
     verify_certificate,
 )
-from ledger.genesis import Genesis, Member, from_json
+from ledger.genesis import Genesis, from_json
 from ledger.header import Receipt, RoundHeader, decode_header, receipts_root
 from ledger.kinds import Put
+from ledger.roster import Member, Roster
 from ledger.transaction import (
     OpaqueTransaction,
     SignedTransaction,
@@ -100,8 +101,7 @@ def test_a_genesis_file_has_this_network_id(case: Case) -> None:
         [
             "myceld/genesis/1",
             content["name"],
-            content["rule_set"],
-            content["coin_period"],
+            [content["rule_set"], content["coin_period"], content["epoch_rounds"]],
             content["time_ns"],
             members,
         ]
@@ -119,6 +119,7 @@ def test_headers_have_these_bytes(case: Case) -> None:
         previous=Hash(bytes.fromhex(case["previous"])),
         state_root=Hash(bytes.fromhex(case["state_root"])),
         receipts_root=Hash(bytes.fromhex(case["receipts_root"])),
+        roster=Hash(bytes.fromhex(case["roster"])),
         transactions=case["transactions"],
         transactions_total=case["transactions_total"],
         consensus_time_ns=case["consensus_time_ns"],
@@ -147,9 +148,10 @@ def test_checkpoints_have_these_bytes() -> None:
     network = NetworkId(bytes.fromhex(CHECKPOINT["network_id"]))
     header_hash = Hash(bytes.fromhex(CHECKPOINT["header_hash"]))
     number = Round(CHECKPOINT["round"])
-    message = checkpoint_message(network, Epoch(CHECKPOINT["epoch"]), number, header_hash)
+    epoch = Epoch(CHECKPOINT["epoch"])
+    message = checkpoint_message(network, epoch, number, header_hash)
     assert message.hex() == CHECKPOINT["message"]
-    signature = CheckpointSignature(number, header_hash, MemberIndex(0), KEY.sign(message))
+    signature = CheckpointSignature(epoch, number, header_hash, MemberIndex(0), KEY.sign(message))
     raw = encode(signature.to_value())
     assert raw.hex() == CHECKPOINT["signature"]
     assert parse_checkpoint_signature(decode(raw)) == signature
@@ -166,10 +168,12 @@ def test_certificates_have_these_bytes() -> None:
     raw = bytes.fromhex(CHECKPOINT["certificate"])
     certificate = parse_certificate(decode(raw))
     message = bytes.fromhex(CHECKPOINT["message"])
+    roster = Roster(Epoch(CHECKPOINT["epoch"]), Round(1), 0, genesis.members)
     assert certificate == Certificate(
+        roster.epoch,
         Round(CHECKPOINT["round"]),
         Hash(bytes.fromhex(CHECKPOINT["header_hash"])),
         tuple((MemberIndex(member), keys[member].sign(message)) for member in (0, 1, 3)),
     )
     assert encode(certificate.to_value()) == raw
-    verify_certificate(certificate, genesis, verify=verify, epoch=Epoch(CHECKPOINT["epoch"]))
+    verify_certificate(certificate, genesis.network_id, roster, verify=verify)

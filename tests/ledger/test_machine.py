@@ -17,9 +17,9 @@ from core.ids import Round
 from ledger.accounts import NonceWindow, account_key, decode_account
 from ledger.errors import Expired, Malformed, NonceUsed, UnknownKind, WrongSignature
 from ledger.header import APPLIED, NO_HEADER, receipts_root
-from ledger.machine import Applied, Ledger
+from ledger.machine import Applied
 from ledger.transaction import transaction_id
-from tests.ledger.world import KEYS, NETWORK, START_NS, Cell, candidates, opaque, put
+from tests.ledger.world import GENESIS, KEYS, START_NS, Cell, candidates, opaque, put
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -205,7 +205,7 @@ def test_a_state_that_is_not_that_of_the_header_is_noticed() -> None:
         missing = {k: v for k, v in state.items() if k != key}
         for content in (damaged, missing):
             with pytest.raises(InvariantBroken, match="state on disk"):
-                Ledger(NETWORK).restore(cell.headers[-1], content.items())
+                Cell().ledger.restore(cell.headers[-1], GENESIS.roster, content.items())
 
 
 _PROGRAM = """

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from core.ids import EventId, MemberIndex, Round
+from core.ids import Epoch, EventId, MemberIndex, Round
 from identity.keys import KeyPair
+from ledger.certificate import Certificate, checkpoint_message
 from ledger.errors import TransactionRefused
-from ledger.genesis import Genesis, Member
+from ledger.genesis import Genesis
 from ledger.header import RoundHeader
-from ledger.kinds import Put
+from ledger.kinds import Arguments, Put
 from ledger.machine import Applied, Candidate, Ledger
+from ledger.roster import Member, Roster
 from ledger.transaction import (
     Transaction,
     opaque_transaction,
@@ -20,7 +22,9 @@ from ledger.transaction import (
     transaction_id,
 )
 
-KEYS = tuple(KeyPair(bytes([number]) * 32) for number in (1, 2, 3, 4))
+ALL_KEYS = tuple(KeyPair(bytes([number]) * 32) for number in range(1, 9))
+KEYS, NEWCOMERS = ALL_KEYS[:4], ALL_KEYS[4:]
+"""Those of the first members, and those of cells that may join them."""
 START_NS = 1_700_000_000_000_000_000
 GENESIS = Genesis(
     "golden",
@@ -33,11 +37,13 @@ NETWORK = GENESIS.network_id
 class Cell:
     """A ledger with what its owner keeps on disk."""
 
-    def __init__(self) -> None:
-        self.ledger = Ledger(NETWORK)
+    def __init__(self, genesis: Genesis = GENESIS) -> None:
+        self.genesis = genesis
         self.state: dict[bytes, bytes] = {}
+        self.ledger = Ledger(genesis, self.state.get)
         self.ordered: set[bytes] = set()
         self.headers: list[RoundHeader] = []
+        self.rosters: list[Roster] = [genesis.roster]
 
     def apply(self, items: list[Candidate]) -> Applied:
         """Apply the next round and make its effects durable."""
@@ -50,15 +56,27 @@ class Cell:
         self.state.update(applied.changes)
         self.ordered |= {entry.receipt.id for entry in applied.entries}
         self.headers.append(applied.header)
+        if applied.sealed is not None:
+            self.rosters.append(applied.sealed)
         return applied
+
+    def act(self, *acts: tuple[KeyPair, Arguments]) -> list[str]:
+        """Apply a round of signed transactions with the next free nonces; return the outcomes."""
+        used = {key.public_key: self.ledger.account(key.public_key).highest for key in ALL_KEYS}
+        raws: list[bytes] = []
+        for pair, arguments in acts:
+            used[pair.public_key] += 1
+            raws.append(signed(pair, used[pair.public_key], arguments))
+        return [entry.receipt.outcome for entry in self.apply(candidates(raws)).entries]
 
     def restarted(self) -> Cell:
         """Return a new process on the same disk."""
-        again = Cell()
-        again.state, again.ordered, again.headers = dict(self.state), set(self.ordered), []
+        again = Cell(self.genesis)
+        again.state.update(self.state)
+        again.ordered = set(self.ordered)
+        again.headers, again.rosters = list(self.headers), list(self.rosters)
         if self.headers:
-            again.ledger.restore(self.headers[-1], again.state.items())
-            again.headers = list(self.headers)
+            again.ledger.restore(self.headers[-1], self.rosters[-1], again.state.items())
         return again
 
     def value(self, key: str) -> bytes | None:
@@ -66,16 +84,34 @@ class Cell:
         return self.state.get(b"value/" + key.encode())
 
 
+def certified(
+    header: RoundHeader,
+    signers: Iterable[int],
+    *,
+    epoch: int | None = None,
+    keys: Sequence[KeyPair] = ALL_KEYS,
+) -> Certificate:
+    """Return a certificate by the members that `signers` numbers; `keys` are in roster order."""
+    number = header.epoch if epoch is None else Epoch(epoch)
+    message = checkpoint_message(header.network_id, number, header.round, header.hash)
+    signatures = tuple((MemberIndex(at), keys[at].sign(message)) for at in signers)
+    return Certificate(number, header.round, header.hash, signatures)
+
+
 def put(
     nonce: int, key: str = "k", value: bytes = b"v", *, sender: int = 0, expires: int = 0
 ) -> bytes:
     """Return a signed put of one of the fixed keys."""
-    pair = KEYS[sender]
+    return signed(KEYS[sender], nonce, Put(key, value), expires=expires)
+
+
+def signed(pair: KeyPair, nonce: int, arguments: Arguments, *, expires: int = 0) -> bytes:
+    """Return a transaction signed by a key."""
     return sign_transaction(
         network_id=NETWORK,
         sender=pair.public_key,
         nonce=nonce,
-        arguments=Put(key, value),
+        arguments=arguments,
         sign=pair.sign,
         expires_round=Round(expires),
     )

@@ -1,0 +1,153 @@
+"""An epoch ends where all cells see it end, and the header that ends it names who votes next."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.errors import InvariantBroken
+from core.ids import Epoch, Round
+from identity.keys import verify
+from ledger.certificate import verify_certificate
+from ledger.errors import BadCertificate
+from ledger.genesis import Genesis
+from ledger.limits import EPOCH_ROUNDS_MIN
+from ledger.machine import Applied
+from ledger.roster import Roster, decode_roster, roster_key
+from tests.ledger.world import GENESIS, START_NS, Cell, candidates, certified, opaque, put
+
+SHORT = Genesis("short", GENESIS.members, START_NS, epoch_rounds=EPOCH_ROUNDS_MIN)
+
+
+def _until_sealed(cell: Cell) -> Applied:
+    """Apply rounds of one opaque transaction each up to the last one of the epoch."""
+    while True:
+        number = cell.ledger.applied_round + 1
+        raws = [opaque(f"{number}")]
+        applied = cell.apply(candidates(raws, time_ns=START_NS + number))
+        if applied.sealed is not None:
+            return applied
+
+
+def test_an_epoch_of_the_same_members_has_its_full_number_of_rounds() -> None:
+    cell = Cell(SHORT)
+    for epoch in range(3):
+        applied = _until_sealed(cell)
+        assert applied.header.round == EPOCH_ROUNDS_MIN * (epoch + 1)
+        assert applied.header.epoch == epoch
+        assert applied.sealed == Roster(
+            Epoch(epoch + 1),
+            Round(applied.header.round + 1),
+            applied.header.consensus_time_ns,
+            SHORT.members,
+        )
+
+
+def test_the_round_that_seals_is_the_last_of_the_old_epoch_and_names_the_next_roster() -> None:
+    cell = Cell(SHORT)
+    applied = _until_sealed(cell)
+    sealing, following = applied.header, cell.apply([]).header
+    assert (sealing.epoch, following.epoch) == (0, 1)
+    assert applied.sealed is not None
+    assert sealing.roster == following.roster == applied.sealed.hash
+    assert following.previous == sealing.hash
+    assert {header.roster for header in cell.headers[:15]} == {SHORT.roster.hash}
+
+
+def test_each_roster_after_the_first_is_part_of_the_state() -> None:
+    cell = Cell(SHORT)
+    for _ in range(2):
+        applied = _until_sealed(cell)
+        assert applied.sealed is not None
+        key = roster_key(applied.sealed.epoch)
+        assert dict(applied.changes) == {key: applied.sealed.encode()}
+        assert decode_roster(cell.state[key]) == cell.ledger.roster == applied.sealed
+    assert roster_key(Epoch(0)) not in cell.state
+
+
+def test_consensus_times_and_totals_go_on_over_the_seal() -> None:
+    cell = Cell(SHORT)
+    sealing = _until_sealed(cell).header
+    empty = cell.apply([]).header
+    assert empty.consensus_time_ns == sealing.consensus_time_ns == START_NS + EPOCH_ROUNDS_MIN
+    later = cell.apply(candidates([opaque("x")], time_ns=START_NS + 99)).header
+    assert later.consensus_time_ns == START_NS + 99
+    assert later.transactions_total == sealing.transactions_total + 1
+
+
+def test_an_epoch_that_ends_without_events_ends_at_the_time_of_the_last_one() -> None:
+    cell = Cell(SHORT)
+    cell.apply(candidates([opaque("x")]))
+    applied = [cell.apply([]) for _ in range(EPOCH_ROUNDS_MIN - 1)][-1]
+    assert applied.sealed is not None
+    assert applied.sealed.last_time_ns == applied.header.consensus_time_ns == START_NS
+
+
+def test_a_transaction_is_applied_once_over_a_seal() -> None:
+    cell = Cell(SHORT)
+    raw = put(0)
+    cell.apply(candidates([raw]))
+    _until_sealed(cell)
+    again = cell.apply(candidates([raw]))
+    assert (again.entries, again.changes) == ((), ())
+
+
+@given(st.integers(1, 3 * EPOCH_ROUNDS_MIN))
+@settings(deadline=None, max_examples=30)
+def test_a_cell_restarts_in_any_round_with_the_roster_of_that_round(rounds: int) -> None:
+    cell = Cell(SHORT)
+    for number in range(rounds):
+        cell.apply(candidates([opaque(f"{number}")]))
+    again = cell.restarted()
+    assert again.ledger.roster == cell.ledger.roster
+    for _ in range(EPOCH_ROUNDS_MIN + 1):
+        one, other = cell.apply([]), again.apply([])
+        assert (one.header.hash, one.changes, one.sealed) == (
+            other.header.hash,
+            other.changes,
+            other.sealed,
+        )
+
+
+def test_another_roster_than_that_of_the_last_header_is_noticed() -> None:
+    cell = Cell(SHORT)
+    applied = _until_sealed(cell)
+    sealed = applied.sealed
+    assert sealed is not None
+    wrong = [
+        SHORT.roster,
+        dataclasses.replace(sealed, epoch=Epoch(2)),
+        dataclasses.replace(sealed, first_round=Round(1)),
+        dataclasses.replace(sealed, last_time_ns=0),
+        dataclasses.replace(sealed, members=sealed.members[::-1]),
+    ]
+    for roster in wrong:
+        with pytest.raises(InvariantBroken, match="roster on disk"):
+            Cell(SHORT).ledger.restore(applied.header, roster, cell.state.items())
+    Cell(SHORT).ledger.restore(applied.header, sealed, cell.state.items())
+
+
+def test_the_old_roster_certifies_the_seal_and_the_new_one_what_follows() -> None:
+    cell = Cell(SHORT)
+    applied = _until_sealed(cell)
+    following = cell.apply([]).header
+    old, new = SHORT.roster, cell.ledger.roster
+    sealing = certified(applied.header, (0, 1, 2))
+    first = certified(following, (0, 1, 2))
+    verify_certificate(sealing, SHORT.network_id, old, verify=verify)
+    verify_certificate(first, SHORT.network_id, new, verify=verify)
+    for certificate, roster in ((sealing, new), (first, old)):
+        with pytest.raises(BadCertificate, match="of epoch"):
+            verify_certificate(certificate, SHORT.network_id, roster, verify=verify)
+
+
+def test_a_signature_for_another_epoch_is_no_signature() -> None:
+    cell = Cell(SHORT)
+    header = _until_sealed(cell).header
+    signed = certified(header, (0, 1, 2), epoch=1)
+    renamed = dataclasses.replace(signed, epoch=Epoch(0))
+    with pytest.raises(BadCertificate, match="member 0"):
+        verify_certificate(renamed, SHORT.network_id, SHORT.roster, verify=verify)
