@@ -180,6 +180,7 @@ class FakeCell:
                 MemberView(CELL_ID, "alpha", 1, is_self=True, reachable=True),
                 MemberView("12D3KooWOther", "be\x1b[31mta", 1, is_self=False, reachable=False),
             ],
+            epoch=3,
             round_decided=9,
             round_applied=8,
             round_certified=7,

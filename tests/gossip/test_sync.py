@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.ids import CellId
+from core.ids import CellId, MemberIndex
 from gossip import sync as sync_module
 from gossip.errors import BadFrame
 from gossip.index import EventIndex
@@ -23,7 +23,7 @@ from gossip.limits import (
 from gossip.sync import Effect, Send, SendEvents, Sync
 from gossip.wire import Have, Vector, Want
 from hashgraph.event import Event
-from tests.gossip.world import Node, chain, connect, disconnect, event, nodes, run
+from tests.gossip.world import EPOCH, Node, chain, connect, disconnect, event, nodes, run
 
 A, B, C = CellId("a"), CellId("b"), CellId("c")
 
@@ -33,7 +33,7 @@ class Alone:
 
     def __init__(self, *, members: int = 2) -> None:
         self.index = EventIndex(members)
-        self.sync = Sync(self.index, members)
+        self.sync = Sync(EPOCH, self.index, members)
         for peer in (A, B, C):
             self.sync.connected(peer, 0)
 
@@ -134,18 +134,18 @@ def test_own_events_are_pushed_to_every_peer_at_once() -> None:
 
 
 def test_a_peer_is_told_what_is_here_when_it_connects_and_later_only_what_changed() -> None:
-    sync = Sync(index := EventIndex(2), 2)
-    assert sync.connected(A, 0) == [Send(A, Have((0, 0)))]
+    sync = Sync(EPOCH, index := EventIndex(2), 2)
+    assert sync.connected(A, 0) == [Send(A, Have(EPOCH, (0, 0)))]
     assert sync.tick(10 * HAVE_INTERVAL_MS) == []
     assert sync.wait_ms(10 * HAVE_INTERVAL_MS) is None
     now_ms = 20 * HAVE_INTERVAL_MS
     index.add(event(0), 1)
     assert sync.wait_ms(now_ms) == 0
-    assert sync.tick(now_ms) == [Send(A, Have((1, 0)))]
+    assert sync.tick(now_ms) == [Send(A, Have(EPOCH, (1, 0)))]
     index.add(event(1), 1)
     assert sync.tick(now_ms + HAVE_INTERVAL_MS - 1) == []
     assert sync.wait_ms(now_ms + 1) == HAVE_INTERVAL_MS - 1
-    assert sync.tick(now_ms + HAVE_INTERVAL_MS) == [Send(A, Have((1, 1)))]
+    assert sync.tick(now_ms + HAVE_INTERVAL_MS) == [Send(A, Have(EPOCH, (1, 1)))]
 
 
 def test_one_peer_is_asked_at_a_time_and_the_next_when_it_is_silent() -> None:
@@ -257,6 +257,36 @@ def test_orphans_are_bounded_for_each_peer_and_in_bytes(monkeypatch: pytest.Monk
     alone.sync.discard(other[1].id)
     alone.sync.disconnected(B)
     assert alone.sync._orphans.size_bytes == 0
+
+
+def test_the_highest_sequence_ever_seen_is_known_though_its_event_is_not_here() -> None:
+    alone = Alone()
+    first, second, third = chain(0, 3)
+    assert alone.sync.seen_of(MemberIndex(0)) == 0
+    alone.add(first)
+    assert alone.sync.seen_of(MemberIndex(0)) == 1
+    alone.sync.orphan(A, third, 100, now_ms=0)
+    assert (alone.sync.seen_of(MemberIndex(0)), alone.sync.seen_of(MemberIndex(1))) == (3, 0)
+    alone.sync.disconnected(A)
+    assert alone.sync.seen_of(MemberIndex(0)) == 3, "seen is seen, whoever brought it"
+    alone.sync.orphan(B, second, 100, now_ms=0)
+    assert alone.sync.seen_of(MemberIndex(0)) == 3
+
+
+def test_an_orphan_that_finds_no_room_was_seen_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sync_module, "ORPHANS_SIZE_BYTES_MAX", 0)
+    alone = Alone()
+    alone.sync.orphan(A, chain(0, 5)[4], 100, now_ms=0)
+    assert not alone.sync._orphans.by_id
+    assert alone.sync.seen_of(MemberIndex(0)) == 5
+
+
+def test_frames_name_the_epoch() -> None:
+    alone = Alone()
+    (want,) = alone.sync.told(A, (3, 0), 0)
+    assert want == Send(A, Want(EPOCH, (0, 0)))
 
 
 @pytest.mark.parametrize("vector", [(), (0,), (0, 0, 0)])

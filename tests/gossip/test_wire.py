@@ -43,6 +43,7 @@ from gossip.wire import (
 )
 
 _NUMBERS = st.integers(0, INT_MAX)
+_EPOCHS = _NUMBERS.map(Epoch)
 _IDS = st.binary(min_size=32, max_size=32)
 _TEXT = st.text(max_size=20)
 _ADDRESSES = st.lists(_TEXT, max_size=3).map(tuple)
@@ -51,11 +52,13 @@ _VECTORS = st.lists(_NUMBERS | st.lists(_IDS.map(EventId), max_size=3).map(tuple
 )
 _VALUES: st.SearchStrategy[Value] = st.lists(_NUMBERS | st.binary(max_size=9), max_size=3)
 FRAMES: st.SearchStrategy[Frame] = st.one_of(
-    st.builds(Hello, _NUMBERS, _NUMBERS, _IDS.map(NetworkId), _NUMBERS.map(Epoch), _ADDRESSES),
+    st.builds(Hello, _NUMBERS, _NUMBERS, _IDS.map(NetworkId), _EPOCHS, _ADDRESSES),
     st.builds(Refuse, _TEXT, _TEXT),
-    st.builds(Have, _VECTORS),
-    st.builds(Want, _VECTORS),
-    st.builds(Events, st.lists(st.binary(max_size=50), max_size=4).map(tuple), st.booleans()),
+    st.builds(Have, _EPOCHS, _VECTORS, _NUMBERS, st.booleans()),
+    st.builds(Want, _EPOCHS, _VECTORS),
+    st.builds(
+        Events, _EPOCHS, st.lists(st.binary(max_size=50), max_size=4).map(tuple), st.booleans()
+    ),
     st.builds(SignatureFrame, _VALUES),
     st.builds(CertificateFrame, _VALUES),
     st.builds(Ping, _NUMBERS),
@@ -126,8 +129,8 @@ def test_a_mutated_frame_is_refused_or_another_frame(frame: Frame, data: st.Data
 
 
 def test_a_frame_at_the_limit_is_taken_and_one_byte_more_is_refused_unread() -> None:
-    room = FRAME_SIZE_BYTES_MAX - len(encode([5, [b""], False])) - 3
-    largest = encode_frame(Events((bytes(room),), last=False))
+    room = FRAME_SIZE_BYTES_MAX - len(encode([5, 0, [b""], False])) - 3
+    largest = encode_frame(Events(Epoch(0), (bytes(room),), last=False))
     assert len(largest) == FRAME_SIZE_BYTES_MAX + 4
     assert len(_read([largest])) == 1
     reader = FrameReader()
@@ -163,16 +166,26 @@ def test_a_too_long_frame_is_refused_after_good_ones(announced: int) -> None:
         [2, "c"],
         [2, "c", "r" * (REASON_LENGTH_MAX + 1)],
         [3],
-        [3, 1],
-        [3, [-1]],
-        [3, [True]],
-        [3, [b"x"]],
-        [3, [[bytes(31)]]],
-        [3, [[bytes(32)] * (TIPS_MAX + 1)]],
-        [4, [0] * 129],
-        [5, [], 1],
-        [5, ["e"], True],
-        [5, [b""] * (EVENTS_FRAME_COUNT_MAX + 1), True],
+        [3, [0]],
+        [3, 0, 1, 0, False],
+        [3, 0, [-1], 0, False],
+        [3, 0, [True], 0, False],
+        [3, 0, [b"x"], 0, False],
+        [3, 0, [[bytes(31)]], 0, False],
+        [3, 0, [[bytes(32)] * (TIPS_MAX + 1)], 0, False],
+        [3, -1, [0], 0, False],
+        [3, 0, [0], -1, False],
+        [3, 0, [0], 0, 0],
+        [3, 0, [0], 0],
+        [3, 0, [0], 0, False, 0],
+        [4, [0]],
+        [4, 0, [0] * 129],
+        [4, -1, [0]],
+        [5, [], True],
+        [5, 0, [], 1],
+        [5, 0, ["e"], True],
+        [5, b"", [], True],
+        [5, 0, [b""] * (EVENTS_FRAME_COUNT_MAX + 1), True],
         [6],
         [7, 1, 2],
         [8, -1],

@@ -18,6 +18,7 @@ from gossip.wire import Have, Want
 from hashgraph.event import Event, make_event
 
 NETWORK = NetworkId(bytes(32))
+EPOCH = Epoch(3)
 
 
 def event(
@@ -32,7 +33,7 @@ def event(
     sequence = 0 if self_parent is None else self_parent.sequence + 1
     return make_event(
         network_id=NETWORK,
-        epoch=Epoch(0),
+        epoch=EPOCH,
         creator=MemberIndex(creator),
         sequence=SequenceNumber(sequence),
         self_parent=None if self_parent is None else self_parent.id,
@@ -65,7 +66,7 @@ class Node:
 
     def __post_init__(self) -> None:
         self.index = EventIndex(self.members)
-        self.sync = Sync(self.index, self.members)
+        self.sync = Sync(EPOCH, self.index, self.members)
         self.nodes: dict[CellId, Node] = {}
         self.inbox: deque[tuple[CellId, Have | Want | tuple[list[Event], bool]]] = deque()
 

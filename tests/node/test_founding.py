@@ -193,7 +193,7 @@ def test_a_genesis_is_made_of_members_as_they_are_typed() -> None:
         (b, "oak", 1),
         (c, "elm tree", 7),
     ]
-    assert make_genesis("forest", [f"{a}:3"]).weights == (3,)
+    assert make_genesis("forest", [f"{a}:3"]).roster.weights == (3,)
 
 
 @pytest.mark.parametrize(

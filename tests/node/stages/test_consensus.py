@@ -9,25 +9,25 @@ import pytest
 from core.errors import MyceldError
 from core.ids import MemberIndex
 from gossip.errors import BadEventSignature, BadFrame, TimeStandsStill
-from gossip.limits import EVENT_PATIENCE_MS, ORPHAN_GRACE_MS
-from gossip.sync import Send, SendEvents
+from gossip.limits import EVENT_PATIENCE_MS, HAVE_INTERVAL_MS, ORPHAN_GRACE_MS
+from gossip.sync import Send
 from gossip.wire import Have, Want
 from hashgraph.errors import BrokenChain, MalformedEvent
 from hashgraph.event import Event, encode_event
 from identity.keys import verify
 from ledger.transaction import opaque_transaction
 from node.errors import KeyInUseElsewhere
-from node.limits import OBSERVE_PATIENCE_MS
-from node.stages.consensus import Effects
+from node.limits import OBSERVE_PATIENCE_MS, OBSERVE_SETTLE_MS
+from node.stages.consensus import Effects, SendBlocks
 from tests.ledger.world import KEYS, START_NS
-from tests.node.stages.world import STRANGER, Cell, made, peer
+from tests.node.stages.world import EPOCH, STRANGER, Cell, made, peer
 
 
 def _ready(me: int = 0) -> Cell:
     """A cell that observed enough, with members 1 to 3 connected."""
     cell = Cell(me)
     cell.connect(*(member for member in range(4) if member != me))
-    cell.observe((1, 0), (2, 0)) if me == 0 else cell.finish()
+    cell.observe(*((member, 0) for member in range(4) if member != me))
     return cell
 
 
@@ -55,32 +55,35 @@ def test_a_forged_event_drops_the_peer_and_leaves_no_trace() -> None:
 def test_an_event_of_no_member_drops_the_peer() -> None:
     cell = _ready()
     stranger = made(4, key=STRANGER)
-    assert cell.stage.unpack(peer(1), [encode_event(made(1)), encode_event(stranger)]) == []
+    unpacked = cell.receive_bytes(1, encode_event(made(1)), encode_event(stranger))
+    assert unpacked is not None
+    assert unpacked.events == []
     assert _dropped(cell) == [(1, BadEventSignature)]
 
 
 @pytest.mark.parametrize("data", [b"", b"junk", encode_event(made(1))[:-1]])
 def test_bytes_that_are_no_event_drop_the_peer(data: bytes) -> None:
     cell = _ready()
-    assert cell.stage.unpack(peer(1), [data]) == []
+    cell.receive_bytes(1, data)
+    assert len(cell.stage.index) == 0
     assert _dropped(cell) == [(1, MalformedEvent)]
 
 
 def test_a_vector_of_another_roster_drops_the_peer() -> None:
     cell = _ready()
-    cell.stage.told(peer(1), (0, 0, 0), cell.now_ms)
-    cell.stage.wanted(peer(2), (0,) * 5)
+    cell.tell(1, (0, 0, 0))
+    cell.ask(2, (0,) * 5)
     assert _dropped(cell) == [(1, BadFrame), (2, BadFrame)]
-    cell.stage.told(peer(1), (0, 0, 0, 0), cell.now_ms)
-    cell.stage.answered(peer(1), cell.now_ms, last=True)
+    cell.tell(1, (0, 0, 0, 0))
+    cell.receive_bytes(1, last=True)
     assert cell.finish().drops == []
 
 
 def test_what_comes_from_nobody_is_ignored() -> None:
     cell = Cell()
     cell.receive(1, made(1))
-    cell.stage.told(peer(1), (9, 9, 9, 9), cell.now_ms)
-    cell.stage.wanted(peer(1), (0, 0, 0, 0))
+    cell.tell(1, (9, 9, 9, 9), yours=9)
+    cell.ask(1, (0, 0, 0, 0))
     cell.stage.drained(peer(1))
     cell.stage.disconnected(peer(1))
     effects = cell.finish()
@@ -105,7 +108,7 @@ def test_an_event_that_contradicts_its_parents_drops_the_peer_also_as_an_orphan(
         cell.receive(1, *items)
         assert _dropped(cell) == [(1, BrokenChain)]
         assert len(cell.stage.index) == 1
-        assert not cell.stage._sync._orphans.by_id
+        assert not cell.stage._active.sync._orphans.by_id
 
 
 def test_orphans_wait_for_their_parents_and_come_in_order() -> None:
@@ -129,6 +132,7 @@ def test_a_member_observes_until_more_than_two_thirds_told_its_height() -> None:
     cell.connect(1, 2, 3)
     assert cell.observe().blocks == []
     assert cell.observe((1, 0)).blocks == []
+    assert cell.finish(after_ms=OBSERVE_SETTLE_MS).blocks == []
     assert _observing(cell)
     effects = cell.observe((2, 0))
     assert not _observing(cell)
@@ -136,10 +140,57 @@ def test_a_member_observes_until_more_than_two_thirds_told_its_height() -> None:
     assert effects.durable
 
 
+def test_a_restarted_member_waits_a_while_for_all_the_others_and_then_for_enough() -> None:
+    cell = Cell()
+    cell.submit("a")
+    cell.connect(1, 2, 3)
+    assert cell.observe((1, 0), (2, 0)).blocks == []
+    assert _observing(cell)
+    assert cell.finish(after_ms=OBSERVE_SETTLE_MS - 1).blocks == []
+    assert len(cell.finish(after_ms=1).blocks) == 1
+    assert not _observing(cell)
+
+
+def test_a_restarted_member_that_all_the_others_told_waits_no_longer() -> None:
+    cell = Cell()
+    cell.submit("a")
+    cell.connect(1, 2, 3)
+    assert len(cell.observe((1, 0), (2, 0), (3, 0)).blocks) == 1
+
+
+def test_what_a_member_has_seen_counts_though_it_does_not_have_it() -> None:
+    cell = Cell()
+    first = made(0)
+    cell.connect(1, 2, 3)
+    cell.tell(1, (0, 0, 0, 0), yours=1)  # our event waits there for its parents
+    cell.tell(2, (0, 0, 0, 0))
+    cell.tell(3, (0, 0, 0, 0))
+    cell.finish(after_ms=OBSERVE_SETTLE_MS)
+    assert _observing(cell)
+    cell.receive(1, first)
+    cell.finish(after_ms=0)
+    assert not _observing(cell)
+
+
+def test_a_member_is_told_what_was_seen_of_its_own_events_and_a_stranger_nothing() -> None:
+    cell = _ready()
+    first = made(1)
+    lost = made(2)
+    second = made(1, first, [lost])
+    cell.receive(2, first, second)
+    cell.stage.connected(STRANGER.cell_id, cell.now_ms)
+    sends = cell.finish(after_ms=HAVE_INTERVAL_MS).sends
+    told = {e.peer: e.frame for e in sends if isinstance(e, Send) and isinstance(e.frame, Have)}
+    seen = {name: have.yours for name, have in told.items() if isinstance(have, Have)}
+    assert seen == {peer(1): 2, peer(2): 0, peer(3): 0, STRANGER.cell_id: 0}
+    assert {have.vector for have in told.values() if isinstance(have, Have)} == {(0, 1, 0, 0)}
+
+
 def test_who_left_does_not_count_among_those_who_told() -> None:
     cell = Cell()
     cell.connect(1, 2)
     cell.observe((1, 0))
+    cell.finish(after_ms=OBSERVE_SETTLE_MS)
     cell.stage.disconnected(peer(1))
     cell.observe((2, 0))
     assert _observing(cell)
@@ -151,9 +202,10 @@ def test_who_left_does_not_count_among_those_who_told() -> None:
 def test_a_stranger_that_tells_our_height_does_not_count() -> None:
     cell = Cell()
     cell.stage.connected(STRANGER.cell_id, cell.now_ms)
-    cell.stage.told(STRANGER.cell_id, (0, 0, 0, 0), cell.now_ms)
+    cell.stage.told(STRANGER.cell_id, Have(EPOCH, (0, 0, 0, 0)), cell.now_ms)
     cell.connect(1)
     cell.observe((1, 0))
+    cell.finish(after_ms=OBSERVE_SETTLE_MS)
     assert _observing(cell)
 
 
@@ -164,6 +216,7 @@ def test_a_cell_with_an_old_copy_makes_no_event_before_its_own_came_back() -> No
     cell.submit("new")
     cell.connect(1, 2)
     assert cell.observe((1, 2), (2, 1)).blocks == []
+    assert cell.finish(after_ms=OBSERVE_SETTLE_MS).blocks == []
     cell.receive(1, first)
     assert len(cell.finish(after_ms=0).blocks) == 1
     assert _observing(cell)
@@ -171,7 +224,7 @@ def test_a_cell_with_an_old_copy_makes_no_event_before_its_own_came_back() -> No
     effects = cell.finish()
     assert not _observing(cell)
     assert Cell.events(effects) == [made(1), second]
-    assert cell.stage.own_count() == 2
+    assert cell.stage.index.count(MemberIndex(0)) == 2
     cell.receive(2, made(2))
     cell.receive(1, made(1, made(1)))
     assert Cell.events(cell.finish())[-1].sequence == 2
@@ -180,8 +233,8 @@ def test_a_cell_with_an_old_copy_makes_no_event_before_its_own_came_back() -> No
 def test_a_claim_that_nobody_backs_does_not_silence_a_cell_for_ever() -> None:
     cell = Cell()
     cell.submit("a")
-    cell.connect(1, 2)
-    assert cell.observe((1, 10**9), (2, 0)).blocks == []
+    cell.connect(1, 2, 3)
+    assert cell.observe((1, 10**9), (2, 0), (3, 0)).blocks == []
     assert cell.finish(after_ms=OBSERVE_PATIENCE_MS - 2 * EVENT_PATIENCE_MS).blocks == []
     assert len(cell.finish(after_ms=EVENT_PATIENCE_MS).blocks) == 1
 
@@ -193,7 +246,7 @@ def test_a_cell_without_a_vote_observes_nothing_and_makes_nothing() -> None:
     observer.connect(1, 2, 3)
     observer.receive(1, made(1, payload=[b"x"]))
     assert Cell.events(observer.finish()) == [made(1, payload=[b"x"])]
-    assert observer.stage.own_count() == 0
+    assert len(observer.stage.index) == 1
 
 
 def test_a_second_own_event_with_one_sequence_stops_the_cell() -> None:
@@ -262,9 +315,9 @@ def test_an_own_event_takes_the_waiting_transactions_and_is_durable_before_it_is
     assert effects.durable
     assert effects.stored == ids
     assert event.payload == (opaque_transaction(b"a"), opaque_transaction(b"b"))
-    assert verify(*cell.stage.signature_check(event))
-    pushed = [e for e in effects.sends if isinstance(e, SendEvents)]
-    assert [(e.peer, e.arrivals) for e in pushed] == [(peer(m), (0,)) for m in (1, 2, 3)]
+    assert verify(KEYS[0].public_key, event.body, event.signature)
+    pushed = [e for e in effects.sends if isinstance(e, SendBlocks)]
+    assert [(e.peer, e.blocks) for e in pushed] == [(peer(m), (0,)) for m in (1, 2, 3)]
     assert len(cell.mempool) == 0
     assert cell.stage.has_work, "it has no place in the order yet"
     assert cell.stage.waiting_transactions() == list(event.payload)
@@ -291,11 +344,11 @@ def test_a_new_peer_is_told_what_is_here_and_gets_what_it_wants() -> None:
     cell.receive(1, made(1))
     cell.finish()
     cell.stage.connected(STRANGER.cell_id, cell.now_ms)
-    cell.stage.wanted(STRANGER.cell_id, (0, 0, 0, 0))
+    cell.stage.wanted(STRANGER.cell_id, Want(EPOCH, (0, 0, 0, 0)))
     effects = cell.finish(after_ms=0)
     assert effects.sends == [
-        Send(STRANGER.cell_id, Have((0, 1, 0, 0))),
-        SendEvents(STRANGER.cell_id, (0,), last=True),
+        Send(STRANGER.cell_id, Have(EPOCH, (0, 1, 0, 0))),
+        SendBlocks(STRANGER.cell_id, EPOCH, (0,), last=True),
     ]
 
 
@@ -303,9 +356,8 @@ def test_a_replayed_journal_gives_the_same_graph_and_decides_the_same_rounds() -
     cells = [Cell(me) for me in range(4)]
     network = _Network(cells)
     network.run(["a", "b", "c"])
-    again = Cell(0)
-    rounds = [decided for block in cells[0].blocks for decided in again.stage.replay(block)]
-    assert rounds == network.rounds[0]
+    again = Cell(0, cells[0].blocks)
+    assert again.replayed == network.rounds[0]
     assert again.stage.index.vector() == cells[0].stage.index.vector()
     assert again.finish().rounds == []
 
@@ -360,7 +412,7 @@ class _Network:
         self.ordered[at] += [
             raw
             for decided in effects.rounds
-            for ordered in decided.ordered
+            for ordered in decided.round.ordered
             for raw in ordered.event.payload
         ]
         for effect in effects.sends:
@@ -372,12 +424,9 @@ class _Network:
         cell, name = self.cells[to], peer(at)
         match effect:
             case Send(frame=Have() as have):
-                cell.stage.told(name, have.vector, cell.now_ms)
+                cell.stage.told(name, have, cell.now_ms)
             case Send(frame=Want() as want):
-                cell.stage.wanted(name, want.vector)
-            case SendEvents():
-                blocks = [self.cells[at].blocks[arrival] for arrival in effect.arrivals]
-                events = cell.stage.unpack(name, blocks)
-                verdicts = [verify(*cell.stage.signature_check(event)) for event in events]
-                cell.stage.received(name, events, verdicts, cell.now_ms)
-                cell.stage.answered(name, cell.now_ms, last=effect.last)
+                cell.stage.wanted(name, want)
+            case SendBlocks():
+                blocks = [self.cells[at].blocks[index] for index in effect.blocks]
+                cell.receive_bytes(at, *blocks, last=effect.last, epoch=effect.epoch)

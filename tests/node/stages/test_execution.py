@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import pytest
@@ -24,7 +25,11 @@ from tests.node.stages.world import EPOCH, STRANGER, made
 
 def _stage(me: int | None = 0) -> Execution:
     key = STRANGER if me is None else KEYS[me]
-    return Execution(GENESIS, EPOCH, Identity(None if me is None else MemberIndex(me), key.sign))
+    return Execution(GENESIS, Identity(key.public_key, key.sign), _nothing)
+
+
+def _nothing(_: bytes) -> bytes | None:
+    return None
 
 
 def _decided(number: int, *payloads: Sequence[bytes]) -> DecidedRound:
@@ -33,6 +38,9 @@ def _decided(number: int, *payloads: Sequence[bytes]) -> DecidedRound:
         for at, payload in enumerate(payloads)
     )
     return DecidedRound(Round(number), (), ordered)
+
+
+_ROUND_1 = (Round(1), Hash(bytes(32)))
 
 
 def _valid(item: Unverified) -> bool:
@@ -47,14 +55,14 @@ def _apply(stage: Execution, *payloads: Sequence[bytes]) -> Executed:
 def _signatures(header: RoundHeader, *members: int) -> list[CheckpointSignature]:
     message = checkpoint_message(NETWORK, EPOCH, header.round, header.hash)
     return [
-        CheckpointSignature(header.round, header.hash, MemberIndex(m), KEYS[m].sign(message))
+        CheckpointSignature(EPOCH, header.round, header.hash, MemberIndex(m), KEYS[m].sign(message))
         for m in members
     ]
 
 
 def _certificate(header: RoundHeader, *members: int) -> Certificate:
     pairs = tuple((s.member, s.signature) for s in _signatures(header, *members))
-    return Certificate(header.round, header.hash, pairs)
+    return Certificate(EPOCH, header.round, header.hash, pairs)
 
 
 def _forged(raw: bytes) -> bytes:
@@ -111,17 +119,19 @@ def test_a_peers_signature_is_checked() -> None:
     (good,) = _signatures(header, 2)
     assert stage.signature_from(good.to_value()) == good
     bad: list[Value] = [
-        [good.round, good.header_hash, 1, good.signature],
-        [good.round, good.header_hash, 4, good.signature],
-        [good.round + 1, good.header_hash, 2, good.signature],
-        [good.round, bytes(32), 2, good.signature],
-        [good.round, good.header_hash, 2, bytes(64)],
+        [EPOCH, good.round, good.header_hash, 1, good.signature],
+        [EPOCH, good.round, good.header_hash, 4, good.signature],
+        [EPOCH, good.round + 1, good.header_hash, 2, good.signature],
+        [EPOCH, good.round, bytes(32), 2, good.signature],
+        [EPOCH, good.round, good.header_hash, 2, bytes(64)],
     ]
     for value in bad:
         with pytest.raises(BadCertificate):
             stage.signature_from(value)
     with pytest.raises(WrongShape):
         stage.signature_from([1, 2, 3])
+    with pytest.raises(WrongShape):
+        stage.signature_from([good.round, good.header_hash, 2, good.signature])
 
 
 def test_a_peers_certificate_is_adopted_when_it_is_newer_and_true() -> None:
@@ -129,13 +139,16 @@ def test_a_peers_certificate_is_adopted_when_it_is_newer_and_true() -> None:
     headers = [_apply(other, [opaque(str(at))]).applied.header for at in range(3)]
     newer = _certificate(headers[1], 0, 1, 2)
     assert stage.certificate_from(newer.to_value()) == newer
-    assert (stage.certifier.certified_round, stage.certified_round) == (2, 0)
+    assert (stage.certificates(), stage.certified_round) == ([newer], 0)
     assert stage.certificate_from(newer.to_value()) is None
     assert stage.certificate_from(_certificate(headers[0], 0, 1, 2).to_value()) is None
-    for false in (_certificate(headers[2], 0, 1), Certificate(Round(9), Hash(bytes(32)), ())):
+    for false in (
+        _certificate(headers[2], 0, 1),
+        Certificate(EPOCH, Round(9), Hash(bytes(32)), ()),
+    ):
         with pytest.raises(RemoteViolation):
             stage.certificate_from(false.to_value())
-    assert stage.certifier.newest == newer
+    assert stage.certificates() == [newer]
     _apply(stage, [opaque("0")])
     assert stage.certified_round == 1
 
@@ -168,7 +181,7 @@ def test_a_restored_stage_goes_on_as_if_it_had_never_stopped() -> None:
         headers.append(applied.header)
     certificate = _certificate(headers[2], 0, 1, 3)
     again = _stage()
-    again.restore(headers[-1], list(state.items()), headers, certificate)
+    again.restore([GENESIS.roster], list(state.items()), headers, [certificate])
     assert again.certified_round == 3
     one, other = _apply(stage, [put(9)]), _apply(again, [put(9)])
     assert one.applied == other.applied
@@ -180,14 +193,26 @@ def test_a_restored_certificate_that_contradicts_our_headers_stops_the_cell() ->
     applied = _apply(stage, [opaque("mine")]).applied
     theirs = _apply(other, [opaque("theirs")]).applied.header
     with pytest.raises(Diverged):
-        _stage().restore(applied.header, [], [applied.header], _certificate(theirs, 1, 2, 3))
+        _stage().restore([GENESIS.roster], [], [applied.header], [_certificate(theirs, 1, 2, 3)])
 
 
-def test_signatures_of_another_epoch_are_refused() -> None:
-    stage = Execution(GENESIS, Epoch(1), Identity(MemberIndex(0), KEYS[0].sign))
+def test_a_signature_of_an_epoch_that_is_not_here_is_left_alone() -> None:
+    stage = _stage()
     header = _apply(_stage(), [opaque("a")]).applied.header
+    (good,) = _signatures(header, 1)
+    ahead = dataclasses.replace(good, epoch=Epoch(1))
+    assert stage.signature_from(ahead.to_value()) is None
+    assert stage.certificate_from(Certificate(Epoch(1), *_ROUND_1, ()).to_value()) is None
+    assert stage.signature_from(good.to_value()) == good
+
+
+def test_a_signature_says_which_epoch_it_is_of() -> None:
+    header = _apply(_stage(), [opaque("a")]).applied.header
+    (good,) = _signatures(header, 1)
+    message = checkpoint_message(NETWORK, Epoch(1), header.round, header.hash)
+    other = dataclasses.replace(good, signature=KEYS[1].sign(message))
     with pytest.raises(BadCertificate):
-        stage.signature_from(_signatures(header, 1)[0].to_value())
+        _stage().signature_from(other.to_value())
 
 
 def test_the_hashes_kept_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from core.ids import CellId, Epoch, MemberIndex, TransactionId
 from core.ids import Sequence as SequenceNumber
 from gossip.limits import EVENT_PATIENCE_MS
-from hashgraph.event import Event, decode_event, encode_event, make_event
+from gossip.wire import Events, Have, Vector, Want
+from hashgraph.event import Event, decode_any_event, encode_event, make_event
 from identity.keys import KeyPair, verify
+from ledger.roster import Roster
 from ledger.transaction import opaque_transaction, transaction_id
-from node.stages.consensus import Consensus, Effects, Identity
+from node.stages.consensus import Consensus, Effects, Identity, Unpacked
 from node.stages.mempool import Mempool
 from tests.ledger.world import GENESIS, KEYS, START_NS
 
@@ -31,12 +33,13 @@ def made(
     time_ns: int | None = None,
     payload: Sequence[bytes] = (),
     key: KeyPair | None = None,
+    epoch: Epoch = EPOCH,
 ) -> Event:
     """Return a signed event; `key` signs in place of the creator."""
     sequence = 0 if parent is None else parent.sequence + 1
     return make_event(
         network_id=GENESIS.network_id,
-        epoch=EPOCH,
+        epoch=epoch,
         creator=MemberIndex(creator),
         sequence=SequenceNumber(sequence),
         self_parent=None if parent is None else parent.id,
@@ -50,15 +53,31 @@ def made(
 class Cell:
     """The consensus stage of one member (or of none), its journal, and what it did."""
 
-    def __init__(self, me: int | None = 0, blocks: Sequence[bytes] = ()) -> None:
+    def __init__(
+        self,
+        me: int | None = 0,
+        blocks: Sequence[bytes] = (),
+        *,
+        roster: Roster = GENESIS.roster,
+        before: Roster | None = None,
+        first_block: int = 0,
+    ) -> None:
+        """`blocks` are the whole journal; those before `first_block` are not replayed."""
         key = STRANGER if me is None else KEYS[me]
-        identity = Identity(None if me is None else MemberIndex(me), key.sign)
         self.mempool = Mempool()
-        self.stage = Consensus(GENESIS, EPOCH, identity, self.mempool)
+        self.stage = Consensus(
+            GENESIS,
+            roster,
+            Identity(key.public_key, key.sign),
+            self.mempool,
+            before=before,
+            first_block=first_block,
+        )
         self.blocks = list(blocks)
+        self.replayed = [d for block in blocks[first_block:] for d in self.stage.replay(block)]
+        self.own_before = self.stage.take_own_before()
+        self.stage.replayed()
         self.now_ms = 1_000_000
-        for block in blocks:
-            self.stage.replay(block)
 
     def connect(self, *members: int) -> None:
         """Let members connect."""
@@ -68,16 +87,42 @@ class Cell:
     def observe(self, *told: tuple[int, int]) -> Effects:
         """Let members tell how many events of ours they have, (member, count)."""
         for member, count in told:
-            vector = [0, 0, 0, 0]
-            vector[0] = count
-            self.stage.told(peer(member), tuple(vector), self.now_ms)
+            self.tell(member, (0, 0, 0, 0), yours=count)
         return self.finish()
+
+    def tell(
+        self,
+        member: int,
+        vector: Vector,
+        *,
+        yours: int = 0,
+        sealed: bool = False,
+        epoch: Epoch | None = None,
+    ) -> None:
+        """Let a member tell what it has, of the cell's epoch unless given."""
+        frame = Have(self.stage.epoch if epoch is None else epoch, vector, yours, sealed)
+        self.stage.told(peer(member), frame, self.now_ms)
+
+    def ask(self, member: int, vector: Vector, *, epoch: Epoch | None = None) -> None:
+        """Let a member want what lies beyond a vector, of the cell's epoch unless given."""
+        frame = Want(self.stage.epoch if epoch is None else epoch, vector)
+        self.stage.wanted(peer(member), frame)
 
     def receive(self, member: int, *events: Event) -> None:
         """Take events from a member, with honest verdicts."""
-        fresh = self.stage.unpack(peer(member), [encode_event(event) for event in events])
-        verdicts = [verify(*self.stage.signature_check(event)) for event in fresh]
-        self.stage.received(peer(member), fresh, verdicts, self.now_ms)
+        self.receive_bytes(member, *map(encode_event, events))
+
+    def receive_bytes(
+        self, member: int, *encoded: bytes, last: bool = False, epoch: Epoch | None = None
+    ) -> Unpacked | None:
+        """Take a frame of encoded events, of the cell's epoch unless given."""
+        name = peer(member)
+        frame = Events(self.stage.epoch if epoch is None else epoch, encoded, last)
+        fresh = self.stage.unpack(name, frame)
+        if fresh is not None:
+            verdicts = [verify(*check) for check in fresh.checks]
+            self.stage.received(name, fresh, verdicts, self.now_ms, last=last)
+        return fresh
 
     def submit(self, text: str) -> TransactionId:
         """Queue a transaction."""
@@ -95,7 +140,4 @@ class Cell:
     @staticmethod
     def events(effects: Effects) -> list[Event]:
         """Return the events among the blocks of some effects."""
-        return [
-            decode_event(block, network_id=GENESIS.network_id, epoch=EPOCH)
-            for block in effects.blocks
-        ]
+        return [decode_any_event(block, GENESIS.network_id)[0] for block in effects.blocks]
