@@ -29,7 +29,7 @@ from ledger.kinds import VALUE_PREFIX, Put, check_key
 from ledger.transaction import SignedTransaction, Transaction, sign_transaction
 from node import status
 from node.errors import MempoolFull, NotStoredYet
-from node.inbox import Submitted
+from node.inbox import Wake
 from node.journal_answers import JournalAnswers
 from node.limits import WAIT_S_MAX
 from node.receipts import Track
@@ -171,10 +171,11 @@ class RunningCell(JournalAnswers):
         intake = self._parts.intake
         parsed = [intake.parse(raw) for raw in forward.transactions]
         await self._check_signatures(parsed)
-        try:
-            self._queue(parsed, forward.transactions)
-        except (MempoolFull, NonceUsed) as error:
-            _LOG.info("forwarded transactions left out", peer=short(peer), reason=str(error))
+        for transaction, raw in zip(parsed, forward.transactions, strict=True):
+            try:
+                self._queue([transaction], [raw])
+            except (MempoolFull, NonceUsed, NotStoredYet) as error:
+                _LOG.info("forwarded transaction left out", peer=short(peer), reason=str(error))
 
     async def _know_own_nonces(self, timeout_s: float) -> None:
         """Wait until the nonces in our own events are known, which after a start takes a moment.
@@ -215,7 +216,7 @@ class RunningCell(JournalAnswers):
             if parts.consensus.me is not None:
                 parts.mempool.add(transaction.id, raw)
         with contextlib.suppress(asyncio.QueueFull):  # a full inbox is awake already
-            parts.consensus_inbox.put_nowait(Submitted())
+            parts.consensus_inbox.put_nowait(Wake())
         parts.receipts.reached((transaction.id for transaction, _ in fresh), Stage.ACCEPTED)
 
     def _is_new(self, transaction: TransactionId) -> bool:

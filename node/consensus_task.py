@@ -8,17 +8,20 @@ commit takes them together.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 
 import structlog
 
+from core.errors import check
 from core.ids import CellId, Round, short
 from gateway.views import Stage
 from gossip.sync import Send
 from gossip.wire import Events, Have, Want, encode_frame
 from journal import Store
+from ledger.roster import Roster
 from node.inbox import (
     Connected,
     ConsensusInbox,
@@ -26,8 +29,7 @@ from node.inbox import (
     ExecutionInbox,
     FrameFrom,
     Gone,
-    Sealed,
-    Submitted,
+    Wake,
 )
 from node.limits import (
     CONSENSUS_BATCH_MAX,
@@ -101,21 +103,41 @@ class ConsensusTask:
         self._streaming: set[CellId] = set()
         self._next_block = stage.blocks
         self._load = LoadMeter()
+        self._sealed: Roster | None = None
         self.observed = asyncio.Event()
         """Set once this cell knows all its own events, and may make new ones."""
+
+    def sealed(self, roster: Roster) -> None:
+        """Note that a round sealed the epoch, durably: the next one begins with this roster.
+
+        Never waits: consensus may be waiting for room in the queue of execution, which tells this.
+        """
+        check(self._sealed is None, "the end of an epoch is told once")
+        self._sealed = roster
+        with contextlib.suppress(asyncio.QueueFull):  # a full inbox is awake already
+            self._inbox.put_nowait(Wake())
 
     async def run(self, peers: Peers) -> None:
         """Serve the inbox until cancelled. Raises what stops a cell: disk faults, invariants."""
         self._journal = await self._store.journal(EVENTS_JOURNAL)
         while True:
+            self._begin_epoch(peers)
             self._stage.pace(self._load.busy())
             self._stage.applied(self._applied_round())
             # First of all: what the replay left to do needs no input from outside.
             await self._carry_out(self._stage.finish(now_ms(), time.time_ns()), peers)
             for item in await self._next_inputs():
-                await self._handle(item, peers)
+                await self._handle(item)
             for peer in sorted(self._streaming):
                 self._go_on_streaming(peer, peers)
+
+    def _begin_epoch(self, peers: Peers) -> None:
+        """Enter the next epoch if a round sealed this one."""
+        roster, self._sealed = self._sealed, None
+        if roster is not None:
+            self._stage.seal(roster, now_ms())
+            peers.enter(roster)
+            _LOG.info("epoch begins", epoch=roster.epoch, members=len(roster.members))
 
     async def _next_inputs(self) -> list[ConsensusInput]:
         """Return what waits, at least one input unless time runs out for the stage."""
@@ -133,7 +155,7 @@ class ConsensusTask:
             items.append(self._inbox.get_nowait())
         return items
 
-    async def _handle(self, item: ConsensusInput, peers: Peers) -> None:
+    async def _handle(self, item: ConsensusInput) -> None:
         match item:
             case Connected():
                 self._stage.connected(item.peer, now_ms())
@@ -142,11 +164,7 @@ class ConsensusTask:
                 self._streaming.discard(item.peer)
             case FrameFrom():
                 await self._handle_frame(item.peer, item.frame)
-            case Sealed():
-                self._stage.seal(item.roster, now_ms())
-                peers.enter(item.roster)
-                _LOG.info("epoch begins", epoch=item.roster.epoch, members=len(item.roster.members))
-            case Submitted():
+            case Wake():
                 pass  # its work is done: the task is awake
 
     async def _handle_frame(self, peer: CellId, frame: Have | Want | Events) -> None:

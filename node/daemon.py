@@ -12,7 +12,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -151,14 +151,10 @@ class Daemon:
         identity = Identity(key.public_key, key.sign)
         mempool, receipts = Mempool(), Receipts()
         epochs = [(genesis.roster, 0), *newest_epochs(store)][-2:]
-        roster, before = epochs[-1][0], epochs[0] if len(epochs) > 1 else None
+        rosters = [roster for roster, _ in epochs]
+        before, first_block = rosters[0] if len(rosters) > 1 else None, epochs[0][1]
         consensus = Consensus(
-            genesis,
-            roster,
-            identity,
-            mempool,
-            before=None if before is None else before[0],
-            first_block=epochs[0][1],
+            genesis, rosters[-1], identity, mempool, first_block=first_block, before=before
         )
         execution = Execution(genesis, identity, lambda state_key: state_value(store, state_key))
         intake = Intake(genesis.network_id, execution.ledger.account)
@@ -171,13 +167,12 @@ class Daemon:
             verifier,
             events,
             inbox=execution_inbox,
-            consensus=consensus_inbox,
             receipts=receipts,
             intake=intake,
         )
-        signed = await _restore(execution, store, [roster for roster, _ in epochs])
+        signed = await _restore(execution, store, rosters)
         await execution_task.resume(signed)
-        await _replay(consensus, execution_task, store, epochs[0][1])
+        await _replay(consensus, execution_task, store, first_block)
         intake.note_stored(consensus.waiting_transactions())
         consensus_task = ConsensusTask(
             consensus,
@@ -190,11 +185,12 @@ class Daemon:
             applied_round=lambda: execution.ledger.applied_round,
         )
 
-        async def save(peer: CellId, addresses: tuple[str, ...]) -> None:
-            await store.transaction({}, addresses_statements(peer, addresses), durable=False)
-
         links = PeersLinks(
-            consensus_inbox, execution_inbox, execution_task.greeting, save, self._take_forwarded
+            consensus_inbox,
+            execution_inbox,
+            execution_task.greeting,
+            _address_saver(store),
+            self._take_forwarded,
         )
         peers = self._make_peers(key, genesis, consensus.roster, store, links)
         follows = Follows(store, await Copies.open(store), key.cell_id, peers)
@@ -245,7 +241,9 @@ class Daemon:
             async with asyncio.TaskGroup() as group:
                 running = [
                     group.create_task(tasks.consensus.run(parts.peers), name="consensus"),
-                    group.create_task(tasks.execution.run(parts.peers), name="execution"),
+                    group.create_task(
+                        tasks.execution.run(parts.peers, tasks.consensus.sealed), name="execution"
+                    ),
                     group.create_task(parts.peers.run(), name="peers"),
                     group.create_task(parts.follows.run(), name="follows"),
                     group.create_task(parts.audits.run(), name="audits"),
@@ -281,6 +279,13 @@ class Daemon:
         """The roster's name for a member, the configured one for others."""
         me = roster.index_of(key.public_key)
         return self._config.name if me is None else roster.members[me].name
+
+
+def _address_saver(store: Store) -> Callable[[CellId, tuple[str, ...]], Awaitable[None]]:
+    async def save(peer: CellId, addresses: tuple[str, ...]) -> None:
+        await store.transaction({}, addresses_statements(peer, addresses), durable=False)
+
+    return save
 
 
 async def _restore(

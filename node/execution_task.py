@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import structlog
 
@@ -16,7 +16,7 @@ from gossip.wire import CertificateFrame, Frame, SignatureFrame, encode_frame
 from journal import Journal, Store
 from ledger.certificate import Certificate, CheckpointSignature, epoch_of
 from ledger.roster import Roster
-from node.inbox import CheckpointFrom, ConsensusInbox, ExecutionInbox, Sealed
+from node.inbox import CheckpointFrom, ExecutionInbox
 from node.limits import CHECKPOINTS_EARLY_MAX
 from node.peers import Peers
 from node.receipts import Receipts
@@ -45,7 +45,6 @@ class ExecutionTask:
         events: Journal,
         *,
         inbox: ExecutionInbox,
-        consensus: ConsensusInbox,
         receipts: Receipts,
         intake: Intake,
     ) -> None:
@@ -54,7 +53,6 @@ class ExecutionTask:
         self._verifier = verifier
         self._events = events
         self._inbox = inbox
-        self._consensus = consensus
         self._receipts = receipts
         self._intake = intake
         self._own: dict[Epoch, CheckpointSignature] = {}
@@ -78,8 +76,11 @@ class ExecutionTask:
             self._own[signature.epoch] = signature
             await self._note_certificate(self._stage.add_signature(signature))
 
-    async def run(self, peers: Peers) -> None:
-        """Serve the inbox until cancelled. Raises what stops a cell: disk faults, divergence."""
+    async def run(self, peers: Peers, tell_sealed: Callable[[Roster], None]) -> None:
+        """Serve the inbox until cancelled; tell the roster after each round that seals an epoch.
+
+        Raises what stops a cell: disk faults, divergence.
+        """
         while True:
             if self._inbox.empty():
                 self.idle.set()
@@ -88,7 +89,7 @@ class ExecutionTask:
             if isinstance(item, Decided):
                 sealed = await self.execute(item, peers)
                 if sealed is not None:
-                    await self._consensus.put(Sealed(sealed))
+                    tell_sealed(sealed)
                     early, self._early = self._early, deque(maxlen=CHECKPOINTS_EARLY_MAX)
                     for kept in early:
                         await self._take_checkpoint(kept, peers)

@@ -8,7 +8,6 @@ from typing import TypeAlias
 
 from core.ids import CellId
 from gossip.wire import CertificateFrame, Events, Have, SignatureFrame, Want
-from ledger.roster import Roster
 from node.stages.consensus import Decided
 
 
@@ -35,15 +34,8 @@ class FrameFrom:
 
 
 @dataclass(frozen=True, slots=True)
-class Submitted:
-    """Transactions came into the mempool: it may be time for an event."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sealed:
-    """A round sealed the epoch, durably: the next one begins with this roster."""
-
-    roster: Roster
+class Wake:
+    """Something came on another way: transactions into the mempool, or the end of the epoch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +46,7 @@ class CheckpointFrom:
     frame: SignatureFrame | CertificateFrame
 
 
-ConsensusInput: TypeAlias = Connected | Gone | FrameFrom | Submitted | Sealed
+ConsensusInput: TypeAlias = Connected | Gone | FrameFrom | Wake
 ConsensusInbox: TypeAlias = "asyncio.Queue[ConsensusInput]"
 ExecutionInput: TypeAlias = Decided | CheckpointFrom
 ExecutionInbox: TypeAlias = "asyncio.Queue[ExecutionInput]"

@@ -45,6 +45,9 @@ more than 2/3 of them are enough: their connections come up one after the other.
 OBSERVE_PATIENCE_MS: Final = 10_000
 """How long a cell that starts waits, without any progress, for own events that others claim."""
 
+HOMELESS_INTERVAL_MS: Final = 5_000
+"""How often a cell that lost its vote asks a member again to put what it had promised to keep."""
+
 RECEIPTS_TRACKED_MAX: Final = 25_000
 """Transactions whose stages are remembered in memory: ≈ 0.6 KB each, 15 MB in all."""
 

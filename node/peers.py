@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -16,7 +16,7 @@ import structlog
 from core.errors import MyceldError, RemoteViolation
 from core.ids import CellId, NetworkId, short
 from gossip.host import Host, HostConfig, PeerStream
-from gossip.limits import PEERS_TOLD_MAX
+from gossip.limits import PAYLOAD_COUNT_MAX, PAYLOAD_SIZE_BYTES_MAX, PEERS_TOLD_MAX
 from gossip.wire import (
     WIRE_VERSION,
     CertificateFrame,
@@ -119,7 +119,8 @@ class Peers:
         """Ask a connected member to put transactions into its events; False if none is there."""
         for member in self._roster.members:
             if member.cell_id in self._sessions:
-                self.send(member.cell_id, encode_frame(Forward(tuple(transactions))))
+                for part in _in_frames(transactions):
+                    self.send(member.cell_id, encode_frame(Forward(part)))
                 return True
         return False
 
@@ -265,6 +266,20 @@ class Peers:
 
     def _info(self, cell_id: CellId) -> PeerInfo:
         return self.infos.setdefault(cell_id, PeerInfo())
+
+
+def _in_frames(transactions: Sequence[bytes]) -> Iterator[tuple[bytes, ...]]:
+    """Cut transactions into what one frame can carry, in order."""
+    part: list[bytes] = []
+    size = 0
+    for raw in transactions:
+        if part and (len(part) == PAYLOAD_COUNT_MAX or size + len(raw) > PAYLOAD_SIZE_BYTES_MAX):
+            yield tuple(part)
+            part, size = [], 0
+        part.append(raw)
+        size += len(raw)
+    if part:
+        yield tuple(part)
 
 
 def _log_for(error: BaseException) -> Callable[..., object]:

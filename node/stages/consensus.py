@@ -37,6 +37,7 @@ from hashgraph.outcome import DecidedRound
 from ledger.genesis import Genesis
 from ledger.roster import Roster
 from ledger.transaction import transaction_id
+from node.limits import HOMELESS_INTERVAL_MS
 from node.stages.active_epoch import ActiveEpoch, Identity
 from node.stages.mempool import Mempool
 from node.stages.sealed_epoch import SealedEpoch
@@ -85,7 +86,8 @@ class Effects:
     stored: list[TransactionId] = field(default_factory=list)
     """Transactions that are in an own event among the blocks."""
     homeless: list[bytes] = field(default_factory=list)
-    """Transactions to be put again by a member: this cell is none any more."""
+    """Transactions to be put by a member: this cell is none any more. Handed out again until they
+    have their place in the order, for whoever gets them may crash."""
     sends: list[Send | SendBlocks] = field(default_factory=list)
     rounds: list[Decided] = field(default_factory=list)
     """Decided rounds, to be applied in this order."""
@@ -122,6 +124,8 @@ class Consensus:
         self._sealed: SealedEpoch | None = None
         self._peers: dict[CellId, None] = {}
         self._early: dict[CellId, Have] = {}
+        self._homeless: dict[TransactionId, bytes] = {}
+        self._homeless_due_ms = 0
         self._effects = Effects()
 
     # -- at start ------------------------------------------------------------------------------
@@ -161,10 +165,12 @@ class Consensus:
 
     def put_again(self, transactions: list[bytes]) -> None:
         """Queue transactions that lost their place, or hand them out if we have no vote."""
+        items = [(transaction_id(raw), raw) for raw in transactions]
         if self.me is None:
-            self._effects.homeless += transactions
+            self._homeless.update(items)
+            self._homeless_due_ms = 0
         else:
-            self._mempool.put_back([(transaction_id(raw), raw) for raw in transactions])
+            self._mempool.put_back(items)
 
     # -- what the owner feeds in ---------------------------------------------------------------
 
@@ -249,6 +255,7 @@ class Consensus:
         self._take_effects()
         again = old.own_transactions_after(Round(roster.first_round - 1))
         self._sealed = SealedEpoch(old.roster.epoch, old.index, old.sync, self._first_block)
+        self._add_sends(self._sealed, self._sealed.begin(self._peers))
         self._first_block = self._blocks
         self._active = ActiveEpoch(
             self._genesis,
@@ -258,6 +265,11 @@ class Consensus:
             # Who could make events in the epoch before knows that it made none in this one.
             restarted=old.is_observing,
         )
+        if self.me is None:
+            again += [raw for _, raw in self._mempool.take_all()]
+        else:
+            again = [*self._homeless.values(), *again]
+            self._homeless.clear()
         self.put_again(again)
         for peer in self._peers:
             self._active.connected(peer, now_ms)
@@ -275,12 +287,18 @@ class Consensus:
         """Let time pass, make an own event if it is time to, and return all effects so far."""
         self._active.finish(now_ms, time_ns)
         self._take_effects()
+        if self._homeless and now_ms >= self._homeless_due_ms:
+            self._homeless_due_ms = now_ms + HOMELESS_INTERVAL_MS
+            self._effects.homeless += self._homeless.values()
         effects, self._effects = self._effects, Effects()
         return effects
 
     def wait_ms(self, now_ms: int) -> int | None:
         """Return after how long `finish` has something to do by itself; None if never."""
-        return self._active.wait_ms(now_ms)
+        waits = [self._active.wait_ms(now_ms)]
+        if self._homeless:
+            waits.append(max(0, self._homeless_due_ms - now_ms))
+        return min((wait for wait in waits if wait is not None), default=None)
 
     @property
     def epoch(self) -> Epoch:
@@ -346,11 +364,20 @@ class Consensus:
         effects.recovered += taken.recovered
         effects.stored += taken.stored
         self._add_sends(None, taken.sends)
-        effects.rounds += [Decided(self.epoch, decided) for decided in taken.rounds]
+        for decided in taken.rounds:
+            effects.rounds.append(Decided(self.epoch, decided))
+            self._note_ordered(decided)
         effects.drops += taken.drops
         for peer, _ in taken.drops:
             self.disconnected(peer)
         self._blocks += len(taken.blocks)
+
+    def _note_ordered(self, decided: DecidedRound) -> None:
+        """Forget homeless transactions that have a place now."""
+        if self._homeless:
+            for ordered in decided.ordered:
+                for raw in ordered.event.payload:
+                    self._homeless.pop(transaction_id(raw), None)
 
     def _add_sends(self, sealed: SealedEpoch | None, sends: Iterable[SyncEffect]) -> None:
         """Name events by their blocks."""

@@ -48,6 +48,13 @@ class Mempool:
                 self._size_bytes += len(raw)
                 self._waiting.move_to_end(transaction, last=False)
 
+    def take_all(self) -> list[tuple[TransactionId, bytes]]:
+        """Remove and return all transactions."""
+        taken = list(self._waiting.items())
+        self._waiting.clear()
+        self._size_bytes = 0
+        return taken
+
     def take(self, *, count_max: int, size_bytes_max: int) -> list[tuple[TransactionId, bytes]]:
         """Remove and return the oldest transactions that fit the bounds together."""
         taken: list[tuple[TransactionId, bytes]] = []

@@ -1,10 +1,12 @@
 """The epoch before the present one at one cell: kept to be served, nothing is added to it.
 
 A cell that has not sealed it yet lacks events that only its members have. They tell what they have
-when they are told of less, and stream what is wanted.
+when they seal it and when they are told of less, and stream what is wanted.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from core.ids import CellId, Epoch
 from gossip.index import EventIndex
@@ -29,6 +31,11 @@ class SealedEpoch:
     def disconnected(self, peer: CellId) -> None:
         """A peer is gone."""
         self._sync.disconnected(peer)
+
+    def begin(self, peers: Iterable[CellId]) -> list[SyncEffect]:
+        """Tell all peers what the epoch came to: who has not sealed it yet asks for the rest."""
+        have = Have(self.epoch, self._index.vector(), sealed=True)
+        return [Send(peer, have) for peer in peers]
 
     def told(self, peer: CellId, vector: Vector) -> list[SyncEffect]:
         """A peer that is still in this epoch told what it has: answer if we have more."""

@@ -127,3 +127,21 @@ def test_a_quiet_network_stays_quiet_after_the_end_of_an_epoch() -> None:
     entries, frames = len(world.cells[0].disk.log), world.frames
     world.run(60_000)
     assert (len(world.cells[0].disk.log), world.frames) == (entries, frames)
+
+
+RING = ({0, 1}, {1, 2}, {2, 3}, {3, 0}, {3, 4})
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_cells_that_are_not_all_connected_hear_the_end_of_every_epoch(seed: int) -> None:
+    """Four members in a ring, and one cell without a vote that knows only one of them."""
+    world = World(600 + seed, cells=5, members=4, epoch_rounds=16)
+    world.start()
+    world.partition(*RING)
+    sent: set[TransactionId] = set()
+    for epoch in (1, 2, 3):
+        while max(_epochs(world)) < epoch:
+            sent |= _load(world, 1, range(4), every_ms=100)
+        world.run(10_000)
+        assert _epochs(world) == {epoch}
+        world.check_settled(sent)

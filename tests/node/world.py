@@ -183,8 +183,10 @@ class SimCell:
                     if self.consensus.is_streaming(effect.peer):
                         self.consensus.drained(effect.peer)
                         self.world.at(0, lambda: self.wake() if self.up else None)
-        for raw in effects.homeless:
-            self.world.members_up(self.consensus.roster)[0].submit(raw)
+        for member in self.world.members_up(self.consensus.roster)[:1]:
+            for raw in effects.homeless:
+                if transaction_id(raw) not in member.ordered:
+                    member.submit(raw)
         for decided in effects.rounds:
             self._execute(decided)
         self._seal()
@@ -351,7 +353,9 @@ class World:
         return [
             cell
             for cell in self.cells
-            if cell.up and roster.index_of(cell.key.public_key) is not None
+            if cell.up
+            and cell.consensus.me is not None
+            and roster.index_of(cell.key.public_key) is not None
         ]
 
     def check_agreement(self, cell: SimCell) -> None:
