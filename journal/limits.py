@@ -81,9 +81,6 @@ FREE_PAGES_STEP: Final = 512
 AUDIT_BLOCKS_STEP: Final = 256
 """Blocks audited between two turns of the event loop: a tile, about 1 ms."""
 
-AUDIT_SIZE_BYTES_STEP: Final = 1 << 20
-"""Bytes audited between two turns of the event loop, where blocks are large: 1 to 3 ms."""
-
 ORIGINS_CACHED_MAX: Final = 512
 """Origins remembered as well-formed, and their key ids: every commit signs a head of one."""
 
