@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Self
 
+from journal.audit import Audit, Progress, audit_state
 from journal.errors import NoSuchBlock, StoreClosed, StoreCorrupt
 from journal.layout import JournalState
 from journal.reader import Reader
@@ -37,6 +38,20 @@ class Snapshot(View):
     def checkpoint(self) -> str:
         """Return the signed head, for use inside this cell; raises SignerFailed."""
         return self._sign(self._pinned)
+
+    async def audit(
+        self, progress: Progress | None = None, *, timeout_s: float | None = None
+    ) -> Audit:
+        """Check every byte of the journal against its signed head.
+
+        `progress` is called with the blocks done and their number. Raises StoreCorrupt,
+        ReadFailed, TimedOut, or StoreClosed if it is closed meanwhile.
+        """
+        try:
+            return await audit_state(self.reader(), self._pinned, progress, timeout_s=timeout_s)
+        except StoreCorrupt:
+            self.reader()  # what was closed meanwhile cannot be read, and is not damaged
+            raise
 
     def close(self) -> None:
         """Let go of the database. Later calls raise StoreClosed."""
