@@ -48,9 +48,9 @@ class Snapshot(View):
         ReadFailed, TimedOut, or StoreClosed if it is closed meanwhile.
         """
         try:
-            return await audit_state(self.reader(), self._pinned, progress, timeout_s=timeout_s)
+            return await audit_state(self._reader(), self._pinned, progress, timeout_s=timeout_s)
         except StoreCorrupt:
-            self.reader()  # what was closed meanwhile cannot be read, and is not damaged
+            self._reader()  # what was closed meanwhile cannot be read, and is not damaged
             raise
 
     def close(self) -> None:
@@ -59,16 +59,6 @@ class Snapshot(View):
             self._own_reader.close()
             self._own_reader = None
             self._leave(self)
-
-    def state(self) -> JournalState:
-        """Return the state that is read; for audits."""
-        return self._pinned
-
-    def reader(self) -> Reader:
-        """Return the reader, or raise StoreClosed; for audits."""
-        if self._own_reader is None:
-            raise StoreClosed("the snapshot is closed")
-        return self._own_reader
 
     def __enter__(self) -> Self:
         return self
@@ -81,7 +71,9 @@ class Snapshot(View):
         return self._pinned
 
     def _reader(self) -> Reader:
-        return self.reader()
+        if self._own_reader is None:
+            raise StoreClosed("the snapshot is closed")
+        return self._own_reader
 
     def _seal(self) -> Seal | None:
         return self._key

@@ -117,3 +117,16 @@ def test_closing_the_store_ends_an_audit_and_is_no_damage(tmp_path: Path) -> Non
                 await audit
 
     _run(tmp_path, [b"%d" % n for n in range(20_000)], body)
+
+
+def test_audits_of_a_journal_and_of_all_stop_in_time(tmp_path: Path) -> None:
+    async def body(store: Store, journal: Journal) -> None:
+        def slow(_done: int, _of: int) -> None:
+            time.sleep(0.02)
+
+        for audit in (journal.audit, store.audit):
+            with pytest.raises(TimedOut):
+                await audit(slow, timeout_s=0.05)
+        assert (await journal.audit(timeout_s=60)).blocks == 4000
+
+    _run(tmp_path, [b"%d" % n for n in range(4000)], body)

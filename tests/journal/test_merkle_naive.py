@@ -246,6 +246,8 @@ def test_every_proof_between_small_trees_is_judged_as_the_definitions_do() -> No
         (5, 5, _ROOTS[5], _ROOTS[5], [_ROOTS[5]]),
         (5, 5, _ROOTS[5], _ROOTS[4], []),
         (5, 5, b"", b"", []),
+        (5, 5, "root", "root", []),
+        (5, 5, bytearray(_ROOTS[5]), bytearray(_ROOTS[5]), []),
         (4, 8, _ROOTS[4], _ROOTS[8], []),
         (4, 8, _ROOTS[4], _ROOTS[8], [_ROOTS[4], slow_root(_LEAVES[4:8])]),
         (4, 8, b"", b"", [slow_root(_LEAVES[4:8])]),
