@@ -18,13 +18,14 @@ the weight forked (or a bug), and raises InvariantBroken.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from core.ids import EventId, MemberIndex, Round
 from core.ids import Sequence as SequenceNumber
 from hashgraph.event import Event, middle_bit
 from hashgraph.fame import Coin, Fame
 from hashgraph.graph import Graph
-from hashgraph.order import Order, judges_of
+from hashgraph.order import Order
 from hashgraph.outcome import DecidedRound, Effects
 from hashgraph.quorum import Quorum
 from hashgraph.rounds import Rounds
@@ -49,7 +50,7 @@ class Engine:
         """
         self._quorum = Quorum(weights)
         self._graph = Graph(self._quorum.members)
-        self._rounds = Rounds(self._quorum, Round(first_round))
+        self._rounds = Rounds(self._quorum, self._graph, Round(first_round))
         self._fame = Fame(self._quorum, self._rounds, coin_period=coin_period, coin=coin)
         self._order = Order(self._graph, last_time_ns=last_time_ns)
         self._next_round = Round(first_round)
@@ -62,13 +63,13 @@ class Engine:
         """
         parents = self._graph.parents(event)
         node, fork = self._graph.insert(event, parents)
-        self._rounds.place(node, parents)
-        decided: tuple[DecidedRound, ...] = ()
-        if node.row >= 0:
-            self._fame.elect(node)
-            self._fame.close_rounds()
-            decided = self._hand_on()
-        return Effects(node.round, node.row >= 0, decided, fork)
+        entered = self._rounds.place(node, parents)
+        if entered is None:
+            quiet = self._rounds[node.round].quiet
+            return quiet if fork is None else replace(quiet, fork=fork)
+        self._fame.elect(entered, node)
+        self._fame.close_rounds()
+        return Effects(node.round, witness=True, decided=self._hand_on(), fork=fork)
 
     def __contains__(self, event_id: EventId) -> bool:
         return event_id in self._graph.nodes
@@ -86,7 +87,8 @@ class Engine:
 
     def is_witness(self, event_id: EventId) -> bool:
         """Return whether the event is its creator's first in its round; raises UnknownEvent."""
-        return self._graph.node(event_id).row >= 0
+        node = self._graph.node(event_id)
+        return self._rounds[node.round].row_of(node) >= 0
 
     def famous(self, event_id: EventId) -> bool | None:
         """Return whether a witness is famous; None if not decided or no witness.
@@ -94,7 +96,9 @@ class Engine:
         Raises UnknownEvent.
         """
         node = self._graph.node(event_id)
-        return self._rounds[node.round].famous[node.row] if node.row >= 0 else None
+        state = self._rounds[node.round]
+        row = state.row_of(node)
+        return self._fame.verdict(state, row) if row >= 0 else None
 
     def received_round(self, event_id: EventId) -> Round | None:
         """Return the round received, None if not ordered yet; raises UnknownEvent."""
@@ -109,21 +113,21 @@ class Engine:
 
         For a member of `forked_creators` that is over all its branches. Raises UnknownEvent.
         """
-        vector = self._graph.node(event_id).vector
+        lanes = self._graph.lanes(self._graph.node(event_id).vector)
         members = self._quorum.members
-        heights = [*vector[:members], *(-1,) * (members - len(vector))]
-        for number in range(members, len(vector)):
-            creator = self._graph.branches[number].creator
-            heights[creator] = max(heights[creator], vector[number])
+        heights = [reached - 1 for reached in lanes[:members]]
+        for branch in self._graph.branches[members:]:
+            heights[branch.creator] = max(heights[branch.creator], lanes[branch.number] - 1)
         return tuple(heights)
 
     def branch_vector(self, event_id: EventId) -> tuple[int, ...]:
         """Return by branch number the highest sequence number in the event's ancestry, −1 for none.
 
-        Branch i is member i's first; further ones are forks, numbered as this cell met them. A
-        vector shorter than the number of branches means −1 for the rest. Raises UnknownEvent.
+        Branch i is member i's first; further ones are forks, numbered as this cell met them.
+        Raises UnknownEvent.
         """
-        return self._graph.node(event_id).vector
+        lanes = self._graph.lanes(self._graph.node(event_id).vector)
+        return tuple(reached - 1 for reached in lanes)
 
     def branches(self) -> tuple[MemberIndex, ...]:
         """Return the creator of every branch, by branch number."""
@@ -131,7 +135,7 @@ class Engine:
 
     def branch_of(self, event_id: EventId) -> int:
         """Return the number of the branch that owns the event; raises UnknownEvent."""
-        return self._graph.node(event_id).branch
+        return self._graph.node(event_id).branch.number
 
     def heights(self) -> tuple[int, ...]:
         """Return by member the highest sequence number known, −1 for none."""
@@ -195,7 +199,7 @@ class Engine:
         decided = []
         while self._next_round < self._fame.first_open:
             state = self._rounds[self._next_round]
-            judges = judges_of(state)
+            judges = self._fame.judges(state)
             ordered = self._order.receive(state.number, judges)
             decided.append(DecidedRound(state.number, tuple(judge.id for judge in judges), ordered))
             self._next_round = Round(self._next_round + 1)

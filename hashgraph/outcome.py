@@ -6,15 +6,18 @@ The engine and the oracle share these values and nothing else.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from core.ids import EventId, MemberIndex, Round
 from core.ids import Sequence as SequenceNumber
 from hashgraph.event import Event
 
 
-@dataclass(frozen=True, slots=True)
-class OrderedEvent:
-    """One event at its place in the order, with the time the members agreed on."""
+class OrderedEvent(NamedTuple):
+    """One event at its place in the order, with the time the members agreed on.
+
+    A named tuple: it is made for every event, and takes a third of the time of a frozen class.
+    """
 
     event: Event
     consensus_time_ns: int
