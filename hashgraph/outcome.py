@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from core.ids import EventId, MemberIndex, Round
+from core.ids import Epoch, EventId, MemberIndex, Round
 from core.ids import Sequence as SequenceNumber
 from hashgraph.event import Event
 
@@ -27,13 +27,27 @@ class OrderedEvent(NamedTuple):
 class DecidedRound:
     """One decided round: its judges by creator, and the events received in it, in order.
 
-    The judges hold a supermajority of the weight as a rule, not always (see README.md). There can
-    even be none, and then the round receives nothing.
+    The judges hold a supermajority of the weight as a rule, not always (see README.md);
+    `has_supermajority` says it. There can even be none, and then the round receives nothing.
     """
 
     round: Round
     judges: tuple[EventId, ...]
     ordered: tuple[OrderedEvent, ...]
+    has_supermajority: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """The end of an epoch: its last round, and the last consensus time up to there, −1 for none.
+
+    The same in every cell. With the next roster's weights it is all that the next epoch starts
+    from.
+    """
+
+    epoch: Epoch
+    last_round: Round
+    last_time_ns: int
 
 
 @dataclass(frozen=True, slots=True)
