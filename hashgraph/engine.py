@@ -203,6 +203,43 @@ class Engine:
         """Return whether `ancestor` is the event itself or below it; raises UnknownEvent."""
         return self._graph.node(event_id).has(self._graph.node(ancestor))
 
+    def sees(self, event_id: EventId, seen: EventId) -> bool:
+        """Return whether an event sees another: has it, and knows of no fork by its creator.
+
+        Raises UnknownEvent.
+        """
+        node, other = self._graph.node(event_id), self._graph.node(seen)
+        return node.has(other) and not node.forked >> other.creator & 1
+
+    def strongly_sees(self, event_id: EventId, seen: EventId) -> bool:
+        """Return whether an event sees another through a supermajority; raises UnknownEvent."""
+        if not self.sees(event_id, seen):
+            return False
+        node, other = self._graph.node(event_id), self._graph.node(seen)
+        through = 0
+        for member in range(self._quorum.members):
+            tip = self._graph.tip_below(node, member)
+            if tip is not None and not node.forked >> member & 1 and tip.has(other):
+                through |= 1 << member
+        return self._quorum.is_super_mask(through)
+
+    def electors(self, event_id: EventId) -> tuple[EventId, ...]:
+        """Return the witnesses of the round before that a witness strongly sees, by member.
+
+        Nothing for what is no witness. Raises UnknownEvent.
+        """
+        node = self._graph.node(event_id)
+        if not self.is_witness(event_id):
+            return ()
+        return tuple(elector.id for elector in self._rounds.strong_below(node))
+
+    def judges(self, number: Round) -> tuple[EventId, ...]:
+        """Return the judges of a decided round, by member; nothing for any other round."""
+        if not self._rounds.first <= number <= self._rounds.last:
+            return ()
+        state = self._rounds[number]
+        return tuple(judge.id for judge in self._fame.judges(state)) if state.decided else ()
+
     def ancestor_vector(self, event_id: EventId) -> tuple[int, ...]:
         """Return by member the highest sequence number in the event's ancestry, −1 for none.
 

@@ -16,7 +16,6 @@ the tally of every row, and one addition compares all of them with a bound.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import compress
 from operator import mul
 
 from core.errors import check
@@ -86,11 +85,6 @@ class Fame:
                     judges[witness.branch.creator] = witness
         return [judges[creator] for creator in sorted(judges)]
 
-    def vote(self, voter: Node, state: RoundState, row: int) -> bool | None:
-        """Return how a voter votes on a row of a round that is not decided, None if it did not."""
-        ballot = state.votes.get(voter)
-        return None if ballot is None else bool(ballot >> row * self._lane_bits & 1)
-
     def _cast_votes(self, voter: Node) -> None:
         """Let a new witness vote on all witnesses of all rounds below that are not decided."""
         top = voter.round
@@ -139,12 +133,7 @@ class Fame:
 
     def _electors(self, voter: Node) -> tuple[list[Node], Sequence[int]]:
         """Return the witnesses of the round before that a voter strongly sees, and their units."""
-        flags = self._rounds[voter.round].strong[voter]
-        below = self._rounds[voter.round - 1]
-        if below.several:
-            electors = self._rounds.strongly_seen(voter, flags, below)
-        else:
-            electors = [witness for witness in compress(below.rows, flags) if witness is not None]
+        electors = self._rounds.strong_below(voter)
         return electors, [self._quorum.units[elector.branch.creator] for elector in electors]
 
     def _count(

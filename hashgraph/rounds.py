@@ -15,6 +15,7 @@ faith, the matrix is made again from vectors, the same but for rows and columns 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import compress
 
 from core.errors import check
 from core.ids import Round
@@ -144,15 +145,14 @@ class Rounds:
         """Return by member, 0 or 1, whose witness of the round before the node sees."""
         return self.matrices.known_below(self._matrix_of(node), node.forked)
 
-    def strong_below(self, node: Node) -> tuple[Node, ...]:
-        """Return the witnesses of the round before that a witness strongly sees."""
+    def strong_below(self, node: Node) -> list[Node]:
+        """Return the witnesses of the round before that a witness strongly sees, by member."""
         flags = self[node.round].strong[node]
         if node.round == self.first:
-            return ()
-        return tuple(self.strongly_seen(node, flags, self[node.round - 1]))
-
-    def strongly_seen(self, node: Node, flags: bytes, state: RoundState) -> list[Node]:
-        """Return the witnesses of a round that `flags` names by their members, as `node` sees."""
+            return []
+        state = self[node.round - 1]
+        if not state.several:
+            return [witness for witness in compress(state.rows, flags) if witness is not None]
         found = []
         for member, flag in enumerate(flags):
             if flag:
