@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, NoReturn
 import click
 
 from core.errors import MyceldError
+from hashgraph.engine import Engine
 from hashgraph.event import Event
 from hashgraph.explain import Explanation, VotingRound, explain
 from hashgraph.oracle import oracle
@@ -83,6 +84,7 @@ def check_command(file: BinaryIO, *, seed: str | None) -> None:
 
 
 def _answer(answer: Callable[..., Outcome], vector: Vector, events: Sequence[Event]) -> Outcome:
+    Engine(vector.weights, coin_period=vector.coin_period)  # refuses rules that cannot work
     return answer(
         events,
         vector.weights,
