@@ -56,7 +56,7 @@ class Fame:
         if state.decided:
             state.is_not_famous |= lane
         elif self._rounds.last > state.number + 1:
-            self._vote_on_late(state, lane)
+            self._vote_on_late(state)
 
     def close_rounds(self) -> None:
         """Close every round that is decided by now."""
@@ -101,21 +101,14 @@ class Fame:
                 electors, units = self._electors(voter)
             self._count(voter, state, electors, units)
 
-    def _vote_on_late(self, state: RoundState, lane: int) -> None:
-        """Let the voters there are vote on a witness that came after them.
+    def _vote_on_late(self, state: RoundState) -> None:
+        """Let the voters there are count again: a witness came after them.
 
-        None of them has it as ancestor, so the first votes are no. Whoever strongly sees a
-        supermajority then counts nothing but no: the ballots hold that already, and any normal
-        round decides. Only a voter that does not, as it knows of forks, needs a count.
+        None of them has it as ancestor, so the first votes on it are no, as the ballots say.
         """
-        rounds = self._rounds
-        above = range(state.number + 2, rounds.last + 1)
-        if any(rounds[number].has_weak_voter for number in above):
-            for number in above:
-                for voter in rounds[number].witnesses:
-                    self._count(voter, state, *self._electors(voter))
-        elif any((number - state.number) % self._coin_period for number in above):
-            state.is_not_famous |= lane
+        for number in range(state.number + 2, self._rounds.last + 1):
+            for voter in self._rounds[number].witnesses:
+                self._count(voter, state, *self._electors(voter))
 
     def _first_ballot(self, voter: Node, state: RoundState) -> int:
         """Return yes for the witnesses of the round before that the voter sees."""

@@ -199,16 +199,17 @@ class Graph:
     def _note_first_seen(self, branch: Branch, vector: int, time_ns: int) -> None:
         """Note for every event that a chain has now and had not before, when it first had it."""
         seen, times = branch.seen, branch.seen_times_ns
-        for number, reached in enumerate(
-            self._unpack(vector.to_bytes(self._vector_bytes, "little"))
-        ):
-            new = reached - seen[number]
-            if new > 0:
+        lanes = self._unpack(vector.to_bytes(self._vector_bytes, "little"))
+        for number, (reached, had) in enumerate(zip(lanes, seen, strict=True)):
+            if reached > had:
                 seen[number] = reached
-                if times[number]:
-                    times[number] += [time_ns] * new
+                known = times[number]
+                if not known:
+                    times[number] = [time_ns] * (reached - had)
+                elif reached - had == 1:
+                    known.append(time_ns)
                 else:
-                    times[number] = [time_ns] * new
+                    known += [time_ns] * (reached - had)
 
     def _branch_for(self, event: Event, parents: list[Node]) -> tuple[Branch, Fork | None]:
         """Return the branch that opens with an event: the member's first, or one more by a fork."""

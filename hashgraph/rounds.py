@@ -34,7 +34,6 @@ class RoundState:
 
     __slots__ = (
         "decided",
-        "has_weak_voter",
         "is_famous",
         "is_not_famous",
         "number",
@@ -61,8 +60,6 @@ class RoundState:
         self.is_not_famous = 0
         self.decided = False
         self.votes: dict[Node, int] = {}
-        self.has_weak_voter = False
-        """Whether a witness strongly sees less than a supermajority of the round before."""
         self.quiet = Effects(number, witness=False, decided=(), fork=None)
         """Shared by all events of this round that brought nothing about."""
 
@@ -212,5 +209,4 @@ class Rounds:
             self._states.append(RoundState(number, self._quorum.members))
         state = self[number]
         state.strong[node] = self.matrices.flags(below)
-        state.has_weak_voter |= number > self.first and not self.matrices.is_super(below)
         return state

@@ -166,6 +166,37 @@ def coin_war(*, coin_period: int, salt: str) -> CoinWar:
     return CoinWar(tuple(steps.events), coin_rounds)
 
 
+def twin_judges_case(salt: str) -> Case:
+    """Return a graph in which two witnesses of round 2 by member 4 of five become famous.
+
+    Two members see the one and two the other, before anyone sees both: the tie counts as yes. The
+    twins have not the same ancestors, and member 4's times are the medians.
+    """
+    events: list[Event] = []
+
+    def add(member: int, own: Event | None, others: list[Event], step: int) -> Event:
+        time_ns = 100 * step + (2, 7, 9, 3, 5)[member]
+        events.append(bare_event(member, own, others, time_ns=time_ns, salt=f"{salt}/{step}"))
+        return events[-1]
+
+    start = [add(member, None, [], 0) for member in range(5)]
+    first = [add(m, start[m], [e for e in start if e.creator != m], 1) for m in range(5)]
+    twins = [add(4, first[4], first[:4], 5), add(4, first[4], first[:3], 6)]
+    tips = [add(m, first[m], [e for e in first if e.creator != m], 2) for m in range(4)]
+    for step in range(3, 13):
+        seen = [twins[m // 2] for m in range(4)]
+        tips = [
+            add(
+                m,
+                tips[m],
+                [*(tips[o] for o in range(4) if o != m), *seen[m : m + (step == 4)]],
+                step,
+            )
+            for m in range(4)
+        ]
+    return Case(tuple(events), (1, 1, 1, 1, 1), 10, 1, (4,))
+
+
 class _Steps:
     """Builds the two-step rounds of `split_vote_case`."""
 
