@@ -224,14 +224,14 @@ class Engine:
         return self._quorum.is_super_mask(through)
 
     def electors(self, event_id: EventId) -> tuple[EventId, ...]:
-        """Return the witnesses of the round before that a witness strongly sees, by member.
+        """Return the witnesses of the round before that a witness strongly sees.
 
         Nothing for what is no witness. Raises UnknownEvent.
         """
-        node = self._graph.node(event_id)
         if not self.is_witness(event_id):
             return ()
-        return tuple(elector.id for elector in self._rounds.strong_below(node))
+        below = self.witnesses(Round(self.round_of(event_id) - 1))
+        return tuple(witness for witness in below if self.strongly_sees(event_id, witness))
 
     def judges(self, number: Round) -> tuple[EventId, ...]:
         """Return the judges of a decided round, by member; nothing for any other round."""
@@ -291,7 +291,7 @@ class Engine:
         return tuple(found)
 
     def witnesses(self, number: Round) -> tuple[EventId, ...]:
-        """Return the witnesses known of a round, in the order they were added."""
+        """Return the witnesses known of a round: by member, then a forker's further ones."""
         if not self._rounds.first <= number <= self._rounds.last:
             return ()
         return tuple(witness.id for witness in self._rounds[number].witnesses)

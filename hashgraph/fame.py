@@ -64,9 +64,9 @@ class Fame:
             state = self._rounds[number]
             if not state.decided and state.is_famous | state.is_not_famous == state.present:
                 check(not state.is_famous & state.is_not_famous, "a decided fame flips")
-                state.decided = True
-                state.votes.clear()
+                state.close()
         while self.first_open <= self._rounds.last and self._rounds[self.first_open].decided:
+            self._rounds.forget_electors(self.first_open)
             self.first_open = Round(self.first_open + 1)
 
     def verdict(self, state: RoundState, row: int) -> bool | None:

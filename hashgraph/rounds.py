@@ -43,16 +43,15 @@ class RoundState:
         "several",
         "strong",
         "votes",
-        "witnesses",
     )
 
     def __init__(self, number: Round, members: int) -> None:
         self.number = number
-        self.witnesses: list[Node] = []
-        """In the order they were added."""
         self.rows: list[Node | None] = [None] * members
         self.strong: dict[Node, bytes] = {}
-        """By witness: which members' witnesses of the round before it strongly sees."""
+        """By witness: which members' witnesses of the round before it strongly sees.
+
+        Kept as long as a vote can depend on it."""
         self.several: dict[int, list[int]] = {}
         """The rows of each member that has more than one."""
         self.present = 0
@@ -62,6 +61,16 @@ class RoundState:
         self.votes: dict[Node, int] = {}
         self.quiet = Effects(number, witness=False, decided=(), fork=None)
         """Shared by all events of this round that brought nothing about."""
+
+    @property
+    def witnesses(self) -> list[Node]:
+        """All witnesses known, by row."""
+        return [witness for witness in self.rows if witness is not None]
+
+    def close(self) -> None:
+        """Let go of the votes: the round is decided."""
+        self.decided = True
+        self.votes = {}
 
     def row_of(self, node: Node) -> int:
         """Return the row of a node of this round, −1 if it is no witness."""
@@ -76,7 +85,6 @@ class RoundState:
     def add(self, witness: Node) -> int:
         """Give a new witness its row and return it."""
         creator = witness.branch.creator
-        self.witnesses.append(witness)
         if self.rows[creator] is None:
             self.rows[creator] = witness
             return creator
@@ -142,8 +150,15 @@ class Rounds:
         """Return by member, 0 or 1, whose witness of the round before the node sees."""
         return self.matrices.known_below(self._matrix_of(node), node.forked)
 
+    def forget_electors(self, number: int) -> None:
+        """Let go of who strongly sees whom in a round: all below it is decided, nobody votes."""
+        self[number].strong = {}
+
     def strong_below(self, node: Node) -> list[Node]:
-        """Return the witnesses of the round before that a witness strongly sees, by member."""
+        """Return the witnesses of the round before that a witness strongly sees, by member.
+
+        Only for a witness that can still vote.
+        """
         flags = self[node.round].strong[node]
         if node.round == self.first:
             return []
