@@ -155,6 +155,15 @@ class Engine:
         """The seal, None while the epoch lives."""
         return self._seal
 
+    def close(self) -> None:
+        """Let go of everything at once, when the next epoch has begun; seals, if that is to come.
+
+        Events and branches refer to each other, so memory would wait for the garbage collector.
+        """
+        self.seal()
+        self._graph.clear()
+        self._rounds.clear()
+
     def unordered(self, creator: MemberIndex) -> tuple[Event, ...]:
         """Return a member's events that are not ordered, branch by branch, in their sequence.
 

@@ -187,6 +187,14 @@ class Graph:
             else:
                 other.seen_times_ns[number] = other.seen_times_ns[number][count:]
 
+    def clear(self) -> None:
+        """Let go of all events."""
+        self.nodes.clear()
+        for branch in self.branches:
+            branch.nodes.clear()
+            branch.ordered = 0
+            branch.seen_times_ns.clear()
+
     def tip_below(self, node: Node, creator: int) -> Node | None:
         """Return the last event of a member in a node's ancestry; any of them if it forked."""
         tip = None

@@ -15,7 +15,7 @@ parallel (Warren, Hacker's Delight, section 5-1), then one multiplication adds a
 
 from __future__ import annotations
 
-from hashgraph.limits import MEMO_ENTRIES_MAX
+from hashgraph.limits import UNFORKED_MASKS_MAX
 from hashgraph.quorum import Quorum, bits
 
 
@@ -129,7 +129,7 @@ class Matrices:
                 for member in range(self._quorum.members)
                 if not forked >> member & 1
             )
-            if len(self._unforked_masks) >= MEMO_ENTRIES_MAX:
+            if len(self._unforked_masks) >= UNFORKED_MASKS_MAX:
                 self._unforked_masks.clear()
             self._unforked_masks[forked] = mask
         return mask

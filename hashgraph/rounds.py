@@ -123,6 +123,10 @@ class Rounds:
     def __iter__(self) -> Iterator[RoundState]:
         return iter(self._states)
 
+    def clear(self) -> None:
+        """Let go of all rounds."""
+        self._states.clear()
+
     def place(self, node: Node, parents: list[Node]) -> RoundState | None:
         """Give a new node its round and its matrix; return its round if it is a witness there."""
         if not parents:

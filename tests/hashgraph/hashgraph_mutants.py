@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.abc import MetaPathFinder, SourceLoader
+from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import spec_from_loader
 from pathlib import Path
@@ -42,8 +42,8 @@ class Package:
     replay: ModuleType
 
 
-class _Finder(MetaPathFinder, SourceLoader):
-    """Loads `hashgraph` with one changed file, never from or to compiled files."""
+class _Finder(MetaPathFinder, Loader):
+    """Loads `hashgraph` with one changed file, from its source."""
 
     def __init__(self, mutant: Mutant) -> None:
         self._mutant = mutant
@@ -52,23 +52,17 @@ class _Finder(MetaPathFinder, SourceLoader):
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         del path, target
-        if fullname.split(".", maxsplit=1)[0] != "hashgraph":
+        if fullname.partition(".")[0] != "hashgraph":
             return None
         return spec_from_loader(fullname, self, is_package=fullname == "hashgraph")
 
-    def get_filename(self, fullname: str) -> str:
-        name = fullname.partition(".")[2] or "__init__"
-        return str(FOLDER / f"{name}.py")
-
-    def get_data(self, path: str) -> bytes:
-        file = Path(path)
-        if file.suffix != ".py":
-            raise FileNotFoundError(path)
+    def exec_module(self, module: ModuleType) -> None:
+        file = FOLDER / f"{module.__name__.partition('.')[2] or '__init__'}.py"
         text = file.read_text()
         if file.name == self._mutant.file:
             assert text.count(self._mutant.old) == 1, f"{self._mutant.what}: text not there once"
             text = text.replace(self._mutant.old, self._mutant.new)
-        return text.encode()
+        exec(compile(text, str(file), "exec"), module.__dict__)  # noqa: S102 - our own source, on purpose
 
 
 @contextmanager

@@ -229,3 +229,15 @@ def test_an_epoch_of_a_fixed_length_seals_itself() -> None:
 def test_an_epoch_without_rounds_is_refused() -> None:
     with pytest.raises(UnfitRules):
         Engine([1], epoch_rounds=0)
+
+
+def test_a_closed_engine_holds_nothing_and_is_sealed() -> None:
+    engine = Engine([1, 1, 1, 1])
+    events = gossip(engine, 24)
+    taken = engine.next_round()
+    engine.close()
+    assert taken is not None
+    assert engine.sealed is not None
+    assert len(engine) == 0
+    assert events[0].id not in engine
+    assert engine.next_round() is None
