@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from hashlib import sha256
 from itertools import permutations
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,6 +34,7 @@ from hashgraph.errors import (
     WrongNetwork,
 )
 
+VECTORS = Path(__file__).parent.parent / "vectors"
 KEY = SigningKey(b"\x05" * 32)
 OTHER_KEY = SigningKey(b"\x06" * 32)
 PUBLIC = PublicKey(bytes(KEY.verify_key))
@@ -185,3 +188,17 @@ def test_evidence_of_three_events_is_three_different_proofs() -> None:
         for a, b in permutations(events, 2)
     }
     assert len(proofs) == 3
+
+
+def test_golden_evidence_is_proof_and_encodes_to_its_bytes() -> None:
+    golden = json.loads((VECTORS / "fork-evidence.json").read_text())
+    data = bytes.fromhex(golden["evidence"])
+    evidence = verify_fork(
+        data,
+        network_id=NetworkId(bytes.fromhex(golden["network_id"])),
+        epoch=Epoch(golden["epoch"]),
+        public_key=PublicKey(bytes.fromhex(golden["public_key"])),
+    )
+    assert evidence.creator == golden["creator"]
+    assert encode_evidence(evidence) == data
+    assert data == encoded(*in_sequence(event(), event(payload=[b"two"])))
