@@ -75,10 +75,10 @@ class Node:
 class Branch:
     """The own events of one branch, a chain that starts at `first_sequence`.
 
-    `seen` and `seen_times_ns` are about the chain that ends at the branch's last event, also where
-    it runs on other branches of the creator. By branch: how far the chain reaches, or what is
-    ordered if that is more; and the times of the chain's events that first had each of the
-    branch's events, from the first one that is not ordered.
+    A member's first branch notes what it first saw when. By branch: how far its chain reaches, or
+    what is ordered if that is more; and the times of the chain's events that first had each of the
+    branch's events, from the first one that is not ordered. Branches that a fork opens note
+    nothing, so that a flood of them costs little: `Graph.first_seen` walks the few that matter.
     """
 
     number: int
@@ -86,6 +86,7 @@ class Branch:
     first_sequence: int
     shift: int
     nodes: list[Node] = field(default_factory=list)
+    opened_from: Node | None = None  # the self-parent of the first event
     ordered: int = 0  # this many of `nodes`, from the first, are ordered
     seen: list[int] = field(default_factory=list)
     seen_times_ns: list[list[int]] = field(default_factory=list)
@@ -100,6 +101,7 @@ class Graph:
         self.branches: list[Branch] = []
         self.branches_of: list[list[Branch]] = [[] for _ in range(members)]
         self.forkers: list[MemberIndex] = []
+        self._guards = 0
         for creator in range(members):
             self._open_branch(MemberIndex(creator), 0)
 
@@ -172,7 +174,8 @@ class Graph:
         )
         branch.nodes.append(node)
         self.nodes[event.id] = node
-        self._note_first_seen(branch, vector, event.time_ns)
+        if branch.seen:
+            self._note_first_seen(branch.seen, branch.seen_times_ns, vector, event.time_ns)
         return node, fork
 
     def receive(self, number: int, count: int) -> None:
@@ -180,7 +183,7 @@ class Graph:
         branch = self.branches[number]
         branch.ordered += count
         reached = branch.first_sequence + branch.ordered
-        for other in self.branches:
+        for other in self.branches[: self.members]:
             if other.seen[number] < reached:
                 other.seen[number] = reached
                 other.seen_times_ns[number] = _NONE_SEEN
@@ -204,9 +207,30 @@ class Graph:
                 tip = branch.nodes[reached - 1 - branch.first_sequence]
         return tip
 
-    def _note_first_seen(self, branch: Branch, vector: int, time_ns: int) -> None:
+    def first_seen(self, judge: Node) -> list[list[int]]:
+        """Return when a judge's chain first had the events that are not ordered, by branch.
+
+        What is listed starts with the branch's first event that is not ordered. It may go on beyond
+        what the judge has.
+        """
+        if judge.branch.seen:
+            return judge.branch.seen_times_ns
+        chain: list[Node] = []
+        step: Node | None = judge
+        while step is not None and step.received is None:
+            chain.append(step)
+            place = step.sequence - step.branch.first_sequence
+            step = step.branch.nodes[place - 1] if place else step.branch.opened_from
+        seen = [branch.first_sequence + branch.ordered for branch in self.branches]
+        times = [_NONE_SEEN for _ in self.branches]
+        for node in reversed(chain):
+            self._note_first_seen(seen, times, node.vector, node.held_event().time_ns)
+        return times
+
+    def _note_first_seen(
+        self, seen: list[int], times: list[list[int]], vector: int, time_ns: int
+    ) -> None:
         """Note for every event that a chain has now and had not before, when it first had it."""
-        seen, times = branch.seen, branch.seen_times_ns
         lanes = self._unpack(vector.to_bytes(self._vector_bytes, "little"))
         for number, (reached, had) in enumerate(zip(lanes, seen, strict=True)):
             if reached > had:
@@ -232,8 +256,7 @@ class Graph:
         if event.creator not in self.forkers:
             self.forkers.append(event.creator)
         opened = self._open_branch(event.creator, event.sequence)
-        if event.self_parent is not None:
-            self._share_past(branch, parents[0], opened)
+        opened.opened_from = parents[0] if event.self_parent is not None else None
         return opened, fork
 
     def _open_branch(self, creator: MemberIndex, first_sequence: int) -> Branch:
@@ -241,23 +264,13 @@ class Graph:
         opened = Branch(number, creator, first_sequence, number * LANE_BITS)
         self.branches.append(opened)
         self.branches_of[creator].append(opened)
-        opened.seen = [b.first_sequence + b.ordered for b in self.branches]
-        opened.seen_times_ns = [_NONE_SEEN for _ in self.branches]
-        for branch in self.branches[:-1]:
-            branch.seen.append(first_sequence)
-            branch.seen_times_ns.append(_NONE_SEEN)
-        self._guards = sum(1 << b.shift + LANE_BITS - 1 for b in self.branches)
+        for branch in self.branches[: self.members]:
+            branch.seen += [0] * (number - len(branch.seen)) + [first_sequence]
+            branch.seen_times_ns += [_NONE_SEEN] * (number + 1 - len(branch.seen_times_ns))
+        self._guards |= 1 << opened.shift + LANE_BITS - 1
         self._vector_bytes = (number + 1) * LANE_BITS // 8
         self._unpack = Struct(f"<{number + 1}I").unpack
         return opened
-
-    def _share_past(self, branch: Branch, last: Node, opened: Branch) -> None:
-        """Give a new branch what its chain first saw up to `last`, an event inside `branch`."""
-        for number, reached in enumerate(self.lanes(last.vector)):
-            count = reached - opened.seen[number]
-            if count > 0:
-                opened.seen[number] = reached
-                opened.seen_times_ns[number] = branch.seen_times_ns[number][:count]
 
     def _forkers_in(self, vector: int, parents: list[Node]) -> int:
         """Return the members of whose forks the parents, or only all of them together, know."""

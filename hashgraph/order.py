@@ -64,7 +64,7 @@ class Order:
         reached = list(graph.lanes(judges[0].vector))
         for judge in judges[1:]:
             reached = list(map(min, reached, graph.lanes(judge.vector)))
-        seen_times = [judge.branch.seen_times_ns for judge in judges]
+        seen_times = [graph.first_seen(judge) for judge in judges]
         middle = len(judges) // 2
         received: list[tuple[Node, int]] = []
         for branch, common in zip(graph.branches, reached, strict=True):

@@ -294,10 +294,16 @@ MUTANTS = (
         "times[number] = [0] * (reached - had)",
     ),
     Mutant(
-        "a fork's branch saw what its twin saw later",
+        "a fork's branch saw nothing before the fork",
         "graph.py",
-        "branch.seen_times_ns[number][:count]",
-        "branch.seen_times_ns[number][-count:]",
+        "step = step.branch.nodes[place - 1] if place else step.branch.opened_from",
+        "step = step.branch.nodes[place - 1] if place else None",
+    ),
+    Mutant(
+        "a fork's branch saw everything at its end",
+        "graph.py",
+        "for node in reversed(chain):",
+        "for node in chain:",
     ),
     Mutant(
         "what is ordered before it was seen shifts the times",
