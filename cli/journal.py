@@ -20,7 +20,7 @@ from cli.errors import AuditFailed, BadInput, BadUsage, WaitedInVain
 from cli.limits import JOURNAL_PAGE, JOURNAL_POLL_S
 from cli.options import START, Common, common_options, json_option, page_options
 from cli.tx import show_more
-from core.ids import CellId
+from core.ids import CellId, public_key_of
 from journal.proof_file import PROOF_FILE_SIZE_BYTES_MAX, VerifiedProof, verify_proof
 from myceld.client import Client
 
@@ -132,6 +132,8 @@ def verify(file: Path, cell_id: str | None, *, raw: bool, as_json: bool) -> None
     """
     if raw and as_json:
         raise BadUsage("--raw and --json exclude each other")
+    if cell_id is not None:
+        public_key_of(cell_id)  # a mistyped id is no fault of the file
     proven = verify_proof(_read_text(file), None if cell_id is None else CellId(cell_id))
     if as_json:
         show.as_json(_proven(proven))

@@ -54,6 +54,7 @@ class Creator:
         self._score = 0
         self._lone_used = False
         self._last_own_ms: int | None = None
+        self._planned_ms = -1
         self._excluded: set[int] = set()
         self._interval_ms = EVENT_INTERVAL_MS_MIN
 
@@ -91,6 +92,7 @@ class Creator:
         `has_payload`: transactions wait for an event of ours. `has_work`: transactions are known
         that have no place in the order yet.
         """
+        self._planned_ms = now_ms
         if not (has_payload or has_work) or self._since_own_ms(now_ms) < self._interval_ms:
             return None
         parents = self._useful_parents()
@@ -103,11 +105,17 @@ class Creator:
         )
 
     def wait_ms(self, now_ms: int) -> int | None:
-        """Return after how long time alone may change `plan`'s answer; None if it can not."""
-        since = self._since_own_ms(now_ms)
+        """Return after how long time alone may change `plan`'s answer; None if it can not.
+
+        0 if it may have changed it already: making our last event durable can take longer than
+        the waits that count from it.
+        """
+        if self._last_own_ms is None:
+            return None
         for bound in (self._interval_ms, EVENT_PATIENCE_MS):
-            if since < bound:
-                return bound - since
+            due_ms = self._last_own_ms + bound
+            if self._planned_ms < due_ms:
+                return max(0, due_ms - now_ms)
         return None
 
     def _observe_own(self, seen: tuple[int, ...], now_ms: int | None) -> None:

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from hashgraph.engine import Engine
 from hashgraph.event import Event, decode_event, encode_event, event_body, event_id, make_event
+from hashgraph.evidence import (
+    ForkEvidence,
+    decode_evidence,
+    encode_evidence,
+    fork_evidence,
+    verify_fork,
+)
 from hashgraph.fame import Coin
-from hashgraph.outcome import DecidedRound, Effects, Fork, OrderedEvent, Outcome
+from hashgraph.outcome import DecidedRound, Effects, Fork, OrderedEvent, Outcome, Seal
 
 __all__ = [
     "Coin",
@@ -14,11 +21,17 @@ __all__ = [
     "Engine",
     "Event",
     "Fork",
+    "ForkEvidence",
     "OrderedEvent",
     "Outcome",
+    "Seal",
     "decode_event",
+    "decode_evidence",
     "encode_event",
+    "encode_evidence",
     "event_body",
     "event_id",
+    "fork_evidence",
     "make_event",
+    "verify_fork",
 ]

@@ -1,16 +1,26 @@
-"""`python -m hashgraph replay FILE`: what the rules say about a graph, as JSON."""
+"""`python -m hashgraph`: what the rules say about a graph in a file, and why.
+
+`replay` prints the outcome as JSON, `explain` how one event came to its place, `check` compares the
+engine with the oracle and with what the file expects.
+"""
 
 from __future__ import annotations
 
 import json
-from typing import BinaryIO
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, BinaryIO, NoReturn
 
 import click
 
 from core.errors import MyceldError
+from hashgraph.engine import Engine
+from hashgraph.event import Event
+from hashgraph.explain import Explanation, VotingRound, explain
 from hashgraph.oracle import oracle
+from hashgraph.outcome import Outcome
 from hashgraph.replay import replay
-from hashgraph.vector import outcome_as_json, read_vector
+from hashgraph.vector import Vector, outcome_as_json, read_expected, read_vector
 
 
 @click.group()
@@ -26,17 +36,133 @@ def replay_command(file: BinaryIO, *, by_oracle: bool, seed: str | None) -> None
     """Read hashgraph-vector/1 from FILE (- for standard input) and print its outcome."""
     try:
         vector = read_vector(file.read())
-        answer = oracle if by_oracle else replay
-        outcome = answer(
-            vector.events if seed is None else vector.shuffled(seed),
-            vector.weights,
-            coin_period=vector.coin_period,
-            first_round=vector.first_round,
-            coin=vector.coin,
-        )
+        events = vector.events if seed is None else vector.shuffled(seed)
+        outcome = _answer(oracle if by_oracle else replay, vector, events)
     except MyceldError as error:
-        raise click.ClickException(f"{error}\n{error.remedy}") from error
+        _fail(error)
     click.echo(json.dumps(outcome_as_json(outcome, vector)))
+
+
+@main.command("explain")
+@click.argument("file", type=click.File("rb"))
+@click.argument("name", metavar="ID")
+@click.option("--json", "as_json", is_flag=True, help="One object instead of text.")
+def explain_command(file: BinaryIO, name: str, *, as_json: bool) -> None:
+    """Say how the event ID of FILE came to its round, fame, time and place."""
+    try:
+        vector = read_vector(file.read())
+        explanation = explain(vector, name)
+    except MyceldError as error:
+        _fail(error)
+    data = _explanation_as_json(explanation, vector)
+    click.echo(json.dumps(data) if as_json else "\n".join(_explanation_as_text(data)))
+
+
+@main.command("check")
+@click.argument("file", type=click.File("rb"))
+@click.option("--shuffle", "seed", help="Feed the events in another topological order.")
+def check_command(file: BinaryIO, *, seed: str | None) -> None:
+    """Compare the engine with the oracle on FILE, and both with what FILE expects."""
+    try:
+        text = file.read()
+        vector = read_vector(text)
+        expected = read_expected(text)
+        events = vector.events if seed is None else vector.shuffled(seed)
+        engine = outcome_as_json(_answer(replay, vector, events), vector)
+        brute = outcome_as_json(_answer(oracle, vector, events), vector)
+    except MyceldError as error:
+        _fail(error)
+    differences = [f"{key}: engine and oracle differ" for key in brute if engine[key] != brute[key]]
+    differences += [
+        f"{key}: not what the file expects" for key in expected if engine[key] != expected[key]
+    ]
+    for line in differences:
+        click.echo(line)
+    if differences:
+        sys.exit(1)
+    click.echo(f"engine and oracle agree on {len(events)} events, {len(expected)} answers expected")
+
+
+def _answer(answer: Callable[..., Outcome], vector: Vector, events: Sequence[Event]) -> Outcome:
+    Engine(vector.weights, coin_period=vector.coin_period)  # refuses rules that cannot work
+    return answer(
+        events,
+        vector.weights,
+        coin_period=vector.coin_period,
+        first_round=vector.first_round,
+        coin=vector.coin,
+    )
+
+
+def _fail(error: MyceldError) -> NoReturn:
+    raise click.ClickException(f"{error}\n{error.remedy}") from error
+
+
+def _explanation_as_json(explanation: Explanation, vector: Vector) -> dict[str, Any]:
+    names, event = vector.names, explanation.event
+    return {
+        "id": names[event.id],
+        "creator": event.creator,
+        "sequence": event.sequence,
+        "round": explanation.round,
+        "witness": explanation.is_witness,
+        "famous": explanation.famous,
+        "strongly_sees": [names[key] for key in explanation.strongly_sees],
+        "strongly_seen_by": [names[key] for key in explanation.strongly_seen_by],
+        "votes": [_votes_as_json(voting, vector) for voting in explanation.voting],
+        "received": explanation.received,
+        "judges": [
+            {"judge": names[item.judge], "first": names[item.first], "time": item.time_ns}
+            for item in explanation.judges
+        ],
+        "median": explanation.median_ns,
+        "time": explanation.consensus_time_ns,
+        "position": explanation.position,
+    }
+
+
+def _votes_as_json(voting: VotingRound, vector: Vector) -> dict[str, Any]:
+    return {
+        "round": voting.round,
+        "distance": voting.distance,
+        "coin": voting.is_coin_round,
+        "votes": [
+            {
+                "voter": vector.names[vote.voter],
+                "vote": vote.vote,
+                "yes": vote.yes,
+                "no": vote.no,
+                "decides": vote.decides,
+                "by_coin": vote.by_coin,
+            }
+            for vote in voting.votes
+        ],
+    }
+
+
+def _explanation_as_text(data: dict[str, Any]) -> list[str]:
+    kind = "a witness" if data["witness"] else "no witness"
+    fame = {None: "", True: ", famous", False: ", not famous"}[data["famous"]]
+    lines = [
+        f"event {data['id']}: member {data['creator']}, sequence {data['sequence']}",
+        f"round created {data['round']}, {kind}{fame}",
+        f"strongly seen by: {' '.join(data['strongly_seen_by']) or 'nobody'}",
+    ]
+    if data["witness"]:
+        lines.append(f"strongly sees below: {' '.join(data['strongly_sees']) or 'nobody'}")
+    for voting in data["votes"]:
+        kind = ", coin round" if voting["coin"] else ""
+        lines.append(f"round {voting['round']} votes (distance {voting['distance']}{kind})")
+        for vote in voting["votes"]:
+            counted = "" if vote["yes"] is None else f", counted {vote['yes']}:{vote['no']}"
+            end = ", by coin" if vote["by_coin"] else ", decides" if vote["decides"] else ""
+            lines.append(f"  {vote['voter']}: {'yes' if vote['vote'] else 'no'}{counted}{end}")
+    if data["received"] is None:
+        return [*lines, "not received yet"]
+    lines.append(f"received in round {data['received']}, by the judges and when they first had it")
+    lines += [f"  {item['judge']}: at {item['first']}, {item['time']}" for item in data["judges"]]
+    lines.append(f"median {data['median']}, consensus time {data['time']}")
+    return [*lines, f"place {data['position']} in the order"]
 
 
 if __name__ == "__main__":

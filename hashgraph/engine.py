@@ -1,4 +1,4 @@
-"""The engine: add events parents first, take out the one order.
+"""The engine: add events parents first, take out the one order, round by round.
 
     engine = Engine(weights=[1, 1, 1, 1])
     for event in events:                     # decoded, signature checked, in the journal
@@ -7,25 +7,26 @@
 
 The order depends on the graph alone, not on the sequence in which its events were added. The
 engine checks no signature, keeps no bytes and knows no clock. It holds an `Event` until it is
-ordered, hands it back in `Effects.decided` and then keeps light metadata only; the owner keeps the
-bytes in its journal.
+ordered, hands it back and then keeps light metadata only.
 
 Invariants, checked at run time: a round never shrinks along ancestry, decided fame never flips, an
-event is ordered once, consensus times strictly increase. A broken one means that a third or more of
-the weight forked (or a bug), and raises InvariantBroken.
+event is ordered once, times strictly increase, nothing is handed out after the seal. A broken one
+means that a third or more of the weight forked (or a bug), and raises InvariantBroken.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from core.ids import EventId, MemberIndex, Round
+from core.ids import Epoch, EventId, MemberIndex, Round
 from core.ids import Sequence as SequenceNumber
+from hashgraph.errors import EpochSealed, UnfitRules
 from hashgraph.event import Event, middle_bit
 from hashgraph.fame import Coin, Fame
 from hashgraph.graph import Graph
-from hashgraph.order import Order, judges_of
-from hashgraph.outcome import DecidedRound, Effects
+from hashgraph.order import Order
+from hashgraph.outcome import DecidedRound, Effects, Seal
 from hashgraph.quorum import Quorum
 from hashgraph.rounds import Rounds
 
@@ -41,34 +42,138 @@ class Engine:
         first_round: int = 1,
         coin: Coin = middle_bit,
         last_time_ns: int = -1,
+        epoch: int = 0,
+        epoch_rounds: int | None = None,
     ) -> None:
         """Start an epoch whose member i has `weights[i]`.
 
         `first_round` is the round of events without parents. Consensus times start after
-        `last_time_ns`, the last one of the epoch before. Raises UnfitRules.
+        `last_time_ns`, the last one of the epoch before. The epoch seals itself once
+        `epoch_rounds` rounds are handed out, never if that is None. Raises UnfitRules.
         """
+        if epoch_rounds is not None and epoch_rounds < 1:
+            raise UnfitRules(f"an epoch of {epoch_rounds} rounds")
         self._quorum = Quorum(weights)
         self._graph = Graph(self._quorum.members)
-        self._rounds = Rounds(self._quorum, Round(first_round))
+        self._rounds = Rounds(self._quorum, self._graph, Round(first_round))
         self._fame = Fame(self._quorum, self._rounds, coin_period=coin_period, coin=coin)
         self._order = Order(self._graph, last_time_ns=last_time_ns)
         self._next_round = Round(first_round)
+        self._epoch = Epoch(epoch)
+        self._end = None if epoch_rounds is None else first_round + epoch_rounds
+        self._seal: Seal | None = None
+
+    @classmethod
+    def start(
+        cls,
+        seal: Seal,
+        weights: Sequence[int],
+        *,
+        coin_period: int = 10,
+        coin: Coin = middle_bit,
+        epoch_rounds: int | None = None,
+    ) -> Engine:
+        """Start the epoch after a sealed one, with the weights of the new roster.
+
+        Nothing else of the sealed epoch is needed: a cell that has only the checkpoint goes on as
+        those do that were there. Raises UnfitRules.
+        """
+        return cls(
+            weights,
+            coin_period=coin_period,
+            first_round=seal.last_round + 1,
+            coin=coin,
+            last_time_ns=seal.last_time_ns,
+            epoch=seal.epoch + 1,
+            epoch_rounds=epoch_rounds,
+        )
 
     def add(self, event: Event) -> Effects:
         """Add one event whose parents are known, and return what came of it.
 
         Raises UnknownParent or DuplicateEvent when fed out of order, UnknownMember or BrokenChain
-        when the event contradicts its parents; nothing has changed then.
+        when the event contradicts its parents, EpochSealed after the seal; nothing has changed
+        then.
         """
+        effects = self.insert(event)
+        if not effects.witness or self._next_round >= self._fame.first_open:
+            return effects
+        decided = []
+        while (item := self.next_round()) is not None:
+            decided.append(item)
+        return replace(effects, decided=tuple(decided))
+
+    def insert(self, event: Event) -> Effects:
+        """Add one event and hand out nothing: `next_round` does, one round at a time.
+
+        For callers to whom the contents of a round may be the end of the epoch. Raises what `add`
+        raises.
+        """
+        if self._seal is not None:
+            raise EpochSealed(f"epoch {self._epoch} is sealed at round {self._seal.last_round}")
         parents = self._graph.parents(event)
         node, fork = self._graph.insert(event, parents)
-        self._rounds.place(node, parents)
-        decided: tuple[DecidedRound, ...] = ()
-        if node.row >= 0:
-            self._fame.elect(node)
-            self._fame.close_rounds()
-            decided = self._hand_on()
-        return Effects(node.round, node.row >= 0, decided, fork)
+        entered = self._rounds.place(node, parents)
+        if entered is None:
+            quiet = self._rounds[node.round].quiet
+            return quiet if fork is None else replace(quiet, fork=fork)
+        self._fame.elect(entered, node)
+        self._fame.close_rounds()
+        return Effects(node.round, witness=True, decided=(), fork=fork)
+
+    def next_round(self) -> DecidedRound | None:
+        """Hand out the next decided round, or None if it is not decided or beyond the seal."""
+        if self._seal is not None or self._next_round >= self._fame.first_open:
+            return None
+        state = self._rounds[self._next_round]
+        judges = self._fame.judges(state)
+        ordered = self._order.receive(state.number, judges)
+        self._next_round = Round(self._next_round + 1)
+        if self._next_round == self._end:
+            self.seal()
+        held = sum(self._quorum.units[judge.creator] for judge in judges)
+        return DecidedRound(
+            state.number,
+            tuple(judge.id for judge in judges),
+            ordered,
+            has_supermajority=held >= self._quorum.needed,
+        )
+
+    def seal(self) -> Seal:
+        """End the epoch with the last round handed out, and return what the next one starts from.
+
+        Whatever is not received by then is dropped: no later round is handed out. Sealing again
+        returns the same. Every cell that seals after the same round has the same seal.
+        """
+        if self._seal is None:
+            last = Round(self._next_round - 1)
+            self._seal = Seal(self._epoch, last, self._order.last_time_ns)
+        return self._seal
+
+    @property
+    def sealed(self) -> Seal | None:
+        """The seal, None while the epoch lives."""
+        return self._seal
+
+    def close(self) -> None:
+        """Let go of everything at once, when the next epoch has begun; seals, if that is to come.
+
+        Events and branches refer to each other, so memory would wait for the garbage collector.
+        """
+        self.seal()
+        self._graph.clear()
+        self._rounds.clear()
+
+    def unordered(self, creator: MemberIndex) -> tuple[Event, ...]:
+        """Return a member's events that are not ordered, branch by branch, in their sequence.
+
+        After the seal these are dropped; their creator puts their transactions again.
+        """
+        return tuple(
+            node.held_event()
+            for branch in self._graph.branches_of[creator]
+            for node in branch.nodes[branch.ordered :]
+        )
 
     def __contains__(self, event_id: EventId) -> bool:
         return event_id in self._graph.nodes
@@ -86,7 +191,8 @@ class Engine:
 
     def is_witness(self, event_id: EventId) -> bool:
         """Return whether the event is its creator's first in its round; raises UnknownEvent."""
-        return self._graph.node(event_id).row >= 0
+        node = self._graph.node(event_id)
+        return self._rounds[node.round].row_of(node) >= 0
 
     def famous(self, event_id: EventId) -> bool | None:
         """Return whether a witness is famous; None if not decided or no witness.
@@ -94,7 +200,9 @@ class Engine:
         Raises UnknownEvent.
         """
         node = self._graph.node(event_id)
-        return self._rounds[node.round].famous[node.row] if node.row >= 0 else None
+        state = self._rounds[node.round]
+        row = state.row_of(node)
+        return self._fame.verdict(state, row) if row >= 0 else None
 
     def received_round(self, event_id: EventId) -> Round | None:
         """Return the round received, None if not ordered yet; raises UnknownEvent."""
@@ -104,26 +212,63 @@ class Engine:
         """Return whether `ancestor` is the event itself or below it; raises UnknownEvent."""
         return self._graph.node(event_id).has(self._graph.node(ancestor))
 
+    def sees(self, event_id: EventId, seen: EventId) -> bool:
+        """Return whether an event sees another: has it, and knows of no fork by its creator.
+
+        Raises UnknownEvent.
+        """
+        node, other = self._graph.node(event_id), self._graph.node(seen)
+        return node.has(other) and not node.forked >> other.creator & 1
+
+    def strongly_sees(self, event_id: EventId, seen: EventId) -> bool:
+        """Return whether an event sees another through a supermajority; raises UnknownEvent."""
+        if not self.sees(event_id, seen):
+            return False
+        node, other = self._graph.node(event_id), self._graph.node(seen)
+        through = 0
+        for member in range(self._quorum.members):
+            tip = self._graph.tip_below(node, member)
+            if tip is not None and not node.forked >> member & 1 and tip.has(other):
+                through |= 1 << member
+        return self._quorum.is_super_mask(through)
+
+    def electors(self, event_id: EventId) -> tuple[EventId, ...]:
+        """Return the witnesses of the round before that a witness strongly sees.
+
+        Nothing for what is no witness. Raises UnknownEvent.
+        """
+        if not self.is_witness(event_id):
+            return ()
+        below = self.witnesses(Round(self.round_of(event_id) - 1))
+        return tuple(witness for witness in below if self.strongly_sees(event_id, witness))
+
+    def judges(self, number: Round) -> tuple[EventId, ...]:
+        """Return the judges of a decided round, by member; nothing for any other round."""
+        if not self._rounds.first <= number <= self._rounds.last:
+            return ()
+        state = self._rounds[number]
+        return tuple(judge.id for judge in self._fame.judges(state)) if state.decided else ()
+
     def ancestor_vector(self, event_id: EventId) -> tuple[int, ...]:
         """Return by member the highest sequence number in the event's ancestry, −1 for none.
 
         For a member of `forked_creators` that is over all its branches. Raises UnknownEvent.
         """
-        vector = self._graph.node(event_id).vector
+        lanes = self._graph.lanes(self._graph.node(event_id).vector)
         members = self._quorum.members
-        heights = [*vector[:members], *(-1,) * (members - len(vector))]
-        for number in range(members, len(vector)):
-            creator = self._graph.branches[number].creator
-            heights[creator] = max(heights[creator], vector[number])
+        heights = [reached - 1 for reached in lanes[:members]]
+        for branch in self._graph.branches[members:]:
+            heights[branch.creator] = max(heights[branch.creator], lanes[branch.number] - 1)
         return tuple(heights)
 
     def branch_vector(self, event_id: EventId) -> tuple[int, ...]:
         """Return by branch number the highest sequence number in the event's ancestry, −1 for none.
 
-        Branch i is member i's first; further ones are forks, numbered as this cell met them. A
-        vector shorter than the number of branches means −1 for the rest. Raises UnknownEvent.
+        Branch i is member i's first; further ones are forks, numbered as this cell met them.
+        Raises UnknownEvent.
         """
-        return self._graph.node(event_id).vector
+        lanes = self._graph.lanes(self._graph.node(event_id).vector)
+        return tuple(reached - 1 for reached in lanes)
 
     def branches(self) -> tuple[MemberIndex, ...]:
         """Return the creator of every branch, by branch number."""
@@ -131,7 +276,7 @@ class Engine:
 
     def branch_of(self, event_id: EventId) -> int:
         """Return the number of the branch that owns the event; raises UnknownEvent."""
-        return self._graph.node(event_id).branch
+        return self._graph.node(event_id).branch.number
 
     def heights(self) -> tuple[int, ...]:
         """Return by member the highest sequence number known, −1 for none."""
@@ -155,7 +300,7 @@ class Engine:
         return tuple(found)
 
     def witnesses(self, number: Round) -> tuple[EventId, ...]:
-        """Return the witnesses known of a round, in the order they were added."""
+        """Return the witnesses known of a round: by member, then a forker's further ones."""
         if not self._rounds.first <= number <= self._rounds.last:
             return ()
         return tuple(witness.id for witness in self._rounds[number].witnesses)
@@ -189,14 +334,3 @@ class Engine:
     def unordered_count(self) -> int:
         """How many events are known and not ordered yet."""
         return len(self._graph.nodes) - self._order.count
-
-    def _hand_on(self) -> tuple[DecidedRound, ...]:
-        """Order the events of every round that is decided with all rounds below it."""
-        decided = []
-        while self._next_round < self._fame.first_open:
-            state = self._rounds[self._next_round]
-            judges = judges_of(state)
-            ordered = self._order.receive(state.number, judges)
-            decided.append(DecidedRound(state.number, tuple(judge.id for judge in judges), ordered))
-            self._next_round = Round(self._next_round + 1)
-        return tuple(decided)

@@ -84,7 +84,10 @@ class UnfitRules(LocalMisuse):
     """Weights, coin period or another parameter the engine cannot work with."""
 
     code = "MYC-HASHGRAPH-014"
-    remedy = "Weights are integers of at least 0 with a sum above 0; the coin period is at least 2."
+    remedy = (
+        "Weights are integers of at least 0 with a sum above 0; the coin period is at least 2, "
+        "an epoch has at least one round."
+    )
 
 
 class MalformedVector(LocalMisuse):
@@ -92,3 +95,38 @@ class MalformedVector(LocalMisuse):
 
     code = "MYC-HASHGRAPH-015"
     remedy = "The format is described in hashgraph/vector.py."
+
+
+class EpochSealed(LocalMisuse):
+    """An event was added to an epoch that is sealed."""
+
+    code = "MYC-HASHGRAPH-016"
+    remedy = "The event is dropped; its creator puts its transactions again in the next epoch."
+
+
+class MalformedEvidence(RemoteViolation):
+    """Bytes that are not the canonical encoding of fork evidence."""
+
+    code = "MYC-HASHGRAPH-017"
+    remedy = "The sender must use the encoding of hashgraph/evidence.py."
+
+
+class NoFork(RemoteViolation):
+    """Two events that do not prove a fork."""
+
+    code = "MYC-HASHGRAPH-018"
+    remedy = "The evidence is dropped: it proves nothing against anyone."
+
+
+class ForgedEvidence(RemoteViolation):
+    """Evidence with an event that its creator did not sign."""
+
+    code = "MYC-HASHGRAPH-019"
+    remedy = "The evidence is dropped: it proves nothing against anyone."
+
+
+class NothingToExplain(LocalMisuse):
+    """A name that is no event of the graph."""
+
+    code = "MYC-HASHGRAPH-020"
+    remedy = "Use the `id` of one of the events in the file."

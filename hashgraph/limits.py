@@ -24,3 +24,13 @@ TIME_NS_MAX: Final = 2**62
 
 MEMO_ENTRIES_MAX: Final = 65_536
 """Entries of each cache of a pure function on masks, about 8 MB; a full one is emptied."""
+
+UNFORKED_MASKS_MAX: Final = 1_024
+"""Masks kept for sets of known forkers: 3 MB with the largest roster; a full one is emptied."""
+
+EPOCH_ROUNDS: Final = 2_048
+"""Rounds after which rule set 1 seals an epoch. At 60 events a round, 10 members, the metadata of a
+whole epoch takes about 40 MB."""
+
+EVIDENCE_SIZE_BYTES_MAX: Final = 2 * EVENT_SIZE_BYTES_MAX + 64
+"""Two events and what wraps them."""

@@ -67,26 +67,32 @@ class _Definitions:
         self.first_round = first_round
         self.coin = coin
         self.by_id = {event.id: event for event in events}
-        self.position = {event: position for position, event in enumerate(events)}
-        self.ancestors: dict[Event, set[Event]] = {}
-        self.self_ancestors: dict[Event, list[Event]] = {}
+        self.position = {event.id: position for position, event in enumerate(events)}
+        self.below: dict[EventId, set[EventId]] = {}
+        self.self_ancestors: dict[EventId, list[Event]] = {}
         for event in events:
-            own = self.by_id[event.self_parent] if event.self_parent else None
-            parents = [self.by_id[p] for p in event.other_parents] + ([own] if own else [])
-            self.ancestors[event] = {event}.union(*(self.ancestors[p] for p in parents))
-            self.self_ancestors[event] = [*(self.self_ancestors[own] if own else []), event]
+            own = [] if event.self_parent is None else [event.self_parent]
+            parents = [self.below[parent] for parent in [*own, *event.other_parents]]
+            self.below[event.id] = {event.id}.union(*parents)
+            chain = self.self_ancestors[event.self_parent] if event.self_parent is not None else []
+            self.self_ancestors[event.id] = [*chain, event]
         self.forks = [
             (a, b)
             for a in events
             for b in events
             if a.creator == b.creator
-            and a not in self.self_ancestors[b]
-            and b not in self.self_ancestors[a]
+            and a not in self.self_ancestors[b.id]
+            and b not in self.self_ancestors[a.id]
         ]
-        self._forked: dict[Event, set[int]] = {}
-        self._strongly: dict[tuple[Event, Event], bool] = {}
-        self._rounds: dict[Event, int] = {}
-        self._votes: dict[tuple[Event, Event], tuple[bool, bool]] = {}
+        self._forked: dict[EventId, set[int]] = {}
+        self._strongly: dict[tuple[EventId, EventId], bool] = {}
+        self._rounds: dict[EventId, int] = {}
+        self._votes: dict[tuple[EventId, EventId], tuple[bool, bool]] = {}
+        self._verdicts: dict[EventId, list[tuple[int, bool]]] = {}
+
+    def ancestors(self, x: Event) -> list[Event]:
+        """Return the ancestors of x, itself included."""
+        return [self.by_id[key] for key in self.below[x.id]]
 
     def is_supermajority(self, weight: int) -> bool:
         return 3 * weight > 2 * sum(self.weights)
@@ -96,30 +102,32 @@ class _Definitions:
         return sum(self.weights[creator] for creator in {event.creator for event in events})
 
     def sees(self, x: Event, y: Event) -> bool:
-        if x not in self._forked:
-            below = self.ancestors[x]
-            self._forked[x] = {a.creator for a, b in self.forks if a in below and b in below}
-        return y in self.ancestors[x] and y.creator not in self._forked[x]
+        below = self.below[x.id]
+        if x.id not in self._forked:
+            forks = [(a, b) for a, b in self.forks if a.id in below and b.id in below]
+            self._forked[x.id] = {a.creator for a, _ in forks}
+        return y.id in below and y.creator not in self._forked[x.id]
 
     def strongly_sees(self, x: Event, y: Event) -> bool:
-        if (x, y) not in self._strongly:
-            through = [z for z in self.ancestors[x] if self.sees(z, y) and self.sees(x, z)]
+        if (x.id, y.id) not in self._strongly:
+            through = [z for z in self.ancestors(x) if self.sees(z, y) and self.sees(x, z)]
             answer = self.sees(x, y) and self.is_supermajority(self.weight(through))
-            self._strongly[x, y] = answer
-        return self._strongly[x, y]
+            self._strongly[x.id, y.id] = answer
+        return self._strongly[x.id, y.id]
 
     def round(self, x: Event) -> int:
-        if x not in self._rounds:
+        if x.id not in self._rounds:
             parents = [self.by_id[p] for p in x.other_parents]
-            parents += [self.by_id[x.self_parent]] if x.self_parent else []
+            parents += [self.by_id[x.self_parent]] if x.self_parent is not None else []
             number = max((self.round(p) for p in parents), default=self.first_round)
-            below = [w for w in self.ancestors[x] - {x} if self.is_witness(w)]
+            below = [w for w in self.ancestors(x) if w != x and self.is_witness(w)]
             strong = [w for w in below if self.round(w) == number and self.strongly_sees(x, w)]
-            self._rounds[x] = number + self.is_supermajority(self.weight(strong))
-        return self._rounds[x]
+            self._rounds[x.id] = number + self.is_supermajority(self.weight(strong))
+        return self._rounds[x.id]
 
     def is_witness(self, x: Event) -> bool:
-        return x.self_parent is None or self.round(self.by_id[x.self_parent]) < self.round(x)
+        own = x.self_parent
+        return own is None or self.round(self.by_id[own]) < self.round(x)
 
     @cached_property
     def all_rounds(self) -> list[int]:
@@ -138,17 +146,17 @@ class _Definitions:
 
     def vote(self, y: Event, x: Event) -> tuple[bool, bool]:
         """Return the vote of witness y on the fame of witness x, and whether it decides."""
-        if (y, x) not in self._votes:
+        if (y.id, x.id) not in self._votes:
             distance = self.round(y) - self.round(x)
             if distance == 1:
-                self._votes[y, x] = (self.sees(y, x), False)
+                self._votes[y.id, x.id] = (self.sees(y, x), False)
             else:
                 below = self.witnesses(self.round(y) - 1)
                 electors = [w for w in below if self.strongly_sees(y, w)]
-                self._votes[y, x] = self.count(
+                self._votes[y.id, x.id] = self.count(
                     y, distance, [(w, self.vote(w, x)) for w in electors]
                 )
-        return self._votes[y, x]
+        return self._votes[y.id, x.id]
 
     def count(
         self, y: Event, distance: int, ballots: list[tuple[Event, tuple[bool, bool]]]
@@ -162,14 +170,19 @@ class _Definitions:
 
     def verdicts(self, x: Event) -> list[tuple[int, bool]]:
         """Return (position, fame) for every voter that decides on x, the first first."""
+        if x.id not in self._verdicts:
+            self._verdicts[x.id] = sorted(self.find_verdicts(x))
+        return self._verdicts[x.id]
+
+    def find_verdicts(self, x: Event) -> list[tuple[int, bool]]:
         found = []
         for number in self.all_rounds:
             if number >= self.round(x) + 2:
                 for y in self.witnesses(number):
                     answer, decides = self.vote(y, x)
                     if decides:
-                        found.append((max(self.position[x], self.position[y]), answer))
-        return sorted(found)
+                        found.append((max(self.position[x.id], self.position[y.id]), answer))
+        return found
 
     @cached_property
     def closed_at(self) -> dict[int, int]:
@@ -177,9 +190,9 @@ class _Definitions:
         closed = {}
         never = len(self.events)
         for number in self.all_rounds:
-            above = [self.position[e] for e in self.events if self.round(e) == number + 2]
+            above = [self.position[e.id] for e in self.events if self.round(e) == number + 2]
             known = [
-                (self.position[w], min(self.verdicts(w))[0] if self.verdicts(w) else never)
+                (self.position[w.id], min(self.verdicts(w))[0] if self.verdicts(w) else never)
                 for w in self.witnesses(number)
             ]
             for now in range(min(above, default=never), never):
@@ -189,7 +202,7 @@ class _Definitions:
         return closed
 
     def famous(self, x: Event) -> bool | None:
-        if self.position[x] > self.closed_at.get(self.round(x), len(self.events)):
+        if self.position[x.id] > self.closed_at.get(self.round(x), len(self.events)):
             return False
         verdicts = self.verdicts(x)
         return verdicts[0][1] if verdicts else None
@@ -199,14 +212,14 @@ class _Definitions:
         return [w for w in famous if w.id == min(f.id for f in famous if f.creator == w.creator)]
 
     def is_received(self, x: Event, judges: list[Event]) -> bool:
-        return bool(judges) and all(x in self.ancestors[judge] for judge in judges)
+        return bool(judges) and all(x.id in self.below[judge.id] for judge in judges)
 
     def order_key(self, x: Event, judges: list[Event]) -> tuple[int, bytes, EventId, Event]:
         """Return the median time, the whitened signature, and the id for what is still a tie."""
         times = []
         whitened = bytes(x.signature)
         for judge in judges:
-            having = [z for z in self.self_ancestors[judge] if x in self.ancestors[z]]
+            having = [z for z in self.self_ancestors[judge.id] if x.id in self.below[z.id]]
             times.append(having[0].time_ns)
             whitened = bytes(a ^ b for a, b in zip(whitened, judge.signature, strict=True))
         return sorted(times)[len(times) // 2], whitened, x.id, x

@@ -19,7 +19,7 @@ from typing import Any, Final
 from core.ids import EventId, MemberIndex, Signature
 from core.ids import Sequence as SequenceNumber
 from core.limits import SIGNATURE_SIZE_BYTES
-from hashgraph.errors import MalformedVector
+from hashgraph.errors import MalformedVector, NothingToExplain
 from hashgraph.event import Event
 from hashgraph.outcome import Outcome
 
@@ -41,6 +41,13 @@ class Vector:
         """Return the coin that the vector gives to an event."""
         return self.coins[event.id]
 
+    def event_named(self, name: str) -> Event:
+        """Return the event with a name; raises NothingToExplain."""
+        for event in self.events:
+            if self.names[event.id] == name:
+                return event
+        raise NothingToExplain(f"the graph has no event {name!r}")
+
     def shuffled(self, seed: str) -> tuple[Event, ...]:
         """Return the events in another topological order, which `seed` chooses."""
         return shuffled(self.events, seed)
@@ -55,7 +62,7 @@ def read_vector(text: str | bytes) -> Vector:
         weights = tuple(_integer(weight) for weight in data["weights"])
         if len(weights) != data["members"]:
             raise MalformedVector(f"{len(weights)} weights for {data['members']} members")
-        events, names, coins = _read_events(data["events"])
+        events, names, coins = _read_events(data["events"], members=len(weights))
         return Vector(
             weights=weights,
             coin_period=_integer(data["coin_period"]),
@@ -64,7 +71,24 @@ def read_vector(text: str | bytes) -> Vector:
             names=names,
             coins=coins,
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise MalformedVector(f"{type(error).__name__}: {error}") from error
+
+
+def read_expected(text: str | bytes) -> dict[str, object]:
+    """Return what a vector expects, under the names of `outcome_as_json`; raises MalformedVector.
+
+    Of the rounds received, those of rule set 1 count. Nothing is returned if nothing is expected.
+    """
+    try:
+        expect = json.loads(text).get("expect") or {}
+        keys = {"received": "received_2016"}
+        return {
+            key: expect[keys.get(key, key)]
+            for key in ("round", "witnesses", "famous", "decided_rounds", "received", "order")
+            if expect.get(keys.get(key, key)) is not None
+        }
+    except (TypeError, ValueError, AttributeError, RecursionError) as error:
         raise MalformedVector(f"{type(error).__name__}: {error}") from error
 
 
@@ -106,7 +130,7 @@ def outcome_as_json(outcome: Outcome, vector: Vector) -> dict[str, object]:
 
 
 def _read_events(
-    items: list[dict[str, Any]],
+    items: list[dict[str, Any]], members: int
 ) -> tuple[tuple[Event, ...], dict[EventId, str], dict[EventId, bool]]:
     by_name: dict[str, Event] = {}
     names: dict[EventId, str] = {}
@@ -121,10 +145,15 @@ def _read_events(
         name = item["id"]
         digest = bytes.fromhex(item["hash"]) if "hash" in item else name.encode()
         own = item["self_parent"]
+        creator = _integer(item["creator"])
+        if not 0 <= creator < members:
+            raise MalformedVector(f"event {name!r} is by member {creator} of {members}")
+        if own is not None and parent(own) and by_name[own].creator != creator:
+            raise MalformedVector(f"the self-parent of {name!r} is by another member")
         event = Event(
             id=EventId(digest),
-            creator=MemberIndex(_integer(item["creator"])),
-            sequence=SequenceNumber(0 if own is None else _sequence_after(by_name, own)),
+            creator=MemberIndex(creator),
+            sequence=SequenceNumber(0 if own is None else by_name[own].sequence + 1),
             self_parent=None if own is None else parent(own),
             other_parents=tuple(parent(other) for other in item["other_parents"]),
             time_ns=_integer(item.get("time", position)),
@@ -138,12 +167,6 @@ def _read_events(
         names[event.id] = name
         coins[event.id] = bool(_integer(item.get("coin", 1)))
     return tuple(by_name.values()), names, coins
-
-
-def _sequence_after(by_name: dict[str, Event], name: str) -> int:
-    if name not in by_name:
-        raise MalformedVector(f"parent {name!r} does not come before its child")
-    return by_name[name].sequence + 1
 
 
 def _integer(value: object) -> int:

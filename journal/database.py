@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -82,16 +83,20 @@ def connect_writer(path: Path) -> sqlite3.Connection:
     """Open or create the file for writing, in WAL mode; raises a leaf of journal.errors."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        is_new = os.fstat(descriptor).st_size == 0
+        os.close(descriptor)
     except OSError as error:
         raise StoreUnavailable(f"{path}: {error.strerror}") from error
     # Two threads use the connection, never at once: see `journal.committer`.
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
+        if is_new:
+            # Only a new file takes these; setting them again would be a transaction at each open.
+            connection.execute(f"PRAGMA page_size = {PAGE_SIZE_BYTES}")
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         for pragma in (
             f"busy_timeout = {LOCK_TIMEOUT_MS}",
-            f"page_size = {PAGE_SIZE_BYTES}",
-            "auto_vacuum = INCREMENTAL",
             f"cache_size = -{CACHE_SIZE_KIB}",
             "cache_spill = OFF",  # a large commit would be written twice
             "fullfsync = 1",
@@ -155,6 +160,7 @@ def prepare(
             "FROM journal_head ORDER BY number"
         ).fetchall()
         states = [_load(connection, row, cell_id, public_key) for row in rows]
+        _check_tables(connection, states)
     except SQLITE_ERRORS as error:
         raise fault_of(error, writing=True, ours=True) from error
     return {state.name: state for state in states}
@@ -162,13 +168,8 @@ def prepare(
 
 def create_journal_tables(connection: sqlite3.Connection, number: int) -> None:
     """Create the two tables of a journal inside the caller's transaction."""
-    connection.execute(
-        f"CREATE TABLE journal_chunk_{number} "
-        "(first INTEGER PRIMARY KEY, before INTEGER NOT NULL, body BLOB NOT NULL)"
-    )
-    connection.execute(
-        f"CREATE TABLE journal_hash_{number} (key INTEGER PRIMARY KEY, body BLOB NOT NULL)"
-    )
+    for statement in _tables_of(number):
+        connection.execute(statement)
 
 
 def fault_of(error: Exception, *, writing: bool, ours: bool = False) -> MyceldError:
@@ -246,6 +247,33 @@ def _check_format(connection: sqlite3.Connection, cell_id: str) -> None:
     owner = connection.execute("SELECT cell_id FROM journal_store").fetchone()
     if owner != (cell_id,):
         raise WrongCell(f"the store belongs to {owner and owner[0]}, not to {cell_id}")
+
+
+def _tables_of(number: int) -> list[str]:
+    columns = {
+        "chunk": "first INTEGER PRIMARY KEY, before INTEGER NOT NULL, body BLOB NOT NULL",
+        "hash": "key INTEGER PRIMARY KEY, body BLOB NOT NULL",
+    }
+    return [f"CREATE TABLE journal_{kind}_{number} ({columns[kind]})" for kind in columns]
+
+
+def _check_tables(connection: sqlite3.Connection, states: Sequence[JournalState]) -> None:
+    """Raise StoreCorrupt unless our tables are those of the heads, created as we create them.
+
+    Without it a store that lost the rows of its heads would pass for one without journals.
+    """
+    expected = [statement for statement in _SCHEMA if not statement.startswith("PRAGMA")]
+    for state in states:
+        expected += _tables_of(state.number)
+    found = connection.execute(
+        "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name GLOB 'journal_*'"
+    ).fetchall()
+    if sorted(_one_line(sql) for (sql,) in found) != sorted(map(_one_line, expected)):
+        raise StoreCorrupt("the tables are not those of the journals whose heads are there")
+
+
+def _one_line(sql: object) -> str:
+    return " ".join(str(sql).split())
 
 
 _HEAD_TYPES: Final = [int, str, int, int, int, int, int, bytes, str, bytes]

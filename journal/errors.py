@@ -220,3 +220,10 @@ class NoConflict(LocalMisuse):
 
     code = "MYC-JOURNAL-029"
     remedy = "Nothing to do: the two heads agree."
+
+
+class NoDurability(LocalMisuse):
+    """A store was to be opened with a durability that there is not."""
+
+    code = "MYC-JOURNAL-030"
+    remedy = "Use 'power' (what is acknowledged survives a power cut) or 'process'."

@@ -143,25 +143,6 @@ class HashReader:
             raise _contradiction(state) from error
         return part, proof
 
-    def check_stored(self, state: JournalState) -> None:
-        """Check that the rows of hashes are those of all full subtrees, and no others.
-
-        For audits. Raises StoreCorrupt or ReadFailed.
-        """
-        expected = 0
-        for level in range(TILE_LEVEL, state.size.bit_length()):
-            for number in range(state.size >> level):
-                key = hash_key(level, number)
-                (stored,) = self._rows(state, key, key)
-                if stored != self._upper(state, level, number):
-                    raise StoreCorrupt(f"journal {state.name}: stored hash {key:#x} is wrong")
-                expected += 1
-        found = self._connection.execute(
-            f"SELECT count(*) FROM journal_hash_{state.number}"  # noqa: S608 - an integer
-        ).fetchone()
-        if found != (expected + (state.size >> TILE_LEVEL),):
-            raise StoreCorrupt(f"journal {state.name}: there are {found[0]} rows of hashes")
-
     def _subtree_root(self, state: JournalState, start: int, end: int) -> Hash:
         return subtree_root(start, end, partial(self.node, state))
 

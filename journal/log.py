@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from journal.audit import Audit, Progress, audit_state
+from journal.audit import Audit, Progress
 from journal.checkpoint import verify_checkpoint
 from journal.committer import Committer
 from journal.edits import Clear, Truncate
@@ -88,11 +88,7 @@ class Journal(View):
         What was signed for earlier forks stays true of them: nothing that was shown is
         contradicted. Raises NoSuchBlock, StoreCorrupt, TimedOut or a write's fault.
         """
-        edit = Truncate(self.name, length)
-        await within(timeout_s, self._committer.put(edit, durable=True))
-        fork = self.fork
-        await within(timeout_s, self._committer.freed())
-        return fork
+        return await within(timeout_s, self._truncate(length))
 
     async def clear(self, start: int, end: int, *, timeout_s: float | None = None) -> None:
         """Forget the bytes of blocks [start, end) and give their space back.
@@ -140,13 +136,25 @@ class Journal(View):
         """Return the journal as it is now, whatever becomes of it; close it, or use `with`."""
         return await self._store.snapshot(self.name, timeout_s=timeout_s)
 
-    async def audit(self, progress: Progress | None = None) -> Audit:
-        """Check every byte of the journal against its signed head; raises StoreCorrupt.
+    async def audit(
+        self, progress: Progress | None = None, *, timeout_s: float | None = None
+    ) -> Audit:
+        """Check every byte of the journal against its signed head.
 
-        `progress` is called with the blocks done and their number.
+        `progress` is called with the blocks done and their number. Raises StoreCorrupt,
+        ReadFailed, TooManyOpen, StoreClosed or TimedOut.
         """
+        return await within(timeout_s, self._audit(progress))
+
+    async def _audit(self, progress: Progress | None) -> Audit:
         with await self.snapshot() as snapshot:
-            return await audit_state(snapshot.reader(), snapshot.state(), progress)
+            return await snapshot.audit(progress)
+
+    async def _truncate(self, length: int) -> int:
+        await self._committer.put(Truncate(self.name, length), durable=True)
+        fork = self.fork
+        await self._committer.freed()
+        return fork
 
     async def _clear(self, start: int, end: int, pruned: Callable[[int], int]) -> None:
         if not 0 <= start <= end <= self.length:

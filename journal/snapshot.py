@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Self
 
+from journal.audit import Audit, Progress, audit_state
 from journal.errors import NoSuchBlock, StoreClosed, StoreCorrupt
 from journal.layout import JournalState
 from journal.reader import Reader
@@ -38,22 +39,26 @@ class Snapshot(View):
         """Return the signed head, for use inside this cell; raises SignerFailed."""
         return self._sign(self._pinned)
 
+    async def audit(
+        self, progress: Progress | None = None, *, timeout_s: float | None = None
+    ) -> Audit:
+        """Check every byte of the journal against its signed head.
+
+        `progress` is called with the blocks done and their number. Raises StoreCorrupt,
+        ReadFailed, TimedOut, or StoreClosed if it is closed meanwhile.
+        """
+        try:
+            return await audit_state(self._reader(), self._pinned, progress, timeout_s=timeout_s)
+        except StoreCorrupt:
+            self._reader()  # what was closed meanwhile cannot be read, and is not damaged
+            raise
+
     def close(self) -> None:
         """Let go of the database. Later calls raise StoreClosed."""
         if self._own_reader is not None:
             self._own_reader.close()
             self._own_reader = None
             self._leave(self)
-
-    def state(self) -> JournalState:
-        """Return the state that is read; for audits."""
-        return self._pinned
-
-    def reader(self) -> Reader:
-        """Return the reader, or raise StoreClosed; for audits."""
-        if self._own_reader is None:
-            raise StoreClosed("the snapshot is closed")
-        return self._own_reader
 
     def __enter__(self) -> Self:
         return self
@@ -66,7 +71,9 @@ class Snapshot(View):
         return self._pinned
 
     def _reader(self) -> Reader:
-        return self.reader()
+        if self._own_reader is None:
+            raise StoreClosed("the snapshot is closed")
+        return self._own_reader
 
     def _seal(self) -> Seal | None:
         return self._key

@@ -23,14 +23,20 @@ Statement: TypeAlias = tuple[str, Sequence[Sequence[SqlValue]]]
 _ALLOWED: Final = frozenset(
     {"ALTER", "CREATE", "DELETE", "DROP", "INSERT", "REPLACE", "SELECT", "UPDATE", "WITH"}
 )
+_OWN: Final = re.compile(r"\bjournal_(?:store|head|evidence|chunk_|hash_)", re.IGNORECASE)
 _FIRST_WORD: Final = re.compile(r"(?:[\s;]|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*([A-Za-z]*)", re.DOTALL)
 
 
 def check_statement(sql: str) -> None:
-    """Raise StatementRefused unless `sql` begins like a change of tables or of their schema."""
+    """Raise StatementRefused unless `sql` begins like a change of tables or of their schema.
+
+    Those of the store's own tables are refused too, wherever their names stand.
+    """
     word = _first_word(sql)
     if word not in _ALLOWED:
         raise StatementRefused(f"{word or 'nothing'} cannot be part of a commit: {sql[:80]!r}")
+    if _OWN.search(sql):
+        raise StatementRefused(f"the tables of the journals are not others': {sql[:80]!r}")
 
 
 def split_script(sql: str) -> list[str]:

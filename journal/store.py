@@ -18,13 +18,13 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any, Literal, Self, TypeAlias, get_args
 
 from core.ids import public_key_of
 from journal.audit import Audit, Progress
 from journal.checkpoint import Sign, check_journal_name
 from journal.committer import Committer
-from journal.errors import CommitRefused, StoreClosed, StoreUnavailable, TooManyOpen
+from journal.errors import CommitRefused, NoDurability, StoreClosed, StoreUnavailable, TooManyOpen
 from journal.events import Appended, Event, Subscription, Truncated
 from journal.layout import JournalState, States
 from journal.limits import (
@@ -85,8 +85,11 @@ class Store:
         `signer` signs bytes with the cell's key; it is called in the writer's thread or the
         caller's. `encryption_keys`: 32 bytes per journal that is, or will be, encrypted. Raises
         NotACellId, WrongCell, NotAStore, StoreCorrupt, StoreUnavailable, SignerFailed,
-        WrongEncryptionKey, NotEncrypted, NotAJournalName, TimedOut or a disk's fault.
+        WrongEncryptionKey, NotEncrypted, NotAJournalName, NoDurability, TimedOut or a disk's
+        fault.
         """
+        if durability not in get_args(Durability):
+            raise NoDurability(f"{durability!r} is no durability")
         path = Path(path)
         keys = {check_journal_name(name): key for name, key in (encryption_keys or {}).items()}
         writer = Writer(path, cell_id, public_key_of(cell_id), signer)
@@ -212,8 +215,13 @@ class Store:
                 reader.close()
         return snapshot
 
-    async def audit(self, progress: Progress | None = None) -> list[Audit]:
+    async def audit(
+        self, progress: Progress | None = None, *, timeout_s: float | None = None
+    ) -> list[Audit]:
         """Verify every journal whole; see `Journal.audit`. `progress`: over all blocks."""
+        return await within(timeout_s, self._audit(progress))
+
+    async def _audit(self, progress: Progress | None) -> list[Audit]:
         total = sum(state.size for state in self._committer.states.values())
         done, audits = 0, []
         for name in self.journals():
@@ -225,9 +233,12 @@ class Store:
             done += audit.blocks
         return audits
 
-    async def close(self) -> None:
-        """Write what waits, then close files and end the thread. Later calls raise StoreClosed."""
-        await self._committer.close()
+    async def close(self, *, timeout_s: float | None = None) -> None:
+        """Write what waits, then close files and end the threads; later calls raise StoreClosed.
+
+        After TimedOut that goes on by itself.
+        """
+        await within(timeout_s, self._committer.close())
 
     async def __aenter__(self) -> Self:
         return self

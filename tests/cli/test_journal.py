@@ -109,6 +109,9 @@ def test_verify_refuses_another_cell_and_a_changed_file(call: Run, tmp_path: Pat
     refused = call("journal", "verify", "p", "--cell", OTHER_ID)
     assert refused[0] == 1
     assert refused[2].startswith("error MYC-JOURNAL-061")
+    assert call("journal", "verify", "p", "--cell", OTHER_ID[:-1])[2].startswith(
+        "error MYC-CORE-004"
+    )
     text = (tmp_path / "p").read_text()
     (tmp_path / "p").write_text(text.replace("index 1", "index 0"))
     assert call("journal", "verify", "p")[2].startswith("error MYC-JOURNAL-001")

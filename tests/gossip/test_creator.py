@@ -177,6 +177,15 @@ def test_a_tip_that_another_tip_sees_is_no_parent() -> None:
     assert table.plan() == Plan(_id(ME, 0), (_id(1, 2), _id(3, 1)))
 
 
+def test_time_that_passed_while_an_event_became_durable_is_not_waited_for_again() -> None:
+    table = Table([1])
+    table.make(table.plan())
+    table.now_ms += EVENT_PATIENCE_MS + 20  # a slow disk
+    assert table.creator.wait_ms(table.now_ms) == 0
+    table.make(table.plan())
+    assert table.creator.wait_ms(table.now_ms) == EVENT_INTERVAL_MS_MIN
+
+
 def test_what_own_events_see_already_is_no_parent() -> None:
     table = _started()
     table.hear(1, 0)

@@ -7,7 +7,7 @@ from hashlib import sha256
 from random import Random
 
 from core.ids import EventId, MemberIndex, Sequence, Signature
-from hashgraph.event import Event
+from hashgraph.event import Event, middle_bit
 from hashgraph.oracle import oracle
 from hashgraph.outcome import Outcome
 from hashgraph.replay import replay
@@ -79,12 +79,12 @@ def random_case(
     coin_period: int | None = None,
     forkers_max_third: bool = True,
 ) -> Case:
-    """Return a random graph: 2 to 8 members, 1 to all other parents, coin period 2 to 10.
+    """Return a random graph: 2 to 10 members, 1 to all other parents, coin period 2 to 10.
 
     Forkers hold less than a third of the weight unless `forkers_max_third` is false.
     """
     rng = Random(seed)  # noqa: S311 - a test that repeats, no secret
-    n = members or rng.randint(2, 8)
+    n = members or rng.randint(2, 10)
     weights = [rng.randint(1, 9) if uneven else 1 for _ in range(n)]
     forkers: list[int] = []
     if forks and forkers_max_third:
@@ -97,7 +97,11 @@ def random_case(
                 forkers.append(candidate)
         forkers = forkers[: rng.randint(1, len(forkers))]
     return Case(
-        events=tuple(_gossip(rng, n, forkers, size or rng.randint(8, 40 + 25 * n))),
+        events=tuple(
+            _gossip(
+                rng, n, forkers, size or rng.randint(8, rng.choice([40, 40 + 15 * n, 60 + 25 * n]))
+            )
+        ),
         weights=tuple(weights),
         coin_period=coin_period or rng.randint(2, 10),
         first_round=rng.choice([0, 1, 1, 7]),
@@ -125,6 +129,72 @@ def split_vote_case(*, coin_period: int, split_rounds: int, salt: str = "") -> C
     for _ in range(4):
         steps.round(all_to_all, all_to_all)
     return Case(tuple(steps.events), (1, 1, 1, 1), coin_period, 1, ())
+
+
+@dataclass(frozen=True)
+class CoinWar:
+    """The events of an adversary that sees every coin, and how often it could toss on."""
+
+    events: tuple[Event, ...]
+    coin_rounds: int
+
+
+def coin_war(*, coin_period: int, salt: str) -> CoinWar:
+    """Return a schedule that splits the votes on one witness again whenever the coins let it.
+
+    Between two coin rounds the votes stay two to two. Coins that fall two to two are split on;
+    any other fall ends the election, and then all hear all.
+    """
+    steps = _Steps(salt)
+    everyone = {0, 1, 2, 3}
+    all_to_all = dict.fromkeys(range(4), everyone)
+    three = {0, 1, 2}
+    steps.round({0: three, 1: three, 2: three, 3: everyone}, {**all_to_all, 0: three, 1: three})
+    yes, no = [2, 3], [0, 1]
+    distance, coin_rounds = 1, 0
+    while len(yes) == len(no):
+        (a, b), (c, d) = yes, no
+        steps.round({a: {a}, b: {a, b, c}, c: {b, c, d}, d: {b, c, d}}, all_to_all)
+        yes, no = no, yes
+        distance += 1
+        if distance % coin_period == 0:
+            coin_rounds += 1
+            yes = [member for member in range(4) if middle_bit(steps.tips[member])]
+            no = [member for member in range(4) if member not in yes]
+    for _ in range(4):
+        steps.round(all_to_all, all_to_all)
+    return CoinWar(tuple(steps.events), coin_rounds)
+
+
+def twin_judges_case(salt: str) -> Case:
+    """Return a graph in which two witnesses of round 2 by member 4 of five become famous.
+
+    Two members see the one and two the other, before anyone sees both: the tie counts as yes. The
+    twins have not the same ancestors, and member 4's times are the medians.
+    """
+    events: list[Event] = []
+
+    def add(member: int, own: Event | None, others: list[Event], step: int) -> Event:
+        time_ns = 100 * step + (2, 7, 9, 3, 5)[member]
+        events.append(bare_event(member, own, others, time_ns=time_ns, salt=f"{salt}/{step}"))
+        return events[-1]
+
+    start = [add(member, None, [], 0) for member in range(5)]
+    first = [add(m, start[m], [e for e in start if e.creator != m], 1) for m in range(5)]
+    twins = [add(4, first[4], first[:4], 5), add(4, first[4], first[:3], 6)]
+    tips = [add(m, first[m], [e for e in first if e.creator != m], 2) for m in range(4)]
+    for step in range(3, 13):
+        seen = [twins[m // 2] for m in range(4)]
+        tips = [
+            add(
+                m,
+                tips[m],
+                [*(tips[o] for o in range(4) if o != m), *seen[m : m + (step == 4)]],
+                step,
+            )
+            for m in range(4)
+        ]
+    return Case(tuple(events), (1, 1, 1, 1, 1), 10, 1, (4,))
 
 
 class _Steps:
@@ -167,6 +237,7 @@ def _gossip(rng: Random, n: int, forkers: list[int], size: int) -> list[Event]:
     parents_max = rng.choice([1, 1, 2, n - 1, n - 1])
     fork_rate = rng.choice([0.05, 0.2, 0.5])
     stale_rate = rng.choice([0.0, 0.1, 0.4])
+    ancient_rate = rng.choice([0.0, 0.0, 0.03])
     clock = rng.choice(["fine", "coarse", "wild"])
     events: list[Event] = []
     activity = [1.0] * n
@@ -183,7 +254,10 @@ def _gossip(rng: Random, n: int, forkers: list[int], size: int) -> list[Event]:
         parents = []
         for member in picked:
             stale = rng.random() < stale_rate or member in forkers
-            parents.append(rng.choice(branches[member][-4:]) if stale else branches[member][-1])
+            if rng.random() < ancient_rate:
+                parents.append(rng.choice(branches[member]))
+            else:
+                parents.append(rng.choice(branches[member][-4:]) if stale else branches[member][-1])
         time_ns = rng.randrange(100) if clock == "wild" else step // (3 if clock == "coarse" else 1)
         event = bare_event(creator, own, parents, time_ns=time_ns, salt=f"{size}/{step}")
         branches[creator].append(event)

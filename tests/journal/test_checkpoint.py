@@ -10,13 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import InvariantBroken
-from core.ids import Hash, PublicKey
+from core.ids import Hash, PublicKey, Signature
 from journal.checkpoint import (
     check_journal_name,
     key_id_of,
     parse_checkpoint,
     sign_checkpoint,
+    signature_line,
     verify_checkpoint,
+    verify_signature,
 )
 from journal.errors import HeadRefused, NotAJournalName
 from tests.journal.world import CELL_ID, OTHER_KEY, PUBLIC_KEY, sign, sign_as_other, slow_leaf
@@ -119,3 +121,48 @@ def test_journal_names_are_plain() -> None:
     for name in ("", "A", "2a", "a/b", "a b", "a\n", "a" * 33, "\u00e4"):
         with pytest.raises(NotAJournalName):
             check_journal_name(name)
+
+
+def test_the_published_example_of_a_signed_note_verifies() -> None:
+    """The key and note of golang.org/x/mod/sumdb/note, which C2SP signed-note writes down."""
+    name, key_id, key = "PeterNeumann", "c74f20a3", "ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
+    kind, public_key = base64.b64decode(key)[:1], PublicKey(base64.b64decode(key)[1:])
+    text = (
+        b"If you think cryptography is the answer to your problem,\n"
+        b"then you don't know what your problem is.\n"
+    )
+    line = (
+        "x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuG"
+        "UgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM="
+    )
+    raw = base64.b64decode(line)
+    assert key_id_of(name, public_key, kind).hex() == raw[:4].hex() == key_id
+    verify_signature(public_key, text, Signature(raw[4:]))
+    for wrong in (text[:-1], text + b"\n", text.replace(b"y", b"Y")):
+        with pytest.raises(HeadRefused):
+            verify_signature(public_key, wrong, Signature(raw[4:]))
+    assert signature_line(name, raw[:4], raw[4:]) == f"\u2014 {name} {line}\n"
+
+
+def test_the_lines_of_the_published_checkpoint_are_read_as_a_witness_would_write_them() -> None:
+    """C2SP tlog-cosignature's example: its log is not ours, so only its witness's line is used."""
+    published = (
+        "example.com/behind-the-sofa\n20852163\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n\n"
+        "\u2014 example.com/behind-the-sofa Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u"
+        "5/Zhcyv2q1gGzGku9nTo+zyWE+xeMcTOAYQ8=\n"
+    )
+    witness = (
+        "\u2014 witness.example.com/w1 jWbPPwAAAABkGFDLEZMHwSRaJNiIDoe9DYn/zXcrtPHeolMI5OWXEhZCB9dl"
+        "rDJsX3b2oyin1nPZqhf5nNo0xUe+mbIUBkBIfZ+qnA==\n"
+    )
+    with pytest.raises(HeadRefused):
+        parse_checkpoint(published + witness)
+    head = parse_checkpoint(HEAD + witness)
+    line = head.signatures[1]
+    assert (line.name, len(line.signature)) == ("witness.example.com/w1", 72)
+    assert int.from_bytes(line.signature[:8], "big") == 1679315147
+    assert signature_line(line.name, line.key_id, line.signature) == witness
+    assert verify_checkpoint(HEAD + witness, ORIGIN, PUBLIC_KEY) == head
+    for damaged in (witness.replace("qnA==", "qnB=="), witness[:-2] + "\n", witness + "\n"):
+        with pytest.raises(HeadRefused):
+            parse_checkpoint(HEAD + damaged)

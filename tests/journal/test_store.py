@@ -14,6 +14,7 @@ from core.ids import PublicKey, cell_id_of
 from journal import Store
 from journal.errors import (
     CommitRefused,
+    NoDurability,
     NoSuchBlock,
     NotAJournalName,
     NotAStore,
@@ -283,5 +284,44 @@ def test_opening_with_a_signer_that_is_not_asked_for_more_than_its_journals_touc
         await asyncio.gather(*tasks)
         assert len(signed) == 1
         await store.close()
+
+    asyncio.run(main())
+
+
+def test_opening_a_store_writes_nothing(tmp_path: Path) -> None:
+    async def main() -> None:
+        path = tmp_path / "s.db"
+        async with await open_store(path) as store:
+            await (await store.journal("a")).append([b"x"] * 300)
+        before = path.read_bytes()
+        async with await open_store(path) as store:
+            assert store.query("PRAGMA auto_vacuum") == [(2,)]
+            await store.audit()
+        assert path.read_bytes() == before
+
+    asyncio.run(main())
+
+
+def test_a_store_is_not_opened_with_a_durability_that_there_is_not(tmp_path: Path) -> None:
+    for wrong in ("Power", "none", "", None, True):
+        with pytest.raises(NoDurability):
+            asyncio.run(open_store(tmp_path / "s.db", wrong))  # type: ignore[arg-type]  # that is the test
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DROP TABLE journal_head",
+        'DELETE FROM "Journal_Chunk_1"',
+        "UPDATE journal_store SET syncs = 0",
+    ],
+)
+def test_statements_of_others_do_not_touch_the_tables_of_the_journals(
+    tmp_path: Path, sql: str
+) -> None:
+    async def main() -> None:
+        async with await open_store(tmp_path / "s.db") as store:
+            with pytest.raises(StatementRefused):
+                await store.transaction({"a": [b"x"]}, [(sql, [()])])
 
     asyncio.run(main())

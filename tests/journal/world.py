@@ -9,7 +9,7 @@ from pathlib import Path
 from nacl.signing import SigningKey
 
 from core.ids import PublicKey, cell_id_of, public_key_of
-from journal import Durability, Journal, Store
+from journal import Durability, Journal, Snapshot, Store
 from journal.checkpoint import verify_checkpoint
 
 KEY = SigningKey(b"\x01" * 32)
@@ -42,7 +42,7 @@ async def read_all(journal: Journal) -> list[bytes]:
     return [block async for block in journal.read()]
 
 
-def check_head(journal: Journal, blocks: Sequence[bytes]) -> None:
+def check_head(journal: Journal | Snapshot, blocks: Sequence[bytes]) -> None:
     """Check that a journal's head is signed, and is over exactly these blocks."""
     head = verify_checkpoint(
         journal.checkpoint(), f"{CELL_ID}/{journal.name}/{journal.fork}", public_key_of(CELL_ID)
