@@ -34,6 +34,7 @@ _COMMANDS: Final = {
     "receipt": ("cli.receipt:receipt", "Show how far a transaction has come."),
     "round": ("cli.history:rounds", "List decided rounds."),
     "journal": ("cli.journal:journal", "Read, check, export and follow journals."),
+    "dag": ("cli.dag:dag", "Export the hashgraph for replay and analysis."),
     "devnet": ("cli.devnet.commands:devnet", "Run a local network of several cells."),
     "version": ("cli.cell:version", "Show the version of the program and of the cell."),
 }

@@ -13,6 +13,7 @@ from gateway.views import (
     AccountView,
     AuditView,
     BlockView,
+    EpochView,
     FollowView,
     JournalView,
     PeerView,
@@ -70,6 +71,10 @@ class Cell(Protocol):
 
     async def rounds(self, *, start: int, limit: int) -> list[RoundView]:
         """Return decided rounds from number `start`, at most `limit`."""
+        ...
+
+    async def epochs(self, *, start: int, limit: int) -> list[EpochView]:
+        """Return the epochs from number `start` up to the present one, at most `limit`."""
         ...
 
     async def account(self, public_key: bytes) -> AccountView:

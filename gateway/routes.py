@@ -140,6 +140,12 @@ class Routes:
         items = await self._read(self._cell.rounds(start=start, limit=limit))
         return listing(items, items[-1].round + 1 if len(items) >= limit else None)
 
+    async def epochs(self, request: Request) -> Response:
+        """GET /api/v1/epochs."""
+        start, limit = asks.page(asks.query_fields(request, _PAGE))
+        items = await self._read(self._cell.epochs(start=start, limit=limit))
+        return listing(items, items[-1].epoch + 1 if len(items) >= limit else None)
+
     async def account(self, request: Request) -> Response:
         """GET /api/v1/accounts/{public key}."""
         asks.query_fields(request, _NOTHING)
@@ -230,6 +236,7 @@ class Routes:
             ("GET", "/api/v1/state/value", self.state_value),
             ("GET", "/api/v1/receipts/{id}", self.receipt),
             ("GET", "/api/v1/rounds", self.rounds),
+            ("GET", "/api/v1/epochs", self.epochs),
             ("GET", "/api/v1/accounts/{public_key}", self.account),
             ("GET", "/api/v1/journals", self.journals),
             ("GET", "/api/v1/journals/{name}/blocks", self.journal_blocks),

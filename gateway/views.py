@@ -124,6 +124,31 @@ class MemberView:
 
 
 @dataclass(frozen=True, slots=True)
+class VoterView:
+    """A member of an epoch's roster; its place in the list is its number in events."""
+
+    cell_id: str
+    public_key: str
+    name: str
+    weight: int
+
+
+@dataclass(frozen=True, slots=True)
+class EpochView:
+    """An epoch, and the rules and members by which it votes."""
+
+    epoch: int
+    first_round: int
+    last_time_ns: int
+    """Consensus times of the epoch come after this one."""
+    rule_set: int
+    coin_period: int
+    first_block: int
+    """The journal `consensus` holds no event of the epoch before this block."""
+    members: list[VoterView]
+
+
+@dataclass(frozen=True, slots=True)
 class StatusView:
     """One screen of what the cell is doing and what it waits for."""
 

@@ -2,11 +2,13 @@
 
     {"schema": "hashgraph-vector/1", "members": n, "weights": [int × n], "coin_period": int,
      "first_round": int, "events": [{"id", "creator", "self_parent": id | null,
-     "other_parents": [ids], "time"?: int, "hash"?: hex, "coin"?: 0 | 1}, …]}
+     "other_parents": [ids], "time"?: int, "hash"?: hex, "signature"?: hex,
+                "coin"?: 0 | 1}, …]}
 
 Events come in a topological order. Without `time`, the position in the list counts; without `hash`,
-the UTF-8 bytes of the id; without `coin`, 1. The hash stands for the event id and, filled up with
-zeros to 64 bytes, for the signature. Other keys are left to their readers.
+the UTF-8 bytes of the id; without `coin`, 1. The hash stands for the event id and, without
+`signature` and filled up with zeros to 64 bytes, for the signature. Other keys are left to their
+readers.
 """
 
 from __future__ import annotations
@@ -144,6 +146,7 @@ def _read_events(
     for position, item in enumerate(items):
         name = item["id"]
         digest = bytes.fromhex(item["hash"]) if "hash" in item else name.encode()
+        signature = bytes.fromhex(item["signature"]) if "signature" in item else digest
         own = item["self_parent"]
         creator = _integer(item["creator"])
         if not 0 <= creator < members:
@@ -158,7 +161,9 @@ def _read_events(
             other_parents=tuple(parent(other) for other in item["other_parents"]),
             time_ns=_integer(item.get("time", position)),
             payload=(),
-            signature=Signature(digest[:SIGNATURE_SIZE_BYTES].ljust(SIGNATURE_SIZE_BYTES, b"\x00")),
+            signature=Signature(
+                signature[:SIGNATURE_SIZE_BYTES].ljust(SIGNATURE_SIZE_BYTES, b"\0")
+            ),
             body=b"",
         )
         if name in by_name or event.id in names:

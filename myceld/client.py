@@ -138,6 +138,10 @@ class Client:
         """Return a page of decided rounds: RoundViews from number `start`."""
         return self._get("/api/v1/rounds", {"start": start, "limit": limit})
 
+    def epochs(self, *, start: int = 0, limit: int = 100) -> JsonObject:
+        """Return epochs from number `start` on, with their members and rules."""
+        return self._get("/api/v1/epochs", {"start": start, "limit": limit})
+
     def account(self, public_key: str) -> JsonObject:
         """Return the AccountView of a public key (hex)."""
         return self._get(f"/api/v1/accounts/{quote(public_key, safe='')}")

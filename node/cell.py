@@ -13,6 +13,7 @@ from core.ids import CellId, PublicKey, TransactionId, cell_id_of, short
 from gateway.errors import NoSuchKey, NoSuchReceipt, NotReachedInTime
 from gateway.views import (
     AccountView,
+    EpochView,
     PeerView,
     ReceiptView,
     RefusalView,
@@ -21,9 +22,11 @@ from gateway.views import (
     StateValueView,
     StatusView,
     TransactionView,
+    VoterView,
 )
 from gossip.wire import Forward
 from ledger.errors import NonceUsed, WrongSignature
+from ledger.genesis import RULE_SET
 from ledger.header import APPLIED, decode_header
 from ledger.kinds import VALUE_PREFIX, Put, check_key
 from ledger.transaction import SignedTransaction, Transaction, sign_transaction
@@ -36,6 +39,7 @@ from node.receipts import Track
 from node.tables import (
     HEADERS_JOURNAL,
     OrderedRow,
+    epochs_from,
     ordered_by_id,
     ordered_from,
     state_value,
@@ -157,6 +161,27 @@ class RunningCell(JournalAnswers):
                 )
             )
         return views
+
+    async def epochs(self, *, start: int, limit: int) -> list[EpochView]:
+        """See `gateway.cell.Cell.epochs`."""
+        genesis = self._parts.genesis
+        found = [(genesis.roster, 0)] if start == 0 else []
+        found += epochs_from(self._parts.store, start, limit)
+        return [
+            EpochView(
+                epoch=roster.epoch,
+                first_round=roster.first_round,
+                last_time_ns=roster.last_time_ns,
+                rule_set=RULE_SET,
+                coin_period=genesis.coin_period,
+                first_block=first_block,
+                members=[
+                    VoterView(member.cell_id, member.public_key.hex(), member.name, member.weight)
+                    for member in roster.members
+                ],
+            )
+            for roster, first_block in found[:limit]
+        ]
 
     async def account(self, public_key: bytes) -> AccountView:
         """See `gateway.cell.Cell.account`."""

@@ -167,6 +167,15 @@ def newest_epochs(store: Store) -> list[tuple[Roster, int]]:
     return [(decode_roster(roster), first_block) for roster, first_block in reversed(rows)]
 
 
+def epochs_from(store: Store, start: int, limit: int) -> list[tuple[Roster, int]]:
+    """Return rosters after the genesis's from epoch `start` on, and where their events begin."""
+    rows = store.query(
+        "SELECT roster, first_block FROM epoch WHERE number >= ? ORDER BY number LIMIT ?",
+        (start, limit),
+    )
+    return [(decode_roster(roster), first_block) for roster, first_block in rows]
+
+
 def roster_of_epoch(store: Store, genesis: Genesis, epoch: Epoch) -> Roster | None:
     """Return the roster of any epoch up to the present one."""
     if epoch == 0:

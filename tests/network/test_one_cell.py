@@ -93,6 +93,23 @@ def _one_line(done: subprocess.CompletedProcess[str], code: str) -> str:
     return done.stderr
 
 
+def test_an_exported_graph_gives_the_order_again_and_passes_the_oracle(
+    cell: Cell, tmp_path: Path
+) -> None:
+    for number in range(3):
+        cell.run("tx", "put", f"dag{number}", "v", "--wait", "certified")
+    file = tmp_path / "graph.json"
+    answer = cell.json("dag", "export", str(file))
+    assert answer["epoch"] == 0
+    graph = json.loads(file.read_text())
+    assert len(graph["events"]) == answer["events"] >= 9
+    assert len(graph["expect"]["order"]) >= 3
+    command = [sys.executable, "-m", "hashgraph", "check", str(file)]
+    assert subprocess.run(command, cwd=ROOT, check=False, timeout=60).returncode == 0
+    refused = cell.run("dag", "export", str(file), "--epoch", "7", expect=2)
+    _one_line(refused, "MYC-CLI-001")
+
+
 def test_init_is_idempotent_and_keeps_the_key(tmp_path: Path) -> None:
     first = _init(tmp_path / "home", "--network", "solo")
     second = _init(tmp_path / "home", "--network", "solo")
