@@ -27,6 +27,7 @@ from gateway.views import (
     AccountView,
     AuditView,
     BlockView,
+    EpochView,
     FollowView,
     JournalView,
     MemberView,
@@ -39,6 +40,7 @@ from gateway.views import (
     StateValueView,
     StatusView,
     TransactionView,
+    VoterView,
 )
 from journal.checkpoint import sign_checkpoint
 from journal.merkle import leaf_hash, node_hash, subtree_inclusion_proof, subtree_root
@@ -245,6 +247,12 @@ class FakeCell:
         return [
             RoundView(number, "aa" * 32, "bb" * 32, "cc" * 32, 2, 2 * number, 1, certified=True)
             for number in range(max(1, start), min(4, start + limit))
+        ]
+
+    async def epochs(self, *, start: int, limit: int) -> list[EpochView]:
+        return [
+            EpochView(number, 1 + 16 * number, 0, 1, 10, 0, [VoterView(CELL_ID, "ab", "one", 1)])
+            for number in range(start, min(4, start + limit))
         ]
 
     async def account(self, public_key: bytes) -> AccountView:

@@ -127,6 +127,7 @@ def test_lists_say_where_the_next_page_starts() -> None:
             ("/api/v1/transactions", "position", [2, 3], 4),
             ("/api/v1/journals/consensus/blocks", "index", [2], None),
             ("/api/v1/rounds", "round", [2, 3], 4),
+            ("/api/v1/epochs", "epoch", [2, 3], 4),
         ]:
             _, _, page = await wire.ask("GET", f"{target}?start=2&limit=2")
             assert [item[field] for item in page["items"]] == first
