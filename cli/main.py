@@ -33,6 +33,7 @@ _COMMANDS: Final = {
     "state": ("cli.state:state", "Read the agreed state."),
     "receipt": ("cli.receipt:receipt", "Show how far a transaction has come."),
     "round": ("cli.history:rounds", "List decided rounds."),
+    "member": ("cli.member:member", "Show and change who votes."),
     "journal": ("cli.journal:journal", "Read, check, export and follow journals."),
     "dag": ("cli.dag:dag", "Export the hashgraph for replay and analysis."),
     "devnet": ("cli.devnet.commands:devnet", "Run a local network of several cells."),

@@ -25,10 +25,18 @@ from gateway.limits import (
     WAIT_TIMEOUT_S_DEFAULT,
     WAIT_TIMEOUT_S_MAX,
 )
-from gateway.views import Stage
+from gateway.views import MemberChange, Stage
 
 Fields: TypeAlias = Mapping[str, object]
 """A parsed JSON object, or query parameters."""
+
+_MEMBER_CHANGES: Final = {
+    "add": frozenset({"cell", "weight", "name"}),
+    "remove": frozenset({"cell"}),
+    "weight": frozenset({"cell", "weight"}),
+    "approve": frozenset({"proposal"}),
+    "leave": frozenset[str](),
+}
 
 _STAGES: Final = {stage.word: stage for stage in Stage}
 
@@ -205,6 +213,33 @@ def followed(fields: Fields) -> tuple[str, str]:
         _to_utf8(value, name)
         texts.append(value)
     return texts[0], texts[1]
+
+
+def member_change(fields: Fields) -> MemberChange:
+    """Return the change of members that the fields ask for."""
+    action = fields.get("action")
+    needed = _MEMBER_CHANGES.get(action) if isinstance(action, str) else None
+    if needed is None:
+        _refuse("action", f"expected one of {', '.join(sorted(_MEMBER_CHANGES))}")
+    for name in ("cell", "weight", "name", "proposal"):
+        if (name in fields) != (name in needed):
+            _refuse(name, "is needed" if name in needed else f"does not belong to {action}")
+    for name in {"cell", "name"} & needed:
+        text = fields[name]
+        if not isinstance(text, str) or not 0 < len(text) <= JOURNAL_NAME_LENGTH_MAX:
+            _refuse(name, f"expected text of at most {JOURNAL_NAME_LENGTH_MAX} characters")
+        _to_utf8(text, name)
+    weight = fields.get("weight", 0)
+    if isinstance(weight, bool) or not isinstance(weight, int) or not 0 <= weight <= INT_MAX:
+        _refuse("weight", f"expected an integer of 1 to {INT_MAX}")
+    proposal = _from_hex(fields["proposal"], "proposal") if "proposal" in needed else b""
+    return MemberChange(
+        action=str(action),
+        cell=str(fields.get("cell", "")),
+        weight=weight,
+        name=str(fields.get("name", "")),
+        proposal=proposal,
+    )
 
 
 def _check_announced(request: Request) -> None:

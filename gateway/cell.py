@@ -16,6 +16,8 @@ from gateway.views import (
     EpochView,
     FollowView,
     JournalView,
+    MemberChange,
+    MembersView,
     PeerView,
     ProofView,
     ReceiptView,
@@ -75,6 +77,19 @@ class Cell(Protocol):
 
     async def epochs(self, *, start: int, limit: int) -> list[EpochView]:
         """Return the epochs from number `start` up to the present one, at most `limit`."""
+        ...
+
+    async def members(self) -> MembersView:
+        """Return the members of the present epoch and the proposals."""
+        ...
+
+    async def change_members(
+        self, change: MemberChange, *, wait: Stage, timeout_s: float
+    ) -> ReceiptView:
+        """Sign a change of the members with the cell's key and submit it, as `submit` does.
+
+        Raises NoSuchCell, TransactionRefused or what `submit` raises.
+        """
         ...
 
     async def account(self, public_key: bytes) -> AccountView:

@@ -37,6 +37,7 @@ _NOTHING: Final[frozenset[str]] = frozenset()
 _PAGE: Final = frozenset({"start", "limit"})
 _SUBMIT: Final = frozenset({"transactions", "wait", "timeout_s"})
 _PUT: Final = frozenset({"key", "value", "value_hex", "nonce", "wait", "timeout_s"})
+_MEMBERS: Final = frozenset({"action", "cell", "weight", "name", "proposal", "wait", "timeout_s"})
 _FOLLOW: Final = frozenset({"cell", "journal"})
 _PRUNE: Final = frozenset({"min_index"})
 _RECEIPT: Final = frozenset({"wait", "timeout_s"})
@@ -146,6 +147,19 @@ class Routes:
         items = await self._read(self._cell.epochs(start=start, limit=limit))
         return listing(items, items[-1].epoch + 1 if len(items) >= limit else None)
 
+    async def members(self, request: Request) -> Response:
+        """GET /api/v1/members."""
+        asks.query_fields(request, _NOTHING)
+        return JsonAnswer(await self._read(self._cell.members()))
+
+    async def change_members(self, request: Request) -> Response:
+        """POST /api/v1/members."""
+        fields = await asks.read_fields(request, _MEMBERS, self._budget)
+        change = asks.member_change(fields)
+        wait, timeout_s = asks.stage(fields, Stage.STORED) or Stage.STORED, asks.timeout_s(fields)
+        work = self._cell.change_members(change, wait=wait, timeout_s=timeout_s)
+        return JsonAnswer(await self._reached(work, wait, timeout_s))
+
     async def account(self, request: Request) -> Response:
         """GET /api/v1/accounts/{public key}."""
         asks.query_fields(request, _NOTHING)
@@ -237,6 +251,8 @@ class Routes:
             ("GET", "/api/v1/receipts/{id}", self.receipt),
             ("GET", "/api/v1/rounds", self.rounds),
             ("GET", "/api/v1/epochs", self.epochs),
+            ("GET", "/api/v1/members", self.members),
+            ("POST", "/api/v1/members", self.change_members),
             ("GET", "/api/v1/accounts/{public_key}", self.account),
             ("GET", "/api/v1/journals", self.journals),
             ("GET", "/api/v1/journals/{name}/blocks", self.journal_blocks),

@@ -134,6 +134,52 @@ class VoterView:
 
 
 @dataclass(frozen=True, slots=True)
+class ProposalView:
+    """A proposed change of the members."""
+
+    id: str
+    action: str
+    """`add`, `remove` or `weight`."""
+    cell_id: str
+    name: str
+    weight: int
+    proposer: str
+    """Cell id."""
+    round: int
+    approvals: list[str]
+    """Cell ids of members."""
+    weight_approved: int
+    weight_total: int
+    state: str
+    """`open`, `accepted` or `expired`."""
+
+
+@dataclass(frozen=True, slots=True)
+class MembersView:
+    """Who votes now, and what was proposed."""
+
+    epoch: int
+    members: list[VoterView]
+    proposals: list[ProposalView]
+    """The newest ones, open ones first."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemberChange:
+    """What a cell is asked to do about the members, signed with its key.
+
+    `action`: `add` (cell, weight, name), `remove` (cell), `weight` (cell, weight), `approve`
+    (proposal) or `leave`.
+    """
+
+    action: str
+    cell: str = ""
+    weight: int = 0
+    name: str = ""
+    proposal: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
 class EpochView:
     """An epoch, and the rules and members by which it votes."""
 

@@ -142,6 +142,20 @@ class Client:
         """Return epochs from number `start` on, with their members and rules."""
         return self._get("/api/v1/epochs", {"start": start, "limit": limit})
 
+    def members(self) -> JsonObject:
+        """Return the MembersView: who votes now, and what was proposed."""
+        return self._get("/api/v1/members")
+
+    def change_members(
+        self, action: str, *, wait: str = "stored", timeout_s: float = 30.0, **fields: object
+    ) -> JsonObject:
+        """Have the cell sign a change of the members and submit it; return its ReceiptView.
+
+        `action`: `add` (fields cell, weight, name), `remove` (cell), `weight` (cell, weight),
+        `approve` (proposal) or `leave`.
+        """
+        return self._post("/api/v1/members", {"action": action, **fields}, wait, timeout_s)
+
     def account(self, public_key: str) -> JsonObject:
         """Return the AccountView of a public key (hex)."""
         return self._get(f"/api/v1/accounts/{quote(public_key, safe='')}")

@@ -14,6 +14,8 @@ from gateway.errors import NoSuchKey, NoSuchReceipt, NotReachedInTime
 from gateway.views import (
     AccountView,
     EpochView,
+    MemberChange,
+    MembersView,
     PeerView,
     ReceiptView,
     RefusalView,
@@ -22,24 +24,22 @@ from gateway.views import (
     StateValueView,
     StatusView,
     TransactionView,
-    VoterView,
 )
 from gossip.wire import Forward
 from ledger.errors import NonceUsed, WrongSignature
-from ledger.genesis import RULE_SET
 from ledger.header import APPLIED, decode_header
-from ledger.kinds import VALUE_PREFIX, Put, check_key
+from ledger.kinds import VALUE_PREFIX, Arguments, Put, check_key
 from ledger.transaction import SignedTransaction, Transaction, sign_transaction
 from node import status
 from node.errors import MempoolFull, NotStoredYet
 from node.inbox import Wake
 from node.journal_answers import JournalAnswers
 from node.limits import WAIT_S_MAX
+from node.member_answers import change_of, epoch_views, members_view
 from node.receipts import Track
 from node.tables import (
     HEADERS_JOURNAL,
     OrderedRow,
-    epochs_from,
     ordered_by_id,
     ordered_from,
     state_value,
@@ -67,20 +67,7 @@ class RunningCell(JournalAnswers):
         self, key: str, value: bytes, *, nonce: int | None, wait: Stage, timeout_s: float
     ) -> ReceiptView:
         """See `gateway.cell.Cell.put`."""
-        intake = self._parts.intake
-        if nonce is None:
-            await self._know_own_nonces(timeout_s)
-        raw = sign_transaction(
-            network_id=self._parts.genesis.network_id,
-            sender=self._key.public_key,
-            nonce=intake.next_nonce(self._key.public_key) if nonce is None else nonce,
-            arguments=Put(key, value),
-            sign=self._key.sign,
-        )
-        parsed = intake.parse(raw)
-        self._queue([parsed], [raw])
-        await self._wait_all([parsed.id], wait, timeout_s)
-        return self._receipt(parsed.id)
+        return await self._submit_own(Put(key, value), nonce, wait, timeout_s)
 
     async def receipt(
         self, transaction_id: bytes, *, wait: Stage | None, timeout_s: float
@@ -164,24 +151,18 @@ class RunningCell(JournalAnswers):
 
     async def epochs(self, *, start: int, limit: int) -> list[EpochView]:
         """See `gateway.cell.Cell.epochs`."""
-        genesis = self._parts.genesis
-        found = [(genesis.roster, 0)] if start == 0 else []
-        found += epochs_from(self._parts.store, start, limit)
-        return [
-            EpochView(
-                epoch=roster.epoch,
-                first_round=roster.first_round,
-                last_time_ns=roster.last_time_ns,
-                rule_set=RULE_SET,
-                coin_period=genesis.coin_period,
-                first_block=first_block,
-                members=[
-                    VoterView(member.cell_id, member.public_key.hex(), member.name, member.weight)
-                    for member in roster.members
-                ],
-            )
-            for roster, first_block in found[:limit]
-        ]
+        return epoch_views(self._parts, start, limit)
+
+    async def members(self) -> MembersView:
+        """See `gateway.cell.Cell.members`."""
+        return members_view(self._parts)
+
+    async def change_members(
+        self, change: MemberChange, *, wait: Stage, timeout_s: float
+    ) -> ReceiptView:
+        """See `gateway.cell.Cell.change_members`."""
+        cell_id = self._cell_id(change.cell) if change.cell else self._parts.cell_id
+        return await self._submit_own(change_of(change, cell_id), None, wait, timeout_s)
 
     async def account(self, public_key: bytes) -> AccountView:
         """See `gateway.cell.Cell.account`."""
@@ -201,6 +182,25 @@ class RunningCell(JournalAnswers):
                 self._queue([transaction], [raw])
             except (MempoolFull, NonceUsed, NotStoredYet) as error:
                 _LOG.info("forwarded transaction left out", peer=short(peer), reason=str(error))
+
+    async def _submit_own(
+        self, arguments: Arguments, nonce: int | None, wait: Stage, timeout_s: float
+    ) -> ReceiptView:
+        """Sign a transaction with the cell's key and queue it."""
+        intake = self._parts.intake
+        if nonce is None:
+            await self._know_own_nonces(timeout_s)
+        raw = sign_transaction(
+            network_id=self._parts.genesis.network_id,
+            sender=self._key.public_key,
+            nonce=intake.next_nonce(self._key.public_key) if nonce is None else nonce,
+            arguments=arguments,
+            sign=self._key.sign,
+        )
+        parsed = intake.parse(raw)
+        self._queue([parsed], [raw])
+        await self._wait_all([parsed.id], wait, timeout_s)
+        return self._receipt(parsed.id)
 
     async def _know_own_nonces(self, timeout_s: float) -> None:
         """Wait until the nonces in our own events are known, which after a start takes a moment.

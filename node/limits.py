@@ -105,5 +105,8 @@ STOP_TIMEOUT_MS: Final = 8_000
 AUDITS_REMEMBERED_MAX: Final = 64
 """Results of audits that are kept: one a journal."""
 
+PROPOSALS_SHOWN_MAX: Final = 1000
+"""Proposals in one answer."""
+
 BLOCKS_SHOWN_MAX: Final = 1000
 """Journal blocks in one answer."""

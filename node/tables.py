@@ -23,6 +23,7 @@ from journal import Store
 from ledger.certificate import Certificate, parse_certificate
 from ledger.genesis import Genesis
 from ledger.machine import Applied, Entry
+from ledger.members import PROPOSAL_PREFIX
 from ledger.roster import Roster, decode_roster
 from ledger.transaction import OPAQUE_KIND, SignedTransaction
 
@@ -134,6 +135,16 @@ def state_value(store: Store, key: bytes) -> bytes | None:
     """Return the stored value of a state key."""
     rows = store.query("SELECT value FROM state WHERE key = ?", (key,))
     return bytes(rows[0][0]) if rows else None
+
+
+def proposals(store: Store, limit: int) -> list[tuple[bytes, bytes]]:
+    """Return (id, state value) of at most `limit` proposals."""
+    size = len(PROPOSAL_PREFIX)
+    rows = store.query(
+        "SELECT key, value FROM state WHERE key >= ? AND key < ? LIMIT ?",
+        (PROPOSAL_PREFIX, PROPOSAL_PREFIX[:-1] + b"0", limit),
+    )
+    return [(key[size:], value) for key, value in rows]
 
 
 def all_state(store: Store, page: int = 5000) -> Iterable[tuple[bytes, bytes]]:

@@ -30,6 +30,8 @@ from gateway.views import (
     EpochView,
     FollowView,
     JournalView,
+    MemberChange,
+    MembersView,
     MemberView,
     PeerView,
     ProofView,
@@ -254,6 +256,17 @@ class FakeCell:
             EpochView(number, 1 + 16 * number, 0, 1, 10, 0, [VoterView(CELL_ID, "ab", "one", 1)])
             for number in range(start, min(4, start + limit))
         ]
+
+    async def members(self) -> MembersView:
+        return MembersView(2, [VoterView(CELL_ID, "ab", "one", 1)], [])
+
+    async def change_members(
+        self, change: MemberChange, *, wait: Stage, timeout_s: float
+    ) -> ReceiptView:
+        self.calls.append(("change_members", (change, wait, timeout_s)))
+        data = repr(change).encode()
+        self._take(data, key="")
+        return await self.receipt(hashlib.sha256(data).digest(), wait=wait, timeout_s=timeout_s)
 
     async def account(self, public_key: bytes) -> AccountView:
         return AccountView(public_key.hex(), 5)

@@ -19,8 +19,8 @@ from gateway.asks import BodyBudget
 from gateway.door import is_loopback_host
 from gateway.errors import NotLoopback, PortInUse
 from gateway.server import Gateway
-from gateway.views import Stage
-from tests.gateway.fake_cell import TOKEN, FakeCell, UsedNonce
+from gateway.views import MemberChange, Stage
+from tests.gateway.fake_cell import CELL_ID, TOKEN, FakeCell, UsedNonce
 
 Answer = tuple[int, dict[str, str], Any]
 ID = "00" * 32
@@ -135,6 +135,39 @@ def test_lists_say_where_the_next_page_starts() -> None:
         _, _, whole = await wire.ask("GET", "/api/v1/transactions")
         assert len(whole["items"]) == 5
         assert whole["next"] is None
+
+    serve(talk)
+
+
+def test_changes_of_members_are_checked_before_the_cell_hears_of_them() -> None:
+    async def talk(wire: Wire, cell: FakeCell) -> None:
+        add = {"action": "add", "cell": CELL_ID, "weight": 2, "name": "dora"}
+        status, _, _ = await wire.ask("POST", "/api/v1/members", json.dumps(add).encode())
+        assert status == 200
+        approve = {"action": "approve", "proposal": "ab" * 32, "wait": "applied"}
+        assert (await wire.ask("POST", "/api/v1/members", json.dumps(approve).encode()))[0] == 200
+        assert cell.calls == [
+            ("change_members", (MemberChange("add", CELL_ID, 2, "dora"), Stage.STORED, 30.0)),
+            (
+                "change_members",
+                (MemberChange("approve", proposal=b"\xab" * 32), Stage.APPLIED, 30.0),
+            ),
+        ]
+        for wrong in [
+            {"action": "rule"},
+            {"action": "add", "cell": CELL_ID, "name": "dora"},
+            {"action": "leave", "weight": 1},
+            {"action": "weight", "cell": CELL_ID, "weight": True},
+            {"action": "approve", "proposal": "xy"},
+            {"action": "remove", "cell": ""},
+            {"action": ["add"]},
+        ]:
+            status, _, answer = await wire.ask(
+                "POST", "/api/v1/members", json.dumps(wrong).encode()
+            )
+            assert (status, answer["error"]["code"]) == (400, "MYC-GATEWAY-014"), wrong
+        assert len(cell.calls) == 2
+        assert (await wire.ask("GET", "/api/v1/members"))[2]["epoch"] == 2
 
     serve(talk)
 

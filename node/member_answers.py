@@ -1,0 +1,94 @@
+"""What a running cell answers about the members of its network, and the way to change them."""
+
+from __future__ import annotations
+
+from core.ids import CellId, PublicKey, TransactionId, cell_id_of, public_key_of
+from gateway.views import EpochView, MemberChange, MembersView, ProposalView, VoterView
+from ledger.genesis import RULE_SET
+from ledger.members import (
+    Action,
+    MemberApprove,
+    MemberLeave,
+    MemberPropose,
+    Proposal,
+    decode_proposal,
+)
+from ledger.roster import Roster
+from node.limits import PROPOSALS_SHOWN_MAX
+from node.parts import Parts
+from node.tables import epochs_from, proposals
+
+_STATES = ("open", "accepted", "expired")
+
+
+def epoch_views(parts: Parts, start: int, limit: int) -> list[EpochView]:
+    """Return the epochs from number `start` on."""
+    genesis = parts.genesis
+    found = [(genesis.roster, 0)] if start == 0 else []
+    found += epochs_from(parts.store, start, limit)
+    return [
+        EpochView(
+            epoch=roster.epoch,
+            first_round=roster.first_round,
+            last_time_ns=roster.last_time_ns,
+            rule_set=RULE_SET,
+            coin_period=genesis.coin_period,
+            first_block=first_block,
+            members=_voters(roster),
+        )
+        for roster, first_block in found[:limit]
+    ]
+
+
+def members_view(parts: Parts) -> MembersView:
+    """Return the present members and the proposals."""
+    roster = parts.execution.ledger.roster
+    shown = [
+        _proposal_view(identity, decode_proposal(value), parts, roster)
+        for identity, value in proposals(parts.store, PROPOSALS_SHOWN_MAX)
+    ]
+    shown.sort(key=lambda view: (_STATES.index(view.state), -view.round, view.id))
+    return MembersView(roster.epoch, _voters(roster), shown)
+
+
+def change_of(change: MemberChange, cell_id: CellId) -> MemberPropose | MemberApprove | MemberLeave:
+    """Return the arguments of the transaction that a change asks for."""
+    match change.action:
+        case "approve":
+            return MemberApprove(TransactionId(change.proposal))
+        case "leave":
+            return MemberLeave()
+        case action:
+            key = public_key_of(cell_id)
+            return MemberPropose(Action(action), key, change.weight, change.name)
+
+
+def _voters(roster: Roster) -> list[VoterView]:
+    return [
+        VoterView(member.cell_id, member.public_key.hex(), member.name, member.weight)
+        for member in roster.members
+    ]
+
+
+def _proposal_view(
+    identity: bytes, proposal: Proposal, parts: Parts, roster: Roster
+) -> ProposalView:
+    weights: dict[PublicKey, int] = {m.public_key: m.weight for m in roster.members}
+    state = "accepted"
+    if proposal.accepted_round == 0:
+        is_open = proposal.is_open(parts.execution.ledger.applied_round)
+        state = "open" if is_open else "expired"
+    change = proposal.change
+    return ProposalView(
+        id=identity.hex(),
+        action=change.action.value,
+        cell_id=cell_id_of(change.public_key),
+        name=change.name,
+        weight=change.weight,
+        proposer=cell_id_of(proposal.proposer),
+        round=proposal.round,
+        approvals=[cell_id_of(key) for key in proposal.approvals],
+        weight_approved=sum(weights.get(key, 0) for key in proposal.approvals),
+        weight_total=sum(weights.values()),
+        state=state,
+    )
