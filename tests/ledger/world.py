@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 
-from core.ids import Epoch, EventId, MemberIndex, Round
+from core.ids import Epoch, EventId, MemberIndex, NetworkId, Round
 from identity.keys import KeyPair
 from ledger.certificate import Certificate, checkpoint_message
 from ledger.errors import TransactionRefused
@@ -105,10 +105,17 @@ def put(
     return signed(KEYS[sender], nonce, Put(key, value), expires=expires)
 
 
-def signed(pair: KeyPair, nonce: int, arguments: Arguments, *, expires: int = 0) -> bytes:
+def signed(
+    pair: KeyPair,
+    nonce: int,
+    arguments: Arguments,
+    *,
+    expires: int = 0,
+    network_id: NetworkId = NETWORK,
+) -> bytes:
     """Return a transaction signed by a key."""
     return sign_transaction(
-        network_id=NETWORK,
+        network_id=network_id,
         sender=pair.public_key,
         nonce=nonce,
         arguments=arguments,
