@@ -32,6 +32,11 @@ class EventIndex:
         self._tips: list[dict[EventId, None]] = [{} for _ in range(members)]
         self._fork_sequence: dict[MemberIndex, int] = {}
 
+    @property
+    def members(self) -> int:
+        """How many creators there can be."""
+        return len(self._tips)
+
     def __len__(self) -> int:
         return len(self._creators)
 

@@ -16,12 +16,14 @@ from collections.abc import Callable
 import structlog
 
 from core.errors import check
-from core.ids import CellId, Round, short
+from core.ids import CellId, Epoch, Round, short
 from gateway.views import Stage
 from gossip.sync import Send
 from gossip.wire import Events, Have, Want, encode_frame
 from journal import Store
+from ledger.genesis import Genesis
 from ledger.roster import Roster
+from node.archive import Archive, read_epoch
 from node.inbox import (
     Connected,
     ConsensusInbox,
@@ -83,6 +85,7 @@ class ConsensusTask:
         stage: Consensus,
         store: Store,
         verifier: Verifier,
+        genesis: Genesis,
         *,
         inbox: ConsensusInbox,
         execution: ExecutionInbox,
@@ -95,6 +98,7 @@ class ConsensusTask:
         self._applied_round = applied_round
         self._store = store
         self._verifier = verifier
+        self._genesis = genesis
         self._inbox = inbox
         self._execution = execution
         self._receipts = receipts
@@ -104,6 +108,7 @@ class ConsensusTask:
         self._next_block = stage.blocks
         self._load = LoadMeter()
         self._sealed: Roster | None = None
+        self._archives: list[Archive] = []
         self.observed = asyncio.Event()
         """Set once this cell knows all its own events, and may make new ones."""
 
@@ -120,16 +125,35 @@ class ConsensusTask:
     async def run(self, peers: Peers) -> None:
         """Serve the inbox until cancelled. Raises what stops a cell: disk faults, invariants."""
         self._journal = await self._store.journal(EVENTS_JOURNAL)
+        async with asyncio.TaskGroup() as group:
+            await self._serve(peers, group)
+
+    async def _serve(self, peers: Peers, group: asyncio.TaskGroup) -> None:
         while True:
             self._begin_epoch(peers)
+            archives, self._archives = self._archives, []
+            for archive in archives:
+                self._stage.archived(archive.epoch, archive.index, archive.first_block, now_ms())
             self._stage.pace(self._load.busy())
             self._stage.applied(self._applied_round())
             # First of all: what the replay left to do needs no input from outside.
-            await self._carry_out(self._stage.finish(now_ms(), time.time_ns()), peers)
+            effects = self._stage.finish(now_ms(), time.time_ns())
+            await self._carry_out(effects, peers)
+            for epoch in effects.loads:
+                group.create_task(self._read_epoch(epoch), name=f"read-epoch-{epoch}")
             for item in await self._next_inputs():
                 await self._handle(item)
             for peer in sorted(self._streaming):
                 self._go_on_streaming(peer, peers)
+
+    async def _read_epoch(self, epoch: Epoch) -> None:
+        """Read an old epoch for peers that are far behind, in half of the time at most."""
+        began = time.monotonic()
+        archive = await read_epoch(self._store, self._genesis, epoch)
+        await asyncio.sleep(time.monotonic() - began)
+        self._archives.append(archive)
+        with contextlib.suppress(asyncio.QueueFull):  # a full inbox is awake already
+            self._inbox.put_nowait(Wake())
 
     def _begin_epoch(self, peers: Peers) -> None:
         """Enter the next epoch if a round sealed this one."""

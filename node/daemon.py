@@ -178,6 +178,7 @@ class Daemon:
             consensus,
             store,
             verifier,
+            genesis,
             inbox=consensus_inbox,
             execution=execution_inbox,
             receipts=receipts,

@@ -29,6 +29,9 @@ CHECKPOINTS_EARLY_MAX: Final = 512
 """Signatures and certificates of an epoch that this cell has not reached yet: four rounds of 128
 members. Older ones are dropped, a later certificate covers them."""
 
+ARCHIVES_MAX: Final = 2
+"""Old epochs in memory for peers that are far behind: some 5 MB each."""
+
 MEMPOOL_COUNT_MAX: Final = 20_000
 """Accepted transactions that wait for an event of ours: about a second at full speed."""
 

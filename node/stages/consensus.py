@@ -8,11 +8,13 @@ The cell takes part in one epoch (`ActiveEpoch`). When execution finds that a ro
 owner calls `seal`: the next epoch begins with the new roster, without events; what later rounds of
 the old one decided is void, and the transactions in own events that were not received in time are
 put again. They keep their ids, so the ledger takes each of them once. Peers need not be in the same
-epoch: one behind is served from the epoch before, one ahead is remembered until we are there.
+epoch: one behind is served from the epoch before, or from an older one that is read for it; one
+ahead is remembered until we are there.
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -37,7 +39,7 @@ from hashgraph.outcome import DecidedRound
 from ledger.genesis import Genesis
 from ledger.roster import Roster
 from ledger.transaction import transaction_id
-from node.limits import HOMELESS_INTERVAL_MS
+from node.limits import ARCHIVES_MAX, HOMELESS_INTERVAL_MS
 from node.stages.active_epoch import ActiveEpoch, Identity
 from node.stages.mempool import Mempool
 from node.stages.sealed_epoch import SealedEpoch
@@ -91,6 +93,8 @@ class Effects:
     sends: list[Send | SendBlocks] = field(default_factory=list)
     rounds: list[Decided] = field(default_factory=list)
     """Decided rounds, to be applied in this order."""
+    loads: list[Epoch] = field(default_factory=list)
+    """Epochs long before ours that a peer is still in: to be read, for `archived`."""
     drops: list[tuple[CellId, MyceldError]] = field(default_factory=list)
     """Peers to disconnect, and why."""
 
@@ -124,6 +128,9 @@ class Consensus:
         self._sealed: SealedEpoch | None = None
         self._peers: dict[CellId, None] = {}
         self._early: dict[CellId, Have] = {}
+        self._behind: dict[CellId, Have] = {}
+        self._archives: OrderedDict[Epoch, SealedEpoch] = OrderedDict()
+        self._loading: Epoch | None = None
         self._homeless: dict[TransactionId, bytes] = {}
         self._homeless_due_ms = 0
         self._effects = Effects()
@@ -178,16 +185,17 @@ class Consensus:
         """A peer finished its handshake."""
         self._peers[peer] = None
         self._active.connected(peer, now_ms)
-        if self._sealed is not None:
-            self._sealed.connected(peer, now_ms)
+        for sealed in self._all_sealed():
+            sealed.connected(peer, now_ms)
 
     def disconnected(self, peer: CellId) -> None:
         """A peer is gone."""
         self._peers.pop(peer, None)
         self._early.pop(peer, None)
+        self._behind.pop(peer, None)
         self._active.disconnected(peer)
-        if self._sealed is not None:
-            self._sealed.disconnected(peer)
+        for sealed in self._all_sealed():
+            sealed.disconnected(peer)
 
     def told(self, peer: CellId, frame: Have, now_ms: int) -> None:
         """A peer told what it has of an epoch."""
@@ -197,15 +205,20 @@ class Consensus:
             self._active.told(peer, frame, now_ms)
         elif frame.epoch > self.epoch:
             self._early[peer] = frame
-        elif not frame.sealed and self._sealed is not None and frame.epoch == self._sealed.epoch:
-            self._add_sends(self._sealed, self._sealed.told(peer, frame.vector))
+        elif not frame.sealed:
+            sealed = self._sealed_of(frame.epoch)
+            if sealed is not None:
+                self._add_sends(sealed, sealed.told(peer, frame.vector))
+            else:
+                self._behind[peer] = frame
+                self._load()
 
     def wanted(self, peer: CellId, frame: Want) -> None:
         """A peer asks for what lies beyond its vector."""
-        sealed = self._sealed
+        sealed = self._sealed_of(frame.epoch)
         if frame.epoch == self.epoch:
             self._active.wanted(peer, frame.vector)
-        elif sealed is not None and frame.epoch == sealed.epoch and peer in self._peers:
+        elif sealed is not None and peer in self._peers:
             try:
                 self._add_sends(sealed, sealed.wanted(peer, frame.vector))
             except MyceldError as error:
@@ -214,9 +227,25 @@ class Consensus:
 
     def drained(self, peer: CellId) -> None:
         """The link to a peer has room again."""
-        if self._sealed is not None:
-            self._add_sends(self._sealed, self._sealed.drained(peer))
+        for sealed in self._all_sealed():
+            self._add_sends(sealed, sealed.drained(peer))
         self._active.drained(peer)
+
+    def archived(self, epoch: Epoch, index: EventIndex, first_block: int, now_ms: int) -> None:
+        """An epoch that `Effects.loads` asked for was read from the consensus journal."""
+        sync = Sync(epoch, index, index.members)
+        archive = SealedEpoch(epoch, index, sync, first_block)
+        for peer in self._peers:
+            archive.connected(peer, now_ms)
+        self._archives[epoch] = archive
+        if len(self._archives) > ARCHIVES_MAX:
+            self._archives.popitem(last=False)
+        self._loading = None
+        for peer, frame in list(self._behind.items()):
+            if frame.epoch == epoch:
+                del self._behind[peer]
+                self._add_sends(archive, archive.told(peer, frame.vector))
+        self._load()
 
     def unpack(self, peer: CellId, frame: Events) -> Unpacked | None:
         """Return the new events of a frame; None for one that is not of our epoch.
@@ -351,10 +380,30 @@ class Consensus:
 
     def is_streaming(self, peer: CellId) -> bool:
         """Return whether a peer's Want is not answered whole yet."""
-        sealed = self._sealed
-        return self._active.is_streaming(peer) or (sealed is not None and sealed.is_streaming(peer))
+        sealed = any(sealed.is_streaming(peer) for sealed in self._all_sealed())
+        return sealed or self._active.is_streaming(peer)
 
     # -- inside --------------------------------------------------------------------------------
+
+    def _all_sealed(self) -> list[SealedEpoch]:
+        before = [] if self._sealed is None else [self._sealed]
+        return [*before, *self._archives.values()]
+
+    def _sealed_of(self, epoch: Epoch) -> SealedEpoch | None:
+        """Return an epoch before ours, if it is in memory."""
+        if self._sealed is not None and self._sealed.epoch == epoch:
+            return self._sealed
+        archive = self._archives.get(epoch)
+        if archive is not None:
+            self._archives.move_to_end(epoch)
+        return archive
+
+    def _load(self) -> None:
+        """Ask for the earliest epoch that a peer is behind in, one at a time."""
+        epochs = [frame.epoch for frame in self._behind.values()]
+        if self._loading is None and epochs:
+            self._loading = min(epochs)
+            self._effects.loads.append(self._loading)
 
     def _take_effects(self) -> None:
         """Move the effects of the active epoch into ours."""

@@ -38,6 +38,7 @@ def _task(cell: Cell, inbox: ConsensusInbox) -> ConsensusTask:
         cell.stage,
         cast("Store", None),
         cast("Verifier", None),
+        GENESIS,
         inbox=inbox,
         execution=execution,
         receipts=Receipts(),

@@ -145,3 +145,20 @@ def test_cells_that_are_not_all_connected_hear_the_end_of_every_epoch(seed: int)
         world.run(10_000)
         assert _epochs(world) == {epoch}
         world.check_settled(sent)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_cell_that_begins_many_epochs_later_gets_there_from_the_genesis(seed: int) -> None:
+    world = World(700 + seed, cells=5, epoch_rounds=16, members=4)
+    for cell in world.cells[:4]:
+        cell.start()
+    world.connect_all()
+    sent = set()
+    while world.cells[0].consensus.epoch < 6:
+        sent |= _load(world, 20, range(4), every_ms=8)
+    world.cells[4].start()
+    world.connect_all()
+    sent |= _load(world, 30, range(4), every_ms=8)
+    world.run(10_000)
+    world.check_settled(sent)
+    assert world.cells[4].consensus.epoch == world.cells[0].consensus.epoch

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from core.ids import CellId, Epoch, EventId, TransactionId
+from gossip.index import EventIndex
 from gossip.sync import Send
 from gossip.wire import Events, Frame, Have, Want, decode_frame, encode_frame
 from hashgraph.event import decode_any_event
@@ -172,6 +173,18 @@ class SimCell:
                 before = self.signed.setdefault((epoch, event.sequence), event.id)
                 assert before == event.id, f"cell {self.index} signed {event.sequence} twice"
         self.stored.update(effects.stored)
+        self._send_all(effects)
+        for epoch in effects.loads:
+            self._read_epoch(epoch)
+        for member in self.world.members_up(self.consensus.roster)[:1]:
+            for raw in effects.homeless:
+                if transaction_id(raw) not in member.ordered:
+                    member.submit(raw)
+        for decided in effects.rounds:
+            self._execute(decided)
+        self._seal()
+
+    def _send_all(self, effects: Effects) -> None:
         for effect in effects.sends:
             peer = self.world.index_of[effect.peer]
             match effect:
@@ -183,13 +196,6 @@ class SimCell:
                     if self.consensus.is_streaming(effect.peer):
                         self.consensus.drained(effect.peer)
                         self.world.at(0, lambda: self.wake() if self.up else None)
-        for member in self.world.members_up(self.consensus.roster)[:1]:
-            for raw in effects.homeless:
-                if transaction_id(raw) not in member.ordered:
-                    member.submit(raw)
-        for decided in effects.rounds:
-            self._execute(decided)
-        self._seal()
 
     def _send(self, peer: int, frame: Frame) -> None:
         self.world.send(self.index, peer, encode_frame(frame))
@@ -219,6 +225,22 @@ class SimCell:
         self.ordered.update(entry.receipt.id for entry in applied.entries)
         if applied.sealed is not None:
             self.world.note_roster(applied.sealed)
+
+    def _read_epoch(self, epoch: Epoch) -> None:
+        """Read an old epoch for a peer far behind; that takes a while."""
+        index, first = EventIndex(len(self.world.roster(epoch).members)), -1
+        for at, block in enumerate(self.disk.blocks):
+            event, of = decode_any_event(block, self.world.genesis.network_id)
+            if of == epoch:
+                first = at if first < 0 else first
+                index.add(event, len(block))
+
+        def read(stage: Consensus = self.consensus) -> None:
+            if self.up and self.consensus is stage:
+                stage.archived(epoch, index, first, self.world.now_ms)
+                self.wake()
+
+        self.world.at(50, read)
 
     def _seal(self) -> None:
         sealed, self.sealed = self.sealed, None
