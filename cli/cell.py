@@ -75,6 +75,7 @@ def _show_status(answer: dict[str, Any]) -> None:
             ("phase", f"{show.safe(answer['phase'])}: {show.safe(answer['summary'])}"),
             ("members", f"{members}, {answer['members_needed']} needed"),
             ("silent", silent),
+            ("epoch", show.number(answer["epoch"])),
             ("rounds", ", ".join(counts)),
             ("state root", show.safe(answer["state_root"])),
             (

@@ -110,8 +110,14 @@ def genesis() -> None:
     metavar="CELL_ID[=NAME][:WEIGHT]",
     help="A member; repeat for each. Weight 1 unless given.",
 )
+@click.option(
+    "--epoch-rounds",
+    type=int,
+    metavar="N",
+    help="Rounds of one epoch, 16 to 65536; default: 2048. Every cell keeps two epochs in memory.",
+)
 @click.option("--out", required=True, metavar="FILE", help="Where to write the genesis.")
-def create(name: str, member: tuple[str, ...], out: str) -> None:
+def create(name: str, member: tuple[str, ...], epoch_rounds: int | None, out: str) -> None:
     """Write the genesis of a network; every member then runs `myceld init --genesis FILE`.
 
     \b
@@ -122,6 +128,8 @@ def create(name: str, member: tuple[str, ...], out: str) -> None:
     arguments = ["genesis", "create", "--name", name]
     for each in member:
         arguments += ["--member", each]
+    if epoch_rounds is not None:
+        arguments += ["--epoch-rounds", str(epoch_rounds)]
     arguments += ["--out", str(expand(out))]
     become_node(arguments)
 

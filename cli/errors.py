@@ -64,6 +64,13 @@ class CellsMismatch(LocalMisuse):
     remedy = "Leave out --cells, or use another --dir."
 
 
+class EpochsMismatch(LocalMisuse):
+    """The devnet directory holds a network with epochs of another length than was asked for."""
+
+    code = "MYC-DEVNET-010"
+    remedy = "Leave out --epoch-rounds, or use another --dir."
+
+
 class NoDevnet(LocalMisuse):
     """There is no devnet in the directory."""
 

@@ -102,10 +102,11 @@ def genesis() -> None:
 @genesis.command()
 @click.option("--name", required=True)
 @click.option("--member", "members", multiple=True, required=True)
+@click.option("--epoch-rounds", type=int)
 @click.option("--out", type=click.Path(path_type=Path), required=True)
-def create(*, name: str, members: tuple[str, ...], out: Path) -> None:
+def create(*, name: str, members: tuple[str, ...], epoch_rounds: int | None, out: Path) -> None:
     """Write the genesis of a network of several cells."""
-    made = make_genesis(name, members)
+    made = make_genesis(name, members, epoch_rounds=epoch_rounds)
     write_file(out, to_json(made))
     click.echo(f"network   {made.name} {made.network_id.hex()}")
 

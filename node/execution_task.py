@@ -119,7 +119,8 @@ class ExecutionTask:
         await self._store.transaction(
             {HEADERS_JOURNAL: [applied.header.encode()]},
             applied_statements(applied, roster, self._events.length),
-            durable=False,
+            # A cell that is thrown back over the end of an epoch may find nobody to serve it.
+            durable=applied.sealed is not None,
         )
         self._intake.settle(ids)
         self._receipts.applied(

@@ -98,13 +98,17 @@ def read_genesis(path: Path) -> Genesis:
         raise BadGenesis(f"{path}: {error.detail}") from error
 
 
-def make_genesis(name: str, members: Sequence[str]) -> Genesis:
-    """Return a new genesis of members given as CELL_ID[=NAME][:WEIGHT]; raises BadOption."""
-    return Genesis(
+def make_genesis(name: str, members: Sequence[str], *, epoch_rounds: int | None = None) -> Genesis:
+    """Return a new genesis of members given as CELL_ID[=NAME][:WEIGHT].
+
+    Raises BadOption and BadGenesis.
+    """
+    made = Genesis(
         name=name,
         members=tuple(_member(text, number) for number, text in enumerate(members, 1)),
         time_ns=time.time_ns(),
     )
+    return made if epoch_rounds is None else replace(made, epoch_rounds=epoch_rounds)
 
 
 def _member(text: str, number: int) -> Member:

@@ -16,9 +16,10 @@ from cli import show
 from cli.devnet import foreground, processes, setup
 from cli.devnet.directory import Cell, Devnet, locked
 from cli.devnet.report import own_command, show_devnet
-from cli.errors import CellsMismatch, NoDevnet, NotReady, one_line
+from cli.errors import CellsMismatch, EpochsMismatch, NoDevnet, NotReady, one_line
 from cli.limits import DEVNET_CELLS_MAX
 from cli.options import expand, json_option
+from ledger.limits import EPOCH_ROUNDS_MAX, EPOCH_ROUNDS_MIN
 
 _CELLS_DEFAULT = 4
 
@@ -57,13 +58,21 @@ _number = click.argument("number", metavar="N", type=click.IntRange(min=1))
     help=f"How many cells a new devnet gets; default: {_CELLS_DEFAULT}.",
 )
 @click.option(
+    "--epoch-rounds",
+    type=click.IntRange(EPOCH_ROUNDS_MIN, EPOCH_ROUNDS_MAX),
+    metavar="N",
+    help="Rounds of one epoch in a new devnet, 16 to 65536; default: 2048.",
+)
+@click.option(
     "--foreground",
     "in_front",
     is_flag=True,
     help="Certify a first transaction, then watch the cells until Ctrl-C stops them all.",
 )
 @devnet_options
-def up(path: Path, cells: int | None, *, in_front: bool, as_json: bool) -> None:
+def up(
+    path: Path, cells: int | None, epoch_rounds: int | None, *, in_front: bool, as_json: bool
+) -> None:
     """Start the devnet, and make it first if there is none in the directory.
 
     Cells that already run are left alone. Without --foreground the cells go on when the command
@@ -76,7 +85,7 @@ def up(path: Path, cells: int | None, *, in_front: bool, as_json: bool) -> None:
     """
     begun_s = time.monotonic()
     with foreground.interruptible():
-        network = _up(path, cells, as_json=as_json)
+        network = _up(path, cells, epoch_rounds, as_json=as_json)
         if in_front:
             status = foreground.stay(network, as_json=as_json, begun_s=begun_s)
             raise click.exceptions.Exit(status)
@@ -153,14 +162,17 @@ def _loaded(path: Path) -> Devnet:
     return network
 
 
-def _up(path: Path, count: int | None, *, as_json: bool) -> Devnet:
+def _up(path: Path, count: int | None, epoch_rounds: int | None, *, as_json: bool) -> Devnet:
     with locked(path):
         try:
             network = Devnet.load(path)
         except NoDevnet:
-            network = setup.plan(path, count or _CELLS_DEFAULT)
+            network = setup.plan(path, count or _CELLS_DEFAULT, epoch_rounds)
         if count is not None and count != len(network.cells):
             raise CellsMismatch(f"the devnet in {path} has {len(network.cells)} cells, not {count}")
+        if epoch_rounds is not None and epoch_rounds != network.epoch_rounds:
+            length = network.epoch_rounds or "the default number of"
+            raise EpochsMismatch(f"the devnet in {path} has epochs of {length} rounds")
         if not network.prepared:
             if not as_json:
                 show.line(f"preparing {len(network.cells)} cells in {path}")

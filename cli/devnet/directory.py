@@ -61,6 +61,8 @@ class Devnet:
     prepared: bool
     """False until every cell's directory is made."""
     cells: tuple[Cell, ...]
+    epoch_rounds: int | None = None
+    """Rounds of one epoch, if that was chosen when the devnet was made."""
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -70,7 +72,12 @@ class Devnet:
             raw = json.loads(file.read_bytes())
             if raw["format"] != _FORMAT:
                 raise DevnetUnreadable(f"{file} has a format of another version")
-            return cls(path, bool(raw["prepared"]), tuple(_cell(item) for item in raw["cells"]))
+            return cls(
+                path,
+                bool(raw["prepared"]),
+                tuple(_cell(item) for item in raw["cells"]),
+                raw.get("epoch_rounds"),
+            )
         except (FileNotFoundError, NotADirectoryError) as error:
             raise NoDevnet(f"there is no devnet in {path}") from error
         except OSError as error:
@@ -83,6 +90,7 @@ class Devnet:
         raw = {
             "format": _FORMAT,
             "prepared": self.prepared,
+            "epoch_rounds": self.epoch_rounds,
             "cells": [asdict(cell) for cell in self.cells],
         }
         new = self.path / "devnet.json.new"

@@ -24,14 +24,14 @@ _JOBS = 2
 """Programs at a time: each is a Python start and a deliberately slow key derivation."""
 
 
-def plan(path: Path, count: int) -> Devnet:
+def plan(path: Path, count: int, epoch_rounds: int | None) -> Devnet:
     """Choose free ports for `count` cells, once and for all, and save them."""
     ports = _free_ports(2 * count)
     cells = tuple(
         Cell(number, port=ports[2 * number - 2], gateway_port=ports[2 * number - 1])
         for number in range(1, count + 1)
     )
-    devnet = Devnet(path, prepared=False, cells=cells)
+    devnet = Devnet(path, prepared=False, cells=cells, epoch_rounds=epoch_rounds)
     devnet.save()
     return devnet
 
@@ -70,6 +70,8 @@ def _make_genesis(devnet: Devnet, genesis: Path) -> None:
     arguments = ["genesis", "create", "--name", "devnet", "--out", str(new)]
     for member in members:
         arguments += ["--member", member]
+    if devnet.epoch_rounds is not None:
+        arguments += ["--epoch-rounds", str(devnet.epoch_rounds)]
     _node(arguments)
     try:
         new.replace(genesis)

@@ -124,6 +124,7 @@ def test_waiting_in_vain_is_status_4(call: Run, served: tuple[FakeCell, str]) ->
     ("arguments", "shown", "field"),
     [
         (["status"], "1 of 2 reachable, 2 needed", "phase"),
+        (["status"], "epoch         3", "epoch"),
         (["peers"], "2.4 MiB", "items"),
         (["tx", "list"], "position", "items"),
         (["tx", "list", "--start", "2", "--limit", "2"], "--start 4", "next"),
@@ -212,12 +213,15 @@ def test_init_and_run_hand_their_options_to_the_node(
     assert (status, err[:18]) == (1, "error MYC-CLI-004:")
     call("run", "--home", where, "--log-json")
     call("genesis", "create", "--name", "n", "--member", "A=a:2", "--out", f"{where}.json")
+    create = ["genesis", "create", "--name", "n", "--member", "A"]
+    call(*create, "--epoch-rounds", "16", "--out", f"{where}.json")
     call("tx", "sign", "k", "v", "--nonce", "3", "--home", where)
     node = [sys.executable, "-P", "-m", "node"]
     assert seen == [
         [*node, "init", "--home", where, "--bootstrap", "/a", "--bootstrap", "/b"],
         [*node, "run", "--home", where, "--log-json"],
         [*node, "genesis", "create", "--name", "n", "--member", "A=a:2", "--out", f"{where}.json"],
+        [*node, *create, "--epoch-rounds", "16", "--out", f"{where}.json"],
         [*node, "sign", "--home", where, "--nonce", "3", "--", "k", "76"],
     ]
 

@@ -109,6 +109,16 @@ def test_a_life_of_a_devnet(net: Net) -> None:
     assert err.startswith("error MYC-DEVNET-001: ")
 
 
+def test_the_length_of_epochs_is_chosen_once(net: Net) -> None:
+    net.run("up", "--cells", "1", "--epoch-rounds", "32")
+    assert json.loads((net.path / "devnet.json").read_text())["epoch_rounds"] == 32
+    for arguments in ([], ["--epoch-rounds", "32"]):
+        net.run("up", *arguments)
+    _, err = net.run("up", "--epoch-rounds", "64", status=1)
+    assert err.startswith("error MYC-DEVNET-010: ")
+    net.run("down")
+
+
 def test_errors_before_there_is_a_devnet(net: Net) -> None:
     for arguments in (["down"], ["kill", "1"]):
         _, err = net.run(*arguments, status=1)

@@ -12,15 +12,13 @@ from typing import Any
 
 import psutil
 
-from core.ids import Epoch
-from hashgraph.event import Event, decode_event
+from hashgraph.event import Event, decode_any_event
 from ledger.genesis import from_json
 from myceld import CellRefused, CellUnreachable, Client
 
 WAIT_S = 60
 COMMAND = (sys.executable, "-m", "cli.main")
 ROOT = Path(__file__).parents[2]
-_EPOCH = Epoch(0)
 
 
 def myceld(*arguments: str, expect: int | None = 0) -> subprocess.CompletedProcess[str]:
@@ -35,13 +33,16 @@ def myceld(*arguments: str, expect: int | None = 0) -> subprocess.CompletedProce
 class Devnet:
     """Cells are numbered from 1, as on the command line."""
 
-    def __init__(self, directory: Path, cells: int = 4) -> None:
+    def __init__(self, directory: Path, cells: int = 4, *, epoch_rounds: int | None = None) -> None:
         self.directory = directory
+        self._options = [] if epoch_rounds is None else ["--epoch-rounds", str(epoch_rounds)]
         self.count = cells
         self._clients: dict[int, Client] = {}
 
     def up(self) -> None:
-        myceld("devnet", "up", "--dir", str(self.directory), "--cells", str(self.count))
+        myceld(
+            "devnet", "up", "--dir", str(self.directory), "--cells", str(self.count), *self._options
+        )
 
     def down(self) -> None:
         for client in self._clients.values():
@@ -73,17 +74,16 @@ class Devnet:
     def all_rounds(self, cell: int) -> list[dict[str, Any]]:
         return self._all(lambda start: self.client(cell).rounds(start=start, limit=1000))
 
-    def all_events(self, cell: int) -> list[Event]:
-        genesis = from_json((self.home(cell) / "genesis.json").read_text())
+    def event_bytes(self, cell: int) -> list[bytes]:
+        """The blocks of the consensus journal."""
         blocks = self._all(
             lambda start: self.client(cell).journal_blocks("consensus", start=start, limit=1000)
         )
-        return [
-            decode_event(
-                bytes.fromhex(block["data_hex"]), network_id=genesis.network_id, epoch=_EPOCH
-            )
-            for block in blocks
-        ]
+        return [bytes.fromhex(block["data_hex"]) for block in blocks]
+
+    def all_events(self, cell: int) -> list[Event]:
+        genesis = from_json((self.home(cell) / "genesis.json").read_text())
+        return [decode_any_event(data, genesis.network_id)[0] for data in self.event_bytes(cell)]
 
     def wait_settled(self, cells: list[int] | None = None) -> None:
         """Wait until the cells are idle with equal state and everything is certified."""

@@ -196,6 +196,14 @@ def test_a_genesis_is_made_of_members_as_they_are_typed() -> None:
     assert make_genesis("forest", [f"{a}:3"]).roster.weights == (3,)
 
 
+def test_the_length_of_epochs_is_part_of_the_genesis() -> None:
+    member = KEYS[0].cell_id
+    assert make_genesis("forest", [member]).epoch_rounds == 2048
+    assert make_genesis("forest", [member], epoch_rounds=16).epoch_rounds == 16
+    with pytest.raises(BadGenesis, match="15 rounds an epoch"):
+        make_genesis("forest", [member], epoch_rounds=15)
+
+
 @pytest.mark.parametrize(
     ("members", "error"),
     [

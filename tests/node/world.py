@@ -209,7 +209,9 @@ class SimCell:
         self.disk.append(executed.applied)
         self._note(executed.applied)
         self.world.check_agreement(self)
-        self.sealed = executed.applied.sealed or self.sealed
+        if executed.applied.sealed is not None:
+            self.sealed = executed.applied.sealed
+            self.disk.synced = len(self.disk.log)
         if executed.signature is not None:
             self.execution.add_signature(executed.signature)
 
