@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 from core.ids import Epoch, EventId, MemberIndex, Round
 from core.ids import Sequence as SequenceNumber
@@ -30,9 +31,13 @@ from hashgraph.outcome import DecidedRound, Effects, Seal
 from hashgraph.quorum import Quorum
 from hashgraph.rounds import Rounds
 
+RULE_SETS: Final = (1, 2)
+"""1 is Baird 2016 as published. In 2 weak voters copy: it is safe with less than a third of the
+weight forking, which 1 is not (docs/adr/0006)."""
+
 
 class Engine:
-    """One epoch's hashgraph: rule set 1 (Baird 2016), incremental."""
+    """One epoch's hashgraph (Baird 2016), incremental."""
 
     def __init__(
         self,
@@ -44,8 +49,9 @@ class Engine:
         last_time_ns: int = -1,
         epoch: int = 0,
         epoch_rounds: int | None = None,
+        rule_set: int = 1,
     ) -> None:
-        """Start an epoch whose member i has `weights[i]`.
+        """Start an epoch whose member i has `weights[i]`, under one of `RULE_SETS`.
 
         `first_round` is the round of events without parents. Consensus times start after
         `last_time_ns`, the last one of the epoch before. The epoch seals itself once
@@ -53,13 +59,18 @@ class Engine:
         """
         if epoch_rounds is not None and epoch_rounds < 1:
             raise UnfitRules(f"an epoch of {epoch_rounds} rounds")
+        if rule_set not in RULE_SETS:
+            raise UnfitRules(f"rule set {rule_set}")
         self._quorum = Quorum(weights)
         self._graph = Graph(self._quorum.members)
-        self._rounds = Rounds(self._quorum, self._graph, Round(first_round))
+        self._rounds = Rounds(
+            self._quorum, self._graph, Round(first_round), weak_copy=rule_set == 2
+        )
         self._fame = Fame(self._quorum, self._rounds, coin_period=coin_period, coin=coin)
         self._order = Order(self._graph, last_time_ns=last_time_ns)
         self._next_round = Round(first_round)
         self._epoch = Epoch(epoch)
+        self._rule_set = rule_set
         self._end = None if epoch_rounds is None else first_round + epoch_rounds
         self._seal: Seal | None = None
 
@@ -73,7 +84,7 @@ class Engine:
         coin: Coin = middle_bit,
         epoch_rounds: int | None = None,
     ) -> Engine:
-        """Start the epoch after a sealed one, with the weights of the new roster.
+        """Start the epoch after a sealed one, with its rule set and the weights of the new roster.
 
         Nothing else of the sealed epoch is needed: a cell that has only the checkpoint goes on as
         those do that were there. Raises UnfitRules.
@@ -86,6 +97,7 @@ class Engine:
             last_time_ns=seal.last_time_ns,
             epoch=seal.epoch + 1,
             epoch_rounds=epoch_rounds,
+            rule_set=seal.rule_set,
         )
 
     def add(self, event: Event) -> Effects:
@@ -147,7 +159,7 @@ class Engine:
         """
         if self._seal is None:
             last = Round(self._next_round - 1)
-            self._seal = Seal(self._epoch, last, self._order.last_time_ns)
+            self._seal = Seal(self._epoch, last, self._order.last_time_ns, self._rule_set)
         return self._seal
 
     @property

@@ -86,7 +86,7 @@ class UnfitRules(LocalMisuse):
     code = "MYC-HASHGRAPH-014"
     remedy = (
         "Weights are integers of at least 0 with a sum above 0; the coin period is at least 2, "
-        "an epoch has at least one round."
+        "an epoch has at least one round; rule sets are 1 and 2."
     )
 
 

@@ -5,8 +5,8 @@ Votes are counted here again, from what the engine says about seeing, as it lets
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from core.ids import EventId, Round
 from hashgraph.engine import Engine
@@ -17,7 +17,11 @@ from hashgraph.vector import Vector
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """One voter's vote; `yes` and `no` weigh what it counted, None for a first vote."""
+    """One voter's vote; `yes` and `no` weigh what it counted, None if it counted nothing.
+
+    That is so for a first vote and for a copied one. A voter is weak if those it strongly sees in
+    the round before are no supermajority; under rule set 2 it copies its guide's vote.
+    """
 
     voter: EventId
     vote: bool
@@ -25,6 +29,8 @@ class Vote:
     no: int | None
     decides: bool
     by_coin: bool
+    is_weak: bool
+    copies: EventId | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +70,7 @@ class Explanation:
     position: int | None
 
 
-def explain(vector: Vector, name: str) -> Explanation:
+def explain(vector: Vector, name: str, *, rule_set: int = 1) -> Explanation:
     """Return the explanation of an event of a graph, by its name in the file.
 
     Raises NothingToExplain, and what `Engine` and `Engine.add` raise.
@@ -75,6 +81,7 @@ def explain(vector: Vector, name: str) -> Explanation:
         coin_period=vector.coin_period,
         first_round=vector.first_round,
         coin=vector.coin,
+        rule_set=rule_set,
     )
     order: list[OrderedEvent] = []
     for item in vector.events:
@@ -94,7 +101,7 @@ def explain(vector: Vector, name: str) -> Explanation:
         strongly_seen_by=tuple(
             other.id for other in vector.events if engine.strongly_sees(other.id, event.id)
         ),
-        voting=_voting(engine, vector, event) if is_witness else (),
+        voting=_voting(engine, vector, event, rule_set) if is_witness else (),
         received=received,
         judges=judges,
         median_ns=times[len(times) // 2] if times else None,
@@ -106,47 +113,66 @@ def explain(vector: Vector, name: str) -> Explanation:
 def _median_inputs(
     engine: Engine, vector: Vector, event: Event, received: Round
 ) -> tuple[MedianInput, ...]:
-    by_id = {item.id: item for item in vector.events}
     inputs = []
     for judge in engine.judges(received):
-        first = by_id[judge]
+        first = vector.by_id[judge]
         while first.self_parent is not None and engine.is_ancestor(first.self_parent, event.id):
-            first = by_id[first.self_parent]
+            first = vector.by_id[first.self_parent]
         inputs.append(MedianInput(judge, first.id, first.time_ns))
     return tuple(inputs)
 
 
-def _voting(engine: Engine, vector: Vector, event: Event) -> tuple[VotingRound, ...]:
+def _voting(engine: Engine, vector: Vector, event: Event, rule_set: int) -> tuple[VotingRound, ...]:
     """Count every vote on a witness, up to the round that decides or the last one."""
-    by_id = {item.id: item for item in vector.events}
     first = engine.round_of(event.id)
-    ballots: dict[EventId, bool] = {}
+    below: dict[EventId, Vote] = {}
     rounds = []
     for number in range(first + 1, engine.last_round + 1):
         distance = number - first
         is_coin_round = distance % vector.coin_period == 0
-        votes = []
-        for voter in engine.witnesses(Round(number)):
-            if distance == 1:
-                sees = engine.sees(voter, event.id)
-                vote = Vote(voter, sees, None, None, decides=False, by_coin=False)
+        voters = engine.witnesses(Round(number))
+        weak = {voter for voter in voters if not _is_super(vector, engine.electors(voter))}
+        votes: dict[EventId, Vote] = {}
+        for voter in sorted(voters, key=weak.__contains__):
+            if rule_set == 2 and voter in weak:
+                strong = (other for other in voters if other not in weak)
+                guide = min(other for other in strong if engine.is_ancestor(voter, other))
+                vote = replace(_uncounted(voter, answer=votes[guide].vote), copies=guide)
+            elif distance == 1:
+                vote = _uncounted(voter, answer=engine.sees(voter, event.id))
             else:
-                heard = {elector: ballots[elector] for elector in engine.electors(voter)}
-                weights = {elector: vector.weights[by_id[elector].creator] for elector in heard}
-                yes = sum(weight for elector, weight in weights.items() if heard[elector])
-                coin = (lambda voter=voter: vector.coin(by_id[voter])) if is_coin_round else None
-                vote = _count(voter, yes, sum(weights.values()) - yes, sum(vector.weights), coin)
-            votes.append(vote)
-        ballots = {vote.voter: vote.vote for vote in votes}
-        rounds.append(VotingRound(Round(number), distance, is_coin_round, tuple(votes)))
-        if any(vote.decides for vote in votes):
+                heard = [below[elector] for elector in engine.electors(voter)]
+                vote = _counted(vector, voter, heard, is_coin_round=is_coin_round)
+            votes[voter] = replace(vote, is_weak=voter in weak)
+        below = votes
+        listed = tuple(votes[voter] for voter in voters)
+        rounds.append(VotingRound(Round(number), distance, is_coin_round, listed))
+        if any(vote.decides for vote in listed):
             break
     return tuple(rounds)
 
 
-def _count(voter: EventId, yes: int, no: int, total: int, coin: Callable[[], bool] | None) -> Vote:
-    """Return the vote that follows from a count; `coin` is given in coin rounds."""
-    is_clear = 3 * max(yes, no) > 2 * total
-    by_coin = coin is not None and not is_clear
-    answer = coin() if coin is not None and by_coin else yes >= no
-    return Vote(voter, answer, yes, no, decides=is_clear and coin is None, by_coin=by_coin)
+def _is_super(vector: Vector, events: Iterable[EventId]) -> bool:
+    """Return whether the creators of these events, each by another one, are a supermajority."""
+    return 3 * _weight(vector, events) > 2 * sum(vector.weights)
+
+
+def _weight(vector: Vector, events: Iterable[EventId]) -> int:
+    return sum(vector.weights[vector.by_id[event].creator] for event in events)
+
+
+def _uncounted(voter: EventId, *, answer: bool) -> Vote:
+    return Vote(voter, answer, None, None, decides=False, by_coin=False, is_weak=False, copies=None)
+
+
+def _counted(vector: Vector, voter: EventId, heard: list[Vote], *, is_coin_round: bool) -> Vote:
+    """Return the vote that follows from those of the electors."""
+    yes = _weight(vector, (vote.voter for vote in heard if vote.vote))
+    no = _weight(vector, (vote.voter for vote in heard if not vote.vote))
+    is_clear = 3 * max(yes, no) > 2 * sum(vector.weights)
+    by_coin = is_coin_round and not is_clear
+    answer = vector.coin(vector.by_id[voter]) if by_coin else yes >= no
+    decides = is_clear and not is_coin_round
+    return replace(
+        _uncounted(voter, answer=answer), yes=yes, no=no, decides=decides, by_coin=by_coin
+    )

@@ -5,6 +5,10 @@ majority by weight of the votes of the round r + d − 1 witnesses that y strong
 in a normal round a supermajority decides; in a coin round (d a multiple of the coin period) a
 supermajority is kept as the vote, else the vote is y's coin, and nothing is decided.
 
+Rule set 2: a voter is *weak* if those it strongly sees in the round before are no supermajority. It
+copies all votes, also those of d = 1, of its *guide*, the strong witness of its own round in its
+ancestry that has the smallest id; it decides nothing.
+
 A round is decided when all its known witnesses are and an event of round r + 2 exists. It is closed
 then: a witness that turns up later is not famous.
 
@@ -88,11 +92,15 @@ class Fame:
     def _cast_votes(self, voter: Node) -> None:
         """Let a new witness vote on all witnesses of all rounds below that are not decided."""
         top = voter.round
+        guide = self._rounds[top].guides.get(voter)
         electors: list[Node] = []
         units: Sequence[int] = ()
         for number in range(top - 1, self.first_open - 1, -1):
             state = self._rounds[number]
             if state.decided:
+                continue
+            if guide is not None:
+                state.votes[voter] = state.votes[guide]
                 continue
             if number == top - 1:
                 state.votes[voter] = self._first_ballot(voter, state)
@@ -104,11 +112,15 @@ class Fame:
     def _vote_on_late(self, state: RoundState) -> None:
         """Let the voters there are count again: a witness came after them.
 
-        None of them has it as ancestor, so the first votes on it are no, as the ballots say.
+        None of them has it as ancestor, so the first votes on it are no, as the ballots say. What
+        weak voters copied is right as well: with all first votes no, all later ones of strong
+        voters are.
         """
         for number in range(state.number + 2, self._rounds.last + 1):
-            for voter in self._rounds[number].witnesses:
-                self._count(voter, state, *self._electors(voter))
+            above = self._rounds[number]
+            for voter in above.witnesses:
+                if voter not in above.guides:
+                    self._count(voter, state, *self._electors(voter))
 
     def _first_ballot(self, voter: Node, state: RoundState) -> int:
         """Return yes for the witnesses of the round before that the voter sees."""

@@ -1,4 +1,4 @@
-"""The oracle: the rules read aloud (Baird 2016, sections 4 and 5; rule set 1).
+"""The oracle: the rules read aloud (Baird 2016, sections 4 and 5; rule set 2 where it says so).
 
 Brute force over sets of ancestors, quadratic and worse, for tests and for `replay --oracle`. Shares
 no code with the engine, only the values it takes and returns.
@@ -24,9 +24,10 @@ def oracle(
     coin_period: int = 10,
     first_round: int = 1,
     coin: Callable[[Event], bool] = middle_bit,
+    rule_set: int = 1,
 ) -> Outcome:
     """Return what the rules say about `events`, which come parents first."""
-    graph = _Definitions(events, weights, coin_period, first_round, coin)
+    graph = _Definitions(events, weights, coin_period, first_round, coin, rule_set=rule_set)
     closed = graph.closed_at
     received: dict[EventId, Round] = {}
     order: list[OrderedEvent] = []
@@ -60,12 +61,15 @@ class _Definitions:
         coin_period: int,
         first_round: int,
         coin: Callable[[Event], bool],
+        *,
+        rule_set: int = 1,
     ) -> None:
         self.events = events
         self.weights = weights
         self.coin_period = coin_period
         self.first_round = first_round
         self.coin = coin
+        self.rule_set = rule_set
         self.by_id = {event.id: event for event in events}
         self.position = {event.id: position for position, event in enumerate(events)}
         self.below: dict[EventId, set[EventId]] = {}
@@ -87,6 +91,7 @@ class _Definitions:
         self._forked: dict[EventId, set[int]] = {}
         self._strongly: dict[tuple[EventId, EventId], bool] = {}
         self._rounds: dict[EventId, int] = {}
+        self._electors: dict[EventId, list[Event]] = {}
         self._votes: dict[tuple[EventId, EventId], tuple[bool, bool]] = {}
         self._verdicts: dict[EventId, list[tuple[int, bool]]] = {}
 
@@ -144,17 +149,32 @@ class _Definitions:
     def witnesses(self, number: int) -> list[Event]:
         return self._witnesses.get(number, [])
 
+    def electors(self, y: Event) -> list[Event]:
+        """Return the witnesses of the round before that witness y strongly sees."""
+        if y.id not in self._electors:
+            below = self.witnesses(self.round(y) - 1)
+            self._electors[y.id] = [w for w in below if self.strongly_sees(y, w)]
+        return self._electors[y.id]
+
+    def is_weak(self, y: Event) -> bool:
+        return not self.is_supermajority(self.weight(self.electors(y)))
+
+    def guide(self, y: Event) -> Event:
+        """Return whom a weak witness copies (rule set 2)."""
+        own_round = [w for w in self.witnesses(self.round(y)) if w.id in self.below[y.id]]
+        return min((w for w in own_round if not self.is_weak(w)), key=lambda w: w.id)
+
     def vote(self, y: Event, x: Event) -> tuple[bool, bool]:
         """Return the vote of witness y on the fame of witness x, and whether it decides."""
         if (y.id, x.id) not in self._votes:
             distance = self.round(y) - self.round(x)
-            if distance == 1:
+            if self.rule_set == 2 and self.is_weak(y):
+                self._votes[y.id, x.id] = (self.vote(self.guide(y), x)[0], False)
+            elif distance == 1:
                 self._votes[y.id, x.id] = (self.sees(y, x), False)
             else:
-                below = self.witnesses(self.round(y) - 1)
-                electors = [w for w in below if self.strongly_sees(y, w)]
                 self._votes[y.id, x.id] = self.count(
-                    y, distance, [(w, self.vote(w, x)) for w in electors]
+                    y, distance, [(w, self.vote(w, x)) for w in self.electors(y)]
                 )
         return self._votes[y.id, x.id]
 

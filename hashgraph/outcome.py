@@ -42,12 +42,13 @@ class Seal:
     """The end of an epoch: its last round, and the last consensus time up to there, −1 for none.
 
     The same in every cell. With the next roster's weights it is all that the next epoch starts
-    from.
+    from; that one has the same rule set.
     """
 
     epoch: Epoch
     last_round: Round
     last_time_ns: int
+    rule_set: int = 1
 
 
 @dataclass(frozen=True, slots=True)

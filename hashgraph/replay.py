@@ -17,12 +17,19 @@ def replay(
     coin_period: int = 10,
     first_round: int = 1,
     coin: Coin = middle_bit,
+    rule_set: int = 1,
 ) -> Outcome:
     """Return what the engine says about `events`, which come parents first.
 
     Raises what `Engine` and `Engine.add` raise.
     """
-    engine = Engine(weights, coin_period=coin_period, first_round=first_round, coin=coin)
+    engine = Engine(
+        weights,
+        coin_period=coin_period,
+        first_round=first_round,
+        coin=coin,
+        rule_set=rule_set,
+    )
     order: list[OrderedEvent] = []
     for event in events:
         for decided in engine.add(event).decided:

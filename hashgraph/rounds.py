@@ -34,6 +34,7 @@ class RoundState:
 
     __slots__ = (
         "decided",
+        "guides",
         "is_famous",
         "is_not_famous",
         "number",
@@ -52,6 +53,8 @@ class RoundState:
         """By witness: which members' witnesses of the round before it strongly sees.
 
         Kept as long as a vote can depend on it."""
+        self.guides: dict[Node, Node] = {}
+        """By weak witness: whose votes it copies (rule set 2). Kept as long as `strong`."""
         self.several: dict[int, list[int]] = {}
         """The rows of each member that has more than one."""
         self.present = 0
@@ -93,6 +96,11 @@ class RoundState:
         self.several.setdefault(creator, [creator]).append(row)
         return row
 
+    def let_guide(self, weak: Node) -> None:
+        """Give a weak witness its guide: of the strong ones it has, that with the smallest id."""
+        strong = (w for w in self.witnesses if w not in self.guides and weak.has(w))
+        self.guides[weak] = min(strong, key=lambda witness: witness.id)
+
     def row_seen_by(self, voter: Node, creator: int) -> int:
         """Return the row of the one witness of a member that a voter has, −1 for none."""
         for row in self.several[creator]:
@@ -105,11 +113,14 @@ class RoundState:
 class Rounds:
     """All rounds of an epoch, and the rule that puts a node into one."""
 
-    def __init__(self, quorum: Quorum, graph: Graph, first_round: Round) -> None:
+    def __init__(
+        self, quorum: Quorum, graph: Graph, first_round: Round, *, weak_copy: bool = False
+    ) -> None:
         self.first = first_round
         self.matrices = Matrices(quorum)
         self._quorum = quorum
         self._graph = graph
+        self._weak_copy = weak_copy
         self._states: list[RoundState] = []
 
     @property
@@ -148,7 +159,11 @@ class Rounds:
                 return None
             check(before < number, "a round shrinks along ancestry")
         below = layout.strong_rows(matrix & layout.below_mask, node.forked)
-        return self._enter(node, number, matrix, below=below)
+        entered = self._enter(node, number, matrix, below=below)
+        # Whoever knows of no fork strongly sees what the one it has its round from strongly saw.
+        if self._weak_copy and node.forked and not layout.is_super(below):
+            entered.let_guide(node)
+        return entered
 
     def seen_below(self, node: Node) -> bytes:
         """Return by member, 0 or 1, whose witness of the round before the node sees."""
@@ -157,6 +172,7 @@ class Rounds:
     def forget_electors(self, number: int) -> None:
         """Let go of who strongly sees whom in a round: all below it is decided, nobody votes."""
         self[number].strong = {}
+        self[number].guides = {}
 
     def strong_below(self, node: Node) -> list[Node]:
         """Return the witnesses of the round before that a witness strongly sees, by member.

@@ -30,7 +30,7 @@ SCHEMA: Final = "hashgraph-vector/1"
 
 @dataclass(frozen=True, slots=True)
 class Vector:
-    """A graph with its rules; `names` and `coins` are by event id."""
+    """A graph with its rules; `names`, `coins` and `by_id` are by event id."""
 
     weights: tuple[int, ...]
     coin_period: int
@@ -38,6 +38,7 @@ class Vector:
     events: tuple[Event, ...]
     names: dict[EventId, str]
     coins: dict[EventId, bool]
+    by_id: dict[EventId, Event]
 
     def coin(self, event: Event) -> bool:
         """Return the coin that the vector gives to an event."""
@@ -72,6 +73,7 @@ def read_vector(text: str | bytes) -> Vector:
             events=events,
             names=names,
             coins=coins,
+            by_id={event.id: event for event in events},
         )
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise MalformedVector(f"{type(error).__name__}: {error}") from error

@@ -22,6 +22,7 @@ class Case:
     coin_period: int
     first_round: int
     forkers: tuple[int, ...]
+    rule_set: int = 1
 
     def by_engine(self, events: tuple[Event, ...] | None = None) -> Outcome:
         return replay(
@@ -29,6 +30,7 @@ class Case:
             self.weights,
             coin_period=self.coin_period,
             first_round=self.first_round,
+            rule_set=self.rule_set,
         )
 
     def by_oracle(self, events: tuple[Event, ...] | None = None) -> Outcome:
@@ -37,6 +39,7 @@ class Case:
             self.weights,
             coin_period=self.coin_period,
             first_round=self.first_round,
+            rule_set=self.rule_set,
         )
 
 
@@ -78,6 +81,7 @@ def random_case(
     size: int | None = None,
     coin_period: int | None = None,
     forkers_max_third: bool = True,
+    rule_set: int = 1,
 ) -> Case:
     """Return a random graph: 2 to 10 members, 1 to all other parents, coin period 2 to 10.
 
@@ -106,6 +110,7 @@ def random_case(
         coin_period=coin_period or rng.randint(2, 10),
         first_round=rng.choice([0, 1, 1, 7]),
         forkers=tuple(sorted(forkers)),
+        rule_set=rule_set,
     )
 
 

@@ -195,8 +195,8 @@ MUTANTS = (
     Mutant(
         "a witness that inherits its round strongly sees nothing",
         "rounds.py",
-        "return self._enter(node, number, matrix, below=below)",
-        "return self._enter(node, number, matrix, below=0)",
+        "entered = self._enter(node, number, matrix, below=below)",
+        "entered = self._enter(node, number, matrix, below=0)",
     ),
     # -- fame
     Mutant("no coin", "fame.py", "self._coin(voter.held_event())", "True"),
@@ -267,6 +267,60 @@ MUTANTS = (
         "if other is None or witness.id < other.id:",
         "if True:",
     ),
+    # -- weak voters
+    Mutant("weak voters copy under rule set 1 too", "engine.py", "rule_set == 2", "rule_set > 0"),
+    Mutant(
+        "a weak voter votes by itself",
+        "fame.py",
+        "guide = self._rounds[top].guides.get(voter)",
+        "guide = None",
+    ),
+    Mutant(
+        "a weak voter's first votes are its own",
+        "fame.py",
+        "            if guide is not None:\n",
+        "            if guide is not None and number < top - 1:\n",
+    ),
+    Mutant(
+        "a weak voter's first votes are all that it copies",
+        "fame.py",
+        "            if guide is not None:\n",
+        "            if guide is not None and number == top - 1:\n",
+    ),
+    Mutant(
+        "a weak voter decides what it copies",
+        "fame.py",
+        "                state.votes[voter] = state.votes[guide]\n                continue\n",
+        "                state.votes[voter] = state.votes[guide]\n"
+        "                state.is_famous |= state.votes[guide]\n"
+        "                continue\n",
+    ),
+    Mutant(
+        "a weak voter counts for itself when a witness comes late",
+        "fame.py",
+        "if voter not in above.guides:",
+        "if voter:",
+    ),
+    Mutant(
+        "the guide is of the round below",
+        "rounds.py",
+        "entered.let_guide(node)",
+        "entered.guides[node] = min(self[number - 1].witnesses, key=lambda w: w.id)",
+    ),
+    Mutant(
+        "the guide has the largest id",
+        "rounds.py",
+        "self.guides[weak] = min(strong",
+        "self.guides[weak] = max(strong",
+    ),
+    Mutant("the guide is no ancestor", "rounds.py", " and weak.has(w))", ")"),
+    Mutant(
+        "whoever inherits a round and knows of a fork is weak",
+        "rounds.py",
+        "and node.forked and not layout.is_super(below):",
+        "and node.forked:",
+    ),
+    Mutant("the next epoch has rule set 1", "engine.py", "rule_set=seal.rule_set", "rule_set=1"),
     # -- order
     Mutant("the lower median", "order.py", "len(judges) // 2", "(len(judges) - 1) // 2"),
     Mutant("the earliest time", "order.py", "sorted(times)[middle]", "min(times)"),

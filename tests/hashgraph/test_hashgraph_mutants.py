@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
 from itertools import pairwise
@@ -13,9 +13,12 @@ import pytest
 from nacl.signing import SigningKey
 
 from core.errors import MyceldError
-from core.ids import Epoch, MemberIndex, NetworkId, PublicKey, Sequence
+from core.ids import Epoch, EventId, MemberIndex, NetworkId, PublicKey, Sequence
 from hashgraph import Engine, Event, encode_event, make_event
-from hashgraph.oracle import oracle
+from hashgraph.event import middle_bit
+from hashgraph.oracle import _Definitions
+from hashgraph.vector import shuffled
+from tests.hashgraph.hashgraph_attacks import all_votes, attack_case, never_closing, with_late
 from tests.hashgraph.hashgraph_cases import (
     Case,
     coin_war,
@@ -75,20 +78,36 @@ def known() -> tuple[Known, ...]:
     cases += [
         random_case(seed, forks=True, uneven=False, members=7, size=160) for seed in range(12)
     ]
-    return tuple(
-        Known(
-            case,
-            plain(
-                oracle(
-                    case.events,
-                    case.weights,
-                    coin_period=case.coin_period,
-                    first_round=case.first_round,
-                )
-            ),
+    cases += [attack_case(8, rule_set=1), *attacks()]
+    return tuple(Known(case, plain(case.by_oracle())) for case in cases)
+
+
+@cache
+def attacks() -> tuple[Case, ...]:
+    """Return graphs with weak voters under rule set 2, some with witnesses that come late."""
+    cases = [attack_case(seed) for seed in (8, 26, 110, 197, 662, 1118)]
+    shuffles = [replace(case, events=shuffled(case.events, "other")) for case in cases]
+    late = [with_late(attack_case(seed), place) for seed, place in ((725, 33), (1806, 74))]
+    return (*cases, *shuffles, *late)
+
+
+@cache
+def votes_of_attacks() -> tuple[dict[tuple[EventId, EventId], bool], ...]:
+    """Return all votes in those graphs, as the definitions say."""
+    answers = []
+    for case in attacks():
+        graph = _Definitions(
+            case.events,
+            case.weights,
+            case.coin_period,
+            case.first_round,
+            middle_bit,
+            rule_set=case.rule_set,
         )
-        for case in cases
-    )
+        voters = [y for number in graph.all_rounds for y in graph.witnesses(number)]
+        pairs = [(y, x) for y in voters for x in voters if graph.round(x) < graph.round(y)]
+        answers.append({(y.id, x.id): graph.vote(y, x)[0] for y, x in pairs})
+    return tuple(answers)
 
 
 def expect(what: bool) -> None:  # noqa: FBT001 - reads like an assert
@@ -101,6 +120,7 @@ def kill(package: Package) -> None:
     check_evidence(package)
     check_epochs(package)
     check_matrices(package)
+    check_votes(package)
     for item in known():
         case = item.case
         outcome = package.replay.replay(
@@ -108,6 +128,7 @@ def kill(package: Package) -> None:
             case.weights,
             coin_period=case.coin_period,
             first_round=case.first_round,
+            rule_set=case.rule_set,
         )
         expect(plain(outcome) == item.answer)
 
@@ -130,17 +151,23 @@ def check_matrices(package: Package) -> None:
             expect((again ^ was[event.id]) & mask == 0)
 
 
+def check_votes(package: Package) -> None:
+    """Every vote, also one that decides nothing, is what the definitions say."""
+    for case, votes in zip(attacks(), votes_of_attacks(), strict=True):
+        expect(all_votes(never_closing(case, package.engine.Engine)) == votes)
+
+
 def check_epochs(package: Package) -> None:
     """Two epochs of three rounds: no round more, no round twice, and times that go on."""
     events = split_vote_case(coin_period=10, split_rounds=3).events
-    engine = package.engine.Engine([1] * 4, epoch_rounds=2)
+    engine = package.engine.Engine([1] * 4, epoch_rounds=2, rule_set=2)
     taken = []
     for _ in range(2):
         for event in events:
             engine.insert(event)
         while (decided := engine.next_round()) is not None:
             taken.append(decided)
-        expect(engine.sealed is not None)
+        expect(engine.sealed is not None and engine.sealed.rule_set == 2)
         engine = package.engine.Engine.start(engine.sealed, [1] * 4, epoch_rounds=2)
     expect([decided.round for decided in taken] == [1, 2, 3, 4])
     times = [item.consensus_time_ns for decided in taken for item in decided.ordered]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
-from pathlib import Path
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -16,9 +15,9 @@ from core.errors import InvariantBroken
 from core.ids import EventId
 from hashgraph import Coin, Engine, Event, OrderedEvent
 from hashgraph.event import middle_bit
-from hashgraph.oracle import _Definitions, oracle
-from hashgraph.replay import replay
-from hashgraph.vector import read_vector, shuffled
+from hashgraph.oracle import _Definitions
+from hashgraph.vector import shuffled
+from tests.hashgraph.hashgraph_attacks import attack_case
 from tests.hashgraph.hashgraph_cases import (
     Case,
     bare_event,
@@ -27,16 +26,15 @@ from tests.hashgraph.hashgraph_cases import (
     split_vote_case,
 )
 
-WEAKNESS = Path(__file__).parent.parent / "vectors" / "hashgraph" / "weakness"
-
 
 def assert_equal_outcomes(case: Case) -> None:
     try:
         engine = case.by_engine()
     except InvariantBroken:
-        # The rules let a graph with a forker hold both verdicts (see the README): then, and only
-        # then, the engine may stop.
+        # Rule set 1 lets a graph with a forker hold both verdicts (see docs/adr/0006): then, and
+        # only then, the engine may stop. So does either rule set with a coin period of 2.
         assert case.forkers
+        assert case.rule_set == 1 or case.coin_period == 2
         assert holds_both_verdicts(case)
         return
     brute = case.by_oracle()
@@ -49,17 +47,38 @@ def assert_equal_outcomes(case: Case) -> None:
 
 
 def holds_both_verdicts(case: Case) -> bool:
-    graph = _Definitions(case.events, case.weights, case.coin_period, case.first_round, middle_bit)
+    graph = definitions(case)
     witnesses = [witness for number in graph.all_rounds for witness in graph.witnesses(number)]
     return any({True, False} <= {fame for _, fame in graph.verdicts(w)} for w in witnesses)
 
 
-@pytest.mark.parametrize("forks", [False, True])
+def definitions(case: Case) -> _Definitions:
+    return _Definitions(
+        case.events,
+        case.weights,
+        case.coin_period,
+        case.first_round,
+        middle_bit,
+        rule_set=case.rule_set,
+    )
+
+
+@pytest.mark.parametrize(
+    ("rule_set", "forks", "graphs"), [(1, False, 20), (1, True, 30), (2, False, 10), (2, True, 40)]
+)
 @pytest.mark.parametrize("uneven", [False, True])
-@pytest.mark.parametrize("batch", range(30))
-def test_engine_and_oracle_agree_on_seeded_graphs(*, forks: bool, uneven: bool, batch: int) -> None:
-    for seed in range(25):  # 3,000 graphs in all
-        assert_equal_outcomes(random_case(batch * 25 + seed, forks=forks, uneven=uneven))
+@pytest.mark.parametrize("batch", range(15))
+def test_engine_and_oracle_agree_on_seeded_graphs(
+    *, rule_set: int, forks: bool, graphs: int, uneven: bool, batch: int
+) -> None:
+    for seed in range(batch * graphs, (batch + 1) * graphs):  # 3,000 graphs in all
+        assert_equal_outcomes(random_case(seed, forks=forks, uneven=uneven, rule_set=rule_set))
+
+
+@pytest.mark.parametrize("batch", range(10))
+def test_engine_and_oracle_agree_on_graphs_with_many_forks(batch: int) -> None:
+    for seed in range(40 * batch, 40 * (batch + 1)):
+        assert_equal_outcomes(attack_case(seed, rule_set=1 + (seed % 4 != 0)))
 
 
 @settings(max_examples=60, deadline=None)
@@ -69,13 +88,13 @@ def test_engine_and_oracle_agree_on_seeded_graphs(*, forks: bool, uneven: bool, 
     uneven=st.booleans(),
     members=st.integers(2, 10),
     coin_period=st.integers(2, 10),
+    rule_set=st.sampled_from([1, 2]),
 )
 def test_engine_and_oracle_agree_on_any_graph(
-    *, seed: int, forks: bool, uneven: bool, members: int, coin_period: int
+    *, seed: int, forks: bool, uneven: bool, members: int, coin_period: int, rule_set: int
 ) -> None:
-    assert_equal_outcomes(
-        random_case(seed, forks=forks, uneven=uneven, members=members, coin_period=coin_period)
-    )
+    case = random_case(seed, forks=forks, uneven=uneven, members=members, coin_period=coin_period)
+    assert_equal_outcomes(replace(case, rule_set=rule_set))
 
 
 @pytest.mark.parametrize(("members", "parents"), [(12, 3), (17, 16), (40, 39)])
@@ -92,7 +111,7 @@ def test_engine_and_oracle_agree_on_rows_of_several_bytes(members: int, parents:
         tips[creator] = event
         events.append(event)
     for chosen in ([1] * members, weights):
-        case = Case(tuple(events), tuple(chosen), 10, 1, ())
+        case = Case(tuple(events), tuple(chosen), 10, 1, (), rule_set=2)
         assert_equal_outcomes(case)
         assert parents == 3 or len(case.by_engine().order) > members
 
@@ -100,7 +119,9 @@ def test_engine_and_oracle_agree_on_rows_of_several_bytes(members: int, parents:
 def test_engine_agrees_or_stops_when_a_third_or_more_forks() -> None:
     agreed = 0
     for seed in range(80):
-        case = random_case(seed, forks=True, uneven=True, forkers_max_third=False)
+        case = random_case(
+            seed, forks=True, uneven=True, forkers_max_third=False, rule_set=1 + seed % 2
+        )
         try:
             outcome = case.by_engine()
         except InvariantBroken:
@@ -110,11 +131,17 @@ def test_engine_agrees_or_stops_when_a_third_or_more_forks() -> None:
     assert agreed > 40
 
 
-@pytest.mark.parametrize("forks", [False, True])
-def test_order_is_the_same_in_every_topological_sequence(*, forks: bool) -> None:
+@pytest.mark.parametrize(("rule_set", "forks"), [(1, False), (1, True), (2, True)])
+def test_order_is_the_same_in_every_topological_sequence(*, rule_set: int, forks: bool) -> None:
     ordered = 0
     for seed in range(60):
-        case = random_case(seed, forks=forks, uneven=seed % 2 == 0, coin_period=3 + seed % 8)
+        case = random_case(
+            seed,
+            forks=forks,
+            uneven=seed % 2 == 0,
+            coin_period=3 + seed % 8,
+            rule_set=rule_set,
+        )
         outcome = case.by_engine()
         for other in ("a", "b", "c"):
             assert case.by_engine(shuffled(case.events, other)) == outcome
@@ -122,11 +149,19 @@ def test_order_is_the_same_in_every_topological_sequence(*, forks: bool) -> None
     assert ordered > 500
 
 
-@pytest.mark.parametrize("forks", [False, True])
-def test_order_of_an_ancestor_closed_part_is_a_prefix_of_the_whole(*, forks: bool) -> None:
+@pytest.mark.parametrize(("rule_set", "forks"), [(1, False), (1, True), (2, True)])
+def test_order_of_an_ancestor_closed_part_is_a_prefix_of_the_whole(
+    *, rule_set: int, forks: bool
+) -> None:
     longest = 0
     for seed in range(60):
-        case = random_case(seed, forks=forks, uneven=seed % 2 == 0, coin_period=3 + seed % 8)
+        case = random_case(
+            seed,
+            forks=forks,
+            uneven=seed % 2 == 0,
+            coin_period=3 + seed % 8,
+            rule_set=rule_set,
+        )
         whole = case.by_engine().order
         for part in closed_parts(case.events, seed):
             order = case.by_engine(part).order
@@ -222,52 +257,3 @@ def test_random_graphs_cover_what_they_are_meant_to_cover() -> None:
         seen["forks"] += sum(count > 1 for count in slots.values())
     assert seen["ordered"] > 1_000
     assert min(seen.values()) > 20
-
-
-@pytest.mark.parametrize("file", sorted(WEAKNESS.glob("*.json")), ids=lambda file: file.stem)
-def test_rule_set_1_lets_one_forker_of_four_make_two_voters_decide_opposite_ways(
-    file: Path,
-) -> None:
-    """A known weakness of the rules, kept so that rule set 2 can be seen to cure it.
-
-    Voters that learn of a fork keep the round they inherit but no longer strongly see a
-    supermajority of the round before, so they vote against what others have decided.
-    """
-    vector = read_vector(file.read_bytes())
-    forkers = {
-        a.creator
-        for a in vector.events
-        for b in vector.events
-        if a != b and (a.creator, a.sequence) == (b.creator, b.sequence)
-    }
-    assert len(forkers) == 1
-    graph = _Definitions(
-        vector.events, vector.weights, vector.coin_period, vector.first_round, vector.coin
-    )
-    witnesses = [w for number in graph.all_rounds for w in graph.witnesses(number)]
-    verdicts = [{fame for _, fame in graph.verdicts(witness)} for witness in witnesses]
-    assert {True, False} in verdicts
-
-
-def test_rule_set_1_lets_one_forker_of_four_make_two_cells_order_differently() -> None:
-    """The same weakness in full: both cells follow the rules to the letter. See docs/adr/0006.
-
-    Member 3 forks once more and shows that event to one cell only, at first.
-    """
-    data = json.loads((WEAKNESS / "two-orders.json").read_text())
-    vector = read_vector(json.dumps(data))
-    by_name = {vector.names[event.id]: event for event in vector.events}
-    orders = []
-    rounds = []
-    for sequence in data["sequences"]:
-        assert sorted(sequence) == sorted(by_name)
-        events = [by_name[name] for name in sequence]
-        outcome = replay(events, vector.weights)
-        assert outcome == oracle(events, vector.weights)
-        orders.append([vector.names[item.event.id] for item in outcome.order])
-        rounds.append(outcome.received[by_name["ce"].id])
-    assert sorted(orders[0]) == sorted(orders[1])
-    assert orders[0] != orders[1]
-    assert rounds == [2, 3]
-    honest = [event for event in vector.events if event.creator != 3]
-    assert len({(event.creator, event.sequence) for event in honest}) == len(honest)
