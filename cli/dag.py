@@ -56,6 +56,7 @@ def export(common: Common, file: Path, epoch: int | None, count_max: int | None)
         [member["weight"] for member in rules["members"]],
         coin_period=rules["coin_period"],
         first_round=rules["first_round"],
+        rule_set=rules["rule_set"],
         name=f"{status['network_name']}/{number}",
         source=f"myceld {status['version']}, cell {status['cell_id']}",
     )

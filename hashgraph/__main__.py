@@ -25,9 +25,8 @@ from hashgraph.vector import Vector, outcome_as_json, read_expected, read_vector
 _rule_set = click.option(
     "--rule-set",
     type=click.Choice([str(number) for number in RULE_SETS]),
-    default="1",
-    callback=lambda _context, _option, value: int(value),
-    help="In rule set 2 weak voters copy; vectors are about 1.",
+    callback=lambda _context, _option, value: None if value is None else int(value),
+    help="In rule set 2 weak voters copy. Default: what FILE says, else 1.",
 )
 
 
@@ -41,12 +40,16 @@ def main() -> None:
 @click.option("--oracle", "by_oracle", is_flag=True, help="Answer by brute force.")
 @click.option("--shuffle", "seed", help="Feed the events in another topological order.")
 @_rule_set
-def replay_command(file: BinaryIO, *, by_oracle: bool, seed: str | None, rule_set: int) -> None:
+def replay_command(
+    file: BinaryIO, *, by_oracle: bool, seed: str | None, rule_set: int | None
+) -> None:
     """Read hashgraph-vector/1 from FILE (- for standard input) and print its outcome."""
     try:
         vector = read_vector(file.read())
         events = vector.events if seed is None else vector.shuffled(seed)
-        outcome = _answer(oracle if by_oracle else replay, vector, events, rule_set)
+        outcome = _answer(
+            oracle if by_oracle else replay, vector, events, rule_set or vector.rule_set
+        )
     except MyceldError as error:
         _fail(error)
     click.echo(json.dumps(outcome_as_json(outcome, vector)))
@@ -57,11 +60,11 @@ def replay_command(file: BinaryIO, *, by_oracle: bool, seed: str | None, rule_se
 @click.argument("name", metavar="ID")
 @click.option("--json", "as_json", is_flag=True, help="One object instead of text.")
 @_rule_set
-def explain_command(file: BinaryIO, name: str, *, as_json: bool, rule_set: int) -> None:
+def explain_command(file: BinaryIO, name: str, *, as_json: bool, rule_set: int | None) -> None:
     """Say how the event ID of FILE came to its round, fame, time and place."""
     try:
         vector = read_vector(file.read())
-        explanation = explain(vector, name, rule_set=rule_set)
+        explanation = explain(vector, name, rule_set=rule_set or vector.rule_set)
     except MyceldError as error:
         _fail(error)
     data = _explanation_as_json(explanation, vector)
@@ -72,15 +75,16 @@ def explain_command(file: BinaryIO, name: str, *, as_json: bool, rule_set: int) 
 @click.argument("file", type=click.File("rb"))
 @click.option("--shuffle", "seed", help="Feed the events in another topological order.")
 @_rule_set
-def check_command(file: BinaryIO, *, seed: str | None, rule_set: int) -> None:
+def check_command(file: BinaryIO, *, seed: str | None, rule_set: int | None) -> None:
     """Compare the engine with the oracle on FILE, and both with what FILE expects.
 
-    What FILE expects is what rule set 1 says, and counts for that one only.
+    What FILE expects counts for the rule set that FILE is about.
     """
     try:
         text = file.read()
         vector = read_vector(text)
-        expected = read_expected(text) if rule_set == 1 else {}
+        rule_set = rule_set or vector.rule_set
+        expected = read_expected(text) if rule_set == vector.rule_set else {}
         events = vector.events if seed is None else vector.shuffled(seed)
         engine = outcome_as_json(_answer(replay, vector, events, rule_set), vector)
         brute = outcome_as_json(_answer(oracle, vector, events, rule_set), vector)
@@ -98,7 +102,7 @@ def check_command(file: BinaryIO, *, seed: str | None, rule_set: int) -> None:
 
 
 def _answer(
-    answer: Callable[..., Outcome], vector: Vector, events: Sequence[Event], rule_set: int
+    answer: Callable[..., Outcome], vector: Vector, events: Sequence[Event], rule_set: int | None
 ) -> Outcome:
     Engine(vector.weights, coin_period=vector.coin_period)  # refuses rules that cannot work
     return answer(
@@ -107,7 +111,7 @@ def _answer(
         coin_period=vector.coin_period,
         first_round=vector.first_round,
         coin=vector.coin,
-        rule_set=rule_set,
+        rule_set=rule_set or vector.rule_set,
     )
 
 

@@ -21,6 +21,7 @@ def vector_of(
     *,
     coin_period: int,
     first_round: int,
+    rule_set: int = 1,
     name: str,
     source: str,
 ) -> dict[str, object]:
@@ -37,9 +38,18 @@ def vector_of(
         events=tuple(events),
         names=names,
         coins={event.id: middle_bit(event) for event in events},
+        by_id={event.id: event for event in events},
+        rule_set=rule_set,
     )
     outcome = outcome_as_json(
-        replay(events, weights, coin_period=coin_period, first_round=first_round), vector
+        replay(
+            events,
+            weights,
+            coin_period=coin_period,
+            first_round=first_round,
+            rule_set=rule_set,
+        ),
+        vector,
     )
     outcome["received_2016"] = outcome.pop("received")
     return {
@@ -50,6 +60,7 @@ def vector_of(
         "weights": list(weights),
         "coin_period": coin_period,
         "first_round": first_round,
+        "rule_set": rule_set,
         "events": [_event(event, names) for event in events],
         "expect": outcome,
     }

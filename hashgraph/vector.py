@@ -1,14 +1,14 @@
 """Reads `hashgraph-vector/1`: a graph as JSON, with names for ids.
 
     {"schema": "hashgraph-vector/1", "members": n, "weights": [int × n], "coin_period": int,
-     "first_round": int, "events": [{"id", "creator", "self_parent": id | null,
+     "first_round": int, "rule_set"?: 1 | 2, "events": [{"id", "creator", "self_parent": id | null,
      "other_parents": [ids], "time"?: int, "hash"?: hex, "signature"?: hex,
                 "coin"?: 0 | 1}, …]}
 
 Events come in a topological order. Without `time`, the position in the list counts; without `hash`,
-the UTF-8 bytes of the id; without `coin`, 1. The hash stands for the event id and, without
-`signature` and filled up with zeros to 64 bytes, for the signature. Other keys are left to their
-readers.
+the UTF-8 bytes of the id; without `coin`, 1; without `rule_set`, 1. The hash stands for the event
+id and, without `signature` and filled up with zeros to 64 bytes, for the signature. Other keys are
+left to their readers.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ class Vector:
     names: dict[EventId, str]
     coins: dict[EventId, bool]
     by_id: dict[EventId, Event]
+    rule_set: int = 1
 
     def coin(self, event: Event) -> bool:
         """Return the coin that the vector gives to an event."""
@@ -70,6 +71,7 @@ def read_vector(text: str | bytes) -> Vector:
             weights=weights,
             coin_period=_integer(data["coin_period"]),
             first_round=_integer(data["first_round"]),
+            rule_set=_integer(data.get("rule_set", 1)),
             events=events,
             names=names,
             coins=coins,

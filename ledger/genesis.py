@@ -23,8 +23,8 @@ from ledger.limits import EPOCH_ROUNDS_MAX, EPOCH_ROUNDS_MIN, NAME_LENGTH_MAX
 from ledger.names import is_name
 from ledger.roster import Member, Roster, check_members
 
-RULE_SET: Final = 1
-"""The pinned voting rules (ARCHITECTURE.md, hashgraph)."""
+RULE_SETS: Final = (1, 2)
+"""Voting rules (ARCHITECTURE.md, hashgraph): Baird 2016, and the same with weak voters copying."""
 
 _DOMAIN: Final = "myceld/genesis/1"
 _FILE_FORMAT: Final = "myceld-genesis/1"
@@ -44,6 +44,7 @@ class Genesis:
     time_ns: int
     coin_period: int = 10
     epoch_rounds: int = 2048
+    rule_set: int = 2
 
     def __post_init__(self) -> None:
         if not is_name(self.name):
@@ -58,6 +59,8 @@ class Genesis:
         if not EPOCH_ROUNDS_MIN <= self.epoch_rounds <= EPOCH_ROUNDS_MAX:
             bounds = f"{EPOCH_ROUNDS_MIN}..{EPOCH_ROUNDS_MAX}"
             raise BadGenesis(f"{self.epoch_rounds} rounds an epoch are not in {bounds}")
+        if self.rule_set not in RULE_SETS:
+            raise BadGenesis(f"rule set {self.rule_set} is not known here, only 1 and 2")
         if not 0 <= self.time_ns <= INT_MAX:
             raise BadGenesis("the time is not in nanoseconds of the Unix epoch")
 
@@ -65,7 +68,7 @@ class Genesis:
     def network_id(self) -> NetworkId:
         """SHA-256 of the canonical encoding."""
         members: list[Value] = [member.to_value() for member in self.members]
-        rules: list[Value] = [RULE_SET, self.coin_period, self.epoch_rounds]
+        rules: list[Value] = [self.rule_set, self.coin_period, self.epoch_rounds]
         body: Value = [_DOMAIN, self.name, rules, self.time_ns, members]
         return NetworkId(hashlib.sha256(encode(body)).digest())
 
@@ -81,7 +84,7 @@ def to_json(genesis: Genesis) -> str:
         "format": _FILE_FORMAT,
         "network_id": genesis.network_id.hex(),
         "name": genesis.name,
-        "rule_set": RULE_SET,
+        "rule_set": genesis.rule_set,
         "coin_period": genesis.coin_period,
         "epoch_rounds": genesis.epoch_rounds,
         "time_ns": genesis.time_ns,
@@ -100,8 +103,6 @@ def from_json(text: str | bytes) -> Genesis:
         raise BadGenesis("not JSON") from error
     if not isinstance(content, Mapping) or content.get("format") != _FILE_FORMAT:
         raise BadGenesis(f'not a genesis file (no "format": "{_FILE_FORMAT}")')
-    if content.get("rule_set") != RULE_SET:
-        raise BadGenesis(f"rule set {content.get('rule_set')!r} is not known here, only {RULE_SET}")
     try:
         members = tuple(
             Member(
@@ -117,6 +118,7 @@ def from_json(text: str | bytes) -> Genesis:
             time_ns=_typed(content["time_ns"], int),
             coin_period=_typed(content["coin_period"], int),
             epoch_rounds=_typed(content["epoch_rounds"], int),
+            rule_set=_typed(content["rule_set"], int),
         )
     except (KeyError, TypeError) as error:
         raise BadGenesis(f"a field is missing or has the wrong type: {error}") from error

@@ -227,6 +227,7 @@ class Daemon:
                 protocol=gossip_protocol(genesis.network_id),
             ),
             network_id=genesis.network_id,
+            rule_set=genesis.rule_set,
             roster=roster,
         )
         peers = Peers(config, links, book)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from core.ids import CellId, PublicKey, TransactionId, cell_id_of, public_key_of
 from gateway.views import EpochView, MemberChange, MembersView, ProposalView, VoterView
-from ledger.genesis import RULE_SET
 from ledger.members import (
     Action,
     MemberApprove,
@@ -31,7 +30,7 @@ def epoch_views(parts: Parts, start: int, limit: int) -> list[EpochView]:
             epoch=roster.epoch,
             first_round=roster.first_round,
             last_time_ns=roster.last_time_ns,
-            rule_set=RULE_SET,
+            rule_set=genesis.rule_set,
             coin_period=genesis.coin_period,
             first_block=first_block,
             members=_voters(roster),

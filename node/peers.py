@@ -30,7 +30,6 @@ from gossip.wire import (
     encode_frame,
 )
 from gossip.wire import Peers as PeersFrame
-from ledger.genesis import RULE_SET
 from ledger.roster import Roster
 from node.addresses import AddressBook
 from node.errors import PeerReplaced
@@ -62,6 +61,7 @@ class PeersConfig:
 
     host: HostConfig
     network_id: NetworkId
+    rule_set: int
     roster: Roster
     """Of the epoch that the cell is in at its start."""
 
@@ -243,7 +243,11 @@ class Peers:
     def _hello(self) -> Hello:
         config = self._config
         return Hello(
-            WIRE_VERSION, RULE_SET, config.network_id, self._roster.epoch, self.host.addresses
+            WIRE_VERSION,
+            config.rule_set,
+            config.network_id,
+            self._roster.epoch,
+            self.host.addresses,
         )
 
     def _greet(self, session: Session) -> None:

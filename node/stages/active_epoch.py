@@ -90,6 +90,8 @@ class ActiveEpoch:
         self._engine = Engine(
             roster.weights,
             coin_period=genesis.coin_period,
+            rule_set=genesis.rule_set,
+            epoch=roster.epoch,
             first_round=roster.first_round,
             last_time_ns=roster.last_time_ns,
         )
@@ -210,6 +212,10 @@ class ActiveEpoch:
         effects, self.effects = self.effects, EpochEffects()
         effects.sends = [self._with_theirs(effect) for effect in effects.sends]
         return effects
+
+    def close(self) -> None:
+        """Let go of the hashgraph: the epoch is sealed."""
+        self._engine.close()
 
     def applied(self, last_round: Round) -> None:
         """Rounds up to this one are durable: what they received is never put again."""

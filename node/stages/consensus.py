@@ -283,6 +283,7 @@ class Consensus:
         check(roster.epoch == old.roster.epoch + 1, "epochs follow each other")
         self._take_effects()
         again = old.own_transactions_after(Round(roster.first_round - 1))
+        old.close()
         self._sealed = SealedEpoch(old.roster.epoch, old.index, old.sync, self._first_block)
         self._add_sends(self._sealed, self._sealed.begin(self._peers))
         self._first_block = self._blocks
