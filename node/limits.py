@@ -51,6 +51,9 @@ OBSERVE_PATIENCE_MS: Final = 10_000
 HOMELESS_INTERVAL_MS: Final = 5_000
 """How often a cell that lost its vote asks a member again to put what it had promised to keep."""
 
+HOMELESS_SIZE_BYTES_MAX: Final = 4 * 1024 * 1024
+"""Bytes of it at a time: half of what may wait for a peer."""
+
 RECEIPTS_TRACKED_MAX: Final = 25_000
 """Transactions whose stages are remembered in memory: ≈ 0.6 KB each, 15 MB in all."""
 

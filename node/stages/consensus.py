@@ -39,7 +39,7 @@ from hashgraph.outcome import DecidedRound
 from ledger.genesis import Genesis
 from ledger.roster import Roster
 from ledger.transaction import transaction_id
-from node.limits import ARCHIVES_MAX, HOMELESS_INTERVAL_MS
+from node.limits import ARCHIVES_MAX, HOMELESS_INTERVAL_MS, HOMELESS_SIZE_BYTES_MAX
 from node.stages.active_epoch import ActiveEpoch, Identity
 from node.stages.mempool import Mempool
 from node.stages.sealed_epoch import SealedEpoch
@@ -319,7 +319,7 @@ class Consensus:
         self._take_effects()
         if self._homeless and now_ms >= self._homeless_due_ms:
             self._homeless_due_ms = now_ms + HOMELESS_INTERVAL_MS
-            self._effects.homeless += self._homeless.values()
+            self._effects.homeless += self._some_homeless()
         effects, self._effects = self._effects, Effects()
         return effects
 
@@ -421,6 +421,17 @@ class Consensus:
         for peer, _ in taken.drops:
             self.disconnected(peer)
         self._blocks += len(taken.blocks)
+
+    def _some_homeless(self) -> list[bytes]:
+        """Return the oldest homeless transactions, as many as a member's link can take at once."""
+        some: list[bytes] = []
+        size = 0
+        for raw in self._homeless.values():
+            size += len(raw)
+            if size > HOMELESS_SIZE_BYTES_MAX:
+                break
+            some.append(raw)
+        return some
 
     def _note_ordered(self, decided: DecidedRound) -> None:
         """Forget homeless transactions that have a place now."""

@@ -111,7 +111,7 @@ def test_a_changed_file_is_noticed(tamper: Callable[[dict[str, Any]], None]) -> 
     ("change", "words"),
     [
         ({"format": "myceld-genesis/2"}, "not a genesis file"),
-        ({"rule_set": 2}, "rule set 2"),
+        ({"rule_set": 3}, "rule set 3"),
         ({"members": None}, "wrong type"),
         ({"members": []}, "0 members"),
         ({"members": [7]}, "wrong type"),

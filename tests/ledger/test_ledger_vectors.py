@@ -163,6 +163,7 @@ def test_certificates_have_these_bytes() -> None:
         "golden",
         tuple(Member(PublicKey(k.public_key), 1, f"cell-{at}") for at, k in enumerate(keys, 1)),
         1_700_000_000_000_000_000,
+        rule_set=1,
     )
     assert genesis.network_id.hex() == CHECKPOINT["network_id"]
     raw = bytes.fromhex(CHECKPOINT["certificate"])

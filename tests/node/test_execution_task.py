@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
+from unittest.mock import AsyncMock
 
 from core.errors import MyceldError
 from core.ids import CellId, Epoch, MemberIndex, Round
@@ -224,6 +225,16 @@ async def test_the_certificate_of_the_sealing_round_is_kept_though_it_comes_afte
         assert newest_certificates(bench.store, rosters) == [certified(sealing, (0, 1, 2))]
         greeting = list(bench.task.greeting())
         assert len(greeting) == 1
+
+
+@_in_a_loop
+async def test_the_end_of_an_epoch_is_fsynced_and_no_other_round(tmp_path: Path) -> None:
+    async with _bench(tmp_path) as bench:
+        spy = AsyncMock(wraps=bench.store.transaction)
+        bench.store.transaction = spy  # type: ignore[method-assign]  # only listens
+        await bench.feed(*_rounds(0, 1, 16), *_rounds(1, 17, 32))
+        durable = [call.kwargs["durable"] for call in spy.await_args_list]
+        assert durable == ([False] * 15 + [True]) * 2
 
 
 @_in_a_loop

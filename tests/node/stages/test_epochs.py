@@ -17,6 +17,7 @@ from hashgraph.event import Event, decode_any_event, encode_event
 from ledger.roster import Roster
 from ledger.transaction import opaque_transaction
 from node.limits import HOMELESS_INTERVAL_MS, OBSERVE_SETTLE_MS
+from node.stages import consensus as consensus_module
 from node.stages.consensus import Effects, SendBlocks
 from tests.ledger.world import GENESIS, KEYS, START_NS
 from tests.node.stages.world import STRANGER, Cell, made, peer
@@ -366,6 +367,18 @@ def test_what_is_homeless_is_handed_out_again_until_it_is_ordered() -> None:
         cell.receive(1, tip)
     assert cell.finish(after_ms=HOMELESS_INTERVAL_MS).homeless == []
     assert cell.finish(after_ms=HOMELESS_INTERVAL_MS).homeless == []
+
+
+def test_what_is_homeless_is_handed_out_in_parts_the_oldest_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    raws = _raws("a", "b", "c")
+    monkeypatch.setattr(consensus_module, "HOMELESS_SIZE_BYTES_MAX", 2 * len(raws[0]))
+    cell = _ready()
+    for text in ("a", "b", "c"):
+        cell.submit(text)
+    assert _seal(cell, WITHOUT_US).homeless == raws[:2]
+    assert cell.finish(after_ms=HOMELESS_INTERVAL_MS).homeless == raws[:2]
 
 
 def test_what_is_homeless_is_put_by_the_cell_itself_when_it_has_a_vote_again() -> None:
