@@ -105,14 +105,16 @@ class LogCopier:
         """Copy until little comes meanwhile, or pages are held back."""
         try:
             thread = self._thread = self._thread or await self._connect()
+            before = -1
             while True:
                 frames, copied = await thread.run(_copy)
-                if copied < frames:
-                    self._start_at = frames + self._step
-                    return
                 if not self._has_frames(copied + _REST_FRAMES) or self._is_too_long():
                     self._rest = True
                     return
+                if copied == before:  # by a reader; the writer holds back its own last part only
+                    self._start_at = frames + self._step
+                    return
+                before = copied
         except DiskFull:
             self._start_at += (
                 self._step
