@@ -65,9 +65,10 @@ _SCHEMA: Final = (
     CREATE TABLE journal_head (
         number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, fork INTEGER NOT NULL,
         size INTEGER NOT NULL, bytes INTEGER NOT NULL, edits INTEGER NOT NULL,
-        pruned INTEGER NOT NULL, key_check BLOB NOT NULL, head TEXT NOT NULL, tail BLOB NOT NULL
+        pruned INTEGER NOT NULL, key_check BLOB NOT NULL, head TEXT NOT NULL
     )
     """,
+    "CREATE TABLE journal_tail (number INTEGER PRIMARY KEY, body BLOB NOT NULL)",
     """
     CREATE TABLE journal_evidence (
         id INTEGER PRIMARY KEY, number INTEGER NOT NULL, ours TEXT NOT NULL, theirs TEXT NOT NULL,
@@ -156,8 +157,8 @@ def prepare(
             _create(connection, cell_id)
         _check_format(connection, cell_id)
         rows = connection.execute(
-            "SELECT number, name, fork, size, bytes, edits, pruned, key_check, head, tail "
-            "FROM journal_head ORDER BY number"
+            "SELECT number, name, fork, size, bytes, edits, pruned, key_check, head, body "
+            "FROM journal_head LEFT JOIN journal_tail USING (number) ORDER BY number"
         ).fetchall()
         states = [_load(connection, row, cell_id, public_key) for row in rows]
         _check_tables(connection, states)
@@ -283,6 +284,7 @@ def _load(
     connection: sqlite3.Connection, row: tuple[Any, ...], cell_id: str, public_key: PublicKey
 ) -> JournalState:
     """Return the state of one journal, checked against its signed head."""
+    row = (*row[:-1], b"" if row[-1] is None else row[-1])
     if [type(value) for value in row] != _HEAD_TYPES:
         raise StoreCorrupt("the row of a journal's head cannot be read")
     number, name, fork, size, size_bytes, edits, pruned, key_check, head, tail_body = row
@@ -290,14 +292,17 @@ def _load(
         signed = verify_own_head(head, f"{cell_id}/{name}/{fork}", public_key)
     except HeadRefused as error:
         raise StoreCorrupt(f"journal {name}: its signed head is wrong ({error.detail})") from error
-    tail = split_hashes(tail_body)
+    open_first, open_blocks = _open_chunk(connection, number, name, size, size_bytes)
+    tail_start = size - size % TILE_HASHES
+    rest = open_blocks[max(0, tail_start - open_first) :]
+    tail = (*split_hashes(tail_body), *map(leaf_hash, rest))
     if signed.size != size or len(tail) != size % TILE_HASHES:
         raise StoreCorrupt(f"journal {name}: its head is of {signed.size} blocks, not {size}")
     frontier = _load_frontier(connection, number, size - len(tail))
     frontier.extend(tail)
     if frontier.root() != signed.root:
         raise StoreCorrupt(f"journal {name}: the stored hashes do not give its signed root")
-    state = JournalState(
+    return JournalState(
         number=number,
         name=name,
         fork=fork,
@@ -306,14 +311,13 @@ def _load(
         head=head,
         frontier=frontier,
         tail=tail,
-        open_first=size,
-        open_blocks=(),
+        open_first=open_first,
+        open_blocks=open_blocks,
         size_bytes=size_bytes,
         edits=edits,
         pruned=pruned,
         key_check=key_check,
     )
-    return load_open_chunk(connection, state)
 
 
 def load_open_chunk(connection: sqlite3.Connection, state: JournalState) -> JournalState:
@@ -321,24 +325,29 @@ def load_open_chunk(connection: sqlite3.Connection, state: JournalState) -> Jour
 
     A row with a cleared block in it never grows again.
     """
+    first, blocks = _open_chunk(connection, state.number, state.name, state.size, state.size_bytes)
+    for at in range(max(first, state.tail_start), state.size):
+        if leaf_hash(blocks[at - first]) != state.tail[at - state.tail_start]:
+            raise StoreCorrupt(f"journal {state.name}: block {at} is not the one that was signed")
+    return state._replace(open_first=first, open_blocks=blocks)
+
+
+def _open_chunk(
+    connection: sqlite3.Connection, number: int, name: str, size: int, size_bytes: int
+) -> tuple[int, tuple[bytes, ...]]:
+    """Return the last chunk row if it may still grow, (size, ()) if it has a cleared block."""
     found = connection.execute(
-        f"SELECT first, before, body FROM journal_chunk_{state.number} "  # noqa: S608 - an integer
+        f"SELECT first, before, body FROM journal_chunk_{number} "  # noqa: S608 - an integer
         "ORDER BY first DESC LIMIT 1"
     ).fetchone()
-    name, size = state.name, state.size
     first, before, body = found or (0, 0, None)
     slots = [] if found is None else unpack_chunk(body)
     if type(first) is not int or type(before) is not int:
         raise StoreCorrupt(f"journal {name}: the key of a chunk row is no index")
-    if first + len(slots) != size or before + sum(map(length_of, slots)) != state.size_bytes:
+    if first + len(slots) != size or before + sum(map(length_of, slots)) != size_bytes:
         raise StoreCorrupt(f"journal {name}: its blocks end at another length than its head")
-    blocks = [slot for slot in slots if isinstance(slot, bytes)]
-    if len(blocks) < len(slots):
-        return state._replace(open_first=size, open_blocks=())
-    for at in range(max(first, state.tail_start), size):
-        if leaf_hash(blocks[at - first]) != state.tail[at - state.tail_start]:
-            raise StoreCorrupt(f"journal {name}: block {at} is not the one that was signed")
-    return state._replace(open_first=first, open_blocks=tuple(blocks))
+    blocks = tuple([slot for slot in slots if isinstance(slot, bytes)])
+    return (size, ()) if len(blocks) < len(slots) else (first, blocks)
 
 
 def _load_frontier(connection: sqlite3.Connection, number: int, size: int) -> Frontier:

@@ -3,7 +3,8 @@
 Two tables per journal. `chunk`: rows of consecutive blocks, keyed by the index of the first, with
 the bytes before it; the last row is rewritten while it is small. `hash`: full tiles, and the hashes
 of full subtrees from level 8 up, keyed by (level, number). What is not full yet (at most 255 leaf
-hashes) is in the journal's own row, beside its signed head.
+hashes) has a row beside the signed heads, but for the blocks of the last chunk row, which give
+theirs themselves: so an append rewrites little more than that row and the head.
 
 A block that was cleared leaves its length in its place: a missing row is always damage, and byte
 offsets stay what they were. Hashes are never cleared, so everything stays provable.
@@ -74,6 +75,16 @@ class JournalState(NamedTuple):
     def tail_start(self) -> int:
         """Index of the first leaf that is not in a full tile."""
         return self.size - len(self.tail)
+
+    @property
+    def closed_tail(self) -> tuple[bytes, ...]:
+        """The part of `tail` before the last chunk row, whose blocks give the rest."""
+        return self.tail[: max(0, self.open_first - self.tail_start)]
+
+    def tail_differs(self, other: JournalState) -> bool:
+        """Return whether `closed_tail` is not that of an earlier state of the same fork."""
+        mine = (self.tail_start, max(self.tail_start, self.open_first))
+        return mine != (other.tail_start, max(other.tail_start, other.open_first))
 
     @property
     def overhead_bytes(self) -> int:

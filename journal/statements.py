@@ -23,7 +23,7 @@ Statement: TypeAlias = tuple[str, Sequence[Sequence[SqlValue]]]
 _ALLOWED: Final = frozenset(
     {"ALTER", "CREATE", "DELETE", "DROP", "INSERT", "REPLACE", "SELECT", "UPDATE", "WITH"}
 )
-_OWN: Final = re.compile(r"\bjournal_(?:store|head|evidence|chunk_|hash_)", re.IGNORECASE)
+_OWN: Final = re.compile(r"\bjournal_(?:store|head|tail|evidence|chunk_|hash_)", re.IGNORECASE)
 _FIRST_WORD: Final = re.compile(r"(?:[\s;]|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*([A-Za-z]*)", re.DOTALL)
 
 

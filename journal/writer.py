@@ -283,7 +283,7 @@ class Writer:
         state = state._replace(head=self.head_of(state, 0, EMPTY_ROOT))
         create_journal_tables(connection, number)
         connection.execute(
-            "INSERT INTO journal_head VALUES (?, ?, 0, 0, 0, 0, 0, ?, ?, x'')",
+            "INSERT INTO journal_head VALUES (?, ?, 0, 0, 0, 0, 0, ?, ?)",
             (number, name, state.key_check, state.head),
         )
         return state
@@ -374,10 +374,11 @@ def _write_journal(
             f"INSERT INTO journal_hash_{number} VALUES (?, ?)",  # noqa: S608 - an integer
             rows.hashes,
         )
+    if state.tail_differs(old):
+        _put_tail(connection, state)
     updated = connection.execute(
-        "UPDATE journal_head SET size = ?, bytes = ?, head = ?, tail = ? "
-        "WHERE number = ? AND head = ?",
-        (state.size, state.size_bytes, state.head, b"".join(state.tail), number, old.head),
+        "UPDATE journal_head SET size = ?, bytes = ?, head = ? WHERE number = ? AND head = ?",
+        (state.size, state.size_bytes, state.head, number, old.head),
     )
     if updated.rowcount != 1:
         raise _overtaken(old)
@@ -385,15 +386,21 @@ def _write_journal(
 
 def _update_head(connection: sqlite3.Connection, old: JournalState, new: JournalState) -> None:
     updated = connection.execute(
-        "UPDATE journal_head SET fork = ?, size = ?, bytes = ?, edits = ?, pruned = ?, head = ?, "
-        "tail = ? WHERE number = ? AND head = ? AND edits = ?",
+        "UPDATE journal_head SET fork = ?, size = ?, bytes = ?, edits = ?, pruned = ?, head = ? "
+        "WHERE number = ? AND head = ? AND edits = ?",
         (
             *(new.fork, new.size, new.size_bytes, new.edits, new.pruned, new.head),
-            *(b"".join(new.tail), new.number, old.head, old.edits),
+            *(new.number, old.head, old.edits),
         ),
     )
     if updated.rowcount != 1:
         raise _overtaken(old)
+    _put_tail(connection, new)
+
+
+def _put_tail(connection: sqlite3.Connection, state: JournalState) -> None:
+    row = (state.number, b"".join(state.closed_tail))
+    connection.execute("INSERT OR REPLACE INTO journal_tail VALUES (?, ?)", row)
 
 
 def _keep_evidence(

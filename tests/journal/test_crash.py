@@ -145,8 +145,8 @@ def test_a_log_cut_or_damaged_anywhere_opens_at_a_signed_prefix(tmp_path: Path) 
     [
         "UPDATE journal_head SET head = replace(head, 'A', 'B')",
         "UPDATE journal_head SET size = size - 1",
-        "UPDATE journal_head SET tail = zeroblob(length(tail))",
-        "UPDATE journal_head SET tail = x''",
+        "UPDATE journal_tail SET body = zeroblob(length(body))",
+        "UPDATE journal_tail SET body = x''",
         "UPDATE journal_head SET name = 'b'",
         "DELETE FROM journal_head",
         "DROP TABLE journal_evidence",
@@ -163,6 +163,7 @@ def test_a_store_that_contradicts_its_head_does_not_open(tmp_path: Path, damage:
         async with await open_store(tmp_path / "s.db") as store:
             journal = await store.journal("a")
             await journal.append([b"%d" % n for n in range(300)])
+            await journal.append([b"x" * 600] * 3)  # a row of its own
             await store._thread.run(lambda connection: connection.execute(damage).fetchall())
         with pytest.raises(StoreCorrupt) as caught:
             await open_store(tmp_path / "s.db")
