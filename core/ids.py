@@ -32,7 +32,7 @@ MemberIndex = NewType("MemberIndex", int)
 Epoch = NewType("Epoch", int)
 """Number of an epoch, from 0."""
 Round = NewType("Round", int)
-"""A hashgraph round, from 1 within an epoch."""
+"""A hashgraph round, counted from 1 over all epochs."""
 Sequence = NewType("Sequence", int)
 """Position of an event in its creator's chain, from 0."""
 
