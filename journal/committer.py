@@ -215,19 +215,19 @@ class Committer:
             self._fsyncs_before_fill -= 1
         before, self.states = self.states, written.states
         self._commits += 1
+        mark = Mark(self._commits, written.states)
+        if durable and not all(isinstance(outcome, MyceldError) for outcome in written.outcomes):
+            self._syncer.covered(mark)
         for waiting, outcome in zip(group, written.outcomes, strict=True):
             self._waiting_bytes -= waiting.size_bytes
             if isinstance(outcome, MyceldError):
                 if isinstance(outcome, (WriteFailed, InvariantBroken)):
                     self.broken = outcome
                 _fail(waiting, outcome)
-            else:
-                if durable:
-                    self._syncer.covered(Mark(self._commits, written.states))
-                if not waiting.future.done():
-                    waiting.future.set_result(outcome)
+            elif not waiting.future.done():
+                waiting.future.set_result(outcome)
         if any(before.get(name) is not written.states.get(name) for name in self._shown):
-            self._syncer.sync(Mark(self._commits, written.states))
+            self._syncer.sync(mark)
         self._on_change(before, written.states)
         self._tell_changed()
 

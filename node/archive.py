@@ -24,8 +24,7 @@ class Archive:
 
 async def read_epoch(store: Store, genesis: Genesis, epoch: Epoch) -> Archive:
     """Return the index of a sealed epoch; lets others work between any few blocks."""
-    found = epochs_from(store, epoch, 1)
-    roster, at = (genesis.roster, 0) if epoch == 0 else found[0]
+    ((roster, at),) = epochs_from(store, genesis, epoch, 1)
     check(roster.epoch == epoch, "the roster of every sealed epoch is kept")
     index, first_block = EventIndex(len(roster.members)), at
     journal = await store.journal(EVENTS_JOURNAL)

@@ -23,8 +23,6 @@ _STATES = ("open", "accepted", "expired")
 def epoch_views(parts: Parts, start: int, limit: int) -> list[EpochView]:
     """Return the epochs from number `start` on."""
     genesis = parts.genesis
-    found = [(genesis.roster, 0)] if start == 0 else []
-    found += epochs_from(parts.store, start, limit)
     return [
         EpochView(
             epoch=roster.epoch,
@@ -35,7 +33,7 @@ def epoch_views(parts: Parts, start: int, limit: int) -> list[EpochView]:
             first_block=first_block,
             members=_voters(roster),
         )
-        for roster, first_block in found[:limit]
+        for roster, first_block in epochs_from(parts.store, genesis, start, limit)
     ]
 
 

@@ -39,18 +39,12 @@ def status_view(parts: Parts) -> StatusView:
         round_certified=parts.execution.certified_round,
         state_root=(EMPTY_ROOT if header is None else header.state_root).hex(),
         events_total=len(parts.consensus.index),
-        events_own=own_events(parts),
+        events_own=parts.consensus.own_count(),
         transactions_ordered=0 if header is None else header.transactions_total,
         transactions_pending=len(parts.mempool),
         addresses=list(parts.peers.host.addresses),
         gateway_url=parts.gateway_url,
     )
-
-
-def own_events(parts: Parts) -> int:
-    """Return how many events of this epoch are the cell's own."""
-    me = parts.consensus.me
-    return 0 if me is None else parts.consensus.index.count(me)
 
 
 def summary(parts: Parts) -> str:

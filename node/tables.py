@@ -178,21 +178,20 @@ def newest_epochs(store: Store) -> list[tuple[Roster, int]]:
     return [(decode_roster(roster), first_block) for roster, first_block in reversed(rows)]
 
 
-def epochs_from(store: Store, start: int, limit: int) -> list[tuple[Roster, int]]:
-    """Return rosters after the genesis's from epoch `start` on, and where their events begin."""
+def epochs_from(store: Store, genesis: Genesis, start: int, limit: int) -> list[tuple[Roster, int]]:
+    """Return the rosters of epochs from number `start` on, and where their events begin."""
+    found = [(genesis.roster, 0)] if start == 0 else []
     rows = store.query(
         "SELECT roster, first_block FROM epoch WHERE number >= ? ORDER BY number LIMIT ?",
-        (start, limit),
+        (start, limit - len(found)),
     )
-    return [(decode_roster(roster), first_block) for roster, first_block in rows]
+    return [*found, *((decode_roster(roster), first_block) for roster, first_block in rows)]
 
 
 def roster_of_epoch(store: Store, genesis: Genesis, epoch: Epoch) -> Roster | None:
     """Return the roster of any epoch up to the present one."""
-    if epoch == 0:
-        return genesis.roster
-    rows = store.query("SELECT roster FROM epoch WHERE number = ?", (epoch,))
-    return decode_roster(rows[0][0]) if rows else None
+    found = epochs_from(store, genesis, epoch, 1)
+    return found[0][0] if found else None
 
 
 def known_addresses(store: Store, limit: int) -> dict[CellId, tuple[str, ...]]:

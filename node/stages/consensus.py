@@ -379,6 +379,10 @@ class Consensus:
         """Return the transactions of all events that have no place in the order yet."""
         return self._active.waiting_transactions()
 
+    def own_count(self) -> int:
+        """Return how many events of the epoch are our own."""
+        return self._active.own_count()
+
     def is_streaming(self, peer: CellId) -> bool:
         """Return whether a peer's Want is not answered whole yet."""
         sealed = any(sealed.is_streaming(peer) for sealed in self._all_sealed())

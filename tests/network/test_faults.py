@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -14,16 +12,6 @@ from myceld import CellRefused, CellUnreachable, Client
 from tests.network.devnet import Devnet, myceld, wait_until
 
 ALL = (1, 2, 3, 4)
-
-
-@pytest.fixture
-def net(tmp_path: Path) -> Iterator[Devnet]:
-    devnet = Devnet(tmp_path / "net")
-    try:
-        devnet.up()
-        yield devnet
-    finally:
-        devnet.down()
 
 
 class Load:

@@ -3,23 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from tests.network.devnet import Devnet, myceld, wait_until
 from tests.network.test_one_cell import Cell
-
-
-@pytest.fixture
-def net(tmp_path: Path) -> Iterator[Devnet]:
-    devnet = Devnet(tmp_path / "net")
-    try:
-        devnet.up()
-        yield devnet
-    finally:
-        devnet.down()
 
 
 def _member(net: Devnet, cell: int, *arguments: str, expect: int = 0) -> dict[str, object]:
