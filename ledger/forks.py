@@ -103,9 +103,7 @@ def decode_proven(value: bytes) -> ProvenFork:
 def parse_proof(items: list[Value]) -> ForkProof:
     """Return the checked arguments of `fork-evidence`; raises WrongShape."""
     epoch, evidence = as_array(items, length=2)
-    return ForkProof(
-        Epoch(as_int(epoch)), as_bytes(evidence, size_max=TRANSACTION_SIZE_BYTES_MAX)
-    )
+    return ForkProof(Epoch(as_int(epoch)), as_bytes(evidence, size_max=TRANSACTION_SIZE_BYTES_MAX))
 
 
 def build_proof(proof: ForkProof) -> Sequence[Value]:
@@ -161,9 +159,7 @@ def _roster_of(epoch: Epoch, context: Context) -> Roster:
 def _accused(proof: ForkProof, roster: Roster, context: Context) -> Member:
     """Return the member whom well-formed evidence accuses; raises BadEvidence."""
     try:
-        evidence = decode_evidence(
-            proof.evidence, network_id=context.network_id, epoch=proof.epoch
-        )
+        evidence = decode_evidence(proof.evidence, network_id=context.network_id, epoch=proof.epoch)
     except MyceldError as error:
         raise BadEvidence(error.detail) from error
     creator: MemberIndex = evidence.creator

@@ -32,6 +32,7 @@ from ledger.header import decode_header
 from ledger.roster import Roster
 from ledger.transaction import transaction_id
 from myceld import VERSION
+from node.accuse_task import AccuseTask
 from node.addresses import AddressBook
 from node.audits import Audits
 from node.cell import RunningCell
@@ -80,6 +81,7 @@ _LOG = structlog.get_logger("daemon")
 class _Tasks:
     consensus: ConsensusTask
     execution: ExecutionTask
+    accuse: AccuseTask
 
 
 def gossip_protocol(network_id: NetworkId) -> str:
@@ -214,7 +216,9 @@ class Daemon:
             audits=Audits(store),
             started_ns=time.monotonic_ns(),
         )
-        return parts, _Tasks(consensus_task, execution_task)
+        return parts, _Tasks(
+            consensus_task, execution_task, AccuseTask(store, genesis, key.public_key)
+        )
 
     def _make_peers(
         self, key: KeyPair, genesis: Genesis, roster: Roster, store: Store, links: PeersLinks
@@ -237,15 +241,28 @@ class Daemon:
     async def _take_forwarded(self, peer: CellId, forward: Forward) -> None:
         await self._cell.take_forwarded(peer, forward)
 
+    async def _accuse(self, parts: Parts, task: AccuseTask) -> None:
+        await task.run(
+            epoch=lambda: parts.execution.ledger.roster.epoch,
+            is_under_way=lambda transaction: parts.intake.checked(transaction) is not None,
+            submit=self._cell.accuse,
+        )
+
     async def _supervise(self, parts: Parts, tasks: _Tasks) -> None:
         """Run the owner tasks until `stop` is called; raise the error of the first that fails."""
+
+        def sealed(roster: Roster) -> None:
+            tasks.consensus.sealed(roster)
+            tasks.accuse.epoch_began()
+
         try:
             async with asyncio.TaskGroup() as group:
                 running = [
-                    group.create_task(tasks.consensus.run(parts.peers), name="consensus"),
                     group.create_task(
-                        tasks.execution.run(parts.peers, tasks.consensus.sealed), name="execution"
+                        tasks.consensus.run(parts.peers, tasks.accuse.seen), name="consensus"
                     ),
+                    group.create_task(tasks.execution.run(parts.peers, sealed), name="execution"),
+                    group.create_task(self._accuse(parts, tasks.accuse), name="accuse"),
                     group.create_task(parts.peers.run(), name="peers"),
                     group.create_task(parts.follows.run(), name="follows"),
                     group.create_task(parts.audits.run(), name="audits"),
