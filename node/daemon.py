@@ -81,7 +81,6 @@ _LOG = structlog.get_logger("daemon")
 class _Tasks:
     consensus: ConsensusTask
     execution: ExecutionTask
-    accuse: AccuseTask
 
 
 def gossip_protocol(network_id: NetworkId) -> str:
@@ -136,7 +135,8 @@ class Daemon:
             await parts.peers.start()
             parts.gateway_url = await gateway.start()
             self._announce(parts)
-            await self._supervise(parts, tasks)
+            accuse = AccuseTask(store, genesis, key.public_key)
+            await self._supervise(parts, tasks, accuse)
         finally:
             self._home.run_file.unlink(missing_ok=True)
             parts.receipts.fail_all(NotStoredYet("the cell was stopped"))
@@ -216,9 +216,7 @@ class Daemon:
             audits=Audits(store),
             started_ns=time.monotonic_ns(),
         )
-        return parts, _Tasks(
-            consensus_task, execution_task, AccuseTask(store, genesis, key.public_key)
-        )
+        return parts, _Tasks(consensus_task, execution_task)
 
     def _make_peers(
         self, key: KeyPair, genesis: Genesis, roster: Roster, store: Store, links: PeersLinks
@@ -248,21 +246,21 @@ class Daemon:
             submit=self._cell.accuse,
         )
 
-    async def _supervise(self, parts: Parts, tasks: _Tasks) -> None:
+    async def _supervise(self, parts: Parts, tasks: _Tasks, accuse: AccuseTask) -> None:
         """Run the owner tasks until `stop` is called; raise the error of the first that fails."""
 
         def sealed(roster: Roster) -> None:
             tasks.consensus.sealed(roster)
-            tasks.accuse.epoch_began()
+            accuse.epoch_began()
 
         try:
             async with asyncio.TaskGroup() as group:
                 running = [
                     group.create_task(
-                        tasks.consensus.run(parts.peers, tasks.accuse.seen), name="consensus"
+                        tasks.consensus.run(parts.peers, accuse.seen), name="consensus"
                     ),
                     group.create_task(tasks.execution.run(parts.peers, sealed), name="execution"),
-                    group.create_task(self._accuse(parts, tasks.accuse), name="accuse"),
+                    group.create_task(self._accuse(parts, accuse), name="accuse"),
                     group.create_task(parts.peers.run(), name="peers"),
                     group.create_task(parts.follows.run(), name="follows"),
                     group.create_task(parts.audits.run(), name="audits"),

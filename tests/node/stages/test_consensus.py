@@ -39,6 +39,10 @@ def _observing(cell: Cell) -> bool:
     return cell.stage.is_observing
 
 
+def _forked(cell: Cell) -> bool:
+    return cell.stage.has_forked
+
+
 def test_a_forged_event_drops_the_peer_and_leaves_no_trace() -> None:
     cell = _ready()
     good = made(1)
@@ -252,17 +256,17 @@ def test_a_cell_whose_key_signs_elsewhere_makes_no_more_events_in_the_epoch() ->
     cell = _ready()
     cell.submit("a")
     assert len(cell.finish().blocks) == 1
-    assert not cell.stage.has_forked
+    assert not _forked(cell)
     cell.receive(1, made(0, payload=[b"another copy of us"]), made(1), made(2))
     cell.submit("b")
     effects = cell.finish(after_ms=EVENT_PATIENCE_MS)
     first, *others = Cell.events(effects)
     assert first.payload == (b"another copy of us",)
     assert others == [made(1), made(2)]
-    assert cell.stage.has_forked
+    assert _forked(cell)
     assert [(fork.creator, fork.blocks) for fork in effects.forks] == [(0, (0, 1))]
     cell.stage.seal(GENESIS.roster.next(Round(9), START_NS), cell.now_ms)
-    assert not cell.stage.has_forked, "as long as it has a vote, it has it in every epoch anew"
+    assert not _forked(cell), "as long as it has a vote, it has it in every epoch anew"
 
 
 def test_a_journal_with_an_own_fork_makes_the_cell_silent_from_its_start() -> None:
