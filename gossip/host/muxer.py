@@ -25,6 +25,8 @@ from gossip.host.limits import (
     MUXER_BUFFER_BYTES_MAX,
     NEGOTIATION_MESSAGE_BYTES_MAX,
     SOCKET_READ_BYTES,
+    STREAM_OPENINGS_BURST,
+    STREAM_OPENINGS_PER_S,
 )
 from gossip.host.loading import Libp2pObject
 
@@ -81,6 +83,19 @@ class ExactTcp(TCP):  # type: ignore[misc]  # libp2p has no types
 
 class BoundedYamux(Yamux):  # type: ignore[misc]  # libp2p has no types
     """Yamux that bounds what it buffers and contains its own failures."""
+
+    _openings = float(STREAM_OPENINGS_BURST)
+    _openings_at_s = 0.0
+
+    def allow_stream(self) -> bool:
+        """Count a stream that the peer opened; False when it opens them too fast."""
+        now_s = trio.current_time()
+        if self._openings_at_s:
+            grown = self._openings + (now_s - self._openings_at_s) * STREAM_OPENINGS_PER_S
+            self._openings = min(grown, float(STREAM_OPENINGS_BURST))
+        self._openings_at_s = now_s
+        self._openings -= 1
+        return self._openings >= 0
 
     async def start(self) -> None:
         """Run the connection until it ends."""

@@ -30,7 +30,7 @@ from libp2p.stream_muxer.yamux.yamux import PROTOCOL_ID as YAMUX
 from libp2p.transport.upgrader import TransportUpgrader
 from multiaddr import Multiaddr
 
-from core.ids import NotACellId, public_key_of
+from core.ids import CellId, NotACellId, public_key_of
 from gossip.host.addresses import DialAddress
 from gossip.host.config import HostConfig
 from gossip.host.limits import CONNECTION_IDLE_S, NEGOTIATION_TIMEOUT_S
@@ -44,8 +44,6 @@ from gossip.host.muxer import (
 )
 
 _LOG = logging.getLogger(__name__)
-_OUTBOUND_CONNECTIONS_MAX = 256
-"""Backstop only: the sync protocol above dials its neighbours, one connection each."""
 
 
 class Slots:
@@ -80,7 +78,7 @@ class CellSwarm(Swarm):  # type: ignore[misc]  # libp2p has no types
         peerstore: Libp2pObject,
         upgrader: Libp2pObject,
     ) -> None:
-        connections_max = config.inbound_connections_max + _OUTBOUND_CONNECTIONS_MAX
+        connections_max = config.inbound_connections_max + config.outbound_connections_max
         super().__init__(
             peer_id,
             peerstore,
@@ -110,6 +108,7 @@ class CellSwarm(Swarm):  # type: ignore[misc]  # libp2p has no types
             each_max=config.upgrading_per_address_max,
         )
         self._inbound_per_peer_max = config.inbound_per_peer_max
+        self.on_connection: Callable[[Libp2pObject], None] = lambda _: None
 
     @property
     def manager(self) -> Libp2pObject:
@@ -154,7 +153,13 @@ class CellSwarm(Swarm):  # type: ignore[misc]  # libp2p has no types
         if full or not _is_cell_id(str(peer_id)):
             await muxed_conn.secured_conn.close()
             raise SwarmException(f"{peer_id} holds {len(held)} connections, or is no Ed25519 key")
-        return await super().add_conn(muxed_conn, direction)
+        connection = await super().add_conn(muxed_conn, direction)
+        self.on_connection(connection)
+        return connection
+
+    def connections_of(self, cell_id: CellId) -> list[Libp2pObject]:
+        """Return the open connections to a peer."""
+        return [c for c in self.connections.get(ID.from_string(cell_id), []) if not c.is_closed]
 
     async def connect(self, target: DialAddress) -> Libp2pObject:
         """Open a new connection to `target`; raises SwarmException. The caller sets a deadline."""
