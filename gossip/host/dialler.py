@@ -18,13 +18,13 @@ from libp2p.protocol_muxer.multiselect_communicator import MultiselectCommunicat
 from libp2p.security.noise.exceptions import PeerIDMismatchesPubkey
 
 from core.errors import MyceldError
-from gossip.host.addresses import DialAddress
+from gossip.host.addresses import DialAddress, tcp_address_of
 from gossip.host.config import HostConfig
 from gossip.host.errors import DialFailed, ProtocolRefused, TooManyDials, WrongPeer
 from gossip.host.limits import NEGOTIATION_TIMEOUT_S
 from gossip.host.loading import Libp2pObject
 from gossip.host.muxer import NegotiationPipe
-from gossip.host.port import Port
+from gossip.host.port import Port, PortInfo
 from gossip.host.swarm import CellSwarm, Slots
 
 
@@ -44,7 +44,7 @@ class DiallerLinks:
     """What a dialler needs of its engine."""
 
     post: Callable[..., None]
-    make_port: Callable[[Libp2pObject, Libp2pObject, str], Port]
+    make_port: Callable[[Libp2pObject, Libp2pObject, PortInfo], Port]
 
 
 class Dialler:
@@ -104,7 +104,16 @@ class Dialler:
         except BaseException:
             await self._swarm.drop(connection)
             raise
-        return self._links.make_port(connection, stream, protocol)
+        remote = connection.muxed_conn.get_remote_address()
+        info = PortInfo(
+            cell_id=target.cell_id,
+            protocol=protocol,
+            initiator=True,
+            remote_address=None
+            if remote is None
+            else str(tcp_address_of(*remote, websocket=target.at.websocket)),
+        )
+        return self._links.make_port(connection, stream, info)
 
 
 def _explain(target: DialAddress, error: BaseException) -> MyceldError:

@@ -10,6 +10,7 @@ import errno
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import ip_address
 from typing import TypeAlias, cast
 
@@ -94,12 +95,13 @@ class Engine:
         swarm = self._swarm = build_swarm(self._config)
         swarm.set_stream_handler(self._on_stream)
         swarm.on_connection = self._on_connection
-        links = DiallerLinks(self._outlets.post, self._make_dialled_port)
+        links = DiallerLinks(self._outlets.post, self._make_port)
         self._dialler = Dialler(self._config, swarm, links)
         async with background_trio_service(swarm), trio.open_nursery() as nursery:
             self._nursery = nursery
-            for listener in listeners:
-                nursery.start_soon(trio.serve_listeners, swarm.accept, [listener])
+            for listener, address in zip(listeners, self.addresses, strict=True):
+                accept = partial(swarm.accept, websocket=address.websocket)
+                nursery.start_soon(trio.serve_listeners, accept, [listener])
             self._outlets.on_up(self)
             await self._stop.wait()
             # Trap 23: libp2p closes connections one by one, 0.2 s each.
@@ -127,9 +129,10 @@ class Engine:
         # Not libp2p's listener: it sets SO_REUSEPORT, so that a second cell on the same port
         # would start without an error and take half of the connections.
         listeners: list[trio.SocketListener] = []
+        addresses: list[TcpAddress] = []
         for address in self.addresses:
             try:
-                listeners += await trio.open_tcp_listeners(
+                opened = await trio.open_tcp_listeners(
                     address.port,
                     host=address.host,
                     backlog=LISTEN_BACKLOG,
@@ -139,8 +142,11 @@ class Engine:
                     await listener.aclose()
                 fault = AddressInUse if error.errno == errno.EADDRINUSE else CannotListen
                 raise fault(f"{address}: {error.strerror or error}") from error
-        names = [listener.socket.getsockname() for listener in listeners]
-        self.addresses = tuple(tcp_address_of(name[0], name[1]) for name in names)
+            listeners += opened
+            names = [listener.socket.getsockname() for listener in opened]
+            web = address.websocket
+            addresses += [tcp_address_of(name[0], name[1], websocket=web) for name in names]
+        self.addresses = tuple(addresses)
         return listeners
 
     def _ourselves(self) -> Ourselves:
@@ -214,10 +220,15 @@ class Engine:
         if not self._streams.take(peer):
             await self._reset(net_stream)
             return
+        remote = net_stream.muxed_conn.get_remote_address()
+        info = PortInfo(
+            cell_id=CellId(peer),
+            protocol=protocol,
+            initiator=False,
+            remote_address=None if remote is None else str(tcp_address_of(*remote)),
+        )
         try:
-            port = self._make_port(
-                net_stream.swarm_conn, net_stream.muxed_stream, protocol, initiator=False
-            )
+            port = self._make_port(net_stream.swarm_conn, net_stream.muxed_stream, info)
             self._outlets.post(self._outlets.on_inbound, port)
             await port.serve()
         finally:
@@ -227,21 +238,7 @@ class Engine:
         if not await finish_shielded(net_stream.muxed_stream.reset):
             await cast("CellSwarm", self._swarm).drop(net_stream.swarm_conn)
 
-    def _make_dialled_port(
-        self, connection: Libp2pObject, stream: Libp2pObject, protocol: str
-    ) -> Port:
-        return self._make_port(connection, stream, protocol, initiator=True)
-
-    def _make_port(
-        self, connection: Libp2pObject, stream: Libp2pObject, protocol: str, *, initiator: bool
-    ) -> Port:
-        remote = connection.muxed_conn.get_remote_address()
-        info = PortInfo(
-            cell_id=CellId(str(connection.muxed_conn.peer_id)),
-            protocol=protocol,
-            initiator=initiator,
-            remote_address=None if remote is None else str(tcp_address_of(*remote)),
-        )
+    def _make_port(self, connection: Libp2pObject, stream: Libp2pObject, info: PortInfo) -> Port:
         return Port(
             info,
             connection,

@@ -23,7 +23,9 @@ class NotAMultiaddr(LocalMisuse):
     """Text that is not an address we can dial or listen on."""
 
     code = "MYC-HOST-003"
-    remedy = "Dial /ip4/ADDRESS/tcp/PORT/p2p/CELL-ID; listen on /ip4/ADDRESS/tcp/PORT (or ip6)."
+    remedy = (
+        "Dial /ip4/ADDRESS/tcp/PORT/p2p/CELL-ID; listen on /ip4/ADDRESS/tcp/PORT (or ip6; or /ws)."
+    )
 
 
 class DialFailed(OperationalFault):
@@ -131,3 +133,10 @@ class PingFailed(OperationalFault):
     code = "MYC-HOST-017"
     remedy = "Try again; if other peers answer, this one is overloaded or gone."
     retryable = True
+
+
+class TransportNotSpoken(NotAMultiaddr):
+    """A multiaddr of a transport that this software does not speak, such as QUIC."""
+
+    code = "MYC-HOST-018"
+    remedy = "Use /tcp/PORT, or /tcp/PORT/ws for WebSocket; QUIC, TLS and relays are not spoken."

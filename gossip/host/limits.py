@@ -92,6 +92,10 @@ EXACT_READ_BYTES_MAX: Final = 1 << 17
 """Longest item libp2p may ask for below Yamux. Noise messages have 64 KiB; a multistream message
 that announces more is an attack on memory by a peer not yet authenticated."""
 
+WEBSOCKET_MESSAGE_BYTES_MAX: Final = 256 << 10
+"""Longest WebSocket message: four Noise messages, of which other implementations put one or a few
+into one. Two such wait for a peer not yet authenticated."""
+
 NEGOTIATION_MESSAGE_BYTES_MAX: Final = 1024
 """Longest multistream message on a new stream, so the longest protocol name (the libp2p limit)."""
 

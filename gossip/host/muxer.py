@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import trio
 from libp2p.io.exceptions import ConnectionClosedError
@@ -17,7 +18,6 @@ from libp2p.io.trio import TrioTCPStream
 from libp2p.stream_muxer.exceptions import MuxedStreamError
 from libp2p.stream_muxer.muxer_multistream import MuxerMultistream
 from libp2p.stream_muxer.yamux.yamux import Yamux
-from libp2p.transport.tcp.tcp import TCP
 
 from gossip.host.limits import (
     DROP_TIMEOUT_S,
@@ -37,21 +37,20 @@ class MuxerBufferFull(trio.TooSlowError):
     """The peer filled MUXER_BUFFER_BYTES_MAX. A TooSlowError, as Yamux closes on nothing else."""
 
 
-class ExactTcpStream(TrioTCPStream):  # type: ignore[misc]  # libp2p has no types
-    """A TCP stream whose `read(n)` returns n bytes, or less only at the end of the stream."""
+class ExactReader:
+    """Whole items out of a stream of pieces; what is left of a piece waits for the next read."""
 
-    def __init__(self, stream: trio.SocketStream) -> None:
-        super().__init__(stream)
+    def __init__(self, receive: Callable[[], Awaitable[bytes]]) -> None:
+        self._receive = receive
         self._buffer = bytearray()
-        self._remote: tuple[str, int] | None = None
 
-    async def read(self, n: int | None = None) -> bytes:
+    async def read(self, n: int | None) -> bytes:
         """Return `n` bytes, fewer at the end; raises ConnectionClosedError past the bound."""
         wanted = 1 if n is None else n
         if wanted > EXACT_READ_BYTES_MAX:
             raise ConnectionClosedError(f"peer announced an item of {wanted} bytes")
         while len(self._buffer) < wanted:
-            data = await super().read(SOCKET_READ_BYTES)
+            data = await self._receive()
             if not data:
                 break
             self._buffer += data
@@ -60,25 +59,31 @@ class ExactTcpStream(TrioTCPStream):  # type: ignore[misc]  # libp2p has no type
         del self._buffer[:size]
         return taken
 
+
+class ExactTcpStream(TrioTCPStream):  # type: ignore[misc]  # libp2p has no types
+    """A TCP stream whose `read(n)` returns n bytes, or less only at the end of the stream."""
+
+    def __init__(self, stream: trio.SocketStream) -> None:
+        super().__init__(stream)
+        self._exact = ExactReader(partial(super().read, SOCKET_READ_BYTES))
+        self._remote = remote_address_of(stream)
+
+    async def read(self, n: int | None = None) -> bytes:
+        """Return `n` bytes, fewer at the end; raises ConnectionClosedError past the bound."""
+        return await self._exact.read(n)
+
     def get_remote_address(self) -> tuple[str, int] | None:
         """Return (IP, port); unlike the base class also for IPv6."""
-        if self._remote is None:
-            try:
-                name = self.stream.socket.getpeername()
-            except OSError:
-                return None
-            self._remote = (str(name[0]), int(name[1]))
         return self._remote
 
 
-class ExactTcp(TCP):  # type: ignore[misc]  # libp2p has no types
-    """The TCP transport, for dialling, over `ExactTcpStream`."""
-
-    async def dial(self, maddr: Libp2pObject) -> Libp2pObject:
-        """Return a raw connection to `maddr`."""
-        connection = await super().dial(maddr)
-        connection.stream = ExactTcpStream(connection.stream.stream)
-        return connection
+def remote_address_of(stream: trio.SocketStream) -> tuple[str, int] | None:
+    """Return (IP, port) of the other end; None when the connection is gone already."""
+    try:
+        name = stream.socket.getpeername()
+    except OSError:
+        return None
+    return str(name[0]), int(name[1])
 
 
 class BoundedYamux(Yamux):  # type: ignore[misc]  # libp2p has no types

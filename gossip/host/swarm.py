@@ -1,4 +1,4 @@
-"""The libp2p swarm of a cell: TCP, Noise and Yamux only, bounded and guarded. Trio side.
+"""The libp2p swarm of a cell: TCP, WebSocket, Noise, Yamux only; bounded, guarded. Trio side.
 
 Built from libp2p's public classes (not `new_host`), with these differences, numbers as in the
 project's list of traps: no task of one connection can end the swarm (1, 2); inbound slots are
@@ -8,6 +8,7 @@ bounded Yamux (6); no dial cache, retries or happy eyeballs (10, 11); no auto-co
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -38,10 +39,12 @@ from gossip.host.loading import Libp2pObject
 from gossip.host.muxer import (
     BoundedMuxers,
     BoundedYamux,
-    ExactTcp,
     ExactTcpStream,
     finish_shielded,
+    remote_address_of,
 )
+from gossip.host.transport import CellTransport
+from gossip.host.websocket import accepted
 
 _LOG = logging.getLogger(__name__)
 
@@ -83,7 +86,7 @@ class CellSwarm(Swarm):  # type: ignore[misc]  # libp2p has no types
             peer_id,
             peerstore,
             upgrader,
-            [ExactTcp()],
+            [CellTransport(self._spawn)],
             retry_config=RetryConfig(max_retries=0),
             connection_config=ConnectionConfig(
                 max_connections=connections_max,
@@ -108,6 +111,7 @@ class CellSwarm(Swarm):  # type: ignore[misc]  # libp2p has no types
             each_max=config.upgrading_per_address_max,
         )
         self._inbound_per_peer_max = config.inbound_per_peer_max
+        self._upgrade_timeout_s = config.upgrade_timeout_s
         self.on_connection: Callable[[Libp2pObject], None] = lambda _: None
 
     @property
@@ -115,14 +119,16 @@ class CellSwarm(Swarm):  # type: ignore[misc]  # libp2p has no types
         """The service manager, whose tasks cannot end the service by failing."""
         return _GuardedManager(super().manager)
 
-    async def accept(self, socket: trio.SocketStream) -> None:
+    def _spawn(self, work: Callable[[], Awaitable[None]]) -> None:
+        self.manager.run_task(work)
+
+    async def accept(self, socket: trio.SocketStream, *, websocket: bool = False) -> None:
         """Serve one inbound TCP connection until it ends. Never raises."""
-        stream = ExactTcpStream(socket)
-        remote = stream.get_remote_address()
+        remote = remote_address_of(socket)
         try:
             if remote is not None and self._inbound.take(remote[0]):
                 try:
-                    await self._serve(stream, remote[0])
+                    await self._serve(socket, remote[0], websocket=websocket)
                 finally:
                     self._inbound.free(remote[0])
         except Exception as error:  # noqa: BLE001 - supervisor of one connection
@@ -130,19 +136,25 @@ class CellSwarm(Swarm):  # type: ignore[misc]  # libp2p has no types
         finally:
             await trio.aclose_forcefully(socket)
 
-    async def _serve(self, stream: ExactTcpStream, address: str) -> None:
+    async def _serve(self, socket: trio.SocketStream, address: str, *, websocket: bool) -> None:
         if not self._upgrading.take(address):
             return
-        try:
-            raw = RawConnection(stream, False)  # noqa: FBT003 - positional in libp2p
-            muxed = await self.upgrade_inbound_raw_conn(raw, address)
-        finally:
-            self._upgrading.free(address)
-        while not muxed.event_closed.is_set():
-            with trio.move_on_after(CONNECTION_IDLE_S):
-                await muxed.event_closed.wait()
-            if not muxed.streams:
-                return
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                stream = (
+                    await stack.enter_async_context(accepted(socket, self._upgrade_timeout_s))
+                    if websocket
+                    else ExactTcpStream(socket)
+                )
+                raw = RawConnection(stream, False)  # noqa: FBT003 - positional in libp2p
+                muxed = await self.upgrade_inbound_raw_conn(raw, address)
+            finally:
+                self._upgrading.free(address)
+            while not muxed.event_closed.is_set():
+                with trio.move_on_after(CONNECTION_IDLE_S):
+                    await muxed.event_closed.wait()
+                if not muxed.streams:
+                    return
 
     async def add_conn(self, muxed_conn: Libp2pObject, direction: str = "unknown") -> Libp2pObject:
         """Register an authenticated connection; refuses foreign key types and full peers."""
