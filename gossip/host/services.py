@@ -195,9 +195,11 @@ async def _with_stream(
 
 
 async def _answer_ping(stream: ServiceStream, _connection: Libp2pObject) -> None:
+    answered_at_s = -1 / PING_ANSWERS_PER_S
     while True:
         with trio.fail_after(PING_IDLE_S):
             data = await stream.read(_PING_SIZE_BYTES)
+        await trio.sleep_until(answered_at_s + 1 / PING_ANSWERS_PER_S)
         with trio.fail_after(SERVICE_TIMEOUT_S):
             await stream.write(data)
-        await trio.sleep(1 / PING_ANSWERS_PER_S)
+        answered_at_s = trio.current_time()
