@@ -25,7 +25,8 @@ from gossip.host.limits import NEGOTIATION_TIMEOUT_S
 from gossip.host.loading import Libp2pObject
 from gossip.host.muxer import NegotiationPipe
 from gossip.host.port import Port, PortInfo
-from gossip.host.swarm import CellSwarm, Slots
+from gossip.host.slots import Slots
+from gossip.host.swarm import CellSwarm
 
 
 @dataclass(slots=True, eq=False)

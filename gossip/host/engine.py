@@ -40,7 +40,8 @@ from gossip.host.loading import Libp2pObject
 from gossip.host.muxer import NegotiationPipe, finish_shielded
 from gossip.host.port import Port, PortInfo
 from gossip.host.services import Introductions, Service, ServiceStream, ping
-from gossip.host.swarm import CellSwarm, Slots, build_swarm
+from gossip.host.slots import Slots
+from gossip.host.swarm import CellSwarm, build_swarm
 
 _LOG = logging.getLogger(__name__)
 

@@ -125,12 +125,33 @@ class BoundedMuxers(MuxerMultistream):  # type: ignore[misc]  # libp2p has no ty
     async def new_conn(self, conn: Libp2pObject, peer_id: Libp2pObject) -> Libp2pObject:
         """Return the negotiated muxed connection over a secured one."""
         protocol, _ = await self._selector.select(
-            conn,
+            _ShortReads(conn),
             conn.is_initiator,
             self.negotiate_timeout,
         )
         muxed = BoundedYamux(conn, peer_id, is_initiator=conn.is_initiator)
         return self._annotate_connection(muxed, conn, protocol)
+
+
+class _ShortReads:
+    """A secured connection while its muxer is chosen: no long messages.
+
+    Noise's own reads collect as much as the peer announces, 100 MB a second.
+    """
+
+    def __init__(self, conn: Libp2pObject) -> None:
+        self._conn = conn
+
+    async def read(self, n: int) -> bytes:
+        """Return `n` bytes; raises ConnectionClosedError past the bound."""
+        if n > NEGOTIATION_MESSAGE_BYTES_MAX:
+            raise ConnectionClosedError(f"multistream message of {n} bytes")
+        data: bytes = await self._conn.read(n)
+        return data
+
+    async def write(self, data: bytes) -> None:
+        """Send `data`."""
+        await self._conn.write(data)
 
 
 class NegotiationPipe:

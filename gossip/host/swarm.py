@@ -8,9 +8,7 @@ bounded Yamux (6); no dial cache, retries or happy eyeballs (10, 11); no auto-co
 
 from __future__ import annotations
 
-import contextlib
 import logging
-from collections import Counter
 from collections.abc import Awaitable, Callable
 
 import trio
@@ -43,32 +41,11 @@ from gossip.host.muxer import (
     finish_shielded,
     remote_address_of,
 )
+from gossip.host.slots import Slots, UpgradeSlots
 from gossip.host.transport import CellTransport
 from gossip.host.websocket import accepted
 
 _LOG = logging.getLogger(__name__)
-
-
-class Slots:
-    """Counts of holders, bounded in all and per key."""
-
-    def __init__(self, *, total_max: int, each_max: int) -> None:
-        self._total_max = total_max
-        self._each_max = each_max
-        self._held: Counter[str] = Counter()
-
-    def take(self, key: str) -> bool:
-        """Take one slot for `key`; False when none is left for it."""
-        if self._held.total() >= self._total_max or self._held[key] >= self._each_max:
-            return False
-        self._held[key] += 1
-        return True
-
-    def free(self, key: str) -> None:
-        """Give one slot of `key` back."""
-        self._held[key] -= 1
-        if self._held[key] <= 0:
-            del self._held[key]
 
 
 class CellSwarm(Swarm):  # type: ignore[misc]  # libp2p has no types
@@ -106,7 +83,7 @@ class CellSwarm(Swarm):  # type: ignore[misc]  # libp2p has no types
             total_max=config.inbound_connections_max,
             each_max=config.inbound_per_address_max,
         )
-        self._upgrading = Slots(
+        self._upgrading = UpgradeSlots(
             total_max=config.upgrading_max,
             each_max=config.upgrading_per_address_max,
         )
@@ -137,24 +114,18 @@ class CellSwarm(Swarm):  # type: ignore[misc]  # libp2p has no types
             await trio.aclose_forcefully(socket)
 
     async def _serve(self, socket: trio.SocketStream, address: str, *, websocket: bool) -> None:
-        if not self._upgrading.take(address):
-            return
-        async with contextlib.AsyncExitStack() as stack:
-            try:
+        async with trio.open_nursery() as nursery:  # holds the reader of a WebSocket
+            with self._upgrading.place(address) as scope:
                 stream = (
-                    await stack.enter_async_context(accepted(socket, self._upgrade_timeout_s))
+                    await accepted(nursery, socket, self._upgrade_timeout_s)
                     if websocket
                     else ExactTcpStream(socket)
                 )
                 raw = RawConnection(stream, False)  # noqa: FBT003 - positional in libp2p
                 muxed = await self.upgrade_inbound_raw_conn(raw, address)
-            finally:
-                self._upgrading.free(address)
-            while not muxed.event_closed.is_set():
-                with trio.move_on_after(CONNECTION_IDLE_S):
-                    await muxed.event_closed.wait()
-                if not muxed.streams:
-                    return
+            if not scope.cancelled_caught:
+                await _until_closed_or_idle(muxed)
+            nursery.cancel_scope.cancel()
 
     async def add_conn(self, muxed_conn: Libp2pObject, direction: str = "unknown") -> Libp2pObject:
         """Register an authenticated connection; refuses foreign key types and full peers."""
@@ -199,6 +170,14 @@ def build_swarm(config: HostConfig) -> CellSwarm:
     upgrader = TransportUpgrader({NOISE: noise}, muxers)
     upgrader.muxer_multistream = BoundedMuxers(muxers, int(NEGOTIATION_TIMEOUT_S))
     return CellSwarm(config, peer_id, peerstore, upgrader)
+
+
+async def _until_closed_or_idle(muxed: Libp2pObject) -> None:
+    while not muxed.event_closed.is_set():
+        with trio.move_on_after(CONNECTION_IDLE_S):
+            await muxed.event_closed.wait()
+        if not muxed.streams:
+            return
 
 
 def _is_cell_id(text: str) -> bool:

@@ -7,9 +7,8 @@ never waits for the peer. Plain `ws` only: the channel inside it is encrypted by
 
 from __future__ import annotations
 
-import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 
 import trio
 from libp2p.io.abc import ReadWriteCloser
@@ -72,19 +71,21 @@ class WebSocketStream(ReadWriteCloser):  # type: ignore[misc]  # libp2p has no t
             return b""
 
 
-@contextlib.asynccontextmanager
-async def accepted(socket: trio.SocketStream, timeout_s: float) -> AsyncIterator[WebSocketStream]:
-    """Answer the HTTP upgrade of a client; raises TooSlowError, and what trio-websocket does."""
-    async with trio.open_nursery() as nursery:
-        with trio.fail_after(timeout_s):
-            request = await wrap_server_stream(
-                nursery,
-                socket,
-                max_message_size=WEBSOCKET_MESSAGE_BYTES_MAX,
-            )
-            web = await request.accept()
-        yield WebSocketStream(socket, web)
-        nursery.cancel_scope.cancel()
+async def accepted(
+    nursery: trio.Nursery, socket: trio.SocketStream, timeout_s: float
+) -> WebSocketStream:
+    """Answer the HTTP upgrade of a client; `nursery` runs the reader until it is cancelled.
+
+    Raises TooSlowError, and what trio-websocket does.
+    """
+    with trio.fail_after(timeout_s):
+        request = await wrap_server_stream(
+            nursery,
+            socket,
+            max_message_size=WEBSOCKET_MESSAGE_BYTES_MAX,
+        )
+        web = await request.accept()
+    return WebSocketStream(socket, web)
 
 
 async def dialled(socket: trio.SocketStream, host: str, spawn: Spawn) -> WebSocketStream:
