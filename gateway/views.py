@@ -264,6 +264,9 @@ class PeerView:
     events_in: int
     events_out: int
     last_error: str | None
+    agent: str = ""
+    """Software and version, as the peer names itself over libp2p's identify; empty if unknown."""
+    protocol_version: str = ""
 
 
 @dataclass(frozen=True, slots=True)

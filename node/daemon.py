@@ -227,6 +227,7 @@ class Daemon:
                 seed=key.seed,
                 listen_addresses=self._config.listen,
                 protocol=gossip_protocol(genesis.network_id),
+                agent_version=f"myceld/{VERSION}",
             ),
             network_id=genesis.network_id,
             rule_set=genesis.rule_set,

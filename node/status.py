@@ -72,6 +72,7 @@ def peer_views(parts: Parts) -> list[PeerView]:
         session = parts.peers.session(cell_id)
         info = parts.peers.infos.get(cell_id)
         counters = None if info is None else info.counters
+        told_us = parts.peers.host.introduction(cell_id)
         direction = None
         if session is not None:
             direction = "outbound" if session.initiator else "inbound"
@@ -91,6 +92,8 @@ def peer_views(parts: Parts) -> list[PeerView]:
                 events_in=0 if counters is None else counters.events_in,
                 events_out=0 if counters is None else counters.events_out,
                 last_error=None if session is not None or info is None else info.last_error,
+                agent="" if told_us is None else told_us.agent_version,
+                protocol_version="" if told_us is None else told_us.protocol_version,
             )
         )
     return views

@@ -15,9 +15,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from core.errors import MyceldError
+from core.ids import CellId
 from gossip.host.addresses import TcpAddress
 from gossip.host.config import HostConfig
 from gossip.host.errors import HostDown, HostFailed
+from gossip.host.introduction import Introduction
 from gossip.host.limits import (
     RESTART_DELAY_S,
     RESTART_DELAY_S_MAX,
@@ -46,6 +48,10 @@ class BridgeEvents:
 
     def on_inbound(self, port: Port) -> None:
         """A peer opened a stream."""
+        raise NotImplementedError
+
+    def on_introduction(self, cell_id: CellId, introduction: Introduction) -> None:
+        """A connected peer said who it is."""
         raise NotImplementedError
 
 
@@ -141,7 +147,9 @@ class Bridge:
                 if self._stopping.is_set():
                     engine.stop()
 
-            outlets = EngineOutlets(self.post, on_up, self._events.on_inbound)
+            outlets = EngineOutlets(
+                self.post, on_up, self._events.on_inbound, self._events.on_introduction
+            )
             engine = Engine(self._config, self._listen, self._protocols, outlets)
             trio.run(engine.main)
             error: MyceldError = HostDown("the network side ended")
