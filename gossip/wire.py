@@ -1,4 +1,4 @@
-"""Frames of the sync protocol, version 1: bytes on a stream and the values they stand for.
+"""Frames of the sync protocol, version 2: bytes on a stream and the values they stand for.
 
 On the wire: four bytes of length, big endian, then that many bytes of canonical msgpack,
 `[type, fields…]`. The length is checked before anything is kept. Each side sends HELLO first and
@@ -50,7 +50,7 @@ from gossip.limits import (
     TIPS_MAX,
 )
 
-WIRE_VERSION: Final = 1
+WIRE_VERSION: Final = 2
 _LENGTH_BYTES: Final = 4
 _MEMBERS_MAX: Final = 128
 

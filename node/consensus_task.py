@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from core.errors import check
-from core.ids import CellId, Epoch, Round, short
+from core.ids import CellId, Epoch, MemberIndex, Round, short
 from gateway.views import Stage
 from gossip.sync import Send
 from gossip.wire import Events, Have, Want, encode_frame
@@ -236,15 +236,20 @@ class ConsensusTask:
             await self._execution.put(decided)
 
     async def _send(self, effects: Effects, peers: Peers) -> None:
-        encoded: dict[tuple[tuple[int, ...], bool], bytes] = {}
+        encoded: dict[tuple[Epoch, tuple[int, ...], bool, frozenset[MemberIndex]], bytes] = {}
         for effect in effects.sends:
             match effect:
                 case Send():
                     peers.send(effect.peer, encode_frame(effect.frame))
                 case SendBlocks():
-                    key = (effect.blocks, effect.last)
+                    key = (effect.epoch, effect.blocks, effect.last, effect.hinted)
                     if key not in encoded:
-                        events = tuple([await self._block(at) for at in effect.blocks])
+                        events = tuple(
+                            [
+                                self._stage.with_hints(effect, await self._block(at))
+                                for at in effect.blocks
+                            ]
+                        )
                         encoded[key] = encode_frame(Events(effect.epoch, events, effect.last))
                     peers.send(effect.peer, encoded[key])
                     self._note_sent(effect, peers)

@@ -34,7 +34,7 @@ from gossip.sync import Send, SendEvents, Sync
 from gossip.wire import Events, Have, Want
 from hashgraph.engine import Engine
 from hashgraph.errors import WrongEpoch
-from hashgraph.event import Event, decode_event
+from hashgraph.event import UnresolvedEvent, decode_any_event, decode_event
 from hashgraph.outcome import DecidedRound
 from ledger.genesis import Genesis
 from ledger.roster import Roster
@@ -56,6 +56,8 @@ class SendBlocks:
     epoch: Epoch
     blocks: tuple[int, ...]
     last: bool
+    hinted: frozenset[MemberIndex] = frozenset()
+    """If there are any, each block goes through `Consensus.with_hints` first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ class Unpacked:
     """New events of a peer's frame, whose signatures are to be checked."""
 
     epoch: Epoch
-    events: list[Event]
+    events: list[UnresolvedEvent]
     checks: list[tuple[PublicKey, bytes, bytes]]
     """(public key, message, signature) of each."""
 
@@ -153,7 +155,7 @@ class Consensus:
             return []  # it came late, when an epoch before those was sealed already
         if len(self.index) == 0:
             self._first_block = at
-        rounds = self._active.replay(event, len(block))
+        rounds = self._active.replay(event)
         return [Decided(roster.epoch, decided) for decided in rounds]
 
     def take_own_before(self) -> list[bytes]:
@@ -311,6 +313,15 @@ class Consensus:
         for peer, frame in early.items():
             self.told(peer, frame, now_ms)
 
+    def with_hints(self, send: SendBlocks, block: bytes) -> bytes:
+        """Return the bytes of an event as the peer is to get them, from its journal block."""
+        sealed = self._sealed_of(send.epoch)
+        if not send.hinted or (sealed is None and send.epoch != self.epoch):
+            return block  # nobody forked, or the epoch is out of memory: the peer asks again
+        event, _ = decode_any_event(block, self._genesis.network_id)
+        index = self.index if sealed is None else sealed.index
+        return index.with_hints(event, send.hinted)
+
     def pace(self, busy: float) -> None:
         """Tell how busy this cell's processor is, from 0 to 1: a busy one makes fewer events."""
         self._active.pace(busy)
@@ -462,7 +473,9 @@ class Consensus:
         for effect in sends:
             if isinstance(effect, SendEvents):
                 blocks = tuple(first + arrival for arrival in effect.arrivals)
-                self._effects.sends.append(SendBlocks(effect.peer, epoch, blocks, effect.last))
+                self._effects.sends.append(
+                    SendBlocks(effect.peer, epoch, blocks, effect.last, effect.hinted)
+                )
             else:
                 self._effects.sends.append(effect)
 
@@ -485,7 +498,7 @@ class _Replayed:
             return False
         if len(self._index) == 0:
             self._first_block = at
-        self._index.add(event, len(block))
+        self._index.add_stored(event)
         if event.creator == self._me:
             self.own += event.payload
         return True

@@ -1,4 +1,4 @@
-"""The frames of wire version 1, byte for byte, length included."""
+"""The frames of wire version 2, byte for byte, length included."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ CELL: CellId = KeyPair(bytes([1]) * 32).cell_id
 TIPS = tuple(EventId(bytes([number]) * 32) for number in (7, 8))
 FRAMES: dict[str, Frame] = {
     "hello": Hello(
-        1, 1, NetworkId(bytes([5]) * 32), Epoch(0), (f"/ip4/10.0.0.1/tcp/1/p2p/{CELL}",)
+        2, 1, NetworkId(bytes([5]) * 32), Epoch(0), (f"/ip4/10.0.0.1/tcp/1/p2p/{CELL}",)
     ),
-    "hello of nobody": Hello(1, 1, NetworkId(bytes(32)), Epoch(3), ()),
+    "hello of nobody": Hello(2, 1, NetworkId(bytes(32)), Epoch(3), ()),
     "refuse": Refuse("MYC-GOSSIP-003", "another network"),
     "have": Have(Epoch(0), (0, 1, 300, 2**40)),
     "have, with what was seen of yours": Have(Epoch(2), (0, 1, 300, 7), yours=301),
@@ -64,4 +64,4 @@ def test_a_frame_has_these_bytes(name: str) -> None:
 def test_every_type_of_frame_has_a_vector() -> None:
     assert set(VECTORS) == set(FRAMES)
     assert {type(frame) for frame in FRAMES.values()} == set(Frame.__args__)
-    assert WIRE_VERSION == 1
+    assert WIRE_VERSION == 2

@@ -233,7 +233,8 @@ class SimCell:
                 case Send():
                     self._send(peer, effect.frame)
                 case SendBlocks():
-                    events = tuple(self.disk.blocks[at] for at in effect.blocks)
+                    blocks = (self.disk.blocks[at] for at in effect.blocks)
+                    events = tuple(self.consensus.with_hints(effect, block) for block in blocks)
                     self._send(peer, Events(effect.epoch, events, effect.last))
                     if self.consensus.is_streaming(effect.peer):
                         self.consensus.drained(effect.peer)
@@ -277,7 +278,7 @@ class SimCell:
             event, of = decode_any_event(block, self.world.genesis.network_id)
             if of == epoch:
                 first = at if first < 0 else first
-                index.add(event, len(block))
+                index.add_stored(event)
 
         def read(stage: Consensus = self.consensus) -> None:
             if self.up and self.consensus is stage:
