@@ -20,6 +20,7 @@ import structlog
 from core.errors import MyceldError
 from core.ids import CellId, Epoch, NetworkId, TransactionId
 from gateway.server import Gateway
+from gossip.discovery.invitation import INVITE_PROTOCOL
 from gossip.host import HostConfig
 from gossip.wire import Forward
 from identity import keystore
@@ -45,6 +46,9 @@ from node.founding import read_genesis
 from node.genesis_service import GENESIS_PROTOCOL, serve_genesis
 from node.home import Home
 from node.inbox import ConsensusInbox, ExecutionInbox
+from node.invite_tables import INVITE_SCHEMA
+from node.invite_views import Standing
+from node.invites import Invites
 from node.limits import (
     ADDRESSES_KNOWN_MAX,
     CONSENSUS_QUEUE_MAX,
@@ -113,7 +117,7 @@ class Daemon:
             )
             verifier = Verifier()
             try:
-                await store.create_tables(SCHEMA)
+                await store.create_tables(SCHEMA + INVITE_SCHEMA)
                 await self._run_with(key, genesis, store, verifier)
             finally:
                 verifier.close()
@@ -198,6 +202,13 @@ class Daemon:
         peers = self._make_peers(key, genesis, consensus.roster, store, links)
         follows = Follows(store, await Copies.open(store), key.cell_id, peers)
         follows.listen(genesis.network_id)
+        invites = Invites(
+            store,
+            genesis,
+            peers,
+            lambda: Standing(execution.ledger.roster, execution.ledger.applied_round),
+        )
+        peers.host.set_handler(INVITE_PROTOCOL, invites.serve)
         parts = Parts(
             cell_id=key.cell_id,
             name=self._name(key, consensus.roster),
@@ -214,6 +225,7 @@ class Daemon:
             peers=peers,
             follows=follows,
             audits=Audits(store),
+            invites=invites,
             started_ns=time.monotonic_ns(),
         )
         return parts, _Tasks(consensus_task, execution_task)
@@ -264,6 +276,7 @@ class Daemon:
                     group.create_task(parts.peers.run(), name="peers"),
                     group.create_task(parts.follows.run(), name="follows"),
                     group.create_task(parts.audits.run(), name="audits"),
+                    group.create_task(parts.invites.run(self._cell.change_members), name="invites"),
                 ]
                 await self._stopping.wait()
                 self._tell("stopping")
