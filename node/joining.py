@@ -130,7 +130,7 @@ async def _exchange(stream: PeerStream, ticket: Ticket, key: KeyPair, name: str)
         welcome, numbers = newcomer.enter(await read_message(stream))
     except TicketUnknown:
         if time.time() >= ticket.expires_s:
-            raise TicketExpired("the ticket's time is over, and the inviter forgot it") from None
+            raise TicketExpired("the ticket's time is over; the inviter has none such") from None
         raise
     return _Let(_genesis_of(ticket, welcome), welcome, words_of(numbers))
 
