@@ -202,13 +202,6 @@ class Daemon:
         peers = self._make_peers(key, genesis, consensus.roster, store, links)
         follows = Follows(store, await Copies.open(store), key.cell_id, peers)
         follows.listen(genesis.network_id)
-        invites = Invites(
-            store,
-            genesis,
-            peers,
-            lambda: Standing(execution.ledger.roster, execution.ledger.applied_round),
-        )
-        peers.host.set_handler(INVITE_PROTOCOL, invites.serve)
         parts = Parts(
             cell_id=key.cell_id,
             name=self._name(key, consensus.roster),
@@ -225,7 +218,7 @@ class Daemon:
             peers=peers,
             follows=follows,
             audits=Audits(store),
-            invites=invites,
+            invites=_make_invites(store, genesis, peers, execution),
             started_ns=time.monotonic_ns(),
         )
         return parts, _Tasks(consensus_task, execution_task)
@@ -316,6 +309,14 @@ def _address_saver(store: Store) -> Callable[[CellId, tuple[str, ...]], Awaitabl
         await store.transaction({}, addresses_statements(peer, addresses), durable=False)
 
     return save
+
+
+def _make_invites(store: Store, genesis: Genesis, peers: Peers, execution: Execution) -> Invites:
+    """Return the tickets' service, which answers newcomers from the start of the host on."""
+    ledger = execution.ledger
+    invites = Invites(store, genesis, peers, lambda: Standing(ledger.roster, ledger.applied_round))
+    peers.host.set_handler(INVITE_PROTOCOL, invites.serve)
+    return invites
 
 
 async def _restore(
