@@ -191,7 +191,6 @@ class Daemon:
             intake=intake,
             applied_round=lambda: execution.ledger.applied_round,
         )
-
         links = PeersLinks(
             consensus_inbox,
             execution_inbox,
@@ -200,8 +199,6 @@ class Daemon:
             self._take_forwarded,
         )
         peers = self._make_peers(key, genesis, consensus.roster, store, links)
-        follows = Follows(store, await Copies.open(store), key.cell_id, peers)
-        follows.listen(genesis.network_id)
         parts = Parts(
             cell_id=key.cell_id,
             name=self._name(key, consensus.roster),
@@ -216,7 +213,7 @@ class Daemon:
             observed=consensus_task.observed,
             execution=execution,
             peers=peers,
-            follows=follows,
+            follows=await _make_follows(store, key, genesis, peers),
             audits=Audits(store),
             invites=_make_invites(store, genesis, peers, execution),
             started_ns=time.monotonic_ns(),
@@ -309,6 +306,13 @@ def _address_saver(store: Store) -> Callable[[CellId, tuple[str, ...]], Awaitabl
         await store.transaction({}, addresses_statements(peer, addresses), durable=False)
 
     return save
+
+
+async def _make_follows(store: Store, key: KeyPair, genesis: Genesis, peers: Peers) -> Follows:
+    """Return the journals that are followed, which answers other cells too."""
+    follows = Follows(store, await Copies.open(store), key.cell_id, peers)
+    follows.listen(genesis.network_id)
+    return follows
 
 
 def _make_invites(store: Store, genesis: Genesis, peers: Peers, execution: Execution) -> Invites:
