@@ -15,6 +15,9 @@ from gateway.views import (
     BlockView,
     EpochView,
     FollowView,
+    InviteView,
+    InviteWish,
+    IssuedView,
     JournalView,
     MemberChange,
     MembersView,
@@ -90,6 +93,21 @@ class Cell(Protocol):
 
         Raises NoSuchCell, TransactionRefused or what `submit` raises.
         """
+        ...
+
+    async def create_invite(self, wish: InviteWish) -> IssuedView:
+        """Make a ticket, durably.
+
+        Raises BadOption, NoVoteToPropose, NothingToDial, NotAMultiaddr or TooManyInvites.
+        """
+        ...
+
+    async def invites(self) -> list[InviteView]:
+        """Return the newest tickets, and who used them."""
+        ...
+
+    async def revoke_invite(self, invite_id: bytes) -> InviteView:
+        """Take a ticket back, durably; raises NoSuchInvite."""
         ...
 
     async def account(self, public_key: bytes) -> AccountView:

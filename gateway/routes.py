@@ -38,6 +38,7 @@ _PAGE: Final = frozenset({"start", "limit"})
 _SUBMIT: Final = frozenset({"transactions", "wait", "timeout_s"})
 _PUT: Final = frozenset({"key", "value", "value_hex", "nonce", "wait", "timeout_s"})
 _MEMBERS: Final = frozenset({"action", "cell", "weight", "name", "proposal", "wait", "timeout_s"})
+_INVITE: Final = frozenset({"role", "name", "weight", "expires_s", "uses_max", "addresses"})
 _FOLLOW: Final = frozenset({"cell", "journal"})
 _PRUNE: Final = frozenset({"min_index"})
 _RECEIPT: Final = frozenset({"wait", "timeout_s"})
@@ -160,6 +161,22 @@ class Routes:
         work = self._cell.change_members(change, wait=wait, timeout_s=timeout_s)
         return JsonAnswer(await self._reached(work, wait, timeout_s))
 
+    async def create_invite(self, request: Request) -> Response:
+        """POST /api/v1/invites."""
+        wish = asks.invite_wish(await asks.read_fields(request, _INVITE, self._budget))
+        return JsonAnswer(await self._read(self._cell.create_invite(wish)))
+
+    async def invites(self, request: Request) -> Response:
+        """GET /api/v1/invites."""
+        asks.query_fields(request, _NOTHING)
+        return listing(await self._read(self._cell.invites()))
+
+    async def revoke_invite(self, request: Request) -> Response:
+        """POST /api/v1/invites/{id}/revoke."""
+        invite_id = asks.invite_id(request)
+        await asks.read_fields(request, _NOTHING, self._budget)
+        return JsonAnswer(await self._read(self._cell.revoke_invite(invite_id)))
+
     async def account(self, request: Request) -> Response:
         """GET /api/v1/accounts/{public key}."""
         asks.query_fields(request, _NOTHING)
@@ -253,6 +270,9 @@ class Routes:
             ("GET", "/api/v1/epochs", self.epochs),
             ("GET", "/api/v1/members", self.members),
             ("POST", "/api/v1/members", self.change_members),
+            ("GET", "/api/v1/invites", self.invites),
+            ("POST", "/api/v1/invites", self.create_invite),
+            ("POST", "/api/v1/invites/{id}/revoke", self.revoke_invite),
             ("GET", "/api/v1/accounts/{public_key}", self.account),
             ("GET", "/api/v1/journals", self.journals),
             ("GET", "/api/v1/journals/{name}/blocks", self.journal_blocks),

@@ -363,3 +363,64 @@ class AccountView:
     public_key: str
     next_nonce: int
     """Smallest nonce above all that are used or queued on this cell."""
+
+
+@dataclass(frozen=True, slots=True)
+class InviteWish:
+    """What a ticket is to give, and for how long."""
+
+    votes: bool
+    """Whether the newcomer is proposed as a member."""
+    name: str
+    """What the newcomer will be called; empty: as it says itself."""
+    weight: int
+    expires_s: int
+    """Seconds from now."""
+    uses_max: int
+    addresses: tuple[str, ...]
+    """Where this cell can be dialled, beside what it knows itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class InviteUseView:
+    """A cell that used a ticket."""
+
+    cell_id: str
+    name: str
+    joined_ns: int
+    words: list[str]
+    """The four words that the newcomer sees too."""
+    connected: bool
+    member: bool
+    proposal: str | None
+    """Id of the proposal to make it a member."""
+    state: str
+    """`joined` (no vote asked for), `waiting` (for it to connect), `proposed`, `accepted` (and no
+    member yet, or any more), `voting`, `expired` (the proposal) or `refused`."""
+    problem: str | None
+    """Why it was refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class InviteView:
+    """A ticket, without its secret."""
+
+    id: str
+    role: str
+    """`sclerotium` or `rhizomorph`."""
+    name: str
+    weight: int
+    created_ns: int
+    expires_ns: int
+    uses_max: int
+    state: str
+    """`open`, `used`, `expired` or `revoked`."""
+    uses: list[InviteUseView]
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedView:
+    """A new ticket. Its text is shown this once: the cell keeps only a hash of its secret."""
+
+    ticket: str
+    invite: InviteView

@@ -156,6 +156,21 @@ class Client:
         """
         return self._post("/api/v1/members", {"action": action, **fields}, wait, timeout_s)
 
+    def create_invite(self, **fields: object) -> JsonObject:
+        """Make a ticket; return the IssuedView, the only place where its text is told.
+
+        Fields: role (`rhizomorph` or `sclerotium`), name, weight, expires_s, uses_max, addresses.
+        """
+        return self._send("/api/v1/invites", fields)
+
+    def invites(self) -> JsonObject:
+        """Return the list of InviteViews, the newest first."""
+        return self._get("/api/v1/invites")
+
+    def revoke_invite(self, invite_id: str) -> JsonObject:
+        """Take a ticket back; return its InviteView."""
+        return self._send(f"/api/v1/invites/{quote(invite_id, safe='')}/revoke", {})
+
     def account(self, public_key: str) -> JsonObject:
         """Return the AccountView of a public key (hex)."""
         return self._get(f"/api/v1/accounts/{quote(public_key, safe='')}")

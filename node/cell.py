@@ -14,6 +14,9 @@ from gateway.errors import NoSuchKey, NoSuchReceipt, NotReachedInTime
 from gateway.views import (
     AccountView,
     EpochView,
+    InviteView,
+    InviteWish,
+    IssuedView,
     MemberChange,
     MembersView,
     PeerView,
@@ -164,6 +167,18 @@ class RunningCell(JournalAnswers):
         """See `gateway.cell.Cell.change_members`."""
         cell_id = self._cell_id(change.cell) if change.cell else self._parts.cell_id
         return await self._submit_own(change_of(change, cell_id), None, wait, timeout_s)
+
+    async def create_invite(self, wish: InviteWish) -> IssuedView:
+        """See `gateway.cell.Cell.create_invite`."""
+        return await self._parts.invites.create(wish)
+
+    async def invites(self) -> list[InviteView]:
+        """See `gateway.cell.Cell.invites`."""
+        return self._parts.invites.shown()
+
+    async def revoke_invite(self, invite_id: bytes) -> InviteView:
+        """See `gateway.cell.Cell.revoke_invite`."""
+        return await self._parts.invites.revoke(invite_id)
 
     async def account(self, public_key: bytes) -> AccountView:
         """See `gateway.cell.Cell.account`."""

@@ -20,6 +20,7 @@ import structlog
 from core.errors import MyceldError
 from core.ids import CellId, Epoch, NetworkId, TransactionId
 from gateway.server import Gateway
+from gossip.discovery.invitation import INVITE_PROTOCOL
 from gossip.host import HostConfig
 from gossip.wire import Forward
 from identity import keystore
@@ -45,6 +46,9 @@ from node.founding import read_genesis
 from node.genesis_service import GENESIS_PROTOCOL, serve_genesis
 from node.home import Home
 from node.inbox import ConsensusInbox, ExecutionInbox
+from node.invite_tables import INVITE_SCHEMA
+from node.invite_views import Standing
+from node.invites import Invites
 from node.limits import (
     ADDRESSES_KNOWN_MAX,
     CONSENSUS_QUEUE_MAX,
@@ -113,7 +117,7 @@ class Daemon:
             )
             verifier = Verifier()
             try:
-                await store.create_tables(SCHEMA)
+                await store.create_tables(SCHEMA + INVITE_SCHEMA)
                 await self._run_with(key, genesis, store, verifier)
             finally:
                 verifier.close()
@@ -187,7 +191,6 @@ class Daemon:
             intake=intake,
             applied_round=lambda: execution.ledger.applied_round,
         )
-
         links = PeersLinks(
             consensus_inbox,
             execution_inbox,
@@ -196,8 +199,6 @@ class Daemon:
             self._take_forwarded,
         )
         peers = self._make_peers(key, genesis, consensus.roster, store, links)
-        follows = Follows(store, await Copies.open(store), key.cell_id, peers)
-        follows.listen(genesis.network_id)
         parts = Parts(
             cell_id=key.cell_id,
             name=self._name(key, consensus.roster),
@@ -212,8 +213,9 @@ class Daemon:
             observed=consensus_task.observed,
             execution=execution,
             peers=peers,
-            follows=follows,
+            follows=await _make_follows(store, key, genesis, peers),
             audits=Audits(store),
+            invites=_make_invites(store, genesis, peers, execution),
             started_ns=time.monotonic_ns(),
         )
         return parts, _Tasks(consensus_task, execution_task)
@@ -265,6 +267,7 @@ class Daemon:
                     group.create_task(parts.peers.run(), name="peers"),
                     group.create_task(parts.follows.run(), name="follows"),
                     group.create_task(parts.audits.run(), name="audits"),
+                    group.create_task(parts.invites.run(self._cell.change_members), name="invites"),
                 ]
                 await self._stopping.wait()
                 self._tell("stopping")
@@ -304,6 +307,21 @@ def _address_saver(store: Store) -> Callable[[CellId, tuple[str, ...]], Awaitabl
         await store.transaction({}, addresses_statements(peer, addresses), durable=False)
 
     return save
+
+
+async def _make_follows(store: Store, key: KeyPair, genesis: Genesis, peers: Peers) -> Follows:
+    """Return the journals that are followed, which answers other cells too."""
+    follows = Follows(store, await Copies.open(store), key.cell_id, peers)
+    follows.listen(genesis.network_id)
+    return follows
+
+
+def _make_invites(store: Store, genesis: Genesis, peers: Peers, execution: Execution) -> Invites:
+    """Return the tickets' service, which answers newcomers from the start of the host on."""
+    ledger = execution.ledger
+    invites = Invites(store, genesis, peers, lambda: Standing(ledger.roster, ledger.applied_round))
+    peers.host.set_handler(INVITE_PROTOCOL, invites.serve)
+    return invites
 
 
 async def _restore(

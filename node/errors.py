@@ -116,3 +116,24 @@ class PeerReplaced(OperationalFault):
     code = "MYC-NODE-022"
     remedy = "Nothing to do: of two streams between two cells one is kept."
     retryable = True
+
+
+class TooManyInvites(OperationalFault):
+    """More tickets are kept than a cell keeps."""
+
+    code = "MYC-NODE-035"
+    remedy = "Use fewer tickets with more uses; old ones go 30 days after they expired."
+
+
+class NoVoteToPropose(LocalMisuse):
+    """A cell without a vote can not make others members."""
+
+    code = "MYC-NODE-036"
+    remedy = "Invite from a member's cell, or with --role rhizomorph."
+
+
+class NothingToDial(LocalMisuse):
+    """The cell knows no address that a newcomer could dial, or too many."""
+
+    code = "MYC-NODE-037"
+    remedy = "Give up to 6 with --address /ip4/ADDRESS/tcp/PORT."

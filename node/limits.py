@@ -125,3 +125,33 @@ PROPOSALS_SHOWN_MAX: Final = 1000
 
 BLOCKS_SHOWN_MAX: Final = 1000
 """Journal blocks in one answer."""
+
+INVITES_MAX: Final = 1000
+"""Tickets kept, used and expired ones too: 1 KiB each with their uses."""
+
+INVITES_SHOWN_MAX: Final = 200
+"""Newest tickets in one answer."""
+
+INVITES_KEPT_DAYS: Final = 30
+"""How long a ticket is kept after it expired, to tell who used it."""
+
+INVITE_USES_MAX: Final = 100
+"""Cells that one ticket can bring in."""
+
+INVITE_EXPIRES_S_MAX: Final = 30 * 86_400
+"""Longest life of a ticket."""
+
+INVITE_EXCHANGES_MAX: Final = 16
+"""Newcomers served at the same time; each holds a stream and at most 80 KiB."""
+
+INVITE_EXCHANGES_PER_SOURCE_MAX: Final = 4
+"""Of them from one IP address, so that one silent party leaves room for others."""
+
+INVITE_TIMEOUT_S: Final = 20.0
+"""For one exchange: two round trips and an fsync."""
+
+PROPOSE_CHECK_S: Final = 0.5
+"""How often the inviter looks whether a newcomer has connected, while it waits for one."""
+
+PROPOSE_RETRY_S: Final = 10.0
+"""Before a proposal that could not be handed in is tried again."""

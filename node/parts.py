@@ -11,6 +11,7 @@ from ledger.genesis import Genesis
 from node.audits import Audits
 from node.follows import Follows
 from node.inbox import ConsensusInbox
+from node.invites import Invites
 from node.peers import Peers
 from node.receipts import Receipts
 from node.stages.consensus import Consensus
@@ -40,5 +41,6 @@ class Parts:
     peers: Peers
     follows: Follows
     audits: Audits
+    invites: Invites
     started_ns: int
     gateway_url: str = ""

@@ -20,8 +20,15 @@ from pathlib import Path
 from nacl.signing import SigningKey
 
 from core.errors import InvariantBroken, LocalMisuse, OperationalFault
-from core.ids import PublicKey, cell_id_of
-from gateway.errors import NoSuchCell, NoSuchJournal, NoSuchKey, NoSuchReceipt, NotReachedInTime
+from core.ids import NetworkId, PublicKey, cell_id_of
+from gateway.errors import (
+    NoSuchCell,
+    NoSuchInvite,
+    NoSuchJournal,
+    NoSuchKey,
+    NoSuchReceipt,
+    NotReachedInTime,
+)
 from gateway.server import Gateway
 from gateway.views import (
     AccountView,
@@ -29,6 +36,10 @@ from gateway.views import (
     BlockView,
     EpochView,
     FollowView,
+    InviteUseView,
+    InviteView,
+    InviteWish,
+    IssuedView,
     JournalView,
     MemberChange,
     MembersView,
@@ -44,6 +55,7 @@ from gateway.views import (
     TransactionView,
     VoterView,
 )
+from gossip.discovery.ticket import Ticket, format_ticket
 from journal.checkpoint import sign_checkpoint
 from journal.merkle import leaf_hash, node_hash, subtree_inclusion_proof, subtree_root
 from journal.proof_file import format_proof
@@ -74,6 +86,7 @@ class FakeCell:
         self.changed = asyncio.Event()
         self.phase = "idle"
         self.followed: dict[tuple[str, str], list[int]] = {}
+        self.invited: dict[str, InviteView] = {}
         self.gateway_url = ""
 
     async def submit(
@@ -267,6 +280,48 @@ class FakeCell:
         data = repr(change).encode()
         self._take(data, key="")
         return await self.receipt(hashlib.sha256(data).digest(), wait=wait, timeout_s=timeout_s)
+
+    async def create_invite(self, wish: InviteWish) -> IssuedView:
+        self.calls.append(("create_invite", wish))
+        ticket = Ticket(
+            NetworkId(bytes(32)),
+            PublicKey(bytes(32)),
+            len(self.invited).to_bytes(16, "big"),
+            1_800_000_000,
+            wish.addresses or ("/ip4/127.0.0.1/tcp/4710",),
+        )
+        role = "sclerotium" if wish.votes else "rhizomorph"
+        expires_ns = 10**18 + wish.expires_s * 10**9
+        view = InviteView(
+            ticket.id.hex(), role, wish.name, 1, 10**18, expires_ns, wish.uses_max, "open", []
+        )
+        self.invited[view.id] = view
+        return IssuedView(format_ticket(ticket), view)
+
+    async def invites(self) -> list[InviteView]:
+        return list(reversed(self.invited.values()))
+
+    async def revoke_invite(self, invite_id: bytes) -> InviteView:
+        view = self.invited.get(invite_id.hex())
+        if view is None:
+            raise NoSuchInvite("no such ticket")
+        self.invited[view.id] = replace(view, state="revoked")
+        return self.invited[view.id]
+
+    def use_invite(self, invite_id: str, words: str) -> None:
+        """Let a cell with a name that steers terminals use a ticket."""
+        use = InviteUseView(
+            cell_id=CELL_ID,
+            name="bob\x1b[2J",
+            joined_ns=10**18,
+            words=words.split(),
+            connected=True,
+            member=False,
+            proposal=None,
+            state="waiting",
+            problem=None,
+        )
+        self.invited[invite_id] = replace(self.invited[invite_id], state="used", uses=[use])
 
     async def account(self, public_key: bytes) -> AccountView:
         return AccountView(public_key.hex(), 5)
