@@ -46,7 +46,7 @@ from node.receipts import Receipts
 from node.stages.accuser import ForkSeen
 from node.stages.consensus import Consensus, Effects, SendBlocks
 from node.stages.intake import Intake
-from node.tables import EVENTS_JOURNAL
+from node.tables import EVENTS_JOURNAL, unplaced_statements
 from node.verifier import Verifier
 
 _LOG = structlog.get_logger("consensus")
@@ -216,10 +216,13 @@ class ConsensusTask:
             self._stage.drained(peer)
 
     async def _carry_out(self, effects: Effects, peers: Peers) -> None:
-        if effects.blocks:
+        if effects.blocks or effects.unplaced:
             for block in effects.blocks:
                 self._remember(block)
-            await self._store.transaction({EVENTS_JOURNAL: effects.blocks}, durable=effects.durable)
+            kept = unplaced_statements(effects.unplaced) if effects.unplaced else ()
+            await self._store.transaction(
+                {EVENTS_JOURNAL: effects.blocks}, kept, durable=effects.durable
+            )
         self._intake.note_stored(effects.recovered)
         self._receipts.reached(effects.stored, Stage.STORED)
         if not self._stage.is_observing:

@@ -86,6 +86,9 @@ class Effects:
     """Whether the blocks must be fsynced before anything below is done."""
     recovered: list[bytes] = field(default_factory=list)
     """Transactions in own events that this cell had lost and got back from a peer."""
+    unplaced: list[bytes] = field(default_factory=list)
+    """Transactions that lost their place to a seal: to be kept with the blocks until they are in
+    the order, because the replay of two epochs may not find them again."""
     stored: list[TransactionId] = field(default_factory=list)
     """Transactions that are in an own event among the blocks."""
     homeless: list[bytes] = field(default_factory=list)
@@ -304,6 +307,7 @@ class Consensus:
         else:
             again = [*self._homeless.values(), *again]
             self._homeless.clear()
+        self._effects.unplaced += again
         self.put_again(again)
         for peer in self._peers:
             self._active.connected(peer, now_ms)
