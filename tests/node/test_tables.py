@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from journal import Store
@@ -12,11 +13,15 @@ from tests.ledger.world import KEYS
 ONE, TWO, THREE = (opaque_transaction(text) for text in (b"one", b"two", b"three"))
 
 
-async def test_unplaced_transactions_are_kept_in_their_order_until_they_are_ordered(
+def test_unplaced_transactions_are_kept_in_their_order_until_they_are_ordered(
     tmp_path: Path,
 ) -> None:
+    asyncio.run(_keep_and_order(tmp_path / "cell.db"))
+
+
+async def _keep_and_order(path: Path) -> None:
     key = KEYS[0]
-    store = await Store.open(tmp_path / "cell.db", signer=key.sign, cell_id=key.cell_id)
+    store = await Store.open(path, signer=key.sign, cell_id=key.cell_id)
     try:
         await store.create_tables(SCHEMA)
         await store.transaction({}, unplaced_statements([TWO, ONE]))
