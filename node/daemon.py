@@ -164,12 +164,11 @@ class Daemon:
         intake = Intake(genesis.network_id, execution.ledger.account)
         consensus_inbox: ConsensusInbox = asyncio.Queue(CONSENSUS_QUEUE_MAX)
         execution_inbox: ExecutionInbox = asyncio.Queue(EXECUTION_QUEUE_MAX)
-        events = await store.journal(EVENTS_JOURNAL)
         execution_task = ExecutionTask(
             execution,
             store,
             verifier,
-            events,
+            await store.journal(EVENTS_JOURNAL),
             inbox=execution_inbox,
             receipts=receipts,
             intake=intake,
@@ -189,7 +188,6 @@ class Daemon:
             intake=intake,
             applied_round=lambda: execution.ledger.applied_round,
         )
-
         links = PeersLinks(
             consensus_inbox,
             execution_inbox,
@@ -211,6 +209,8 @@ class Daemon:
             mempool=mempool,
             consensus=consensus,
             consensus_inbox=consensus_inbox,
+            execution_inbox=execution_inbox,
+            metrics=consensus_task.metrics,
             observed=consensus_task.observed,
             execution=execution,
             peers=peers,

@@ -10,7 +10,8 @@ from journal import Store
 from ledger.genesis import Genesis
 from node.audits import Audits
 from node.follows import Follows
-from node.inbox import ConsensusInbox
+from node.inbox import ConsensusInbox, ExecutionInbox
+from node.metrics import ConsensusMetrics
 from node.peers import Peers
 from node.receipts import Receipts
 from node.stages.consensus import Consensus
@@ -34,6 +35,8 @@ class Parts:
     mempool: Mempool
     consensus: Consensus
     consensus_inbox: ConsensusInbox
+    execution_inbox: ExecutionInbox
+    metrics: ConsensusMetrics
     observed: asyncio.Event
     """Set once the cell knows all its own events."""
     execution: Execution

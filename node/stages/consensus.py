@@ -384,6 +384,11 @@ class Consensus:
         return self._active.index
 
     @property
+    def orphans(self) -> int:
+        """How many events wait for their parents."""
+        return self._active.sync.orphans
+
+    @property
     def blocks(self) -> int:
         """The length of the consensus journal once the blocks handed out are in it."""
         return self._blocks
