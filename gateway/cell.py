@@ -62,6 +62,10 @@ class Cell(Protocol):
         """Return what the cell is doing."""
         ...
 
+    def metrics(self) -> str:
+        """Return all that the cell measures of itself, in the text format of Prometheus."""
+        ...
+
     def peers(self) -> list[PeerView]:
         """Return the peers, members first."""
         ...

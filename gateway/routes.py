@@ -32,6 +32,9 @@ from gateway.views import Stage
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 T = TypeVar("T")
 
+METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+"""Of the text format of Prometheus."""
+
 _WORKING: Final = frozenset({"ordering", "idle"})
 _NOTHING: Final[frozenset[str]] = frozenset()
 _PAGE: Final = frozenset({"start", "limit"})
@@ -93,6 +96,11 @@ class Routes:
         """GET /api/v1/status."""
         asks.query_fields(request, _NOTHING)
         return JsonAnswer(self._cell.status())
+
+    async def metrics(self, request: Request) -> Response:
+        """GET /api/v1/metrics."""
+        asks.query_fields(request, _NOTHING)
+        return Response(self._cell.metrics(), media_type=METRICS_TYPE)
 
     async def peers(self, request: Request) -> Response:
         """GET /api/v1/peers."""
@@ -260,6 +268,7 @@ class Routes:
             ("GET", "/api/public/health", self.health),
             ("GET", "/api/public/info", self.info),
             ("GET", "/api/v1/status", self.status),
+            ("GET", "/api/v1/metrics", self.metrics),
             ("GET", "/api/v1/peers", self.peers),
             ("POST", "/api/v1/transactions", self.submit),
             ("GET", "/api/v1/transactions", self.transactions),

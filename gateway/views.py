@@ -212,6 +212,50 @@ class EpochView:
 
 
 @dataclass(frozen=True, slots=True)
+class LatencyView:
+    """How long something took, over the newest 1,024 times."""
+
+    count: int
+    """How often it was measured since the cell started."""
+    p50_ms: float | None
+    p99_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsView:
+    """What a cell measures of itself since it started; `GET /api/v1/metrics` has more."""
+
+    created_to_ordered: LatencyView
+    """From making an own event to its place in the order, as seen here."""
+    received_to_ordered: LatencyView
+    """The same from the arrival of another's event."""
+    commit: LatencyView
+    """Commits with an fsync."""
+    verify: LatencyView
+    """Batches of signatures."""
+    signatures: int
+    peers: int
+    """Connected now."""
+    bytes_in: int
+    bytes_out: int
+    events_in: int
+    events_out: int
+    events_repeated: int
+    """Of those that came in, how many were here already."""
+    orphans: int
+    """Events that wait for their parents now."""
+    mempool: int
+    consensus_queue: int
+    execution_queue: int
+    outbound_bytes: int
+    """Waiting for all peers together, now."""
+    ends: dict[str, int]
+    """Ends of sessions by the code of their reason."""
+    silent_because: str | None
+    """Why the cell makes no event now: `no-vote`, `forked`, `observing`, or null if it does."""
+
+
+@dataclass(frozen=True, slots=True)
 class StatusView:
     """One screen of what the cell is doing and what it waits for."""
 
@@ -245,6 +289,7 @@ class StatusView:
     transactions_pending: int
     addresses: list[str]
     gateway_url: str
+    metrics: MetricsView
 
 
 @dataclass(frozen=True, slots=True)

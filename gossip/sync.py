@@ -217,6 +217,11 @@ class Sync:
         if event_id in self._orphans.by_id:
             self._forget_orphan(event_id)
 
+    @property
+    def orphans(self) -> int:
+        """How many events wait for their parents."""
+        return len(self._orphans.by_id)
+
     def adoptable(self) -> list[tuple[CellId, UnresolvedEvent, Event]]:
         """Return the orphans that have all their parents now, with who sent them."""
         return [

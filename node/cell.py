@@ -36,6 +36,7 @@ from ledger.kinds import VALUE_PREFIX, Arguments, Put, check_key
 from ledger.transaction import SignedTransaction, Transaction, sign_transaction
 from node import status
 from node.errors import MempoolFull, NotStoredYet
+from node.exposition import metrics_text
 from node.inbox import Wake
 from node.journal_answers import JournalAnswers
 from node.limits import ACCUSE_CHECK_MS, WAIT_S_MAX
@@ -85,6 +86,10 @@ class RunningCell(JournalAnswers):
     def status(self) -> StatusView:
         """See `gateway.cell.Cell.status`."""
         return status.status_view(self._parts)
+
+    def metrics(self) -> str:
+        """See `gateway.cell.Cell.metrics`."""
+        return metrics_text(self._parts)
 
     def peers(self) -> list[PeerView]:
         """See `gateway.cell.Cell.peers`."""

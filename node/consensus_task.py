@@ -41,12 +41,13 @@ from node.limits import (
     LOAD_INTERVAL_S,
     PEER_STREAMING_SIZE_BYTES,
 )
+from node.metrics import ConsensusMetrics
 from node.peers import Peers
 from node.receipts import Receipts
 from node.stages.accuser import ForkSeen
 from node.stages.consensus import Consensus, Effects, SendBlocks
 from node.stages.intake import Intake
-from node.tables import EVENTS_JOURNAL
+from node.tables import EVENTS_JOURNAL, unplaced_statements
 from node.verifier import Verifier
 
 _LOG = structlog.get_logger("consensus")
@@ -108,6 +109,7 @@ class ConsensusTask:
         self._streaming: set[CellId] = set()
         self._next_block = stage.blocks
         self._load = LoadMeter()
+        self.metrics = ConsensusMetrics(time.time_ns())
         self._sealed: Roster | None = None
         self._archives: list[Archive] = []
         self.observed = asyncio.Event()
@@ -166,6 +168,7 @@ class ConsensusTask:
         if roster is not None:
             self._stage.seal(roster, now_ms())
             peers.enter(roster)
+            self.metrics.epoch_began()
             _LOG.info("epoch begins", epoch=roster.epoch, members=len(roster.members))
 
     async def _next_inputs(self) -> list[ConsensusInput]:
@@ -205,6 +208,8 @@ class ConsensusTask:
             case Events():
                 unpacked = self._stage.unpack(peer, frame)
                 if unpacked is not None:
+                    self.metrics.repeats += len(frame.events) - len(unpacked.events)
+                    self.metrics.arrived(unpacked.events, now_ms())
                     verdicts = await self._verifier.verify(unpacked.checks)
                     self._stage.received(peer, unpacked, verdicts, now_ms(), last=frame.last)
 
@@ -216,10 +221,16 @@ class ConsensusTask:
             self._stage.drained(peer)
 
     async def _carry_out(self, effects: Effects, peers: Peers) -> None:
-        if effects.blocks:
+        if effects.blocks or effects.unplaced:
             for block in effects.blocks:
                 self._remember(block)
-            await self._store.transaction({EVENTS_JOURNAL: effects.blocks}, durable=effects.durable)
+            kept = unplaced_statements(effects.unplaced) if effects.unplaced else ()
+            began_ns = time.perf_counter_ns()
+            await self._store.transaction(
+                {EVENTS_JOURNAL: effects.blocks}, kept, durable=effects.durable
+            )
+            if effects.durable:
+                self.metrics.commit.note((time.perf_counter_ns() - began_ns) / 1e6)
         self._intake.note_stored(effects.recovered)
         self._receipts.reached(effects.stored, Stage.STORED)
         if not self._stage.is_observing:
@@ -233,6 +244,7 @@ class ConsensusTask:
             _LOG.warning("peer dropped", peer=short(peer), reason=str(error))
             peers.drop(peer, error)
         for decided in effects.rounds:
+            self.metrics.decided(decided.round, self._stage.me, now_ms(), time.time_ns())
             await self._execution.put(decided)
 
     async def _send(self, effects: Effects, peers: Peers) -> None:

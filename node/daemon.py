@@ -75,6 +75,8 @@ from node.tables import (
     newest_certificates,
     newest_epochs,
     state_value,
+    unplaced,
+    unplaced_statements,
 )
 from node.verifier import Verifier
 
@@ -166,20 +168,19 @@ class Daemon:
         intake = Intake(genesis.network_id, execution.ledger.account)
         consensus_inbox: ConsensusInbox = asyncio.Queue(CONSENSUS_QUEUE_MAX)
         execution_inbox: ExecutionInbox = asyncio.Queue(EXECUTION_QUEUE_MAX)
-        events = await store.journal(EVENTS_JOURNAL)
         execution_task = ExecutionTask(
             execution,
             store,
             verifier,
-            events,
+            await store.journal(EVENTS_JOURNAL),
             inbox=execution_inbox,
             receipts=receipts,
             intake=intake,
         )
         signed = await _restore(execution, store, rosters)
         await execution_task.resume(signed)
-        await _replay(consensus, execution_task, store, first_block)
-        intake.note_stored(consensus.waiting_transactions())
+        again = await _replay(consensus, execution_task, store, first_block)
+        intake.note_stored([*again, *consensus.waiting_transactions()])
         consensus_task = ConsensusTask(
             consensus,
             store,
@@ -210,6 +211,8 @@ class Daemon:
             mempool=mempool,
             consensus=consensus,
             consensus_inbox=consensus_inbox,
+            execution_inbox=execution_inbox,
+            metrics=consensus_task.metrics,
             observed=consensus_task.observed,
             execution=execution,
             peers=peers,
@@ -344,8 +347,11 @@ async def _restore(
 
 async def _replay(
     consensus: Consensus, execution: ExecutionTask, store: Store, first_block: int
-) -> None:
-    """Feed the consensus journal to the hashgraph, and apply what was decided but not applied."""
+) -> list[bytes]:
+    """Feed the consensus journal to the hashgraph, and apply what was decided but not applied.
+
+    Returns the stored transactions that are to be put again.
+    """
     journal = await store.journal(EVENTS_JOURNAL)
     started = time.monotonic()
     lost: dict[TransactionId, bytes] = {}
@@ -357,13 +363,18 @@ async def _replay(
         if own:
             for known in known_ids(store, list(own)):
                 del own[TransactionId(known)]
+        if own:
+            # Before a round of the replay can seal the epoch: the next start begins later then.
+            await store.transaction({}, unplaced_statements(own.values()), durable=False)
             lost |= own
     consensus.replayed()
+    lost = {transaction_id(raw): raw for raw in unplaced(store)} | lost
     consensus.put_again(list(lost.values()))
     if sealed is not None:
         consensus.seal(sealed, now_ms())
     events = journal.length - first_block
     _LOG.info("replayed", events=events, seconds=round(time.monotonic() - started, 3))
+    return list(lost.values())
 
 
 def _first(failures: BaseExceptionGroup[MyceldError]) -> MyceldError:

@@ -114,6 +114,12 @@ WAIT_S_MAX: Final = 600
 STOP_TIMEOUT_MS: Final = 8_000
 """For a clean stop, after which the process exits anyway."""
 
+LATENCY_WINDOW: Final = 1024
+"""Newest durations of one kind that p50 and p99 are taken from: 8 KiB, ten of them beyond p99."""
+
+ARRIVALS_MAX: Final = 32_768
+"""Events whose time to their place in the order is measured at once: 4 MB."""
+
 AUDITS_REMEMBERED_MAX: Final = 64
 """Results of audits that are kept: one a journal."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -98,6 +99,8 @@ class Peers:
         self._targets: dict[CellId, _Target] = {}
         self._admission = asyncio.Lock()
         self.infos: dict[CellId, PeerInfo] = {}
+        self.ends: Counter[str] = Counter()
+        """Ends of sessions and of handshakes by the code of their reason."""
         self._stopping = False
 
     async def start(self) -> tuple[str, ...]:
@@ -208,6 +211,7 @@ class Peers:
             await self._run_admitted(session, hello)
         except (MyceldError, TimeoutError) as error:
             info.last_error = str(error) or "no HELLO in time"
+            self.ends[getattr(error, "code", "timeout")] += 1
             _log_for(error)("peer disconnected", peer=short(stream.cell_id), reason=info.last_error)
         finally:
             session.closed.set()

@@ -12,6 +12,7 @@ from ledger.roster import Member
 from ledger.tree import EMPTY_ROOT
 from myceld import VERSION
 from node.errors import KeyInUseElsewhere
+from node.exposition import metrics_view
 from node.member_answers import fork_views
 from node.parts import Parts
 
@@ -52,6 +53,7 @@ def status_view(parts: Parts) -> StatusView:
         transactions_pending=len(parts.mempool),
         addresses=list(parts.peers.host.addresses),
         gateway_url=parts.gateway_url,
+        metrics=metrics_view(parts),
     )
 
 

@@ -7,6 +7,7 @@ without the events that made it.
     ordered       the agreed order of transactions, one row a position
     certificate   the certificate of every round that has one
     epoch         the roster of each epoch, and from where on EVENTS_JOURNAL can hold its events
+    unplaced      transactions that this cell stored and a seal voided, until they are in the order
     address       where other cells listen
 """
 
@@ -26,7 +27,7 @@ from ledger.genesis import Genesis
 from ledger.machine import Applied, Entry
 from ledger.members import PROPOSAL_PREFIX
 from ledger.roster import Roster, decode_roster
-from ledger.transaction import OPAQUE_KIND, SignedTransaction
+from ledger.transaction import OPAQUE_KIND, SignedTransaction, transaction_id
 
 EVENTS_JOURNAL: Final = "consensus"
 """All events of the hashgraph, in the order they arrived."""
@@ -43,6 +44,7 @@ CREATE UNIQUE INDEX IF NOT EXISTS ordered_by_id ON ordered (id);
 CREATE TABLE IF NOT EXISTS certificate (round INTEGER PRIMARY KEY, value BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS epoch (
   number INTEGER PRIMARY KEY, roster BLOB NOT NULL, first_block INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS unplaced (id BLOB PRIMARY KEY, raw BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS address (
   cell_id TEXT NOT NULL, address TEXT NOT NULL, PRIMARY KEY (cell_id, address)) WITHOUT ROWID;
 """
@@ -95,6 +97,15 @@ def applied_statements(applied: Applied, roster: Roster, events: int) -> list[St
     return statements
 
 
+def unplaced_statements(transactions: Iterable[bytes]) -> list[Statement]:
+    """Return what keeps transactions until they are in the order, and forgets those that are."""
+    rows = [(transaction_id(raw), raw) for raw in transactions]
+    return [
+        ("DELETE FROM unplaced WHERE id IN (SELECT id FROM ordered)", [()]),
+        ("INSERT OR IGNORE INTO unplaced VALUES (?, ?)", rows),
+    ]
+
+
 def certificate_statement(certificate: Certificate) -> Statement:
     """Return what makes a certificate durable."""
     return (_PUT_CERTIFICATE, [(certificate.round, encode(certificate.to_value()))])
@@ -117,6 +128,12 @@ def known_ids(store: Store, ids: Sequence[bytes]) -> set[bytes]:
         sql = f"SELECT id FROM ordered WHERE id IN ({marks})"  # noqa: S608 - only question marks
         found.update(row[0] for row in store.query(sql, part))
     return found
+
+
+def unplaced(store: Store) -> list[bytes]:
+    """Return the kept transactions that are not in the order yet, oldest first."""
+    sql = "SELECT raw FROM unplaced WHERE id NOT IN (SELECT id FROM ordered) ORDER BY rowid"
+    return [bytes(raw) for (raw,) in store.query(sql)]
 
 
 def ordered_by_id(store: Store, transaction: bytes) -> OrderedRow | None:

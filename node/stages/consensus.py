@@ -88,6 +88,9 @@ class Effects:
     """Whether the blocks must be fsynced before anything below is done."""
     recovered: list[bytes] = field(default_factory=list)
     """Transactions in own events that this cell had lost and got back from a peer."""
+    unplaced: list[bytes] = field(default_factory=list)
+    """Transactions that lost their place to a seal: to be kept with the blocks until they are in
+    the order, because the replay of two epochs may not find them again."""
     stored: list[TransactionId] = field(default_factory=list)
     """Transactions that are in an own event among the blocks."""
     homeless: list[bytes] = field(default_factory=list)
@@ -306,6 +309,7 @@ class Consensus:
         else:
             again = [*self._homeless.values(), *again]
             self._homeless.clear()
+        self._effects.unplaced += again
         self.put_again(again)
         for peer in self._peers:
             self._active.connected(peer, now_ms)
@@ -389,6 +393,11 @@ class Consensus:
     def index(self) -> EventIndex:
         """The events of the epoch, for questions only."""
         return self._active.index
+
+    @property
+    def orphans(self) -> int:
+        """How many events wait for their parents."""
+        return self._active.sync.orphans
 
     @property
     def blocks(self) -> int:

@@ -41,9 +41,11 @@ from gateway.views import (
     InviteWish,
     IssuedView,
     JournalView,
+    LatencyView,
     MemberChange,
     MembersView,
     MemberView,
+    MetricsView,
     PeerView,
     ProofView,
     ReceiptView,
@@ -73,6 +75,28 @@ class QueueFull(OperationalFault):
     code = "MYC-TEST-002"
     remedy = "Try again in a moment."
     retryable = True
+
+
+_METRICS = MetricsView(
+    created_to_ordered=LatencyView(10, 71.25, 140.0),
+    received_to_ordered=LatencyView(30, 60.0, 120.5),
+    commit=LatencyView(10, 0.4, 2.0),
+    verify=LatencyView(0, None, None),
+    signatures=0,
+    peers=1,
+    bytes_in=2048,
+    bytes_out=512,
+    events_in=30,
+    events_out=10,
+    events_repeated=2,
+    orphans=0,
+    mempool=1,
+    consensus_queue=0,
+    execution_queue=0,
+    outbound_bytes=100,
+    ends={"MYC-NODE-021": 3},
+    silent_because="observing",
+)
 
 
 class FakeCell:
@@ -208,7 +232,11 @@ class FakeCell:
             transactions_pending=1,
             addresses=["/ip4/127.0.0.1/tcp/4001"],
             gateway_url=self.gateway_url,
+            metrics=_METRICS,
         )
+
+    def metrics(self) -> str:
+        return "# TYPE myceld_epoch gauge\nmyceld_epoch 3.0\n"
 
     def peers(self) -> list[PeerView]:
         return [

@@ -109,6 +109,11 @@ def test_every_route_answers_its_documented_shape() -> None:
         status = await wire.ask("GET", "/api/v1/status")
         assert status[2]["members"][1]["reachable"] is False
         assert status[2]["silent"] == ["beta"]
+        assert status[2]["metrics"]["commit"] == {"count": 10, "p50_ms": 0.4, "p99_ms": 2.0}
+        metrics = await wire.ask("GET", "/api/v1/metrics")
+        assert metrics[1]["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+        assert metrics[2].endswith("myceld_epoch 3.0\n")
+        assert (await wire.ask("GET", "/api/v1/metrics", token=None))[0] == 401
         peers = await wire.ask("GET", "/api/v1/peers")
         assert peers[2]["items"][0]["rtt_ms"] == 0.42
         account = await wire.ask("GET", f"/api/v1/accounts/{ID}")
