@@ -99,6 +99,11 @@ class Node:
 
     def work(self, now_ms: int) -> None:
         """Handle everything in the inbox, then let time pass."""
+        self.read(now_ms)
+        self.carry_out(self.sync.tick(now_ms), now_ms)
+
+    def read(self, now_ms: int) -> None:
+        """Handle everything in the inbox."""
         while self.inbox:
             peer, frame = self.inbox.popleft()
             match frame:
@@ -109,7 +114,6 @@ class Node:
                 case (events, last):
                     self._receive(peer, events, now_ms)
                     self.carry_out(self.sync.answered(peer, now_ms, last=last), now_ms)
-        self.carry_out(self.sync.tick(now_ms), now_ms)
 
     def _receive(self, peer: CellId, events: Iterable[Event], now_ms: int) -> None:
         for item in events:
