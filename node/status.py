@@ -8,6 +8,7 @@ from typing import Final
 
 from core.ids import CellId
 from gateway.views import MemberView, PeerView, StatusView
+from gossip.creator import Refusal
 from ledger.roster import Member
 from ledger.tree import EMPTY_ROOT
 from myceld import VERSION
@@ -138,6 +139,8 @@ def _phase(parts: Parts, members: Sequence[MemberView]) -> tuple[str, str]:
     reachable = sum(member.reachable for member in members)
     words = f"{reachable} of {len(members)} members reachable{_without_vote(parts)}"
     if parts.consensus.has_work:
+        if parts.consensus.why_silent is Refusal.NO_QUORUM:
+            return "ordering", f"waiting for events of more members; {words}"
         return "ordering", f"ordering transactions; {words}"
     return "idle", f"nothing to do; {words}"
 

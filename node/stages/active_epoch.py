@@ -10,7 +10,7 @@ sequence. Every epoch begins so: nobody can know what a lost later state of this
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from core.errors import MyceldError, RemoteViolation
@@ -25,7 +25,7 @@ from core.ids import (
     public_key_of,
 )
 from core.ids import Sequence as SequenceNumber
-from gossip.creator import Creator, Plan
+from gossip.creator import Creator, Plan, Refusal
 from gossip.errors import BadEventSignature
 from gossip.index import EventIndex
 from gossip.limits import PAYLOAD_COUNT_MAX, PAYLOAD_SIZE_BYTES_MAX
@@ -252,6 +252,18 @@ class ActiveEpoch:
         return not self._observed
 
     @property
+    def why_silent(self) -> Refusal | None:
+        """Why the last chance to make an event was not taken; None if it was, or without a vote."""
+        if self._creator is None:
+            return None
+        return self._creator.last_refusal
+
+    @property
+    def refusals(self) -> Mapping[Refusal, int]:
+        """How often no event was made in this epoch, by reason; empty without a vote."""
+        return {} if self._creator is None else self._creator.refusals
+
+    @property
     def has_work(self) -> bool:
         """Whether transactions are known that have no place in the order."""
         return bool(self._open) or len(self._mempool) > 0
@@ -309,7 +321,10 @@ class ActiveEpoch:
         return {member for member in self._peers.values() if member is not None}
 
     def _plan(self, now_ms: int) -> Plan | None:
-        if self._creator is None or not self._observed:
+        if self._creator is None:
+            return None
+        if not self._observed:
+            self._creator.refuse(Refusal.OBSERVING)
             return None
         return self._creator.plan(
             now_ms, has_payload=len(self._mempool) > 0, has_work=self.has_work

@@ -15,7 +15,7 @@ ahead is remembered until we are there.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from core.errors import MyceldError, check
@@ -28,6 +28,7 @@ from core.ids import (
     Round,
     TransactionId,
 )
+from gossip.creator import Refusal
 from gossip.index import EventIndex
 from gossip.sync import Effect as SyncEffect
 from gossip.sync import Send, SendEvents, Sync
@@ -378,6 +379,16 @@ class Consensus:
     def has_forked(self) -> bool:
         """Whether somebody signs events with this cell's key elsewhere: it makes none itself."""
         return self.me is not None and self.me in self._active.forkers
+
+    @property
+    def why_silent(self) -> Refusal | None:
+        """Why no event was made when it was last considered; None if one was."""
+        return self._active.why_silent
+
+    @property
+    def refusals(self) -> Mapping[Refusal, int]:
+        """How often no event was made in this epoch, by reason."""
+        return self._active.refusals
 
     @property
     def has_work(self) -> bool:

@@ -111,6 +111,11 @@ class Node:
 
     def work(self, now_ms: int) -> None:
         """Handle everything in the inbox, then let time pass."""
+        self.read(now_ms)
+        self.carry_out(self.sync.tick(now_ms), now_ms)
+
+    def read(self, now_ms: int) -> None:
+        """Handle everything in the inbox."""
         while self.inbox:
             peer, frame = self.inbox.popleft()
             match frame:
@@ -121,7 +126,6 @@ class Node:
                 case (encoded, last):
                     self._receive(peer, encoded, now_ms)
                     self.carry_out(self.sync.answered(peer, now_ms, last=last), now_ms)
-        self.carry_out(self.sync.tick(now_ms), now_ms)
 
     def _encoded(self, arrival: int, effect: SendEvents) -> bytes:
         block = decode_event(self.blocks[arrival], network_id=NETWORK, epoch=EPOCH)

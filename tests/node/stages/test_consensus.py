@@ -9,6 +9,7 @@ import pytest
 from core.codec import encode
 from core.errors import MyceldError
 from core.ids import EventId, MemberIndex, Round
+from gossip.creator import Refusal
 from gossip.errors import BadEventSignature, BadFrame, TimeStandsStill
 from gossip.limits import EVENT_PATIENCE_MS, HAVE_INTERVAL_MS, ORPHAN_GRACE_MS
 from gossip.sync import Send
@@ -51,6 +52,10 @@ def _observing(cell: Cell) -> bool:
 
 def _forked(cell: Cell) -> bool:
     return cell.stage.has_forked
+
+
+def _why_silent(cell: Cell) -> Refusal | None:
+    return cell.stage.why_silent
 
 
 def test_a_forged_event_drops_the_peer_and_leaves_no_trace() -> None:
@@ -155,8 +160,11 @@ def test_a_member_observes_until_more_than_two_thirds_told_its_height() -> None:
     assert cell.observe((1, 0)).blocks == []
     assert cell.finish(after_ms=OBSERVE_SETTLE_MS).blocks == []
     assert _observing(cell)
+    assert _why_silent(cell) is Refusal.OBSERVING
     effects = cell.observe((2, 0))
     assert not _observing(cell)
+    assert _why_silent(cell) is None
+    assert cell.stage.refusals[Refusal.OBSERVING] > 0
     assert len(effects.blocks) == 1
     assert effects.durable
 
