@@ -197,15 +197,7 @@ class Daemon:
             intake=intake,
             applied_round=lambda: execution.ledger.applied_round,
         )
-        book = self._make_book(key, genesis, store)
-        sources = DiscoverySources(
-            key,
-            genesis,
-            lambda: consensus.roster,
-            RosterProofs(store, genesis),
-            make_finders(self._config, network_identity(genesis), key.cell_id, self._home.path),
-        )
-        discovery = Discovery(sources, book, verifier)
+        discovery = self._make_discovery(key, genesis, consensus, store, verifier)
         links = PeersLinks(
             consensus_inbox,
             execution_inbox,
@@ -214,7 +206,7 @@ class Daemon:
             self._take_forwarded,
             discovery,
         )
-        peers = self._make_peers(key, genesis, consensus.roster, book, links)
+        peers = self._make_peers(key, genesis, consensus.roster, discovery.book, links)
         parts = Parts(
             cell_id=key.cell_id,
             name=self._name(key, consensus.roster),
@@ -239,10 +231,25 @@ class Daemon:
         )
         return parts, _Tasks(consensus_task, execution_task)
 
-    def _make_book(self, key: KeyPair, genesis: Genesis, store: Store) -> AddressBook:
+    def _make_discovery(
+        self,
+        key: KeyPair,
+        genesis: Genesis,
+        consensus: Consensus,
+        store: Store,
+        verifier: Verifier,
+    ) -> Discovery:
         known = read_entries(known_cells(store, BOOK_CELLS_MAX), genesis.network_id)
         bootstrap = [str(parse_dial_address(address)) for address in self._config.bootstrap]
-        return AddressBook(key.cell_id, bootstrap, known, can_dial=_can_dial)
+        sources = DiscoverySources(
+            key,
+            genesis,
+            lambda: consensus.roster,
+            RosterProofs(store, genesis),
+            make_finders(self._config, network_identity(genesis), key.cell_id, self._home.path),
+        )
+        book = AddressBook(key.cell_id, bootstrap, known, can_dial=_can_dial)
+        return Discovery(sources, book, verifier)
 
     def _make_peers(
         self,

@@ -87,7 +87,7 @@ class Discovery:
     def __init__(self, sources: DiscoverySources, book: AddressBook, verifier: Verifier) -> None:
         self._sources = sources
         self._network = network_identity(sources.genesis)
-        self._book = book
+        self.book = book
         self._verifier = verifier
         self._peers = PeerStates()
         self._own: list[Announcement] = []
@@ -119,7 +119,7 @@ class Discovery:
             else:
                 await self._take_announced(cell_id, frame.announcements)
         except RemoteViolation:
-            self._book.misbehaved(cell_id)
+            self.book.misbehaved(cell_id)
             raise
 
     async def export(self) -> Spore:
@@ -178,7 +178,7 @@ class Discovery:
         now_ns, key = time.time_ns(), self._sources.key
         own = tuple(item for item in self._own if item.reach >= reach)
         nodes = [Node(own, now_ns, TRUST_AT_FIRST)] if own else []
-        for node in self._book.nodes(reach)[: SPORE_NODES_MAX - len(nodes)]:
+        for node in self.book.nodes(reach)[: SPORE_NODES_MAX - len(nodes)]:
             present = node.cell_id in self._connected
             nodes.append(
                 replace(node, last_seen_ns=now_ns if present else min(node.last_seen_ns, now_ns))
@@ -234,11 +234,11 @@ class Discovery:
         news = self._learn(items, teller, reach)
         now_ns = time.time_ns()
         for cell_id, known in nodes.items():
-            self._book.seen(cell_id, min(known.sighting.last_seen_ns, now_ns))
+            self.book.seen(cell_id, min(known.sighting.last_seen_ns, now_ns))
         return news
 
     def _is_known(self, announcement: Announcement) -> bool:
-        return self._book.holds(announcement) or announcement in self._own
+        return self.book.holds(announcement) or announcement in self._own
 
     async def _check_proof(self, spore: Spore) -> None:
         """Raise SporeNotPrimary unless the issuer is a member by its proof; note who votes."""
@@ -278,7 +278,7 @@ class Discovery:
         for item in sensible:
             if item.cell_id == own:
                 self._own_seen_ns = max(self._own_seen_ns, item.issued_ns)
-        news = self._book.learn(sensible, teller)
+        news = self.book.learn(sensible, teller)
         if news:
             self._made.clear()  # who connects from now on is told at once
         for item in news:
@@ -360,9 +360,9 @@ class Discovery:
     def _candidates(self) -> list[CellId]:
         """Return the cells to try while nobody is connected: those that were reached, first."""
         ranked = []
-        for cell_id in self._book.cells():
-            entry = self._book.entry(cell_id)
-            if entry is not None and self._book.addresses(cell_id):
+        for cell_id in self.book.cells():
+            entry = self.book.entry(cell_id)
+            if entry is not None and self.book.addresses(cell_id):
                 ranked.append((-entry.reached_ns, -entry.trust, cell_id))
         return [cell_id for *_, cell_id in sorted(ranked)[:SOUGHT_MAX]]
 
@@ -390,5 +390,5 @@ class Discovery:
         found = self._take_nodes(merge(good), name, self._site())
         for cell_id, addresses in findings.hints:
             sensible = [text for text in addresses if reach_of(text) >= self._site()]
-            found |= self._book.hint(cell_id, sensible, name)
+            found |= self.book.hint(cell_id, sensible, name)
         return found
