@@ -217,6 +217,14 @@ def followed(fields: Fields) -> tuple[str, str]:
     return texts[0], texts[1]
 
 
+def is_seed(fields: Fields) -> bool:
+    """Return whether the field `type` asks for a seed."""
+    value = fields.get("type")
+    if value not in (None, "seed"):
+        _refuse("type", "expected `seed`, or leave it out")
+    return value is not None
+
+
 def member_change(fields: Fields) -> MemberChange:
     """Return the change of members that the fields ask for."""
     action = fields.get("action")

@@ -25,6 +25,7 @@ from gateway.views import (
     ProofView,
     ReceiptView,
     RoundView,
+    SporeView,
     Stage,
     StateValueView,
     StatusView,
@@ -116,6 +117,10 @@ class Cell(Protocol):
 
     async def account(self, public_key: bytes) -> AccountView:
         """Return what the ledger knows of an account."""
+        ...
+
+    async def spore(self, *, seed: bool) -> SporeView:
+        """Return what a peer is told that connects now, or a seed for a file."""
         ...
 
     async def journals(self) -> list[JournalView]:

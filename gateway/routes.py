@@ -44,6 +44,7 @@ _MEMBERS: Final = frozenset({"action", "cell", "weight", "name", "proposal", "wa
 _INVITE: Final = frozenset({"role", "name", "weight", "expires_s", "uses_max", "addresses"})
 _FOLLOW: Final = frozenset({"cell", "journal"})
 _PRUNE: Final = frozenset({"min_index"})
+_SPORE: Final = frozenset({"type"})
 _RECEIPT: Final = frozenset({"wait", "timeout_s"})
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("gateway")
@@ -190,6 +191,11 @@ class Routes:
         asks.query_fields(request, _NOTHING)
         return JsonAnswer(await self._read(self._cell.account(asks.public_key(request))))
 
+    async def spore(self, request: Request) -> Response:
+        """GET /api/v1/spore."""
+        seed = asks.is_seed(asks.query_fields(request, _SPORE))
+        return JsonAnswer(await self._read(self._cell.spore(seed=seed)))
+
     async def journals(self, request: Request) -> Response:
         """GET /api/v1/journals."""
         asks.query_fields(request, _NOTHING)
@@ -283,6 +289,7 @@ class Routes:
             ("POST", "/api/v1/invites", self.create_invite),
             ("POST", "/api/v1/invites/{id}/revoke", self.revoke_invite),
             ("GET", "/api/v1/accounts/{public_key}", self.account),
+            ("GET", "/api/v1/spore", self.spore),
             ("GET", "/api/v1/journals", self.journals),
             ("GET", "/api/v1/journals/{name}/blocks", self.journal_blocks),
             ("GET", "/api/v1/journals/{name}/proof", self.journal_proof),

@@ -402,6 +402,16 @@ class FollowView:
 
 
 @dataclass(frozen=True, slots=True)
+class SporeView:
+    """A signed record from which other cells find this one and those that it knows."""
+
+    spore_type: str
+    """`primary`, `seed` or `latent`."""
+    file: str
+    """The record as a file: JSON that `myceld spore check` checks offline."""
+
+
+@dataclass(frozen=True, slots=True)
 class AccountView:
     """What the ledger knows of one account (Ed25519 public key)."""
 

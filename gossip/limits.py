@@ -15,15 +15,6 @@ EVENTS_FRAME_SIZE_BYTES: Final = 256 * 1024
 EVENTS_FRAME_COUNT_MAX: Final = 1024
 """Events in one frame: bounds the verification work that one frame can ask for to ≈ 0.1 s."""
 
-ADDRESSES_MAX: Final = 16
-"""Addresses told for one cell."""
-
-ADDRESS_LENGTH_MAX: Final = 256
-"""Characters of one multiaddr."""
-
-PEERS_TOLD_MAX: Final = 128
-"""Cells named in one PEERS frame: a whole roster."""
-
 REASON_LENGTH_MAX: Final = 256
 """Characters of a refusal's reason."""
 

@@ -93,6 +93,10 @@ class Client:
         """Return the list of PeerViews."""
         return self._get("/api/v1/peers")
 
+    def spore(self, *, seed: bool = False) -> JsonObject:
+        """Return the SporeView of what a peer is told that connects now, or of a seed."""
+        return self._get("/api/v1/spore", {"type": "seed"} if seed else None)
+
     def submit(
         self, transactions: Sequence[bytes], *, wait: str = "stored", timeout_s: float = 30.0
     ) -> JsonObject:

@@ -23,11 +23,13 @@ from gateway.views import (
     ReceiptView,
     RefusalView,
     RoundView,
+    SporeView,
     Stage,
     StateValueView,
     StatusView,
     TransactionView,
 )
+from gossip.discovery.spore_file import to_json
 from gossip.wire import Forward
 from ledger.errors import NonceUsed, WrongSignature
 from ledger.forks import ForkProof
@@ -184,6 +186,12 @@ class RunningCell(JournalAnswers):
     async def revoke_invite(self, invite_id: bytes) -> InviteView:
         """See `gateway.cell.Cell.revoke_invite`."""
         return await self._parts.invites.revoke(invite_id)
+
+    async def spore(self, *, seed: bool) -> SporeView:
+        """See `gateway.cell.Cell.spore`."""
+        discovery = self._parts.discovery
+        spore = await (discovery.export() if seed else discovery.handed_out())
+        return SporeView(spore.variant.word, to_json(spore))
 
     async def account(self, public_key: bytes) -> AccountView:
         """See `gateway.cell.Cell.account`."""

@@ -12,7 +12,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -21,7 +21,10 @@ from core.errors import MyceldError
 from core.ids import CellId, Epoch, NetworkId, TransactionId
 from gateway.server import Gateway
 from gossip.discovery.invitation import INVITE_PROTOCOL
-from gossip.host import HostConfig
+from gossip.discovery.book import AddressBook, read_entries
+from gossip.discovery.limits import BOOK_CELLS_MAX
+from gossip.host import HostConfig, NotAMultiaddr
+from gossip.host.addresses import parse_dial_address
 from gossip.wire import Forward
 from identity import keystore
 from identity.keys import KeyPair
@@ -31,14 +34,17 @@ from ledger.certificate import CheckpointSignature
 from ledger.genesis import Genesis
 from ledger.header import decode_header
 from ledger.roster import Roster
+from ledger.spore_authority import network_identity
 from ledger.transaction import transaction_id
 from myceld import VERSION
 from node.accuse_task import AccuseTask
-from node.addresses import AddressBook
 from node.audits import Audits
 from node.cell import RunningCell
 from node.config import Config
 from node.consensus_task import ConsensusTask, now_ms
+from node.discovery.roster_proofs import RosterProofs
+from node.discovery.setup import make_finders
+from node.discovery.task import Discovery, DiscoverySources
 from node.errors import NotStoredYet
 from node.execution_task import ExecutionTask
 from node.follows import Follows
@@ -50,7 +56,6 @@ from node.invite_tables import INVITE_SCHEMA
 from node.invite_views import Standing
 from node.invites import Invites
 from node.limits import (
-    ADDRESSES_KNOWN_MAX,
     CONSENSUS_QUEUE_MAX,
     EXECUTION_QUEUE_MAX,
     HEADERS_CACHED_MAX,
@@ -68,9 +73,9 @@ from node.tables import (
     EVENTS_JOURNAL,
     HEADERS_JOURNAL,
     SCHEMA,
-    addresses_statements,
     all_state,
-    known_addresses,
+    known_cells,
+    known_cells_statements,
     known_ids,
     newest_certificates,
     newest_epochs,
@@ -192,14 +197,16 @@ class Daemon:
             intake=intake,
             applied_round=lambda: execution.ledger.applied_round,
         )
+        discovery = self._make_discovery(key, genesis, consensus, store, verifier)
         links = PeersLinks(
             consensus_inbox,
             execution_inbox,
             execution_task.greeting,
-            _address_saver(store),
+            _cell_saver(store),
             self._take_forwarded,
+            discovery,
         )
-        peers = self._make_peers(key, genesis, consensus.roster, store, links)
+        peers = self._make_peers(key, genesis, consensus.roster, discovery.book, links)
         parts = Parts(
             cell_id=key.cell_id,
             name=self._name(key, consensus.roster),
@@ -217,16 +224,41 @@ class Daemon:
             execution=execution,
             peers=peers,
             follows=await _make_follows(store, key, genesis, peers),
+            discovery=discovery,
             audits=Audits(store),
             invites=_make_invites(store, genesis, peers, execution),
             started_ns=time.monotonic_ns(),
         )
         return parts, _Tasks(consensus_task, execution_task)
 
+    def _make_discovery(
+        self,
+        key: KeyPair,
+        genesis: Genesis,
+        consensus: Consensus,
+        store: Store,
+        verifier: Verifier,
+    ) -> Discovery:
+        known = read_entries(known_cells(store, BOOK_CELLS_MAX), genesis.network_id)
+        bootstrap = [str(parse_dial_address(address)) for address in self._config.bootstrap]
+        sources = DiscoverySources(
+            key,
+            genesis,
+            lambda: consensus.roster,
+            RosterProofs(store, genesis),
+            make_finders(self._config, network_identity(genesis), key.cell_id, self._home.path),
+        )
+        book = AddressBook(key.cell_id, bootstrap, known, can_dial=_can_dial)
+        return Discovery(sources, book, verifier)
+
     def _make_peers(
-        self, key: KeyPair, genesis: Genesis, roster: Roster, store: Store, links: PeersLinks
+        self,
+        key: KeyPair,
+        genesis: Genesis,
+        roster: Roster,
+        book: AddressBook,
+        links: PeersLinks,
     ) -> Peers:
-        book = AddressBook(self._config.bootstrap, known_addresses(store, ADDRESSES_KNOWN_MAX))
         config = PeersConfig(
             host=HostConfig(
                 seed=key.seed,
@@ -268,6 +300,7 @@ class Daemon:
                     group.create_task(tasks.execution.run(parts.peers, sealed), name="execution"),
                     group.create_task(self._accuse(parts, accuse), name="accuse"),
                     group.create_task(parts.peers.run(), name="peers"),
+                    group.create_task(parts.discovery.run(parts.peers), name="discovery"),
                     group.create_task(parts.follows.run(), name="follows"),
                     group.create_task(parts.audits.run(), name="audits"),
                     group.create_task(parts.invites.run(self._cell.change_members), name="invites"),
@@ -305,9 +338,18 @@ class Daemon:
         return self._config.name if me is None else roster.members[me].name
 
 
-def _address_saver(store: Store) -> Callable[[CellId, tuple[str, ...]], Awaitable[None]]:
-    async def save(peer: CellId, addresses: tuple[str, ...]) -> None:
-        await store.transaction({}, addresses_statements(peer, addresses), durable=False)
+def _can_dial(address: str) -> bool:
+    """Return whether the host speaks the transports of an address."""
+    try:
+        parse_dial_address(address)
+    except NotAMultiaddr:
+        return False
+    return True
+
+
+def _cell_saver(store: Store) -> Callable[[Mapping[CellId, bytes | None]], Awaitable[None]]:
+    async def save(changes: Mapping[CellId, bytes | None]) -> None:
+        await store.transaction({}, known_cells_statements(changes), durable=False)
 
     return save
 

@@ -105,9 +105,6 @@ PING_INTERVAL_MS: Final = 2_000
 PEER_SILENCE_MS_MAX: Final = 5_000
 """Without a byte for this long a peer counts as gone: two pings went unanswered."""
 
-ADDRESSES_KNOWN_MAX: Final = 1024
-"""Cells in the address book."""
-
 WAIT_S_MAX: Final = 600
 """Longest wait for a stage that a client may ask for."""
 

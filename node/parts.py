@@ -9,6 +9,7 @@ from core.ids import CellId
 from journal import Store
 from ledger.genesis import Genesis
 from node.audits import Audits
+from node.discovery.task import Discovery
 from node.follows import Follows
 from node.inbox import ConsensusInbox, ExecutionInbox
 from node.invites import Invites
@@ -42,6 +43,7 @@ class Parts:
     """Set once the cell knows all its own events."""
     execution: Execution
     peers: Peers
+    discovery: Discovery
     follows: Follows
     audits: Audits
     invites: Invites

@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import structlog
 
 from core.errors import MyceldError, RemoteViolation
 from core.ids import CellId, NetworkId, short
+from gossip.discovery.book import AddressBook
 from gossip.host import Host, HostConfig, PeerStream
-from gossip.limits import PAYLOAD_COUNT_MAX, PAYLOAD_SIZE_BYTES_MAX, PEERS_TOLD_MAX
+from gossip.limits import PAYLOAD_COUNT_MAX, PAYLOAD_SIZE_BYTES_MAX
 from gossip.wire import (
     WIRE_VERSION,
+    Announced,
     CertificateFrame,
     Events,
     Forward,
@@ -27,12 +31,11 @@ from gossip.wire import (
     Have,
     Hello,
     SignatureFrame,
+    SporeFrame,
     Want,
     encode_frame,
 )
-from gossip.wire import Peers as PeersFrame
 from ledger.roster import Roster
-from node.addresses import AddressBook
 from node.errors import PeerReplaced
 from node.inbox import CheckpointFrom, Connected, ConsensusInbox, ExecutionInbox, FrameFrom, Gone
 from node.limits import (
@@ -53,7 +56,6 @@ class _Target:
     backoff_ms: int = DIAL_BACKOFF_MS_MIN
     due: float = 0.0
     task: asyncio.Task[None] | None = None
-    next_address: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,18 @@ class PeersConfig:
     """Of the epoch that the cell is in at its start."""
 
 
+class Introducer(Protocol):
+    """Tells a peer of other cells, and takes what it tells (`node.discovery.task`)."""
+
+    def introduce(self, cell_id: CellId, remote_address: str | None) -> Iterable[Frame]:
+        """Return what a cell that just connected is told first."""
+        ...
+
+    async def take(self, cell_id: CellId, frame: SporeFrame | Announced) -> None:
+        """Take what a connected cell tells of others; raises RemoteViolation."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class PeersLinks:
     """Where frames go, and what a new peer is told first."""
@@ -74,8 +88,9 @@ class PeersLinks:
     consensus: ConsensusInbox
     execution: ExecutionInbox
     greeting: Callable[[], Iterable[Frame]]
-    save_addresses: Callable[[CellId, tuple[str, ...]], Awaitable[None]]
+    save_cells: Callable[[Mapping[CellId, bytes | None]], Awaitable[None]]
     forwarded: Callable[[CellId, Forward], Awaitable[None]]
+    introducer: Introducer
 
 
 @dataclass(slots=True)
@@ -97,6 +112,7 @@ class Peers:
         self._roster = config.roster
         self._sessions: dict[CellId, Session] = {}
         self._targets: dict[CellId, _Target] = {}
+        self._sought: frozenset[CellId] = frozenset()
         self._admission = asyncio.Lock()
         self.infos: dict[CellId, PeerInfo] = {}
         self.ends: Counter[str] = Counter()
@@ -110,13 +126,22 @@ class Peers:
         return addresses
 
     def enter(self, roster: Roster) -> None:
-        """Keep connected to the members of this roster, and to the bootstrap cells."""
+        """Keep connected to the members of this roster, the bootstrap cells and the sought."""
         self._roster = roster
-        wanted = {member.cell_id for member in roster.members} | self.book.bootstrap_cells
+        members = {member.cell_id for member in roster.members}
+        self.book.protect(members)
+        wanted = members | self.book.bootstrap_cells | self._sought
         for cell_id in sorted(wanted - {self.host.cell_id}):
             self._targets.setdefault(cell_id, _Target())
         for cell_id in set(self._targets) - wanted:
             del self._targets[cell_id]  # a dial that is under way ends by itself
+
+    def seek(self, cells: Iterable[CellId]) -> None:
+        """Keep connected to these too, until this is called again."""
+        sought = frozenset(cells)
+        if sought != self._sought:
+            self._sought = sought
+            self.enter(self._roster)
 
     def forward(self, transactions: Sequence[bytes]) -> bool:
         """Ask a connected member to put transactions into its events; False if none is there."""
@@ -133,8 +158,8 @@ class Peers:
             while True:
                 for cell_id, target in tuple(self._targets.items()):
                     self._dial_if_due(group, cell_id, target)
-                for cell_id, addresses in self.book.take_changes().items():
-                    await self._links.save_addresses(cell_id, addresses)
+                if changes := self.book.take_changes():
+                    await self._links.save_cells(changes)
                 await asyncio.sleep(DIAL_BACKOFF_MS_MIN / 1000)
 
     def close(self) -> None:
@@ -178,8 +203,9 @@ class Peers:
             return
         addresses = self.book.addresses(cell_id)
         if addresses:
-            address = addresses[target.next_address % len(addresses)]
-            target.task = group.create_task(self._dial(cell_id, target, address), name="dial")
+            # The book ranks one that failed behind the others.
+            task = self._dial(cell_id, target, addresses[0])
+            target.task = group.create_task(task, name="dial")
 
     async def _dial(self, cell_id: CellId, target: _Target, address: str) -> None:
         """Connect once and serve the session; set when to try next."""
@@ -187,10 +213,11 @@ class Peers:
             stream = await self.host.dial(address, timeout_s=DIAL_TIMEOUT_MS / 1000)
         except MyceldError as error:
             self._info(cell_id).last_error = str(error)
-            target.next_address += 1
+            self.book.failed(cell_id, address, time.time_ns())
             target.backoff_ms = min(2 * target.backoff_ms, DIAL_BACKOFF_MS_MAX)
         else:
             target.backoff_ms = DIAL_BACKOFF_MS_MIN
+            self.book.worked(cell_id, address, time.time_ns())
             await self._serve(stream)
         # Chance keeps two cells from dialling each other in step for ever.
         wait_ms = target.backoff_ms * random.uniform(0.5, 1.0)  # noqa: S311 - not a secret
@@ -207,8 +234,8 @@ class Peers:
         info = self._info(stream.cell_id)
         session = Session(stream, info.counters)
         try:
-            hello = await session.handshake(self._hello())
-            await self._run_admitted(session, hello)
+            await session.handshake(self._hello())
+            await self._run_admitted(session)
         except (MyceldError, TimeoutError) as error:
             info.last_error = str(error) or "no HELLO in time"
             self.ends[getattr(error, "code", "timeout")] += 1
@@ -217,7 +244,7 @@ class Peers:
             session.closed.set()
             await session.close()
 
-    async def _run_admitted(self, session: Session, hello: Hello) -> None:
+    async def _run_admitted(self, session: Session) -> None:
         peer = session.cell_id
         async with self._admission:
             await self._replace_existing(session)
@@ -225,7 +252,8 @@ class Peers:
             await self._links.consensus.put(Connected(peer))
         _LOG.info("peer connected", peer=short(peer), dialled=session.initiator)
         try:
-            self.book.learn_own(peer, hello.addresses)
+            if not session.initiator:
+                self.book.worked(peer, None, time.time_ns())
             self._greet(session)
             await session.run(lambda frame: self._take(session, frame))
         finally:
@@ -246,19 +274,12 @@ class Peers:
 
     def _hello(self) -> Hello:
         config = self._config
-        return Hello(
-            WIRE_VERSION,
-            config.rule_set,
-            config.network_id,
-            self._roster.epoch,
-            self.host.addresses,
-        )
+        return Hello(WIRE_VERSION, config.rule_set, config.network_id, self._roster.epoch)
 
     def _greet(self, session: Session) -> None:
         """Tell a new peer what it may have missed while it was away."""
-        known = self.book.all()[:PEERS_TOLD_MAX]
-        session.send(encode_frame(PeersFrame(tuple(known))))
-        for frame in self._links.greeting():
+        introduction = self._links.introducer.introduce(session.cell_id, session.remote_address)
+        for frame in (*introduction, *self._links.greeting()):
             session.send(encode_frame(frame))
 
     async def _take(self, session: Session, frame: Frame) -> None:
@@ -267,8 +288,8 @@ class Peers:
                 await self._links.consensus.put(FrameFrom(session.cell_id, frame))
             case SignatureFrame() | CertificateFrame():
                 await self._links.execution.put(CheckpointFrom(session.cell_id, frame))
-            case PeersFrame():
-                self.book.learn_told(frame.peers, self._targets)
+            case SporeFrame() | Announced():
+                await self._links.introducer.take(session.cell_id, frame)
             case Forward():
                 await self._links.forwarded(session.cell_id, frame)
 

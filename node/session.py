@@ -56,6 +56,7 @@ class Session:
     def __init__(self, stream: PeerStream, counters: Counters) -> None:
         self.cell_id: CellId = stream.cell_id
         self.initiator = stream.initiator
+        self.remote_address = stream.remote_address
         self.counters = counters
         self.rtt_ms: float | None = None
         self.closed = asyncio.Event()
@@ -205,10 +206,10 @@ class Session:
 
 def _mismatch(own: Hello, other: Hello) -> str | None:
     """Return why two cells can not talk, None when they can."""
-    if other.network_id != own.network_id:
-        return "another network"
     if other.version != own.version:
         return f"wire version {other.version}, ours is {own.version}"
+    if other.network_id != own.network_id:
+        return "another network"
     if other.rule_set != own.rule_set:
         return f"rule set {other.rule_set}, ours is {own.rule_set}"
     return None

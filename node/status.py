@@ -133,7 +133,10 @@ def _phase(parts: Parts, members: Sequence[MemberView]) -> tuple[str, str]:
     weight = sum(member.weight for member in members if member.reachable)
     total = sum(member.weight for member in members)
     if 3 * weight <= 2 * total:
-        return "waiting", _waiting_words(members, weight, total)
+        words = _waiting_words(members, weight, total)
+        if parts.consensus.is_observing:
+            words += "; reads only until then, as others may know newer events of this cell"
+        return "waiting", words
     if parts.consensus.is_observing:
         return "observing", "asking the others for our own newest events before making new ones"
     reachable = sum(member.reachable for member in members)

@@ -1,4 +1,4 @@
-"""Declared errors of tickets, and of the exchange by which a newcomer uses one."""
+"""Declared errors of tickets and their use, and of addresses, announcements and spores."""
 
 from __future__ import annotations
 
@@ -91,3 +91,59 @@ class InviterUnreachable(OperationalFault):
         "Check that the inviting cell runs and can be reached from here; the ticket is still good."
     )
     retryable = True
+
+
+class BadAddress(RemoteViolation):
+    """Text that is not the address of a cell, or not one that another cell could dial."""
+
+    code = "MYC-SPORE-001"
+    remedy = "An address looks like /ip4/192.0.2.7/tcp/4710/p2p/CELL_ID, with the cell's real host."
+
+
+class BadAnnouncement(RemoteViolation):
+    """An announcement that no honest cell would sign."""
+
+    code = "MYC-SPORE-002"
+    remedy = "It was dropped; check that both cells run compatible versions."
+
+
+class BadSpore(RemoteViolation):
+    """A spore that contradicts itself, breaks a bound, or is not one."""
+
+    code = "MYC-SPORE-003"
+    remedy = "It was dropped; get it anew from where it came, and compare versions."
+
+
+class SporeForged(RemoteViolation):
+    """A signature in a spore or of an announcement is not the named cell's."""
+
+    code = "MYC-SPORE-004"
+    remedy = "It was changed after it was signed and was dropped; do not use where it came from."
+
+
+class SporeOfOtherNetwork(RemoteViolation):
+    """A spore or an announcement that was made for another network."""
+
+    code = "MYC-SPORE-005"
+    remedy = "Nothing of it was taken; use one of this network, `myceld status` shows its id."
+
+
+class SporeTimeImpossible(OperationalFault):
+    """A time in a spore is in the future, or before its network was made."""
+
+    code = "MYC-SPORE-006"
+    remedy = "Check the clocks of this machine and of the one that made it."
+
+
+class SporeNotPrimary(RemoteViolation):
+    """A spore claims to speak for the network, but its proof does not show it."""
+
+    code = "MYC-SPORE-007"
+    remedy = "It was dropped; only members of the present roster can make primary spores."
+
+
+class BadSporeFile(LocalMisuse):
+    """A file that is not a spore as `myceld spore export` writes it."""
+
+    code = "MYC-SPORE-008"
+    remedy = "Export it again with `myceld spore export FILE`, and copy it unchanged."

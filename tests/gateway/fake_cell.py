@@ -51,6 +51,7 @@ from gateway.views import (
     ReceiptView,
     RefusalView,
     RoundView,
+    SporeView,
     Stage,
     StateValueView,
     StatusView,
@@ -350,6 +351,9 @@ class FakeCell:
             problem=None,
         )
         self.invited[invite_id] = replace(self.invited[invite_id], state="used", uses=[use])
+
+    async def spore(self, *, seed: bool) -> SporeView:
+        return SporeView("seed" if seed else "latent", '{"format": "myceld-spore/1"}\n')
 
     async def account(self, public_key: bytes) -> AccountView:
         return AccountView(public_key.hex(), 5)
