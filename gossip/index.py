@@ -145,9 +145,9 @@ class EventIndex:
         return None if first is None or second is None else (first, second)
 
     @property
-    def forkers(self) -> AbstractSet[MemberIndex]:
+    def forkers(self) -> frozenset[MemberIndex]:
         """The creators that are forked."""
-        return self._fork_sequence.keys()
+        return frozenset(self._fork_sequence)
 
     def vector(self, *, exact: bool = False) -> Vector:
         """Return what this cell has, as told to peers; `exact` tells the tips of every creator.

@@ -209,7 +209,7 @@ class Sync:
         self.discard(event.id)
         if not own:
             return []
-        hinted = frozenset(self._index.forkers)
+        hinted = self._index.forkers
         return [SendEvents(peer, (arrival,), last=False, hinted=hinted) for peer in self._peers]
 
     def discard(self, event_id: EventId) -> None:

@@ -136,6 +136,7 @@ def test_a_teller_of_one_branch_gets_the_other_from_the_fork_on() -> None:
     assert list(index.beyond((4, 0, 0))) == [2, 3, 4, 5]
     assert index.count(MemberIndex(0)) == 4
     assert index.vector()[0] == tuple(sorted((one[3].id, other[1].id)))
+    assert index.forkers == frozenset({MemberIndex(0)})
 
 
 def test_two_first_events_are_a_fork() -> None:
