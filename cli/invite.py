@@ -13,12 +13,11 @@ import segno
 from cli import show
 from cli.errors import TicketOver
 from cli.limits import INVITE_POLL_S
-from cli.options import Common, common_options
+from cli.options import Common, common_options, is_loopback_address
 from gossip.discovery.ticket import parse_ticket
 from myceld.client import Client
 
 _UNITS_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-_LOOPBACK: Final = re.compile(r"/ip4/127\.|/ip6/::1/|/dns[46]?/localhost/")
 
 
 def _seconds(_context: click.Context, _option: click.Parameter, value: str) -> int:
@@ -102,6 +101,7 @@ def invite(
       myceld invite revoke 3fa2…
     """
     if context.invoked_subcommand is not None:
+        _check_no_options(context)
         return
     with common.client() as cell:
         issued = cell.create_invite(
@@ -173,6 +173,16 @@ def revoke(common: Common, invite_id: str) -> None:
         )
 
 
+def _check_no_options(context: click.Context) -> None:
+    """Refuse options before `list` and `revoke`: they would be ignored."""
+    for name in context.params:
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(
+                f"options go behind the command: myceld invite {context.invoked_subcommand} …",
+                context,
+            )
+
+
 def _show_issued(issued: dict[str, Any], *, as_json: bool, qr: bool) -> None:
     """Print a new ticket: the line alone on standard output, what is to be known beside it."""
     text, item = str(issued["ticket"]), issued["invite"]
@@ -193,7 +203,7 @@ def _show_issued(issued: dict[str, Any], *, as_json: bool, qr: bool) -> None:
         note = f"ticket {item['id']} for {item['uses_max']} cells, each a {item['role']}"
     _tell(f"{note}, good until {show.moment(item['expires_ns'])}")
     _tell(f"dials {', '.join(addresses)}")
-    if all(map(_LOOPBACK.match, addresses)):
+    if all(map(is_loopback_address, addresses)):
         _tell(
             "only cells on this machine can use it: this one listens on loopback. Give --address, "
             "or listen elsewhere with `myceld init --listen /ip4/0.0.0.0/tcp/4710`"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shlex
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any, Final
@@ -19,8 +20,17 @@ from cli import show
 from cli.daemon import node_command
 from cli.errors import BadInput, CannotStart, WaitedInVain
 from cli.limits import INVITE_POLL_S, TICKET_SIZE_BYTES_MAX
-from cli.options import HOME_DEFAULT, SECONDS, expand, home_option, json_option, read_value
+from cli.options import (
+    HOME_DEFAULT,
+    SECONDS,
+    expand,
+    home_option,
+    is_loopback_address,
+    json_option,
+    read_value,
+)
 from core.errors import MyceldError
+from gossip.discovery.ticket import parse_ticket
 from myceld.client import Client
 
 _PORT: Final = click.IntRange(0, 65535)
@@ -70,7 +80,7 @@ def join(
     mean that you are in the network that this person invited you to, and nobody is between you.
 
     Then start the cell with `myceld run`. It fetches the whole history. If it is to vote, the
-    inviter proposes it once it is connected, and other members approve.
+    inviter proposes it once it has caught up, and other members approve.
 
     \b
     Examples:
@@ -84,11 +94,13 @@ def join(
     for address in listen:
         arguments += ["--listen", address]
     arguments += ["--gateway-port", str(gateway_port)] if gateway_port is not None else []
-    joined = _ask_node(arguments, _read_ticket(ticket))
+    text = _read_ticket(ticket)
+    joined = _ask_node(arguments, text)
     if as_json:
         show.as_json(joined)
     else:
         _show_joined(joined, place, wait=wait)
+        _hint_at_listening(joined, text)
     if wait:
         _follow(place, str(joined["role"]), timeout_s, as_json=as_json)
 
@@ -130,6 +142,18 @@ def _show_joined(joined: dict[str, Any], home: Path, *, wait: bool) -> None:
     if not wait:
         show.line(f"Start the cell with `myceld run{option}`.")
     show.flush()
+
+
+def _hint_at_listening(joined: dict[str, Any], text: bytes) -> None:
+    """Say so if other machines are in the network, and this cell listens for none of them."""
+    inviter = parse_ticket(text.decode("ascii")).addresses
+    if all(map(is_loopback_address, joined["addresses"])) and not all(
+        map(is_loopback_address, inviter)
+    ):
+        sys.stderr.write(
+            "the cell listens on this machine only, so it dials others and they can not dial it; "
+            "`myceld init --listen /ip4/0.0.0.0/tcp/4710` changes that\n"
+        )
 
 
 def _role_words(role: str) -> str:

@@ -450,8 +450,8 @@ class InviteUseView:
     proposal: str | None
     """Id of the proposal to make it a member."""
     state: str
-    """`joined` (no vote asked for), `waiting` (for it to connect), `proposed`, `accepted` (and no
-    member yet, or any more), `voting`, `expired` (the proposal) or `refused`."""
+    """`joined` (no vote asked for), `waiting` (for it to come to the present epoch), `proposed`,
+    `accepted` (and no member yet, or any more), `voting`, `expired` (the proposal) or `refused`."""
     problem: str | None
     """Why it was refused."""
 

@@ -1,8 +1,8 @@
 """The inviter's side of tickets: makes them, lets newcomers in, proposes those who shall vote.
 
 A use is durable before the newcomer is told, and counts once a cell, so a newcomer that lost the
-answer asks again. A newcomer that shall vote is proposed when it is connected: a member that isn't
-there only adds weight that is missing.
+answer asks again. A newcomer that shall vote is proposed when it is connected and has come to the
+present epoch: a member that isn't there, or is behind, only adds weight that is missing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Final, TypeAlias
 
 import structlog
 
-from core.errors import MyceldError, OperationalFault, RemoteViolation
+from core.errors import LocalMisuse, MyceldError, OperationalFault, RemoteViolation
 from core.ids import CellId, PublicKey, TransactionId, public_key_of, short
 from gateway.errors import NoSuchInvite
 from gateway.views import InviteView, InviteWish, IssuedView, MemberChange, ReceiptView, Stage
@@ -174,40 +174,39 @@ class Invites:
             _LOG.info("newcomer gave no answer in time", cell=short(stream.cell_id))
 
     async def run(self, propose: Propose) -> None:
-        """Propose newcomers that shall vote, once they are connected; until cancelled."""
+        """Propose who shall vote, once it is in the present epoch; until cancelled."""
         while True:
             waiting = tables.unproposed(self._store, INVITES_MAX)
             if not waiting:
                 await self._used.wait()
                 self._used.clear()
                 continue
-            connected = set(self._peers.connected())
+            arrived = self._peers.arrived(self._standing().roster.epoch)
             pause_s = PROPOSE_CHECK_S
             for use, terms in waiting:
-                if use.cell_id in connected and not await self._propose(use, terms, propose):
+                if use.cell_id in arrived and not await self._propose(use, terms, propose):
                     pause_s = PROPOSE_RETRY_S
             await asyncio.sleep(pause_s)
 
     async def _answer(self, stream: PeerStream, source: str) -> None:
-        now_ms = time.monotonic_ns() // 1_000_000
         try:
-            self._check_load(source, now_ms)
+            self._check_load(source)
             self._exchanges[source] += 1
             try:
-                message = await self._exchange(stream)
+                message = await self._exchange(stream, source)
             finally:
                 self._exchanges -= Counter((source,))
         except (TicketExpired, TicketRevoked, TicketUsed, InviterBusy) as error:
             message = self._refused(stream, error)
         except (RemoteViolation, TicketUnknown, TicketOfOtherNetwork) as error:
-            self._tries.failed(source, now_ms)
+            self._tries.failed(source, _now_ms())
             message = self._refused(stream, error)
         except OperationalFault:
-            self._tries.failed(source, now_ms)  # the stream is gone, or nothing comes
+            self._tries.failed(source, _now_ms())  # the stream is gone, or nothing comes
             raise
         await stream.write(message, timeout_s=WRITE_TIMEOUT_MS / 1000)
 
-    async def _exchange(self, stream: PeerStream) -> bytes:
+    async def _exchange(self, stream: PeerStream, source: str) -> bytes:
         """Return WELCOME once the use is durable; raises why the newcomer is refused."""
         ask = parse_ask(await read_message(stream))
         if ask.network_id != self._genesis.network_id:
@@ -222,19 +221,25 @@ class Invites:
         if not is_proof(invite.verifier, transcript, proof.proof):
             raise ProofWrong("the proof does not fit the ticket")
         words = " ".join(words_of(check_numbers(invite.verifier, transcript, nonce)))
-        use = await self._record(stream.cell_id, ask, words)
+        use, is_new = await self._record(stream.cell_id, ask, words)
+        if not is_new:
+            self._tries.failed(source, _now_ms())  # it costs an fsync each time, too
         welcome = self._welcome(stream.cell_id, invite.terms, use.name)
         _LOG.info("newcomer joined", cell=short(stream.cell_id), invite=invite.id.hex())
         return welcome_message(invite.verifier, transcript, nonce, welcome)
 
-    async def _record(self, cell_id: CellId, ask: Ask, words: str) -> Use:
-        """Make a use durable; raises TicketRevoked, TicketExpired or TicketUsed."""
+    async def _record(self, cell_id: CellId, ask: Ask, words: str) -> tuple[Use, bool]:
+        """Make a use durable; return it, and whether it is the cell's first.
+
+        Raises TicketRevoked, TicketExpired or TicketUsed.
+        """
         async with self._recording:
             invite = tables.invite(self._store, ask.ticket)
             if invite is None or invite.revoked:
                 raise TicketRevoked("the ticket was taken back")
             known = tables.uses(self._store, invite.id)
             use = next((use for use in known if use.cell_id == cell_id), None)
+            is_new = use is None
             if use is None:
                 if self._now_ns() >= invite.expires_ns:
                     raise TicketExpired("the ticket's time is over")
@@ -246,7 +251,7 @@ class Invites:
             use = replace(use, words=words)
             await self._store.transaction({}, [tables.record_use(use)], durable=True)
         self._used.set()
-        return use
+        return use, is_new
 
     async def _propose(self, use: Use, terms: Terms, propose: Propose) -> bool:
         """Propose a newcomer; returns False if that has to be tried again."""
@@ -262,17 +267,17 @@ class Invites:
             except OperationalFault as error:
                 _LOG.warning("newcomer not proposed", cell=short(use.cell_id), reason=str(error))
                 return False
-            except MyceldError as error:
+            except LocalMisuse as error:
                 problem = str(error)
         statement = tables.record_proposal(use, proposal, problem)
         await self._store.transaction({}, [statement], durable=True)
         return True
 
-    def _check_load(self, source: str, now_ms: int) -> None:
+    def _check_load(self, source: str) -> None:
         if (
             self._exchanges.total() >= INVITE_EXCHANGES_MAX
             or self._exchanges[source] >= INVITE_EXCHANGES_PER_SOURCE_MAX
-            or not self._tries.may_try(source, now_ms)
+            or not self._tries.may_try(source, _now_ms())
         ):
             raise InviterBusy("too many tries")
 
@@ -347,6 +352,10 @@ def _check(wish: InviteWish) -> None:
         raise BadOption(f"a ticket lives 1 to {INVITE_EXPIRES_S_MAX} seconds")
     if not 1 <= wish.uses_max <= INVITE_USES_MAX:
         raise BadOption(f"a ticket has 1 to {INVITE_USES_MAX} uses")
+
+
+def _now_ms() -> int:
+    return time.monotonic_ns() // 1_000_000
 
 
 def _source(stream: PeerStream) -> str:

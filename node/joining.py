@@ -23,7 +23,17 @@ from gossip.discovery.invitation import INVITE_PROTOCOL, Newcomer, Welcome
 from gossip.discovery.limits import NAME_LENGTH_MAX, NONCE_SIZE_BYTES
 from gossip.discovery.ticket import Ticket
 from gossip.discovery.words import words_of
-from gossip.host import Host, HostConfig, PeerStream, ProtocolRefused, WrongPeer
+from gossip.host import (
+    Host,
+    HostConfig,
+    HostDown,
+    PeerStream,
+    ProtocolRefused,
+    ReadTimedOut,
+    StreamLost,
+    WriteTimedOut,
+    WrongPeer,
+)
 from gossip.host.addresses import parse_dial_address
 from identity.keys import KeyPair
 from ledger.errors import BadGenesis
@@ -34,7 +44,7 @@ from node.errors import BadOption, OtherNetwork
 from node.founding import Founded, Wishes, check_wishes, found, key_of, read_genesis
 from node.home import Home
 from node.invite_stream import read_message
-from node.limits import DIAL_TIMEOUT_MS, WRITE_TIMEOUT_MS
+from node.limits import DIAL_TIMEOUT_MS, INVITE_TIMEOUT_S, WRITE_TIMEOUT_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +124,21 @@ async def _use(ticket: Ticket, key: KeyPair, name: str) -> _Let:
                 failures.append(error)
                 continue
             async with stream:
-                return await _exchange(stream, ticket, key, name)
+                return await _within_time(stream, ticket, key, name)
     finally:
         await host.stop()
     raise _unreachable(ticket, failures)
+
+
+async def _within_time(stream: PeerStream, ticket: Ticket, key: KeyPair, name: str) -> _Let:
+    """Run the exchange; a connection that breaks or stalls means that the inviter is away."""
+    try:
+        async with asyncio.timeout(INVITE_TIMEOUT_S):
+            return await _exchange(stream, ticket, key, name)
+    except TimeoutError as error:
+        raise InviterUnreachable(f"no whole answer in {INVITE_TIMEOUT_S:g} s") from error
+    except (HostDown, ReadTimedOut, StreamLost, WriteTimedOut) as error:
+        raise InviterUnreachable(f"the inviter went away: {error.detail}") from error
 
 
 async def _exchange(stream: PeerStream, ticket: Ticket, key: KeyPair, name: str) -> _Let:

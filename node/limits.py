@@ -132,7 +132,7 @@ BLOCKS_SHOWN_MAX: Final = 1000
 INVITES_MAX: Final = 1000
 """Tickets kept, used and expired ones too: 1 KiB each with their uses."""
 
-INVITES_SHOWN_MAX: Final = 200
+INVITES_SHOWN_MAX: Final = 100
 """Newest tickets in one answer."""
 
 INVITES_KEPT_DAYS: Final = 30

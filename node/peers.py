@@ -17,7 +17,7 @@ from typing import Protocol
 import structlog
 
 from core.errors import MyceldError, RemoteViolation
-from core.ids import CellId, NetworkId, short
+from core.ids import CellId, Epoch, NetworkId, short
 from gossip.discovery.book import AddressBook
 from gossip.host import Host, HostConfig, PeerStream
 from gossip.limits import PAYLOAD_COUNT_MAX, PAYLOAD_SIZE_BYTES_MAX
@@ -114,6 +114,7 @@ class Peers:
         self._targets: dict[CellId, _Target] = {}
         self._sought: frozenset[CellId] = frozenset()
         self._admission = asyncio.Lock()
+        self._epochs: dict[CellId, Epoch] = {}
         self.infos: dict[CellId, PeerInfo] = {}
         self.ends: Counter[str] = Counter()
         """Ends of sessions and of handshakes by the code of their reason."""
@@ -174,6 +175,10 @@ class Peers:
     def connected(self) -> list[CellId]:
         """Return the connected cells, in order of their ids."""
         return sorted(self._sessions)
+
+    def arrived(self, epoch: Epoch) -> set[CellId]:
+        """Return the connected cells that say that they take part in an epoch, or a later one."""
+        return {cell_id for cell_id, theirs in self._epochs.items() if theirs >= epoch}
 
     def session(self, cell_id: CellId) -> Session | None:
         """Return the session of a connected cell."""
@@ -249,6 +254,7 @@ class Peers:
         async with self._admission:
             await self._replace_existing(session)
             self._sessions[peer] = session
+            self._epochs[peer] = hello.epoch
             await self._links.consensus.put(Connected(peer))
         _LOG.info("peer connected", peer=short(peer), dialled=session.initiator)
         try:
@@ -257,7 +263,7 @@ class Peers:
             self._greet(session)
             await session.run(lambda frame: self._take(session, frame))
         finally:
-            del self._sessions[peer]
+            del self._sessions[peer], self._epochs[peer]
             if not self._stopping:
                 await self._links.consensus.put(Gone(peer))
 
@@ -285,6 +291,8 @@ class Peers:
     async def _take(self, session: Session, frame: Frame) -> None:
         match frame:
             case Have() | Want() | Events():
+                if isinstance(frame, Have) and not frame.sealed:
+                    self._epochs[session.cell_id] = frame.epoch
                 await self._links.consensus.put(FrameFrom(session.cell_id, frame))
             case SignatureFrame() | CertificateFrame():
                 await self._links.execution.put(CheckpointFrom(session.cell_id, frame))

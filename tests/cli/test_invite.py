@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from cli.main import run
-from gossip.discovery.ticket import parse_ticket
+from core.ids import NetworkId, PublicKey
+from gossip.discovery.ticket import Ticket, format_ticket, parse_ticket
 from tests.cli.served import serving
 from tests.gateway.fake_cell import CELL_ID, FakeCell, write_home
 
@@ -115,6 +116,13 @@ def test_waiting_for_a_ticket_that_is_over_ends_with_a_code(
     assert "error MYC-CLI-006: nobody joined, and the ticket is expired" in err
 
 
+def test_options_before_list_and_revoke_are_refused_not_ignored(call: Run) -> None:
+    for arguments in (["--json", "list"], ["--home", "/elsewhere", "revoke", "0" * 16]):
+        status, out, err = call("invite", *arguments)
+        assert status == 2, (out, err)
+        assert "options go behind the command" in out + err
+
+
 def test_tickets_are_listed_and_revoked(call: Run, cell: FakeCell) -> None:
     assert "no tickets" in call("invite", "list")[1]
     issued = json.loads(call("invite", "--json")[1])
@@ -137,21 +145,27 @@ def test_the_ticket_of_a_join_is_never_in_an_argument_of_the_daemons_program(
         seen.append(arguments)
         program = (
             "import sys, json; print(json.dumps({'cell_id': 'c', 'network_name': 'n', "
-            "'network_id': 'ab', 'role': 'sclerotium', 'words': sys.stdin.read().split()}))"
+            "'network_id': 'ab', 'role': 'sclerotium', 'words': sys.stdin.read().split(), "
+            "'addresses': ['/ip4/127.0.0.1/tcp/1/p2p/c']}))"
         )
         return [sys.executable, "-c", program], {}
 
     monkeypatch.setattr("cli.join.node_command", stand_in)
-    (tmp_path / "ticket").write_text("one two three four\n")
-    monkeypatch.setattr(sys, "stdin", _Input(b"five six seven eight"))
+    ticket = Ticket(
+        NetworkId(bytes(32)), PublicKey(bytes(32)), bytes(16), 1, ("/ip4/8.8.8.8/tcp/1",)
+    )
+    text = format_ticket(ticket)
+    (tmp_path / "ticket").write_text(text + "\n")
+    monkeypatch.setattr(sys, "stdin", _Input(text.encode()))
     home = ["--home", str(tmp_path / "cell")]
     assert run(["join", f"@{tmp_path / 'ticket'}", "--name", "dora", *home]) == 0
-    out = capfd.readouterr().out
-    assert "words    one two three four" in out
+    out, err = capfd.readouterr()
+    assert f"words    {text}" in out, "the stand-in shows what it got"
     assert "more than 2/3" in out
     assert f"myceld run --home {tmp_path / 'cell'}" in out
+    assert "listens on this machine only" in err
     assert run(["join", "-", "--json", "--listen", "/ip4/0.0.0.0/tcp/1", *home]) == 0
-    assert json.loads(capfd.readouterr().out)["words"] == ["five", "six", "seven", "eight"]
+    assert json.loads(capfd.readouterr().out)["words"] == [text]
     assert seen == [
         ["join", *home, "--name", "dora"],
         ["join", *home, "--listen", "/ip4/0.0.0.0/tcp/1"],

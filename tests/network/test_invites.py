@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from gossip.discovery.ticket import format_ticket, parse_ticket
+from myceld import Client
 from tests.network.devnet import ROOT, Devnet, myceld, wait_until
 from tests.network.test_one_cell import Cell
 
@@ -89,6 +90,34 @@ def test_a_fifth_cell_joins_by_ticket_is_approved_and_votes(net: Devnet, tmp_pat
         assert dora.stop() == 0
     finally:
         waiting.end()
+
+
+def test_a_network_of_one_with_epochs_behind_it_goes_on_while_a_second_member_comes(
+    tmp_path: Path,
+) -> None:
+    alone, second = Cell(tmp_path / "alone"), Cell(tmp_path / "second")
+    made = alone.json("init", "--name", "ann")
+    genesis, member = tmp_path / "genesis.json", f"{made['cell_id']}=ann"
+    create = ["--name", "forest", "--member", member, "--epoch-rounds", "16"]
+    myceld("genesis", "create", *create, "--out", str(genesis))
+    alone.run("init", "--genesis", str(genesis))
+    alone.start()
+    try:
+        with Client.from_home(alone.home) as client:
+            for number in range(40):
+                client.put(f"k{number}", b"v", wait="applied")
+        assert int(str(alone.json("status")["epoch"])) > 0
+        issued = _invite(alone.home, "--role", "sclerotium")
+        _joined(second.home, issued["ticket"], "--name", "bob")
+        alone.run("tx", "put", "between", "v", "--wait", "certified")
+        second.start()
+        wait_until(lambda: second.json("status")["role"] == "sclerotium", "bob has no vote")
+        second.run("tx", "put", "both", "v", "--wait", "certified")
+        assert alone.run("state", "get", "both").stdout == "v\n"
+    finally:
+        for cell in (alone, second):
+            if cell.process is not None:
+                cell.stop()
 
 
 def test_a_full_copy_joins_in_one_line_and_can_be_proposed_later(

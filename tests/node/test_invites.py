@@ -106,6 +106,7 @@ async def _world(
         peers.host.set_handler(INVITE_PROTOCOL, invites.serve)
         await peers.start()
         world = World(tmp, store, peers, invites, clock_ns)
+        peers.arrived = lambda epoch: {cell for cell in world.connected if epoch == 0}  # type: ignore[method-assign]  # as below
         peers.connected = lambda: sorted(world.connected)  # type: ignore[method-assign]  # no gossip runs here
         yield world
     finally:
@@ -283,6 +284,35 @@ def test_guessers_are_slowed_down_and_others_are_not_asked_to_wait_for_ever(
             assert await stranger.say(b"\x00\x00\x00\x01\x00") == "InviterBusy"
         await world.refused("b", ticket, errors.InviterBusy)
         world.invites._tries = type(world.invites._tries)()
+        await world.join("b", ticket)
+
+    _run(tmp_path, talk)
+
+
+def test_a_cell_that_repeats_its_use_is_slowed_down_too(tmp_path: Path) -> None:
+    async def talk(world: World) -> None:
+        ticket = await world.ticket()
+        await world.join("b", ticket)
+        world.invites._tries.failed("/ip4/127.0.0.1", module._now_ms())
+        for _ in range(FAILURES_MAX - 1):
+            await world.join("b", ticket)
+        await world.refused("b", ticket, errors.InviterBusy)
+
+    _run(tmp_path, talk)
+
+
+def test_an_inviter_that_stalls_or_breaks_off_leaves_the_ticket_good(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("node.joining.INVITE_TIMEOUT_S", 0.3)
+
+    async def talk(world: World) -> None:
+        ticket = await world.ticket()
+        for way in (lambda _: asyncio.sleep(20), lambda stream: stream.abort()):
+            world.peers.host._handlers[INVITE_PROTOCOL] = way
+            await world.refused("b", ticket, errors.InviterUnreachable)
+        world.peers.host._handlers[INVITE_PROTOCOL] = world.invites.serve
+        monkeypatch.undo()
         await world.join("b", ticket)
 
     _run(tmp_path, talk)
