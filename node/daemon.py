@@ -20,8 +20,8 @@ import structlog
 from core.errors import MyceldError
 from core.ids import CellId, Epoch, NetworkId, TransactionId
 from gateway.server import Gateway
-from gossip.discovery.invitation import INVITE_PROTOCOL
 from gossip.discovery.book import AddressBook, read_entries
+from gossip.discovery.invitation import INVITE_PROTOCOL
 from gossip.discovery.limits import BOOK_CELLS_MAX
 from gossip.host import HostConfig, NotAMultiaddr
 from gossip.host.addresses import parse_dial_address
@@ -161,11 +161,10 @@ class Daemon:
     async def _assemble(
         self, key: KeyPair, genesis: Genesis, store: Store, verifier: Verifier
     ) -> tuple[Parts, _Tasks]:
-        identity = Identity(key.public_key, key.sign)
-        mempool, receipts = Mempool(), Receipts()
+        identity, mempool, receipts = Identity(key.public_key, key.sign), Mempool(), Receipts()
         epochs = [(genesis.roster, 0), *newest_epochs(store)][-2:]
-        rosters = [roster for roster, _ in epochs]
-        before, first_block = rosters[0] if len(rosters) > 1 else None, epochs[0][1]
+        rosters, first_block = [roster for roster, _ in epochs], epochs[0][1]
+        before = rosters[0] if len(rosters) > 1 else None
         consensus = Consensus(
             genesis, rosters[-1], identity, mempool, first_block=first_block, before=before
         )
@@ -182,8 +181,7 @@ class Daemon:
             receipts=receipts,
             intake=intake,
         )
-        signed = await _restore(execution, store, rosters)
-        await execution_task.resume(signed)
+        await execution_task.resume(await _restore(execution, store, rosters))
         again = await _replay(consensus, execution_task, store, first_block)
         intake.note_stored([*again, *consensus.waiting_transactions()])
         consensus_task = ConsensusTask(
@@ -201,10 +199,10 @@ class Daemon:
         links = PeersLinks(
             consensus_inbox,
             execution_inbox,
-            execution_task.greeting,
-            _cell_saver(store),
-            self._take_forwarded,
-            discovery,
+            greeting=execution_task.greeting,
+            save_cells=_cell_saver(store),
+            forwarded=self._take_forwarded,
+            introducer=discovery,
         )
         peers = self._make_peers(key, genesis, consensus.roster, discovery.book, links)
         parts = Parts(

@@ -239,8 +239,8 @@ class Peers:
         info = self._info(stream.cell_id)
         session = Session(stream, info.counters)
         try:
-            await session.handshake(self._hello())
-            await self._run_admitted(session)
+            hello = await session.handshake(self._hello())
+            await self._run_admitted(session, hello)
         except (MyceldError, TimeoutError) as error:
             info.last_error = str(error) or "no HELLO in time"
             self.ends[getattr(error, "code", "timeout")] += 1
@@ -249,7 +249,7 @@ class Peers:
             session.closed.set()
             await session.close()
 
-    async def _run_admitted(self, session: Session) -> None:
+    async def _run_admitted(self, session: Session, hello: Hello) -> None:
         peer = session.cell_id
         async with self._admission:
             await self._replace_existing(session)

@@ -16,6 +16,7 @@ from core.ids import CellId, NetworkId, Round, cell_id_of
 from gateway.errors import NoSuchInvite, NotReachedInTime
 from gateway.views import InviteWish, MemberChange, ReceiptView, Stage
 from gossip.discovery import errors
+from gossip.discovery.book import AddressBook
 from gossip.discovery.invitation import INVITE_PROTOCOL, Newcomer
 from gossip.discovery.ticket import Ticket, format_ticket, parse_ticket
 from gossip.discovery.tries import FAILURES_MAX
@@ -28,7 +29,6 @@ from ledger.genesis import Genesis
 from ledger.roster import Roster
 from node import config as configuration
 from node import invites as module
-from node.addresses import AddressBook
 from node.errors import (
     BadOption,
     DirectoryLocked,
@@ -47,6 +47,7 @@ from node.joining import Joined, join
 from node.peers import Peers, PeersConfig, PeersLinks
 from node.tables import SCHEMA
 from tests.ledger.world import GENESIS, KEYS, NEWCOMERS
+from tests.node.silent import SilentIntroducer
 
 WISH = InviteWish(votes=False, name="", weight=1, expires_s=3600, uses_max=1, addresses=())
 VOTER = replace(WISH, votes=True, name="dora", weight=3)
@@ -86,8 +87,10 @@ def _peers(key: KeyPair, genesis: Genesis) -> Peers:
         genesis.rule_set,
         genesis.roster,
     )
-    links = PeersLinks(asyncio.Queue(8), asyncio.Queue(8), list, _nothing, _nothing)
-    return Peers(config, links, AddressBook((), {}))
+    links = PeersLinks(
+        asyncio.Queue(8), asyncio.Queue(8), list, _nothing, _nothing, SilentIntroducer()
+    )
+    return Peers(config, links, AddressBook(key.cell_id))
 
 
 @asynccontextmanager
@@ -125,9 +128,9 @@ def _run(tmp: Path, talk: Callable[[World], Awaitable[None]]) -> None:
 def test_a_newcomer_gets_the_genesis_addresses_and_the_inviters_words(tmp_path: Path) -> None:
     async def talk(world: World) -> None:
         other = f"/ip4/127.0.0.1/tcp/4711/p2p/{KEYS[1].cell_id}"
-        world.peers.book.learn_own(KEYS[1].cell_id, [other])
-        world.peers.book.learn_own(
-            KEYS[2].cell_id, [f"/ip4/0.0.0.0/tcp/4711/p2p/{KEYS[2].cell_id}"]
+        world.peers.book.hint(KEYS[1].cell_id, [other], "test")
+        world.peers.book.hint(
+            KEYS[2].cell_id, [f"/ip4/0.0.0.0/tcp/4711/p2p/{KEYS[2].cell_id}"], "test"
         )
         ticket = await world.ticket()
         joined = await world.join("b", ticket, name="bob")

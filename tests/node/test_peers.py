@@ -6,16 +6,17 @@ import asyncio
 from collections.abc import Callable
 
 from core.ids import Epoch, Round
+from gossip.discovery.book import AddressBook
 from gossip.host import HostConfig
 from gossip.limits import FRAME_SIZE_BYTES_MAX, PAYLOAD_COUNT_MAX
 from gossip.wire import Forward, Have, decode_frame, encode_frame
 from identity.keys import KeyPair
 from ledger.limits import TRANSACTION_SIZE_BYTES_MAX
 from ledger.roster import Roster
-from node.addresses import AddressBook
 from node.inbox import ConsensusInbox
 from node.peers import Peers, PeersConfig, PeersLinks, _in_frames
 from tests.ledger.world import GENESIS, KEYS
+from tests.node.silent import SilentIntroducer
 
 
 def test_many_and_large_transactions_are_cut_into_frames_in_order() -> None:
@@ -65,8 +66,8 @@ def _peers(key: KeyPair, roster: Roster, *bootstrap: str) -> tuple[Peers, Consen
     heard: ConsensusInbox = asyncio.Queue(64)
     host = HostConfig(key.seed, ("/ip4/127.0.0.1/tcp/0",), "/myceld/test/1")
     config = PeersConfig(host, GENESIS.network_id, GENESIS.rule_set, roster)
-    links = PeersLinks(heard, asyncio.Queue(64), list, _nothing, _nothing)
-    return Peers(config, links, AddressBook(bootstrap, {})), heard
+    links = PeersLinks(heard, asyncio.Queue(64), list, _nothing, _nothing, SilentIntroducer())
+    return Peers(config, links, AddressBook(key.cell_id, bootstrap)), heard
 
 
 async def _nothing(*_: object) -> None:
