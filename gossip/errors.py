@@ -52,3 +52,10 @@ class TimeStandsStill(RemoteViolation):
 
     code = "MYC-GOSSIP-007"
     remedy = "The event is dropped; its creator does not follow the protocol."
+
+
+class BuildsOnForker(RemoteViolation):
+    """An event with an other-parent by a creator of whom its own ancestry shows a fork."""
+
+    code = "MYC-GOSSIP-008"
+    remedy = "The event is dropped; its creator does not follow the protocol."
