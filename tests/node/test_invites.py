@@ -435,6 +435,15 @@ def test_addresses_that_were_given_come_first(tmp_path: Path) -> None:
     _run(tmp_path, talk)
 
 
+def test_a_ticket_tells_addresses_from_afar_first_and_loopback_only_if_there_is_no_other() -> None:
+    p2p = f"/p2p/{KEYS[0].cell_id}"
+    loopback, site, world = "/ip4/127.0.0.1/tcp/1", "/ip4/10.0.0.1/tcp/1", "/ip6/2001:4860::7/tcp/1"
+    told = module.told_addresses([loopback + p2p, site + p2p, world + p2p, site + p2p])
+    assert told == [world, site]
+    assert module.told_addresses([loopback + p2p]) == [loopback]
+    assert module.told_addresses([f"/dns/{'a.' * 70}example/tcp/1{p2p}", site + p2p]) == [site]
+
+
 def test_a_cell_without_a_vote_invites_full_copies_only(tmp_path: Path) -> None:
     async def run() -> None:
         async with _world(tmp_path, key=NEWCOMERS[0]) as world:
