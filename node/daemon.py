@@ -361,8 +361,11 @@ async def _make_follows(store: Store, key: KeyPair, genesis: Genesis, peers: Pee
 
 def _make_invites(store: Store, genesis: Genesis, peers: Peers, execution: Execution) -> Invites:
     """Return the tickets' service, which answers newcomers from the start of the host on."""
-    ledger = execution.ledger
-    invites = Invites(store, genesis, peers, lambda: Standing(ledger.roster, ledger.applied_round))
+
+    def standing() -> Standing:
+        return Standing(execution.ledger.roster, execution.ledger.applied_round)
+
+    invites = Invites(store, genesis, peers, standing)
     peers.host.set_handler(INVITE_PROTOCOL, invites.serve)
     return invites
 
