@@ -20,8 +20,8 @@ import structlog
 from core.errors import MyceldError
 from core.ids import CellId, Epoch, NetworkId, TransactionId
 from gateway.server import Gateway
-from gossip.discovery.invitation import INVITE_PROTOCOL
 from gossip.discovery.book import AddressBook, read_entries
+from gossip.discovery.invitation import INVITE_PROTOCOL
 from gossip.discovery.limits import BOOK_CELLS_MAX
 from gossip.host import HostConfig, NotAMultiaddr
 from gossip.host.addresses import parse_dial_address
@@ -144,6 +144,7 @@ class Daemon:
         )
         try:
             await parts.peers.start()
+            parts.discovery.use_dht(parts.peers.host.dht)
             parts.gateway_url = await gateway.start()
             self._announce(parts)
             accuse = AccuseTask(store, genesis, key.public_key)
@@ -161,8 +162,7 @@ class Daemon:
     async def _assemble(
         self, key: KeyPair, genesis: Genesis, store: Store, verifier: Verifier
     ) -> tuple[Parts, _Tasks]:
-        identity = Identity(key.public_key, key.sign)
-        mempool, receipts = Mempool(), Receipts()
+        identity, mempool, receipts = Identity(key.public_key, key.sign), Mempool(), Receipts()
         epochs = [(genesis.roster, 0), *newest_epochs(store)][-2:]
         rosters = [roster for roster, _ in epochs]
         before, first_block = rosters[0] if len(rosters) > 1 else None, epochs[0][1]
@@ -182,8 +182,7 @@ class Daemon:
             receipts=receipts,
             intake=intake,
         )
-        signed = await _restore(execution, store, rosters)
-        await execution_task.resume(signed)
+        await execution_task.resume(await _restore(execution, store, rosters))
         again = await _replay(consensus, execution_task, store, first_block)
         intake.note_stored([*again, *consensus.waiting_transactions()])
         consensus_task = ConsensusTask(
@@ -264,6 +263,8 @@ class Daemon:
                 seed=key.seed,
                 listen_addresses=self._config.listen,
                 protocol=gossip_protocol(genesis.network_id),
+                dht=self._config.discovery.dht,
+                dht_bootstrap=self._config.bootstrap if self._config.discovery.dht else (),
                 agent_version=f"myceld/{VERSION}",
             ),
             network_id=genesis.network_id,

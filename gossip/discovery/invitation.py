@@ -23,6 +23,7 @@ from core.ids import CellId, NetworkId
 from core.limits import HASH_SIZE_BYTES
 from gossip.discovery import errors
 from gossip.discovery.limits import (
+    CELL_ADDRESS_LENGTH_MAX,
     GENESIS_SIZE_BYTES_MAX,
     INVITE_FRAME_SIZE_BYTES_MAX,
     NAME_LENGTH_MAX,
@@ -42,7 +43,6 @@ from gossip.discovery.ticket import (
     prove,
     verifier_of,
 )
-from gossip.limits import ADDRESS_LENGTH_MAX
 
 INVITE_PROTOCOL: Final = "/myceld/invite/1"
 """The libp2p protocol name; the same on all networks, as a ticket tells the network."""
@@ -243,7 +243,7 @@ def _parse_welcome(content: bytes) -> Welcome:
         for item in as_array(cells, length_max=WELCOME_CELLS_MAX):
             cell_id, addresses = as_array(item, length=2)
             texts = as_array(addresses, length_max=WELCOME_CELL_ADDRESSES_MAX)
-            known = tuple(as_text(one, length_max=ADDRESS_LENGTH_MAX) for one in texts)
+            known = tuple(as_text(one, length_max=CELL_ADDRESS_LENGTH_MAX) for one in texts)
             told.append((CellId(as_text(cell_id, length_max=NAME_LENGTH_MAX)), known))
         return Welcome(
             as_bytes(genesis, size_max=GENESIS_SIZE_BYTES_MAX),

@@ -16,11 +16,13 @@ from core.ids import CellId, NetworkId, Round, cell_id_of
 from gateway.errors import NoSuchInvite, NotReachedInTime
 from gateway.views import InviteWish, MemberChange, ReceiptView, Stage
 from gossip.discovery import errors
+from gossip.discovery.book import AddressBook
 from gossip.discovery.invitation import INVITE_PROTOCOL, Newcomer
 from gossip.discovery.ticket import Ticket, format_ticket, parse_ticket
 from gossip.discovery.tries import FAILURES_MAX
 from gossip.host import Host, HostConfig, PeerStream
 from gossip.host.errors import NotAMultiaddr
+from gossip.wire import Frame
 from identity import keystore
 from identity.keys import KeyPair
 from journal import Store
@@ -28,7 +30,6 @@ from ledger.genesis import Genesis
 from ledger.roster import Roster
 from node import config as configuration
 from node import invites as module
-from node.addresses import AddressBook
 from node.errors import (
     BadOption,
     DirectoryLocked,
@@ -75,6 +76,16 @@ class World:
             await self.join(place, ticket)
 
 
+class _Silent:
+    """Tells peers of nobody."""
+
+    def introduce(self, *_: object) -> list[Frame]:
+        return []
+
+    async def take(self, *_: object) -> None:
+        return None
+
+
 async def _nothing(*_: object) -> None:
     return None
 
@@ -86,8 +97,8 @@ def _peers(key: KeyPair, genesis: Genesis) -> Peers:
         genesis.rule_set,
         genesis.roster,
     )
-    links = PeersLinks(asyncio.Queue(8), asyncio.Queue(8), list, _nothing, _nothing)
-    return Peers(config, links, AddressBook((), {}))
+    links = PeersLinks(asyncio.Queue(8), asyncio.Queue(8), list, _nothing, _nothing, _Silent())
+    return Peers(config, links, AddressBook(key.cell_id))
 
 
 @asynccontextmanager
@@ -124,10 +135,9 @@ def _run(tmp: Path, talk: Callable[[World], Awaitable[None]]) -> None:
 def test_a_newcomer_gets_the_genesis_addresses_and_the_inviters_words(tmp_path: Path) -> None:
     async def talk(world: World) -> None:
         other = f"/ip4/127.0.0.1/tcp/4711/p2p/{KEYS[1].cell_id}"
-        world.peers.book.learn_own(KEYS[1].cell_id, [other])
-        world.peers.book.learn_own(
-            KEYS[2].cell_id, [f"/ip4/0.0.0.0/tcp/4711/p2p/{KEYS[2].cell_id}"]
-        )
+        world.peers.book.hint(KEYS[1].cell_id, [other], "a peer")
+        wildcard = f"/ip4/0.0.0.0/tcp/4711/p2p/{KEYS[2].cell_id}"
+        world.peers.book.hint(KEYS[2].cell_id, [wildcard], "a peer")
         ticket = await world.ticket()
         joined = await world.join("b", ticket, name="bob")
         assert joined.founded.created
