@@ -144,6 +144,7 @@ class Daemon:
         )
         try:
             await parts.peers.start()
+            parts.discovery.use_dht(parts.peers.host.dht)
             parts.gateway_url = await gateway.start()
             self._announce(parts)
             accuse = AccuseTask(store, genesis, key.public_key)
@@ -262,6 +263,8 @@ class Daemon:
                 seed=key.seed,
                 listen_addresses=self._config.listen,
                 protocol=gossip_protocol(genesis.network_id),
+                dht=self._config.discovery.dht,
+                dht_bootstrap=self._config.bootstrap if self._config.discovery.dht else (),
                 agent_version=f"myceld/{VERSION}",
             ),
             network_id=genesis.network_id,

@@ -128,10 +128,9 @@ def _run(tmp: Path, talk: Callable[[World], Awaitable[None]]) -> None:
 def test_a_newcomer_gets_the_genesis_addresses_and_the_inviters_words(tmp_path: Path) -> None:
     async def talk(world: World) -> None:
         other = f"/ip4/127.0.0.1/tcp/4711/p2p/{KEYS[1].cell_id}"
-        world.peers.book.hint(KEYS[1].cell_id, [other], "test")
-        world.peers.book.hint(
-            KEYS[2].cell_id, [f"/ip4/0.0.0.0/tcp/4711/p2p/{KEYS[2].cell_id}"], "test"
-        )
+        world.peers.book.hint(KEYS[1].cell_id, [other], "a peer")
+        wildcard = f"/ip4/0.0.0.0/tcp/4711/p2p/{KEYS[2].cell_id}"
+        world.peers.book.hint(KEYS[2].cell_id, [wildcard], "a peer")
         ticket = await world.ticket()
         joined = await world.join("b", ticket, name="bob")
         assert joined.founded.created
