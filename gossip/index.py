@@ -141,8 +141,11 @@ class EventIndex:
 
     def count(self, creator: MemberIndex) -> int:
         """Return one more than the creator's highest sequence number, 0 without events."""
-        own = (self._branches[number] for number in self._of[creator])
-        return max((branch.first_sequence + len(branch.arrivals) for branch in own), default=0)
+        highest = 0
+        for number in self._of[creator]:
+            branch = self._branches[number]
+            highest = max(highest, branch.first_sequence + len(branch.arrivals))
+        return highest
 
     def branches(self, creator: MemberIndex) -> int:
         """Return how many branches the creator has, 0 without events."""
