@@ -11,8 +11,12 @@ INBOUND_CONNECTIONS_MAX: Final = 128
 """Authenticated connections that others opened: 4 × the largest roster we test; ≈ 60 KiB each."""
 
 INBOUND_PER_ADDRESS_MAX: Final = 40
-"""Inbound connections from one IP address. A home or a test machine may hold a whole network of 31
-cells behind one address; more than that is one party taking the slots of others."""
+"""Inbound connections from one IP address (IPv6: one /64). A home or a test machine may hold a
+whole network of 31 cells behind one address; more is one party taking the slots of others."""
+
+PURPOSE_GRACE_S: Final = 5.0
+"""An inbound connection older than this that serves no stream of our protocols yields its place
+when a newcomer needs it; a cell opens its stream two round trips after it connected."""
 
 INBOUND_PER_PEER_MAX: Final = 4
 """Inbound connections of one peer id: one for gossip, one that it opens before it saw the first
