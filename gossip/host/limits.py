@@ -100,6 +100,9 @@ WEBSOCKET_MESSAGE_BYTES_MAX: Final = 256 << 10
 """Longest WebSocket message: four Noise messages, of which other implementations put one or a few
 into one. Two such wait for a peer not yet authenticated."""
 
+WEBSOCKET_OPENING_BYTES_MAX: Final = 32 << 10
+"""Bytes read until a WebSocket is open: the HTTP headers, and the first message behind them."""
+
 NEGOTIATION_MESSAGE_BYTES_MAX: Final = 1024
 """Longest multistream message on a new stream, so the longest protocol name (the libp2p limit)."""
 
