@@ -41,7 +41,7 @@ from gossip.host.muxer import (
     finish_shielded,
     remote_address_of,
 )
-from gossip.host.slots import Slots, UpgradeSlots
+from gossip.host.slots import Places, address_key
 from gossip.host.transport import CellTransport
 from gossip.host.websocket import accepted
 
@@ -79,15 +79,16 @@ class CellSwarm(Swarm):  # type: ignore[misc]  # libp2p has no types
         self.auto_connector = _NoAutoConnector(self)
         # The only notifee is the tag store, which nothing here reads.
         self.notifees.clear()
-        self._inbound = Slots(
+        self._inbound = Places(
             total_max=config.inbound_connections_max,
             each_max=config.inbound_per_address_max,
         )
-        self._upgrading = UpgradeSlots(
+        self._upgrading = Places(
             total_max=config.upgrading_max,
             each_max=config.upgrading_per_address_max,
         )
         self._inbound_per_peer_max = config.inbound_per_peer_max
+        self._purpose_grace_s = config.purpose_grace_s
         self._upgrade_timeout_s = config.upgrade_timeout_s
         self.on_connection: Callable[[Libp2pObject], None] = lambda _: None
 
@@ -103,29 +104,35 @@ class CellSwarm(Swarm):  # type: ignore[misc]  # libp2p has no types
         """Serve one inbound TCP connection until it ends. Never raises."""
         remote = remote_address_of(socket)
         try:
-            if remote is not None and self._inbound.take(remote[0]):
-                try:
-                    await self._serve(socket, remote[0], websocket=websocket)
-                finally:
-                    self._inbound.free(remote[0])
+            if remote is not None:
+                await self._serve(socket, address_key(remote[0]), websocket=websocket)
         except Exception as error:  # noqa: BLE001 - supervisor of one connection
             _LOG.debug("inbound connection of %s refused: %r", remote, error)
         finally:
             await trio.aclose_forcefully(socket)
 
     async def _serve(self, socket: trio.SocketStream, address: str, *, websocket: bool) -> None:
-        async with trio.open_nursery() as nursery:  # holds the reader of a WebSocket
-            with self._upgrading.place(address) as scope:
-                stream = (
-                    await accepted(nursery, socket, self._upgrade_timeout_s)
-                    if websocket
-                    else ExactTcpStream(socket)
-                )
-                raw = RawConnection(stream, False)  # noqa: FBT003 - positional in libp2p
-                muxed = await self.upgrade_inbound_raw_conn(raw, address)
-            if not scope.cancelled_caught:
-                await _until_closed_or_idle(muxed)
-            nursery.cancel_scope.cancel()
+        muxed: Libp2pObject = None
+        yields_at_s = trio.current_time() + self._purpose_grace_s
+
+        def has_no_purpose() -> bool:
+            is_old = trio.current_time() >= yields_at_s
+            return is_old and muxed is not None and muxed.applications == 0
+
+        # The nursery holds the reader of a WebSocket.
+        with self._inbound.place(address, has_no_purpose):
+            async with trio.open_nursery() as nursery:
+                with self._upgrading.place(address, _always) as scope:
+                    stream = (
+                        await accepted(nursery, socket, self._upgrade_timeout_s)
+                        if websocket
+                        else ExactTcpStream(socket)
+                    )
+                    raw = RawConnection(stream, False)  # noqa: FBT003 - positional in libp2p
+                    muxed = await self.upgrade_inbound_raw_conn(raw, address)
+                if not scope.cancelled_caught:
+                    await _until_closed_or_idle(muxed)
+                nursery.cancel_scope.cancel()
 
     async def add_conn(self, muxed_conn: Libp2pObject, direction: str = "unknown") -> Libp2pObject:
         """Register an authenticated connection; refuses foreign key types and full peers."""
@@ -170,6 +177,11 @@ def build_swarm(config: HostConfig) -> CellSwarm:
     upgrader = TransportUpgrader({NOISE: noise}, muxers)
     upgrader.muxer_multistream = BoundedMuxers(muxers, int(NEGOTIATION_TIMEOUT_S))
     return CellSwarm(config, peer_id, peerstore, upgrader)
+
+
+def _always() -> bool:
+    """Any negotiation may yield: an honest one takes milliseconds."""
+    return True
 
 
 async def _until_closed_or_idle(muxed: Libp2pObject) -> None:
