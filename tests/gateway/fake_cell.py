@@ -97,6 +97,7 @@ _METRICS = MetricsView(
     outbound_bytes=100,
     ends={"MYC-NODE-021": 3},
     silent_because="observing",
+    refusals={"observing": 4},
 )
 
 
