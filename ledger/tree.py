@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Final, TypeAlias
 
 from core.errors import check
@@ -109,7 +109,7 @@ class StateTree:
         self._root: _Node = None
         self._length = 0
         self._stamp = 0
-        self._replaced: _Leaf | None = None
+        self._is_fresh = False
 
     def __len__(self) -> int:
         return self._length
@@ -118,9 +118,9 @@ class StateTree:
         """Set the value of `key`; return whether that is its first change since `seal`."""
         path = hashlib.sha256(key).digest()
         leaf = _Leaf(path, hashlib.sha256(value).digest(), key, self._stamp)
-        self._replaced = None
+        self._is_fresh = True
         self._root = self._insert(self._root, leaf, 0)
-        return self._replaced is None or self._replaced.stamp != self._stamp
+        return self._is_fresh
 
     def root(self) -> Hash:
         """Return the 32-byte root over all entries."""
@@ -138,7 +138,7 @@ class StateTree:
             return leaf
         if isinstance(node, _Leaf):
             if node.path == leaf.path:
-                self._replaced = node
+                self._is_fresh = node.stamp != leaf.stamp
                 return leaf
             self._length += 1
             return _split(node, leaf, depth)
@@ -163,7 +163,7 @@ def root_of_entries(entries: Iterable[tuple[bytes, bytes]], place: Place) -> Has
         for key, value in entries
     ]
     paths = [int.from_bytes(leaf.path, "big") for leaf in leaves]
-    if any(one >= other for one, other in zip(paths, paths[1:], strict=False)):
+    if any(one >= other for one, other in pairwise(paths)):
         return None
     if paths and not place.path <= paths[0] <= paths[-1] < place.end:
         return None

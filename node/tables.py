@@ -3,12 +3,18 @@
 They share the journals' write-ahead log, so a crash leaves a prefix of everything: never a state
 without the events that made it.
 
+    layout        the version of all this
     state         the replicated state, (key, value) as `ledger` encodes them
-    ordered       the agreed order of transactions, one row a position
+    undo          what the newest two epochs changed: the value of each key before (`snapshots`)
+    ordered       the agreed order of transactions, one row a position; an id that was listed again
+                  after two epochs has several
+    history       where HEADERS_JOURNAL goes on after rounds that this cell never had (`headers`)
+    owed          own transactions to be put again: their fate was not known at a jump
     certificate   the certificate of every round that has one
     epoch         the roster of each epoch, and from where on EVENTS_JOURNAL can hold its events
     unplaced      transactions that this cell stored and a seal voided, until they are in the order
     known_cell    the address book: one encoded entry a cell
+    staged        verified pieces of a checkpoint that is being fetched, by their hash (`transfer`)
 """
 
 from __future__ import annotations
@@ -24,6 +30,7 @@ from journal import Store
 from ledger.certificate import Certificate, parse_certificate
 from ledger.forks import FORK_PREFIX
 from ledger.genesis import Genesis
+from ledger.header import APPLIED
 from ledger.machine import Applied, Entry
 from ledger.members import PROPOSAL_PREFIX
 from ledger.roster import Roster, decode_roster
@@ -32,15 +39,25 @@ from ledger.transaction import OPAQUE_KIND, SignedTransaction, transaction_id
 EVENTS_JOURNAL: Final = "consensus"
 """All events of the hashgraph, in the order they arrived."""
 HEADERS_JOURNAL: Final = "state"
-"""Round headers: index i holds round i + 1."""
+"""Round headers, one after the other; see `node.headers` for which index holds which round."""
+
+LAYOUT: Final = 2
+"""Version of the tables. 1 had no undo, so nobody could be served from it."""
 
 SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS layout (one INTEGER PRIMARY KEY, version INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS state (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS undo (
+  epoch INTEGER NOT NULL, key BLOB NOT NULL, value BLOB, PRIMARY KEY (epoch, key)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS ordered (
   position INTEGER PRIMARY KEY, id BLOB NOT NULL, round INTEGER NOT NULL, event BLOB NOT NULL,
-  creator BLOB NOT NULL, time_ns INTEGER NOT NULL, kind TEXT NOT NULL, sender BLOB,
+  creator BLOB, time_ns INTEGER NOT NULL, kind TEXT NOT NULL, sender BLOB,
   nonce INTEGER, outcome TEXT NOT NULL, refusal TEXT, size_bytes INTEGER NOT NULL);
-CREATE UNIQUE INDEX IF NOT EXISTS ordered_by_id ON ordered (id);
+CREATE INDEX IF NOT EXISTS ordered_by_id ON ordered (id);
+CREATE TABLE IF NOT EXISTS history (
+  first_index INTEGER PRIMARY KEY, first_round INTEGER NOT NULL, epoch INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS owed (id BLOB PRIMARY KEY, raw BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS staged (id BLOB PRIMARY KEY, epoch INTEGER NOT NULL, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS certificate (round INTEGER PRIMARY KEY, value BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS epoch (
   number INTEGER PRIMARY KEY, roster BLOB NOT NULL, first_block INTEGER NOT NULL);
@@ -49,6 +66,10 @@ CREATE TABLE IF NOT EXISTS known_cell (cell_id TEXT PRIMARY KEY, entry BLOB NOT 
 """
 
 _PUT_STATE: Final = "INSERT OR REPLACE INTO state VALUES (?, ?)"
+_PUT_UNDO: Final = (
+    "INSERT OR IGNORE INTO undo SELECT ?1, ?2, (SELECT value FROM state WHERE key = ?2)"
+)
+_DROP_UNDO: Final = "DELETE FROM undo WHERE epoch < ?"
 _PUT_ORDERED: Final = "INSERT INTO ordered VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _PUT_EPOCH: Final = "INSERT OR REPLACE INTO epoch VALUES (?, ?, ?)"
 _PUT_CERTIFICATE: Final = "INSERT OR REPLACE INTO certificate VALUES (?, ?)"
@@ -57,6 +78,10 @@ _ORDERED_COLUMNS: Final = (
     "position, id, round, event, creator, time_ns, kind, sender, nonce, outcome, refusal, "
     "size_bytes"
 )
+
+UNKNOWN_KIND: Final = "unknown"
+"""Of a transaction whose receipt was fetched with a checkpoint: receipts are certified, the
+transactions themselves stay in other cells' journals."""
 
 Statement = tuple[str, Sequence[tuple[Any, ...]]]
 
@@ -69,7 +94,8 @@ class OrderedRow:
     id: bytes
     round: Round
     event: bytes
-    creator: PublicKey
+    creator: PublicKey | None
+    """None, with `kind` UNKNOWN_KIND, for a line that was fetched with a checkpoint."""
     time_ns: int
     kind: str
     sender: bytes | None
@@ -86,13 +112,16 @@ def applied_statements(applied: Applied, roster: Roster, events: int) -> list[St
     begins now is before that.
     """
     rows = [_row(entry, applied.header.round, roster) for entry in applied.entries]
+    epoch = applied.header.epoch
     statements: list[Statement] = [
+        (_PUT_UNDO, [(epoch, key) for key in applied.fresh]),
         (_PUT_STATE, list(applied.changes)),
         (_PUT_ORDERED, rows),
     ]
     if applied.sealed is not None:
         sealed = applied.sealed
         statements.append((_PUT_EPOCH, [(sealed.epoch, sealed.encode(), events)]))
+        statements.append((_DROP_UNDO, [(epoch,)]))
     return statements
 
 
@@ -120,14 +149,14 @@ def known_cells_statements(changes: Mapping[CellId, bytes | None]) -> list[State
     ]
 
 
-def known_ids(store: Store, ids: Sequence[bytes]) -> set[bytes]:
-    """Return which of the transaction ids are in the agreed order already."""
+def known_ids(store: Store, ids: Sequence[bytes], first_round: int = 0) -> set[bytes]:
+    """Return which of the transaction ids were listed by a round from `first_round` on."""
     found: set[bytes] = set()
     for start in range(0, len(ids), _IDS_PER_QUERY):
         part = ids[start : start + _IDS_PER_QUERY]
         marks = ", ".join("?" * len(part))
-        sql = f"SELECT id FROM ordered WHERE id IN ({marks})"  # noqa: S608 - only question marks
-        found.update(row[0] for row in store.query(sql, part))
+        sql = f"SELECT id FROM ordered WHERE id IN ({marks}) AND round >= ?"  # noqa: S608 - only question marks
+        found.update(row[0] for row in store.query(sql, (*part, first_round)))
     return found
 
 
@@ -138,9 +167,15 @@ def unplaced(store: Store) -> list[bytes]:
 
 
 def ordered_by_id(store: Store, transaction: bytes) -> OrderedRow | None:
-    """Return a transaction's line of the agreed order."""
-    sql = f"SELECT {_ORDERED_COLUMNS} FROM ordered WHERE id = ?"  # noqa: S608 - constant columns
-    rows = store.query(sql, (transaction,))
+    """Return a transaction's line of the agreed order: that in which it was applied, or the first.
+
+    Several lines are rare: whoever puts a transaction again after two epochs makes another.
+    """
+    sql = (
+        f"SELECT {_ORDERED_COLUMNS} FROM ordered WHERE id = ? "  # noqa: S608 - constant columns
+        "ORDER BY outcome != ?, position LIMIT 1"
+    )
+    rows = store.query(sql, (transaction, APPLIED))
     return OrderedRow(*rows[0]) if rows else None
 
 
