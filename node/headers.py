@@ -80,6 +80,11 @@ class Headers:
         indexes = range(first, min(self._end(at), first + limit))
         return [decode_header(block) for block in await self._journal.get_many(indexes)]
 
+    async def blocks(self, first: Round, last: Round) -> list[bytes]:
+        """Return the encoded headers of rounds without a gap, `last` included."""
+        indexes = range(self.index_of(first), self.index_of(last) + 1)
+        return list(await self._journal.get_many(indexes))
+
     async def newest(self, count: int) -> AsyncIterator[RoundHeader]:
         """Yield the last `count` headers, oldest first."""
         async for block in self._journal.read(max(0, self.length - count), self.length):

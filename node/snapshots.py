@@ -16,9 +16,6 @@ from ledger.machine import SealedState
 from ledger.roster import Roster
 from node.headers import Headers
 
-_NONE: Final = -1
-"""An epoch that changed nothing."""
-
 _KEYS_PER_QUERY: Final = 500
 
 # What `earlier` changed is undone last, so it is looked for first. One statement sees one moment.
@@ -30,6 +27,7 @@ _UNDONE: Final = (
     "LEFT JOIN undo AS earlier ON earlier.epoch = ? AND earlier.key = state.key "
     "LEFT JOIN undo AS later ON later.epoch = ? AND later.key = state.key"
 )
+_IS_KEPT: Final = "(SELECT coalesce(max(number), 0) FROM epoch) <= ?"
 _ALL: Final = (
     f"SELECT state.key, {_VALUE} FROM state {_UNDONE} "  # noqa: S608 - constants
     "WHERE state.key > ? ORDER BY state.key LIMIT ?"
@@ -54,39 +52,34 @@ async def sealed_states(
         epoch = Epoch(roster.epoch - 1)
         if epoch >= headers.first_own_epoch - 1:
             header = await headers.get(Round(roster.first_round - 1))
-            entries = _changed(store, epoch, present) if sealed else _all(store, epoch, present)
+            entries = _changed(store, epoch) if sealed else _all(store, epoch)
             sealed.append(SealedState(header, entries))
-    since = _changed(store, present, present) if sealed else _all(store, present, present)
-    return sealed, since
+    return sealed, _changed(store, present) if sealed else _all(store, present)
 
 
-def values_at(
-    store: Store, epoch: Epoch, present: Epoch, keys: Sequence[bytes]
-) -> dict[bytes, bytes]:
-    """Return the values that keys had at the end of an epoch."""
+def values_at(store: Store, epoch: Epoch, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+    """Return the values that keys had at the end of an epoch; none if that is kept no more."""
     found: dict[bytes, bytes] = {}
     for start in range(0, len(keys), _KEYS_PER_QUERY):
         part = keys[start : start + _KEYS_PER_QUERY]
         marks = ", ".join("?" * len(part))
-        sql = f"SELECT state.key, {_VALUE} FROM state {_UNDONE} WHERE state.key IN ({marks})"  # noqa: S608 - constants and question marks
-        rows = store.query(sql, (*_undone(epoch, present), *part))
+        sql = (
+            f"SELECT state.key, {_VALUE} FROM state {_UNDONE} "  # noqa: S608 - constants and marks
+            f"WHERE state.key IN ({marks}) AND {_IS_KEPT}"
+        )
+        rows = store.query(sql, (epoch + 1, epoch + 2, *part, epoch + 2))
         found |= {key: value for key, value in rows if value is not None}
     return found
 
 
-def _all(store: Store, epoch: Epoch, present: Epoch) -> Iterator[tuple[bytes, bytes]]:
-    return _pages(store, _ALL, _undone(epoch, present))
+def _all(store: Store, epoch: Epoch) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the state at the end of an epoch; what no epoch changed needs no undoing."""
+    return _pages(store, _ALL, (epoch + 1, epoch + 2))
 
 
-def _changed(store: Store, epoch: Epoch, present: Epoch) -> Iterator[tuple[bytes, bytes]]:
+def _changed(store: Store, epoch: Epoch) -> Iterator[tuple[bytes, bytes]]:
     """Yield what an epoch changed, as it was at its end."""
-    return _pages(store, _CHANGED, (*_undone(epoch, present), epoch))
-
-
-def _undone(epoch: Epoch, present: Epoch) -> tuple[int, int]:
-    """Return which two epochs have to be undone for the state at the end of `epoch`."""
-    later = [at if at <= present else _NONE for at in (epoch + 1, epoch + 2)]
-    return later[0], later[1]
+    return _pages(store, _CHANGED, (epoch + 1, epoch + 2, epoch))
 
 
 def _pages(

@@ -14,6 +14,7 @@ without the events that made it.
     epoch         the roster of each epoch, and from where on EVENTS_JOURNAL can hold its events
     unplaced      transactions that this cell stored and a seal voided, until they are in the order
     known_cell    the address book: one encoded entry a cell
+    seal          headers of the ends of epochs that a jump left out of HEADERS_JOURNAL
     staged        verified pieces of a checkpoint that is being fetched, by their hash (`transfer`)
 """
 
@@ -35,6 +36,7 @@ from ledger.machine import Applied, Entry
 from ledger.members import PROPOSAL_PREFIX
 from ledger.roster import Roster, decode_roster
 from ledger.transaction import OPAQUE_KIND, SignedTransaction, transaction_id
+from node.errors import NotInHistory, OtherLayout
 
 EVENTS_JOURNAL: Final = "consensus"
 """All events of the hashgraph, in the order they arrived."""
@@ -43,6 +45,11 @@ HEADERS_JOURNAL: Final = "state"
 
 LAYOUT: Final = 2
 """Version of the tables. 1 had no undo, so nobody could be served from it."""
+
+STATE_TABLE: Final = "CREATE TABLE {name} (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID"
+STAGED_TABLE: Final = (
+    "CREATE TABLE staged (id BLOB PRIMARY KEY, epoch INTEGER NOT NULL, body BLOB NOT NULL)"
+)
 
 SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS layout (one INTEGER PRIMARY KEY, version INTEGER NOT NULL);
@@ -56,6 +63,7 @@ CREATE TABLE IF NOT EXISTS ordered (
 CREATE INDEX IF NOT EXISTS ordered_by_id ON ordered (id);
 CREATE TABLE IF NOT EXISTS history (
   first_index INTEGER PRIMARY KEY, first_round INTEGER NOT NULL, epoch INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS seal (epoch INTEGER PRIMARY KEY, header BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS owed (id BLOB PRIMARY KEY, raw BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS staged (id BLOB PRIMARY KEY, epoch INTEGER NOT NULL, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS certificate (round INTEGER PRIMARY KEY, value BLOB NOT NULL);
@@ -73,6 +81,8 @@ _DROP_UNDO: Final = "DELETE FROM undo WHERE epoch < ?"
 _PUT_ORDERED: Final = "INSERT INTO ordered VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _PUT_EPOCH: Final = "INSERT OR REPLACE INTO epoch VALUES (?, ?, ?)"
 _PUT_CERTIFICATE: Final = "INSERT OR REPLACE INTO certificate VALUES (?, ?)"
+_DROP_STAGED: Final = "DELETE FROM staged WHERE epoch < ?"
+_PUT_STAGED: Final = "INSERT OR REPLACE INTO staged VALUES (?, ?, ?)"
 _IDS_PER_QUERY: Final = 500
 _ORDERED_COLUMNS: Final = (
     "position, id, round, event, creator, time_ns, kind, sender, nonce, outcome, refusal, "
@@ -149,6 +159,47 @@ def known_cells_statements(changes: Mapping[CellId, bytes | None]) -> list[State
     ]
 
 
+async def check_layout(store: Store) -> None:
+    """Note the version of the tables in a new store; raises OtherLayout for one of another."""
+    rows = store.query("SELECT version FROM layout")
+    if not rows:
+        has_rounds = store.query("SELECT 1 FROM epoch UNION ALL SELECT 1 FROM state LIMIT 1")
+        if has_rounds:
+            raise OtherLayout(f"the store has layout 1, this version needs {LAYOUT}")
+        await store.transaction({}, [("INSERT INTO layout VALUES (1, ?)", [(LAYOUT,)])])
+    elif rows != [(LAYOUT,)]:
+        raise OtherLayout(f"the store has layout {rows[0][0]}, this version needs {LAYOUT}")
+
+
+def certificate_of(store: Store, round_number: Round) -> Certificate | None:
+    """Return the certificate of a round."""
+    rows = store.query("SELECT value FROM certificate WHERE round = ?", (round_number,))
+    return parse_certificate(decode(rows[0][0])) if rows else None
+
+
+def staged_body(store: Store, identity: bytes) -> bytes | None:
+    """Return a verified piece of the checkpoint that is being fetched."""
+    rows = store.query("SELECT body FROM staged WHERE id = ?", (identity,))
+    return bytes(rows[0][0]) if rows else None
+
+
+def staged_statement(epoch: Epoch, kept: Iterable[tuple[bytes, bytes]]) -> Statement:
+    """Return what keeps verified pieces of the checkpoint at the end of an epoch."""
+    return (_PUT_STAGED, [(identity, epoch, body) for identity, body in kept])
+
+
+def old_staged_statement(epoch: Epoch) -> Statement:
+    """Return what drops pieces that were kept for much older checkpoints than this epoch's."""
+    return (_DROP_STAGED, [(epoch - 2,)])
+
+
+def owed_transactions(store: Store) -> list[bytes]:
+    """Return the own transactions that are to be put again and are not in the order here."""
+    owed = {bytes(identity): raw for identity, raw in store.query("SELECT id, raw FROM owed")}
+    known = known_ids(store, list(owed))
+    return [raw for identity, raw in owed.items() if identity not in known]
+
+
 def known_ids(store: Store, ids: Sequence[bytes], first_round: int = 0) -> set[bytes]:
     """Return which of the transaction ids were listed by a round from `first_round` on."""
     found: set[bytes] = set()
@@ -180,9 +231,16 @@ def ordered_by_id(store: Store, transaction: bytes) -> OrderedRow | None:
 
 
 def ordered_from(store: Store, start: int, limit: int) -> list[OrderedRow]:
-    """Return lines of the agreed order from a position on."""
+    """Return lines of the agreed order from a position on, without a gap.
+
+    Raises NotInHistory when a checkpoint that the cell began with left out that position.
+    """
     sql = f"SELECT {_ORDERED_COLUMNS} FROM ordered WHERE position >= ? ORDER BY position LIMIT ?"  # noqa: S608 - constant columns
-    return [OrderedRow(*row) for row in store.query(sql, (start, limit))]
+    rows = [OrderedRow(*row) for row in store.query(sql, (start, limit))]
+    if rows and rows[0].position != start:
+        goes_on = rows[0].position
+        raise NotInHistory(f"position {start} is not held here; history goes on at {goes_on}")
+    return [row for at, row in enumerate(rows, start) if row.position == at]
 
 
 def state_value(store: Store, key: bytes) -> bytes | None:
@@ -209,16 +267,6 @@ def proven_forks(store: Store, limit: int) -> list[tuple[bytes, bytes]]:
     )
 
 
-def all_state(store: Store, page: int = 5000) -> Iterable[tuple[bytes, bytes]]:
-    """Yield all state keys and values, in the order of their keys."""
-    last = b""
-    while rows := store.query(
-        "SELECT key, value FROM state WHERE key > ? ORDER BY key LIMIT ?", (last, page)
-    ):
-        yield from rows
-        last = rows[-1][0]
-
-
 def newest_certificates(store: Store, rosters: Sequence[Roster]) -> list[Certificate]:
     """Return the newest certificate of each of these epochs, which follow each other."""
     found: list[Certificate] = []
@@ -234,9 +282,11 @@ def newest_certificates(store: Store, rosters: Sequence[Roster]) -> list[Certifi
     return found
 
 
-def newest_epochs(store: Store) -> list[tuple[Roster, int]]:
-    """Return the last two rosters after the genesis's, and where their events begin."""
-    rows = store.query("SELECT roster, first_block FROM epoch ORDER BY number DESC LIMIT 2")
+def newest_epochs(store: Store, count: int = 2) -> list[tuple[Roster, int]]:
+    """Return the last rosters after the genesis's, two unless told, and where events begin."""
+    rows = store.query(
+        "SELECT roster, first_block FROM epoch ORDER BY number DESC LIMIT ?", (count,)
+    )
     return [(decode_roster(roster), first_block) for roster, first_block in reversed(rows)]
 
 

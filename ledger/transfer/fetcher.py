@@ -203,6 +203,13 @@ class Fetcher:
         return target.link if target is not None and target.is_whole else None
 
     @property
+    def whole_links(self) -> list[RosterLink]:
+        """The links up to the end that was fetched."""
+        whole = self.whole
+        at = -1 if whole is None else self.links.index(whole)
+        return self.links[: at + 1]
+
+    @property
     def is_stuck(self) -> bool:
         """Whether nothing is asked and nothing comes: nobody has what is wanted."""
         return self.whole is None and not any(known.asked for known in self._peers.values())

@@ -14,7 +14,6 @@ from typing import Final, TypeAlias
 
 from core.codec import NotCanonical, WrongShape, as_array, decode, encode
 from core.ids import Hash, Round
-from ledger.chain import RosterLink
 from ledger.header import Receipt, RoundHeader, decode_header, receipts_root
 from ledger.transfer.errors import BadTransferFrame, StagedLost
 from ledger.transfer.limits import RECEIPTS_PER_CHUNK, STAGED_SIZE_BYTES_MAX
@@ -139,23 +138,23 @@ def state_of(root: bytes, staged: Staged) -> Iterator[tuple[tuple[bytes, bytes],
             todo += below(piece, place)
 
 
-def window_of(
-    link: RosterLink, first_round: Round, staged: Staged
-) -> list[tuple[RoundHeader, list[Receipt]]]:
-    """Return the headers and receipts of the epoch that `link` ends, in order; raises StagedLost.
+def headers_of(last: RoundHeader, first_round: Round, staged: Staged) -> list[RoundHeader]:
+    """Return the headers of rounds from `first_round` to `last`, in order; raises StagedLost."""
+    headers = [last]
+    while headers[-1].round > first_round:
+        header = staged_header(headers[-1].previous, staged)
+        if header is None:
+            raise StagedLost(f"the header before round {headers[-1].round} is not there")
+        headers.append(header)
+    return headers[::-1]
 
-    `first_round` is that of the epoch.
-    """
-    window: list[tuple[RoundHeader, list[Receipt]]] = []
-    wanted = link.header.hash
-    while not window or window[-1][0].round > first_round:
-        header = link.header if not window else staged_header(wanted, staged)
-        receipts = None if header is None else staged_receipts(header, staged)
-        if header is None or receipts is None:
-            raise StagedLost(f"the header {wanted.hex()[:16]}… or its receipts are not there")
-        window.append((header, receipts))
-        wanted = header.previous
-    return window[::-1]
+
+def receipts_of(header: RoundHeader, staged: Staged) -> list[Receipt]:
+    """Return the receipts of a round; raises StagedLost."""
+    receipts = staged_receipts(header, staged)
+    if receipts is None:
+        raise StagedLost(f"the receipts of round {header.round} are not there")
+    return receipts
 
 
 def _chunk_id(root: Hash, at: int) -> bytes:

@@ -48,6 +48,7 @@ from ledger.tree import PATH_BITS, Place
 
 LENGTH_BYTES: Final = 4
 _OUTCOME_LENGTH_MAX: Final = 64
+_EPOCH_MAX: Final = 2**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,14 +171,17 @@ def decode_ask(body: bytes) -> Ask:
         kind, *fields = as_array(decode(body), length_max=4)
         match kind, fields:
             case 1, [epoch]:
-                return AskLinks(Epoch(as_int(epoch)))
+                return AskLinks(Epoch(as_int(epoch, high=_EPOCH_MAX)))
             case 2, [epoch, number]:
-                return AskHeaders(Epoch(as_int(epoch)), Round(as_int(number)))
+                return AskHeaders(Epoch(as_int(epoch, high=_EPOCH_MAX)), Round(as_int(number)))
             case 3, [epoch, position]:
-                return AskReceipts(Epoch(as_int(epoch)), as_int(position))
+                return AskReceipts(Epoch(as_int(epoch, high=_EPOCH_MAX)), as_int(position))
             case 4, [epoch, depth, path]:
                 bits = int.from_bytes(as_bytes(path, size=HASH_SIZE_BYTES), "big")
-                return AskPiece(Epoch(as_int(epoch)), _place(as_int(depth, high=PATH_BITS), bits))
+                return AskPiece(
+                    Epoch(as_int(epoch, high=_EPOCH_MAX)),
+                    _place(as_int(depth, high=PATH_BITS), bits),
+                )
     except (NotCanonical, WrongShape, ValueError) as error:
         raise BadTransferFrame(f"no request: {error}") from error
     raise BadTransferFrame("no request of this version")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from core.ids import CellId, Epoch
 from ledger.transfer.errors import StagedLost
-from ledger.transfer.staging import state_of, window_of
+from ledger.transfer.staging import headers_of, receipts_of, state_of
 from ledger.transfer.wire import (
     Answer,
     Ask,
@@ -38,10 +38,11 @@ def _check(newcomer: Newcomer, epoch: int) -> None:
     assert dict(entries) == history.states[epoch]
     assert len(entries) == len(history.states[epoch])
     first = history.roster(epoch).first_round
-    window = window_of(link, first, newcomer.disk.get)
+    headers = headers_of(link.header, first, newcomer.disk.get)
     wanted = [applied.header for applied in history.applied if applied.header.epoch == epoch]
-    assert [header for header, _ in window] == wanted
-    assert [one for _, receipts in window for one in receipts] == history.receipts(epoch)
+    assert headers == wanted
+    receipts = [one for header in headers for one in receipts_of(header, newcomer.disk.get)]
+    assert receipts == history.receipts(epoch)
     assert newcomer.fetcher.progress is not None
     assert newcomer.fetcher.progress.done == 1.0
 
