@@ -43,6 +43,7 @@ from node.inbox import Wake
 from node.journal_answers import JournalAnswers
 from node.limits import ACCUSE_CHECK_MS, WAIT_S_MAX
 from node.member_answers import change_of, epoch_views, members_view
+from node.parts import Parts
 from node.receipts import Track
 from node.tables import (
     OrderedRow,
@@ -56,6 +57,14 @@ _LOG = structlog.get_logger("cell")
 
 class RunningCell(JournalAnswers):
     """Implements `gateway.cell.Cell` on the parts of a daemon."""
+
+    def take_over(self, parts: Parts) -> None:
+        """Answer with these parts from now on: the cell jumped to a checkpoint.
+
+        Who still waits for the old ones is told to ask again.
+        """
+        old, self._parts = self._parts, parts
+        old.receipts.fail_all(NotStoredYet("the cell went on from a checkpoint meanwhile"))
 
     async def submit(
         self, transactions: Sequence[bytes], *, wait: Stage, timeout_s: float

@@ -112,6 +112,9 @@ class Daemon:
         self._config = config
         self._tell = tell
         self._stopping = asyncio.Event()
+        self._gateway: Gateway | None = None
+        self._gateway_url = ""
+        self._started_ns = time.monotonic_ns()
 
     def stop(self) -> None:
         """Ask the cell to stop cleanly."""
@@ -141,36 +144,50 @@ class Daemon:
     ) -> bool:
         """Run the cell's parts until it stops; return whether it jumped, and is to run again."""
         parts, tasks = await self._assemble(key, genesis, store, verifier)
-        cell = RunningCell(parts, key)
-        self._cell = cell
-        gateway = Gateway(
-            cell,
-            host=self._config.gateway_host,
-            port=self._config.gateway_port,
-            token=self._home.read_or_make_token(),
-        )
+        jumped = False
         try:
             await parts.peers.start()
             parts.discovery.use_dht(parts.peers.host.dht)
-            parts.gateway_url = await gateway.start()
-            self._announce(parts)
+            await self._show(parts, key)
             accuse = AccuseTask(store, genesis, key.public_key)
             await self._supervise(parts, tasks, accuse)
+            checkpoint = None if self._stopping.is_set() else parts.fetching.checkpoint
+            jumped = checkpoint is not None
         finally:
-            self._home.run_file.unlink(missing_ok=True)
             parts.receipts.fail_all(NotStoredYet("the cell was stopped"))
             try:
-                async with asyncio.timeout(STOP_TIMEOUT_MS / 1000):
-                    await gateway.stop()
+                if not jumped:
+                    await self._stop_showing()
             finally:
                 async with asyncio.timeout(STOP_TIMEOUT_MS / 1000):
                     await parts.peers.stop()
-        checkpoint = parts.fetching.checkpoint
-        if checkpoint is None or self._stopping.is_set():
+        if checkpoint is None:
             return False
         if checkpoint.link.header.round > parts.execution.ledger.applied_round:
             await install(store, checkpoint, parts.consensus.owed())
         return True
+
+    async def _show(self, parts: Parts, key: KeyPair) -> None:
+        """Let clients in; those who are in already see the new parts from now on."""
+        if self._gateway is None:
+            self._cell = RunningCell(parts, key)
+            self._gateway = Gateway(
+                self._cell,
+                host=self._config.gateway_host,
+                port=self._config.gateway_port,
+                token=self._home.read_or_make_token(),
+            )
+            self._gateway_url = await self._gateway.start()
+        else:
+            self._cell.take_over(parts)
+        parts.gateway_url = self._gateway_url
+        self._announce(parts)
+
+    async def _stop_showing(self) -> None:
+        self._home.run_file.unlink(missing_ok=True)
+        if self._gateway is not None:
+            async with asyncio.timeout(STOP_TIMEOUT_MS / 1000):
+                await self._gateway.stop()
 
     async def _assemble(
         self, key: KeyPair, genesis: Genesis, store: Store, verifier: Verifier
@@ -246,7 +263,7 @@ class Daemon:
             fetching=TransferFetching(
                 store, genesis, consensus, execution, peers, source, ProgressTeller(sys.stderr).tell
             ),
-            started_ns=time.monotonic_ns(),
+            started_ns=self._started_ns,
         )
         return parts, _Tasks(consensus_task, execution_task)
 

@@ -19,7 +19,6 @@ from journal import Store
 from journal.statements import SqlValue
 from ledger.chain import RosterLink
 from ledger.header import Receipt, RoundHeader
-from ledger.transaction import transaction_id
 from ledger.transfer.staging import headers_of, receipts_of, state_of
 from node.tables import (
     EVENTS_JOURNAL,
@@ -29,6 +28,7 @@ from node.tables import (
     UNKNOWN_KIND,
     Statement,
     staged_body,
+    unplaced_statements,
 )
 
 _LINKS_PER_COMMIT: Final = 256
@@ -66,7 +66,6 @@ _SWAP: Final = (
 )
 _PUT_EPOCHS: Final = "INSERT OR IGNORE INTO epoch SELECT epoch + 1, roster, ? FROM next_link"
 _PUT_HISTORY: Final = "INSERT INTO history VALUES (?, ?, ?)"
-_PUT_OWED: Final = "INSERT OR IGNORE INTO owed VALUES (?, ?)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +122,7 @@ async def install(store: Store, checkpoint: Checkpoint, owed: Sequence[bytes]) -
         (_PUT_EPOCHS, [(events,)]),
         ("DROP TABLE next_link", [()]),
         (_PUT_HISTORY, [(headers, checkpoint.headers[0].round, epoch)]),
-        (_PUT_OWED, [(transaction_id(raw), raw) for raw in owed]),
+        *unplaced_statements(owed),
     ]
     blocks = [header.encode() for header in checkpoint.headers]
     await store.transaction({HEADERS_JOURNAL: blocks}, statements, durable=True)

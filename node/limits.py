@@ -132,14 +132,20 @@ TRANSFER_IDLE_MS: Final = 30_000
 TRANSFER_ANSWER_MS: Final = 15_000
 """For an answer to a request; then another cell is asked."""
 
-TRANSFER_CHECK_MS: Final = 250
-"""How often a cell looks whether it is far behind, and for more cells to fetch from."""
+TRANSFER_WATCH_MS: Final = 100
+"""How often a cell looks whether it is far behind."""
+
+TRANSFER_CHECK_MS: Final = 50
+"""How often it looks for more cells to fetch from, and whether all is there."""
 
 TRANSFER_STUCK_MS: Final = 3_000
 """Without anything asked for this long a transfer begins anew, with whoever is connected then."""
 
 TRANSFER_PAUSE_MS: Final = 2_000
-"""Between two transfers."""
+"""Between two transfers, the first time."""
+
+TRANSFER_PAUSE_MS_MAX: Final = 60_000
+"""Between two transfers that came to nothing."""
 
 GOSSIP_PATIENCE_MS: Final = 20_000
 """How long a cell tries to finish by gossip an epoch in which it has own events, without any

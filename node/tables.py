@@ -9,10 +9,10 @@ without the events that made it.
     ordered       the agreed order of transactions, one row a position; an id that was listed again
                   after two epochs has several
     history       where HEADERS_JOURNAL goes on after rounds that this cell never had (`headers`)
-    owed          own transactions to be put again: their fate was not known at a jump
     certificate   the certificate of every round that has one
     epoch         the roster of each epoch, and from where on EVENTS_JOURNAL can hold its events
-    unplaced      transactions that this cell stored and a seal voided, until they are in the order
+    unplaced      transactions that this cell stored and a seal voided, or whose fate it did not
+                  know at a jump, until they are in the order
     known_cell    the address book: one encoded entry a cell
     seal          headers of the ends of epochs that a jump left out of HEADERS_JOURNAL
     staged        verified pieces of a checkpoint that is being fetched, by their hash (`transfer`)
@@ -64,7 +64,6 @@ CREATE INDEX IF NOT EXISTS ordered_by_id ON ordered (id);
 CREATE TABLE IF NOT EXISTS history (
   first_index INTEGER PRIMARY KEY, first_round INTEGER NOT NULL, epoch INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS seal (epoch INTEGER PRIMARY KEY, header BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS owed (id BLOB PRIMARY KEY, raw BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS staged (id BLOB PRIMARY KEY, epoch INTEGER NOT NULL, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS certificate (round INTEGER PRIMARY KEY, value BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS epoch (
@@ -191,13 +190,6 @@ def staged_statement(epoch: Epoch, kept: Iterable[tuple[bytes, bytes]]) -> State
 def old_staged_statement(epoch: Epoch) -> Statement:
     """Return what drops pieces that were kept for much older checkpoints than this epoch's."""
     return (_DROP_STAGED, [(epoch - 2,)])
-
-
-def owed_transactions(store: Store) -> list[bytes]:
-    """Return the own transactions that are to be put again and are not in the order here."""
-    owed = {bytes(identity): raw for identity, raw in store.query("SELECT id, raw FROM owed")}
-    known = known_ids(store, list(owed))
-    return [raw for identity, raw in owed.items() if identity not in known]
 
 
 def known_ids(store: Store, ids: Sequence[bytes], first_round: int = 0) -> set[bytes]:

@@ -35,9 +35,11 @@ from node.limits import (
     TRANSFER_ANSWER_MS,
     TRANSFER_CHECK_MS,
     TRANSFER_PAUSE_MS,
+    TRANSFER_PAUSE_MS_MAX,
     TRANSFER_PEERS_MAX,
     TRANSFER_READ_SIZE_BYTES,
     TRANSFER_STUCK_MS,
+    TRANSFER_WATCH_MS,
     WRITE_TIMEOUT_MS,
 )
 from node.peers import Peers
@@ -125,21 +127,24 @@ class TransferFetching:
 
     async def run(self) -> None:
         """Watch, and fetch when the cell is far behind, until cancelled."""
+        pause_ms = TRANSFER_PAUSE_MS
         while True:
-            await asyncio.sleep(TRANSFER_CHECK_MS / 1000)
+            await asyncio.sleep(TRANSFER_WATCH_MS / 1000)
             if not self._is_wanted():
+                pause_ms = TRANSFER_PAUSE_MS
                 continue
             _LOG.info("catching up", epoch=self._consensus.epoch, to=self._consensus.epoch_ahead)
-            self._consensus.is_jumping = True
             try:
                 await self._fetch()
             finally:
-                self._consensus.is_jumping, self._fetcher = False, None
+                self._fetcher = None
+                self._consensus.is_jumping = self.checkpoint is not None
             if self.checkpoint is not None:
-                self._consensus.is_jumping = True
                 self.ready.set()
                 return
-            await asyncio.sleep(TRANSFER_PAUSE_MS / 1000)
+            # A peer may claim any epoch: who believes it must not be kept busy with it.
+            await asyncio.sleep(pause_ms / 1000)
+            pause_ms = min(2 * pause_ms, TRANSFER_PAUSE_MS_MAX)
 
     def _is_wanted(self) -> bool:
         """Return whether to jump: the cell is more than one epoch behind, or new.
@@ -185,6 +190,8 @@ class TransferFetching:
                 self._note()
                 await asyncio.sleep(TRANSFER_CHECK_MS / 1000)
                 self._end_slow()
+                # Only a certified end of an epoch, not a peer's word, stops gossip meanwhile.
+                self._consensus.is_jumping = fetcher.progress is not None
                 if self._fault is not None:
                     raise self._fault
             for task in lines:
