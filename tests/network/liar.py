@@ -71,9 +71,7 @@ class Liar:
 
     async def _gossip(self, stream: PeerStream) -> None:
         genesis = self._genesis
-        hello = Hello(
-            WIRE_VERSION, genesis.rule_set, genesis.network_id, Epoch(_AHEAD), (self.address,)
-        )
+        hello = Hello(WIRE_VERSION, genesis.rule_set, genesis.network_id, Epoch(_AHEAD))
         have = Have(Epoch(_AHEAD), (0,) * len(genesis.members))
         await stream.write(encode_frame(hello) + encode_frame(have), timeout_s=5)
         reader = FrameReader()

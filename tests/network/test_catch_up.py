@@ -72,9 +72,8 @@ def test_a_fresh_cell_jumps_is_served_by_and_serves_others_and_says_where_histor
         refused = json.loads(fifth.run("tx", "list", "--json", expect=1).stdout)["error"]
         assert refused["code"] == "MYC-NODE-030"
         goes_on = int(refused["message"].split()[-1])
-        page = [
-            line["position"] for line in fifth.json("tx", "list", "--start", str(goes_on))["items"]
-        ]  # type: ignore[attr-defined]  # the shape is tested here
+        listed: list[dict[str, object]] = fifth.json("tx", "list", "--start", str(goes_on))["items"]  # type: ignore[assignment]  # the shape is tested here
+        page = [line["position"] for line in listed]
         total = net.status(1)["transactions_ordered"]
         assert page == list(range(goes_on, goes_on + len(page)))
         assert goes_on + len(page) == total or len(page) >= 20

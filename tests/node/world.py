@@ -77,7 +77,7 @@ Entry = bytes | Applied | Unplaced | Jumped
 
 @dataclass
 class Disk:
-    """What a cell committed, in order: blocks of events, applied rounds, unplaced transactions, jumps.
+    """What a cell committed, in order: blocks of events, rounds, unplaced transactions, jumps.
 
     The first `synced` entries survive a power cut.
     """
@@ -156,11 +156,11 @@ class SimCell:
         self.fetcher: Fetcher | None = None
         self.up = True
         self.peers: set[int] = set()
-        for entry in self.disk.rounds():
-            if isinstance(entry, Jumped):
-                self._note_jump(entry)
+        for applied in self.disk.rounds():
+            if isinstance(applied, Jumped):
+                self._note_jump(applied)
             else:
-                self._note(entry)
+                self._note(applied)
         if self.headers:
             rosters = [roster for roster, _ in epochs]
             self.execution.restore(
