@@ -195,10 +195,7 @@ class Daemon:
         identity, mempool, receipts = Identity(key.public_key, key.sign), Mempool(), Receipts()
         epochs = [(genesis.roster, 0), *newest_epochs(store, 3)][-3:]
         rosters, first_block = [roster for roster, _ in epochs], epochs[-2:][0][1]
-        before = rosters[-2] if len(rosters) > 1 else None
-        consensus = Consensus(
-            genesis, rosters[-1], identity, mempool, first_block=first_block, before=before
-        )
+        consensus = _make_consensus(genesis, rosters, identity, mempool, first_block)
         execution = Execution(genesis, identity, lambda state_key: state_value(store, state_key))
         intake = Intake(genesis.network_id, execution.ledger.account)
         consensus_inbox: ConsensusInbox = asyncio.Queue(CONSENSUS_QUEUE_MAX)
@@ -237,8 +234,6 @@ class Daemon:
             introducer=discovery,
         )
         peers = self._make_peers(key, genesis, consensus.roster, discovery.book, links)
-        source = StoreSource(store, genesis, execution.ledger, headers)
-        peers.host.set_handler(transfer_protocol(genesis.network_id), TransferServing(source).serve)
         parts = Parts(
             cell_id=key.cell_id,
             name=self._name(key, consensus.roster),
@@ -260,9 +255,7 @@ class Daemon:
             audits=Audits(store),
             invites=_make_invites(store, genesis, peers, execution),
             headers=headers,
-            fetching=TransferFetching(
-                store, genesis, consensus, execution, peers, source, ProgressTeller(sys.stderr).tell
-            ),
+            fetching=_make_fetching(store, genesis, consensus, execution, peers, headers),
             started_ns=self._started_ns,
         )
         return parts, _Tasks(consensus_task, execution_task)
@@ -391,6 +384,35 @@ def _cell_saver(store: Store) -> Callable[[Mapping[CellId, bytes | None]], Await
         await store.transaction({}, known_cells_statements(changes), durable=False)
 
     return save
+
+
+def _make_consensus(
+    genesis: Genesis,
+    rosters: Sequence[Roster],
+    identity: Identity,
+    mempool: Mempool,
+    first_block: int,
+) -> Consensus:
+    """Return the stage in the epoch of the last roster, before its journal is replayed."""
+    before = rosters[-2] if len(rosters) > 1 else None
+    return Consensus(
+        genesis, rosters[-1], identity, mempool, first_block=first_block, before=before
+    )
+
+
+def _make_fetching(
+    store: Store,
+    genesis: Genesis,
+    consensus: Consensus,
+    execution: Execution,
+    peers: Peers,
+    headers: Headers,
+) -> TransferFetching:
+    """Return what fetches checkpoints; others are served from the start of the host on."""
+    source = StoreSource(store, genesis, execution.ledger, headers)
+    peers.host.set_handler(transfer_protocol(genesis.network_id), TransferServing(source).serve)
+    tell = ProgressTeller(sys.stderr).tell
+    return TransferFetching(store, genesis, consensus, execution, peers, source, tell)
 
 
 async def _make_follows(store: Store, key: KeyPair, genesis: Genesis, peers: Peers) -> Follows:
