@@ -106,7 +106,7 @@ class TransferFetching:
         self._size_bytes = 0
         self._staged_epoch = Epoch(0)
         self._fault: MyceldError | None = None
-        self._seen = (Epoch(0), 0)
+        self._seen: tuple[Epoch, int] | None = None
         self._seen_ms = 0
         self.checkpoint: Checkpoint | None = None
         self.ready = asyncio.Event()
@@ -154,12 +154,13 @@ class TransferFetching:
         """
         consensus = self._consensus
         ahead = consensus.epoch_ahead
+        is_new = self._execution.ledger.applied_round == 0
+        if ahead is None or ahead <= consensus.epoch + (0 if is_new else 1):
+            self._seen = None
+            return False
         here = (consensus.epoch, len(consensus.index))
         if here != self._seen:
             self._seen, self._seen_ms = here, now_ms()
-        is_new = self._execution.ledger.applied_round == 0
-        if ahead is None or ahead <= consensus.epoch + (0 if is_new else 1):
-            return False
         return consensus.own_count() == 0 or now_ms() - self._seen_ms > GOSSIP_PATIENCE_MS
 
     async def _fetch(self) -> None:
