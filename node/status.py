@@ -132,7 +132,7 @@ def _phase(parts: Parts, members: Sequence[MemberView]) -> tuple[str, str]:
     if parts.consensus.has_forked:
         return "forked", f"{KeyInUseElsewhere.code}: {_FORKED}. {KeyInUseElsewhere.remedy}"
     transfer = parts.fetching.state
-    if transfer is not None:
+    if transfer is not None and transfer.progress is not None:  # a peer's word alone shows nothing
         return "catching-up", progress_words(transfer)
     weight = sum(member.weight for member in members if member.reachable)
     total = sum(member.weight for member in members)

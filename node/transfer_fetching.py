@@ -149,19 +149,21 @@ class TransferFetching:
     def _is_wanted(self) -> bool:
         """Return whether to jump: the cell is more than one epoch behind, or new.
 
-        An epoch with own events is finished by gossip first, so that it is known which of their
-        transactions got a place; unless nobody gives us any more of it.
+        One epoch is caught up by gossip. So is any in which the cell has own events: then it is
+        known which of their transactions got a place. Unless nobody gives us any more of it.
         """
         consensus = self._consensus
         ahead = consensus.epoch_ahead
-        is_new = self._execution.ledger.applied_round == 0
-        if ahead is None or ahead <= consensus.epoch + (0 if is_new else 1):
+        if ahead is None:
             self._seen = None
             return False
         here = (consensus.epoch, len(consensus.index))
         if here != self._seen:
             self._seen, self._seen_ms = here, now_ms()
-        return consensus.own_count() == 0 or now_ms() - self._seen_ms > GOSSIP_PATIENCE_MS
+        if now_ms() - self._seen_ms > GOSSIP_PATIENCE_MS:
+            return True
+        is_new = self._execution.ledger.applied_round == 0
+        return consensus.own_count() == 0 and (is_new or ahead > consensus.epoch + 1)
 
     async def _fetch(self) -> None:
         """Run one transfer until it is whole and made ready, or stuck."""
