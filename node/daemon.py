@@ -136,6 +136,7 @@ class Daemon:
                 while await self._run_with(key, genesis, store, verifier):
                     _LOG.info("checkpoint in place")
             finally:
+                await self._stop_showing()  # when what follows a jump failed
                 verifier.close()
                 await store.close()
 
@@ -184,10 +185,12 @@ class Daemon:
         self._announce(parts)
 
     async def _stop_showing(self) -> None:
+        """Let nobody in any more; safe to repeat."""
         self._home.run_file.unlink(missing_ok=True)
-        if self._gateway is not None:
+        gateway, self._gateway = self._gateway, None
+        if gateway is not None:
             async with asyncio.timeout(STOP_TIMEOUT_MS / 1000):
-                await self._gateway.stop()
+                await gateway.stop()
 
     async def _assemble(
         self, key: KeyPair, genesis: Genesis, store: Store, verifier: Verifier

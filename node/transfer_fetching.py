@@ -202,7 +202,9 @@ class TransferFetching:
         whole = fetcher.whole
         if whole is not None:
             self._note()
-            self.checkpoint = await self._made_ready(fetcher)
+            checkpoint = await self._made_ready(fetcher)
+            if whole.header.round > self._execution.ledger.applied_round:
+                self.checkpoint = checkpoint  # gossip was not there sooner
 
     async def _made_ready(self, fetcher: Fetcher) -> Checkpoint:
         checkpoint = await prepare(self._store, fetcher.whole_links, fetcher.first_round)
