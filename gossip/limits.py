@@ -65,3 +65,106 @@ PAYLOAD_SIZE_BYTES_MAX: Final = 200 * 1024
 
 PAYLOAD_COUNT_MAX: Final = 2048
 """Transactions in one own event."""
+
+SCORE_MAX: Final = 200.0
+"""Most points a peer can have: twice a ban, so that forgiving takes a bounded time."""
+
+SCORE_BAN: Final = 100.0
+"""From here on a peer is disconnected and not talked to for a while."""
+
+SCORE_THROTTLE: Final = 40.0
+"""From here on a peer is served after all others."""
+
+SCORE_AFTER_BAN: Final = 50.0
+"""What is left of the points after a ban: half the misbehaviour is enough for the next one."""
+
+SCORE_HALF_LIFE_MS: Final = 20_000
+"""Points halve in this time: what a healed link or a restart cost is forgotten in two minutes."""
+
+SCORES_MAX: Final = 2048
+"""Peers and addresses whose score is kept: ≈ 0.3 KB each."""
+
+BAN_MS_MIN_MEMBER: Final = 2_000
+"""First ban of a member; each further one is twice as long, up to BAN_MS_MAX_MEMBER."""
+
+BAN_MS_MAX_MEMBER: Final = 30_000
+"""Longest ban of a member: consensus may need its weight, so it is always asked again."""
+
+BAN_MS_MIN_STRANGER: Final = 30_000
+"""First ban of a cell that has no vote."""
+
+BAN_MS_MAX_STRANGER: Final = 3_600_000
+"""Longest ban of a cell that has no vote, or of a member that was proven to equivocate."""
+
+BAN_MS_MIN_ADDRESS: Final = 10_000
+"""First ban of an IP address, for strangers only: new cell ids cost nothing, addresses do."""
+
+BAN_MS_MAX_ADDRESS: Final = 60_000
+"""Longest ban of an IP address: honest strangers may sit behind the same one."""
+
+BAN_FORGIVEN_MS: Final = 600_000
+"""After each such time without a ban the next one is half as long again."""
+
+MEMBER_FRAMES_PER_S: Final = 2_000
+"""Frames of a member a second. At most 200 carry its own events (EVENT_INTERVAL_MS_MIN), some 50
+signatures, and answers come in large frames."""
+
+MEMBER_FRAMES_BURST: Final = 4_000
+"""What may gather while a connection or a machine stood still for two seconds."""
+
+STRANGER_FRAMES_PER_S: Final = 1_000
+"""Frames of a cell without a vote: HAVE, WANT, PING, and a FORWARD for each of its transactions."""
+
+STRANGER_FRAMES_BURST: Final = 2_000
+"""What it may send at once after a pause, or as an answer of ours asked for."""
+
+MEMBER_CHECKPOINTS_PER_S: Final = 200
+"""Signatures and certificates of a member: one a round, 20 rounds a second under full load."""
+
+MEMBER_CHECKPOINTS_BURST: Final = 400
+"""The same at once. More are left out: a later certificate covers them."""
+
+STRANGER_CHECKPOINTS_PER_S: Final = 2
+"""A cell without a vote signs nothing; it may pass a certificate on when it connects."""
+
+STRANGER_CHECKPOINTS_BURST: Final = 16
+"""The same at once."""
+
+WANTS_PER_S: Final = 10
+"""WANTs of one peer: honest ones come one at a time, when the last is answered."""
+
+WANTS_BURST: Final = 40
+"""The same at once, for short answers over a fast link."""
+
+WANTED_AGAIN_MAX: Final = 3
+"""How often a peer may be sent all that we have in one connection, for answers that got lost."""
+
+WANTED_EVENTS_MIN: Final = 8_192
+"""Events that a peer may ask for in any case, however few we have."""
+
+REPEATS_PER_S: Final = 100
+"""Events that a peer may send unasked although we know them: its own, repaired by others first."""
+
+REPEATS_BURST: Final = 1_000
+"""The same at once, after a pause."""
+
+ANSWER_MS_MAX: Final = 120_000
+"""How long after a WANT of ours events of others may come: four times as long as we wait."""
+
+STRANGER_FORWARDS_PER_S: Final = 1_000
+"""Transactions a second that a cell without a vote may ask a member to put."""
+
+STRANGER_FORWARDS_BURST: Final = 8_192
+"""The same at once: four full frames."""
+
+STRANGER_BYTES_PER_S: Final = 1024 * 1024
+"""Bytes a second of a stranger that answer no question of ours."""
+
+STRANGER_BYTES_BURST: Final = 4 * 1024 * 1024
+"""The same at once: what a cell that lost its vote hands over in one go."""
+
+STRANGER_BULK_BYTES_PER_S: Final = 2 * 1024 * 1024
+"""Bytes a second of old events for one stranger while this cell is busy."""
+
+STRANGER_BULK_BYTES_BURST: Final = 4 * 1024 * 1024
+"""The same at once."""

@@ -36,7 +36,7 @@ from node.addresses import AddressBook
 from node.audits import Audits
 from node.cell import RunningCell
 from node.config import Config
-from node.consensus_task import ConsensusTask, now_ms
+from node.consensus_task import ConsensusTask
 from node.errors import NotStoredYet
 from node.execution_task import ExecutionTask
 from node.follows import Follows
@@ -46,7 +46,6 @@ from node.home import Home
 from node.inbox import ConsensusInbox, ExecutionInbox
 from node.limits import (
     ADDRESSES_KNOWN_MAX,
-    CONSENSUS_QUEUE_MAX,
     EXECUTION_QUEUE_MAX,
     HEADERS_CACHED_MAX,
     STOP_TIMEOUT_MS,
@@ -55,6 +54,7 @@ from node.limits import (
 from node.parts import Parts
 from node.peers import Peers, PeersConfig, PeersLinks
 from node.receipts import Receipts
+from node.session import now_ms
 from node.stages.consensus import Consensus, Identity
 from node.stages.execution import Execution
 from node.stages.intake import Intake
@@ -158,7 +158,7 @@ class Daemon:
         )
         execution = Execution(genesis, identity, lambda state_key: state_value(store, state_key))
         intake = Intake(genesis.network_id, execution.ledger.account)
-        consensus_inbox: ConsensusInbox = asyncio.Queue(CONSENSUS_QUEUE_MAX)
+        consensus_inbox = ConsensusInbox()
         execution_inbox: ExecutionInbox = asyncio.Queue(EXECUTION_QUEUE_MAX)
         events = await store.journal(EVENTS_JOURNAL)
         execution_task = ExecutionTask(
@@ -231,7 +231,7 @@ class Daemon:
             roster=roster,
         )
         peers = Peers(config, links, book)
-        peers.host.set_handler(GENESIS_PROTOCOL, serve_genesis(genesis))
+        peers.host.set_handler(GENESIS_PROTOCOL, peers.guarded(serve_genesis(genesis)))
         return peers
 
     async def _take_forwarded(self, peer: CellId, forward: Forward) -> None:

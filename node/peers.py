@@ -2,6 +2,10 @@
 
 Two cells keep one stream between them. When both dialled at once, the one that the smaller cell id
 opened is kept, so both ends choose the same.
+
+Wanted cells, the members and the bootstrap cells, come before all others: strangers have seats of
+their own, smaller budgets, and wait longer. Who misbehaves is disconnected and left alone for a
+while (`node/standing.py`).
 """
 
 from __future__ import annotations
@@ -14,9 +18,17 @@ from dataclasses import dataclass, field
 import structlog
 
 from core.errors import MyceldError, RemoteViolation
-from core.ids import CellId, NetworkId, short
+from core.ids import CellId, NetworkId, public_key_of, short
+from gossip.budget import PeerBudget
 from gossip.host import Host, HostConfig, PeerStream
-from gossip.limits import PAYLOAD_COUNT_MAX, PAYLOAD_SIZE_BYTES_MAX, PEERS_TOLD_MAX
+from gossip.limits import (
+    PAYLOAD_COUNT_MAX,
+    PAYLOAD_SIZE_BYTES_MAX,
+    PEERS_TOLD_MAX,
+    WANTED_AGAIN_MAX,
+    WANTED_EVENTS_MIN,
+)
+from gossip.score import Misbehaviour, Standing
 from gossip.wire import (
     WIRE_VERSION,
     CertificateFrame,
@@ -32,15 +44,29 @@ from gossip.wire import (
 from gossip.wire import Peers as PeersFrame
 from ledger.roster import Roster
 from node.addresses import AddressBook
-from node.errors import PeerReplaced
-from node.inbox import CheckpointFrom, Connected, ConsensusInbox, ExecutionInbox, FrameFrom, Gone
+from node.errors import PeerMisbehaved, PeerNotAdmitted, PeerReplaced, PeerTooSlow
+from node.inbox import (
+    MEMBER_LANE,
+    STRANGER_LANE,
+    CheckpointFrom,
+    Connected,
+    ConsensusInbox,
+    ExecutionInbox,
+    FrameFrom,
+    Gone,
+)
 from node.limits import (
     DIAL_BACKOFF_MS_MAX,
     DIAL_BACKOFF_MS_MIN,
     DIAL_TIMEOUT_MS,
+    OUTBOUND_SIZE_BYTES_MAX,
+    PEER_INFOS_MAX,
     PEER_SESSIONS_MAX,
+    READ_PAUSE_MS_MAX,
+    STRANGER_SESSIONS_MAX,
 )
-from node.session import Counters, Session
+from node.session import Counters, Session, now_ms
+from node.standing import Standings, host_of
 
 _LOG = structlog.get_logger("peers")
 
@@ -92,11 +118,13 @@ class Peers:
         self._config = config
         self._links = links
         self.book = book
-        self.host = Host(config.host, self._accept)
+        self.host = Host(config.host, self._accept, self._note_abuse)
         self._roster = config.roster
         self._sessions: dict[CellId, Session] = {}
         self._targets: dict[CellId, _Target] = {}
         self._admission = asyncio.Lock()
+        self._strangers = 0
+        self.standings = Standings(self._is_wanted)
         self.infos: dict[CellId, PeerInfo] = {}
         self._stopping = False
 
@@ -114,6 +142,10 @@ class Peers:
             self._targets.setdefault(cell_id, _Target())
         for cell_id in set(self._targets) - wanted:
             del self._targets[cell_id]  # a dial that is under way ends by itself
+        for session in self._sessions.values():
+            member = self._is_wanted(session.cell_id)
+            if session.budget.member != member:
+                session.budget = PeerBudget(member=member, now_ms=now_ms())
 
     def forward(self, transactions: Sequence[bytes]) -> bool:
         """Ask a connected member to put transactions into its events; False if none is there."""
@@ -130,6 +162,7 @@ class Peers:
             while True:
                 for cell_id, target in tuple(self._targets.items()):
                     self._dial_if_due(group, cell_id, target)
+                self.host.denied = frozenset(self.standings.banned_cells(now_ms()))
                 for cell_id, addresses in self.book.take_changes().items():
                     await self._links.save_addresses(cell_id, addresses)
                 await asyncio.sleep(DIAL_BACKOFF_MS_MIN / 1000)
@@ -157,21 +190,71 @@ class Peers:
         if session is not None:
             session.send(data)
 
+        self._bound_outbound()
+
     def broadcast(self, data: bytes) -> None:
         """Queue encoded frames for every connected cell."""
         for session in self._sessions.values():
             session.send(data)
+        self._bound_outbound()
 
     def drop(self, cell_id: CellId, error: MyceldError) -> None:
-        """Disconnect a cell for a reason."""
+        """Disconnect a cell for a reason, which counts against it if it is its fault."""
         session = self._sessions.get(cell_id)
         if session is not None:
             session.end(error)
+
+    def misbehaved(self, cell_id: CellId, what: Misbehaviour, times: float = 1) -> None:
+        """Note what a connected cell did; it is disconnected when that was too much."""
+        session = self._sessions.get(cell_id)
+        if session is not None:
+            self._note(session, what, times)
+
+    def may_want(self, cell_id: CellId, events: int) -> bool:
+        """Note a WANT of a peer; return whether to answer it. `events`: how many we have."""
+        session = self._sessions.get(cell_id)
+        if session is None:
+            return False
+        again = session.answered_events > WANTED_EVENTS_MIN + WANTED_AGAIN_MAX * events
+        if session.budget.wants.spend(1, now_ms()) or again:
+            self._note(session, Misbehaviour.WANT_FLOOD, 5 if again else 1)
+            return False
+        return True
+
+    def judge_events(self, cell_id: CellId, frame: Events, known: int) -> None:
+        """Note a frame of events of our epoch, `known` of which were here already."""
+        session = self._sessions.get(cell_id)
+        if session is None:
+            return
+        if session.is_asked:
+            if frame.last:
+                session.note_answered()
+        elif self._roster.index_of(public_key_of(cell_id)) is None:
+            self._note(session, Misbehaviour.UNASKED)
+        else:
+            over = session.budget.repeats.spend(known, now_ms())
+            if over:
+                self._note(session, Misbehaviour.REPEATED, over)
+
+    def guarded(
+        self, handler: Callable[[PeerStream], Awaitable[None]]
+    ) -> Callable[[PeerStream], Awaitable[None]]:
+        """Return a handler of another protocol that refuses cells we want nothing to do with."""
+
+        async def serve(stream: PeerStream) -> None:
+            if self.standings.banned_ms(stream.cell_id, now_ms()) > 0:
+                await stream.abort()
+            else:
+                await handler(stream)
+
+        return serve
 
     def _dial_if_due(self, group: asyncio.TaskGroup, cell_id: CellId, target: _Target) -> None:
         busy = target.task is not None and not target.task.done()
         now = asyncio.get_running_loop().time()
         if busy or cell_id in self._sessions or now < target.due:
+            return
+        if self.standings.banned_ms(cell_id, now_ms()) > 0:
             return
         addresses = self.book.addresses(cell_id)
         if addresses:
@@ -187,31 +270,81 @@ class Peers:
             target.next_address += 1
             target.backoff_ms = min(2 * target.backoff_ms, DIAL_BACKOFF_MS_MAX)
         else:
-            target.backoff_ms = DIAL_BACKOFF_MS_MIN
+            began_ms = now_ms()
             await self._serve(stream)
+            if now_ms() - began_ms >= DIAL_BACKOFF_MS_MAX:
+                target.backoff_ms = DIAL_BACKOFF_MS_MIN
+            else:  # it was accepted and ended soon: no better than a failed dial
+                target.backoff_ms = min(2 * target.backoff_ms, DIAL_BACKOFF_MS_MAX)
         # Chance keeps two cells from dialling each other in step for ever.
         wait_ms = target.backoff_ms * random.uniform(0.5, 1.0)  # noqa: S311 - not a secret
         target.due = asyncio.get_running_loop().time() + wait_ms / 1000
 
     async def _accept(self, stream: PeerStream) -> None:
-        if self._stopping or len(self._sessions) >= PEER_SESSIONS_MAX:
-            await stream.abort()
-        else:
+        reason = self._refusal(stream)
+        if reason is None:
             await self._serve(stream)
+        else:
+            error = PeerNotAdmitted(reason)
+            self._info(stream.cell_id).last_error = str(error)
+            _LOG.debug("peer not admitted", peer=short(stream.cell_id), reason=str(error))
+            await stream.abort()
+
+    def _refusal(self, stream: PeerStream) -> str | None:
+        """Return why a cell that opened a stream gets no session, None when it does."""
+        if self._stopping:
+            return "this cell stops"
+        reason = self.standings.refusal(stream.cell_id, host_of(stream.remote_address), now_ms())
+        if reason is not None:
+            return reason
+        full = not self._is_wanted(stream.cell_id) and self._strangers >= STRANGER_SESSIONS_MAX
+        if full or len(self._sessions) >= PEER_SESSIONS_MAX:
+            return "all seats are taken"
+        return None
 
     async def _serve(self, stream: PeerStream) -> None:
         """Run a session from handshake to end."""
         info = self._info(stream.cell_id)
-        session = Session(stream, info.counters)
+        wanted = self._is_wanted(stream.cell_id)
+        budget = PeerBudget(member=wanted, now_ms=now_ms())
+        session = Session(stream, info.counters, budget, lambda what: self._note(session, what))
+        self._strangers += not wanted
         try:
             hello = await session.handshake(self._hello())
             await self._run_admitted(session, hello)
-        except (MyceldError, TimeoutError) as error:
-            info.last_error = str(error) or "no HELLO in time"
+        except MyceldError as error:
+            info.last_error = str(error)
+            self.standings.note_end(session.cell_id, host_of(session.address), error, now_ms())
             _log_for(error)("peer disconnected", peer=short(stream.cell_id), reason=info.last_error)
         finally:
+            self._strangers -= not wanted
             session.closed.set()
+            if self.standings.banned_ms(stream.cell_id, now_ms()) > 0:
+                await stream.abort()  # the connection too, whoever opened it
             await session.close()
+
+    def _note(self, session: Session, what: Misbehaviour, times: float = 1) -> None:
+        """Note what a peer did in a session, and end it when that was too much."""
+        address = host_of(session.address)
+        standing = self.standings.note(session.cell_id, address, what, now_ms(), times=times)
+        if standing is Standing.BANNED:
+            session.end(PeerMisbehaved(f"{session.cell_id}: {what.value}"))
+
+    def _note_abuse(self, cell_id: CellId, address: str | None) -> None:
+        """Note a peer that opened far too many streams; its connection is gone already."""
+        self.standings.note(cell_id, host_of(address), Misbehaviour.ABUSE, now_ms())
+        _LOG.warning("peer opened too many streams", peer=short(cell_id))
+
+    def _is_wanted(self, cell_id: CellId) -> bool:
+        """Tell members and bootstrap cells from strangers."""
+        return cell_id in self._targets
+
+    def _bound_outbound(self) -> None:
+        """Disconnect the peer with most bytes waiting when all together have too many."""
+        sessions = self._sessions.values()
+        if sum(session.outbound_bytes for session in sessions) > OUTBOUND_SIZE_BYTES_MAX:
+            worst = max(sessions, key=lambda one: (not one.budget.member, one.outbound_bytes))
+            worst.end(PeerTooSlow(f"{worst.outbound_bytes} bytes wait for {worst.cell_id}"))
 
     async def _run_admitted(self, session: Session, hello: Hello) -> None:
         peer = session.cell_id
@@ -260,16 +393,32 @@ class Peers:
     async def _take(self, session: Session, frame: Frame) -> None:
         match frame:
             case Have() | Want() | Events():
-                await self._links.consensus.put(FrameFrom(session.cell_id, frame))
+                favoured = session.budget.member and not self.standings.is_throttled(
+                    session.cell_id, now_ms()
+                )
+                bounds = MEMBER_LANE if favoured else STRANGER_LANE
+                await self._links.consensus.put(FrameFrom(session.cell_id, frame), bounds)
             case SignatureFrame() | CertificateFrame():
-                await self._links.execution.put(CheckpointFrom(session.cell_id, frame))
+                if session.budget.checkpoints.spend(1, now_ms()):
+                    self._note(session, Misbehaviour.FRAME_FLOOD)
+                else:
+                    await self._links.execution.put(CheckpointFrom(session.cell_id, frame))
             case PeersFrame():
                 self.book.learn_told(frame.peers, self._targets)
             case Forward():
+                session.budget.forwards.spend(len(frame.transactions), now_ms())
+                wait_ms = session.budget.forwards.wait_ms(now_ms())
+                await asyncio.sleep(min(wait_ms, READ_PAUSE_MS_MAX) / 1000)
                 await self._links.forwarded(session.cell_id, frame)
 
     def _info(self, cell_id: CellId) -> PeerInfo:
-        return self.infos.setdefault(cell_id, PeerInfo())
+        info = self.infos.get(cell_id)
+        if info is None:
+            if len(self.infos) >= PEER_INFOS_MAX:
+                gone = (c for c in self.infos if c not in self._sessions and c not in self._targets)
+                del self.infos[next(gone)]
+            info = self.infos[cell_id] = PeerInfo()
+        return info
 
 
 def _in_frames(transactions: Sequence[bytes]) -> Iterator[tuple[bytes, ...]]:

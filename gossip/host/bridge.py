@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from core.errors import MyceldError
+from core.ids import CellId
 from gossip.host.addresses import TcpAddress
 from gossip.host.config import HostConfig
 from gossip.host.errors import HostDown, HostFailed
@@ -46,6 +47,14 @@ class BridgeEvents:
 
     def on_inbound(self, port: Port) -> None:
         """A peer opened a stream."""
+        raise NotImplementedError
+
+    def on_abuse(self, cell_id: CellId, remote_address: str | None) -> None:
+        """A peer opened far more streams than it may; its connection was dropped."""
+        raise NotImplementedError
+
+    def is_denied(self, cell_id: str) -> bool:
+        """Return whether no connection of a cell is taken now (called in the trio thread)."""
         raise NotImplementedError
 
 
@@ -141,7 +150,10 @@ class Bridge:
                 if self._stopping.is_set():
                     engine.stop()
 
-            outlets = EngineOutlets(self.post, on_up, self._events.on_inbound)
+            events = self._events
+            outlets = EngineOutlets(
+                self.post, on_up, events.on_inbound, events.on_abuse, events.is_denied
+            )
             engine = Engine(self._config, self._listen, self._protocols, outlets)
             trio.run(engine.main)
             error: MyceldError = HostDown("the network side ended")

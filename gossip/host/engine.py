@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import logging
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import cast
@@ -30,6 +31,7 @@ from gossip.host.limits import (
     LISTEN_BACKLOG,
     NEGOTIATION_TIMEOUT_S,
     STOP_TIMEOUT_S,
+    STREAMS_REFUSED_MAX,
 )
 from gossip.host.loading import Libp2pObject
 from gossip.host.muxer import NegotiationPipe, finish_shielded
@@ -57,6 +59,9 @@ class EngineOutlets:
     post: Callable[..., None]
     on_up: Callable[[Engine], None]
     on_inbound: Callable[[Port], None]
+    on_abuse: Callable[[CellId, str | None], None]
+    is_denied: Callable[[str], bool]
+    """Called in the trio thread."""
 
 
 class Engine:
@@ -80,11 +85,13 @@ class Engine:
             total_max=config.streams_max,
             each_max=config.streams_per_peer_max,
         )
+        self._refused: Counter[str] = Counter()
+        """Streams refused to peers that hold all they may."""
 
     async def main(self) -> None:
         """Run until `stop`; raises AddressInUse or CannotListen before anything else runs."""
         listeners = await self._listen()
-        swarm = self._swarm = build_swarm(self._config)
+        swarm = self._swarm = build_swarm(self._config, self._outlets.is_denied)
         swarm.set_stream_handler(self._on_stream)
         async with background_trio_service(swarm), trio.open_nursery() as nursery:
             self._nursery = nursery
@@ -169,12 +176,24 @@ class Engine:
                 try:
                     await self._answer(net_stream)
                 finally:
-                    self._streams.free(peer)
+                    if self._streams.free(peer) == 0:
+                        self._refused.pop(peer, None)
             else:
-                await self._reset(net_stream)
+                await self._refuse(net_stream, peer)
         except Exception:  # noqa: BLE001 - supervisor of one stream
             _LOG.debug("inbound stream of %s failed", peer, exc_info=True)
             await self._reset(net_stream)
+
+    async def _refuse(self, net_stream: Libp2pObject, peer: str) -> None:
+        """Reset a stream beyond the bound; a peer that goes on loses the connection."""
+        self._refused[peer] += 1
+        if self._refused[peer] <= STREAMS_REFUSED_MAX:
+            await self._reset(net_stream)
+            return
+        remote = net_stream.muxed_conn.get_remote_address()
+        address = None if remote is None else str(tcp_address_of(*remote))
+        self._outlets.post(self._outlets.on_abuse, CellId(peer), address)
+        await cast("CellSwarm", self._swarm).drop(net_stream.swarm_conn)
 
     async def _answer(self, net_stream: Libp2pObject) -> None:
         stream = net_stream.muxed_stream

@@ -31,9 +31,16 @@ from libp2p.transport.upgrader import TransportUpgrader
 from multiaddr import Multiaddr
 
 from core.ids import NotACellId, public_key_of
+from gossip.budget import Buckets
 from gossip.host.addresses import DialAddress
 from gossip.host.config import HostConfig
-from gossip.host.limits import CONNECTION_IDLE_S, NEGOTIATION_TIMEOUT_S
+from gossip.host.limits import (
+    CONNECTING_ADDRESSES_MAX,
+    CONNECTION_IDLE_S,
+    CONNECTS_BURST,
+    CONNECTS_PER_S,
+    NEGOTIATION_TIMEOUT_S,
+)
 from gossip.host.loading import Libp2pObject
 from gossip.host.muxer import (
     BoundedMuxers,
@@ -63,11 +70,13 @@ class Slots:
         self._held[key] += 1
         return True
 
-    def free(self, key: str) -> None:
-        """Give one slot of `key` back."""
+    def free(self, key: str) -> int:
+        """Give one slot of `key` back; return how many it still holds."""
         self._held[key] -= 1
-        if self._held[key] <= 0:
+        left = self._held[key]
+        if left <= 0:
             del self._held[key]
+        return left
 
 
 class CellSwarm(Swarm):  # type: ignore[misc]  # libp2p has no types
@@ -79,6 +88,7 @@ class CellSwarm(Swarm):  # type: ignore[misc]  # libp2p has no types
         peer_id: Libp2pObject,
         peerstore: Libp2pObject,
         upgrader: Libp2pObject,
+        is_denied: Callable[[str], bool],
     ) -> None:
         connections_max = config.inbound_connections_max + _OUTBOUND_CONNECTIONS_MAX
         super().__init__(
@@ -110,6 +120,8 @@ class CellSwarm(Swarm):  # type: ignore[misc]  # libp2p has no types
             each_max=config.upgrading_per_address_max,
         )
         self._inbound_per_peer_max = config.inbound_per_peer_max
+        self._is_denied = is_denied
+        self._connects = Buckets(CONNECTS_PER_S, CONNECTS_BURST, keys_max=CONNECTING_ADDRESSES_MAX)
 
     @property
     def manager(self) -> Libp2pObject:
@@ -132,7 +144,8 @@ class CellSwarm(Swarm):  # type: ignore[misc]  # libp2p has no types
             await trio.aclose_forcefully(socket)
 
     async def _serve(self, stream: ExactTcpStream, address: str) -> None:
-        if not self._upgrading.take(address):
+        now_ms = int(trio.current_time() * 1000)
+        if not self._connects.take(address, now_ms) or not self._upgrading.take(address):
             return
         try:
             raw = RawConnection(stream, False)  # noqa: FBT003 - positional in libp2p
@@ -146,14 +159,16 @@ class CellSwarm(Swarm):  # type: ignore[misc]  # libp2p has no types
                 return
 
     async def add_conn(self, muxed_conn: Libp2pObject, direction: str = "unknown") -> Libp2pObject:
-        """Register an authenticated connection; refuses foreign key types and full peers."""
+        """Register an authenticated connection; refuses foreign keys, full and denied peers."""
         peer_id = muxed_conn.peer_id
         ours = self.connections.get(peer_id, [])
         held = [c for c in ours if c.direction is Direction.INBOUND and not c.is_closed]
         full = direction == "inbound" and len(held) >= self._inbound_per_peer_max
-        if full or not _is_cell_id(str(peer_id)):
+        if full or not _is_cell_id(str(peer_id)) or self._is_denied(str(peer_id)):
             await muxed_conn.secured_conn.close()
-            raise SwarmException(f"{peer_id} holds {len(held)} connections, or is no Ed25519 key")
+            raise SwarmException(
+                f"{peer_id} holds {len(held)} connections, is denied, or is no Ed25519 key"
+            )
         return await super().add_conn(muxed_conn, direction)
 
     async def connect(self, target: DialAddress) -> Libp2pObject:
@@ -171,8 +186,11 @@ class CellSwarm(Swarm):  # type: ignore[misc]  # libp2p has no types
         await finish_shielded(connection.muxed_conn.secured_conn.close, connection.close)
 
 
-def build_swarm(config: HostConfig) -> CellSwarm:
-    """Return a swarm with the identity of `config.seed`, not yet running."""
+def build_swarm(config: HostConfig, is_denied: Callable[[str], bool]) -> CellSwarm:
+    """Return a swarm with the identity of `config.seed`, not yet running.
+
+    Peers that `is_denied` names by their id are refused once they have proven it.
+    """
     key_pair = create_new_key_pair(config.seed)
     peer_id = ID.from_pubkey(key_pair.public_key)
     peerstore = PeerStore()
@@ -181,7 +199,7 @@ def build_swarm(config: HostConfig) -> CellSwarm:
     muxers = {TProtocol(YAMUX): BoundedYamux}
     upgrader = TransportUpgrader({NOISE: noise}, muxers)
     upgrader.muxer_multistream = BoundedMuxers(muxers, int(NEGOTIATION_TIMEOUT_S))
-    return CellSwarm(config, peer_id, peerstore, upgrader)
+    return CellSwarm(config, peer_id, peerstore, upgrader, is_denied)
 
 
 def _is_cell_id(text: str) -> bool:

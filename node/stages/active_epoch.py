@@ -26,7 +26,7 @@ from core.ids import (
 )
 from core.ids import Sequence as SequenceNumber
 from gossip.creator import Creator, Plan
-from gossip.errors import BadEventSignature
+from gossip.errors import BadEventSignature, Equivocated
 from gossip.index import EventIndex
 from gossip.limits import PAYLOAD_COUNT_MAX, PAYLOAD_SIZE_BYTES_MAX
 from gossip.sync import Effect as SyncEffect
@@ -371,6 +371,8 @@ class ActiveEpoch:
             self._open.add(event.id)
             if own:
                 self._own_open[event.id] = event
+        if outcome.fork is not None:
+            self._accuse(event)
         if self._creator is not None:
             if outcome.fork is not None:
                 self._creator.exclude(event.creator)
@@ -380,6 +382,12 @@ class ActiveEpoch:
             self._note_decided(decided)
         self.effects.rounds += outcome.decided
         return self.sync.added(event, arrival, own=own)
+
+    def _accuse(self, event: Event) -> None:
+        """Drop the creator of two events with one sequence number, whoever passed them on."""
+        forker = self.roster.members[event.creator].cell_id
+        if forker in self._peers:
+            self._drop(forker, Equivocated(f"two events with sequence {event.sequence}"))
 
     def _note_decided(self, decided: DecidedRound) -> None:
         """Note what has its place; own events are kept until their round is applied."""
