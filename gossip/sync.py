@@ -30,6 +30,7 @@ from gossip.limits import (
     WANT_DURATION_MS_MAX,
     WANT_PATIENCE_MS,
 )
+from gossip.score import Misbehaviour
 from gossip.wire import Frame, Have, Vector, Want
 from hashgraph.event import Event
 
@@ -85,6 +86,8 @@ class _Asked:
     progress_ms: int
     exact: bool
     """Whether our tips were told, not our counts."""
+    known: int
+    """How many events were here when the peer last brought a new one."""
 
 
 @dataclass(slots=True)
@@ -107,6 +110,7 @@ class Sync:
         self._asked: _Asked | None = None
         self._tried: dict[CellId, int] = {}
         self._seen = [0] * members
+        self._blamed: list[tuple[CellId, Misbehaviour]] = []
 
     def connected(self, peer: CellId, now_ms: int) -> list[Effect]:
         """A peer finished its handshake: tell it what we have."""
@@ -161,7 +165,9 @@ class Sync:
         """A frame of events came from a peer (its events are already added or orphaned)."""
         if self._asked is None or self._asked.peer != peer:
             return []
-        self._asked.progress_ms = now_ms
+        if len(self._index) > self._asked.known:
+            # Events that only wait for parents are no progress: anybody can make those up.
+            self._asked.progress_ms, self._asked.known = now_ms, len(self._index)
         if not last:
             return []
         self._judge_answer(self._peers[peer], self._asked, now_ms)
@@ -214,6 +220,11 @@ class Sync:
             if not self.missing_parent(orphan.event)
         ]
 
+    def take_blamed(self) -> list[tuple[CellId, Misbehaviour]]:
+        """Return what peers did wrong since the last call."""
+        blamed, self._blamed = self._blamed, []
+        return blamed
+
     def tick(self, now_ms: int) -> list[Effect]:
         """Time passed: tell what is new, ask for what does not come by itself."""
         effects: list[Effect] = []
@@ -246,13 +257,15 @@ class Sync:
             silent = now_ms - self._asked.progress_ms >= WANT_PATIENCE_MS
             if not silent and now_ms - self._asked.since_ms < WANT_DURATION_MS_MAX:
                 return []
+            if silent:
+                self._blamed.append((self._asked.peer, Misbehaviour.UNANSWERED))
             self._asked = None
         peer = self._whom_to_ask(now_ms)
         if peer is None:
             return []
         self._tried[peer] = now_ms
         exact = self._peers[peer].doubted
-        self._asked = _Asked(peer, now_ms, now_ms, exact)
+        self._asked = _Asked(peer, now_ms, now_ms, exact, len(self._index))
         return [Send(peer, Want(self._epoch, self._index.vector(exact=exact)))]
 
     def _judge_answer(self, state: _Peer, asked: _Asked, now_ms: int) -> None:
@@ -270,6 +283,8 @@ class Sync:
         if asked.exact:
             for event_id in stuck:
                 self._forget_orphan(event_id)
+            if stuck:
+                self._blamed.append((asked.peer, Misbehaviour.UNRESOLVED))
         state.doubted = bool(stuck) and not asked.exact
         if state.lacking_since_ms is not None:
             state.lacking_since_ms = now_ms  # it told of more: that may still come by itself

@@ -225,6 +225,8 @@ class ConsensusTask:
         for peer, error in effects.drops:
             _LOG.warning("peer dropped", peer=short(peer), reason=str(error))
             peers.drop(peer, error)
+        for peer, what in effects.blames:
+            peers.misbehaved(peer, what)
         for decided in effects.rounds:
             await self._execution.put(decided)
 

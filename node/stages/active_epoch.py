@@ -29,6 +29,7 @@ from gossip.creator import Creator, Plan
 from gossip.errors import BadEventSignature, Equivocated
 from gossip.index import EventIndex
 from gossip.limits import PAYLOAD_COUNT_MAX, PAYLOAD_SIZE_BYTES_MAX
+from gossip.score import Misbehaviour
 from gossip.sync import Effect as SyncEffect
 from gossip.sync import Send, Sync
 from gossip.wire import Have, Vector
@@ -59,6 +60,8 @@ class EpochEffects:
     rounds: list[DecidedRound] = field(default_factory=list)
     drops: list[tuple[CellId, MyceldError]] = field(default_factory=list)
     """Peers to disconnect, and why."""
+    blames: list[tuple[CellId, Misbehaviour]] = field(default_factory=list)
+    """What peers did wrong, for their scores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +214,7 @@ class ActiveEpoch:
         """Return all effects since the last call."""
         effects, self.effects = self.effects, EpochEffects()
         effects.sends = [self._with_theirs(effect) for effect in effects.sends]
+        effects.blames = self.sync.take_blamed()
         return effects
 
     def close(self) -> None:

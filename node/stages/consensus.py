@@ -29,6 +29,7 @@ from core.ids import (
     TransactionId,
 )
 from gossip.index import EventIndex
+from gossip.score import Misbehaviour
 from gossip.sync import Effect as SyncEffect
 from gossip.sync import Send, SendEvents, Sync
 from gossip.wire import Events, Have, Want
@@ -97,6 +98,8 @@ class Effects:
     """Epochs long before ours that a peer is still in: to be read, for `archived`."""
     drops: list[tuple[CellId, MyceldError]] = field(default_factory=list)
     """Peers to disconnect, and why."""
+    blames: list[tuple[CellId, Misbehaviour]] = field(default_factory=list)
+    """What peers did wrong, for their scores."""
 
 
 class Consensus:
@@ -422,6 +425,7 @@ class Consensus:
             effects.rounds.append(Decided(self.epoch, decided))
             self._note_ordered(decided)
         effects.drops += taken.drops
+        effects.blames += taken.blames
         for peer, _ in taken.drops:
             self.disconnected(peer)
         self._blocks += len(taken.blocks)

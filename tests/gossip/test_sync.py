@@ -20,6 +20,7 @@ from gossip.limits import (
     WANT_DURATION_MS_MAX,
     WANT_PATIENCE_MS,
 )
+from gossip.score import Misbehaviour
 from gossip.sync import Effect, Send, SendEvents, Sync
 from gossip.wire import Have, Vector, Want
 from hashgraph.event import Event
@@ -161,13 +162,39 @@ def test_one_peer_is_asked_at_a_time_and_the_next_when_it_is_silent() -> None:
 
 def test_progress_buys_patience_but_not_for_ever() -> None:
     alone = Alone()
-    alone.tell(A, (9, 0), 0)
-    alone.tell(B, (9, 0), 0)
+    events = iter(chain(0, 60))
+    alone.tell(A, (99, 0), 0)
+    alone.tell(B, (99, 0), 0)
     for now_ms in range(1000, WANT_DURATION_MS_MAX, 1000):
+        alone.add(next(events))
         alone.sync.answered(A, now_ms, last=False)
         assert asked(alone.sync.tick(now_ms)) == []
+    alone.add(next(events))
     alone.sync.answered(A, WANT_DURATION_MS_MAX - 1, last=False)
     assert asked(alone.sync.tick(WANT_DURATION_MS_MAX)) == [B]
+
+
+def test_events_that_only_wait_for_parents_buy_no_patience_and_are_blamed() -> None:
+    alone = Alone()
+    alone.tell(A, (9, 0), 0)
+    alone.tell(B, (9, 0), 0)
+    for now_ms in range(500, WANT_PATIENCE_MS, 500):
+        alone.sync.answered(A, now_ms, last=False)
+    assert asked(alone.sync.tick(WANT_PATIENCE_MS)) == [B]
+    assert alone.sync.take_blamed() == [(A, Misbehaviour.UNANSWERED)]
+    assert alone.sync.take_blamed() == []
+
+
+def test_who_never_had_the_parents_of_its_events_is_blamed_once_it_was_asked_exactly() -> None:
+    alone = Alone()
+    orphan = chain(0, 3)[2]
+    alone.sync.orphan(A, orphan, len(orphan.body), 0)
+    assert asked(alone.sync.tick(ORPHAN_GRACE_MS)) == [A]
+    assert asked(alone.sync.answered(A, ORPHAN_GRACE_MS + 1, last=True)) == [A]
+    assert alone.sync.take_blamed() == []
+    alone.sync.answered(A, ORPHAN_GRACE_MS + 2, last=True)
+    assert alone.sync.take_blamed() == [(A, Misbehaviour.UNRESOLVED)]
+    assert not alone.sync.is_known(orphan.id)
 
 
 def test_a_gone_peer_is_not_waited_for() -> None:

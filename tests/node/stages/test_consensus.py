@@ -7,8 +7,8 @@ from collections import deque
 import pytest
 
 from core.errors import MyceldError
-from core.ids import MemberIndex
-from gossip.errors import BadEventSignature, BadFrame, TimeStandsStill
+from core.ids import CellId, MemberIndex
+from gossip.errors import BadEventSignature, BadFrame, Equivocated, TimeStandsStill
 from gossip.limits import EVENT_PATIENCE_MS, HAVE_INTERVAL_MS, ORPHAN_GRACE_MS
 from gossip.sync import Send
 from gossip.wire import Have, Want
@@ -356,6 +356,7 @@ def test_a_replayed_journal_gives_the_same_graph_and_decides_the_same_rounds() -
     cells = [Cell(me) for me in range(4)]
     network = _Network(cells)
     network.run(["a", "b", "c"])
+    assert network.drops == []
     again = Cell(0, cells[0].blocks)
     assert again.replayed == network.rounds[0]
     assert again.stage.index.vector() == cells[0].stage.index.vector()
@@ -378,6 +379,8 @@ def test_a_member_that_shows_each_half_another_branch_stops_nobody() -> None:
     for cell in cells:
         assert cell.stage.engine.forked_creators == (3,)
         assert not cell.stage.has_work
+    assert {(cell, type(error)) for cell, error in network.drops} == {(peer(3), Equivocated)}
+    assert len(network.drops) == len(cells), "each drops the forker, nobody drops who told of it"
 
 
 class _Network:
@@ -388,6 +391,7 @@ class _Network:
         self.rounds: list[list[object]] = [[] for _ in cells]
         self.ordered: list[list[bytes]] = [[] for _ in cells]
         self.links: deque[tuple[int, int, object]] = deque()
+        self.drops: list[tuple[CellId, MyceldError]] = []
         self.ids = {key.cell_id: at for at, key in enumerate(KEYS)}
         for at, cell in enumerate(cells):
             cell.connect(*(other for other in range(len(cells)) if other != at))
@@ -407,7 +411,7 @@ class _Network:
                 self._deliver(*self.links.popleft())
 
     def _carry_out(self, at: int, effects: Effects) -> None:
-        assert effects.drops == []
+        self.drops += effects.drops
         self.rounds[at] += effects.rounds
         self.ordered[at] += [
             raw
