@@ -78,7 +78,7 @@ COSTS: Final[Mapping[Misbehaviour, float]] = {
     Misbehaviour.ABUSE: 100.0,
     Misbehaviour.BREACH: 60.0,
     Misbehaviour.UNASKED: 35.0,
-    Misbehaviour.UNRESOLVED: 25.0,
+    Misbehaviour.UNRESOLVED: 35.0,
     Misbehaviour.BAD_SPORE: 50.0,
     Misbehaviour.BAD_TRANSACTION: 50.0,
     Misbehaviour.WANT_FLOOD: 10.0,
@@ -86,8 +86,8 @@ COSTS: Final[Mapping[Misbehaviour, float]] = {
     Misbehaviour.REPEATED: 0.2,
     # An overloaded or badly connected cell does these too: they ban it only when they persist.
     Misbehaviour.SLOW_READING: 35.0,
-    Misbehaviour.UNANSWERED: 10.0,
-    Misbehaviour.CHURN: 5.0,
+    Misbehaviour.UNANSWERED: 5.0,
+    Misbehaviour.CHURN: 3.0,
     # A cell of another version dials every three seconds for ever: it stays below a ban.
     Misbehaviour.HANDSHAKE: 5.0,
 }

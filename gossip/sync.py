@@ -258,7 +258,7 @@ class Sync:
             if not silent and now_ms - self._asked.since_ms < WANT_DURATION_MS_MAX:
                 return []
             if silent:
-                self._blamed.append((self._asked.peer, Misbehaviour.UNANSWERED))
+                self._blamed.append((self._asked.peer, self._silence(self._asked)))
             self._asked = None
         peer = self._whom_to_ask(now_ms)
         if peer is None:
@@ -267,6 +267,12 @@ class Sync:
         exact = self._peers[peer].doubted
         self._asked = _Asked(peer, now_ms, now_ms, exact, len(self._index))
         return [Send(peer, Want(self._epoch, self._index.vector(exact=exact)))]
+
+    def _silence(self, asked: _Asked) -> Misbehaviour:
+        """Tell a link that stands still from a peer that goes on but does not answer."""
+        orphans = (o for o in self._orphans.by_id.values() if o.peer == asked.peer)
+        goes_on = any(orphan.since_ms > asked.since_ms for orphan in orphans)
+        return Misbehaviour.UNRESOLVED if goes_on else Misbehaviour.UNANSWERED
 
     def _judge_answer(self, state: _Peer, asked: _Asked, now_ms: int) -> None:
         """Draw the conclusions from what a peer's whole answer did not bring.
