@@ -136,10 +136,11 @@ WANTS_PER_S: Final = 10
 WANTS_BURST: Final = 40
 """The same at once, for short answers over a fast link."""
 
-WANTED_AGAIN_MAX: Final = 3
-"""How often a peer may be sent all that we have in one connection, for answers that got lost."""
+WANTED_AGAIN_MAX: Final = 2
+"""How often a peer may be sent all that we have in one connection: once, and once again for answers
+that it gave up on."""
 
-WANTED_EVENTS_MIN: Final = 8_192
+WANTED_EVENTS_MIN: Final = 2_048
 """Events that a peer may ask for in any case, however few we have."""
 
 REPEATS_PER_S: Final = 100

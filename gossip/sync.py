@@ -67,6 +67,8 @@ class _Peer:
     stream: Iterator[int] | None = None
     """What is left of the answer to its Want."""
     orphans: int = 0
+    orphan_ms: int = -1
+    """When it last sent one, kept or not."""
     doubted: bool = False
     """Whether its whole answer left orphans: a fork may hide behind equal counts."""
 
@@ -86,8 +88,8 @@ class _Asked:
     progress_ms: int
     exact: bool
     """Whether our tips were told, not our counts."""
-    known: int
-    """How many events were here when the peer last brought a new one."""
+    brought: bool = False
+    """Whether an event of the peer was added since its last frame."""
 
 
 @dataclass(slots=True)
@@ -161,13 +163,18 @@ class Sync:
         state = self._peers.get(peer)
         return state is not None and state.stream is not None
 
+    def brought(self, peer: CellId) -> None:
+        """An event that a peer sent was added."""
+        if self._asked is not None and self._asked.peer == peer:
+            self._asked.brought = True
+
     def answered(self, peer: CellId, now_ms: int, *, last: bool) -> list[Effect]:
         """A frame of events came from a peer (its events are already added or orphaned)."""
         if self._asked is None or self._asked.peer != peer:
             return []
-        if len(self._index) > self._asked.known:
+        if self._asked.brought:
             # Events that only wait for parents are no progress: anybody can make those up.
-            self._asked.progress_ms, self._asked.known = now_ms, len(self._index)
+            self._asked.progress_ms, self._asked.brought = now_ms, False
         if not last:
             return []
         self._judge_answer(self._peers[peer], self._asked, now_ms)
@@ -194,6 +201,7 @@ class Sync:
         state = self._peers[peer]
         self._seen[event.creator] = max(self._seen[event.creator], event.sequence + 1)
         full = self._orphans.size_bytes + size_bytes > ORPHANS_SIZE_BYTES_MAX
+        state.orphan_ms = now_ms
         if full or state.orphans >= ORPHANS_PER_PEER_MAX:
             return
         state.orphans += 1
@@ -265,13 +273,12 @@ class Sync:
             return []
         self._tried[peer] = now_ms
         exact = self._peers[peer].doubted
-        self._asked = _Asked(peer, now_ms, now_ms, exact, len(self._index))
+        self._asked = _Asked(peer, now_ms, now_ms, exact)
         return [Send(peer, Want(self._epoch, self._index.vector(exact=exact)))]
 
     def _silence(self, asked: _Asked) -> Misbehaviour:
         """Tell a link that stands still from a peer that goes on but does not answer."""
-        orphans = (o for o in self._orphans.by_id.values() if o.peer == asked.peer)
-        goes_on = any(orphan.since_ms > asked.since_ms for orphan in orphans)
+        goes_on = self._peers[asked.peer].orphan_ms > asked.since_ms
         return Misbehaviour.UNRESOLVED if goes_on else Misbehaviour.UNANSWERED
 
     def _judge_answer(self, state: _Peer, asked: _Asked, now_ms: int) -> None:

@@ -217,7 +217,7 @@ class Peers:
             return False
         again = session.answered_events > WANTED_EVENTS_MIN + WANTED_AGAIN_MAX * events
         if session.budget.wants.spend(1, now_ms()) or again:
-            self._note(session, Misbehaviour.WANT_FLOOD, 5 if again else 1)
+            self._note(session, Misbehaviour.WANT_FLOOD, 10 if again else 1)
             return False
         return True
 

@@ -81,12 +81,16 @@ class Standings:
     def note_end(
         self, cell_id: CellId, address: str | None, error: BaseException, now_ms: int
     ) -> None:
-        """Note why a session ended. What was noted when it happened is not counted again."""
+        """Note why a session ended. What was noted when it happened is not counted again.
+
+        A stranger that reads slowly gets one more chance, a member some more.
+        """
         if isinstance(error, PeerMisbehaved):
             return
         for kind, what in _BY_ERROR:
             if isinstance(error, kind):
-                self.note(cell_id, address, what, now_ms)
+                slow_stranger = what is Misbehaviour.SLOW_READING and not self._is_wanted(cell_id)
+                self.note(cell_id, address, what, now_ms, times=2 if slow_stranger else 1)
                 return
 
     def banned_ms(self, cell_id: CellId, now_ms: int) -> int:

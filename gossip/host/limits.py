@@ -108,7 +108,7 @@ START_TIMEOUT_S: Final = 30.0
 HANDLERS_MAX: Final = 16
 """Protocols a host can answer: more is a programming error."""
 
-LISTEN_BACKLOG: Final = 64
+LISTEN_BACKLOG: Final = 256
 """Connections the kernel holds until we accept them; accepting costs microseconds."""
 
 RESTART_DELAY_S: Final = 0.1

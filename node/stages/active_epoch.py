@@ -350,6 +350,7 @@ class ActiveEpoch:
             self._drop(peer, error)
             return
         self._progress_ms = now_ms
+        self.sync.brought(peer)
         if event.creator == self.me:
             self.effects.recovered += event.payload
         self.effects.sends += self._add(event, outcome, self._journal(event), now_ms)

@@ -119,9 +119,11 @@ class Node:
                 self.sync.orphan(peer, item, len(item.body), now_ms)
             else:
                 self.add(item)
+                self.sync.brought(peer)
         while adoptable := self.sync.adoptable():
-            for _, item in adoptable:
+            for sender, item in adoptable:
                 self.add(item)
+                self.sync.brought(sender)
 
     @property
     def known(self) -> set[EventId]:

@@ -22,8 +22,9 @@ INSIDER = 5
 DROPPED_S = 10.0
 GROWN_MIB = 50.0
 FROM_INSIDE = ("repeats", "missing-parents", "missing-parents-in-silence", "equivocates")
-SESSIONS_MAX = 4
-"""Of a member in one attack: its bans take 2, 4, 8 s and so on. A stranger's first takes 30 s."""
+SESSIONS_MAX = dict.fromkeys(FROM_INSIDE, 4) | {"reads-slowly": 2}
+"""In one attack: a member's bans take 2, 4, 8 s and so on. A stranger's first takes 30 s, and one
+that only reads slowly gets a second chance."""
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,7 @@ def loads(net: Devnet) -> Iterator[list[Load]]:
     applied = {line["id"] for line in orders[0] if line["outcome"] == "applied"}
     assert all(one in applied for load in loads for one in load.acknowledged)
     for cell in HONEST:
-        log = (net.directory / f"cell-{cell}.log").read_text()
+        log = (net.home(cell) / "daemon.log").read_text()
         assert "network side crashed" not in log, f"the network side of cell {cell} was restarted"
 
 
@@ -79,9 +80,9 @@ def test_the_peer_is_dropped_and_stays_away_and_the_cells_go_on(
     done = attack(net, name, seconds=seconds, seed=seed)
     sessions = done.outcome["dropped_s"]
     assert sessions, f"it was never taken, or never dropped: {done.outcome}"
-    assert max(sessions) <= DROPPED_S, done.outcome
-    assert done.outcome["left"] == 0, f"it was still there in the end: {done.outcome}"
-    assert len(sessions) <= (SESSIONS_MAX if name in FROM_INSIDE else 1), "it was taken again"
+    assert max(sessions + done.outcome["left_s"]) <= DROPPED_S, done.outcome
+    taken = len(sessions) + len(done.outcome["left_s"])
+    assert taken <= SESSIONS_MAX.get(name, 1), f"it was taken again and again: {done.outcome}"
     _check_unhurt(done)
 
 
@@ -90,7 +91,7 @@ def test_half_open_connections_are_closed_and_leave_room_for_others(net: Devnet)
     lived = done.outcome["dropped_s"]
     assert lived
     assert max(lived) <= DROPPED_S
-    assert done.outcome["left"] == 0
+    assert not done.outcome["left_s"], "open at both ends in the end"
     _check_unhurt(done)
 
 

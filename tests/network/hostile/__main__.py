@@ -98,7 +98,7 @@ class Campaign:
         try:
             await self._attack(talk)
         except TimeoutError:
-            self.outcome.left += 1
+            self.outcome.left_s.append(time.monotonic() - talk.began_s)
         except (MyceldError, ConnectionError):
             self.outcome.dropped_s.append(time.monotonic() - talk.began_s)
         finally:
