@@ -49,6 +49,12 @@ def list_members(common: Common) -> None:
         show.line()
         head = ["proposal", "change", "approved", "state"]
         show.table(head, [_proposal_row(item) for item in answer["proposals"]])
+    if answer["forks"]:
+        show.line()
+        rows = [
+            [str(i["epoch"]), str(i["round"]), show.safe(i["cell_id"])] for i in answer["forks"]
+        ]
+        show.table(["forked in epoch", "proven in round", "cell id"], rows)
 
 
 @member.command()

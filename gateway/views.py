@@ -155,6 +155,21 @@ class ProposalView:
 
 
 @dataclass(frozen=True, slots=True)
+class ForkView:
+    """A member that signed two histories, as all cells agreed."""
+
+    epoch: int
+    """In which it forked."""
+    cell_id: str
+    round: int
+    """In which that was proven; the round sealed its epoch if the key was still a member."""
+    accuser: str
+    """Public key (hex) of the account that brought the evidence."""
+    evidence_hash: str
+    """SHA-256 of the evidence in the transaction."""
+
+
+@dataclass(frozen=True, slots=True)
 class MembersView:
     """Who votes now, and what was proposed."""
 
@@ -162,6 +177,8 @@ class MembersView:
     members: list[VoterView]
     proposals: list[ProposalView]
     """The newest ones, open ones first."""
+    forks: list[ForkView]
+    """The newest ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +224,7 @@ class StatusView:
     network_name: str
     uptime_s: float
     phase: str
-    """`starting`, `observing`, `waiting`, `ordering` or `idle`."""
+    """`starting`, `observing`, `forked`, `waiting`, `ordering` or `idle`."""
     summary: str
     """The phase in plain words, with what is waited for."""
     members_total: int
@@ -247,6 +264,9 @@ class PeerView:
     events_in: int
     events_out: int
     last_error: str | None
+    agent: str = ""
+    """Software and version, as the peer names itself over libp2p's identify; empty if unknown."""
+    protocol_version: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,6 +88,13 @@ class EventIndex:
         """Return whether two events of the creator have one sequence number."""
         return creator in self._fork_sequence
 
+    def fork_of(self, creator: MemberIndex) -> tuple[int, int] | None:
+        """Return the arrivals of two events of the creator with one sequence number, if any."""
+        sequence = self._fork_sequence.get(creator)
+        twins = (at for at in self._by_creator[creator] if self._sequences[at] == sequence)
+        first, second = next(twins, None), next(twins, None)
+        return None if first is None or second is None else (first, second)
+
     def vector(self, *, exact: bool = False) -> Vector:
         """Return what this cell has, as told to peers; `exact` tells the tips of every creator.
 

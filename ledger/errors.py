@@ -148,6 +148,34 @@ class AlreadyApproved(TransactionRefused):
     remedy = "Ask other members to approve it."
 
 
+class BadEvidence(TransactionRefused):
+    """Bytes that prove no fork of a member."""
+
+    code = "MYC-LEDGER-040"
+    remedy = "Submit evidence as a cell made it: two signed events of one member and one sequence."
+
+
+class EvidenceOutOfTime(TransactionRefused):
+    """Evidence of an epoch that is neither the present one nor the one before."""
+
+    code = "MYC-LEDGER-041"
+    remedy = "It is too late for the rule; members can still vote the forker out."
+
+
+class ForkProven(TransactionRefused):
+    """A fork of this member in this epoch was proven before."""
+
+    code = "MYC-LEDGER-042"
+    remedy = "Nothing is left to do: the first proof took the member out of the roster."
+
+
+class EvidenceLimit(TransactionRefused):
+    """One round checks only so much evidence of one sender."""
+
+    code = "MYC-LEDGER-043"
+    remedy = "Submit it again; a member's evidence has a share of its own in every round."
+
+
 class BadCertificate(RemoteViolation):
     """A certificate that does not prove what it claims."""
 

@@ -17,6 +17,7 @@ from core.codec import Value, as_array, as_bytes, as_text, encode
 from core.limits import INT_MAX
 from ledger.context import Context
 from ledger.errors import Malformed, Oversize, UnknownKind
+from ledger.forks import ForkProof, build_proof, parse_proof, proof_changes
 from ledger.limits import KEY_SIZE_BYTES_MAX, VALUE_SIZE_BYTES_MAX
 from ledger.members import (
     MemberApprove,
@@ -46,7 +47,7 @@ class Put:
     value: bytes
 
 
-Arguments: TypeAlias = Put | MemberPropose | MemberApprove | MemberLeave
+Arguments: TypeAlias = Put | MemberPropose | MemberApprove | MemberLeave | ForkProof
 """All argument types, one per kind."""
 
 _A = TypeVar("_A", bound=Arguments)
@@ -129,6 +130,7 @@ _ROWS: Final[tuple[Kind[Any], ...]] = (
     Kind("member-propose", MemberPropose, parse_propose, build_propose, propose_changes),
     Kind("member-approve", MemberApprove, parse_approve, build_approve, approve_changes),
     Kind("member-leave", MemberLeave, parse_leave, build_leave, leave_changes),
+    Kind("fork-evidence", ForkProof, parse_proof, build_proof, proof_changes),
 )
 _KINDS: Final = {row.name: row for row in _ROWS}
 _BY_ARGUMENTS: Final = {row.arguments: row for row in _ROWS}

@@ -33,6 +33,7 @@ from ledger.accounts import (
 )
 from ledger.context import Context
 from ledger.errors import Expired, NonceUsed, TransactionRefused
+from ledger.forks import EvidenceChecks
 from ledger.genesis import Genesis
 from ledger.header import APPLIED, NO_HEADER, Receipt, RoundHeader, receipts_root
 from ledger.kinds import changes_of
@@ -94,7 +95,8 @@ class Ledger:
         """
         self._network_id = genesis.network_id
         self._epoch_rounds = genesis.epoch_rounds
-        self._roster = genesis.roster
+        self._roster = self._first_roster = genesis.roster
+        self._checks = EvidenceChecks()
         self._read = read
         self._tree = StateTree()
         self._accounts: dict[PublicKey, NonceWindow] = {}
@@ -161,6 +163,7 @@ class Ledger:
         entries: list[Entry] = []
         changes: dict[bytes, bytes] = {}
         listed: set[bytes] = set()
+        self._checks = EvidenceChecks()
         for candidate in _in_nonce_order(candidates):
             if candidate.id in ordered_before or candidate.id in listed:
                 continue
@@ -232,6 +235,8 @@ class Ledger:
             round=round_number,
             network_id=self._network_id,
             roster=self._roster,
+            first_roster=self._first_roster,
+            evidence_checks=self._checks,
             read=lambda key: changes[key] if key in changes else self._read(key),
         )
         try:

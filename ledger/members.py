@@ -226,8 +226,22 @@ def build_leave(leave: MemberLeave) -> Sequence[Value]:  # noqa: ARG001 - a row 
 def leave_changes(leave: MemberLeave, context: Context) -> Changes:  # noqa: ARG001 - a row
     """Return what leaving writes; raises NotAMember, NoSuchMember or LastMember."""
     _check_sender(context)
-    removal = MemberPropose(Action.REMOVE, context.sender)
-    return [(NEXT_MEMBERS_KEY, encode_members(_changed(_planned(context), removal)))]
+    return removal_changes(context.sender, context)
+
+
+def removal_changes(member: PublicKey, context: Context) -> Changes:
+    """Return what takes a member out of the next epoch; raises NoSuchMember or LastMember."""
+    left = _changed(planned_members(context), MemberPropose(Action.REMOVE, member))
+    return [(NEXT_MEMBERS_KEY, encode_members(left))]
+
+
+def planned_members(context: Context) -> tuple[Member, ...]:
+    """Return the members of the next epoch, as decided so far.
+
+    Outside a round that changed it, NEXT_MEMBERS_KEY holds the members of the roster in force.
+    """
+    value = context.read(NEXT_MEMBERS_KEY)
+    return context.roster.members if value is None else decode_members(value)
 
 
 def _is_live(proposed: Round, now: Round) -> bool:
@@ -243,7 +257,7 @@ def _approved(
     proposal_id: TransactionId, proposal: Proposal, context: Context
 ) -> tuple[Changes, bool]:
     """Return what the sender's approval writes, and whether it decides the proposal."""
-    members = _changed(_planned(context), proposal.change)
+    members = _changed(planned_members(context), proposal.change)
     approved = {*proposal.approvals, context.sender}
     voters = [member for member in context.roster.members if member.public_key in approved]
     accepted = context.roster.is_supermajority(sum(voter.weight for voter in voters))
@@ -256,15 +270,6 @@ def _approved(
     if accepted:
         changes.append((NEXT_MEMBERS_KEY, encode_members(members)))
     return changes, accepted
-
-
-def _planned(context: Context) -> tuple[Member, ...]:
-    """Return the members of the next epoch, as decided so far.
-
-    Outside a round that changed it, NEXT_MEMBERS_KEY holds the members of the roster in force.
-    """
-    value = context.read(NEXT_MEMBERS_KEY)
-    return context.roster.members if value is None else decode_members(value)
 
 
 def _changed(members: tuple[Member, ...], change: MemberPropose) -> tuple[Member, ...]:

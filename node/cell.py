@@ -26,6 +26,7 @@ from gateway.views import (
 )
 from gossip.wire import Forward
 from ledger.errors import NonceUsed, WrongSignature
+from ledger.forks import ForkProof
 from ledger.header import APPLIED, decode_header
 from ledger.kinds import VALUE_PREFIX, Arguments, Put, check_key
 from ledger.transaction import SignedTransaction, Transaction, sign_transaction
@@ -33,7 +34,7 @@ from node import status
 from node.errors import MempoolFull, NotStoredYet
 from node.inbox import Wake
 from node.journal_answers import JournalAnswers
-from node.limits import WAIT_S_MAX
+from node.limits import ACCUSE_CHECK_MS, WAIT_S_MAX
 from node.member_answers import change_of, epoch_views, members_view
 from node.receipts import Track
 from node.tables import (
@@ -182,10 +183,22 @@ class RunningCell(JournalAnswers):
             except (MempoolFull, NonceUsed, NotStoredYet) as error:
                 _LOG.info("forwarded transaction left out", peer=short(peer), reason=str(error))
 
+    async def accuse(self, proof: ForkProof) -> TransactionId:
+        """Sign fork evidence with the cell's key and queue it; return the transaction's id."""
+        return await self._queue_own(proof, None, ACCUSE_CHECK_MS / 1000)
+
     async def _submit_own(
         self, arguments: Arguments, nonce: int | None, wait: Stage, timeout_s: float
     ) -> ReceiptView:
-        """Sign a transaction with the cell's key and queue it."""
+        """Sign a transaction with the cell's key, queue it, and wait until it reached a stage."""
+        transaction = await self._queue_own(arguments, nonce, timeout_s)
+        await self._wait_all([transaction], wait, timeout_s)
+        return self._receipt(transaction)
+
+    async def _queue_own(
+        self, arguments: Arguments, nonce: int | None, timeout_s: float
+    ) -> TransactionId:
+        """Sign a transaction with the cell's key and queue it; return its id."""
         intake = self._parts.intake
         if nonce is None:
             await self._know_own_nonces(timeout_s)
@@ -198,8 +211,7 @@ class RunningCell(JournalAnswers):
         )
         parsed = intake.parse(raw)
         self._queue([parsed], [raw])
-        await self._wait_all([parsed.id], wait, timeout_s)
-        return self._receipt(parsed.id)
+        return parsed.id
 
     async def _know_own_nonces(self, timeout_s: float) -> None:
         """Wait until the nonces in our own events are known, which after a start takes a moment.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -43,6 +43,7 @@ from node.limits import (
 from node.peers import Peers
 from node.receipts import Receipts
 from node.session import Session, now_ms
+from node.stages.accuser import ForkSeen
 from node.stages.consensus import Consensus, Effects, SendBlocks
 from node.stages.intake import Intake
 from node.tables import EVENTS_JOURNAL
@@ -116,9 +117,13 @@ class ConsensusTask:
         self._sealed = roster
         self._inbox.put_nowait(Wake())
 
-    async def run(self, peers: Peers) -> None:
-        """Serve the inbox until cancelled. Raises what stops a cell: disk faults, invariants."""
+    async def run(self, peers: Peers, seen_fork: Callable[[ForkSeen], Awaitable[None]]) -> None:
+        """Serve the inbox until cancelled; tell each fork whose events are in the journal.
+
+        Raises what stops a cell: disk faults, invariants.
+        """
         self._journal = await self._store.journal(EVENTS_JOURNAL)
+        self._seen_fork = seen_fork
         async with asyncio.TaskGroup() as group:
             await self._serve(peers, group)
 
@@ -222,6 +227,8 @@ class ConsensusTask:
         await self._send(effects, peers)
         if effects.homeless:
             peers.forward(effects.homeless)
+        for fork in effects.forks:
+            await self._seen_fork(fork)
         for peer, error in effects.drops:
             _LOG.warning("peer dropped", peer=short(peer), reason=str(error))
             peers.drop(peer, error)

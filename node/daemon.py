@@ -32,6 +32,7 @@ from ledger.header import decode_header
 from ledger.roster import Roster
 from ledger.transaction import transaction_id
 from myceld import VERSION
+from node.accuse_task import AccuseTask
 from node.addresses import AddressBook
 from node.audits import Audits
 from node.cell import RunningCell
@@ -134,7 +135,8 @@ class Daemon:
             await parts.peers.start()
             parts.gateway_url = await gateway.start()
             self._announce(parts)
-            await self._supervise(parts, tasks)
+            accuse = AccuseTask(store, genesis, key.public_key)
+            await self._supervise(parts, tasks, accuse)
         finally:
             self._home.run_file.unlink(missing_ok=True)
             parts.receipts.fail_all(NotStoredYet("the cell was stopped"))
@@ -225,6 +227,7 @@ class Daemon:
                 seed=key.seed,
                 listen_addresses=self._config.listen,
                 protocol=gossip_protocol(genesis.network_id),
+                agent_version=f"myceld/{VERSION}",
             ),
             network_id=genesis.network_id,
             rule_set=genesis.rule_set,
@@ -237,15 +240,28 @@ class Daemon:
     async def _take_forwarded(self, peer: CellId, forward: Forward) -> None:
         await self._cell.take_forwarded(peer, forward)
 
-    async def _supervise(self, parts: Parts, tasks: _Tasks) -> None:
+    async def _accuse(self, parts: Parts, task: AccuseTask) -> None:
+        await task.run(
+            epoch=lambda: parts.execution.ledger.roster.epoch,
+            is_under_way=lambda transaction: parts.intake.checked(transaction) is not None,
+            submit=self._cell.accuse,
+        )
+
+    async def _supervise(self, parts: Parts, tasks: _Tasks, accuse: AccuseTask) -> None:
         """Run the owner tasks until `stop` is called; raise the error of the first that fails."""
+
+        def sealed(roster: Roster) -> None:
+            tasks.consensus.sealed(roster)
+            accuse.epoch_began()
+
         try:
             async with asyncio.TaskGroup() as group:
                 running = [
-                    group.create_task(tasks.consensus.run(parts.peers), name="consensus"),
                     group.create_task(
-                        tasks.execution.run(parts.peers, tasks.consensus.sealed), name="execution"
+                        tasks.consensus.run(parts.peers, accuse.seen), name="consensus"
                     ),
+                    group.create_task(tasks.execution.run(parts.peers, sealed), name="execution"),
+                    group.create_task(self._accuse(parts, accuse), name="accuse"),
                     group.create_task(parts.peers.run(), name="peers"),
                     group.create_task(parts.follows.run(), name="follows"),
                     group.create_task(parts.audits.run(), name="audits"),

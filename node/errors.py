@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.errors import InvariantBroken, LocalMisuse, OperationalFault, RemoteViolation
+from core.errors import LocalMisuse, OperationalFault, RemoteViolation
 
 
 class BadConfig(LocalMisuse):
@@ -65,11 +65,11 @@ class NetworkUnreachable(OperationalFault):
     retryable = True
 
 
-class KeyInUseElsewhere(InvariantBroken):
-    """Another process signs events with this cell's key."""
+class KeyInUseElsewhere(OperationalFault):
+    """Another process signs events with this cell's key: this one makes no more of them."""
 
     code = "MYC-NODE-009"
-    remedy = "Find the other copy of this cell and stop it for good; then report both directories."
+    remedy = "Stop the other copy of this cell for good; members can then vote the key in again."
 
 
 class BadOption(LocalMisuse):

@@ -64,6 +64,12 @@ more than 2/3 of them are enough: their connections come up one after the other.
 OBSERVE_PATIENCE_MS: Final = 10_000
 """How long a cell that starts waits, without any progress, for own events that others claim."""
 
+ACCUSE_TURN_MS: Final = 250
+"""How much later than the member before it each one proves a fork: a round is decided in less."""
+
+ACCUSE_CHECK_MS: Final = 5_000
+"""How often a cell looks whether its proof of a fork has come through."""
+
 HOMELESS_INTERVAL_MS: Final = 5_000
 """How often a cell that lost its vote asks a member again to put what it had promised to keep."""
 
@@ -163,6 +169,9 @@ STOP_TIMEOUT_MS: Final = 8_000
 
 AUDITS_REMEMBERED_MAX: Final = 64
 """Results of audits that are kept: one a journal."""
+
+FORKS_SHOWN_MAX: Final = 100
+"""Proven forks in one answer, the newest ones."""
 
 PROPOSALS_SHOWN_MAX: Final = 1000
 """Proposals in one answer."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from core.ids import CellId, PublicKey, TransactionId, cell_id_of, public_key_of
-from gateway.views import EpochView, MemberChange, MembersView, ProposalView, VoterView
+from gateway.views import EpochView, ForkView, MemberChange, MembersView, ProposalView, VoterView
+from ledger.forks import decode_proven, fork_of_key
 from ledger.members import (
     Action,
     MemberApprove,
@@ -13,9 +14,9 @@ from ledger.members import (
     decode_proposal,
 )
 from ledger.roster import Roster
-from node.limits import PROPOSALS_SHOWN_MAX
+from node.limits import FORKS_SHOWN_MAX, PROPOSALS_SHOWN_MAX
 from node.parts import Parts
-from node.tables import epochs_from, proposals
+from node.tables import epochs_from, proposals, proven_forks
 
 _STATES = ("open", "accepted", "expired")
 
@@ -45,7 +46,24 @@ def members_view(parts: Parts) -> MembersView:
         for identity, value in proposals(parts.store, PROPOSALS_SHOWN_MAX)
     ]
     shown.sort(key=lambda view: (_STATES.index(view.state), -view.round, view.id))
-    return MembersView(roster.epoch, _voters(roster), shown)
+    return MembersView(roster.epoch, _voters(roster), shown, fork_views(parts))
+
+
+def fork_views(parts: Parts) -> list[ForkView]:
+    """Return the newest forks that were proven."""
+    views = []
+    for key, value in proven_forks(parts.store, FORKS_SHOWN_MAX):
+        (epoch, member), proven = fork_of_key(key), decode_proven(value)
+        views.append(
+            ForkView(
+                epoch=epoch,
+                cell_id=cell_id_of(member),
+                round=proven.round,
+                accuser=proven.accuser.hex(),
+                evidence_hash=proven.evidence_hash.hex(),
+            )
+        )
+    return views
 
 
 def change_of(change: MemberChange, cell_id: CellId) -> MemberPropose | MemberApprove | MemberLeave:

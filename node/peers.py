@@ -332,6 +332,8 @@ class Peers:
 
     def _note_abuse(self, cell_id: CellId, address: str | None) -> None:
         """Note a peer that opened far too many streams; its connection is gone already."""
+        if self.standings.banned_ms(cell_id, now_ms()) > 0:
+            return  # the rest of the same flood
         self.standings.note(cell_id, host_of(address), Misbehaviour.ABUSE, now_ms())
         _LOG.warning("peer opened too many streams", peer=short(cell_id))
 

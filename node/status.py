@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import Final
 
 from core.ids import CellId
 from gateway.views import MemberView, PeerView, StatusView
 from ledger.roster import Member
 from ledger.tree import EMPTY_ROOT
 from myceld import VERSION
+from node.errors import KeyInUseElsewhere
+from node.member_answers import fork_views
 from node.parts import Parts
+
+_FORKED: Final = (
+    "another process signs events with this cell's key, so this one makes none in this epoch, "
+    "and the network removes the key"
+)
 
 
 def status_view(parts: Parts) -> StatusView:
@@ -64,6 +72,7 @@ def peer_views(parts: Parts) -> list[PeerView]:
         session = parts.peers.session(cell_id)
         info = parts.peers.infos.get(cell_id)
         counters = None if info is None else info.counters
+        told_us = parts.peers.host.introduction(cell_id)
         direction = None
         if session is not None:
             direction = "outbound" if session.initiator else "inbound"
@@ -83,6 +92,8 @@ def peer_views(parts: Parts) -> list[PeerView]:
                 events_in=0 if counters is None else counters.events_in,
                 events_out=0 if counters is None else counters.events_out,
                 last_error=None if session is not None or info is None else info.last_error,
+                agent="" if told_us is None else told_us.agent_version,
+                protocol_version="" if told_us is None else told_us.protocol_version,
             )
         )
     return views
@@ -114,6 +125,8 @@ def _members(parts: Parts) -> list[MemberView]:
 
 def _phase(parts: Parts, members: Sequence[MemberView]) -> tuple[str, str]:
     """Return the phase and what it means, in words."""
+    if parts.consensus.has_forked:
+        return "forked", f"{KeyInUseElsewhere.code}: {_FORKED}. {KeyInUseElsewhere.remedy}"
     weight = sum(member.weight for member in members if member.reachable)
     total = sum(member.weight for member in members)
     if 3 * weight <= 2 * total:
@@ -121,10 +134,20 @@ def _phase(parts: Parts, members: Sequence[MemberView]) -> tuple[str, str]:
     if parts.consensus.is_observing:
         return "observing", "asking the others for our own newest events before making new ones"
     reachable = sum(member.reachable for member in members)
-    words = f"{reachable} of {len(members)} members reachable"
+    words = f"{reachable} of {len(members)} members reachable{_without_vote(parts)}"
     if parts.consensus.has_work:
         return "ordering", f"ordering transactions; {words}"
     return "idle", f"nothing to do; {words}"
+
+
+def _without_vote(parts: Parts) -> str:
+    """Return why this cell has no vote, if that is because its key forked; else nothing."""
+    if parts.consensus.me is not None:
+        return ""
+    own = [fork for fork in fork_views(parts) if fork.cell_id == parts.cell_id]
+    if not own:
+        return ""
+    return f"; no vote: a fork of this cell's key in epoch {own[0].epoch} was proven"
 
 
 def _waiting_words(members: Sequence[MemberView], weight: int, total: int) -> str:

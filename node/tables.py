@@ -21,6 +21,7 @@ from core.ids import CellId, Epoch, PublicKey, Round
 from core.limits import INT_MAX
 from journal import Store
 from ledger.certificate import Certificate, parse_certificate
+from ledger.forks import FORK_PREFIX
 from ledger.genesis import Genesis
 from ledger.machine import Applied, Entry
 from ledger.members import PROPOSAL_PREFIX
@@ -145,6 +146,14 @@ def proposals(store: Store, limit: int) -> list[tuple[bytes, bytes]]:
         (PROPOSAL_PREFIX, PROPOSAL_PREFIX[:-1] + b"0", limit),
     )
     return [(key[size:], value) for key, value in rows]
+
+
+def proven_forks(store: Store, limit: int) -> list[tuple[bytes, bytes]]:
+    """Return (state key, state value) of at most `limit` proven forks, the newest epochs first."""
+    return store.query(
+        "SELECT key, value FROM state WHERE key >= ? AND key < ? ORDER BY key DESC LIMIT ?",
+        (FORK_PREFIX, FORK_PREFIX[:-1] + b"0", limit),
+    )
 
 
 def all_state(store: Store, page: int = 5000) -> Iterable[tuple[bytes, bytes]]:

@@ -195,7 +195,7 @@ def test_every_import_is_declared() -> None:
         re.split(r"[^\w.-]", text)[0].lower().replace("_", "-")
         for text in PROJECT["project"]["dependencies"]
     }
-    distributions = {"nacl": "pynacl", "yaml": "pyyaml"}
+    distributions = {"google": "protobuf", "nacl": "pynacl", "yaml": "pyyaml"}
     breaches = []
     for path, tree in package_trees():
         for node in nodes_of(tree):
@@ -207,7 +207,10 @@ def test_every_import_is_declared() -> None:
                 continue
             for top in {module.split(".")[0] for module in modules}:
                 known = top in PACKAGES or top in sys.stdlib_module_names
-                if not known and distributions.get(top, top.lower()) not in declared:
+                if (
+                    not known
+                    and distributions.get(top, top.lower().replace("_", "-")) not in declared
+                ):
                     breaches.append(at(path, node.lineno, top))
     expect_none(breaches)
 

@@ -9,15 +9,19 @@ from gossip.host.errors import (
     HostFailed,
     HostMisused,
     NotAMultiaddr,
+    NotConnected,
     PeerOverran,
+    PingFailed,
     ProtocolRefused,
     ReadTimedOut,
     StreamClosed,
     StreamLost,
+    TooManyDials,
     WriteTimedOut,
     WrongPeer,
 )
 from gossip.host.host import Host, StreamHandler
+from gossip.host.introduction import Introduction
 from gossip.host.stream import PeerStream
 
 __all__ = [
@@ -29,14 +33,18 @@ __all__ = [
     "HostDown",
     "HostFailed",
     "HostMisused",
+    "Introduction",
     "NotAMultiaddr",
+    "NotConnected",
     "PeerOverran",
     "PeerStream",
+    "PingFailed",
     "ProtocolRefused",
     "ReadTimedOut",
     "StreamClosed",
     "StreamHandler",
     "StreamLost",
+    "TooManyDials",
     "WriteTimedOut",
     "WrongPeer",
 ]

@@ -19,6 +19,7 @@ from core.ids import CellId
 from gossip.host.addresses import TcpAddress
 from gossip.host.config import HostConfig
 from gossip.host.errors import HostDown, HostFailed
+from gossip.host.introduction import Introduction
 from gossip.host.limits import (
     RESTART_DELAY_S,
     RESTART_DELAY_S_MAX,
@@ -55,6 +56,10 @@ class BridgeEvents:
 
     def is_denied(self, cell_id: str) -> bool:
         """Return whether no connection of a cell is taken now (called in the trio thread)."""
+        raise NotImplementedError
+
+    def on_introduction(self, cell_id: CellId, introduction: Introduction) -> None:
+        """A connected peer said who it is."""
         raise NotImplementedError
 
 
@@ -152,7 +157,12 @@ class Bridge:
 
             events = self._events
             outlets = EngineOutlets(
-                self.post, on_up, events.on_inbound, events.on_abuse, events.is_denied
+                self.post,
+                on_up,
+                events.on_inbound,
+                events.on_introduction,
+                events.on_abuse,
+                events.is_denied,
             )
             engine = Engine(self._config, self._listen, self._protocols, outlets)
             trio.run(engine.main)

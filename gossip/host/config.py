@@ -13,15 +13,18 @@ class HostConfig:
 
     `seed` is the cell's 32-byte Ed25519 seed and never shown. `listen_addresses` are multiaddrs
     such as /ip4/127.0.0.1/tcp/0. `protocol` is the libp2p protocol name that inbound streams are
-    accepted on and that `dial` asks for.
+    accepted on and that `dial` asks for. `agent_version` is what stock libp2p nodes see of us.
     """
 
     seed: bytes = field(repr=False)
     listen_addresses: tuple[str, ...]
     protocol: str
+    agent_version: str = "myceld"
     inbound_connections_max: int = limits.INBOUND_CONNECTIONS_MAX
     inbound_per_address_max: int = limits.INBOUND_PER_ADDRESS_MAX
     inbound_per_peer_max: int = limits.INBOUND_PER_PEER_MAX
+    outbound_connections_max: int = limits.OUTBOUND_CONNECTIONS_MAX
+    dialling_max: int = limits.DIALLING_MAX
     upgrading_max: int = limits.UPGRADING_MAX
     upgrading_per_address_max: int = limits.UPGRADING_PER_ADDRESS_MAX
     upgrade_timeout_s: float = limits.UPGRADE_TIMEOUT_S

@@ -23,7 +23,9 @@ class NotAMultiaddr(LocalMisuse):
     """Text that is not an address we can dial or listen on."""
 
     code = "MYC-HOST-003"
-    remedy = "Dial /ip4/ADDRESS/tcp/PORT/p2p/CELL-ID; listen on /ip4/ADDRESS/tcp/PORT (or ip6)."
+    remedy = (
+        "Dial /ip4/ADDRESS/tcp/PORT/p2p/CELL-ID; listen on /ip4/ADDRESS/tcp/PORT (or ip6; or /ws)."
+    )
 
 
 class DialFailed(OperationalFault):
@@ -107,3 +109,34 @@ class HostFailed(OperationalFault):
 
     code = "MYC-HOST-014"
     remedy = "Reinstall the pinned libp2p version, and report this with the log of the cell."
+
+
+class TooManyDials(OperationalFault):
+    """All places for outbound connections are taken."""
+
+    code = "MYC-HOST-015"
+    remedy = "Nothing to do: the cell tries again itself when a connection has ended."
+    retryable = True
+
+
+class NotConnected(OperationalFault):
+    """No connection to the peer is open now."""
+
+    code = "MYC-HOST-016"
+    remedy = "Dial the peer first."
+    retryable = True
+
+
+class PingFailed(OperationalFault):
+    """The peer does not speak libp2p's ping, or did not answer in time."""
+
+    code = "MYC-HOST-017"
+    remedy = "Try again; if other peers answer, this one is overloaded or gone."
+    retryable = True
+
+
+class TransportNotSpoken(NotAMultiaddr):
+    """A multiaddr of a transport that this software does not speak, such as QUIC."""
+
+    code = "MYC-HOST-018"
+    remedy = "Use /tcp/PORT, or /tcp/PORT/ws for WebSocket; QUIC, TLS and relays are not spoken."

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -20,9 +21,11 @@ from core.ids import CellId, PublicKey, cell_id_of, short
 from gossip.host.addresses import TcpAddress, parse_dial_address, parse_listen_address
 from gossip.host.bridge import Bridge, BridgeEvents
 from gossip.host.config import HostConfig
-from gossip.host.errors import DialFailed, HostDown, HostFailed, HostMisused
+from gossip.host.errors import DialFailed, HostDown, HostFailed, HostMisused, PingFailed
+from gossip.host.introduction import Introduction
 from gossip.host.limits import (
     HANDLERS_MAX,
+    INTRODUCTIONS_MAX,
     NEGOTIATION_MESSAGE_BYTES_MAX,
     SEED_SIZE_BYTES,
     START_TIMEOUT_S,
@@ -68,6 +71,7 @@ class Host(BridgeEvents):
         self.denied: frozenset[str] = frozenset()
         """Cells that get no connection now. Set it to a new set; never change one in place, for
         the network thread reads it."""
+        self._introductions: OrderedDict[CellId, Introduction] = OrderedDict()
 
     @property
     def cell_id(self) -> CellId:
@@ -83,6 +87,10 @@ class Host(BridgeEvents):
     def restarts(self) -> int:
         """How often the trio side was started again after a crash."""
         return max(0, self._restarts)
+
+    def introduction(self, cell_id: CellId) -> Introduction | None:
+        """Return what a peer last said of itself; None before it did, or long ago."""
+        return self._introductions.get(cell_id)
 
     def set_handler(self, protocol: str, handler: StreamHandler) -> None:
         """Answer a further protocol. Before start only; raises HostMisused."""
@@ -135,7 +143,7 @@ class Host(BridgeEvents):
         Raises NotAMultiaddr, DialFailed (refused, unreachable, deadline), WrongPeer,
         ProtocolRefused, HostDown, HostMisused (not started, or our own address).
         """
-        from gossip.host.engine import DialRequest  # noqa: PLC0415 - imports libp2p, loaded by start
+        from gossip.host.dialler import DialRequest  # noqa: PLC0415 - imports libp2p, loaded by start
 
         target = parse_dial_address(address)
         if target.cell_id == self._cell_id:
@@ -171,6 +179,29 @@ class Host(BridgeEvents):
         finally:
             self._dials.discard(answer)
 
+    async def ping(self, cell_id: CellId, *, timeout_s: float) -> float:
+        """Return the round trip in ms to a connected peer, by libp2p's ping.
+
+        Raises NotConnected, PingFailed, HostDown, HostMisused (not started).
+        """
+        bridge = self._running_bridge()
+        waiting: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+
+        def answer(result: float | MyceldError) -> None:
+            if waiting.done():
+                return
+            if isinstance(result, MyceldError):
+                waiting.set_exception(result)
+            else:
+                waiting.set_result(result)
+
+        bridge.call(bridge.engine().ping, cell_id, answer)
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await waiting
+        except TimeoutError as error:
+            raise PingFailed(f"{cell_id} did not answer in {timeout_s} s") from error
+
     def on_up(self, addresses: tuple[TcpAddress, ...]) -> None:
         """Note the real addresses (called by the bridge)."""
         self._restarts += 1
@@ -201,6 +232,13 @@ class Host(BridgeEvents):
     def is_denied(self, cell_id: str) -> bool:
         """Return whether a cell gets no connection now (called in the trio thread)."""
         return cell_id in self.denied
+
+    def on_introduction(self, cell_id: CellId, introduction: Introduction) -> None:
+        """Keep what a peer said of itself (called by the bridge)."""
+        self._introductions[cell_id] = introduction
+        self._introductions.move_to_end(cell_id)
+        if len(self._introductions) > INTRODUCTIONS_MAX:
+            self._introductions.popitem(last=False)
 
     def _running_bridge(self) -> Bridge:
         if self._bridge is None:

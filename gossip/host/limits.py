@@ -18,6 +18,14 @@ INBOUND_PER_PEER_MAX: Final = 4
 """Inbound connections of one peer id: one for gossip, one that it opens before it saw the first
 fail, and two for other protocols."""
 
+OUTBOUND_CONNECTIONS_MAX: Final = 128
+"""Connections that we opened, in all: one for each cell of the largest roster we test, and as many
+again for joining, following and discovery; ≈ 60 KiB each."""
+
+DIALLING_MAX: Final = 32
+"""Dials under way at once; others wait within their own deadline. A black hole holds its place for
+as long as its caller allows, so this leaves room for the rest."""
+
 UPGRADING_MAX: Final = 64
 """Connections in TCP, Noise or Yamux negotiation, so not yet authenticated; ≈ 100 KiB each."""
 
@@ -37,12 +45,28 @@ CONNECTION_IDLE_S: Final = 30.0
 STREAMS_PER_PEER_MAX: Final = 8
 """Inbound streams of one peer at a time: one for gossip and a few for other protocols."""
 
+NEGOTIATING_PER_PEER_MAX: Final = 8
+"""Inbound streams of one peer that have not yet chosen their protocol; ≈ 10 KiB each."""
+
+NEGOTIATING_MAX: Final = 512
+"""The same in all: more than INBOUND_CONNECTIONS_MAX, so that a few peers can't block the rest."""
+
+SERVICE_STREAMS_PER_PEER_MAX: Final = 4
+"""Streams of libp2p's identify and ping that one peer holds at a time."""
+
+SERVICE_STREAMS_MAX: Final = 256
+"""The same in all; each holds a few KiB."""
+
+STREAM_OPENINGS_BURST: Final = 64
+"""Streams that a connection may open at once. Cells open three in its life, other implementations
+of libp2p a handful; one that opens more loses the connection."""
+
+STREAM_OPENINGS_PER_S: Final = 8.0
+"""Pace at which that allowance grows again."""
+
 STREAMS_MAX: Final = 256
 """Inbound streams in all; bounds RECEIVE_WINDOW_BYTES × this = 256 MiB if all of them attack, and
 strangers are refused by the protocol above before they can send that much."""
-
-STREAMS_REFUSED_MAX: Final = 64
-"""Streams of one peer that are reset beyond those, before its connection is dropped."""
 
 CONNECTS_PER_S: Final = 20.0
 """Inbound connections a second from one IP address: a Noise handshake costs ≈ 5 ms of processor."""
@@ -63,9 +87,9 @@ the protocol of a stream is chosen."""
 RECEIVE_CREDIT_BYTES: Final = 256 << 10
 """Credit is given back in steps of this size: every credit is one encrypted frame."""
 
-MUXER_BUFFER_BYTES_MAX: Final = 4 << 20
-"""Bytes that wait inside Yamux for one connection, on streams nobody reads yet. Yamux itself
-enforces no bound at all."""
+MUXER_BUFFER_BYTES_MAX: Final = 2 << 20
+"""Bytes that wait inside Yamux for one connection, on streams nobody reads yet: 8 streams with
+their first window of 256 KiB. Yamux itself enforces no bound at all."""
 
 READ_CHUNK_BYTES: Final = 64 << 10
 """Largest piece taken from Yamux at once: its largest frame."""
@@ -77,8 +101,40 @@ EXACT_READ_BYTES_MAX: Final = 1 << 17
 """Longest item libp2p may ask for below Yamux. Noise messages have 64 KiB; a multistream message
 that announces more is an attack on memory by a peer not yet authenticated."""
 
+WEBSOCKET_MESSAGE_BYTES_MAX: Final = 256 << 10
+"""Longest WebSocket message: four Noise messages, of which other implementations put one or a few
+into one. Two such wait for a peer not yet authenticated."""
+
 NEGOTIATION_MESSAGE_BYTES_MAX: Final = 1024
 """Longest multistream message on a new stream, so the longest protocol name (the libp2p limit)."""
+
+IDENTIFY_MESSAGE_BYTES_MAX: Final = 8 << 10
+"""Longest answer to identify; other implementations allow as much, with signed peer records."""
+
+IDENTIFY_ITEMS_MAX: Final = 64
+"""Protocols, and addresses, kept of an answer."""
+
+IDENTIFY_TEXT_MAX: Final = 256
+"""Letters kept of each text of an answer: agent, protocol name, address."""
+
+SERVICE_TIMEOUT_S: Final = 5.0
+"""How long one message of identify or ping may take."""
+
+PING_ANSWERS_PER_S: Final = 10.0
+"""Pings answered on one stream in a second; more wait in the peer's own window."""
+
+PING_IDLE_S: Final = 60.0
+"""A ping stream without a ping for this long is closed; others ping every 15 s or less."""
+
+INTRODUCTIONS_MAX: Final = 512
+"""Peers whose introduction is kept, ≈ 2 KiB each and 100 KiB at the very most; the least recent
+goes first."""
+
+INTRODUCTIONS_AT_ONCE_MAX: Final = 32
+"""Introductions under way; connections beyond it are not asked who they are."""
+
+INTRODUCTION_FRESH_S: Final = 60.0
+"""A peer that connects again within this time is not asked again."""
 
 WRITE_PIECE_BYTES: Final = 16 << 10
 """Data of one Yamux frame: other implementations fail on 64 KiB frames that arrive in small bits,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import trio
 from libp2p.io.exceptions import ConnectionClosedError
@@ -17,7 +18,6 @@ from libp2p.io.trio import TrioTCPStream
 from libp2p.stream_muxer.exceptions import MuxedStreamError
 from libp2p.stream_muxer.muxer_multistream import MuxerMultistream
 from libp2p.stream_muxer.yamux.yamux import Yamux
-from libp2p.transport.tcp.tcp import TCP
 
 from gossip.host.limits import (
     DROP_TIMEOUT_S,
@@ -25,6 +25,8 @@ from gossip.host.limits import (
     MUXER_BUFFER_BYTES_MAX,
     NEGOTIATION_MESSAGE_BYTES_MAX,
     SOCKET_READ_BYTES,
+    STREAM_OPENINGS_BURST,
+    STREAM_OPENINGS_PER_S,
 )
 from gossip.host.loading import Libp2pObject
 
@@ -35,21 +37,20 @@ class MuxerBufferFull(trio.TooSlowError):
     """The peer filled MUXER_BUFFER_BYTES_MAX. A TooSlowError, as Yamux closes on nothing else."""
 
 
-class ExactTcpStream(TrioTCPStream):  # type: ignore[misc]  # libp2p has no types
-    """A TCP stream whose `read(n)` returns n bytes, or less only at the end of the stream."""
+class ExactReader:
+    """Whole items out of a stream of pieces; what is left of a piece waits for the next read."""
 
-    def __init__(self, stream: trio.SocketStream) -> None:
-        super().__init__(stream)
+    def __init__(self, receive: Callable[[], Awaitable[bytes]]) -> None:
+        self._receive = receive
         self._buffer = bytearray()
-        self._remote: tuple[str, int] | None = None
 
-    async def read(self, n: int | None = None) -> bytes:
+    async def read(self, n: int | None) -> bytes:
         """Return `n` bytes, fewer at the end; raises ConnectionClosedError past the bound."""
         wanted = 1 if n is None else n
         if wanted > EXACT_READ_BYTES_MAX:
             raise ConnectionClosedError(f"peer announced an item of {wanted} bytes")
         while len(self._buffer) < wanted:
-            data = await super().read(SOCKET_READ_BYTES)
+            data = await self._receive()
             if not data:
                 break
             self._buffer += data
@@ -58,29 +59,48 @@ class ExactTcpStream(TrioTCPStream):  # type: ignore[misc]  # libp2p has no type
         del self._buffer[:size]
         return taken
 
+
+class ExactTcpStream(TrioTCPStream):  # type: ignore[misc]  # libp2p has no types
+    """A TCP stream whose `read(n)` returns n bytes, or less only at the end of the stream."""
+
+    def __init__(self, stream: trio.SocketStream) -> None:
+        super().__init__(stream)
+        self._exact = ExactReader(partial(super().read, SOCKET_READ_BYTES))
+        self._remote = remote_address_of(stream)
+
+    async def read(self, n: int | None = None) -> bytes:
+        """Return `n` bytes, fewer at the end; raises ConnectionClosedError past the bound."""
+        return await self._exact.read(n)
+
     def get_remote_address(self) -> tuple[str, int] | None:
         """Return (IP, port); unlike the base class also for IPv6."""
-        if self._remote is None:
-            try:
-                name = self.stream.socket.getpeername()
-            except OSError:
-                return None
-            self._remote = (str(name[0]), int(name[1]))
         return self._remote
 
 
-class ExactTcp(TCP):  # type: ignore[misc]  # libp2p has no types
-    """The TCP transport, for dialling, over `ExactTcpStream`."""
-
-    async def dial(self, maddr: Libp2pObject) -> Libp2pObject:
-        """Return a raw connection to `maddr`."""
-        connection = await super().dial(maddr)
-        connection.stream = ExactTcpStream(connection.stream.stream)
-        return connection
+def remote_address_of(stream: trio.SocketStream) -> tuple[str, int] | None:
+    """Return (IP, port) of the other end; None when the connection is gone already."""
+    try:
+        name = stream.socket.getpeername()
+    except OSError:
+        return None
+    return str(name[0]), int(name[1])
 
 
 class BoundedYamux(Yamux):  # type: ignore[misc]  # libp2p has no types
     """Yamux that bounds what it buffers and contains its own failures."""
+
+    _openings = float(STREAM_OPENINGS_BURST)
+    _openings_at_s = 0.0
+
+    def allow_stream(self) -> bool:
+        """Count a stream that the peer opened; False when it opens them too fast."""
+        now_s = trio.current_time()
+        if self._openings_at_s:
+            grown = self._openings + (now_s - self._openings_at_s) * STREAM_OPENINGS_PER_S
+            self._openings = min(grown, float(STREAM_OPENINGS_BURST))
+        self._openings_at_s = now_s
+        self._openings -= 1
+        return self._openings >= 0
 
     async def start(self) -> None:
         """Run the connection until it ends."""
@@ -105,12 +125,33 @@ class BoundedMuxers(MuxerMultistream):  # type: ignore[misc]  # libp2p has no ty
     async def new_conn(self, conn: Libp2pObject, peer_id: Libp2pObject) -> Libp2pObject:
         """Return the negotiated muxed connection over a secured one."""
         protocol, _ = await self._selector.select(
-            conn,
+            _ShortReads(conn),
             conn.is_initiator,
             self.negotiate_timeout,
         )
         muxed = BoundedYamux(conn, peer_id, is_initiator=conn.is_initiator)
         return self._annotate_connection(muxed, conn, protocol)
+
+
+class _ShortReads:
+    """A secured connection while its muxer is chosen: no long messages.
+
+    Noise's own reads collect as much as the peer announces, 100 MB a second.
+    """
+
+    def __init__(self, conn: Libp2pObject) -> None:
+        self._conn = conn
+
+    async def read(self, n: int) -> bytes:
+        """Return `n` bytes; raises ConnectionClosedError past the bound."""
+        if n > NEGOTIATION_MESSAGE_BYTES_MAX:
+            raise ConnectionClosedError(f"multistream message of {n} bytes")
+        data: bytes = await self._conn.read(n)
+        return data
+
+    async def write(self, data: bytes) -> None:
+        """Send `data`."""
+        await self._conn.write(data)
 
 
 class NegotiationPipe:

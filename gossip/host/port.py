@@ -85,26 +85,12 @@ class Port:
         self._dropping = False
         self._uncredited_bytes = 0
 
-    async def run(self) -> None:
-        """Serve the stream until it is closed or lost (trio)."""
-        clean = False
+    async def serve(self) -> None:
+        """Serve the stream until it is closed or lost; never raises but when cancelled (trio)."""
         try:
-            with self._scope:
-                async with trio.open_nursery() as nursery:
-                    self._nursery = nursery
-                    nursery.start_soon(self._pump)
-                    await self._credit(RECEIVE_WINDOW_BYTES - DEFAULT_WINDOW_SIZE)
-                    await self._closing.wait()
-                    with trio.move_on_after(CLOSE_LINGER_S):
-                        await self._stream.close()
-                        await self._ended.wait()
-                        clean = True
-                    nursery.cancel_scope.cancel()
-        finally:
-            self._nursery = None
-            self._post(self._tell_end, StreamLost("the stream is gone"))
-            await self._leave(clean=clean)
-            self._post(self._tell_closed)
+            await self._run()
+        except Exception:  # noqa: BLE001 - supervisor of one stream
+            _LOG.debug("stream of %s failed", self.info.cell_id, exc_info=True)
 
     def submit(self, data: bytes, answer: Callable[[MyceldError | None], None]) -> None:
         """Write `data`, then call `answer` in the loop's thread (trio)."""
@@ -127,6 +113,26 @@ class Port:
         """Close the connection at once (trio)."""
         self._dropping = True
         self._scope.cancel()
+
+    async def _run(self) -> None:
+        clean = False
+        try:
+            with self._scope:
+                async with trio.open_nursery() as nursery:
+                    self._nursery = nursery
+                    nursery.start_soon(self._pump)
+                    await self._credit(RECEIVE_WINDOW_BYTES - DEFAULT_WINDOW_SIZE)
+                    await self._closing.wait()
+                    with trio.move_on_after(CLOSE_LINGER_S):
+                        await self._stream.close()
+                        await self._ended.wait()
+                        clean = True
+                    nursery.cancel_scope.cancel()
+        finally:
+            self._nursery = None
+            self._post(self._tell_end, StreamLost("the stream is gone"))
+            await self._leave(clean=clean)
+            self._post(self._tell_closed)
 
     async def _pump(self) -> None:
         error = await self._receive()

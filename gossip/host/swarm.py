@@ -1,4 +1,4 @@
-"""The libp2p swarm of a cell: TCP, Noise and Yamux only, bounded and guarded. Trio side.
+"""The libp2p swarm of a cell: TCP, WebSocket, Noise, Yamux only; bounded, guarded. Trio side.
 
 Built from libp2p's public classes (not `new_host`), with these differences, numbers as in the
 project's list of traps: no task of one connection can end the swarm (1, 2); inbound slots are
@@ -9,7 +9,6 @@ bounded Yamux (6); no dial cache, retries or happy eyeballs (10, 11); no auto-co
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Awaitable, Callable
 
 import trio
@@ -30,7 +29,7 @@ from libp2p.stream_muxer.yamux.yamux import PROTOCOL_ID as YAMUX
 from libp2p.transport.upgrader import TransportUpgrader
 from multiaddr import Multiaddr
 
-from core.ids import NotACellId, public_key_of
+from core.ids import CellId, NotACellId, public_key_of
 from gossip.budget import Buckets
 from gossip.host.addresses import DialAddress
 from gossip.host.config import HostConfig
@@ -45,38 +44,15 @@ from gossip.host.loading import Libp2pObject
 from gossip.host.muxer import (
     BoundedMuxers,
     BoundedYamux,
-    ExactTcp,
     ExactTcpStream,
     finish_shielded,
+    remote_address_of,
 )
+from gossip.host.slots import Slots, UpgradeSlots
+from gossip.host.transport import CellTransport
+from gossip.host.websocket import accepted
 
 _LOG = logging.getLogger(__name__)
-_OUTBOUND_CONNECTIONS_MAX = 256
-"""Backstop only: the sync protocol above dials its neighbours, one connection each."""
-
-
-class Slots:
-    """Counts of holders, bounded in all and per key."""
-
-    def __init__(self, *, total_max: int, each_max: int) -> None:
-        self._total_max = total_max
-        self._each_max = each_max
-        self._held: Counter[str] = Counter()
-
-    def take(self, key: str) -> bool:
-        """Take one slot for `key`; False when none is left for it."""
-        if self._held.total() >= self._total_max or self._held[key] >= self._each_max:
-            return False
-        self._held[key] += 1
-        return True
-
-    def free(self, key: str) -> int:
-        """Give one slot of `key` back; return how many it still holds."""
-        self._held[key] -= 1
-        left = self._held[key]
-        if left <= 0:
-            del self._held[key]
-        return left
 
 
 class CellSwarm(Swarm):  # type: ignore[misc]  # libp2p has no types
@@ -90,12 +66,12 @@ class CellSwarm(Swarm):  # type: ignore[misc]  # libp2p has no types
         upgrader: Libp2pObject,
         is_denied: Callable[[str], bool],
     ) -> None:
-        connections_max = config.inbound_connections_max + _OUTBOUND_CONNECTIONS_MAX
+        connections_max = config.inbound_connections_max + config.outbound_connections_max
         super().__init__(
             peer_id,
             peerstore,
             upgrader,
-            [ExactTcp()],
+            [CellTransport(self._spawn)],
             retry_config=RetryConfig(max_retries=0),
             connection_config=ConnectionConfig(
                 max_connections=connections_max,
@@ -115,27 +91,31 @@ class CellSwarm(Swarm):  # type: ignore[misc]  # libp2p has no types
             total_max=config.inbound_connections_max,
             each_max=config.inbound_per_address_max,
         )
-        self._upgrading = Slots(
+        self._upgrading = UpgradeSlots(
             total_max=config.upgrading_max,
             each_max=config.upgrading_per_address_max,
         )
         self._inbound_per_peer_max = config.inbound_per_peer_max
         self._is_denied = is_denied
         self._connects = Buckets(CONNECTS_PER_S, CONNECTS_BURST, keys_max=CONNECTING_ADDRESSES_MAX)
+        self._upgrade_timeout_s = config.upgrade_timeout_s
+        self.on_connection: Callable[[Libp2pObject], None] = lambda _: None
 
     @property
     def manager(self) -> Libp2pObject:
         """The service manager, whose tasks cannot end the service by failing."""
         return _GuardedManager(super().manager)
 
-    async def accept(self, socket: trio.SocketStream) -> None:
+    def _spawn(self, work: Callable[[], Awaitable[None]]) -> None:
+        self.manager.run_task(work)
+
+    async def accept(self, socket: trio.SocketStream, *, websocket: bool = False) -> None:
         """Serve one inbound TCP connection until it ends. Never raises."""
-        stream = ExactTcpStream(socket)
-        remote = stream.get_remote_address()
+        remote = remote_address_of(socket)
         try:
-            if remote is not None and self._inbound.take(remote[0]):
+            if remote is not None and self._may_connect(remote[0]):
                 try:
-                    await self._serve(stream, remote[0])
+                    await self._serve(socket, remote[0], websocket=websocket)
                 finally:
                     self._inbound.free(remote[0])
         except Exception as error:  # noqa: BLE001 - supervisor of one connection
@@ -143,20 +123,24 @@ class CellSwarm(Swarm):  # type: ignore[misc]  # libp2p has no types
         finally:
             await trio.aclose_forcefully(socket)
 
-    async def _serve(self, stream: ExactTcpStream, address: str) -> None:
+    def _may_connect(self, address: str) -> bool:
+        """Take an inbound place for an IP address; False when it connects too fast or too often."""
         now_ms = int(trio.current_time() * 1000)
-        if not self._connects.take(address, now_ms) or not self._upgrading.take(address):
-            return
-        try:
-            raw = RawConnection(stream, False)  # noqa: FBT003 - positional in libp2p
-            muxed = await self.upgrade_inbound_raw_conn(raw, address)
-        finally:
-            self._upgrading.free(address)
-        while not muxed.event_closed.is_set():
-            with trio.move_on_after(CONNECTION_IDLE_S):
-                await muxed.event_closed.wait()
-            if not muxed.streams:
-                return
+        return self._connects.take(address, now_ms) and self._inbound.take(address)
+
+    async def _serve(self, socket: trio.SocketStream, address: str, *, websocket: bool) -> None:
+        async with trio.open_nursery() as nursery:  # holds the reader of a WebSocket
+            with self._upgrading.place(address) as scope:
+                stream = (
+                    await accepted(nursery, socket, self._upgrade_timeout_s)
+                    if websocket
+                    else ExactTcpStream(socket)
+                )
+                raw = RawConnection(stream, False)  # noqa: FBT003 - positional in libp2p
+                muxed = await self.upgrade_inbound_raw_conn(raw, address)
+            if not scope.cancelled_caught:
+                await _until_closed_or_idle(muxed)
+            nursery.cancel_scope.cancel()
 
     async def add_conn(self, muxed_conn: Libp2pObject, direction: str = "unknown") -> Libp2pObject:
         """Register an authenticated connection; refuses foreign keys, full and denied peers."""
@@ -169,7 +153,13 @@ class CellSwarm(Swarm):  # type: ignore[misc]  # libp2p has no types
             raise SwarmException(
                 f"{peer_id} holds {len(held)} connections, is denied, or is no Ed25519 key"
             )
-        return await super().add_conn(muxed_conn, direction)
+        connection = await super().add_conn(muxed_conn, direction)
+        self.on_connection(connection)
+        return connection
+
+    def connections_of(self, cell_id: CellId) -> list[Libp2pObject]:
+        """Return the open connections to a peer."""
+        return [c for c in self.connections.get(ID.from_string(cell_id), []) if not c.is_closed]
 
     async def connect(self, target: DialAddress) -> Libp2pObject:
         """Open a new connection to `target`; raises SwarmException. The caller sets a deadline."""
@@ -200,6 +190,14 @@ def build_swarm(config: HostConfig, is_denied: Callable[[str], bool]) -> CellSwa
     upgrader = TransportUpgrader({NOISE: noise}, muxers)
     upgrader.muxer_multistream = BoundedMuxers(muxers, int(NEGOTIATION_TIMEOUT_S))
     return CellSwarm(config, peer_id, peerstore, upgrader, is_denied)
+
+
+async def _until_closed_or_idle(muxed: Libp2pObject) -> None:
+    while not muxed.event_closed.is_set():
+        with trio.move_on_after(CONNECTION_IDLE_S):
+            await muxed.event_closed.wait()
+        if not muxed.streams:
+            return
 
 
 def _is_cell_id(text: str) -> bool:

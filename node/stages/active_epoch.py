@@ -39,7 +39,6 @@ from hashgraph.outcome import DecidedRound
 from hashgraph.outcome import Effects as EngineEffects
 from ledger.genesis import Genesis
 from ledger.roster import Roster
-from node.errors import KeyInUseElsewhere
 from node.limits import OBSERVE_CHECK_MS, OBSERVE_PATIENCE_MS, OBSERVE_SETTLE_MS
 from node.stages.mempool import Mempool
 
@@ -58,6 +57,8 @@ class EpochEffects:
     """Transactions that are in an own event among the blocks."""
     sends: list[SyncEffect] = field(default_factory=list)
     rounds: list[DecidedRound] = field(default_factory=list)
+    forkers: list[MemberIndex] = field(default_factory=list)
+    """Members of whom a fork came to light; `index.fork_of` has the events that prove it."""
     drops: list[tuple[CellId, MyceldError]] = field(default_factory=list)
     """Peers to disconnect, and why."""
     blames: list[tuple[CellId, Misbehaviour]] = field(default_factory=list)
@@ -111,6 +112,8 @@ class ActiveEpoch:
         self._own_open: dict[EventId, Event] = {}
         self._own_recent: deque[tuple[Round, Event]] = deque()
         self._progress_ms = 0
+        self.forkers: list[MemberIndex] = []
+        """Members known to have forked, as it came to light; maybe this cell's own key."""
         self.effects = EpochEffects()
 
     # -- what is fed in ------------------------------------------------------------------------
@@ -369,15 +372,16 @@ class ActiveEpoch:
         if own:
             self._own_time_ns = max(self._own_time_ns, event.time_ns)
             if outcome.fork is not None:
-                raise KeyInUseElsewhere(
-                    f"two events with sequence {event.sequence} are signed with this cell's key"
-                )
+                self._creator = None  # whatever it is that signs with our key, we add no more
         if event.payload:
             self._open.add(event.id)
             if own:
                 self._own_open[event.id] = event
         if outcome.fork is not None:
-            self._accuse(event)
+            self._drop_forker(event)
+        if outcome.fork is not None and event.creator not in self.forkers:
+            self.forkers.append(event.creator)
+            self.effects.forkers.append(event.creator)
         if self._creator is not None:
             if outcome.fork is not None:
                 self._creator.exclude(event.creator)
@@ -388,7 +392,7 @@ class ActiveEpoch:
         self.effects.rounds += outcome.decided
         return self.sync.added(event, arrival, own=own)
 
-    def _accuse(self, event: Event) -> None:
+    def _drop_forker(self, event: Event) -> None:
         """Drop the creator of two events with one sequence number, whoever passed them on."""
         forker = self.roster.members[event.creator].cell_id
         if forker in self._peers:

@@ -41,6 +41,7 @@ from ledger.genesis import Genesis
 from ledger.roster import Roster
 from ledger.transaction import transaction_id
 from node.limits import ARCHIVES_MAX, HOMELESS_INTERVAL_MS, HOMELESS_SIZE_BYTES_MAX
+from node.stages.accuser import ForkSeen
 from node.stages.active_epoch import ActiveEpoch, Identity
 from node.stages.mempool import Mempool
 from node.stages.sealed_epoch import SealedEpoch
@@ -96,6 +97,8 @@ class Effects:
     """Decided rounds, to be applied in this order."""
     loads: list[Epoch] = field(default_factory=list)
     """Epochs long before ours that a peer is still in: to be read, for `archived`."""
+    forks: list[ForkSeen] = field(default_factory=list)
+    """Forks that came to light, each once; the replay's are among the first effects."""
     drops: list[tuple[CellId, MyceldError]] = field(default_factory=list)
     """Peers to disconnect, and why."""
     blames: list[tuple[CellId, Misbehaviour]] = field(default_factory=list)
@@ -171,6 +174,7 @@ class Consensus:
         if len(self.index) == 0:
             self._first_block = self._blocks
         if self._before is not None:
+            self._effects.forks += self._before.forks()
             self._sealed, self._before = self._before.sealed(), None
 
     def put_again(self, transactions: list[bytes]) -> None:
@@ -359,6 +363,11 @@ class Consensus:
         return self._active.is_observing
 
     @property
+    def has_forked(self) -> bool:
+        """Whether somebody signs events with this cell's key elsewhere: it makes none itself."""
+        return self.me is not None and self.me in self._active.forkers
+
+    @property
     def has_work(self) -> bool:
         """Whether transactions are known that have no place in the order."""
         return self._active.has_work
@@ -424,6 +433,8 @@ class Consensus:
         for decided in taken.rounds:
             effects.rounds.append(Decided(self.epoch, decided))
             self._note_ordered(decided)
+        for creator in taken.forkers:
+            effects.forks += _fork_seen(self.roster, self.index, creator, self._first_block)
         effects.drops += taken.drops
         effects.blames += taken.blames
         for peer, _ in taken.drops:
@@ -483,7 +494,27 @@ class _Replayed:
             self.own += event.payload
         return True
 
+    def forks(self) -> list[ForkSeen]:
+        """Return the forks of the epoch."""
+        return [
+            fork
+            for creator in range(len(self._roster.members))
+            for fork in _fork_seen(
+                self._roster, self._index, MemberIndex(creator), self._first_block
+            )
+        ]
+
     def sealed(self) -> SealedEpoch:
         """Return the epoch as it is served."""
         sync = Sync(self._roster.epoch, self._index, len(self._roster.members))
         return SealedEpoch(self._roster.epoch, self._index, sync, self._first_block)
+
+
+def _fork_seen(
+    roster: Roster, index: EventIndex, creator: MemberIndex, first_block: int
+) -> list[ForkSeen]:
+    """Return the fork of a member, if it made one, by its blocks of the journal."""
+    arrivals = index.fork_of(creator)
+    if arrivals is None:
+        return []
+    return [ForkSeen(roster, creator, (first_block + arrivals[0], first_block + arrivals[1]))]

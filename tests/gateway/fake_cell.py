@@ -258,7 +258,7 @@ class FakeCell:
         ]
 
     async def members(self) -> MembersView:
-        return MembersView(2, [VoterView(CELL_ID, "ab", "one", 1)], [])
+        return MembersView(2, [VoterView(CELL_ID, "ab", "one", 1)], [], [])
 
     async def change_members(
         self, change: MemberChange, *, wait: Stage, timeout_s: float

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 
 import pytest
@@ -19,7 +18,6 @@ from ledger.members import (
     proposal_key,
 )
 from ledger.roster import Roster
-from ledger.transaction import sign_transaction
 from tests.node.world import SimCell, World
 
 
@@ -28,21 +26,11 @@ class Town(World):
 
     def __init__(self, seed: int, *, cells: int = 5, epoch_rounds: int = 64) -> None:
         super().__init__(seed, cells=cells, members=4, epoch_rounds=epoch_rounds)
-        self._nonces: Counter[int] = Counter()
         self.start()
 
     def act(self, cell: int, arguments: Arguments) -> TransactionId:
         """Submit a signed transaction of a cell at itself."""
-        key = self.cells[cell].key
-        raw = sign_transaction(
-            network_id=self.genesis.network_id,
-            sender=key.public_key,
-            nonce=self._nonces[cell],
-            arguments=arguments,
-            sign=key.sign,
-        )
-        self._nonces[cell] += 1
-        return self.cells[cell].submit(raw)
+        return self.cells[cell].act(arguments)
 
     def load(self, count: int, *, every_ms: int = 8) -> set[TransactionId]:
         """Submit transactions at members that are up."""

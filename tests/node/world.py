@@ -16,13 +16,17 @@ from core.ids import CellId, Epoch, EventId, TransactionId
 from gossip.index import EventIndex
 from gossip.sync import Send
 from gossip.wire import Events, Frame, Have, Want, decode_frame, encode_frame
-from hashgraph.event import decode_any_event
+from hashgraph.event import decode_any_event, decode_event
+from hashgraph.evidence import encode_evidence, fork_evidence
 from identity.keys import KeyPair, verify
+from ledger.forks import fork_key
 from ledger.genesis import Genesis
 from ledger.header import RoundHeader
+from ledger.kinds import Arguments
 from ledger.machine import Applied
 from ledger.roster import Member, Roster
-from ledger.transaction import opaque_transaction, transaction_id
+from ledger.transaction import opaque_transaction, sign_transaction, transaction_id
+from node.stages.accuser import Accuser, ForkSeen
 from node.stages.consensus import Consensus, Decided, Effects, Identity, SendBlocks
 from node.stages.execution import Execution
 from node.stages.mempool import Mempool
@@ -79,6 +83,7 @@ class SimCell:
         self.timers = 0
         self.stored: set[TransactionId] = set()
         self.signed: dict[tuple[Epoch, int], EventId] = {}
+        self.nonces = 0
         self.headers: list[RoundHeader] = []
         self.order: list[tuple[bytes, int]] = []
         self.state: dict[bytes, bytes] = {}
@@ -94,6 +99,7 @@ class SimCell:
             genesis, roster, identity, self.mempool, first_block=first_block, before=before
         )
         self.execution = Execution(genesis, identity, self._value)
+        self.accuser = Accuser(self.key.public_key)
         self.headers, self.order, self.state = [], [], {}
         self.ordered: set[bytes] = set()
         self.up = True
@@ -136,6 +142,19 @@ class SimCell:
         self.wake()
         return transaction
 
+    def act(self, arguments: Arguments) -> TransactionId:
+        """Submit a transaction signed with the cell's key."""
+        self.nonces += 1
+        return self.submit(
+            sign_transaction(
+                network_id=self.world.genesis.network_id,
+                sender=self.key.public_key,
+                nonce=self.nonces - 1,
+                arguments=arguments,
+                sign=self.key.sign,
+            )
+        )
+
     def receive(self, peer: int, data: bytes) -> None:
         frame = decode_frame(data[4:])
         now, name = self.world.now_ms, self.world.cells[peer].key.cell_id
@@ -156,11 +175,31 @@ class SimCell:
     def wake(self) -> None:
         now = self.world.now_ms
         self.timers += 1  # the one that is set below is the only one
+        timer = self.timers
         self._carry_out(self.consensus.finish(now, START_NS + now * 1_000_000 + self.index))
-        wait = self.consensus.wait_ms(now)
-        if wait is not None:
-            timer = self.timers
+        self._accuse()
+        waits = [self.consensus.wait_ms(now), self.accuser.wait_ms(now)]
+        wait = min((wait for wait in waits if wait is not None), default=None)
+        if wait is not None and self.timers == timer:
             self.world.at(wait, lambda: self.wake() if self.up and self.timers == timer else None)
+
+    def _accuse(self) -> None:
+        for accusation in self.accuser.due(
+            self.world.now_ms,
+            self.consensus.epoch,
+            is_proven=lambda epoch, member: fork_key(epoch, member) in self.state,
+            is_under_way=lambda transaction: transaction not in self.ordered,
+        ):
+            self.accuser.made(accusation, self.act(accusation.proof))
+
+    def _note_fork(self, fork: ForkSeen) -> None:
+        network_id, epoch = self.world.genesis.network_id, fork.roster.epoch
+        one, other = [
+            decode_event(self.disk.blocks[at], network_id=network_id, epoch=epoch)
+            for at in fork.blocks
+        ]
+        evidence = fork_evidence(one, other, network_id=network_id, epoch=epoch)
+        self.accuser.note(fork, encode_evidence(evidence), self.world.now_ms)
 
     def _carry_out(self, effects: Effects) -> None:
         assert not effects.drops, effects.drops
@@ -169,11 +208,14 @@ class SimCell:
             self.disk.synced = len(self.disk.log)
         for block in effects.blocks:
             event, epoch = decode_any_event(block, self.world.genesis.network_id)
-            if event.creator == self.world.roster(epoch).index_of(self.key.public_key):
+            own = event.creator == self.world.roster(epoch).index_of(self.key.public_key)
+            if own and self.index not in self.world.forkers:
                 before = self.signed.setdefault((epoch, event.sequence), event.id)
                 assert before == event.id, f"cell {self.index} signed {event.sequence} twice"
         self.stored.update(effects.stored)
         self._send_all(effects)
+        for fork in effects.forks:
+            self._note_fork(fork)
         for epoch in effects.loads:
             self._read_epoch(epoch)
         for member in self.world.members_up(self.consensus.roster)[:1]:
@@ -285,6 +327,8 @@ class World:
         self._last: dict[tuple[int, int], int] = {}
         self._wire: dict[tuple[int, int], deque[bytes]] = {}
         self.frames = 0
+        self.forkers: set[int] = set()
+        """Cells whose key signs elsewhere too."""
 
     def start(self) -> None:
         for cell in self.cells:

@@ -7,7 +7,7 @@ from collections import deque
 import pytest
 
 from core.errors import MyceldError
-from core.ids import CellId, MemberIndex
+from core.ids import CellId, MemberIndex, Round
 from gossip.errors import BadEventSignature, BadFrame, Equivocated, TimeStandsStill
 from gossip.limits import EVENT_PATIENCE_MS, HAVE_INTERVAL_MS, ORPHAN_GRACE_MS
 from gossip.sync import Send
@@ -16,10 +16,9 @@ from hashgraph.errors import BrokenChain, MalformedEvent
 from hashgraph.event import Event, encode_event
 from identity.keys import verify
 from ledger.transaction import opaque_transaction
-from node.errors import KeyInUseElsewhere
 from node.limits import OBSERVE_PATIENCE_MS, OBSERVE_SETTLE_MS
 from node.stages.consensus import Effects, SendBlocks
-from tests.ledger.world import KEYS, START_NS
+from tests.ledger.world import GENESIS, KEYS, START_NS
 from tests.node.stages.world import EPOCH, STRANGER, Cell, made, peer
 
 
@@ -38,6 +37,10 @@ def _dropped(cell: Cell) -> list[tuple[int, type[MyceldError]]]:
 
 def _observing(cell: Cell) -> bool:
     return cell.stage.is_observing
+
+
+def _forked(cell: Cell) -> bool:
+    return cell.stage.has_forked
 
 
 def test_a_forged_event_drops_the_peer_and_leaves_no_trace() -> None:
@@ -249,19 +252,53 @@ def test_a_cell_without_a_vote_observes_nothing_and_makes_nothing() -> None:
     assert len(observer.stage.index) == 1
 
 
-def test_a_second_own_event_with_one_sequence_stops_the_cell() -> None:
+def test_a_cell_whose_key_signs_elsewhere_makes_no_more_events_in_the_epoch() -> None:
     cell = _ready()
     cell.submit("a")
-    effects = cell.finish()
-    assert len(effects.blocks) == 1
-    with pytest.raises(KeyInUseElsewhere):
-        cell.receive(1, made(0, payload=[b"another copy of us"]))
+    assert len(cell.finish().blocks) == 1
+    assert not _forked(cell)
+    cell.receive(1, made(0, payload=[b"another copy of us"]), made(1), made(2))
+    cell.submit("b")
+    effects = cell.finish(after_ms=EVENT_PATIENCE_MS)
+    first, *others = Cell.events(effects)
+    assert first.payload == (b"another copy of us",)
+    assert others == [made(1), made(2)]
+    assert _forked(cell)
+    assert [(fork.creator, fork.blocks) for fork in effects.forks] == [(0, (0, 1))]
+    cell.stage.seal(GENESIS.roster.next(Round(9), START_NS), cell.now_ms)
+    assert not _forked(cell), "as long as it has a vote, it has it in every epoch anew"
 
 
-def test_a_journal_with_an_own_fork_stops_the_cell_at_start() -> None:
+def test_a_journal_with_an_own_fork_makes_the_cell_silent_from_its_start() -> None:
     blocks = [encode_event(made(0)), encode_event(made(0, payload=[b"x"]))]
-    with pytest.raises(KeyInUseElsewhere):
-        Cell(0, blocks)
+    cell = Cell(0, blocks)
+    cell.submit("a")
+    cell.connect(1, 2, 3)
+    effects = cell.observe((1, 1), (2, 1), (3, 1))
+    assert (cell.stage.is_observing, effects.blocks) == (False, [])
+    assert cell.stage.has_forked
+
+
+def test_each_fork_is_told_once_with_the_blocks_that_prove_it_also_after_a_restart() -> None:
+    cell = _ready()
+    one, two, three = made(1), made(1, payload=[b"x"]), made(1, payload=[b"y"])
+    cell.receive(2, made(2), one, two)
+    effects = cell.finish()
+    assert [(fork.creator, fork.blocks) for fork in effects.forks] == [(1, (1, 2))]
+    cell.receive(2, three)
+    assert cell.finish().forks == []
+    blocks = [encode_event(event) for event in (made(2), one, two, three)]
+    again = Cell(0, blocks)
+    (fork,) = again.finish().forks
+    assert (fork.roster, fork.creator, fork.blocks) == (GENESIS.roster, 1, (1, 2))
+
+
+def test_a_fork_in_the_epoch_before_is_found_again_at_start() -> None:
+    blocks = [encode_event(event) for event in (made(2), made(1), made(1, payload=[b"x"]))]
+    roster = GENESIS.roster.next(Round(9), START_NS)
+    cell = Cell(0, blocks, roster=roster, before=GENESIS.roster)
+    (fork,) = cell.finish().forks
+    assert (fork.roster, fork.creator, fork.blocks) == (GENESIS.roster, 1, (1, 2))
 
 
 def test_a_fork_of_another_member_is_kept_and_it_is_no_parent_any_more() -> None:

@@ -1,0 +1,142 @@
+"""Identify and ping: what peers learn of each other, and how little a bad answer can do."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.ids import PublicKey, cell_id_of
+from gossip.host import Introduction, NotConnected, PingFailed
+from gossip.host.loading import load_libp2p
+from tests.gossip.host.host_world import (
+    PROTOCOL,
+    assert_serves,
+    eventually,
+    ignore,
+    run,
+    started,
+)
+
+load_libp2p()
+
+from gossip.host.identify import (  # noqa: E402 - needs libp2p loaded lean
+    BadIdentify,
+    Ourselves,
+    decode_identify,
+    encode_identify,
+)
+from gossip.host.limits import IDENTIFY_ITEMS_MAX, IDENTIFY_TEXT_MAX  # noqa: E402 - the same
+
+A = cell_id_of(PublicKey(bytes(range(32))))
+B = cell_id_of(PublicKey(bytes(range(1, 33))))
+US = Ourselves(A, "myceld/0.1", ("/ipfs/id/1.0.0", "/x/1"), ("/ip4/127.0.0.1/tcp/4001",))
+
+
+def test_an_identify_message_reads_back() -> None:
+    assert decode_identify(encode_identify(US, "/ip6/::1/tcp/9"), A) == Introduction(
+        protocol_version="myceld/1",
+        agent_version="myceld/0.1",
+        protocols=("/ipfs/id/1.0.0", "/x/1"),
+        listen_addresses=("/ip4/127.0.0.1/tcp/4001",),
+        observed_address="/ip6/::1/tcp/9",
+        rtt_ms=None,
+    )
+
+
+def test_an_identify_message_with_the_key_of_another_is_refused() -> None:
+    with pytest.raises(BadIdentify, match="another key"):
+        decode_identify(encode_identify(US, None), B)
+
+
+def test_an_identify_message_is_cut_to_its_bounds_and_made_printable() -> None:
+    big = Ourselves(A, "\x1b[31m" + "z" * 5000, ("p\n",) * 500, US.listen_addresses * 500)
+    read = decode_identify(encode_identify(big, None), A)
+    assert len(read.agent_version) == IDENTIFY_TEXT_MAX
+    assert read.agent_version.isprintable()
+    assert read.protocols == ("p\ufffd",) * IDENTIFY_ITEMS_MAX
+    assert len(read.listen_addresses) == IDENTIFY_ITEMS_MAX
+
+
+@given(st.binary(max_size=300), st.integers(0, 200))
+def test_garbage_is_refused_or_read_but_never_raises_anything_else(data: bytes, at: int) -> None:
+    whole = encode_identify(US, "/ip4/1.2.3.4/tcp/5")
+    for message in (data, whole[:at] + data + whole[at + len(data) :]):
+        try:
+            read = decode_identify(message, A)
+        except BadIdentify:
+            continue
+        assert read.agent_version.isprintable()
+
+
+def test_both_ends_of_a_connection_introduce_themselves_and_measure_the_round_trip() -> None:
+    async def main() -> None:
+        async with started("a", ignore) as a, started("b") as b:
+            stream = await b.dial(a.addresses[0], timeout_s=5)
+            for host, peer in ((a, b), (b, a)):
+
+                def known(host: object = host, peer: object = peer) -> bool:
+                    told = host.introduction(peer.cell_id)  # type: ignore[attr-defined]  # hosts, bound early
+                    return told is not None and told.rtt_ms is not None
+
+                await eventually(known)
+            told = b.introduction(a.cell_id)
+            assert told is not None
+            assert (told.protocol_version, told.agent_version) == ("myceld/1", "myceld")
+            assert told.protocols == (PROTOCOL, "/ipfs/id/1.0.0", "/ipfs/ping/1.0.0")
+            assert [f"{at}/p2p/{a.cell_id}" for at in told.listen_addresses] == [*a.addresses]
+            assert str(told.observed_address).startswith("/ip4/127.0.0.1/tcp/")
+            assert told.rtt_ms is not None
+            assert 0 < told.rtt_ms < 5000
+            await stream.abort()
+
+    run(main)
+
+
+def test_a_connected_peer_can_be_pinged_from_both_ends_and_another_cannot() -> None:
+    async def main() -> None:
+        async with started("a", ignore) as a, started("b") as b, started("c") as c:
+            stream = await b.dial(a.addresses[0], timeout_s=5)
+            for _ in range(10):
+                assert 0 < await b.ping(a.cell_id, timeout_s=5) < 5000
+            assert 0 < await a.ping(b.cell_id, timeout_s=5) < 5000
+            with pytest.raises(NotConnected):
+                await a.ping(c.cell_id, timeout_s=5)
+            await stream.abort()
+
+    run(main)
+
+
+def test_a_ping_without_an_answer_ends_at_its_deadline() -> None:
+    async def main() -> None:
+        async with started("a") as a, started("b") as b:
+            stream = await b.dial(a.addresses[0], timeout_s=5)
+            a._bridge.engine()._services["/ipfs/ping/1.0.0"] = _never  # type: ignore[union-attr]  # the host is started
+            with pytest.raises(PingFailed):
+                await b.ping(a.cell_id, timeout_s=0.3)
+            await assert_serves(a, b)
+            await stream.abort()
+            assert a.restarts == b.restarts == 0
+
+    run(main)
+
+
+async def _never(*_: object) -> None:
+    import trio
+
+    await trio.sleep_forever()
+
+
+def test_introductions_are_asked_for_once_a_minute_only() -> None:
+    async def main() -> None:
+        async with started("a") as a, started("b") as b:
+            for _ in range(5):
+                await assert_serves(a, b)
+            engine = b._bridge.engine()  # type: ignore[union-attr]  # the host is started
+            assert len(engine._introductions._asked) == 1
+            await asyncio.sleep(0)
+            assert b.introduction(a.cell_id) is not None or engine._introductions._running <= 1
+
+    run(main)
