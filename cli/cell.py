@@ -86,6 +86,7 @@ def _show_status(answer: dict[str, Any]) -> None:
                 "transactions",
                 f"{ordered} ordered, {show.number(answer['transactions_pending'])} pending",
             ),
+            *_metric_rows(answer["metrics"]),
             ("addresses", "  ".join(show.safe(address) for address in answer["addresses"])),
             ("gateway", show.safe(answer["gateway_url"])),
             ("running for", show.duration(answer["uptime_s"])),
@@ -99,6 +100,38 @@ def _show_status(answer: dict[str, Any]) -> None:
 
 
 _ROUNDS = ("decided", "applied", "certified")
+
+
+def _metric_rows(metrics: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the measures that tell whether a cell is well, in one line each."""
+    size, number = show.size, show.number
+    events = f"{number(metrics['events_in'])} events in, {number(metrics['events_out'])} out"
+    repeated = f"{number(metrics['events_repeated'])} of them repeated"
+    queues = [
+        f"mempool {number(metrics['mempool'])}",
+        f"consensus {number(metrics['consensus_queue'])}",
+        f"execution {number(metrics['execution_queue'])}",
+        f"orphans {number(metrics['orphans'])}",
+        f"outbound {size(metrics['outbound_bytes'])}",
+    ]
+    ends = [f"{show.safe(code)} {number(times)}" for code, times in metrics["ends"].items()]
+    return [
+        ("makes none", show.safe(metrics["silent_because"] or "")),
+        ("own to order", _latency(metrics["created_to_ordered"])),
+        ("other to order", _latency(metrics["received_to_ordered"])),
+        ("commit", _latency(metrics["commit"])),
+        ("verify", _latency(metrics["verify"])),
+        ("traffic", f"{size(metrics['bytes_in'])} in, {size(metrics['bytes_out'])} out"),
+        ("gossip", f"{events}, {repeated}"),
+        ("queues", ", ".join(queues)),
+        ("sessions ended", ", ".join(ends)),
+    ]
+
+
+def _latency(latency: dict[str, Any]) -> str:
+    if latency["p50_ms"] is None:
+        return ""
+    return f"p50 {latency['p50_ms']:.1f} ms, p99 {latency['p99_ms']:.1f} ms"
 
 
 def _member_row(member: dict[str, Any]) -> list[str]:

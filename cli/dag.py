@@ -15,6 +15,7 @@ from cli.options import START, Common, common_options
 from core.ids import NetworkId
 from hashgraph.event import Event, decode_any_event
 from hashgraph.export import vector_of
+from hashgraph.places import Places
 from myceld.client import Client
 
 _EVENTS_JOURNAL: Final = "consensus"
@@ -81,6 +82,7 @@ def _events(
         item["length"] for item in cell.journals()["items"] if item["name"] == _EVENTS_JOURNAL
     )
     events: list[Event] = []
+    places = Places(len(rules["members"]))
     at: int | None = rules["first_block"]
     with progress(common, "reading") as advance:
         while at is not None and at < length:
@@ -90,7 +92,8 @@ def _events(
                 if epoch > rules["epoch"]:
                     return events
                 if epoch == rules["epoch"]:
-                    events.append(event)
+                    events.append(places.resolve_stored(event))
+                    places.add(events[-1])
             at = answer["next"]
             advance(length if at is None else at, length)
     return events

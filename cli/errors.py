@@ -57,6 +57,13 @@ class AuditFailed(OperationalFault):
     remedy = "Stop the cell, keep its files, check the disk, and copy the journal from other cells."
 
 
+class TicketOver(OperationalFault):
+    """Nobody used the ticket before it expired or was revoked."""
+
+    code = "MYC-CLI-006"
+    remedy = "Make a new one with `myceld invite`, with a longer --expires if need be."
+
+
 class CellsMismatch(LocalMisuse):
     """The devnet directory holds another number of cells than was asked for."""
 
@@ -135,7 +142,7 @@ def exit_status(error: MyceldError) -> int:
         return EXIT_USAGE
     if isinstance(error, CellUnreachable):
         return EXIT_UNREACHABLE
-    if isinstance(error, CellTooLate | WaitedInVain | NotReady):
+    if isinstance(error, CellTooLate | WaitedInVain | NotReady | TicketOver):
         return EXIT_TIMEOUT
     if isinstance(error, CellRefused) and error.status == 504:
         return EXIT_TIMEOUT

@@ -57,3 +57,9 @@ LOG_TAIL_LINES: Final = 8
 
 LOG_TAIL_SIZE_BYTES: Final = 16 << 10
 """How much of the end of a log is read for that."""
+
+INVITE_POLL_S: Final = 0.5
+"""How often `invite --wait` and `join --wait` look for news."""
+
+TICKET_SIZE_BYTES_MAX: Final = 4096
+"""Most bytes of a ticket in a file or on standard input: twice the longest one."""

@@ -25,6 +25,7 @@ from core.errors import MyceldError
 
 _COMMANDS: Final = {
     "init": ("cli.daemon:init", "Make a cell: key, configuration, network."),
+    "join": ("cli.join:join", "Join a network by a ticket."),
     "run": ("cli.daemon:run", "Run a cell until it is stopped."),
     "genesis": ("cli.daemon:genesis", "Describe a network of several cells."),
     "status": ("cli.cell:status", "Say what the cell does and what it waits for."),
@@ -33,7 +34,9 @@ _COMMANDS: Final = {
     "state": ("cli.state:state", "Read the agreed state."),
     "receipt": ("cli.receipt:receipt", "Show how far a transaction has come."),
     "round": ("cli.history:rounds", "List decided rounds."),
+    "invite": ("cli.invite:invite", "Make a ticket for somebody to join by."),
     "member": ("cli.member:member", "Show and change who votes."),
+    "spore": ("cli.spore:spore", "Show, export and check records of where cells are."),
     "journal": ("cli.journal:journal", "Read, check, export and follow journals."),
     "dag": ("cli.dag:dag", "Export the hashgraph for replay and analysis."),
     "devnet": ("cli.devnet.commands:devnet", "Run a local network of several cells."),
@@ -45,6 +48,7 @@ _HELP: Final = """myceld: a ledger that several people keep together, each with 
 \b
 Examples:
   myceld init && myceld run          a network of one cell
+  myceld invite                      let somebody else join it
   myceld devnet up                   a local network of four
   myceld tx put hello world          put a value
   myceld state get hello             read it back

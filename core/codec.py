@@ -39,7 +39,8 @@ class WrongShape(RemoteViolation):
 # Tags of the msgpack specification that _check_structure has to tell apart.
 _SHORT_ARRAY_TAG: Final = 0x90
 _SHORT_TEXT_TAG: Final = 0xA0
-_LONG_ARRAY_TAGS: Final = (b"\xdc", b"\xdd")
+_LONG_ARRAY_TAGS: Final = ((b"\xdc", 2), (b"\xdd", 4))
+_TAGS_LOOKED_AT_MAX: Final = 32
 _BYTES_SIZES: Final = {0xC4: 1, 0xC5: 2, 0xC6: 4}
 _TEXT_SIZES: Final = {0xD9: 1, 0xDA: 2, 0xDB: 4}
 _ARRAY_SIZES: Final = {0xDC: 2, 0xDD: 4}
@@ -62,7 +63,7 @@ def decode(data: bytes, *, size_bytes_max: int = MESSAGE_SIZE_BYTES_MAX) -> Valu
     """
     if len(data) > size_bytes_max:
         raise NotCanonical(f"{len(data)} bytes, at most {size_bytes_max} are accepted")
-    if any(tag in data for tag in _LONG_ARRAY_TAGS):
+    if _may_hold_long_array(data):
         _check_structure(data)
     try:
         value: Value = msgpack.unpackb(
@@ -81,6 +82,24 @@ def decode(data: bytes, *, size_bytes_max: int = MESSAGE_SIZE_BYTES_MAX) -> Valu
     if encode(value) != data:
         raise NotCanonical("not in shortest form")
     return value
+
+
+def _may_hold_long_array(data: bytes) -> bool:
+    """Return whether some byte may be the tag of a long array that msgpack would allocate.
+
+    It does not for a length above `max_array_len`. Hashes and signatures are full of bytes that
+    only look like tags, and next to none of them is followed by a length that small.
+    """
+    looked_at = 0
+    for tag, size in _LONG_ARRAY_TAGS:
+        at = data.find(tag)
+        while at >= 0:
+            looked_at += 1
+            length = int.from_bytes(data[at + 1 : at + 1 + size], "big")
+            if length <= len(data) or looked_at > _TAGS_LOOKED_AT_MAX:
+                return True
+            at = data.find(tag, at + 1)
+    return False
 
 
 def _check_structure(data: bytes) -> None:

@@ -36,6 +36,7 @@ STATUSES: Final[Mapping[type[MyceldError], int]] = {
     errors.NoSuchReceipt: 404,
     errors.NoSuchJournal: 404,
     errors.NoSuchCell: 404,
+    errors.NoSuchInvite: 404,
     errors.WrongMethod: 405,
     errors.BodyTooSlow: 408,
     NonceUsed: 409,

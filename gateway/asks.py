@@ -18,6 +18,7 @@ from gateway.limits import (
     BODIES_SIZE_BYTES_MAX,
     BODY_SIZE_BYTES_MAX,
     BODY_TIMEOUT_S,
+    INVITE_EXPIRES_S,
     JOURNAL_NAME_LENGTH_MAX,
     LIST_LIMIT_DEFAULT,
     LIST_LIMIT_MAX,
@@ -25,7 +26,8 @@ from gateway.limits import (
     WAIT_TIMEOUT_S_DEFAULT,
     WAIT_TIMEOUT_S_MAX,
 )
-from gateway.views import MemberChange, Stage
+from gateway.views import InviteWish, MemberChange, Stage
+from gossip.discovery.limits import TICKET_ID_SIZE_BYTES
 
 Fields: TypeAlias = Mapping[str, object]
 """A parsed JSON object, or query parameters."""
@@ -215,6 +217,14 @@ def followed(fields: Fields) -> tuple[str, str]:
     return texts[0], texts[1]
 
 
+def is_seed(fields: Fields) -> bool:
+    """Return whether the field `type` asks for a seed."""
+    value = fields.get("type")
+    if value not in (None, "seed"):
+        _refuse("type", "expected `seed`, or leave it out")
+    return value is not None
+
+
 def member_change(fields: Fields) -> MemberChange:
     """Return the change of members that the fields ask for."""
     action = fields.get("action")
@@ -240,6 +250,32 @@ def member_change(fields: Fields) -> MemberChange:
         name=str(fields.get("name", "")),
         proposal=proposal,
     )
+
+
+def invite_id(request: Request) -> bytes:
+    """Return the id of a ticket in the path."""
+    return _exact_hex(request, "id", TICKET_ID_SIZE_BYTES)
+
+
+def invite_wish(fields: Fields) -> InviteWish:
+    """Return what a ticket is to give; everything has a default."""
+    role = fields.get("role", "rhizomorph")
+    if role not in ("rhizomorph", "sclerotium"):
+        _refuse("role", "expected rhizomorph or sclerotium")
+    name = fields.get("name", "")
+    if not isinstance(name, str) or len(name) > JOURNAL_NAME_LENGTH_MAX:
+        _refuse("name", f"expected text of at most {JOURNAL_NAME_LENGTH_MAX} characters")
+    _to_utf8(name, "name")
+    numbers = {}
+    for field, default in (("weight", 1), ("expires_s", INVITE_EXPIRES_S), ("uses_max", 1)):
+        value = fields.get(field, default)
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= INT_MAX:
+            _refuse(field, f"expected an integer of 1 to {INT_MAX}")
+        numbers[field] = value
+    addresses = fields.get("addresses", [])
+    if not isinstance(addresses, list) or not all(isinstance(item, str) for item in addresses):
+        _refuse("addresses", "expected a list of multiaddrs")
+    return InviteWish(votes=role == "sclerotium", name=name, addresses=tuple(addresses), **numbers)
 
 
 def _check_announced(request: Request) -> None:

@@ -15,6 +15,9 @@ from gateway.views import (
     BlockView,
     EpochView,
     FollowView,
+    InviteView,
+    InviteWish,
+    IssuedView,
     JournalView,
     MemberChange,
     MembersView,
@@ -22,6 +25,7 @@ from gateway.views import (
     ProofView,
     ReceiptView,
     RoundView,
+    SporeView,
     Stage,
     StateValueView,
     StatusView,
@@ -59,6 +63,10 @@ class Cell(Protocol):
         """Return what the cell is doing."""
         ...
 
+    def metrics(self) -> str:
+        """Return all that the cell measures of itself, in the text format of Prometheus."""
+        ...
+
     def peers(self) -> list[PeerView]:
         """Return the peers, members first."""
         ...
@@ -92,8 +100,27 @@ class Cell(Protocol):
         """
         ...
 
+    async def create_invite(self, wish: InviteWish) -> IssuedView:
+        """Make a ticket, durably.
+
+        Raises BadOption, NoVoteToPropose, NothingToDial, NotAMultiaddr or TooManyInvites.
+        """
+        ...
+
+    async def invites(self) -> list[InviteView]:
+        """Return the newest tickets, and who used them."""
+        ...
+
+    async def revoke_invite(self, invite_id: bytes) -> InviteView:
+        """Take a ticket back, durably; raises NoSuchInvite."""
+        ...
+
     async def account(self, public_key: bytes) -> AccountView:
         """Return what the ledger knows of an account."""
+        ...
+
+    async def spore(self, *, seed: bool) -> SporeView:
+        """Return what a peer is told that connects now, or a seed for a file."""
         ...
 
     async def journals(self) -> list[JournalView]:

@@ -141,6 +141,13 @@ class NoSuchCell(LocalMisuse):
     remedy = "Give a cell id, or the name of a member as `myceld peers` shows it."
 
 
+class NoSuchInvite(LocalMisuse):
+    """This cell made no ticket of this id."""
+
+    code = "MYC-GATEWAY-060"
+    remedy = "`myceld invite list` shows the ids of this cell's tickets."
+
+
 class Unexpected(InvariantBroken):
     """An undeclared error reached the gateway; its traceback is in the cell's log."""
 

@@ -60,3 +60,6 @@ TRANSACTIONS_PER_SUBMIT_MAX: Final = 1000
 
 JOURNAL_NAME_LENGTH_MAX: Final = 64
 """Longest journal name that is looked up."""
+
+INVITE_EXPIRES_S: Final = 3600
+"""Life of a ticket when the request does not say: time to hand it over, not to find it."""

@@ -32,14 +32,19 @@ from gateway.views import Stage
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 T = TypeVar("T")
 
+METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+"""Of the text format of Prometheus."""
+
 _WORKING: Final = frozenset({"ordering", "idle"})
 _NOTHING: Final[frozenset[str]] = frozenset()
 _PAGE: Final = frozenset({"start", "limit"})
 _SUBMIT: Final = frozenset({"transactions", "wait", "timeout_s"})
 _PUT: Final = frozenset({"key", "value", "value_hex", "nonce", "wait", "timeout_s"})
 _MEMBERS: Final = frozenset({"action", "cell", "weight", "name", "proposal", "wait", "timeout_s"})
+_INVITE: Final = frozenset({"role", "name", "weight", "expires_s", "uses_max", "addresses"})
 _FOLLOW: Final = frozenset({"cell", "journal"})
 _PRUNE: Final = frozenset({"min_index"})
+_SPORE: Final = frozenset({"type"})
 _RECEIPT: Final = frozenset({"wait", "timeout_s"})
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("gateway")
@@ -92,6 +97,11 @@ class Routes:
         """GET /api/v1/status."""
         asks.query_fields(request, _NOTHING)
         return JsonAnswer(self._cell.status())
+
+    async def metrics(self, request: Request) -> Response:
+        """GET /api/v1/metrics."""
+        asks.query_fields(request, _NOTHING)
+        return Response(self._cell.metrics(), media_type=METRICS_TYPE)
 
     async def peers(self, request: Request) -> Response:
         """GET /api/v1/peers."""
@@ -160,10 +170,31 @@ class Routes:
         work = self._cell.change_members(change, wait=wait, timeout_s=timeout_s)
         return JsonAnswer(await self._reached(work, wait, timeout_s))
 
+    async def create_invite(self, request: Request) -> Response:
+        """POST /api/v1/invites."""
+        wish = asks.invite_wish(await asks.read_fields(request, _INVITE, self._budget))
+        return JsonAnswer(await self._read(self._cell.create_invite(wish)))
+
+    async def invites(self, request: Request) -> Response:
+        """GET /api/v1/invites."""
+        asks.query_fields(request, _NOTHING)
+        return listing(await self._read(self._cell.invites()))
+
+    async def revoke_invite(self, request: Request) -> Response:
+        """POST /api/v1/invites/{id}/revoke."""
+        invite_id = asks.invite_id(request)
+        await asks.read_fields(request, _NOTHING, self._budget)
+        return JsonAnswer(await self._read(self._cell.revoke_invite(invite_id)))
+
     async def account(self, request: Request) -> Response:
         """GET /api/v1/accounts/{public key}."""
         asks.query_fields(request, _NOTHING)
         return JsonAnswer(await self._read(self._cell.account(asks.public_key(request))))
+
+    async def spore(self, request: Request) -> Response:
+        """GET /api/v1/spore."""
+        seed = asks.is_seed(asks.query_fields(request, _SPORE))
+        return JsonAnswer(await self._read(self._cell.spore(seed=seed)))
 
     async def journals(self, request: Request) -> Response:
         """GET /api/v1/journals."""
@@ -243,6 +274,7 @@ class Routes:
             ("GET", "/api/public/health", self.health),
             ("GET", "/api/public/info", self.info),
             ("GET", "/api/v1/status", self.status),
+            ("GET", "/api/v1/metrics", self.metrics),
             ("GET", "/api/v1/peers", self.peers),
             ("POST", "/api/v1/transactions", self.submit),
             ("GET", "/api/v1/transactions", self.transactions),
@@ -253,7 +285,11 @@ class Routes:
             ("GET", "/api/v1/epochs", self.epochs),
             ("GET", "/api/v1/members", self.members),
             ("POST", "/api/v1/members", self.change_members),
+            ("GET", "/api/v1/invites", self.invites),
+            ("POST", "/api/v1/invites", self.create_invite),
+            ("POST", "/api/v1/invites/{id}/revoke", self.revoke_invite),
             ("GET", "/api/v1/accounts/{public_key}", self.account),
+            ("GET", "/api/v1/spore", self.spore),
             ("GET", "/api/v1/journals", self.journals),
             ("GET", "/api/v1/journals/{name}/blocks", self.journal_blocks),
             ("GET", "/api/v1/journals/{name}/proof", self.journal_proof),

@@ -212,6 +212,50 @@ class EpochView:
 
 
 @dataclass(frozen=True, slots=True)
+class LatencyView:
+    """How long something took, over the newest 1,024 times."""
+
+    count: int
+    """How often it was measured since the cell started."""
+    p50_ms: float | None
+    p99_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsView:
+    """What a cell measures of itself since it started; `GET /api/v1/metrics` has more."""
+
+    created_to_ordered: LatencyView
+    """From making an own event to its place in the order, as seen here."""
+    received_to_ordered: LatencyView
+    """The same from the arrival of another's event."""
+    commit: LatencyView
+    """Commits with an fsync."""
+    verify: LatencyView
+    """Batches of signatures."""
+    signatures: int
+    peers: int
+    """Connected now."""
+    bytes_in: int
+    bytes_out: int
+    events_in: int
+    events_out: int
+    events_repeated: int
+    """Of those that came in, how many were here already."""
+    orphans: int
+    """Events that wait for their parents now."""
+    mempool: int
+    consensus_queue: int
+    execution_queue: int
+    outbound_bytes: int
+    """Waiting for all peers together, now."""
+    ends: dict[str, int]
+    """Ends of sessions by the code of their reason."""
+    silent_because: str | None
+    """Why the cell makes no event now: `no-vote`, `forked`, `observing`, or null if it does."""
+
+
+@dataclass(frozen=True, slots=True)
 class StatusView:
     """One screen of what the cell is doing and what it waits for."""
 
@@ -245,6 +289,7 @@ class StatusView:
     transactions_pending: int
     addresses: list[str]
     gateway_url: str
+    metrics: MetricsView
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,9 +402,80 @@ class FollowView:
 
 
 @dataclass(frozen=True, slots=True)
+class SporeView:
+    """A signed record from which other cells find this one and those that it knows."""
+
+    spore_type: str
+    """`primary`, `seed` or `latent`."""
+    file: str
+    """The record as a file: JSON that `myceld spore check` checks offline."""
+
+
+@dataclass(frozen=True, slots=True)
 class AccountView:
     """What the ledger knows of one account (Ed25519 public key)."""
 
     public_key: str
     next_nonce: int
     """Smallest nonce above all that are used or queued on this cell."""
+
+
+@dataclass(frozen=True, slots=True)
+class InviteWish:
+    """What a ticket is to give, and for how long."""
+
+    votes: bool
+    """Whether the newcomer is proposed as a member."""
+    name: str
+    """What the newcomer will be called; empty: as it says itself."""
+    weight: int
+    expires_s: int
+    """Seconds from now."""
+    uses_max: int
+    addresses: tuple[str, ...]
+    """Where this cell can be dialled, beside what it knows itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class InviteUseView:
+    """A cell that used a ticket."""
+
+    cell_id: str
+    name: str
+    joined_ns: int
+    words: list[str]
+    """The four words that the newcomer sees too."""
+    connected: bool
+    member: bool
+    proposal: str | None
+    """Id of the proposal to make it a member."""
+    state: str
+    """`joined` (no vote asked for), `waiting` (for it to come to the present epoch), `proposed`,
+    `accepted` (and no member yet, or any more), `voting`, `expired` (the proposal) or `refused`."""
+    problem: str | None
+    """Why it was refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class InviteView:
+    """A ticket, without its secret."""
+
+    id: str
+    role: str
+    """`sclerotium` or `rhizomorph`."""
+    name: str
+    weight: int
+    created_ns: int
+    expires_ns: int
+    uses_max: int
+    state: str
+    """`open`, `used`, `expired` or `revoked`."""
+    uses: list[InviteUseView]
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedView:
+    """A new ticket. Its text is shown this once: the cell keeps only a hash of its secret."""
+
+    ticket: str
+    invite: InviteView

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import OrderedDict
 
 from gossip.limits import (
+    ANNOUNCEMENTS_BURST,
+    ANNOUNCEMENTS_PER_S,
     MEMBER_CHECKPOINTS_BURST,
     MEMBER_CHECKPOINTS_PER_S,
     MEMBER_FRAMES_BURST,
@@ -107,6 +109,7 @@ class PeerBudget:
             MEMBER_CHECKPOINTS_BURST if member else STRANGER_CHECKPOINTS_BURST,
             now_ms,
         )
+        self.announcements = Bucket(ANNOUNCEMENTS_PER_S, ANNOUNCEMENTS_BURST, now_ms)
         self.wants = Bucket(WANTS_PER_S, WANTS_BURST, now_ms)
         self.repeats = Bucket(REPEATS_PER_S, REPEATS_BURST, now_ms)
         self.forwards = Bucket(STRANGER_FORWARDS_PER_S, STRANGER_FORWARDS_BURST, now_ms)

@@ -9,13 +9,25 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+from typing import NamedTuple
 
 from core.errors import check
 from core.ids import EventId, MemberIndex
+from core.ids import Sequence as SequenceNumber
 from gossip.errors import TimeStandsStill
 from gossip.limits import EVENTS_FRAME_COUNT_MAX, EVENTS_FRAME_SIZE_BYTES, TIPS_MAX
 from gossip.wire import Vector, VectorEntry
-from hashgraph.event import Event
+from hashgraph.event import Event, UnresolvedEvent, encode_event
+from hashgraph.places import Places
+
+
+class NamedParent(NamedTuple):
+    """An event that is here, as an event on top of it names it."""
+
+    id: EventId
+    creator: MemberIndex
+    sequence: SequenceNumber
 
 
 class EventIndex:
@@ -31,6 +43,7 @@ class EventIndex:
         self._by_creator = [array("L") for _ in range(members)]
         self._tips: list[dict[EventId, None]] = [{} for _ in range(members)]
         self._fork_sequence: dict[MemberIndex, int] = {}
+        self._places = Places(members)
 
     @property
     def members(self) -> int:
@@ -64,11 +77,47 @@ class EventIndex:
         self._times_ns.append(event.time_ns)
         self._self_parents.append(parent)
         self._by_creator[creator].append(arrival)
+        self._places.add(event)
         return arrival
+
+    def resolve_stored(self, event: UnresolvedEvent) -> Event:
+        """Return the next event of the consensus journal, at start; raises UnresolvableEvent."""
+        return self._places.resolve_stored(event)
+
+    def add_stored(self, event: UnresolvedEvent) -> None:
+        """Note the next event of the consensus journal, at start; raises UnresolvableEvent."""
+        self.add(self._places.resolve_stored(event), len(event.encoded))
+
+    def resolve(self, event: UnresolvedEvent) -> Event | None:
+        """Return an event with its parents, if they are here and can be told; see `Places`."""
+        return self._places.resolve(event)
+
+    def block(self, event: UnresolvedEvent, resolved: Event) -> bytes:
+        """Return the journal block of an event that is to be added: with hints if it needs them."""
+        needs_hints = self._places.needs_hints(event, resolved)
+        if needs_hints == bool(event.hints):
+            return event.encoded
+        return encode_event(resolved, hints=needs_hints)
+
+    def with_hints(self, event: UnresolvedEvent, creators: AbstractSet[MemberIndex]) -> bytes:
+        """Return the bytes of an event that is here, for a peer.
+
+        It gets hints if a parent is by one of `creators`: there the peer may know another one.
+        """
+        named = {event.creator, *(creator for creator, _ in event.other_places)}
+        if event.hints or named.isdisjoint(creators):
+            return event.encoded
+        return encode_event(self._places.resolve_stored(event), hints=True)
 
     def arrival(self, event_id: EventId) -> int:
         """Return the arrival of a known event."""
         return self._arrivals[event_id]
+
+    def parent(self, event_id: EventId) -> NamedParent:
+        """Return a known event as a parent."""
+        at = self._arrivals[event_id]
+        creator, sequence = self._creators[at], self._sequences[at]
+        return NamedParent(event_id, MemberIndex(creator), SequenceNumber(sequence))
 
     def check_time(self, self_parent: EventId, time_ns: int) -> None:
         """Raise TimeStandsStill unless an event is later than its self-parent.
@@ -94,6 +143,11 @@ class EventIndex:
         twins = (at for at in self._by_creator[creator] if self._sequences[at] == sequence)
         first, second = next(twins, None), next(twins, None)
         return None if first is None or second is None else (first, second)
+
+    @property
+    def forkers(self) -> frozenset[MemberIndex]:
+        """The creators that are forked."""
+        return frozenset(self._fork_sequence)
 
     def vector(self, *, exact: bool = False) -> Vector:
         """Return what this cell has, as told to peers; `exact` tells the tips of every creator.

@@ -15,15 +15,6 @@ EVENTS_FRAME_SIZE_BYTES: Final = 256 * 1024
 EVENTS_FRAME_COUNT_MAX: Final = 1024
 """Events in one frame: bounds the verification work that one frame can ask for to ≈ 0.1 s."""
 
-ADDRESSES_MAX: Final = 16
-"""Addresses told for one cell."""
-
-ADDRESS_LENGTH_MAX: Final = 256
-"""Characters of one multiaddr."""
-
-PEERS_TOLD_MAX: Final = 128
-"""Cells named in one PEERS frame: a whole roster."""
-
 REASON_LENGTH_MAX: Final = 256
 """Characters of a refusal's reason."""
 
@@ -57,8 +48,26 @@ EVENT_INTERVAL_MS_MIN: Final = 5
 EVENT_INTERVAL_MS_BUSY: Final = 20
 """The same for a busy cell: fewer signatures, fsyncs and frames, each with more transactions."""
 
+EVENTS_PER_S_BUSY: Final = 200
+"""Events of all members that a busy cell takes in: with more than four it makes fewer itself."""
+
 EVENT_PATIENCE_MS: Final = 50
-"""How long to wait for a supermajority of new tips before an event is made with fewer."""
+"""How long to wait at least for a step to be complete before an event is made without one."""
+
+EVENT_PATIENCE_STEPS: Final = 2
+"""The same in steps, where the network is slower: in step with it no event is made for nothing."""
+
+EVENT_PATIENCE_MS_MAX: Final = 2000
+"""The same at most: nobody may slow a cell down more than this by being slow itself."""
+
+EVENT_GRACE_SHARE: Final = 0.4
+"""How long a complete step waits for the events still on their way, in steps."""
+
+EVENT_STEP_SMOOTHING: Final = 1 / 8
+"""Weight of the newest step in how long a step takes: as TCP smooths its round trips (RFC 6298)."""
+
+PARENTS_MAX: Final = 64
+"""Other-parents of one own event, 2 KiB: all useful ones among up to 65 members."""
 
 PAYLOAD_SIZE_BYTES_MAX: Final = 200 * 1024
 """Transaction bytes in one own event: an event fits a frame of EVENTS_FRAME_SIZE_BYTES."""
@@ -129,6 +138,12 @@ STRANGER_CHECKPOINTS_PER_S: Final = 2
 
 STRANGER_CHECKPOINTS_BURST: Final = 16
 """The same at once."""
+
+ANNOUNCEMENTS_PER_S: Final = 20
+"""Spores and announcements of one peer: they change when a cell moves or joins."""
+
+ANNOUNCEMENTS_BURST: Final = 512
+"""The same at once: all cells that it knows, told when it connects."""
 
 WANTS_PER_S: Final = 10
 """WANTs of one peer: honest ones come one at a time, when the last is answered."""

@@ -32,7 +32,7 @@ from gossip.limits import (
 )
 from gossip.score import Misbehaviour
 from gossip.wire import Frame, Have, Vector, Want
-from hashgraph.event import Event
+from hashgraph.event import Event, UnresolvedEvent
 
 _TICK_MS = 20
 
@@ -47,11 +47,15 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class SendEvents:
-    """Send the events with these arrivals to a peer; `last` ends the answer to its Want."""
+    """Send the events with these arrivals to a peer; `last` ends the answer to its Want.
+
+    Events with a parent by a creator in `hinted` get hints: it forked, here or there.
+    """
 
     peer: CellId
     arrivals: tuple[int, ...]
     last: bool
+    hinted: frozenset[MemberIndex] = frozenset()
 
 
 Effect: TypeAlias = Send | SendEvents
@@ -66,6 +70,8 @@ class _Peer:
     have_version: int = -1
     stream: Iterator[int] | None = None
     """What is left of the answer to its Want."""
+    hinted: frozenset[MemberIndex] = frozenset()
+    """Creators that its Want told by their tips: there it may know other events than we."""
     orphans: int = 0
     orphan_ms: int = -1
     """When it last sent one, kept or not."""
@@ -75,7 +81,7 @@ class _Peer:
 
 @dataclass(slots=True)
 class _Orphan:
-    event: Event
+    event: UnresolvedEvent
     size_bytes: int
     peer: CellId
     since_ms: int
@@ -145,7 +151,11 @@ class Sync:
     def wanted(self, peer: CellId, vector: Vector) -> list[Effect]:
         """A peer asks for all beyond `vector`: start to stream. Raises BadFrame."""
         self._check_vector(vector)
-        self._peers[peer].stream = self._index.beyond(vector)
+        state = self._peers[peer]
+        state.stream = self._index.beyond(vector)
+        state.hinted = frozenset(
+            MemberIndex(at) for at, entry in enumerate(vector) if isinstance(entry, tuple)
+        )
         return self.drained(peer)
 
     def drained(self, peer: CellId) -> list[Effect]:
@@ -156,7 +166,9 @@ class Sync:
         arrivals, more = self._index.chunk(state.stream)
         if not more:
             state.stream = None
-        return [SendEvents(peer, arrivals, last=not more)]
+        return [
+            SendEvents(peer, arrivals, last=not more, hinted=state.hinted | self._index.forkers)
+        ]
 
     def is_streaming(self, peer: CellId) -> bool:
         """Return whether `drained` has more to send to the peer."""
@@ -181,24 +193,22 @@ class Sync:
         self._asked = None
         return self._ask(now_ms)
 
-    def missing_parent(self, event: Event) -> bool:
-        """Return whether a parent of the event is not here."""
-        parents = event.other_parents
-        if event.self_parent is not None and event.self_parent not in self._index:
+    def is_known(self, event: UnresolvedEvent) -> bool:
+        """Return whether the event is here or waits for its parents, and brings no hints."""
+        if event.id in self._index:
             return True
-        return any(parent not in self._index for parent in parents)
-
-    def is_known(self, event_id: EventId) -> bool:
-        """Return whether the event is here or waits for its parents."""
-        return event_id in self._index or event_id in self._orphans.by_id
+        orphan = self._orphans.by_id.get(event.id)
+        return orphan is not None and (not event.hints or bool(orphan.event.hints))
 
     def seen_of(self, creator: MemberIndex) -> int:
         """Return one more than the creator's highest sequence ever seen, in orphans too."""
         return max(self._index.count(creator), self._seen[creator])
 
-    def orphan(self, peer: CellId, event: Event, size_bytes: int, now_ms: int) -> None:
+    def orphan(self, peer: CellId, event: UnresolvedEvent, now_ms: int) -> None:
         """Keep a verified event until its parents come; drop it when there is no room."""
         state = self._peers[peer]
+        size_bytes = len(event.encoded)
+        self.discard(event.id)
         self._seen[event.creator] = max(self._seen[event.creator], event.sequence + 1)
         full = self._orphans.size_bytes + size_bytes > ORPHANS_SIZE_BYTES_MAX
         state.orphan_ms = now_ms
@@ -213,19 +223,25 @@ class Sync:
         self.discard(event.id)
         if not own:
             return []
-        return [SendEvents(peer, (arrival,), last=False) for peer in self._peers]
+        hinted = self._index.forkers
+        return [SendEvents(peer, (arrival,), last=False, hinted=hinted) for peer in self._peers]
 
     def discard(self, event_id: EventId) -> None:
         """Forget an orphan that turned out to be invalid; others are left alone."""
         if event_id in self._orphans.by_id:
             self._forget_orphan(event_id)
 
-    def adoptable(self) -> list[tuple[CellId, Event]]:
+    @property
+    def orphans(self) -> int:
+        """How many events wait for their parents."""
+        return len(self._orphans.by_id)
+
+    def adoptable(self) -> list[tuple[CellId, UnresolvedEvent, Event]]:
         """Return the orphans that have all their parents now, with who sent them."""
         return [
-            (orphan.peer, orphan.event)
+            (orphan.peer, orphan.event, resolved)
             for orphan in self._orphans.by_id.values()
-            if not self.missing_parent(orphan.event)
+            if (resolved := self._index.resolve(orphan.event)) is not None
         ]
 
     def take_blamed(self) -> list[tuple[CellId, Misbehaviour]]:

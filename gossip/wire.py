@@ -1,4 +1,4 @@
-"""Frames of the sync protocol, version 1: bytes on a stream and the values they stand for.
+"""Frames of the sync protocol, version 2: bytes on a stream and the values they stand for.
 
 On the wire: four bytes of length, big endian, then that many bytes of canonical msgpack,
 `[type, fields…]`. The length is checked before anything is kept. Each side sends HELLO first and
@@ -6,7 +6,7 @@ nothing else before the other's HELLO has come; then, at any time and in any ord
 
 | type | frame | fields |
 |---|---|---|
-| 1 | HELLO | version, rule set, network id, epoch, [own addresses] |
+| 1 | HELLO | version, rule set, network id, epoch |
 | 2 | REFUSE | code, reason (then the stream ends) |
 | 3 | HAVE | epoch, one entry a member (a count, or a forker's tip ids), yours, sealed |
 | 4 | WANT | epoch, entries as in HAVE: send me what lies beyond this |
@@ -14,8 +14,9 @@ nothing else before the other's HELLO has come; then, at any time and in any ord
 | 6 | SIGNATURE | a member's signature of a round header |
 | 7 | CERTIFICATE | the newest certificate |
 | 8, 9 | PING, PONG | number |
-| 10 | PEERS | [[cell id, [addresses]], …] |
 | 11 | FORWARD | [transactions] from a cell that has no vote |
+| 20 | SPORE | a spore |
+| 21 | ANNOUNCED | [announcements] that are news to the sender |
 """
 
 from __future__ import annotations
@@ -36,21 +37,23 @@ from core.codec import (
     decode,
     encode,
 )
-from core.ids import CellId, Epoch, EventId, NetworkId
+from core.ids import Epoch, EventId, NetworkId
 from core.limits import HASH_SIZE_BYTES
+from gossip.discovery.limits import (
+    ANNOUNCED_MAX,
+    ANNOUNCEMENT_SIZE_BYTES_MAX,
+    SPORE_SIZE_BYTES_MAX,
+)
 from gossip.errors import BadFrame, FrameTooLong
 from gossip.limits import (
-    ADDRESS_LENGTH_MAX,
-    ADDRESSES_MAX,
     EVENTS_FRAME_COUNT_MAX,
     FRAME_SIZE_BYTES_MAX,
     PAYLOAD_COUNT_MAX,
-    PEERS_TOLD_MAX,
     REASON_LENGTH_MAX,
     TIPS_MAX,
 )
 
-WIRE_VERSION: Final = 1
+WIRE_VERSION: Final = 2
 _LENGTH_BYTES: Final = 4
 _MEMBERS_MAX: Final = 128
 
@@ -71,7 +74,6 @@ class Hello:
     rule_set: int
     network_id: NetworkId
     epoch: Epoch
-    addresses: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,17 +145,24 @@ class Pong:
 
 
 @dataclass(frozen=True, slots=True)
-class Peers:
-    """Where other cells listen, as far as the sender knows."""
-
-    peers: tuple[tuple[CellId, tuple[str, ...]], ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Forward:
     """Transactions that a cell without a vote asks a member to put into its events."""
 
     transactions: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SporeFrame:
+    """A spore, opaque to the session (gossip.discovery parses it)."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """Encoded announcements of cells, opaque to the session (gossip.discovery parses them)."""
+
+    announcements: tuple[bytes, ...]
 
 
 Frame: TypeAlias = (
@@ -166,8 +175,9 @@ Frame: TypeAlias = (
     | CertificateFrame
     | Ping
     | Pong
-    | Peers
     | Forward
+    | SporeFrame
+    | Announced
 )
 
 
@@ -218,14 +228,7 @@ def decode_frame(data: bytes) -> Frame:
 def _to_value(frame: Frame) -> Value:
     match frame:
         case Hello():
-            return [
-                1,
-                frame.version,
-                frame.rule_set,
-                frame.network_id,
-                frame.epoch,
-                list(frame.addresses),
-            ]
+            return [1, frame.version, frame.rule_set, frame.network_id, frame.epoch]
         case Refuse():
             return [2, frame.code, frame.reason]
         case Have():
@@ -234,18 +237,16 @@ def _to_value(frame: Frame) -> Value:
             return [4, frame.epoch, list(frame.vector)]
         case Events():
             return [5, frame.epoch, list(frame.events), frame.last]
-        case SignatureFrame():
-            return [6, frame.value]
-        case CertificateFrame():
-            return [7, frame.value]
-        case Ping():
-            return [8, frame.number]
-        case Pong():
-            return [9, frame.number]
-        case Peers():
-            return [10, [[cell_id, list(addresses)] for cell_id, addresses in frame.peers]]
+        case SignatureFrame() | CertificateFrame():
+            return [6 if isinstance(frame, SignatureFrame) else 7, frame.value]
+        case Ping() | Pong():
+            return [8 if isinstance(frame, Ping) else 9, frame.number]
         case Forward():
             return [11, list(frame.transactions)]
+        case SporeFrame():
+            return [20, frame.data]
+        case Announced():
+            return [21, list(frame.announcements)]
 
 
 def _from_fields(kind: int, fields: list[Value]) -> Frame:
@@ -275,25 +276,34 @@ def _from_fields(kind: int, fields: list[Value]) -> Frame:
         case 8 | 9:
             (number,) = fields
             return Ping(as_int(number)) if kind == 8 else Pong(as_int(number))
-        case 10:
-            (peers,) = fields
-            return Peers(tuple(_peer(item) for item in as_array(peers, length_max=PEERS_TOLD_MAX)))
         case 11:
             (transactions,) = fields
             items = as_array(transactions, length_max=PAYLOAD_COUNT_MAX)
             return Forward(tuple(as_bytes(item) for item in items))
+        case 20:
+            (spore,) = fields
+            return SporeFrame(as_bytes(spore, size_max=SPORE_SIZE_BYTES_MAX))
+        case 21:
+            (announced,) = fields
+            items = as_array(announced, length_max=ANNOUNCED_MAX)
+            return Announced(
+                tuple(as_bytes(item, size_max=ANNOUNCEMENT_SIZE_BYTES_MAX) for item in items)
+            )
         case _:
             raise BadFrame(f"unknown frame type {kind}")
 
 
 def _hello(fields: list[Value]) -> Hello:
-    version, rule_set, network_id, epoch, addresses = fields
+    version = as_int(fields[0] if fields else None)
+    if version != WIRE_VERSION:
+        # What else another version says here is unknown; that it is another one must be told.
+        return Hello(version, 0, NetworkId(bytes(HASH_SIZE_BYTES)), Epoch(0))
+    _, rule_set, network_id, epoch = fields
     return Hello(
-        as_int(version),
+        version,
         as_int(rule_set),
         NetworkId(as_bytes(network_id, size=HASH_SIZE_BYTES)),
         Epoch(as_int(epoch)),
-        _addresses(addresses),
     )
 
 
@@ -306,13 +316,3 @@ def _entry(value: Value) -> VectorEntry:
         tips = as_array(value, length_max=TIPS_MAX)
         return tuple(EventId(as_bytes(tip, size=HASH_SIZE_BYTES)) for tip in tips)
     return as_int(value)
-
-
-def _peer(value: Value) -> tuple[CellId, tuple[str, ...]]:
-    cell_id, addresses = as_array(value, length=2)
-    return CellId(as_text(cell_id, length_max=ADDRESS_LENGTH_MAX)), _addresses(addresses)
-
-
-def _addresses(value: Value) -> tuple[str, ...]:
-    items = as_array(value, length_max=ADDRESSES_MAX)
-    return tuple(as_text(item, length_max=ADDRESS_LENGTH_MAX) for item in items)

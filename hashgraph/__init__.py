@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hashgraph.engine import Engine
-from hashgraph.event import Event, decode_event, encode_event, event_body, event_id, make_event
+from hashgraph.event import Event, UnresolvedEvent, decode_event, encode_event, make_event
 from hashgraph.evidence import (
     ForkEvidence,
     decode_evidence,
@@ -12,7 +12,9 @@ from hashgraph.evidence import (
     verify_fork,
 )
 from hashgraph.fame import Coin
+from hashgraph.header import SignedHeader
 from hashgraph.outcome import DecidedRound, Effects, Fork, OrderedEvent, Outcome, Seal
+from hashgraph.places import Places
 
 __all__ = [
     "Coin",
@@ -24,13 +26,14 @@ __all__ = [
     "ForkEvidence",
     "OrderedEvent",
     "Outcome",
+    "Places",
     "Seal",
+    "SignedHeader",
+    "UnresolvedEvent",
     "decode_event",
     "decode_evidence",
     "encode_event",
     "encode_evidence",
-    "event_body",
-    "event_id",
     "fork_evidence",
     "make_event",
     "verify_fork",

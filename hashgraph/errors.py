@@ -1,12 +1,13 @@
 """Declared errors of the hashgraph, by whose fault they are.
 
 Bytes that are not an event and events that contradict the rules are the creator's fault
-(RemoteViolation); feeding the engine out of order is ours (LocalMisuse).
+(RemoteViolation); feeding the engine out of order is ours (LocalMisuse); a journal that does not
+hold what it held is an OperationalFault.
 """
 
 from __future__ import annotations
 
-from core.errors import LocalMisuse, RemoteViolation
+from core.errors import LocalMisuse, OperationalFault, RemoteViolation
 
 
 class MalformedEvent(RemoteViolation):
@@ -130,3 +131,20 @@ class NothingToExplain(LocalMisuse):
 
     code = "MYC-HASHGRAPH-020"
     remedy = "Use the `id` of one of the events in the file."
+
+
+class OldEventFormat(RemoteViolation):
+    """An event in the encoding of version 0.1 before compact parents."""
+
+    code = "MYC-HASHGRAPH-021"
+    remedy = (
+        "Peers must be updated. A home directory of that time can not be read any more: start with "
+        "a new one (`myceld init`); the network's other cells bring it up to date."
+    )
+
+
+class UnresolvableEvent(OperationalFault):
+    """A stored event whose parents are not the ones stored before it."""
+
+    code = "MYC-HASHGRAPH-022"
+    remedy = "The journal is damaged: audit it, or start with a new home directory."

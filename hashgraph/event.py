@@ -1,40 +1,53 @@
 """The event: what a member signs, sends and journals; one vertex of the hashgraph.
 
-The body is the canonical array
-["myceld/event/1", network id, epoch, creator, sequence, self-parent or b"", [other parents],
-time_ns, [payload items]] and the encoded event is the canonical array [body, signature].
+Signed is the header (`header.py`). What travels and what the journal keeps is the canonical array
+[2, epoch, creator, sequence, time_ns, other-parents, parents hash, [payload items], signature], and
+the rest of the header follows from that: it is about 200 bytes with 15 other-parents. A tenth item,
+the *hints*, may list the ids of all parents, for receivers that know several events at a parent's
+place. The id does not cover it.
 
-The id is SHA-256(body || signature). It covers the signature because the coin reads it: one body
-signed twice makes two events, which is a fork, and never two views of one event.
+Parents are named by place, so an event that was just decoded is *unresolved*: its signature can be
+checked, but which events its parents are is known only where they are (`places.py`).
 
-This module checks shape, domain, network, epoch and bounds. It checks no signature (the caller
-does, over `Event.body`) and knows no graph (the engine does).
+This module checks shape, network, epoch and bounds. It checks no signature (the caller does, over
+`body`) and knows no graph (the engine does).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from hashlib import sha256
 from typing import Final
 
 from core import codec
 from core.errors import RemoteViolation
-from core.ids import Epoch, EventId, MemberIndex, NetworkId, Signature
+from core.ids import Epoch, EventId, Hash, MemberIndex, NetworkId, Signature
 from core.ids import Sequence as SequenceNumber
-from core.limits import HASH_SIZE_BYTES, INT_MAX, SIGNATURE_SIZE_BYTES
-from hashgraph.errors import EventOutOfBounds, MalformedEvent, UnfitEvent, WrongEpoch, WrongNetwork
-from hashgraph.limits import (
-    EVENT_SIZE_BYTES_MAX,
-    MEMBERS_MAX,
-    OTHER_PARENTS_MAX,
-    PAYLOAD_ITEMS_MAX,
-    TIME_NS_MAX,
+from core.limits import HASH_SIZE_BYTES, SIGNATURE_SIZE_BYTES
+from hashgraph.errors import (
+    EventOutOfBounds,
+    MalformedEvent,
+    OldEventFormat,
+    UnfitEvent,
+    WrongEpoch,
 )
+from hashgraph.header import (
+    Parent,
+    Place,
+    check_header,
+    decode_places,
+    encode_places,
+    event_id,
+    header_body,
+    parents_hash,
+    payload_hash,
+)
+from hashgraph.limits import EVENT_SIZE_BYTES_MAX, PAYLOAD_ITEMS_MAX
 
-EVENT_DOMAIN: Final = "myceld/event/1"
-"""First item of every body: a signature over an event is good for nothing else."""
+EVENT_FORMAT: Final = 2
+"""First item of every encoded event."""
 
+_ITEMS: Final = 9
 _COIN_BYTE: Final = SIGNATURE_SIZE_BYTES // 2
 
 
@@ -51,33 +64,45 @@ class Event:
     payload: tuple[bytes, ...] = field(compare=False, repr=False)
     signature: Signature = field(compare=False, repr=False)
     body: bytes = field(compare=False, repr=False)
+    """The header: what the creator signed."""
 
 
-def event_body(
-    *,
-    network_id: NetworkId,
-    epoch: Epoch,
-    creator: MemberIndex,
-    sequence: SequenceNumber,
-    self_parent: EventId | None,
-    other_parents: Sequence[EventId],
-    time_ns: int,
-    payload: Sequence[bytes],
-) -> bytes:
-    """Return the bytes that the creator signs. Nothing is checked here, see `make_event`."""
-    return codec.encode(
-        [
-            EVENT_DOMAIN,
-            network_id,
-            epoch,
-            creator,
-            sequence,
-            b"" if self_parent is None else self_parent,
-            list(other_parents),
-            time_ns,
-            list(payload),
-        ]
-    )
+@dataclass(frozen=True, slots=True)
+class UnresolvedEvent:
+    """One signed event whose parents are known by their places only; equal when the ids are."""
+
+    id: EventId
+    epoch: Epoch = field(compare=False)
+    creator: MemberIndex = field(compare=False)
+    sequence: SequenceNumber = field(compare=False)
+    time_ns: int = field(compare=False)
+    other_places: tuple[Place, ...] = field(compare=False)
+    parents_hash: Hash = field(compare=False, repr=False)
+    payload: tuple[bytes, ...] = field(compare=False, repr=False)
+    signature: Signature = field(compare=False, repr=False)
+    body: bytes = field(compare=False, repr=False)
+    """The header: what the creator signed."""
+    hints: tuple[EventId, ...] = field(compare=False, repr=False)
+    """The parents' ids, the self-parent's first, checked against the hash; or nothing."""
+    encoded: bytes = field(compare=False, repr=False)
+    """The bytes that it was decoded from."""
+
+    def resolved(self, parents: Sequence[EventId]) -> Event | None:
+        """Return the event on these parents, the self-parent first; None if they are not its."""
+        if parents_hash(parents) != self.parents_hash:
+            return None
+        has_own = self.sequence > 0
+        return Event(
+            self.id,
+            self.creator,
+            self.sequence,
+            parents[0] if has_own else None,
+            tuple(parents[has_own:]),
+            self.time_ns,
+            self.payload,
+            self.signature,
+            self.body,
+        )
 
 
 def make_event(
@@ -87,70 +112,80 @@ def make_event(
     creator: MemberIndex,
     sequence: SequenceNumber,
     self_parent: EventId | None,
-    other_parents: Sequence[EventId],
+    other_parents: Sequence[Parent],
     time_ns: int,
     payload: Sequence[bytes],
     sign: Callable[[bytes], bytes],
 ) -> Event:
-    """Return a new event of ours, signed with `sign` (body in, 64-byte signature out).
+    """Return a new event of ours, signed with `sign` (header in, 64-byte signature out).
 
-    Raises UnfitEvent for whatever `decode_event` would refuse.
+    `other_parents` come in any order. Raises UnfitEvent for whatever `decode_event` would refuse,
+    and unless sequence 0 and no self-parent go together.
     """
-    body = event_body(
-        network_id=network_id,
-        epoch=epoch,
-        creator=creator,
-        sequence=sequence,
-        self_parent=self_parent,
-        other_parents=other_parents,
-        time_ns=time_ns,
-        payload=payload,
-    )
-    data = codec.encode([body, sign(body)])
+    if (sequence == 0) != (self_parent is None):
+        raise UnfitEvent(f"sequence {sequence}, {'no ' * (self_parent is None)}self-parent")
+    others = sorted(other_parents, key=lambda parent: parent.creator)
+    own = [] if self_parent is None else [self_parent]
+    parents = [*own, *(parent.id for parent in others)]
     try:
-        return decode_event(data, network_id=network_id, epoch=epoch)
+        check_header(creator, sequence, time_ns, places := encode_places(others))
+        body = header_body(
+            network_id=network_id,
+            epoch=epoch,
+            creator=creator,
+            sequence=sequence,
+            time_ns=time_ns,
+            others=places,
+            parents_hash=parents_hash(parents),
+            payload_hash=payload_hash(payload),
+        )
+        data = _encode(body, payload, sign(body), [])
+        event = decode_event(data, network_id=network_id, epoch=epoch).resolved(parents)
     except RemoteViolation as error:
         raise UnfitEvent(error.detail) from error
+    if event is None:
+        raise UnfitEvent("a parent's id is not one")
+    return event
 
 
-def encode_event(event: Event) -> bytes:
+def encode_event(event: Event, *, hints: bool = False) -> bytes:
     """Return the canonical bytes of an event: its wire form and its journal block."""
-    return codec.encode([event.body, event.signature])
+    own = [] if event.self_parent is None else [event.self_parent]
+    parents = [*own, *event.other_parents] if hints else []
+    return _encode(event.body, event.payload, event.signature, parents)
 
 
-def decode_event(data: bytes, *, network_id: NetworkId, epoch: Epoch) -> Event:
+def decode_event(data: bytes, *, network_id: NetworkId, epoch: Epoch) -> UnresolvedEvent:
     """Return the event that `data` encodes; the signature is not checked.
 
-    Accepted is what (1) is the canonical encoding of the array of two and of the body's array of
-    nine, (2) has our domain, (3) our network, (4) our epoch, (5) keeps the bounds of `limits`,
-    (6) has distinct other parents, none of them the self-parent, and (7) has sequence 0 exactly
-    when it has no self-parent. Raises MalformedEvent (1, 2), WrongNetwork, WrongEpoch or
-    EventOutOfBounds (5 to 7).
+    Accepted is what (1) is the canonical encoding of the array of nine or ten, (2) has our format
+    number, (3) our epoch, (4) keeps the bounds of `limits`, (5) has other-parents with ascending
+    creators, none of them its own, and (6) has, if any, as many hints as parents and those that the
+    hash is of. Of another network is what has a wrong signature. Raises MalformedEvent (1, 2, 6),
+    OldEventFormat, WrongEpoch, or EventOutOfBounds (4, 5).
     """
     if len(data) > EVENT_SIZE_BYTES_MAX:
         raise EventOutOfBounds(f"{len(data)} bytes, at most {EVENT_SIZE_BYTES_MAX} are accepted")
     try:
-        outer = codec.as_array(codec.decode(data), length=2)
-        body = codec.as_bytes(outer[0])
-        signature = codec.as_bytes(outer[1], size=SIGNATURE_SIZE_BYTES)
-        return _decode_body(body, Signature(signature), network_id, epoch)
+        items = _items(data)
+        named = codec.as_int(items[1])
+        if named != epoch:
+            raise WrongEpoch(f"the event names epoch {named}, ours is {epoch}")
+        return _from_items(items, data, network_id, epoch)
     except (codec.NotCanonical, codec.WrongShape) as error:
         raise MalformedEvent(error.detail) from error
 
 
-def decode_any_event(data: bytes, network_id: NetworkId) -> tuple[Event, Epoch]:
+def decode_any_event(data: bytes, network_id: NetworkId) -> tuple[UnresolvedEvent, Epoch]:
     """Return the event in `data`, of whatever epoch, and its epoch; see `decode_event`."""
+    if len(data) > EVENT_SIZE_BYTES_MAX:
+        raise EventOutOfBounds(f"{len(data)} bytes, at most {EVENT_SIZE_BYTES_MAX} are accepted")
     try:
-        body = codec.as_bytes(codec.as_array(codec.decode(data), length=2)[0])
-        epoch = Epoch(codec.as_int(codec.as_array(codec.decode(body), length=9)[2]))
+        items = _items(data)
+        epoch = Epoch(codec.as_int(items[1]))
+        return _from_items(items, data, network_id, epoch), epoch
     except (codec.NotCanonical, codec.WrongShape) as error:
         raise MalformedEvent(error.detail) from error
-    return decode_event(data, network_id=network_id, epoch=epoch), epoch
-
-
-def event_id(body: bytes, signature: bytes) -> EventId:
-    """Return SHA-256(body || signature)."""
-    return EventId(sha256(body + signature).digest())
 
 
 def middle_bit(event: Event) -> bool:
@@ -161,49 +196,66 @@ def middle_bit(event: Event) -> bool:
     return bool(event.signature[_COIN_BYTE] & 1)
 
 
-def _decode_body(body: bytes, signature: Signature, network_id: NetworkId, epoch: Epoch) -> Event:
-    items = codec.as_array(codec.decode(body), length=9)
-    if items[0] != EVENT_DOMAIN:
+def _encode(
+    body: bytes, payload: Sequence[bytes], signature: bytes, hints: Sequence[EventId]
+) -> bytes:
+    _, _, *fields, parents, _ = codec.as_array(codec.decode(body))
+    items: list[codec.Value] = [EVENT_FORMAT, *fields, parents, list(payload), signature]
+    return codec.encode([*items, list(hints)] if hints else items)
+
+
+def _items(data: bytes) -> list[codec.Value]:
+    """Return the items of an encoded event, with the format number and the count checked."""
+    items = codec.as_array(codec.decode(data))
+    if len(items) == 2 and all(isinstance(item, bytes) for item in items):
+        raise OldEventFormat("an event of format 1")
+    if not _ITEMS <= len(items) <= _ITEMS + 1 or items[0] != EVENT_FORMAT:
         raise MalformedEvent("not an event of this version")
-    if codec.as_bytes(items[1], size=HASH_SIZE_BYTES) != network_id:
-        raise WrongNetwork("the event names another network")
-    named_epoch = codec.as_int(items[2])
-    if named_epoch != epoch:
-        raise WrongEpoch(f"the event names epoch {named_epoch}, ours is {epoch}")
-    self_parent = codec.as_bytes(items[5], size_max=HASH_SIZE_BYTES)
-    if len(self_parent) not in (0, HASH_SIZE_BYTES):
-        raise MalformedEvent(f"a self-parent of {len(self_parent)} bytes")
-    other_parents = tuple(
-        EventId(codec.as_bytes(item, size=HASH_SIZE_BYTES)) for item in codec.as_array(items[6])
-    )
-    payload = tuple(codec.as_bytes(item) for item in codec.as_array(items[8]))
-    event = Event(
-        id=event_id(body, signature),
-        creator=MemberIndex(codec.as_int(items[3])),
-        sequence=SequenceNumber(codec.as_int(items[4], high=INT_MAX - 1)),
-        self_parent=EventId(self_parent) if self_parent else None,
-        other_parents=other_parents,
-        time_ns=codec.as_int(items[7]),
-        payload=payload,
-        signature=signature,
-        body=body,
-    )
-    _check_bounds(event)
-    return event
+    return items
 
 
-def _check_bounds(event: Event) -> None:
-    if event.creator >= MEMBERS_MAX:
-        raise EventOutOfBounds(f"creator {event.creator}, at most {MEMBERS_MAX} members")
-    if event.time_ns > TIME_NS_MAX:
-        raise EventOutOfBounds(f"time {event.time_ns} ns is after the year 2116")
-    if len(event.other_parents) > OTHER_PARENTS_MAX:
-        raise EventOutOfBounds(f"{len(event.other_parents)} other parents")
-    if len(event.payload) > PAYLOAD_ITEMS_MAX:
-        raise EventOutOfBounds(f"{len(event.payload)} payload items")
-    if len(set(event.other_parents)) != len(event.other_parents):
-        raise EventOutOfBounds("an other parent is named twice")
-    if event.self_parent in event.other_parents:
-        raise EventOutOfBounds("the self-parent is named among the other parents")
-    if (event.sequence == 0) != (event.self_parent is None):
-        raise EventOutOfBounds("sequence 0 and no self-parent go together, one without the other")
+def _from_items(
+    items: list[codec.Value], data: bytes, network_id: NetworkId, epoch: Epoch
+) -> UnresolvedEvent:
+    creator, sequence = codec.as_int(items[2]), codec.as_int(items[3])
+    time_ns, others = codec.as_int(items[4]), codec.as_bytes(items[5])
+    check_header(creator, sequence, time_ns, others)
+    parents = codec.as_bytes(items[6], size=HASH_SIZE_BYTES)
+    payload = codec.as_array(items[7])
+    if len(payload) > PAYLOAD_ITEMS_MAX:
+        raise EventOutOfBounds(f"{len(payload)} payload items")
+    contents = tuple([codec.as_bytes(item) for item in payload])
+    signature = codec.as_bytes(items[8], size=SIGNATURE_SIZE_BYTES)
+    body = header_body(
+        network_id=network_id,
+        epoch=epoch,
+        creator=MemberIndex(creator),
+        sequence=SequenceNumber(sequence),
+        time_ns=time_ns,
+        others=others,
+        parents_hash=parents,
+        payload_hash=payload_hash(contents),
+    )
+    places = decode_places(others)
+    return UnresolvedEvent(
+        event_id(body, signature),
+        epoch,
+        MemberIndex(creator),
+        SequenceNumber(sequence),
+        time_ns,
+        places,
+        Hash(parents),
+        contents,
+        Signature(signature),
+        body,
+        _hints(items, len(places) + (sequence > 0), parents) if len(items) > _ITEMS else (),
+        data,
+    )
+
+
+def _hints(items: list[codec.Value], count: int, expected: bytes) -> tuple[EventId, ...]:
+    listed = codec.as_array(items[_ITEMS], length=count)
+    hints = tuple(EventId(codec.as_bytes(item, size=HASH_SIZE_BYTES)) for item in listed)
+    if not hints or parents_hash(hints) != expected:
+        raise MalformedEvent("the hints are not the event's parents")
+    return hints

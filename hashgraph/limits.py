@@ -8,7 +8,18 @@ EVENT_SIZE_BYTES_MAX: Final = 512 * 1024
 """Largest encoded event; two of them fit a wire frame (core.limits.MESSAGE_SIZE_BYTES_MAX)."""
 
 OTHER_PARENTS_MAX: Final = 128
-"""Every other member of the largest roster, at 32 bytes each: 4 KiB of an event."""
+"""Every other member of the largest roster, at five bytes each: 640 bytes of an event, and 4 KiB
+more with hints."""
+
+HEADER_SIZE_BYTES_MAX: Final = 1024
+"""The header of an event with OTHER_PARENTS_MAX other-parents, and some room."""
+
+SEQUENCE_MAX: Final = 2**31 - 2
+"""One more fits a lane of an ancestry vector, whose top bit stays free (hashgraph/graph.py)."""
+
+RESOLUTIONS_MAX: Final = 16
+"""Combinations of parents tried for an event without hints, at 1.5 µs each. Two forkers with four
+branches each at one place are all tried; more of them cost the receiver a round trip for hints."""
 
 PAYLOAD_ITEMS_MAX: Final = 8_192
 """At 64 bytes, the smallest useful transaction, this many fill an event."""
@@ -32,5 +43,5 @@ EPOCH_ROUNDS: Final = 2_048
 """Rounds after which rule set 1 seals an epoch. At 60 events a round, 10 members, the metadata of a
 whole epoch takes about 40 MB."""
 
-EVIDENCE_SIZE_BYTES_MAX: Final = 2 * EVENT_SIZE_BYTES_MAX + 64
-"""Two events and what wraps them."""
+EVIDENCE_SIZE_BYTES_MAX: Final = 2 * (HEADER_SIZE_BYTES_MAX + 64) + 64
+"""Two headers, their signatures and what wraps them: a small part of any transaction."""

@@ -50,3 +50,7 @@ NONCE_WINDOW: Final = 256
 
 CERTIFICATE_ROUNDS_PENDING_MAX: Final = 1024
 """Rounds for which signatures are collected at once: 128 members × 96 B × 1024 ≈ 12 MB at most."""
+
+ROSTER_STEPS_MAX: Final = 32
+"""Steps of a proof of the present roster: at most 32 × 128 signatures to check, a third of a
+second. A network whose members changed more often than that at a stretch is proven by its chain."""

@@ -6,7 +6,8 @@ ordered, the change goes into NEXT_MEMBERS_KEY; the next epoch begins with it. S
 one round build on each other. A member may also leave by itself, without approvals.
 
 A change must be possible when it is proposed and again at each approval. Proposals are never
-deleted: an expired one stays in the state and takes no approvals.
+deleted: an expired one stays in the state and takes no approvals. Those pile up slowly: at most
+PROPOSALS_OPEN_MAX of a member in PROPOSAL_ROUNDS_MAX rounds.
 """
 
 from __future__ import annotations

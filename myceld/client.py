@@ -93,6 +93,10 @@ class Client:
         """Return the list of PeerViews."""
         return self._get("/api/v1/peers")
 
+    def spore(self, *, seed: bool = False) -> JsonObject:
+        """Return the SporeView of what a peer is told that connects now, or of a seed."""
+        return self._get("/api/v1/spore", {"type": "seed"} if seed else None)
+
     def submit(
         self, transactions: Sequence[bytes], *, wait: str = "stored", timeout_s: float = 30.0
     ) -> JsonObject:
@@ -155,6 +159,21 @@ class Client:
         `approve` (proposal) or `leave`.
         """
         return self._post("/api/v1/members", {"action": action, **fields}, wait, timeout_s)
+
+    def create_invite(self, **fields: object) -> JsonObject:
+        """Make a ticket; return the IssuedView, the only place where its text is told.
+
+        Fields: role (`rhizomorph` or `sclerotium`), name, weight, expires_s, uses_max, addresses.
+        """
+        return self._send("/api/v1/invites", fields)
+
+    def invites(self) -> JsonObject:
+        """Return the list of InviteViews, the newest first."""
+        return self._get("/api/v1/invites")
+
+    def revoke_invite(self, invite_id: str) -> JsonObject:
+        """Take a ticket back; return its InviteView."""
+        return self._send(f"/api/v1/invites/{quote(invite_id, safe='')}/revoke", {})
 
     def account(self, public_key: str) -> JsonObject:
         """Return the AccountView of a public key (hex)."""

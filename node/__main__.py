@@ -1,6 +1,7 @@
 """`python -m node`: the daemon's own commands, which the `myceld` command line starts.
 
 init     make a cell               run      run it until SIGINT or SIGTERM
+join     make a cell by a ticket
 genesis  make a network's genesis  sign     sign a transaction without a running cell
 """
 
@@ -18,13 +19,15 @@ import click
 import structlog
 
 from core.errors import MyceldError
+from gossip.discovery.limits import TICKET_LENGTH_MAX
+from gossip.discovery.ticket import parse_ticket
 from identity import keystore
 from ledger.genesis import to_json
 from ledger.kinds import Put
 from ledger.transaction import sign_transaction
 from node import config as configuration
 from node.errors import NotInitialised
-from node.founding import Wishes, found, make_genesis, read_genesis
+from node.founding import Founded, Wishes, found, make_genesis, read_genesis
 from node.home import Home, write_file
 
 _FAILED = 1
@@ -61,23 +64,35 @@ def init(
     founded = found(Home(home), wishes)
     member = founded.genesis.roster.index_of(founded.key.public_key) is not None
     if as_json:
-        content = {
-            "cell_id": founded.key.cell_id,
-            "public_key": founded.key.public_key.hex(),
-            "network_id": founded.genesis.network_id.hex(),
-            "network_name": founded.genesis.name,
-            "home": str(home),
-            "created": founded.created,
-            "member": member,
-            "addresses": [f"{at}/p2p/{founded.key.cell_id}" for at in founded.config.listen],
-        }
-        click.echo(json.dumps(content))
+        click.echo(json.dumps({**_founded(home, founded), "member": member}))
         return
     click.echo(f"cell      {founded.key.cell_id}")
     click.echo(f"network   {founded.genesis.name} {founded.genesis.network_id.hex()}")
     click.echo(f"members   {len(founded.genesis.members)}{'' if member else ', this cell is none'}")
     click.echo(f"home      {home}")
     click.echo("made a new key" if founded.created else "kept the key that was there")
+
+
+@main.command()
+@click.option("--home", type=click.Path(path_type=Path), required=True)
+@click.option("--name")
+@click.option("--listen", multiple=True)
+@click.option("--gateway-port", type=int)
+def join(
+    *, home: Path, name: str | None, listen: tuple[str, ...], gateway_port: int | None
+) -> None:
+    """Make the cell in a directory by the ticket on standard input; print it as JSON."""
+    from node.joining import join as join_network  # noqa: PLC0415 - keeps `init` and `sign` quick
+
+    text = sys.stdin.buffer.read(TICKET_LENGTH_MAX + 1).decode("ascii", "replace")
+    wishes = Wishes(name=name, listen=listen, gateway_port=gateway_port)
+    joined = join_network(Home(home), parse_ticket(text), wishes)
+    content = {
+        **_founded(home, joined.founded),
+        "role": "sclerotium" if joined.votes else "rhizomorph",
+        "words": joined.words,
+    }
+    click.echo(json.dumps(content))
 
 
 @main.command()
@@ -128,6 +143,18 @@ def sign(*, home: Path, nonce: int, key: str, value_hex: str) -> None:
         sign=pair.sign,
     )
     click.echo(raw.hex())
+
+
+def _founded(home: Path, founded: Founded) -> dict[str, object]:
+    return {
+        "cell_id": founded.key.cell_id,
+        "public_key": founded.key.public_key.hex(),
+        "network_id": founded.genesis.network_id.hex(),
+        "network_name": founded.genesis.name,
+        "home": str(home),
+        "created": founded.created,
+        "addresses": [f"{at}/p2p/{founded.key.cell_id}" for at in founded.config.listen],
+    }
 
 
 async def _run(home: Home, config: configuration.Config) -> None:

@@ -35,6 +35,6 @@ async def read_epoch(store: Store, genesis: Genesis, epoch: Epoch) -> Archive:
         if of == epoch:
             if len(index) == 0:
                 first_block = at
-            index.add(event, len(block))
+            index.add_stored(event)
         at += 1
     return Archive(epoch, index, first_block)

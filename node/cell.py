@@ -13,17 +13,22 @@ from gateway.errors import NoSuchKey, NoSuchReceipt, NotReachedInTime
 from gateway.views import (
     AccountView,
     EpochView,
+    InviteView,
+    InviteWish,
+    IssuedView,
     MemberChange,
     MembersView,
     PeerView,
     ReceiptView,
     RefusalView,
     RoundView,
+    SporeView,
     Stage,
     StateValueView,
     StatusView,
     TransactionView,
 )
+from gossip.discovery.spore_file import to_json
 from gossip.wire import Forward
 from ledger.errors import NonceUsed, WrongSignature
 from ledger.forks import ForkProof
@@ -32,6 +37,7 @@ from ledger.kinds import VALUE_PREFIX, Arguments, Put, check_key
 from ledger.transaction import SignedTransaction, Transaction, sign_transaction
 from node import status
 from node.errors import MempoolFull, NotStoredYet
+from node.exposition import metrics_text
 from node.inbox import Wake
 from node.journal_answers import JournalAnswers
 from node.limits import ACCUSE_CHECK_MS, WAIT_S_MAX
@@ -81,6 +87,10 @@ class RunningCell(JournalAnswers):
     def status(self) -> StatusView:
         """See `gateway.cell.Cell.status`."""
         return status.status_view(self._parts)
+
+    def metrics(self) -> str:
+        """See `gateway.cell.Cell.metrics`."""
+        return metrics_text(self._parts)
 
     def peers(self) -> list[PeerView]:
         """See `gateway.cell.Cell.peers`."""
@@ -163,6 +173,24 @@ class RunningCell(JournalAnswers):
         """See `gateway.cell.Cell.change_members`."""
         cell_id = self._cell_id(change.cell) if change.cell else self._parts.cell_id
         return await self._submit_own(change_of(change, cell_id), None, wait, timeout_s)
+
+    async def create_invite(self, wish: InviteWish) -> IssuedView:
+        """See `gateway.cell.Cell.create_invite`."""
+        return await self._parts.invites.create(wish)
+
+    async def invites(self) -> list[InviteView]:
+        """See `gateway.cell.Cell.invites`."""
+        return self._parts.invites.shown()
+
+    async def revoke_invite(self, invite_id: bytes) -> InviteView:
+        """See `gateway.cell.Cell.revoke_invite`."""
+        return await self._parts.invites.revoke(invite_id)
+
+    async def spore(self, *, seed: bool) -> SporeView:
+        """See `gateway.cell.Cell.spore`."""
+        discovery = self._parts.discovery
+        spore = await (discovery.export() if seed else discovery.handed_out())
+        return SporeView(spore.variant.word, to_json(spore))
 
     async def account(self, public_key: bytes) -> AccountView:
         """See `gateway.cell.Cell.account`."""

@@ -1,8 +1,9 @@
 """The cell's configuration file: `config.yaml`, read once at start.
 
-One YAML mapping: `version: 1` and the section `cell` with the keys of `Config`. Unknown keys, wrong
-types and impossible values are refused with the key's name: a misspelt option never passes in
-silence. `MYCELD_CELL__<KEY>` in the environment overrides a key.
+One YAML mapping: `version: 1`, the section `cell` with the keys of `Config`, and the section
+`discovery` with those of `DiscoveryConfig`. Unknown keys, wrong types and impossible values are
+refused with the key's name: a misspelt option never passes in silence. `MYCELD_<SECTION>__<KEY>` in
+the environment overrides a key.
 """
 
 from __future__ import annotations
@@ -11,17 +12,35 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import yaml
 
-from node.errors import BadConfig
+from node.discovery.limits import SEEDS_MAX
+from node.discovery.locations import check_location
+from node.errors import BadConfig, SeedRefused
 
 _VERSION: Final = 1
 _FILE_SIZE_BYTES_MAX: Final = 256 * 1024
-_PREFIX: Final = "MYCELD_CELL__"
+_PREFIX: Final = "MYCELD_{}__"
 _DIGITS_MAX: Final = 18
+_SECTIONS: Final = ("cell", "discovery")
+_BOOLEANS: Final = {"true": True, "false": False}
+_KINDS: Final = {bool: "true or false", int: "a number", str: "text"}
+_LISTS: Final = {"listen": "multiaddrs", "bootstrap": "multiaddrs", "seeds": "paths and URLs"}
 _LEVELS: Final = ("debug", "info", "warning", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class DiscoveryConfig:
+    """How other cells are found, beside bootstrap addresses and what peers tell."""
+
+    mdns: bool = True
+    """Look for cells on the LAN, and be found there; never when listening on loopback only."""
+    dht: bool = False
+    """Look for cells in the DHT of those that are connected, and be found there."""
+    seeds: tuple[str, ...] = ()
+    """Spore files to read: paths, relative to the cell's directory, or https URLs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +57,10 @@ class Config:
     gateway_port: int = 0
     """Port of the HTTP gateway; 0 takes a free one at each start."""
     log_level: str = "info"
+    discovery: DiscoveryConfig = DiscoveryConfig()
+
+
+_Section = TypeVar("_Section", Config, DiscoveryConfig)
 
 
 def load(path: Path, environment: Mapping[str, str]) -> Config:
@@ -50,11 +73,13 @@ def load(path: Path, environment: Mapping[str, str]) -> Config:
     if len(data) > _FILE_SIZE_BYTES_MAX:
         raise BadConfig(f"{path} is larger than {_FILE_SIZE_BYTES_MAX} bytes")
     config = parse(data, str(path))
+    discovery = config.discovery
     for name, text in environment.items():
-        if name.startswith(_PREFIX):
-            key = name[len(_PREFIX) :].lower()
-            config = _with(config, key, _from_text(key, text), where=name)
-    return config
+        if (key := _key_in(name, "cell")) is not None:
+            config = _with(config, key, _from_text(config, key, text), where=name)
+        if (key := _key_in(name, "discovery")) is not None:
+            discovery = _with(discovery, key, _from_text(discovery, key, text), where=name)
+    return replace(config, discovery=discovery)
 
 
 def parse(data: bytes, where: str) -> Config:
@@ -69,60 +94,92 @@ def parse(data: bytes, where: str) -> Config:
         raise BadConfig(f"{where}: expected `version: 1` and a section `cell:`")
     if content.get("version") != _VERSION:
         raise BadConfig(f"{where}: version is {content.get('version')!r}, expected {_VERSION}")
-    unknown = sorted(str(key) for key in content if key not in ("version", "cell"))
+    unknown = sorted(str(key) for key in content if key not in ("version", *_SECTIONS))
     if unknown:
-        raise BadConfig(f"{where}: unknown section {unknown[0]!r}, expected `cell`")
-    section = content.get("cell")
-    if section is None:
-        return Config()
-    if not isinstance(section, dict):
-        raise BadConfig(f"{where}: `cell` must be a section of keys")
-    config = Config()
-    for key, value in section.items():
-        config = _with(config, str(key), value, where=f"{where}: cell.{key}")
-    return config
+        raise BadConfig(f"{where}: unknown section {unknown[0]!r}, expected `cell` or `discovery`")
+    config = _section(Config(), content.get("cell"), f"{where}: cell")
+    discovery = _section(config.discovery, content.get("discovery"), f"{where}: discovery")
+    return replace(config, discovery=discovery)
 
 
 def dump(config: Config) -> str:
     """Return the text of a configuration file."""
-    section: dict[str, object] = {}
-    for field in fields(Config):
-        value = getattr(config, field.name)
-        section[field.name] = list(value) if isinstance(value, tuple) else value
-    text: str = yaml.safe_dump({"version": _VERSION, "cell": section}, sort_keys=False)
+    content = {"version": _VERSION, "cell": _plain(config), "discovery": _plain(config.discovery)}
+    text: str = yaml.safe_dump(content, sort_keys=False)
     return "# Configuration of a myceld cell; docs/configuration.md explains every key.\n" + text
 
 
-def _with(config: Config, key: str, value: object, *, where: str) -> Config:
-    """Return `config` with one key set to a checked value; raises BadConfig."""
-    names = [field.name for field in fields(Config)]
+def _keys(section: Config | DiscoveryConfig) -> list[str]:
+    return [field.name for field in fields(section) if field.name not in _SECTIONS]
+
+
+def _plain(section: Config | DiscoveryConfig) -> dict[str, object]:
+    values = {key: getattr(section, key) for key in _keys(section)}
+    return {
+        key: list(value) if isinstance(value, tuple) else value for key, value in values.items()
+    }
+
+
+def _section(section: _Section, content: object, where: str) -> _Section:
+    """Return a section with the keys of a YAML mapping set; raises BadConfig."""
+    if content is None:
+        return section
+    if not isinstance(content, dict):
+        raise BadConfig(f"{where} must be a section of keys")
+    for key, value in content.items():
+        section = _with(section, str(key), value, where=f"{where}.{key}")
+    return section
+
+
+def _key_in(name: str, section: str) -> str | None:
+    """Return the key that an environment variable sets in this section."""
+    prefix = _PREFIX.format(section.upper())
+    return name.removeprefix(prefix).lower() if name.startswith(prefix) else None
+
+
+def _with(section: _Section, key: str, value: object, *, where: str) -> _Section:
+    """Return `section` with one key set to a checked value; raises BadConfig."""
+    names = _keys(section)
     if key not in names:
         near = difflib.get_close_matches(key, names, 1)
         hint = f", did you mean {near[0]}?" if near else f", known are: {', '.join(names)}"
         raise BadConfig(f"{where}: unknown key{hint}")
-    expected = getattr(Config(), key)
+    expected = getattr(section, key)
     if isinstance(expected, tuple):
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise BadConfig(f"{where}: expected a list of multiaddrs, got {value!r}")
+            raise BadConfig(f"{where}: expected a list of {_LISTS[key]}, got {value!r}")
         value = tuple(value)
     elif type(value) is not type(expected):
-        kind = "a number" if isinstance(expected, int) else "text"
-        raise BadConfig(f"{where}: expected {kind}, got {value!r}")
+        raise BadConfig(f"{where}: expected {_KINDS[type(expected)]}, got {value!r}")
     if key == "gateway_port" and isinstance(value, int) and not 0 <= value < 2**16:
         raise BadConfig(f"{where}: a port is 0 to 65535, got {value}")
     if key == "log_level" and value not in _LEVELS:
         raise BadConfig(f"{where}: expected one of {', '.join(_LEVELS)}, got {value!r}")
     if key == "listen" and not value:
         raise BadConfig(f"{where}: at least one address is needed")
-    changed: Config = replace(config, **{key: value})  # type: ignore[arg-type] # checked above
+    if key == "seeds" and isinstance(value, tuple):
+        _check_seeds(value, where)
+    changed: _Section = replace(section, **{key: value})  # type: ignore[arg-type] # checked above
     return changed
 
 
-def _from_text(key: str, text: str) -> object:
+def _check_seeds(seeds: tuple[str, ...], where: str) -> None:
+    if len(seeds) > SEEDS_MAX:
+        raise BadConfig(f"{where}: {len(seeds)} seeds, at most {SEEDS_MAX} are read")
+    for seed in seeds:
+        try:
+            check_location(seed)
+        except SeedRefused as error:
+            raise BadConfig(f"{where}: {error.detail}") from error
+
+
+def _from_text(section: Config | DiscoveryConfig, key: str, text: str) -> object:
     """Return an environment variable's text in the type of the key."""
-    expected = getattr(Config(), key, "")
+    expected = getattr(section, key, "")
     if isinstance(expected, tuple):
         return [item.strip() for item in text.split(",") if item.strip()]
+    if isinstance(expected, bool):
+        return _BOOLEANS.get(text.lower(), text)
     if isinstance(expected, int) and text.isdecimal() and len(text) <= _DIGITS_MAX:
         return int(text)
     return text

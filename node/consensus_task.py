@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from core.errors import check
-from core.ids import CellId, Epoch, Round, short
+from core.ids import CellId, Epoch, MemberIndex, Round, short
 from gateway.views import Stage
 from gossip.sync import Send
 from gossip.wire import Events, Have, Want, encode_frame
@@ -40,13 +40,14 @@ from node.limits import (
     LOAD_INTERVAL_S,
     PEER_STREAMING_SIZE_BYTES,
 )
+from node.metrics import ConsensusMetrics
 from node.peers import Peers
 from node.receipts import Receipts
 from node.session import Session, now_ms
 from node.stages.accuser import ForkSeen
 from node.stages.consensus import Consensus, Effects, SendBlocks
 from node.stages.intake import Intake
-from node.tables import EVENTS_JOURNAL
+from node.tables import EVENTS_JOURNAL, unplaced_statements
 from node.verifier import Verifier
 
 _LOG = structlog.get_logger("consensus")
@@ -103,6 +104,7 @@ class ConsensusTask:
         self._streaming: set[CellId] = set()
         self._next_block = stage.blocks
         self._load = LoadMeter()
+        self.metrics = ConsensusMetrics(time.time_ns())
         self._sealed: Roster | None = None
         self._archives: list[Archive] = []
         self.observed = asyncio.Event()
@@ -159,6 +161,7 @@ class ConsensusTask:
         if roster is not None:
             self._stage.seal(roster, now_ms())
             peers.enter(roster)
+            self.metrics.epoch_began()
             _LOG.info("epoch begins", epoch=roster.epoch, members=len(roster.members))
 
     async def _next_inputs(self) -> list[ConsensusInput]:
@@ -199,7 +202,10 @@ class ConsensusTask:
             case Events():
                 unpacked = self._stage.unpack(peer, frame)
                 if unpacked is not None:
-                    peers.judge_events(peer, frame, len(frame.events) - len(unpacked.events))
+                    known = len(frame.events) - len(unpacked.events)
+                    peers.judge_events(peer, frame, known)
+                    self.metrics.repeats += known
+                    self.metrics.arrived(unpacked.events, now_ms())
                     verdicts = await self._verifier.verify(unpacked.checks)
                     self._stage.received(peer, unpacked, verdicts, now_ms(), last=frame.last)
 
@@ -216,10 +222,16 @@ class ConsensusTask:
         return favoured or session.budget.bulk.has(now_ms())
 
     async def _carry_out(self, effects: Effects, peers: Peers) -> None:
-        if effects.blocks:
+        if effects.blocks or effects.unplaced:
             for block in effects.blocks:
                 self._remember(block)
-            await self._store.transaction({EVENTS_JOURNAL: effects.blocks}, durable=effects.durable)
+            kept = unplaced_statements(effects.unplaced) if effects.unplaced else ()
+            began_ns = time.perf_counter_ns()
+            await self._store.transaction(
+                {EVENTS_JOURNAL: effects.blocks}, kept, durable=effects.durable
+            )
+            if effects.durable:
+                self.metrics.commit.note((time.perf_counter_ns() - began_ns) / 1e6)
         self._intake.note_stored(effects.recovered)
         self._receipts.reached(effects.stored, Stage.STORED)
         if not self._stage.is_observing:
@@ -235,10 +247,11 @@ class ConsensusTask:
         for peer, what in effects.blames:
             peers.misbehaved(peer, what)
         for decided in effects.rounds:
+            self.metrics.decided(decided.round, self._stage.me, now_ms(), time.time_ns())
             await self._execution.put(decided)
 
     async def _send(self, effects: Effects, peers: Peers) -> None:
-        encoded: dict[tuple[tuple[int, ...], bool], bytes] = {}
+        encoded: dict[tuple[Epoch, tuple[int, ...], bool, frozenset[MemberIndex]], bytes] = {}
         for effect in effects.sends:
             match effect:
                 case Send():
@@ -246,9 +259,14 @@ class ConsensusTask:
                         self._note_asked(effect.peer, peers)
                     peers.send(effect.peer, encode_frame(effect.frame))
                 case SendBlocks():
-                    key = (effect.blocks, effect.last)
+                    key = (effect.epoch, effect.blocks, effect.last, effect.hinted)
                     if key not in encoded:
-                        events = tuple([await self._block(at) for at in effect.blocks])
+                        events = tuple(
+                            [
+                                self._stage.with_hints(effect, await self._block(at))
+                                for at in effect.blocks
+                            ]
+                        )
                         encoded[key] = encode_frame(Events(effect.epoch, events, effect.last))
                     peers.send(effect.peer, encoded[key])
                     self._note_sent(effect, len(encoded[key]), peers)

@@ -12,7 +12,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -20,7 +20,11 @@ import structlog
 from core.errors import MyceldError
 from core.ids import CellId, Epoch, NetworkId, TransactionId
 from gateway.server import Gateway
-from gossip.host import HostConfig
+from gossip.discovery.book import AddressBook, read_entries
+from gossip.discovery.invitation import INVITE_PROTOCOL
+from gossip.discovery.limits import BOOK_CELLS_MAX
+from gossip.host import HostConfig, NotAMultiaddr
+from gossip.host.addresses import parse_dial_address
 from gossip.wire import Forward
 from identity import keystore
 from identity.keys import KeyPair
@@ -30,14 +34,17 @@ from ledger.certificate import CheckpointSignature
 from ledger.genesis import Genesis
 from ledger.header import decode_header
 from ledger.roster import Roster
+from ledger.spore_authority import network_identity
 from ledger.transaction import transaction_id
 from myceld import VERSION
 from node.accuse_task import AccuseTask
-from node.addresses import AddressBook
 from node.audits import Audits
 from node.cell import RunningCell
 from node.config import Config
 from node.consensus_task import ConsensusTask
+from node.discovery.roster_proofs import RosterProofs
+from node.discovery.setup import make_finders
+from node.discovery.task import Discovery, DiscoverySources
 from node.errors import NotStoredYet
 from node.execution_task import ExecutionTask
 from node.follows import Follows
@@ -45,8 +52,10 @@ from node.founding import read_genesis
 from node.genesis_service import GENESIS_PROTOCOL, serve_genesis
 from node.home import Home
 from node.inbox import ConsensusInbox, ExecutionInbox
+from node.invite_tables import INVITE_SCHEMA
+from node.invite_views import Standing
+from node.invites import Invites
 from node.limits import (
-    ADDRESSES_KNOWN_MAX,
     EXECUTION_QUEUE_MAX,
     HEADERS_CACHED_MAX,
     STOP_TIMEOUT_MS,
@@ -64,13 +73,15 @@ from node.tables import (
     EVENTS_JOURNAL,
     HEADERS_JOURNAL,
     SCHEMA,
-    addresses_statements,
     all_state,
-    known_addresses,
+    known_cells,
+    known_cells_statements,
     known_ids,
     newest_certificates,
     newest_epochs,
     state_value,
+    unplaced,
+    unplaced_statements,
 )
 from node.verifier import Verifier
 
@@ -113,7 +124,7 @@ class Daemon:
             )
             verifier = Verifier()
             try:
-                await store.create_tables(SCHEMA)
+                await store.create_tables(SCHEMA + INVITE_SCHEMA)
                 await self._run_with(key, genesis, store, verifier)
             finally:
                 verifier.close()
@@ -150,11 +161,10 @@ class Daemon:
     async def _assemble(
         self, key: KeyPair, genesis: Genesis, store: Store, verifier: Verifier
     ) -> tuple[Parts, _Tasks]:
-        identity = Identity(key.public_key, key.sign)
-        mempool, receipts = Mempool(), Receipts()
+        identity, mempool, receipts = Identity(key.public_key, key.sign), Mempool(), Receipts()
         epochs = [(genesis.roster, 0), *newest_epochs(store)][-2:]
-        rosters = [roster for roster, _ in epochs]
-        before, first_block = rosters[0] if len(rosters) > 1 else None, epochs[0][1]
+        rosters, first_block = [roster for roster, _ in epochs], epochs[0][1]
+        before = rosters[0] if len(rosters) > 1 else None
         consensus = Consensus(
             genesis, rosters[-1], identity, mempool, first_block=first_block, before=before
         )
@@ -162,20 +172,18 @@ class Daemon:
         intake = Intake(genesis.network_id, execution.ledger.account)
         consensus_inbox = ConsensusInbox()
         execution_inbox: ExecutionInbox = asyncio.Queue(EXECUTION_QUEUE_MAX)
-        events = await store.journal(EVENTS_JOURNAL)
         execution_task = ExecutionTask(
             execution,
             store,
             verifier,
-            events,
+            await store.journal(EVENTS_JOURNAL),
             inbox=execution_inbox,
             receipts=receipts,
             intake=intake,
         )
-        signed = await _restore(execution, store, rosters)
-        await execution_task.resume(signed)
-        await _replay(consensus, execution_task, store, first_block)
-        intake.note_stored(consensus.waiting_transactions())
+        await execution_task.resume(await _restore(execution, store, rosters))
+        again = await _replay(consensus, execution_task, store, first_block)
+        intake.note_stored([*again, *consensus.waiting_transactions()])
         consensus_task = ConsensusTask(
             consensus,
             store,
@@ -187,17 +195,16 @@ class Daemon:
             intake=intake,
             applied_round=lambda: execution.ledger.applied_round,
         )
-
+        discovery = self._make_discovery(key, genesis, consensus, store, verifier)
         links = PeersLinks(
             consensus_inbox,
             execution_inbox,
-            execution_task.greeting,
-            _address_saver(store),
-            self._take_forwarded,
+            greeting=execution_task.greeting,
+            save_cells=_cell_saver(store),
+            forwarded=self._take_forwarded,
+            introducer=discovery,
         )
-        peers = self._make_peers(key, genesis, consensus.roster, store, links)
-        follows = Follows(store, await Copies.open(store), key.cell_id, peers)
-        follows.listen(genesis.network_id)
+        peers = self._make_peers(key, genesis, consensus.roster, discovery.book, links)
         parts = Parts(
             cell_id=key.cell_id,
             name=self._name(key, consensus.roster),
@@ -209,19 +216,47 @@ class Daemon:
             mempool=mempool,
             consensus=consensus,
             consensus_inbox=consensus_inbox,
+            execution_inbox=execution_inbox,
+            metrics=consensus_task.metrics,
             observed=consensus_task.observed,
             execution=execution,
             peers=peers,
-            follows=follows,
+            follows=await _make_follows(store, key, genesis, peers),
+            discovery=discovery,
             audits=Audits(store),
+            invites=_make_invites(store, genesis, peers, execution),
             started_ns=time.monotonic_ns(),
         )
         return parts, _Tasks(consensus_task, execution_task)
 
+    def _make_discovery(
+        self,
+        key: KeyPair,
+        genesis: Genesis,
+        consensus: Consensus,
+        store: Store,
+        verifier: Verifier,
+    ) -> Discovery:
+        known = read_entries(known_cells(store, BOOK_CELLS_MAX), genesis.network_id)
+        bootstrap = [str(parse_dial_address(address)) for address in self._config.bootstrap]
+        sources = DiscoverySources(
+            key,
+            genesis,
+            lambda: consensus.roster,
+            RosterProofs(store, genesis),
+            make_finders(self._config, network_identity(genesis), key.cell_id, self._home.path),
+        )
+        book = AddressBook(key.cell_id, bootstrap, known, can_dial=_can_dial)
+        return Discovery(sources, book, verifier)
+
     def _make_peers(
-        self, key: KeyPair, genesis: Genesis, roster: Roster, store: Store, links: PeersLinks
+        self,
+        key: KeyPair,
+        genesis: Genesis,
+        roster: Roster,
+        book: AddressBook,
+        links: PeersLinks,
     ) -> Peers:
-        book = AddressBook(self._config.bootstrap, known_addresses(store, ADDRESSES_KNOWN_MAX))
         config = PeersConfig(
             host=HostConfig(
                 seed=key.seed,
@@ -263,8 +298,10 @@ class Daemon:
                     group.create_task(tasks.execution.run(parts.peers, sealed), name="execution"),
                     group.create_task(self._accuse(parts, accuse), name="accuse"),
                     group.create_task(parts.peers.run(), name="peers"),
+                    group.create_task(parts.discovery.run(parts.peers), name="discovery"),
                     group.create_task(parts.follows.run(), name="follows"),
                     group.create_task(parts.audits.run(), name="audits"),
+                    group.create_task(parts.invites.run(self._cell.change_members), name="invites"),
                 ]
                 await self._stopping.wait()
                 self._tell("stopping")
@@ -299,11 +336,35 @@ class Daemon:
         return self._config.name if me is None else roster.members[me].name
 
 
-def _address_saver(store: Store) -> Callable[[CellId, tuple[str, ...]], Awaitable[None]]:
-    async def save(peer: CellId, addresses: tuple[str, ...]) -> None:
-        await store.transaction({}, addresses_statements(peer, addresses), durable=False)
+def _can_dial(address: str) -> bool:
+    """Return whether the host speaks the transports of an address."""
+    try:
+        parse_dial_address(address)
+    except NotAMultiaddr:
+        return False
+    return True
+
+
+def _cell_saver(store: Store) -> Callable[[Mapping[CellId, bytes | None]], Awaitable[None]]:
+    async def save(changes: Mapping[CellId, bytes | None]) -> None:
+        await store.transaction({}, known_cells_statements(changes), durable=False)
 
     return save
+
+
+async def _make_follows(store: Store, key: KeyPair, genesis: Genesis, peers: Peers) -> Follows:
+    """Return the journals that are followed, which answers other cells too."""
+    follows = Follows(store, await Copies.open(store), key.cell_id, peers)
+    follows.listen(genesis.network_id)
+    return follows
+
+
+def _make_invites(store: Store, genesis: Genesis, peers: Peers, execution: Execution) -> Invites:
+    """Return the tickets' service, which answers newcomers from the start of the host on."""
+    ledger = execution.ledger
+    invites = Invites(store, genesis, peers, lambda: Standing(ledger.roster, ledger.applied_round))
+    peers.host.set_handler(INVITE_PROTOCOL, peers.guarded(invites.serve))
+    return invites
 
 
 async def _restore(
@@ -326,8 +387,11 @@ async def _restore(
 
 async def _replay(
     consensus: Consensus, execution: ExecutionTask, store: Store, first_block: int
-) -> None:
-    """Feed the consensus journal to the hashgraph, and apply what was decided but not applied."""
+) -> list[bytes]:
+    """Feed the consensus journal to the hashgraph, and apply what was decided but not applied.
+
+    Returns the stored transactions that are to be put again.
+    """
     journal = await store.journal(EVENTS_JOURNAL)
     started = time.monotonic()
     lost: dict[TransactionId, bytes] = {}
@@ -339,13 +403,18 @@ async def _replay(
         if own:
             for known in known_ids(store, list(own)):
                 del own[TransactionId(known)]
+        if own:
+            # Before a round of the replay can seal the epoch: the next start begins later then.
+            await store.transaction({}, unplaced_statements(own.values()), durable=False)
             lost |= own
     consensus.replayed()
+    lost = {transaction_id(raw): raw for raw in unplaced(store)} | lost
     consensus.put_again(list(lost.values()))
     if sealed is not None:
         consensus.seal(sealed, now_ms())
     events = journal.length - first_block
     _LOG.info("replayed", events=events, seconds=round(time.monotonic() - started, 3))
+    return list(lost.values())
 
 
 def _first(failures: BaseExceptionGroup[MyceldError]) -> MyceldError:

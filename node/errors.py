@@ -139,3 +139,55 @@ class PeerNotAdmitted(OperationalFault):
     code = "MYC-NODE-025"
     remedy = "Nothing to do: it may try again later."
     retryable = True
+
+
+class TooManyInvites(OperationalFault):
+    """More tickets are kept than a cell keeps."""
+
+    code = "MYC-NODE-035"
+    remedy = "Use fewer tickets with more uses; old ones go 30 days after they expired."
+
+
+class NoVoteToPropose(LocalMisuse):
+    """A cell without a vote can not make others members."""
+
+    code = "MYC-NODE-036"
+    remedy = "Invite from a member's cell, or with --role rhizomorph."
+
+
+class NothingToDial(LocalMisuse):
+    """The cell knows no address that a newcomer could dial, or too many."""
+
+    code = "MYC-NODE-037"
+    remedy = "Give up to 6 with --address /ip4/ADDRESS/tcp/PORT."
+
+
+class SeedUnreachable(OperationalFault):
+    """A seed could not be read."""
+
+    code = "MYC-NODE-040"
+    remedy = "Check path or URL, the server, and its certificate; it is tried again by itself."
+    retryable = True
+
+
+class SeedRefused(LocalMisuse):
+    """A seed that is configured wrongly, or holds something else than a spore for others."""
+
+    code = "MYC-NODE-041"
+    remedy = "A seed is a file of `myceld spore export`: give its path, or an https URL."
+
+
+class MdnsUnavailable(OperationalFault):
+    """This machine or network does not let multicast DNS through."""
+
+    code = "MYC-NODE-042"
+    remedy = "Nothing else is affected; set discovery.mdns to false to have it left alone."
+    retryable = True
+
+
+class DhtUnavailable(OperationalFault):
+    """The distributed hash table does not answer."""
+
+    code = "MYC-NODE-043"
+    remedy = "It needs a connected cell; it is tried again by itself."
+    retryable = True

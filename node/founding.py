@@ -41,6 +41,8 @@ class Wishes:
     bootstrap: tuple[str, ...] = ()
     listen: tuple[str, ...] = ()
     gateway_port: int | None = None
+    told: Genesis | None = None
+    """The network's genesis, where it came by a ticket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +63,11 @@ def found(home: Home, wishes: Wishes) -> Founded:
     before its first run; after that, another network raises OtherNetwork. Not to be called from
     inside an event loop.
     """
-    _check(wishes)
-    wished_genesis = None if wishes.genesis is None else read_genesis(wishes.genesis)
+    check_wishes(wishes)
+    wished_genesis = wishes.told if wishes.genesis is None else read_genesis(wishes.genesis)
     home.make()
     with home.locked():
-        created = not home.key.exists()
-        key = (
-            keystore.create(home.key, secrets.token_bytes(PUBLIC_KEY_SIZE_BYTES))
-            if created
-            else keystore.load(home.key)
-        )
+        key, created = key_of(home)
         old = configuration.load(home.config, {}) if home.config.exists() else None
         config = _config(old or _fresh_config(), wishes)
         # The genesis first: when it is refused, the configuration stays as it was.
@@ -79,6 +76,23 @@ def found(home: Home, wishes: Wishes) -> Founded:
             write_file(home.config, configuration.dump(config))
         home.read_or_make_token()
     return Founded(key, genesis, config, created)
+
+
+def key_of(home: Home) -> tuple[KeyPair, bool]:
+    """Return the cell's key, and whether it was made now."""
+    if home.key.exists():
+        return keystore.load(home.key), False
+    return keystore.create(home.key, secrets.token_bytes(PUBLIC_KEY_SIZE_BYTES)), True
+
+
+def check_wishes(wishes: Wishes) -> None:
+    """Raise for options that no cell can be made of, before anything is written."""
+    for address in wishes.bootstrap:
+        parse_dial_address(address)
+    for address in wishes.listen:
+        parse_listen_address(address)
+    if wishes.network is not None and (wishes.genesis is not None or wishes.bootstrap):
+        raise BadOption("--network names a new network; --genesis and --bootstrap an existing one")
 
 
 def read_genesis(path: Path) -> Genesis:
@@ -117,16 +131,6 @@ def _member(text: str, number: int) -> Member:
         raise BadOption(f"--member {text}: the weight is not a number")
     cell_id, _, name = rest.partition("=")
     return Member(public_key_of(cell_id), int(weight or 1), name or f"cell-{number}")
-
-
-def _check(wishes: Wishes) -> None:
-    """Raise for options that no cell can be made of, before anything is written."""
-    for address in wishes.bootstrap:
-        parse_dial_address(address)
-    for address in wishes.listen:
-        parse_listen_address(address)
-    if wishes.network is not None and (wishes.genesis is not None or wishes.bootstrap):
-        raise BadOption("--network names a new network; --genesis and --bootstrap an existing one")
 
 
 def _config(old: Config, wishes: Wishes) -> Config:

@@ -138,7 +138,7 @@ class JournalAnswers:
             name = "?" if roster is None else roster.members[event.creator].name
             return (
                 f"event {event.sequence} of {name} in epoch {epoch}, "
-                f"{len(event.other_parents)} other parents, {len(event.payload)} transactions"
+                f"{len(event.other_places)} other parents, {len(event.payload)} transactions"
             )
         if journal == HEADERS_JOURNAL:
             header = decode_header(block)

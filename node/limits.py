@@ -158,14 +158,17 @@ PING_INTERVAL_MS: Final = 2_000
 PEER_SILENCE_MS_MAX: Final = 5_000
 """Without a byte for this long a peer counts as gone: two pings went unanswered."""
 
-ADDRESSES_KNOWN_MAX: Final = 1024
-"""Cells in the address book."""
-
 WAIT_S_MAX: Final = 600
 """Longest wait for a stage that a client may ask for."""
 
 STOP_TIMEOUT_MS: Final = 8_000
 """For a clean stop, after which the process exits anyway."""
+
+LATENCY_WINDOW: Final = 1024
+"""Newest durations of one kind that p50 and p99 are taken from: 8 KiB, ten of them beyond p99."""
+
+ARRIVALS_MAX: Final = 32_768
+"""Events whose time to their place in the order is measured at once: 4 MB."""
 
 AUDITS_REMEMBERED_MAX: Final = 64
 """Results of audits that are kept: one a journal."""
@@ -178,3 +181,33 @@ PROPOSALS_SHOWN_MAX: Final = 1000
 
 BLOCKS_SHOWN_MAX: Final = 1000
 """Journal blocks in one answer."""
+
+INVITES_MAX: Final = 1000
+"""Tickets kept, used and expired ones too: 1 KiB each with their uses."""
+
+INVITES_SHOWN_MAX: Final = 100
+"""Newest tickets in one answer."""
+
+INVITES_KEPT_DAYS: Final = 30
+"""How long a ticket is kept after it expired, to tell who used it."""
+
+INVITE_USES_MAX: Final = 100
+"""Cells that one ticket can bring in."""
+
+INVITE_EXPIRES_S_MAX: Final = 30 * 86_400
+"""Longest life of a ticket."""
+
+INVITE_EXCHANGES_MAX: Final = 16
+"""Newcomers served at the same time; each holds a stream and at most 80 KiB."""
+
+INVITE_EXCHANGES_PER_SOURCE_MAX: Final = 4
+"""Of them from one IP address, so that one silent party leaves room for others."""
+
+INVITE_TIMEOUT_S: Final = 20.0
+"""For one exchange: two round trips and an fsync."""
+
+PROPOSE_CHECK_S: Final = 0.5
+"""How often the inviter looks whether a newcomer has connected, while it waits for one."""
+
+PROPOSE_RETRY_S: Final = 10.0
+"""Before a proposal that could not be handed in is tried again."""

@@ -9,8 +9,11 @@ from core.ids import CellId
 from journal import Store
 from ledger.genesis import Genesis
 from node.audits import Audits
+from node.discovery.task import Discovery
 from node.follows import Follows
-from node.inbox import ConsensusInbox
+from node.inbox import ConsensusInbox, ExecutionInbox
+from node.invites import Invites
+from node.metrics import ConsensusMetrics
 from node.peers import Peers
 from node.receipts import Receipts
 from node.stages.consensus import Consensus
@@ -34,11 +37,15 @@ class Parts:
     mempool: Mempool
     consensus: Consensus
     consensus_inbox: ConsensusInbox
+    execution_inbox: ExecutionInbox
+    metrics: ConsensusMetrics
     observed: asyncio.Event
     """Set once the cell knows all its own events."""
     execution: Execution
     peers: Peers
+    discovery: Discovery
     follows: Follows
     audits: Audits
+    invites: Invites
     started_ns: int
     gateway_url: str = ""

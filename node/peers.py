@@ -12,25 +12,29 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import structlog
 
 from core.errors import MyceldError, RemoteViolation
-from core.ids import CellId, NetworkId, public_key_of, short
+from core.ids import CellId, Epoch, NetworkId, public_key_of, short
 from gossip.budget import PeerBudget
+from gossip.discovery.book import AddressBook
 from gossip.host import Host, HostConfig, PeerStream
 from gossip.limits import (
     PAYLOAD_COUNT_MAX,
     PAYLOAD_SIZE_BYTES_MAX,
-    PEERS_TOLD_MAX,
     WANTED_AGAIN_MAX,
     WANTED_EVENTS_MIN,
 )
 from gossip.score import Misbehaviour, Standing
 from gossip.wire import (
     WIRE_VERSION,
+    Announced,
     CertificateFrame,
     Events,
     Forward,
@@ -38,12 +42,11 @@ from gossip.wire import (
     Have,
     Hello,
     SignatureFrame,
+    SporeFrame,
     Want,
     encode_frame,
 )
-from gossip.wire import Peers as PeersFrame
 from ledger.roster import Roster
-from node.addresses import AddressBook
 from node.errors import PeerMisbehaved, PeerNotAdmitted, PeerReplaced, PeerTooSlow
 from node.inbox import (
     MEMBER_LANE,
@@ -78,7 +81,6 @@ class _Target:
     backoff_ms: int = DIAL_BACKOFF_MS_MIN
     due: float = 0.0
     task: asyncio.Task[None] | None = None
-    next_address: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,18 @@ class PeersConfig:
     """Of the epoch that the cell is in at its start."""
 
 
+class Introducer(Protocol):
+    """Tells a peer of other cells, and takes what it tells (`node.discovery.task`)."""
+
+    def introduce(self, cell_id: CellId, remote_address: str | None) -> Iterable[Frame]:
+        """Return what a cell that just connected is told first."""
+        ...
+
+    async def take(self, cell_id: CellId, frame: SporeFrame | Announced) -> None:
+        """Take what a connected cell tells of others; raises RemoteViolation."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class PeersLinks:
     """Where frames go, and what a new peer is told first."""
@@ -99,8 +113,9 @@ class PeersLinks:
     consensus: ConsensusInbox
     execution: ExecutionInbox
     greeting: Callable[[], Iterable[Frame]]
-    save_addresses: Callable[[CellId, tuple[str, ...]], Awaitable[None]]
+    save_cells: Callable[[Mapping[CellId, bytes | None]], Awaitable[None]]
     forwarded: Callable[[CellId, Forward], Awaitable[None]]
+    introducer: Introducer
 
 
 @dataclass(slots=True)
@@ -122,10 +137,15 @@ class Peers:
         self._roster = config.roster
         self._sessions: dict[CellId, Session] = {}
         self._targets: dict[CellId, _Target] = {}
+        self._wanted: frozenset[CellId] = frozenset()
+        self._sought: frozenset[CellId] = frozenset()
         self._admission = asyncio.Lock()
         self._strangers = 0
         self.standings = Standings(self._is_wanted)
+        self._epochs: dict[CellId, Epoch] = {}
         self.infos: dict[CellId, PeerInfo] = {}
+        self.ends: Counter[str] = Counter()
+        """Ends of sessions and of handshakes by the code of their reason."""
         self._stopping = False
 
     async def start(self) -> tuple[str, ...]:
@@ -135,9 +155,12 @@ class Peers:
         return addresses
 
     def enter(self, roster: Roster) -> None:
-        """Keep connected to the members of this roster, and to the bootstrap cells."""
+        """Keep connected to the members of this roster, the bootstrap cells and the sought."""
         self._roster = roster
-        wanted = {member.cell_id for member in roster.members} | self.book.bootstrap_cells
+        members = {member.cell_id for member in roster.members}
+        self.book.protect(members)
+        self._wanted = frozenset(members | self.book.bootstrap_cells)
+        wanted = self._wanted | self._sought
         for cell_id in sorted(wanted - {self.host.cell_id}):
             self._targets.setdefault(cell_id, _Target())
         for cell_id in set(self._targets) - wanted:
@@ -146,6 +169,13 @@ class Peers:
             member = self._is_wanted(session.cell_id)
             if session.budget.member != member:
                 session.budget = PeerBudget(member=member, now_ms=now_ms())
+
+    def seek(self, cells: Iterable[CellId]) -> None:
+        """Keep connected to these too, until this is called again."""
+        sought = frozenset(cells)
+        if sought != self._sought:
+            self._sought = sought
+            self.enter(self._roster)
 
     def forward(self, transactions: Sequence[bytes]) -> bool:
         """Ask a connected member to put transactions into its events; False if none is there."""
@@ -163,8 +193,8 @@ class Peers:
                 for cell_id, target in tuple(self._targets.items()):
                     self._dial_if_due(group, cell_id, target)
                 self.host.denied = frozenset(self.standings.banned_cells(now_ms()))
-                for cell_id, addresses in self.book.take_changes().items():
-                    await self._links.save_addresses(cell_id, addresses)
+                if changes := self.book.take_changes():
+                    await self._links.save_cells(changes)
                 await asyncio.sleep(DIAL_BACKOFF_MS_MIN / 1000)
 
     def close(self) -> None:
@@ -179,6 +209,10 @@ class Peers:
     def connected(self) -> list[CellId]:
         """Return the connected cells, in order of their ids."""
         return sorted(self._sessions)
+
+    def arrived(self, epoch: Epoch) -> set[CellId]:
+        """Return the connected cells that say that they take part in an epoch, or a later one."""
+        return {cell_id for cell_id, theirs in self._epochs.items() if theirs >= epoch}
 
     def session(self, cell_id: CellId) -> Session | None:
         """Return the session of a connected cell."""
@@ -258,8 +292,9 @@ class Peers:
             return
         addresses = self.book.addresses(cell_id)
         if addresses:
-            address = addresses[target.next_address % len(addresses)]
-            target.task = group.create_task(self._dial(cell_id, target, address), name="dial")
+            # The book ranks one that failed behind the others.
+            task = self._dial(cell_id, target, addresses[0])
+            target.task = group.create_task(task, name="dial")
 
     async def _dial(self, cell_id: CellId, target: _Target, address: str) -> None:
         """Connect once and serve the session; set when to try next."""
@@ -267,10 +302,11 @@ class Peers:
             stream = await self.host.dial(address, timeout_s=DIAL_TIMEOUT_MS / 1000)
         except MyceldError as error:
             self._info(cell_id).last_error = str(error)
-            target.next_address += 1
+            self.book.failed(cell_id, address, time.time_ns())
             target.backoff_ms = min(2 * target.backoff_ms, DIAL_BACKOFF_MS_MAX)
         else:
             began_ms = now_ms()
+            self.book.worked(cell_id, address, time.time_ns())
             await self._serve(stream)
             if now_ms() - began_ms >= DIAL_BACKOFF_MS_MAX:
                 target.backoff_ms = DIAL_BACKOFF_MS_MIN
@@ -314,7 +350,10 @@ class Peers:
             await self._run_admitted(session, hello)
         except MyceldError as error:
             info.last_error = str(error)
-            self.standings.note_end(session.cell_id, host_of(session.address), error, now_ms())
+            self.ends[error.code] += 1
+            self.standings.note_end(
+                session.cell_id, host_of(session.remote_address), error, now_ms()
+            )
             _log_for(error)("peer disconnected", peer=short(stream.cell_id), reason=info.last_error)
         finally:
             self._strangers -= not wanted
@@ -325,7 +364,7 @@ class Peers:
 
     def _note(self, session: Session, what: Misbehaviour, times: float = 1) -> None:
         """Note what a peer did in a session, and end it when that was too much."""
-        address = host_of(session.address)
+        address = host_of(session.remote_address)
         standing = self.standings.note(session.cell_id, address, what, now_ms(), times=times)
         if standing is Standing.BANNED:
             session.end(PeerMisbehaved(f"{session.cell_id}: {what.value}"))
@@ -339,7 +378,7 @@ class Peers:
 
     def _is_wanted(self, cell_id: CellId) -> bool:
         """Tell members and bootstrap cells from strangers."""
-        return cell_id in self._targets
+        return cell_id in self._wanted
 
     def _bound_outbound(self) -> None:
         """Disconnect the peer with most bytes waiting when all together have too many."""
@@ -353,14 +392,16 @@ class Peers:
         async with self._admission:
             await self._replace_existing(session)
             self._sessions[peer] = session
+            self._epochs[peer] = hello.epoch
             await self._links.consensus.put(Connected(peer))
         _LOG.info("peer connected", peer=short(peer), dialled=session.initiator)
         try:
-            self.book.learn_own(peer, hello.addresses)
+            if not session.initiator:
+                self.book.worked(peer, None, time.time_ns())
             self._greet(session)
             await session.run(lambda frame: self._take(session, frame))
         finally:
-            del self._sessions[peer]
+            del self._sessions[peer], self._epochs[peer]
             if not self._stopping:
                 await self._links.consensus.put(Gone(peer))
 
@@ -377,24 +418,19 @@ class Peers:
 
     def _hello(self) -> Hello:
         config = self._config
-        return Hello(
-            WIRE_VERSION,
-            config.rule_set,
-            config.network_id,
-            self._roster.epoch,
-            self.host.addresses,
-        )
+        return Hello(WIRE_VERSION, config.rule_set, config.network_id, self._roster.epoch)
 
     def _greet(self, session: Session) -> None:
         """Tell a new peer what it may have missed while it was away."""
-        known = self.book.all()[:PEERS_TOLD_MAX]
-        session.send(encode_frame(PeersFrame(tuple(known))))
-        for frame in self._links.greeting():
+        introduction = self._links.introducer.introduce(session.cell_id, session.remote_address)
+        for frame in (*introduction, *self._links.greeting()):
             session.send(encode_frame(frame))
 
     async def _take(self, session: Session, frame: Frame) -> None:
         match frame:
             case Have() | Want() | Events():
+                if isinstance(frame, Have) and not frame.sealed:
+                    self._epochs[session.cell_id] = frame.epoch
                 favoured = session.budget.member and not self.standings.is_throttled(
                     session.cell_id, now_ms()
                 )
@@ -405,8 +441,11 @@ class Peers:
                     self._note(session, Misbehaviour.FRAME_FLOOD)
                 else:
                     await self._links.execution.put(CheckpointFrom(session.cell_id, frame))
-            case PeersFrame():
-                self.book.learn_told(frame.peers, self._targets)
+            case SporeFrame() | Announced():
+                if session.budget.announcements.spend(1, now_ms()):
+                    self._note(session, Misbehaviour.FRAME_FLOOD)
+                else:
+                    await self._links.introducer.take(session.cell_id, frame)
             case Forward():
                 session.budget.forwards.spend(len(frame.transactions), now_ms())
                 wait_ms = session.budget.forwards.wait_ms(now_ms())

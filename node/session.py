@@ -75,7 +75,7 @@ class Session:
         """`report` is told when the peer sends more than `budget` allows."""
         self.cell_id: CellId = stream.cell_id
         self.initiator = stream.initiator
-        self.address = stream.remote_address
+        self.remote_address = stream.remote_address
         self.counters = counters
         self.budget = budget
         self.answered_events = 0
@@ -261,10 +261,10 @@ class Session:
 
 def _mismatch(own: Hello, other: Hello) -> str | None:
     """Return why two cells can not talk, None when they can."""
-    if other.network_id != own.network_id:
-        return "another network"
     if other.version != own.version:
         return f"wire version {other.version}, ours is {own.version}"
+    if other.network_id != own.network_id:
+        return "another network"
     if other.rule_set != own.rule_set:
         return f"rule set {other.rule_set}, ours is {own.rule_set}"
     return None

@@ -13,6 +13,12 @@ from typing import Final
 from core.errors import RemoteViolation
 from core.ids import CellId
 from gossip.budget import Buckets
+from gossip.discovery.errors import (
+    BadAnnouncement,
+    BadSpore,
+    SporeForged,
+    SporeOfOtherNetwork,
+)
 from gossip.errors import (
     BadEventSignature,
     BadFrame,
@@ -46,6 +52,10 @@ _BY_ERROR: Final[tuple[tuple[type[BaseException], Misbehaviour], ...]] = (
     (HandshakeRefused, Misbehaviour.HANDSHAKE),
     (NoHello, Misbehaviour.HANDSHAKE),
     (UnexpectedFrame, Misbehaviour.BREACH),
+    (BadSpore, Misbehaviour.BAD_SPORE),
+    (SporeForged, Misbehaviour.BAD_SPORE),
+    (SporeOfOtherNetwork, Misbehaviour.BAD_SPORE),
+    (BadAnnouncement, Misbehaviour.BAD_SPORE),
     (WrongSignature, Misbehaviour.BAD_TRANSACTION),
     (PeerTooSlow, Misbehaviour.SLOW_READING),
     (WriteTimedOut, Misbehaviour.SLOW_READING),

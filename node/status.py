@@ -8,10 +8,12 @@ from typing import Final
 
 from core.ids import CellId
 from gateway.views import MemberView, PeerView, StatusView
+from gossip.creator import Refusal
 from ledger.roster import Member
 from ledger.tree import EMPTY_ROOT
 from myceld import VERSION
 from node.errors import KeyInUseElsewhere
+from node.exposition import metrics_view
 from node.member_answers import fork_views
 from node.parts import Parts
 
@@ -52,6 +54,7 @@ def status_view(parts: Parts) -> StatusView:
         transactions_pending=len(parts.mempool),
         addresses=list(parts.peers.host.addresses),
         gateway_url=parts.gateway_url,
+        metrics=metrics_view(parts),
     )
 
 
@@ -130,12 +133,17 @@ def _phase(parts: Parts, members: Sequence[MemberView]) -> tuple[str, str]:
     weight = sum(member.weight for member in members if member.reachable)
     total = sum(member.weight for member in members)
     if 3 * weight <= 2 * total:
-        return "waiting", _waiting_words(members, weight, total)
+        words = _waiting_words(members, weight, total)
+        if parts.consensus.is_observing:
+            words += "; reads only until then, as others may know newer events of this cell"
+        return "waiting", words
     if parts.consensus.is_observing:
         return "observing", "asking the others for our own newest events before making new ones"
     reachable = sum(member.reachable for member in members)
     words = f"{reachable} of {len(members)} members reachable{_without_vote(parts)}"
     if parts.consensus.has_work:
+        if parts.consensus.why_silent is Refusal.NO_QUORUM:
+            return "ordering", f"waiting for events of more members; {words}"
         return "ordering", f"ordering transactions; {words}"
     return "idle", f"nothing to do; {words}"
 

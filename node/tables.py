@@ -7,12 +7,13 @@ without the events that made it.
     ordered       the agreed order of transactions, one row a position
     certificate   the certificate of every round that has one
     epoch         the roster of each epoch, and from where on EVENTS_JOURNAL can hold its events
-    address       where other cells listen
+    unplaced      transactions that this cell stored and a seal voided, until they are in the order
+    known_cell    the address book: one encoded entry a cell
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -26,7 +27,7 @@ from ledger.genesis import Genesis
 from ledger.machine import Applied, Entry
 from ledger.members import PROPOSAL_PREFIX
 from ledger.roster import Roster, decode_roster
-from ledger.transaction import OPAQUE_KIND, SignedTransaction
+from ledger.transaction import OPAQUE_KIND, SignedTransaction, transaction_id
 
 EVENTS_JOURNAL: Final = "consensus"
 """All events of the hashgraph, in the order they arrived."""
@@ -43,8 +44,8 @@ CREATE UNIQUE INDEX IF NOT EXISTS ordered_by_id ON ordered (id);
 CREATE TABLE IF NOT EXISTS certificate (round INTEGER PRIMARY KEY, value BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS epoch (
   number INTEGER PRIMARY KEY, roster BLOB NOT NULL, first_block INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS address (
-  cell_id TEXT NOT NULL, address TEXT NOT NULL, PRIMARY KEY (cell_id, address)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS unplaced (id BLOB PRIMARY KEY, raw BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS known_cell (cell_id TEXT PRIMARY KEY, entry BLOB NOT NULL) WITHOUT ROWID;
 """
 
 _PUT_STATE: Final = "INSERT OR REPLACE INTO state VALUES (?, ?)"
@@ -95,16 +96,27 @@ def applied_statements(applied: Applied, roster: Roster, events: int) -> list[St
     return statements
 
 
+def unplaced_statements(transactions: Iterable[bytes]) -> list[Statement]:
+    """Return what keeps transactions until they are in the order, and forgets those that are."""
+    rows = [(transaction_id(raw), raw) for raw in transactions]
+    return [
+        ("DELETE FROM unplaced WHERE id IN (SELECT id FROM ordered)", [()]),
+        ("INSERT OR IGNORE INTO unplaced VALUES (?, ?)", rows),
+    ]
+
+
 def certificate_statement(certificate: Certificate) -> Statement:
     """Return what makes a certificate durable."""
     return (_PUT_CERTIFICATE, [(certificate.round, encode(certificate.to_value()))])
 
 
-def addresses_statements(cell_id: CellId, addresses: Iterable[str]) -> list[Statement]:
-    """Return what replaces the known addresses of a cell."""
+def known_cells_statements(changes: Mapping[CellId, bytes | None]) -> list[Statement]:
+    """Return what brings the stored address book up to date; None: the cell is forgotten."""
+    kept = [(cell_id, entry) for cell_id, entry in changes.items() if entry is not None]
+    gone = [(cell_id,) for cell_id, entry in changes.items() if entry is None]
     return [
-        ("DELETE FROM address WHERE cell_id = ?", [(cell_id,)]),
-        ("INSERT OR IGNORE INTO address VALUES (?, ?)", [(cell_id, a) for a in addresses]),
+        ("DELETE FROM known_cell WHERE cell_id = ?", gone),
+        ("INSERT OR REPLACE INTO known_cell VALUES (?, ?)", kept),
     ]
 
 
@@ -117,6 +129,12 @@ def known_ids(store: Store, ids: Sequence[bytes]) -> set[bytes]:
         sql = f"SELECT id FROM ordered WHERE id IN ({marks})"  # noqa: S608 - only question marks
         found.update(row[0] for row in store.query(sql, part))
     return found
+
+
+def unplaced(store: Store) -> list[bytes]:
+    """Return the kept transactions that are not in the order yet, oldest first."""
+    sql = "SELECT raw FROM unplaced WHERE id NOT IN (SELECT id FROM ordered) ORDER BY rowid"
+    return [bytes(raw) for (raw,) in store.query(sql)]
 
 
 def ordered_by_id(store: Store, transaction: bytes) -> OrderedRow | None:
@@ -203,14 +221,23 @@ def roster_of_epoch(store: Store, genesis: Genesis, epoch: Epoch) -> Roster | No
     return found[0][0] if found else None
 
 
-def known_addresses(store: Store, limit: int) -> dict[CellId, tuple[str, ...]]:
-    """Return where other cells were last known to listen."""
-    book: dict[CellId, tuple[str, ...]] = {}
-    for cell_id, address in store.query(
-        "SELECT cell_id, address FROM address ORDER BY cell_id, address LIMIT ?", (limit,)
-    ):
-        book[CellId(cell_id)] = (*book.get(CellId(cell_id), ()), address)
-    return book
+def certificate_of_round(store: Store, round_number: Round) -> Certificate | None:
+    """Return the certificate of exactly this round."""
+    rows = store.query("SELECT value FROM certificate WHERE round = ?", (round_number,))
+    return parse_certificate(decode(rows[0][0])) if rows else None
+
+
+def newest_certificate(store: Store, last_round: int) -> Certificate | None:
+    """Return the certificate of the highest round up to this one."""
+    rows = store.query(
+        "SELECT value FROM certificate WHERE round <= ? ORDER BY round DESC LIMIT 1", (last_round,)
+    )
+    return parse_certificate(decode(rows[0][0])) if rows else None
+
+
+def known_cells(store: Store, limit: int) -> list[tuple[str, bytes]]:
+    """Return the stored address book: cell ids and encoded entries."""
+    return store.query("SELECT cell_id, entry FROM known_cell ORDER BY cell_id LIMIT ?", (limit,))
 
 
 def _row(entry: Entry, round_number: Round, roster: Roster) -> tuple[Any, ...]:

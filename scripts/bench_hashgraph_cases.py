@@ -14,7 +14,15 @@ import psutil
 from nacl.signing import SigningKey
 
 from core.ids import Epoch, EventId, MemberIndex, NetworkId, PublicKey, Sequence, Signature
-from hashgraph import Engine, Event, decode_event, encode_event, make_event
+from hashgraph import (
+    Engine,
+    Event,
+    Places,
+    UnresolvedEvent,
+    decode_event,
+    encode_event,
+    make_event,
+)
 from identity.keys import verify_all
 
 NETWORK = NetworkId(bytes(32))
@@ -183,7 +191,7 @@ def _traced(engine: Engine, source: Iterator[Event], count: int) -> float:
 def _signed(keys: list[SigningKey], parents: int, count: int) -> list[bytes]:
     """Return real events of 100 bytes of payload, encoded."""
     source = gossip(len(keys), parents)
-    ids: dict[EventId, EventId] = {}
+    made: dict[EventId, Event] = {}
     blocks = []
     for plan in (next(source) for _ in range(count)):
         event = make_event(
@@ -191,13 +199,13 @@ def _signed(keys: list[SigningKey], parents: int, count: int) -> list[bytes]:
             epoch=Epoch(0),
             creator=plan.creator,
             sequence=plan.sequence,
-            self_parent=None if plan.self_parent is None else ids[plan.self_parent],
-            other_parents=[ids[other] for other in plan.other_parents],
+            self_parent=None if plan.self_parent is None else made[plan.self_parent].id,
+            other_parents=[made[other] for other in plan.other_parents],
             time_ns=plan.time_ns,
             payload=[bytes(100)],
             sign=lambda body, key=keys[plan.creator]: key.sign(body).signature,  # type: ignore[misc]  # the default is its type
         )
-        ids[plan.id] = event.id
+        made[plan.id] = event
         blocks.append(encode_event(event))
     return blocks
 
@@ -212,9 +220,12 @@ def _check_all(pool: ThreadPoolExecutor, checks: list[Check]) -> None:
 def _take_in(
     pool: ThreadPoolExecutor | None, blocks: list[bytes], public: list[PublicKey], members: int
 ) -> None:
-    """Decode, hash, drop what is known, check signatures on the pool if there is one, and add."""
-    engine = Engine([1] * members)
-    under_way: list[tuple[list[Event], Future[list[bool]] | None]] = []
+    """Decode, hash, drop what is known, check signatures, resolve, and add.
+
+    Signatures are checked on the pool if there is one.
+    """
+    engine, places = Engine([1] * members), Places(members)
+    under_way: list[tuple[list[UnresolvedEvent], Future[list[bool]] | None]] = []
     seen: set[EventId] = set()
     for place in range(0, len(blocks), BATCH):
         events = []
@@ -226,16 +237,25 @@ def _take_in(
         checks = [(public[e.creator], e.body, e.signature) for e in events]
         under_way.append((events, None if pool is None else pool.submit(verify_all, checks)))
         if len(under_way) > 8:
-            _add(engine, *under_way.pop(0))
+            _add(engine, places, *under_way.pop(0))
     for events, verdicts in under_way:
-        _add(engine, events, verdicts)
+        _add(engine, places, events, verdicts)
 
 
-def _add(engine: Engine, events: list[Event], verdicts: Future[list[bool]] | None) -> None:
+def _add(
+    engine: Engine,
+    places: Places,
+    events: list[UnresolvedEvent],
+    verdicts: Future[list[bool]] | None,
+) -> None:
     if verdicts is not None and not all(verdicts.result()):
         raise SystemExit("a good signature was refused")
     for event in events:
-        engine.add(event)
+        resolved = places.resolve(event)
+        if resolved is None:
+            raise SystemExit("an event is not resolved")
+        engine.add(resolved)
+        places.add(resolved)
 
 
 def _rate(work: Callable[[], None], count: int) -> float:

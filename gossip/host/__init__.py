@@ -4,6 +4,8 @@ from gossip.host.config import HostConfig
 from gossip.host.errors import (
     AddressInUse,
     CannotListen,
+    DhtAlone,
+    DhtViolated,
     DialFailed,
     HostDown,
     HostFailed,
@@ -27,6 +29,8 @@ from gossip.host.stream import PeerStream
 __all__ = [
     "AddressInUse",
     "CannotListen",
+    "DhtAlone",
+    "DhtViolated",
     "DialFailed",
     "Host",
     "HostConfig",

@@ -14,12 +14,16 @@ class HostConfig:
     `seed` is the cell's 32-byte Ed25519 seed and never shown. `listen_addresses` are multiaddrs
     such as /ip4/127.0.0.1/tcp/0. `protocol` is the libp2p protocol name that inbound streams are
     accepted on and that `dial` asks for. `agent_version` is what stock libp2p nodes see of us.
+    `dht` makes the host a node of the cells' DHT, which it enters by connected peers that are in
+    it, and by the addresses of `dht_bootstrap`.
     """
 
     seed: bytes = field(repr=False)
     listen_addresses: tuple[str, ...]
     protocol: str
     agent_version: str = "myceld"
+    dht: bool = False
+    dht_bootstrap: tuple[str, ...] = ()
     inbound_connections_max: int = limits.INBOUND_CONNECTIONS_MAX
     inbound_per_address_max: int = limits.INBOUND_PER_ADDRESS_MAX
     inbound_per_peer_max: int = limits.INBOUND_PER_PEER_MAX

@@ -140,3 +140,18 @@ class TransportNotSpoken(NotAMultiaddr):
 
     code = "MYC-HOST-018"
     remedy = "Use /tcp/PORT, or /tcp/PORT/ws for WebSocket; QUIC, TLS and relays are not spoken."
+
+
+class DhtAlone(OperationalFault):
+    """No other node of the DHT is known, or none of them answered."""
+
+    code = "MYC-HOST-019"
+    remedy = "Add the address of a cell with `dht: true` to `bootstrap`; the cell tries again."
+    retryable = True
+
+
+class DhtViolated(RemoteViolation):
+    """A node of the DHT sent something that its protocol does not allow."""
+
+    code = "MYC-HOST-020"
+    remedy = "Nothing to do: the node was not believed; others are asked."

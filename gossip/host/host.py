@@ -12,7 +12,8 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from nacl.signing import SigningKey
 
@@ -24,6 +25,7 @@ from gossip.host.config import HostConfig
 from gossip.host.errors import DialFailed, HostDown, HostFailed, HostMisused, PingFailed
 from gossip.host.introduction import Introduction
 from gossip.host.limits import (
+    DHT_QUERY_TIMEOUT_S,
     HANDLERS_MAX,
     INTRODUCTIONS_MAX,
     NEGOTIATION_MESSAGE_BYTES_MAX,
@@ -34,7 +36,11 @@ from gossip.host.limits import (
 from gossip.host.stream import PeerStream
 
 if TYPE_CHECKING:
+    from gossip.host.dht import Dht
     from gossip.host.port import Port
+
+DHT_PROTOCOL: Final = "/myceld/kad/1.0.0"
+"""libp2p's Kademlia messages under a name of ours: cells form a DHT of their own."""
 
 StreamHandler: TypeAlias = Callable[[PeerStream], Awaitable[None]]
 """Called for every inbound stream; when it returns or raises, the stream is closed."""
@@ -59,6 +65,11 @@ class Host(BridgeEvents):
         self._listen = tuple(parse_listen_address(text) for text in config.listen_addresses)
         self._handlers: dict[str, StreamHandler] = {config.protocol: on_stream}
         self._cell_id = cell_id_of(PublicKey(bytes(SigningKey(config.seed).verify_key)))
+        self._dht: Dht | None = None
+        if config.dht:
+            self._handlers[DHT_PROTOCOL] = self._answer_dht
+            for text in config.dht_bootstrap:
+                parse_dial_address(text)
         self._bridge: Bridge | None = None
         self._addresses: tuple[str, ...] = ()
         self._restarts = -1
@@ -92,6 +103,11 @@ class Host(BridgeEvents):
         """Return what a peer last said of itself; None before it did, or long ago."""
         return self._introductions.get(cell_id)
 
+    @property
+    def dht(self) -> Dht | None:
+        """The DHT; None before start, and when the configuration has none."""
+        return self._dht
+
     def set_handler(self, protocol: str, handler: StreamHandler) -> None:
         """Answer a further protocol. Before start only; raises HostMisused."""
         if self._bridge is not None or len(self._handlers) >= HANDLERS_MAX:
@@ -115,6 +131,8 @@ class Host(BridgeEvents):
         except BaseException:
             await self.stop()
             raise
+        if self._config.dht:
+            self._dht = self._make_dht()
         return self._addresses
 
     async def stop(self) -> None:
@@ -239,6 +257,24 @@ class Host(BridgeEvents):
         self._introductions.move_to_end(cell_id)
         if len(self._introductions) > INTRODUCTIONS_MAX:
             self._introductions.popitem(last=False)
+        if self._dht is not None:
+            self._dht.learn(cell_id, introduction)
+
+    def _make_dht(self) -> Dht:
+        from gossip.host.dht import Dht, DhtLinks  # noqa: PLC0415 - 2 MB of libp2p, loaded by start
+
+        links = DhtLinks(
+            cell_id=self._cell_id,
+            protocol=DHT_PROTOCOL,
+            addresses=lambda: self._addresses,
+            dial=partial(self.dial, timeout_s=DHT_QUERY_TIMEOUT_S, protocol=DHT_PROTOCOL),
+        )
+        bootstrap = (t for t in self._config.dht_bootstrap if self._cell_id not in t)
+        return Dht(links, bootstrap)
+
+    async def _answer_dht(self, stream: PeerStream) -> None:
+        if self._dht is not None:
+            await self._dht.handle(stream)
 
     def _running_bridge(self) -> Bridge:
         if self._bridge is None:

@@ -164,6 +164,59 @@ START_TIMEOUT_S: Final = 30.0
 HANDLERS_MAX: Final = 16
 """Protocols a host can answer: more is a programming error."""
 
+DHT_BUCKET_MAX: Final = 20
+"""k of the Kademlia paper and of libp2p: contacts of a bucket, and nodes that hold a record."""
+
+DHT_BUCKET_HINTS_MAX: Final = 10
+"""Contacts of a bucket that only others named. At most some 20 buckets can fill in a network of a
+million nodes: 600 contacts, ≈ 300 KiB."""
+
+DHT_ADDRESSES_MAX: Final = 4
+"""Addresses kept and told of one node."""
+
+DHT_KEY_BYTES_MAX: Final = 64
+"""Longest key; ours are hashes of 32 bytes."""
+
+DHT_KEYS_MAX: Final = 1024
+"""Keys, so networks, that this node keeps providers of."""
+
+DHT_PROVIDERS_PER_KEY_MAX: Final = 64
+"""Providers kept of a key: twice the largest roster we test. All records full: 64 k of ≈ 500
+bytes, 32 MiB, for which an attacker needs 4,096 identities."""
+
+DHT_KEYS_PER_PROVIDER_MAX: Final = 16
+"""Keys that one identity may provide here: a cell is in one network, a machine in a few."""
+
+DHT_RECORD_LIFE_S: Final = 86400.0
+"""How long a record lives without being told again."""
+
+DHT_LOOKUP_PARALLEL: Final = 3
+"""α of the paper: questions open at once."""
+
+DHT_LOOKUP_QUERIES_MAX: Final = 48
+"""Questions of one lookup: k, and as many again that don't answer."""
+
+DHT_CANDIDATES_MAX: Final = 128
+"""Nodes remembered by a lookup and not yet asked."""
+
+DHT_FOUND_MAX: Final = 64
+"""Providers that one search returns."""
+
+DHT_OBSERVED_MAX: Final = 2
+"""IP addresses at which peers see us, kept to be told when we listen on all of ours."""
+
+DHT_MESSAGE_BYTES_MAX: Final = 48 << 10
+"""Longest message: 84 contacts with four addresses each are 20 KiB."""
+
+DHT_REQUESTS_PER_STREAM_MAX: Final = 16
+"""Requests answered on one stream; others of libp2p send one or a few."""
+
+DHT_QUERY_TIMEOUT_S: Final = 5.0
+"""How long one node has to answer, the dial included."""
+
+DHT_LOOKUP_TIMEOUT_S: Final = 20.0
+"""How long a lookup takes at most; what was found until then counts."""
+
 LISTEN_BACKLOG: Final = 256
 """Connections the kernel holds until we accept them; accepting costs microseconds."""
 

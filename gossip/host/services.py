@@ -36,6 +36,7 @@ from gossip.host.limits import (
 )
 from gossip.host.loading import Libp2pObject
 from gossip.host.muxer import NegotiationPipe, finish_shielded
+from gossip.host.varint import encode_varint
 
 IDENTIFY: Final = "/ipfs/id/1.0.0"
 PING: Final = "/ipfs/ping/1.0.0"
@@ -84,11 +85,7 @@ class ServiceStream:
 
     async def write_message(self, data: bytes) -> None:
         """Send `data` after its varint length."""
-        size, prefix = len(data), bytearray()
-        while size >= 0x80:
-            prefix.append(size & 0x7F | 0x80)
-            size >>= 7
-        await self.write(bytes([*prefix, size]) + data)
+        await self.write(encode_varint(len(data)) + data)
 
     async def finish(self) -> bool:
         """Close our side, wait a little for the peer's, then reset; False if even that hangs.

@@ -10,7 +10,7 @@ sequence. Every epoch begins so: nobody can know what a lost later state of this
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from core.errors import MyceldError, RemoteViolation
@@ -25,7 +25,7 @@ from core.ids import (
     public_key_of,
 )
 from core.ids import Sequence as SequenceNumber
-from gossip.creator import Creator, Plan
+from gossip.creator import Creator, Plan, Refusal
 from gossip.errors import BadEventSignature, Equivocated
 from gossip.index import EventIndex
 from gossip.limits import PAYLOAD_COUNT_MAX, PAYLOAD_SIZE_BYTES_MAX
@@ -34,7 +34,8 @@ from gossip.sync import Effect as SyncEffect
 from gossip.sync import Send, Sync
 from gossip.wire import Have, Vector
 from hashgraph.engine import Engine
-from hashgraph.event import Event, decode_event, encode_event, make_event
+from hashgraph.errors import UnknownMember
+from hashgraph.event import Event, UnresolvedEvent, decode_event, encode_event, make_event
 from hashgraph.outcome import DecidedRound
 from hashgraph.outcome import Effects as EngineEffects
 from ledger.genesis import Genesis
@@ -118,9 +119,10 @@ class ActiveEpoch:
 
     # -- what is fed in ------------------------------------------------------------------------
 
-    def replay(self, event: Event, size_bytes: int) -> list[DecidedRound]:
+    def replay(self, stored: UnresolvedEvent) -> list[DecidedRound]:
         """Take the next event of our own consensus journal, at start; return what it decides."""
-        self._add(event, self._engine.add(event), size_bytes)
+        event = self.index.resolve_stored(stored)
+        self._add(event, self._engine.add(event), len(stored.encoded))
         rounds, self.effects.rounds = self.effects.rounds, []
         return rounds
 
@@ -153,31 +155,35 @@ class ActiveEpoch:
         """The link to a peer has room again."""
         self.effects.sends += self.sync.drained(peer)
 
-    def unpack(self, peer: CellId, encoded: Iterable[bytes]) -> list[Event]:
+    def unpack(self, peer: CellId, encoded: Iterable[bytes]) -> list[UnresolvedEvent]:
         """Return the new events among `encoded`, for their signatures to be checked.
 
         A peer that sends bytes which are no events of this network is dropped.
         """
-        events: dict[EventId, Event] = {}
+        events: dict[EventId, UnresolvedEvent] = {}
         if peer not in self._peers:
             return []
         try:
             for data in encoded:
                 event = decode_event(data, network_id=self._network_id, epoch=self.roster.epoch)
-                if not self.sync.is_known(event.id):
-                    self._signer_of(event)
+                if not self.sync.is_known(event):
+                    self._check_members(event)
                     events[event.id] = event
         except MyceldError as error:
             self._drop(peer, error)
             return []
         return list(events.values())
 
-    def signature_check(self, event: Event) -> tuple[PublicKey, bytes, bytes]:
+    def signature_check(self, event: UnresolvedEvent) -> tuple[PublicKey, bytes, bytes]:
         """Return (public key, message, signature) of an unpacked event."""
-        return self._signer_of(event), event.body, event.signature
+        return self.roster.members[event.creator].public_key, event.body, event.signature
 
     def received(
-        self, peer: CellId, events: Sequence[Event], verdicts: Sequence[bool], now_ms: int
+        self,
+        peer: CellId,
+        events: Sequence[UnresolvedEvent],
+        verdicts: Sequence[bool],
+        now_ms: int,
     ) -> None:
         """Take unpacked events with the verdicts on their signatures, in the order sent."""
         for event, valid in zip(events, verdicts, strict=True):
@@ -186,12 +192,13 @@ class ActiveEpoch:
             if not valid:
                 self._drop(peer, BadEventSignature(f"event {event.id.hex()[:16]}… is forged"))
                 return
-            if self.sync.is_known(event.id):
+            if self.sync.is_known(event):
                 continue
-            if self.sync.missing_parent(event):
-                self.sync.orphan(peer, event, len(event.body), now_ms)
+            resolved = self.index.resolve(event)
+            if resolved is None:
+                self.sync.orphan(peer, event, now_ms)
             else:
-                self._take(peer, event, now_ms)
+                self._take(peer, event, resolved, now_ms)
         self._adopt(now_ms)
 
     def answered(self, peer: CellId, now_ms: int, *, last: bool) -> None:
@@ -247,6 +254,18 @@ class ActiveEpoch:
     def is_observing(self) -> bool:
         """Whether this member may not make events yet."""
         return not self._observed
+
+    @property
+    def why_silent(self) -> Refusal | None:
+        """Why the last chance to make an event was not taken; None if it was, or without a vote."""
+        if self._creator is None:
+            return None
+        return self._creator.last_refusal
+
+    @property
+    def refusals(self) -> Mapping[Refusal, int]:
+        """How often no event was made in this epoch, by reason; empty without a vote."""
+        return {} if self._creator is None else self._creator.refusals
 
     @property
     def has_work(self) -> bool:
@@ -306,7 +325,10 @@ class ActiveEpoch:
         return {member for member in self._peers.values() if member is not None}
 
     def _plan(self, now_ms: int) -> Plan | None:
-        if self._creator is None or not self._observed:
+        if self._creator is None:
+            return None
+        if not self._observed:
+            self._creator.refuse(Refusal.OBSERVING)
             return None
         return self._creator.plan(
             now_ms, has_payload=len(self._mempool) > 0, has_work=self.has_work
@@ -325,7 +347,7 @@ class ActiveEpoch:
             creator=me,
             sequence=SequenceNumber(self.own_count()),
             self_parent=plan.self_parent,
-            other_parents=plan.other_parents,
+            other_parents=[self.index.parent(parent) for parent in plan.other_parents],
             # Strictly later than our event before, whatever the wall clock does.
             time_ns=max(time_ns, self._own_time_ns + 1),
             payload=[raw for _, raw in taken],
@@ -334,15 +356,17 @@ class ActiveEpoch:
         self.effects.stored += [transaction for transaction, _ in taken]
         self.effects.durable = True
         outcome = self._engine.add(event)
-        self.effects.sends += self._add(event, outcome, self._journal(event), now_ms)
+        # Its parents can be told without hints: our creator never builds on one that forked.
+        size_bytes = self._journal(encode_event(event))
+        self.effects.sends += self._add(event, outcome, size_bytes, now_ms)
 
     def _adopt(self, now_ms: int) -> None:
         """Add the orphans whose parents came, until no more can be added."""
         while adoptable := self.sync.adoptable():
-            for peer, event in adoptable:
-                self._take(peer, event, now_ms)
+            for peer, event, resolved in adoptable:
+                self._take(peer, event, resolved, now_ms)
 
-    def _take(self, peer: CellId, event: Event, now_ms: int) -> None:
+    def _take(self, peer: CellId, signed: UnresolvedEvent, event: Event, now_ms: int) -> None:
         """Add a verified event whose parents are here; drop the peer if it contradicts them."""
         try:
             if event.self_parent is not None:
@@ -356,10 +380,10 @@ class ActiveEpoch:
         self.sync.brought(peer)
         if event.creator == self.me:
             self.effects.recovered += event.payload
-        self.effects.sends += self._add(event, outcome, self._journal(event), now_ms)
+        size_bytes = self._journal(self.index.block(signed, event))
+        self.effects.sends += self._add(event, outcome, size_bytes, now_ms)
 
-    def _journal(self, event: Event) -> int:
-        block = encode_event(event)
+    def _journal(self, block: bytes) -> int:
         self.effects.blocks.append(block)
         return len(block)
 
@@ -406,11 +430,13 @@ class ActiveEpoch:
             if event is not None:
                 self._own_recent.append((decided.round, event))
 
-    def _signer_of(self, event: Event) -> PublicKey:
-        members = self.roster.members
-        if event.creator >= len(members):
-            raise BadEventSignature(f"its creator {event.creator} is not a member")
-        return members[event.creator].public_key
+    def _check_members(self, event: UnresolvedEvent) -> None:
+        """Raise UnknownMember for an event by none of the epoch, or on one's event."""
+        count = len(self.roster.members)
+        if event.creator >= count:
+            raise UnknownMember(f"creator {event.creator} of {count} members")
+        if event.other_places and event.other_places[-1][0] >= count:  # they ascend
+            raise UnknownMember(f"a parent by {event.other_places[-1][0]} of {count} members")
 
     def _refuses(self, peer: CellId, handle: Callable[[], list[SyncEffect]]) -> bool:
         """Run a handler of a peer's frame; drop the peer when the frame breaks the protocol."""

@@ -15,7 +15,7 @@ ahead is remembered until we are there.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from core.errors import MyceldError, check
@@ -28,6 +28,7 @@ from core.ids import (
     Round,
     TransactionId,
 )
+from gossip.creator import Refusal
 from gossip.index import EventIndex
 from gossip.score import Misbehaviour
 from gossip.sync import Effect as SyncEffect
@@ -35,7 +36,7 @@ from gossip.sync import Send, SendEvents, Sync
 from gossip.wire import Events, Have, Want
 from hashgraph.engine import Engine
 from hashgraph.errors import WrongEpoch
-from hashgraph.event import Event, decode_event
+from hashgraph.event import UnresolvedEvent, decode_any_event, decode_event
 from hashgraph.outcome import DecidedRound
 from ledger.genesis import Genesis
 from ledger.roster import Roster
@@ -57,6 +58,8 @@ class SendBlocks:
     epoch: Epoch
     blocks: tuple[int, ...]
     last: bool
+    hinted: frozenset[MemberIndex] = frozenset()
+    """If there are any, each block goes through `Consensus.with_hints` first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ class Unpacked:
     """New events of a peer's frame, whose signatures are to be checked."""
 
     epoch: Epoch
-    events: list[Event]
+    events: list[UnresolvedEvent]
     checks: list[tuple[PublicKey, bytes, bytes]]
     """(public key, message, signature) of each."""
 
@@ -87,6 +90,9 @@ class Effects:
     """Whether the blocks must be fsynced before anything below is done."""
     recovered: list[bytes] = field(default_factory=list)
     """Transactions in own events that this cell had lost and got back from a peer."""
+    unplaced: list[bytes] = field(default_factory=list)
+    """Transactions that lost their place to a seal: to be kept with the blocks until they are in
+    the order, because the replay of two epochs may not find them again."""
     stored: list[TransactionId] = field(default_factory=list)
     """Transactions that are in an own event among the blocks."""
     homeless: list[bytes] = field(default_factory=list)
@@ -156,7 +162,7 @@ class Consensus:
             return []  # it came late, when an epoch before those was sealed already
         if len(self.index) == 0:
             self._first_block = at
-        rounds = self._active.replay(event, len(block))
+        rounds = self._active.replay(event)
         return [Decided(roster.epoch, decided) for decided in rounds]
 
     def take_own_before(self) -> list[bytes]:
@@ -307,12 +313,22 @@ class Consensus:
         else:
             again = [*self._homeless.values(), *again]
             self._homeless.clear()
+        self._effects.unplaced += again
         self.put_again(again)
         for peer in self._peers:
             self._active.connected(peer, now_ms)
         early, self._early = self._early, {}
         for peer, frame in early.items():
             self.told(peer, frame, now_ms)
+
+    def with_hints(self, send: SendBlocks, block: bytes) -> bytes:
+        """Return the bytes of an event as the peer is to get them, from its journal block."""
+        sealed = self._sealed_of(send.epoch)
+        if not send.hinted or (sealed is None and send.epoch != self.epoch):
+            return block  # nobody forked, or the epoch is out of memory: the peer asks again
+        event, _ = decode_any_event(block, self._genesis.network_id)
+        index = self.index if sealed is None else sealed.index
+        return index.with_hints(event, send.hinted)
 
     def pace(self, busy: float) -> None:
         """Tell how busy this cell's processor is, from 0 to 1: a busy one makes fewer events."""
@@ -368,6 +384,16 @@ class Consensus:
         return self.me is not None and self.me in self._active.forkers
 
     @property
+    def why_silent(self) -> Refusal | None:
+        """Why no event was made when it was last considered; None if one was."""
+        return self._active.why_silent
+
+    @property
+    def refusals(self) -> Mapping[Refusal, int]:
+        """How often no event was made in this epoch, by reason."""
+        return self._active.refusals
+
+    @property
     def has_work(self) -> bool:
         """Whether transactions are known that have no place in the order."""
         return self._active.has_work
@@ -381,6 +407,11 @@ class Consensus:
     def index(self) -> EventIndex:
         """The events of the epoch, for questions only."""
         return self._active.index
+
+    @property
+    def orphans(self) -> int:
+        """How many events wait for their parents."""
+        return self._active.sync.orphans
 
     @property
     def blocks(self) -> int:
@@ -466,7 +497,9 @@ class Consensus:
         for effect in sends:
             if isinstance(effect, SendEvents):
                 blocks = tuple(first + arrival for arrival in effect.arrivals)
-                self._effects.sends.append(SendBlocks(effect.peer, epoch, blocks, effect.last))
+                self._effects.sends.append(
+                    SendBlocks(effect.peer, epoch, blocks, effect.last, effect.hinted)
+                )
             else:
                 self._effects.sends.append(effect)
 
@@ -489,7 +522,7 @@ class _Replayed:
             return False
         if len(self._index) == 0:
             self._first_block = at
-        self._index.add(event, len(block))
+        self._index.add_stored(event)
         if event.creator == self._me:
             self.own += event.payload
         return True

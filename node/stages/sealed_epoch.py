@@ -21,7 +21,7 @@ class SealedEpoch:
     def __init__(self, epoch: Epoch, index: EventIndex, sync: Sync, first_block: int) -> None:
         self.epoch = epoch
         self.first_block = first_block
-        self._index = index
+        self.index = index
         self._sync = sync
 
     def connected(self, peer: CellId, now_ms: int) -> None:
@@ -34,12 +34,12 @@ class SealedEpoch:
 
     def begin(self, peers: Iterable[CellId]) -> list[SyncEffect]:
         """Tell all peers what the epoch came to: who has not sealed it yet asks for the rest."""
-        have = Have(self.epoch, self._index.vector(), sealed=True)
+        have = Have(self.epoch, self.index.vector(), sealed=True)
         return [Send(peer, have) for peer in peers]
 
     def told(self, peer: CellId, vector: Vector) -> list[SyncEffect]:
         """A peer that is still in this epoch told what it has: answer if we have more."""
-        ours = self._index.vector()
+        ours = self.index.vector()
         return [] if vector == ours else [Send(peer, Have(self.epoch, ours, sealed=True))]
 
     def wanted(self, peer: CellId, vector: Vector) -> list[SyncEffect]:

@@ -124,7 +124,10 @@ def test_waiting_in_vain_is_status_4(call: Run, served: tuple[FakeCell, str]) ->
     ("arguments", "shown", "field"),
     [
         (["status"], "1 of 2 reachable, 2 needed", "phase"),
-        (["status"], "epoch         3", "epoch"),
+        (["status"], "epoch           3", "epoch"),
+        (["status"], "own to order    p50 71.2 ms, p99 140.0 ms", "metrics"),
+        (["status"], "gossip          30 events in, 10 out, 2 of them repeated", "metrics"),
+        (["status"], "sessions ended  MYC-NODE-021 3", "metrics"),
         (["peers"], "2.4 MiB", "items"),
         (["tx", "list"], "position", "items"),
         (["tx", "list", "--start", "2", "--limit", "2"], "--start 4", "next"),

@@ -158,6 +158,9 @@ def test_the_deepest_nesting_is_taken_and_one_more_is_refused() -> None:
         b"\xdf\xff\xff\xff\xff" + bytes(100),
         b"\xc9\xff\xff\xff\xff\x01" + bytes(100),
         b"\xdd\x00\x00\x0f\xff" * 1000,
+        b"\x91" * 40_000 + b"\xdc\x80\x00" * 8_000,  # longer than the rest, not than the whole
+        b"\xdc\xff\xff" * 20_000,  # longer than the whole, each of them
+        b"\xc6\x00\x0e\x00\x00" + b"\xdd\xff" * 458_751 + b"\xdd",
         b"\xdd\x00\x0f\xff\xff" * (MESSAGE_SIZE_BYTES_MAX // 5),
     ],
 )

@@ -20,8 +20,15 @@ from pathlib import Path
 from nacl.signing import SigningKey
 
 from core.errors import InvariantBroken, LocalMisuse, OperationalFault
-from core.ids import PublicKey, cell_id_of
-from gateway.errors import NoSuchCell, NoSuchJournal, NoSuchKey, NoSuchReceipt, NotReachedInTime
+from core.ids import NetworkId, PublicKey, cell_id_of
+from gateway.errors import (
+    NoSuchCell,
+    NoSuchInvite,
+    NoSuchJournal,
+    NoSuchKey,
+    NoSuchReceipt,
+    NotReachedInTime,
+)
 from gateway.server import Gateway
 from gateway.views import (
     AccountView,
@@ -29,21 +36,29 @@ from gateway.views import (
     BlockView,
     EpochView,
     FollowView,
+    InviteUseView,
+    InviteView,
+    InviteWish,
+    IssuedView,
     JournalView,
+    LatencyView,
     MemberChange,
     MembersView,
     MemberView,
+    MetricsView,
     PeerView,
     ProofView,
     ReceiptView,
     RefusalView,
     RoundView,
+    SporeView,
     Stage,
     StateValueView,
     StatusView,
     TransactionView,
     VoterView,
 )
+from gossip.discovery.ticket import Ticket, format_ticket
 from journal.checkpoint import sign_checkpoint
 from journal.merkle import leaf_hash, node_hash, subtree_inclusion_proof, subtree_root
 from journal.proof_file import format_proof
@@ -63,6 +78,28 @@ class QueueFull(OperationalFault):
     retryable = True
 
 
+_METRICS = MetricsView(
+    created_to_ordered=LatencyView(10, 71.25, 140.0),
+    received_to_ordered=LatencyView(30, 60.0, 120.5),
+    commit=LatencyView(10, 0.4, 2.0),
+    verify=LatencyView(0, None, None),
+    signatures=0,
+    peers=1,
+    bytes_in=2048,
+    bytes_out=512,
+    events_in=30,
+    events_out=10,
+    events_repeated=2,
+    orphans=0,
+    mempool=1,
+    consensus_queue=0,
+    execution_queue=0,
+    outbound_bytes=100,
+    ends={"MYC-NODE-021": 3},
+    silent_because="observing",
+)
+
+
 class FakeCell:
     """Keeps receipts and values; keys with special names make it fail in special ways."""
 
@@ -74,6 +111,7 @@ class FakeCell:
         self.changed = asyncio.Event()
         self.phase = "idle"
         self.followed: dict[tuple[str, str], list[int]] = {}
+        self.invited: dict[str, InviteView] = {}
         self.gateway_url = ""
 
     async def submit(
@@ -195,7 +233,11 @@ class FakeCell:
             transactions_pending=1,
             addresses=["/ip4/127.0.0.1/tcp/4001"],
             gateway_url=self.gateway_url,
+            metrics=_METRICS,
         )
+
+    def metrics(self) -> str:
+        return "# TYPE myceld_epoch gauge\nmyceld_epoch 3.0\n"
 
     def peers(self) -> list[PeerView]:
         return [
@@ -267,6 +309,51 @@ class FakeCell:
         data = repr(change).encode()
         self._take(data, key="")
         return await self.receipt(hashlib.sha256(data).digest(), wait=wait, timeout_s=timeout_s)
+
+    async def create_invite(self, wish: InviteWish) -> IssuedView:
+        self.calls.append(("create_invite", wish))
+        ticket = Ticket(
+            NetworkId(bytes(32)),
+            PublicKey(bytes(32)),
+            len(self.invited).to_bytes(16, "big"),
+            1_800_000_000,
+            wish.addresses or ("/ip4/127.0.0.1/tcp/4710",),
+        )
+        role = "sclerotium" if wish.votes else "rhizomorph"
+        expires_ns = 10**18 + wish.expires_s * 10**9
+        view = InviteView(
+            ticket.id.hex(), role, wish.name, 1, 10**18, expires_ns, wish.uses_max, "open", []
+        )
+        self.invited[view.id] = view
+        return IssuedView(format_ticket(ticket), view)
+
+    async def invites(self) -> list[InviteView]:
+        return list(reversed(self.invited.values()))
+
+    async def revoke_invite(self, invite_id: bytes) -> InviteView:
+        view = self.invited.get(invite_id.hex())
+        if view is None:
+            raise NoSuchInvite("no such ticket")
+        self.invited[view.id] = replace(view, state="revoked")
+        return self.invited[view.id]
+
+    def use_invite(self, invite_id: str, words: str) -> None:
+        """Let a cell with a name that steers terminals use a ticket."""
+        use = InviteUseView(
+            cell_id=CELL_ID,
+            name="bob\x1b[2J",
+            joined_ns=10**18,
+            words=words.split(),
+            connected=True,
+            member=False,
+            proposal=None,
+            state="waiting",
+            problem=None,
+        )
+        self.invited[invite_id] = replace(self.invited[invite_id], state="used", uses=[use])
+
+    async def spore(self, *, seed: bool) -> SporeView:
+        return SporeView("seed" if seed else "latent", '{"format": "myceld-spore/1"}\n')
 
     async def account(self, public_key: bytes) -> AccountView:
         return AccountView(public_key.hex(), 5)

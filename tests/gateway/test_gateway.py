@@ -19,7 +19,7 @@ from gateway.asks import BodyBudget
 from gateway.door import is_loopback_host
 from gateway.errors import NotLoopback, PortInUse
 from gateway.server import Gateway
-from gateway.views import MemberChange, Stage
+from gateway.views import InviteWish, MemberChange, Stage
 from tests.gateway.fake_cell import CELL_ID, TOKEN, FakeCell, UsedNonce
 
 Answer = tuple[int, dict[str, str], Any]
@@ -109,6 +109,11 @@ def test_every_route_answers_its_documented_shape() -> None:
         status = await wire.ask("GET", "/api/v1/status")
         assert status[2]["members"][1]["reachable"] is False
         assert status[2]["silent"] == ["beta"]
+        assert status[2]["metrics"]["commit"] == {"count": 10, "p50_ms": 0.4, "p99_ms": 2.0}
+        metrics = await wire.ask("GET", "/api/v1/metrics")
+        assert metrics[1]["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+        assert metrics[2].endswith("myceld_epoch 3.0\n")
+        assert (await wire.ask("GET", "/api/v1/metrics", token=None))[0] == 401
         peers = await wire.ask("GET", "/api/v1/peers")
         assert peers[2]["items"][0]["rtt_ms"] == 0.42
         account = await wire.ask("GET", f"/api/v1/accounts/{ID}")
@@ -168,6 +173,63 @@ def test_changes_of_members_are_checked_before_the_cell_hears_of_them() -> None:
             assert (status, answer["error"]["code"]) == (400, "MYC-GATEWAY-014"), wrong
         assert len(cell.calls) == 2
         assert (await wire.ask("GET", "/api/v1/members"))[2]["epoch"] == 2
+
+    serve(talk)
+
+
+def test_tickets_are_made_listed_and_revoked() -> None:
+    async def talk(wire: Wire, cell: FakeCell) -> None:
+        status, _, issued = await wire.ask("POST", "/api/v1/invites", b"{}")
+        assert status == 200
+        assert set(issued) == {"ticket", "invite"}
+        assert issued["invite"]["role"] == "rhizomorph"
+        fields = {
+            "role": "sclerotium",
+            "name": "dora",
+            "weight": 2,
+            "expires_s": 60,
+            "uses_max": 3,
+            "addresses": ["/ip4/192.0.2.7/tcp/1"],
+        }
+        await wire.ask("POST", "/api/v1/invites", as_body(**fields))
+        assert cell.calls == [
+            ("create_invite", InviteWish(False, "", 1, 3600, 1, ())),  # noqa: FBT003 - a field
+            ("create_invite", InviteWish(True, "dora", 2, 60, 3, ("/ip4/192.0.2.7/tcp/1",))),  # noqa: FBT003 - a field
+        ]
+        listed = (await wire.ask("GET", "/api/v1/invites"))[2]["items"]
+        assert [item["role"] for item in listed] == ["sclerotium", "rhizomorph"]
+        assert issued["ticket"] not in json.dumps(listed)
+        path = f"/api/v1/invites/{listed[0]['id']}/revoke"
+        assert (await wire.ask("POST", path, b"{}"))[2]["state"] == "revoked"
+        missing = await wire.ask("POST", f"/api/v1/invites/{'0' * 16}/revoke", b"{}")
+        assert (missing[0], missing[2]["error"]["code"]) == (404, "MYC-GATEWAY-060")
+
+    serve(talk)
+
+
+def test_bad_fields_of_a_ticket_are_refused_with_their_name() -> None:
+    async def talk(wire: Wire, cell: FakeCell) -> None:
+        for field, wrong in [
+            ("role", "king"),
+            ("role", ["sclerotium"]),
+            ("name", 7),
+            ("name", "x" * 65),
+            ("name", "\ud800"),
+            ("weight", 0),
+            ("weight", True),
+            ("expires_s", 1.5),
+            ("uses_max", "1"),
+            ("addresses", "/ip4/192.0.2.7/tcp/1"),
+            ("addresses", [1]),
+            ("votes", True),
+        ]:
+            status, _, answer = await wire.ask("POST", "/api/v1/invites", as_body(**{field: wrong}))
+            assert (status, answer["error"]["code"]) == (400, "MYC-GATEWAY-014"), field
+            assert f"`{field}`" in answer["error"]["message"]
+        for invite_id in ("x", "AB" * 8, "ab" * 9):
+            path = f"/api/v1/invites/{invite_id}/revoke"
+            assert (await wire.ask("POST", path, b"{}"))[0] == 400
+        assert cell.calls == []
 
     serve(talk)
 

@@ -11,8 +11,14 @@ from hypothesis import strategies as st
 
 from core.errors import InvariantBroken
 from core.ids import EventId, MemberIndex
-from gossip.creator import Creator, Plan
-from gossip.limits import EVENT_INTERVAL_MS_MIN, EVENT_PATIENCE_MS
+from gossip.creator import Creator, Plan, Refusal
+from gossip.limits import (
+    EVENT_GRACE_SHARE,
+    EVENT_INTERVAL_MS_BUSY,
+    EVENT_INTERVAL_MS_MIN,
+    EVENT_PATIENCE_MS,
+    PARENTS_MAX,
+)
 
 ME = 0
 
@@ -55,10 +61,15 @@ class Table:
         self.seen[ME] = self.own
         self.creator.observe(_id(ME, self.own), MemberIndex(ME), self.own, self.seen, self.now_ms)
 
+    def hear_next(self, creator: int, sequence: int) -> None:
+        """Another member's event arrives, on top of everybody's one before and of all ours."""
+        seen = {member: sequence - 1 for member in range(1, self.members) if member != creator}
+        self.hear(creator, sequence, seen | {ME: self.own})
+
     def hear_all(self, sequence: int) -> None:
-        """One event of every other member arrives."""
+        """One event of every other member arrives, on top of all those before."""
         for member in range(1, self.members):
-            self.hear(member, sequence)
+            self.hear_next(member, sequence)
 
 
 def _started() -> Table:
@@ -74,6 +85,7 @@ def test_without_work_no_event_is_made() -> None:
     table = _started()
     table.hear_all(1)
     assert table.plan(payload=False, work=False) is None
+    assert table.creator.last_refusal is Refusal.NO_WORK
     assert table.plan(payload=False, work=True) is not None
 
 
@@ -84,21 +96,67 @@ def test_two_events_are_an_interval_apart() -> None:
     table.hear_all(2)
     table.now_ms += EVENT_INTERVAL_MS_MIN - 1
     assert table.plan() is None
+    assert table.creator.last_refusal is Refusal.TOO_SOON
     assert table.creator.wait_ms(table.now_ms) == 1
     table.now_ms += 1
     assert table.plan() is not None
+    assert table.creator.last_refusal is None
 
 
-def test_a_supermajority_of_new_tips_is_used_at_once_and_fewer_after_a_patience() -> None:
+def test_a_busy_cell_makes_fewer_events_and_fewer_still_among_many() -> None:
+    for members, interval_ms in ((4, EVENT_INTERVAL_MS_BUSY), (31, 155)):
+        table = Table([1] * members)
+        table.creator.pace(1.0)
+        table.hear_all(0)
+        table.make(table.plan())
+        table.hear_all(1)
+        table.now_ms += interval_ms - 1
+        assert table.plan() is None
+        table.now_ms += 1
+        assert table.plan() is not None
+
+
+def test_an_event_is_made_at_once_when_all_made_one_in_the_same_step() -> None:
     table = _started()
     table.hear_all(1)
     table.make(table.plan())
     table.now_ms += EVENT_INTERVAL_MS_MIN
-    table.hear(1, 2)
-    assert table.plan() is None
-    assert table.creator.wait_ms(table.now_ms) == EVENT_PATIENCE_MS - EVENT_INTERVAL_MS_MIN
-    table.hear(2, 2)
+    table.hear_next(1, 2)
+    table.hear_next(2, 2)
+    table.hear_next(3, 2)
     assert table.plan() is not None
+
+
+def test_a_complete_step_waits_a_share_of_it_for_the_rest_and_once_only() -> None:
+    table = _started()
+    for sequence in range(1, 40):
+        table.hear_all(sequence)
+        table.make(table.plan())
+        table.now_ms += 20
+    assert table.creator.step_ms == pytest.approx(20, abs=1)
+    table.hear_next(1, 40)
+    assert table.plan() is None
+    assert table.creator.last_refusal is Refusal.WAITING_FOR_TIPS
+    table.hear_next(2, 40)
+    assert table.plan() is None, "a supermajority with us, but the third may be on its way"
+    grace_ms = round(20 * EVENT_GRACE_SHARE)
+    assert table.creator.wait_ms(table.now_ms) == grace_ms
+    table.now_ms += grace_ms
+    table.make(table.plan())
+    table.now_ms += 20
+    table.hear(1, 41, {ME: table.own, 2: 40})
+    table.hear(2, 41, {ME: table.own, 1: 40})
+    assert table.plan() is not None, "nobody waits twice for the same member"
+
+
+def test_who_is_behind_jumps_to_where_the_others_are() -> None:
+    table = _started()
+    for sequence in range(1, 10):
+        for member in range(1, 4):
+            table.hear(member, sequence, {m: sequence - 1 for m in range(1, 4) if m != member})
+    table.make(table.plan())
+    table.now_ms += EVENT_PATIENCE_MS - 1
+    assert table.plan(payload=False) is None
 
 
 def test_fewer_tips_make_an_event_after_a_patience() -> None:
@@ -124,6 +182,7 @@ def test_without_a_quorum_creation_stops_by_itself() -> None:
             table.make(plan)
             made += 1
     assert made <= 2, "one for the new tip, one alone"
+    assert table.creator.last_refusal is Refusal.NO_QUORUM
     table.hear(2, 1)
     assert table.plan() is not None
 
@@ -199,10 +258,10 @@ def test_weights_count_not_members() -> None:
     table.hear_all(0)
     table.make(table.plan())
     table.now_ms += EVENT_INTERVAL_MS_MIN
-    table.hear(2, 1)
-    table.hear(3, 1)
+    table.hear_next(2, 1)
+    table.hear_next(3, 1)
     assert table.plan() is None
-    table.hear(1, 1)
+    table.hear_next(1, 1)
     assert table.plan() is not None
 
 
@@ -222,6 +281,39 @@ def test_a_clock_that_goes_back_is_noticed() -> None:
     table.now_ms -= 1001
     with pytest.raises(InvariantBroken):
         table.make(plan)
+
+
+def test_beyond_the_cap_of_parents_nobody_starves() -> None:
+    members = 2 * PARENTS_MAX
+    table = Table([1] * members)
+    table.hear_all(0)
+    met: set[EventId] = set()
+    for _ in range(2):
+        plan = table.plan()
+        assert plan is not None
+        assert len(plan.other_parents) <= PARENTS_MAX
+        assert not met & set(plan.other_parents), "who waits longest comes first"
+        met |= set(plan.other_parents)
+        table.make(plan)
+        for busy in range(1, PARENTS_MAX + 1):  # these are always ahead
+            table.hear(busy, table.own + 1)
+        table.now_ms += EVENT_PATIENCE_MS
+    assert {parent[0] for parent in met} >= set(range(1, members))
+
+
+def test_refusals_are_counted_by_reason() -> None:
+    table = _started()
+    for _ in range(3):
+        table.plan(payload=False, work=False)
+    table.make(table.plan())
+    table.plan()
+    assert table.creator.refusals == {
+        Refusal.NO_WORK: 3,
+        Refusal.TOO_SOON: 1,
+        Refusal.WAITING_FOR_TIPS: 0,
+        Refusal.NO_QUORUM: 0,
+        Refusal.OBSERVING: 0,
+    }
 
 
 @given(

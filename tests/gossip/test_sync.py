@@ -24,7 +24,17 @@ from gossip.score import Misbehaviour
 from gossip.sync import Effect, Send, SendEvents, Sync
 from gossip.wire import Have, Vector, Want
 from hashgraph.event import Event
-from tests.gossip.world import EPOCH, Node, chain, connect, disconnect, event, nodes, run
+from tests.gossip.world import (
+    EPOCH,
+    Node,
+    chain,
+    connect,
+    disconnect,
+    event,
+    nodes,
+    run,
+    unresolved,
+)
 
 A, B, C = CellId("a"), CellId("b"), CellId("c")
 
@@ -41,7 +51,7 @@ class Alone:
     def add(self, *events: Event) -> None:
         """Add events of others."""
         for item in events:
-            self.sync.added(item, self.index.add(item, len(item.body)), own=False)
+            self.sync.added(item, self.index.add(item, 1), own=False)
 
     def tell(self, peer: CellId, vector: Vector, now_ms: int) -> list[CellId]:
         """Return who is asked when a peer tells a vector."""
@@ -126,6 +136,30 @@ def test_a_fork_of_which_each_side_has_another_branch_reaches_both(
     assert one.sync.wait_ms(8000) is None
 
 
+@pytest.mark.parametrize("sender_knows", [True, False])
+def test_an_event_on_parents_that_can_not_be_told_comes_again_with_hints(
+    sender_knows: bool,  # noqa: FBT001 - a table
+) -> None:
+    twins = {
+        creator: [event(creator, salt=bytes([number])) for number in range(4)]
+        for creator in (1, 2, 3)
+    }
+    one, other = nodes("one", "other")
+    for branch in twins.values():
+        for twin in branch:
+            other.add(twin)
+        for twin in branch[::-1] if sender_knows else branch[-1:]:
+            one.add(twin)
+    connect(one, other)
+    run([one, other], until_ms=1000)
+    one.add(event(0, None, [branch[-1] for branch in twins.values()]), own=True)
+    if not sender_knows:
+        assert other.index.resolve(unresolved(one.events[-1])) is None
+    run([one, other], start_ms=1000, until_ms=2000)
+    assert one.known == other.known
+    assert one.sync.wait_ms(2000) is None
+
+
 def test_own_events_are_pushed_to_every_peer_at_once() -> None:
     alone = Alone()
     item = event(0)
@@ -187,14 +221,14 @@ def test_events_that_only_wait_for_parents_buy_no_patience_and_are_blamed() -> N
 
 def test_who_never_had_the_parents_of_its_events_is_blamed_once_it_was_asked_exactly() -> None:
     alone = Alone()
-    orphan = chain(0, 3)[2]
-    alone.sync.orphan(A, orphan, len(orphan.body), 0)
+    orphan = unresolved(chain(0, 3)[2])
+    alone.sync.orphan(A, orphan, 0)
     assert asked(alone.sync.tick(ORPHAN_GRACE_MS)) == [A]
     assert asked(alone.sync.answered(A, ORPHAN_GRACE_MS + 1, last=True)) == [A]
     assert alone.sync.take_blamed() == []
     alone.sync.answered(A, ORPHAN_GRACE_MS + 2, last=True)
     assert alone.sync.take_blamed() == [(A, Misbehaviour.UNRESOLVED)]
-    assert not alone.sync.is_known(orphan.id)
+    assert not alone.sync.is_known(orphan)
 
 
 def test_a_gone_peer_is_not_waited_for() -> None:
@@ -235,21 +269,21 @@ def test_a_peer_that_claims_what_it_never_sends_is_not_asked_in_a_circle() -> No
 def test_a_missing_parent_is_asked_of_the_sender_after_a_grace() -> None:
     alone = Alone()
     first, second = chain(0, 2)
-    assert alone.sync.missing_parent(second)
-    alone.sync.orphan(B, second, 100, now_ms=0)
-    assert alone.sync.is_known(second.id)
-    assert not alone.sync.is_known(first.id)
+    assert alone.index.resolve(unresolved(second)) is None
+    alone.sync.orphan(B, unresolved(second), now_ms=0)
+    assert alone.sync.is_known(unresolved(second))
+    assert not alone.sync.is_known(unresolved(first))
     assert asked(alone.sync.tick(ORPHAN_GRACE_MS - 1)) == []
     assert asked(alone.sync.tick(ORPHAN_GRACE_MS)) == [B]
     alone.add(first)
-    assert alone.sync.adoptable() == [(B, second)]
+    assert alone.sync.adoptable() == [(B, unresolved(second), second)]
     alone.add(second)
     assert alone.sync.adoptable() == []
 
 
 def test_an_orphan_whose_sender_has_no_parents_for_it_is_forgotten() -> None:
     alone = Alone()
-    alone.sync.orphan(A, chain(0, 2)[1], 100, now_ms=0)
+    alone.sync.orphan(A, unresolved(chain(0, 2)[1]), now_ms=0)
     exact = []
     now_ms = 0
     while alone.sync.wait_ms(now_ms) is not None and now_ms < 5000:
@@ -267,19 +301,23 @@ def test_orphans_are_bounded_for_each_peer_and_in_bytes(monkeypatch: pytest.Monk
     alone = Alone()
     items = chain(0, ORPHANS_PER_PEER_MAX + 10)[1:]
     for item in items:
-        alone.sync.orphan(A, item, 10, now_ms=0)
+        alone.sync.orphan(A, unresolved(item), now_ms=0)
     assert len(alone.sync._orphans.by_id) == ORPHANS_PER_PEER_MAX
-    other = chain(1, 5)
-    alone.sync.orphan(B, other[1], 10, now_ms=0)
-    assert alone.sync.is_known(other[1].id)
-    monkeypatch.setattr(sync_module, "ORPHANS_SIZE_BYTES_MAX", alone.sync._orphans.size_bytes + 50)
-    alone.sync.orphan(B, other[2], 51, now_ms=0)
-    assert not alone.sync.is_known(other[2].id)
-    alone.sync.orphan(B, other[3], 50, now_ms=0)
-    assert alone.sync.is_known(other[3].id)
+    other = [unresolved(item) for item in chain(1, 5)]
+    large = unresolved(event(1, chain(1, 3)[2], salt=bytes(9)))
+    alone.sync.orphan(B, other[1], now_ms=0)
+    assert alone.sync.is_known(other[1])
+    room = len(other[3].encoded)
+    monkeypatch.setattr(
+        sync_module, "ORPHANS_SIZE_BYTES_MAX", alone.sync._orphans.size_bytes + room
+    )
+    alone.sync.orphan(B, large, now_ms=0)
+    assert not alone.sync.is_known(large)
+    alone.sync.orphan(B, other[3], now_ms=0)
+    assert alone.sync.is_known(other[3])
     alone.sync.disconnected(A)
     assert len(alone.sync._orphans.by_id) == 2
-    assert alone.sync._orphans.size_bytes == 60
+    assert alone.sync._orphans.size_bytes == len(other[1].encoded) + room
     alone.sync.discard(other[1].id)
     alone.sync.discard(other[1].id)
     alone.sync.disconnected(B)
@@ -292,11 +330,11 @@ def test_the_highest_sequence_ever_seen_is_known_though_its_event_is_not_here() 
     assert alone.sync.seen_of(MemberIndex(0)) == 0
     alone.add(first)
     assert alone.sync.seen_of(MemberIndex(0)) == 1
-    alone.sync.orphan(A, third, 100, now_ms=0)
+    alone.sync.orphan(A, unresolved(third), now_ms=0)
     assert (alone.sync.seen_of(MemberIndex(0)), alone.sync.seen_of(MemberIndex(1))) == (3, 0)
     alone.sync.disconnected(A)
     assert alone.sync.seen_of(MemberIndex(0)) == 3, "seen is seen, whoever brought it"
-    alone.sync.orphan(B, second, 100, now_ms=0)
+    alone.sync.orphan(B, unresolved(second), now_ms=0)
     assert alone.sync.seen_of(MemberIndex(0)) == 3
 
 
@@ -305,7 +343,7 @@ def test_an_orphan_that_finds_no_room_was_seen_all_the_same(
 ) -> None:
     monkeypatch.setattr(sync_module, "ORPHANS_SIZE_BYTES_MAX", 0)
     alone = Alone()
-    alone.sync.orphan(A, chain(0, 5)[4], 100, now_ms=0)
+    alone.sync.orphan(A, unresolved(chain(0, 5)[4]), now_ms=0)
     assert not alone.sync._orphans.by_id
     assert alone.sync.seen_of(MemberIndex(0)) == 5
 
@@ -342,7 +380,9 @@ def test_a_want_is_streamed_in_frames_as_the_link_drains() -> None:
 
 def test_an_empty_want_is_answered_and_a_gone_peer_gets_nothing() -> None:
     alone = Alone()
-    assert alone.sync.wanted(A, (0, 0)) == [SendEvents(A, (), last=True)]
+    (answer,) = alone.sync.wanted(A, (0, 0))
+    assert answer == SendEvents(A, (), last=True)
+    assert hash(answer) == hash(SendEvents(A, (), last=True)), "frames are shared by what they hold"
     alone.add(*chain(0, 2000))
     alone.sync.wanted(A, (0, 0))
     alone.sync.disconnected(A)

@@ -15,7 +15,7 @@ from core.ids import Sequence as SequenceNumber
 from gossip.index import EventIndex
 from gossip.sync import Effect, Send, SendEvents, Sync
 from gossip.wire import Have, Want
-from hashgraph.event import Event, make_event
+from hashgraph.event import Event, UnresolvedEvent, decode_event, encode_event, make_event
 
 NETWORK = NetworkId(bytes(32))
 EPOCH = Epoch(3)
@@ -37,11 +37,17 @@ def event(
         creator=MemberIndex(creator),
         sequence=SequenceNumber(sequence),
         self_parent=None if self_parent is None else self_parent.id,
-        other_parents=[other.id for other in others],
+        other_parents=others,
         time_ns=sequence + 1 if time_ns is None else time_ns,
         payload=[salt] if salt else [],
         sign=lambda body: Signature(hashlib.sha512(body).digest()),
     )
+
+
+def unresolved(item: Event, *, hints: bool = False) -> UnresolvedEvent:
+    """Return an event as a peer sends it."""
+    data = encode_event(item, hints=hints)
+    return decode_event(data, network_id=NETWORK, epoch=EPOCH)
 
 
 def chain(creator: int, length: int, *, salt: bytes = b"") -> list[Event]:
@@ -59,6 +65,8 @@ class Node:
     name: CellId
     members: int = 4
     events: list[Event] = field(default_factory=list)
+    blocks: list[bytes] = field(default_factory=list)
+    """Their bytes, as a journal keeps them."""
     asked: int = 0
     """Wants that this node sent."""
     pushes: bool = True
@@ -68,12 +76,16 @@ class Node:
         self.index = EventIndex(self.members)
         self.sync = Sync(EPOCH, self.index, self.members)
         self.nodes: dict[CellId, Node] = {}
-        self.inbox: deque[tuple[CellId, Have | Want | tuple[list[Event], bool]]] = deque()
+        self.inbox: deque[tuple[CellId, Have | Want | tuple[list[bytes], bool]]] = deque()
 
     def add(self, item: Event, *, own: bool = False) -> None:
         """Add an event whose parents are here."""
+        self._take(unresolved(item), item, own=own)
+
+    def _take(self, signed: UnresolvedEvent, item: Event, *, own: bool) -> None:
         self.events.append(item)
-        arrival = self.index.add(item, len(item.body))
+        self.blocks.append(self.index.block(signed, item))
+        arrival = self.index.add(item, len(self.blocks[-1]))
         effects = self.sync.added(item, arrival, own=own)
         if self.pushes:
             self.carry_out(effects, 0)
@@ -89,8 +101,8 @@ class Node:
                     self.asked += isinstance(frame, Want)
                     receiver.inbox.append((self.name, frame))
                 case SendEvents():
-                    bodies = [self.events[at] for at in effect.arrivals]
-                    receiver.inbox.append((self.name, (bodies, effect.last)))
+                    encoded = [self._encoded(at, effect) for at in effect.arrivals]
+                    receiver.inbox.append((self.name, (encoded, effect.last)))
                     self.carry_out(
                         self.sync.drained(effect.peer) if effect.arrivals else (), now_ms
                     )
@@ -99,6 +111,11 @@ class Node:
 
     def work(self, now_ms: int) -> None:
         """Handle everything in the inbox, then let time pass."""
+        self.read(now_ms)
+        self.carry_out(self.sync.tick(now_ms), now_ms)
+
+    def read(self, now_ms: int) -> None:
+        """Handle everything in the inbox."""
         while self.inbox:
             peer, frame = self.inbox.popleft()
             match frame:
@@ -106,23 +123,28 @@ class Node:
                     self.carry_out(self.sync.told(peer, frame.vector, now_ms), now_ms)
                 case Want():
                     self.carry_out(self.sync.wanted(peer, frame.vector), now_ms)
-                case (events, last):
-                    self._receive(peer, events, now_ms)
+                case (encoded, last):
+                    self._receive(peer, encoded, now_ms)
                     self.carry_out(self.sync.answered(peer, now_ms, last=last), now_ms)
-        self.carry_out(self.sync.tick(now_ms), now_ms)
 
-    def _receive(self, peer: CellId, events: Iterable[Event], now_ms: int) -> None:
-        for item in events:
-            if self.sync.is_known(item.id):
+    def _encoded(self, arrival: int, effect: SendEvents) -> bytes:
+        block = decode_event(self.blocks[arrival], network_id=NETWORK, epoch=EPOCH)
+        return self.index.with_hints(block, effect.hinted)
+
+    def _receive(self, peer: CellId, encoded: Iterable[bytes], now_ms: int) -> None:
+        for data in encoded:
+            signed = decode_event(data, network_id=NETWORK, epoch=EPOCH)
+            if self.sync.is_known(signed):
                 continue
-            if self.sync.missing_parent(item):
-                self.sync.orphan(peer, item, len(item.body), now_ms)
+            item = self.index.resolve(signed)
+            if item is None:
+                self.sync.orphan(peer, signed, now_ms)
             else:
-                self.add(item)
+                self._take(signed, item, own=False)
                 self.sync.brought(peer)
         while adoptable := self.sync.adoptable():
-            for sender, item in adoptable:
-                self.add(item)
+            for sender, signed, item in adoptable:
+                self._take(signed, item, own=False)
                 self.sync.brought(sender)
 
     @property

@@ -393,13 +393,13 @@ MUTANTS = (
     Mutant(
         "two events of different places prove a fork",
         "evidence.py",
-        "and not same_parent",
-        "and False",
+        "if first.sequence != second.sequence:",
+        "if False:",
     ),
     Mutant(
         "one signature is enough for evidence",
         "evidence.py",
-        "for event in (evidence.first, evidence.second):",
-        "for event in (evidence.first,):",
+        "for header in (evidence.first, evidence.second):",
+        "for header in (evidence.first,):",
     ),
 )

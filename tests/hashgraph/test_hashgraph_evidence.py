@@ -6,7 +6,7 @@ import json
 from hashlib import sha256
 from itertools import permutations
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given, settings
@@ -20,7 +20,6 @@ from hashgraph import (
     Engine,
     Event,
     decode_evidence,
-    encode_event,
     encode_evidence,
     fork_evidence,
     make_event,
@@ -33,6 +32,7 @@ from hashgraph.errors import (
     WrongEpoch,
     WrongNetwork,
 )
+from hashgraph.limits import SEQUENCE_MAX
 
 VECTORS = Path(__file__).parent.parent / "vectors"
 KEY = SigningKey(b"\x05" * 32)
@@ -41,6 +41,14 @@ PUBLIC = PublicKey(bytes(KEY.verify_key))
 NETWORK = NetworkId(sha256(b"network").digest())
 EPOCH = Epoch(4)
 PARENT = EventId(sha256(b"parent").digest())
+
+
+class Named(NamedTuple):
+    """An other-parent."""
+
+    id: EventId
+    creator: MemberIndex
+    sequence: Sequence
 
 
 def event(key: SigningKey = KEY, **changes: object) -> Event:
@@ -58,8 +66,9 @@ def event(key: SigningKey = KEY, **changes: object) -> Event:
     return make_event(**(fields | changes))
 
 
-def encoded(*events: Event, domain: str = "myceld/fork/1") -> bytes:
-    return codec.encode([domain, *map(encode_event, events)])
+def encoded(*events: Event, domain: str = "myceld/fork/2") -> bytes:
+    parts = [part for item in events for part in (item.body, item.signature)]
+    return codec.encode([domain, *parts])
 
 
 def in_sequence(*events: Event) -> list[Event]:
@@ -76,9 +85,8 @@ def verify(data: bytes, key: PublicKey = PUBLIC) -> MemberIndex:
     [
         {"payload": [b"two"]},
         {"self_parent": EventId(bytes(32))},
-        {"sequence": Sequence(4)},  # one self-parent, two sequence numbers: one of them lies
         {"time_ns": 78},
-        {"other_parents": [EventId(bytes(32))]},
+        {"other_parents": [Named(PARENT, MemberIndex(0), Sequence(1))]},
     ],
 )
 def test_two_signed_events_of_one_place_prove_a_fork(change: dict[str, Any]) -> None:
@@ -88,8 +96,8 @@ def test_two_signed_events_of_one_place_prove_a_fork(change: dict[str, Any]) -> 
     assert verify(data) == 1
     assert evidence == fork_evidence(two, one, network_id=NETWORK, epoch=EPOCH)
     assert decode_evidence(data, network_id=NETWORK, epoch=EPOCH) == evidence
-    assert [evidence.first, evidence.second] == in_sequence(one, two)
-    assert evidence.sequence == 3 or change.get("sequence") == 4
+    assert [evidence.first.id, evidence.second.id] == [e.id for e in in_sequence(one, two)]
+    assert evidence.sequence == 3
 
 
 def test_two_first_events_prove_a_fork_without_a_parent() -> None:
@@ -117,8 +125,9 @@ def test_what_the_engine_reports_as_fork_is_proof() -> None:
 def test_what_is_no_fork_is_refused() -> None:
     one = event()
     child = event(sequence=Sequence(4), self_parent=one.id)
+    later = event(sequence=Sequence(5), self_parent=PARENT)
     stranger = event(creator=MemberIndex(2), payload=[b"2"])
-    for pair in ((one, one), (one, child), (one, stranger)):
+    for pair in ((one, one), (one, child), (one, later), (one, stranger)):
         with pytest.raises(NoFork):
             verify(encoded(*in_sequence(*pair)))
 
@@ -151,23 +160,30 @@ def test_only_the_canonical_encoding_is_accepted() -> None:
         good + b"\x00",
         good[:-1],
         encoded(two, one),
-        encoded(one, two, domain="myceld/fork/2"),
+        encoded(one, two, domain="myceld/fork/1"),
         encoded(one),
         encoded(one, two, two),
-        codec.encode(["myceld/fork/1", 1, 2]),
-        codec.encode(["myceld/fork/1", encode_event(one), bytes(600_000)]),
-        codec.encode("myceld/fork/1"),
+        codec.encode(["myceld/fork/2", 1, 2, 3, 4]),
+        codec.encode(["myceld/fork/2", one.body, one.signature, two.body, bytes(63)]),
+        codec.encode(["myceld/fork/2", one.body, one.signature, bytes(2000), bytes(64)]),
+        codec.encode("myceld/fork/2"),
     ]
     for data in bad:
         with pytest.raises(MalformedEvidence):
             verify(data)
 
 
-def test_the_largest_events_fit_into_evidence() -> None:
+def test_evidence_is_small_whatever_the_events_hold() -> None:
     payload = [bytes(60_000)] * 8
-    one, two = event(payload=payload), event(payload=[*payload, b""])
+    others = [
+        Named(PARENT, MemberIndex(creator), Sequence(SEQUENCE_MAX)) for creator in range(2, 129)
+    ]
+    places: dict[str, Any] = {"sequence": Sequence(SEQUENCE_MAX), "other_parents": others}
+    one, two = event(payload=payload, **places), event(payload=[*payload, b""], **places)
     evidence = fork_evidence(one, two, network_id=NETWORK, epoch=EPOCH)
-    assert verify(encode_evidence(evidence)) == 1
+    data = encode_evidence(evidence)
+    assert verify(data) == 1
+    assert len(data) < 2_048
 
 
 @settings(max_examples=100, deadline=None)

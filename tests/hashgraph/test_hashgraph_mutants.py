@@ -14,7 +14,7 @@ from nacl.signing import SigningKey
 
 from core.errors import MyceldError
 from core.ids import Epoch, EventId, MemberIndex, NetworkId, PublicKey, Sequence
-from hashgraph import Engine, Event, encode_event, make_event
+from hashgraph import Engine, Event, make_event
 from hashgraph.event import middle_bit
 from hashgraph.oracle import _Definitions
 from hashgraph.vector import shuffled
@@ -199,7 +199,7 @@ def check_evidence(package: Package) -> None:
     def is_proof(*events: Event) -> bool:
         first, second = sorted(events, key=lambda item: item.id)
         data = package.evidence.codec.encode(
-            ["myceld/fork/1", encode_event(first), encode_event(second)]
+            ["myceld/fork/2", first.body, first.signature, second.body, second.signature]
         )
         key = PublicKey(bytes(KEY.verify_key))
         try:

@@ -112,7 +112,7 @@ def cell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCell]:
 
 
 def _meet(js: Path, cell: RunningCell, address: str) -> dict[str, Any]:
-    other_network = Hello(WIRE_VERSION, 1, NetworkId(bytes(32)), Epoch(0), ())
+    other_network = Hello(WIRE_VERSION, 1, NetworkId(bytes(32)), Epoch(0))
     wish = {
         "address": address,
         "gossip": f"/myceld/{cell.network_id.hex()}/gossip/1",

@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from hashgraph.event import Event, decode_any_event
+from hashgraph.event import UnresolvedEvent, decode_any_event
 from ledger.genesis import from_json
 from myceld import CellRefused, CellUnreachable, Client
 
@@ -81,7 +81,7 @@ class Devnet:
         )
         return [bytes.fromhex(block["data_hex"]) for block in blocks]
 
-    def all_events(self, cell: int) -> list[Event]:
+    def all_events(self, cell: int) -> list[UnresolvedEvent]:
         genesis = from_json((self.home(cell) / "genesis.json").read_text())
         return [decode_any_event(data, genesis.network_id)[0] for data in self.event_bytes(cell)]
 

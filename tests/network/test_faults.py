@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from hashgraph.event import Event
+from hashgraph.event import UnresolvedEvent
 from myceld import CellRefused, CellUnreachable, Client
 from tests.network.devnet import Devnet, myceld, wait_until
 
@@ -143,7 +143,7 @@ def _check_acknowledged(net: Devnet, loads: list[Load]) -> None:
         assert not missing, f"{len(missing)} of {len(load.acknowledged)} lost"
 
 
-def _check_no_fork(logs: list[list[Event]]) -> None:
+def _check_no_fork(logs: list[list[UnresolvedEvent]]) -> None:
     """No two different events of one creator have one sequence number, at any cell."""
     seen: dict[tuple[int, int], bytes] = {}
     for log in logs:

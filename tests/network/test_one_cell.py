@@ -9,10 +9,12 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.network.devnet import ROOT, myceld, wait_until
 
@@ -323,3 +325,27 @@ def _last(done: subprocess.CompletedProcess[str], code: str) -> str:
     assert line.startswith(f"error {code}: "), done.stderr
     assert " — " in line
     return line
+
+
+def test_the_metrics_of_a_running_cell_are_read_by_prometheus_own_parser(cell: Cell) -> None:
+    cell.run("tx", "put", "measured", "v", "--wait", "certified")
+    run = json.loads((cell.home / "run.json").read_text())
+    token = (cell.home / "gateway.token").read_text().strip()
+    request = urllib.request.Request(  # noqa: S310 - the cell's own loopback address
+        f"{run['url']}/api/v1/metrics", headers={"Authorization": f"Bearer {token}"}
+    )
+    with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 - as above
+        text = answer.read().decode()
+    samples = {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+    assert samples["myceld_transactions_ordered_total",] >= 1
+    assert samples["myceld_created_to_ordered_seconds_count",] >= 1
+    assert samples["myceld_commit_seconds_bucket", "+Inf"] >= 1
+    assert samples["myceld_round", "certified"] == cell.json("status")["round_certified"]
+    assert samples["myceld_queue", "mempool"] == 0
+    assert samples["myceld_member",] == 1
+    metrics: dict[str, dict[str, float]] = cell.json("status")["metrics"]  # type: ignore[assignment]  # the shape is tested here
+    assert 0 < metrics["commit"]["p50_ms"] <= metrics["commit"]["p99_ms"]

@@ -118,6 +118,29 @@ def test_an_old_copy_from_the_epoch_before_never_forks_its_cell(seed: int) -> No
     world.check_settled(sent)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_what_a_cell_stored_alone_survives_crashes_while_it_catches_up(seed: int) -> None:
+    world = _world(900 + seed)
+    world.start()
+    _load(world, 20, range(4), every_ms=8)
+    world.partition({0, 1, 2}, {3})
+    alone = world.submit(3, "seen by nobody")
+    world.run(100)
+    behind = world.cells[3].consensus.epoch
+    assert alone in world.cells[3].stored
+    while world.cells[0].consensus.epoch < behind + 4:
+        _load(world, 10, range(3), every_ms=8)
+    world.connect_all()
+    for epochs in (1, 2, 3, 4):
+        while world.cells[3].consensus.epoch < behind + epochs:
+            world.run(1)
+        world.cells[3].crash(power=True)
+        world.cells[3].start()
+        world.connect_all()
+    world.run(8_000)
+    world.check_settled(_stored(world))
+
+
 def test_a_quiet_network_stays_quiet_after_the_end_of_an_epoch() -> None:
     world = _world(6)
     world.start()

@@ -6,7 +6,7 @@ import pytest
 
 from core.ids import Epoch, PublicKey, TransactionId
 from gossip.wire import Events, encode_frame
-from hashgraph.event import Event, decode_any_event, encode_event, make_event
+from hashgraph.event import UnresolvedEvent, decode_any_event, encode_event, make_event
 from ledger.forks import decode_proven, fork_key
 from ledger.members import Action, MemberApprove, MemberPropose
 from ledger.transaction import opaque_transaction
@@ -41,14 +41,15 @@ class Twins(World):
         """Show some cells a second event with the sequence of the forker's newest."""
         cell = self.cells[self.forker]
         own = [event for event in _events(self, self.forker) if event.creator == self._place()]
-        newest = own[-1]
+        index = cell.consensus.index
+        newest = index.resolve_stored(own[-1])
         twin = make_event(
             network_id=self.genesis.network_id,
             epoch=cell.consensus.epoch,
             creator=newest.creator,
             sequence=newest.sequence,
             self_parent=newest.self_parent,
-            other_parents=newest.other_parents,
+            other_parents=[index.parent(parent) for parent in newest.other_parents],
             time_ns=newest.time_ns,
             payload=[opaque_transaction(b"the other history")],
             sign=cell.key.sign,
@@ -88,7 +89,7 @@ class Twins(World):
         assert after.first_round == proven.round + 1
 
 
-def _events(world: World, cell: int) -> list[Event]:
+def _events(world: World, cell: int) -> list[UnresolvedEvent]:
     """The events of the cell's present epoch in its journal."""
     stage = world.cells[cell].consensus
     pairs = (decode_any_event(b, world.genesis.network_id) for b in world.cells[cell].disk.blocks)

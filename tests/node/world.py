@@ -34,21 +34,31 @@ from node.stages.mempool import Mempool
 START_NS = 1_700_000_000_000_000_000
 
 
+@dataclass(frozen=True)
+class Unplaced:
+    """Transactions that a seal voided, as kept until they are ordered."""
+
+    transactions: tuple[bytes, ...]
+
+
+Entry = bytes | Applied | Unplaced
+
+
 @dataclass
 class Disk:
-    """What a cell committed, in order: blocks of events, and applied rounds.
+    """What a cell committed, in order: blocks of events, applied rounds, unplaced transactions.
 
     The first `synced` entries survive a power cut.
     """
 
-    log: list[bytes | Applied] = field(default_factory=list)
+    log: list[Entry] = field(default_factory=list)
     synced: int = 0
     blocks: list[bytes] = field(init=False)
 
     def __post_init__(self) -> None:
         self.blocks = [entry for entry in self.log if isinstance(entry, bytes)]
 
-    def append(self, *entries: bytes | Applied) -> None:
+    def append(self, *entries: Entry) -> None:
         self.log += entries
         self.blocks += [entry for entry in entries if isinstance(entry, bytes)]
 
@@ -66,7 +76,7 @@ class Disk:
         for entry in self.log:
             if isinstance(entry, bytes):
                 blocks += 1
-            elif entry.sealed is not None:
+            elif isinstance(entry, Applied) and entry.sealed is not None:
                 epochs.append((entry.sealed, blocks))
         return epochs[-2:]
 
@@ -115,7 +125,14 @@ class SimCell:
             for decided in self.consensus.replay(block):
                 self._execute(decided)
             own = {transaction_id(raw): raw for raw in self.consensus.take_own_before()}
-            lost |= {key: raw for key, raw in own.items() if key not in self.ordered}
+            own = {key: raw for key, raw in own.items() if key not in self.ordered}
+            if own:
+                self.disk.append(Unplaced(tuple(own.values())))
+            lost |= own
+        for entry in self.disk.log:
+            kept = entry.transactions if isinstance(entry, Unplaced) else ()
+            lost |= {transaction_id(raw): raw for raw in kept}
+        lost = {key: raw for key, raw in lost.items() if key not in self.ordered}
         self.consensus.replayed()
         self.consensus.put_again(list(lost.values()))
         self._seal()
@@ -131,7 +148,7 @@ class SimCell:
         for peer in list(self.peers):
             self.world.unlink(self.index, peer)
 
-    def restore(self, log: list[bytes | Applied]) -> None:
+    def restore(self, log: list[Entry]) -> None:
         """Put an old copy of the disk back, as if the directory came from a backup."""
         self.disk = Disk(list(log), len(log))
 
@@ -204,6 +221,8 @@ class SimCell:
     def _carry_out(self, effects: Effects) -> None:
         assert not effects.drops, effects.drops
         self.disk.append(*effects.blocks)
+        if effects.unplaced:
+            self.disk.append(Unplaced(tuple(effects.unplaced)))
         if effects.durable:
             self.disk.synced = len(self.disk.log)
         for block in effects.blocks:
@@ -233,7 +252,8 @@ class SimCell:
                 case Send():
                     self._send(peer, effect.frame)
                 case SendBlocks():
-                    events = tuple(self.disk.blocks[at] for at in effect.blocks)
+                    blocks = (self.disk.blocks[at] for at in effect.blocks)
+                    events = tuple(self.consensus.with_hints(effect, block) for block in blocks)
                     self._send(peer, Events(effect.epoch, events, effect.last))
                     if self.consensus.is_streaming(effect.peer):
                         self.consensus.drained(effect.peer)
@@ -277,7 +297,7 @@ class SimCell:
             event, of = decode_any_event(block, self.world.genesis.network_id)
             if of == epoch:
                 first = at if first < 0 else first
-                index.add(event, len(block))
+                index.add_stored(event)
 
         def read(stage: Consensus = self.consensus) -> None:
             if self.up and self.consensus is stage:

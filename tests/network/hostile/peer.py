@@ -58,7 +58,7 @@ class Talk:
     async def shake_hands(self) -> None:
         """Exchange HELLOs; raises the stream's errors, or ConnectionError if it does not answer."""
         genesis = self.target.genesis
-        own = Hello(WIRE_VERSION, genesis.rule_set, genesis.network_id, self.target.epoch, ())
+        own = Hello(WIRE_VERSION, genesis.rule_set, genesis.network_id, self.target.epoch)
         await self.send(own)
         if not any(isinstance(frame, Hello) for frame in await self.read()):
             raise ConnectionError("no HELLO")

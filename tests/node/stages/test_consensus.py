@@ -6,13 +6,20 @@ from collections import deque
 
 import pytest
 
+from core.codec import encode
 from core.errors import MyceldError
-from core.ids import CellId, MemberIndex, Round
+from core.ids import CellId, EventId, MemberIndex, Round
+from gossip.creator import Refusal
 from gossip.errors import BadEventSignature, BadFrame, Equivocated, TimeStandsStill
 from gossip.limits import EVENT_PATIENCE_MS, HAVE_INTERVAL_MS, ORPHAN_GRACE_MS
 from gossip.sync import Send
 from gossip.wire import Have, Want
-from hashgraph.errors import BrokenChain, MalformedEvent
+from hashgraph.errors import (
+    MalformedEvent,
+    OldEventFormat,
+    UnknownMember,
+    UnresolvableEvent,
+)
 from hashgraph.event import Event, encode_event
 from identity.keys import verify
 from ledger.transaction import opaque_transaction
@@ -35,12 +42,20 @@ def _dropped(cell: Cell) -> list[tuple[int, type[MyceldError]]]:
     return [(ids.index(name), type(error)) for name, error in cell.finish(after_ms=0).drops]
 
 
+def _ids(effects: Effects) -> list[EventId]:
+    return [event.id for event in Cell.events(effects)]
+
+
 def _observing(cell: Cell) -> bool:
     return cell.stage.is_observing
 
 
 def _forked(cell: Cell) -> bool:
     return cell.stage.has_forked
+
+
+def _why_silent(cell: Cell) -> Refusal | None:
+    return cell.stage.why_silent
 
 
 def test_a_forged_event_drops_the_peer_and_leaves_no_trace() -> None:
@@ -55,13 +70,13 @@ def test_a_forged_event_drops_the_peer_and_leaves_no_trace() -> None:
     assert len(cell.stage.index) == 2
 
 
-def test_an_event_of_no_member_drops_the_peer() -> None:
-    cell = _ready()
-    stranger = made(4, key=STRANGER)
-    unpacked = cell.receive_bytes(1, encode_event(made(1)), encode_event(stranger))
-    assert unpacked is not None
-    assert unpacked.events == []
-    assert _dropped(cell) == [(1, BadEventSignature)]
+def test_an_event_of_no_member_or_on_one_drops_the_peer() -> None:
+    for stranger in (made(4, key=STRANGER), made(1, None, [made(4, key=STRANGER)])):
+        cell = _ready()
+        unpacked = cell.receive_bytes(1, encode_event(made(1)), encode_event(stranger))
+        assert unpacked is not None
+        assert unpacked.events == []
+        assert _dropped(cell) == [(1, UnknownMember)]
 
 
 @pytest.mark.parametrize("data", [b"", b"junk", encode_event(made(1))[:-1]])
@@ -103,15 +118,23 @@ def test_time_that_stands_still_is_refused(step_ns: int) -> None:
 
 
 def test_an_event_that_contradicts_its_parents_drops_the_peer_also_as_an_orphan() -> None:
-    theirs = made(2)
+    first = made(1)
     for orphaned in (False, True):
         cell = _ready()
-        broken = made(1, theirs)
-        items = [broken, theirs] if orphaned else [theirs, broken]
+        broken = made(1, first, time_ns=first.time_ns)
+        items = [broken, first] if orphaned else [first, broken]
         cell.receive(1, *items)
-        assert _dropped(cell) == [(1, BrokenChain)]
+        assert _dropped(cell) == [(1, TimeStandsStill)]
         assert len(cell.stage.index) == 1
         assert not cell.stage._active.sync._orphans.by_id
+
+
+def test_nobody_builds_on_a_self_parent_of_another_member() -> None:
+    cell = _ready()
+    cell.receive(1, made(2), made(1, made(2)))
+    assert _ids(cell.finish(after_ms=0)) == [made(2).id], "its self-parent is no event of its own"
+    cell.receive(2, made(1))
+    assert _ids(cell.finish(after_ms=0)) == [made(1).id], "and another one of its own is not it"
 
 
 def test_orphans_wait_for_their_parents_and_come_in_order() -> None:
@@ -126,7 +149,7 @@ def test_orphans_wait_for_their_parents_and_come_in_order() -> None:
         for e in cell.finish(after_ms=ORPHAN_GRACE_MS).sends
     )
     cell.receive(1, one)
-    assert Cell.events(cell.finish(after_ms=0)) == [one, two, three]
+    assert _ids(cell.finish(after_ms=0)) == [one.id, two.id, three.id]
 
 
 def test_a_member_observes_until_more_than_two_thirds_told_its_height() -> None:
@@ -137,8 +160,11 @@ def test_a_member_observes_until_more_than_two_thirds_told_its_height() -> None:
     assert cell.observe((1, 0)).blocks == []
     assert cell.finish(after_ms=OBSERVE_SETTLE_MS).blocks == []
     assert _observing(cell)
+    assert _why_silent(cell) is Refusal.OBSERVING
     effects = cell.observe((2, 0))
     assert not _observing(cell)
+    assert _why_silent(cell) is None
+    assert cell.stage.refusals[Refusal.OBSERVING] > 0
     assert len(effects.blocks) == 1
     assert effects.durable
 
@@ -226,7 +252,7 @@ def test_a_cell_with_an_old_copy_makes_no_event_before_its_own_came_back() -> No
     cell.receive(1, made(1), second)
     effects = cell.finish()
     assert not _observing(cell)
-    assert Cell.events(effects) == [made(1), second]
+    assert _ids(effects) == [made(1).id, second.id]
     assert cell.stage.index.count(MemberIndex(0)) == 2
     cell.receive(2, made(2))
     cell.receive(1, made(1, made(1)))
@@ -248,7 +274,7 @@ def test_a_cell_without_a_vote_observes_nothing_and_makes_nothing() -> None:
     observer.submit("a")
     observer.connect(1, 2, 3)
     observer.receive(1, made(1, payload=[b"x"]))
-    assert Cell.events(observer.finish()) == [made(1, payload=[b"x"])]
+    assert _ids(observer.finish()) == [made(1, payload=[b"x"]).id]
     assert len(observer.stage.index) == 1
 
 
@@ -262,7 +288,7 @@ def test_a_cell_whose_key_signs_elsewhere_makes_no_more_events_in_the_epoch() ->
     effects = cell.finish(after_ms=EVENT_PATIENCE_MS)
     first, *others = Cell.events(effects)
     assert first.payload == (b"another copy of us",)
-    assert others == [made(1), made(2)]
+    assert [event.id for event in others] == [made(1).id, made(2).id]
     assert _forked(cell)
     assert [(fork.creator, fork.blocks) for fork in effects.forks] == [(0, (0, 1))]
     cell.stage.seal(GENESIS.roster.next(Round(9), START_NS), cell.now_ms)
@@ -301,13 +327,21 @@ def test_a_fork_in_the_epoch_before_is_found_again_at_start() -> None:
     assert (fork.roster, fork.creator, fork.blocks) == (GENESIS.roster, 1, (1, 2))
 
 
+def test_a_journal_of_another_format_stops_the_cell_at_start_and_says_why() -> None:
+    old = encode([encode(["myceld/event/1", bytes(32), 0, 0, 0, b"", [], 5, []]), bytes(64)])
+    with pytest.raises(OldEventFormat):
+        Cell(0, [old])
+    with pytest.raises(UnresolvableEvent):
+        Cell(0, [encode_event(made(0, made(0)))])
+
+
 def test_a_fork_of_another_member_is_kept_and_it_is_no_parent_any_more() -> None:
     cell = _ready()
     one, two = made(1), made(1, payload=[b"x"])
     cell.receive(2, one, two, made(2))
     *theirs, own = Cell.events(cell.finish())
-    assert theirs == [one, two, made(2)]
-    assert own.other_parents == (made(2).id,)
+    assert [event.id for event in theirs] == [one.id, two.id, made(2).id]
+    assert own.other_places == ((2, 0),)
     vector = cell.stage.index.vector()
     assert vector[1] == tuple(sorted((one.id, two.id)))
 
@@ -469,5 +503,8 @@ class _Network:
             case Send(frame=Want() as want):
                 cell.stage.wanted(name, want)
             case SendBlocks():
-                blocks = [self.cells[at].blocks[index] for index in effect.blocks]
+                sender = self.cells[at]
+                blocks = [
+                    sender.stage.with_hints(effect, sender.blocks[index]) for index in effect.blocks
+                ]
                 cell.receive_bytes(at, *blocks, last=effect.last, epoch=effect.epoch)

@@ -13,7 +13,7 @@ from gossip.limits import HAVE_INTERVAL_MS
 from gossip.sync import Send
 from gossip.wire import Events, Frame, Have, Want
 from hashgraph.errors import WrongEpoch
-from hashgraph.event import Event, decode_any_event, encode_event
+from hashgraph.event import Event, UnresolvedEvent, decode_any_event, encode_event
 from ledger.roster import Roster
 from ledger.transaction import opaque_transaction
 from node.limits import HOMELESS_INTERVAL_MS, OBSERVE_SETTLE_MS
@@ -276,7 +276,7 @@ def test_epochs_follow_each_other() -> None:
 
 def test_what_was_not_received_in_time_is_put_again_in_front_and_in_order() -> None:
     cell = _ready()
-    own: list[Event] = []
+    own: list[UnresolvedEvent] = []
     for texts in (("a", "b"), ("c",)):
         for text in texts:
             cell.submit(text)
@@ -290,13 +290,13 @@ def test_what_was_not_received_in_time_is_put_again_in_front_and_in_order() -> N
     assert _waiting(cell) == _raws("a", "b", "c", "d")
 
 
-def _tip(cell: Cell, member: int) -> Event | None:
+def _tip(cell: Cell, member: int) -> UnresolvedEvent | None:
     """Return the newest event of a member, if there is one."""
     events = [event for event in map(_decoded, cell.blocks) if event.creator == member]
     return events[-1] if events else None
 
 
-def _decoded(block: bytes) -> Event:
+def _decoded(block: bytes) -> UnresolvedEvent:
     return decode_any_event(block, GENESIS.network_id)[0]
 
 

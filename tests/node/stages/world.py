@@ -8,7 +8,8 @@ from core.ids import CellId, Epoch, MemberIndex, TransactionId
 from core.ids import Sequence as SequenceNumber
 from gossip.limits import EVENT_PATIENCE_MS
 from gossip.wire import Events, Have, Vector, Want
-from hashgraph.event import Event, decode_any_event, encode_event, make_event
+from hashgraph.event import Event, UnresolvedEvent, decode_any_event, encode_event, make_event
+from hashgraph.header import Parent
 from identity.keys import KeyPair, verify
 from ledger.roster import Roster
 from ledger.transaction import opaque_transaction, transaction_id
@@ -27,8 +28,8 @@ def peer(member: int) -> CellId:
 
 def made(
     creator: int,
-    parent: Event | None = None,
-    others: Sequence[Event] = (),
+    parent: Parent | None = None,
+    others: Sequence[Parent] = (),
     *,
     time_ns: int | None = None,
     payload: Sequence[bytes] = (),
@@ -43,7 +44,7 @@ def made(
         creator=MemberIndex(creator),
         sequence=SequenceNumber(sequence),
         self_parent=None if parent is None else parent.id,
-        other_parents=[other.id for other in others],
+        other_parents=others,
         time_ns=START_NS + sequence if time_ns is None else time_ns,
         payload=payload,
         sign=(key or KEYS[creator]).sign,
@@ -138,6 +139,6 @@ class Cell:
         return effects
 
     @staticmethod
-    def events(effects: Effects) -> list[Event]:
+    def events(effects: Effects) -> list[UnresolvedEvent]:
         """Return the events among the blocks of some effects."""
         return [decode_any_event(block, GENESIS.network_id)[0] for block in effects.blocks]

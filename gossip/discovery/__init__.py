@@ -1,0 +1,1 @@
+"""How cells find each other and come in: tickets, spores, address book."""

@@ -1,0 +1,1 @@
+"""How a running cell finds the others: its announcement, spores, seeds, mDNS, the DHT."""

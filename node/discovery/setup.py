@@ -1,0 +1,27 @@
+"""The finders that a cell's configuration asks for; each is imported only if it is used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from core.ids import CellId
+from gossip.discovery.spore import NetworkIdentity
+from node.config import Config
+from node.discovery.finders import Finder
+from node.discovery.interfaces import only_loopback
+
+
+def make_finders(
+    config: Config, network: NetworkIdentity, cell_id: CellId, home: Path
+) -> list[Finder]:
+    """Return the finders in the order in which they are asked: seeds, then the LAN."""
+    finders: list[Finder] = []
+    if config.discovery.seeds:
+        from node.discovery.seeds import SeedFinder  # noqa: PLC0415 - most cells have no seeds
+
+        finders.append(SeedFinder(config.discovery.seeds, network, home))
+    if config.discovery.mdns and not only_loopback(config.listen):
+        from node.discovery.mdns import MdnsFinder  # noqa: PLC0415 - not on loopback
+
+        finders.append(MdnsFinder(network.network_id, cell_id))
+    return finders
