@@ -47,6 +47,7 @@ from node.discovery.setup import make_finders
 from node.discovery.task import Discovery, DiscoverySources
 from node.errors import NotStoredYet
 from node.execution_task import ExecutionTask
+from node.faults import faults_of
 from node.follows import Follows
 from node.founding import read_genesis
 from node.genesis_service import GENESIS_PROTOCOL, serve_genesis
@@ -203,6 +204,7 @@ class Daemon:
             save_cells=_cell_saver(store),
             forwarded=self._take_forwarded,
             introducer=discovery,
+            faults=faults_of(self._home.path, os.environ),
         )
         peers = self._make_peers(key, genesis, consensus.roster, discovery.book, links)
         parts = Parts(

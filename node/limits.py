@@ -211,3 +211,9 @@ PROPOSE_CHECK_S: Final = 0.5
 
 PROPOSE_RETRY_S: Final = 10.0
 """Before a proposal that could not be handed in is tried again."""
+
+FAULTS_INTERVAL_S: Final = 0.1
+"""How often a cell that was started for tests of partitions looks for links to be cut."""
+
+FAULTS_FILE_SIZE_BYTES_MAX: Final = 64 * 1024
+"""Its file: a thousand cell ids."""

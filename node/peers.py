@@ -48,6 +48,7 @@ from gossip.wire import (
 )
 from ledger.roster import Roster
 from node.errors import PeerMisbehaved, PeerNotAdmitted, PeerReplaced, PeerTooSlow
+from node.faults import FaultyStream, LinkFaults
 from node.inbox import (
     MEMBER_LANE,
     STRANGER_LANE,
@@ -116,6 +117,8 @@ class PeersLinks:
     save_cells: Callable[[Mapping[CellId, bytes | None]], Awaitable[None]]
     forwarded: Callable[[CellId, Forward], Awaitable[None]]
     introducer: Introducer
+    faults: LinkFaults | None = None
+    """Links that are cut on purpose, in tests."""
 
 
 @dataclass(slots=True)
@@ -189,6 +192,8 @@ class Peers:
     async def run(self) -> None:
         """Keep the targets connected until cancelled."""
         async with asyncio.TaskGroup() as group:
+            if self._links.faults is not None:
+                group.create_task(self._links.faults.run(), name="faults")
             while True:
                 for cell_id, target in tuple(self._targets.items()):
                     self._dial_if_due(group, cell_id, target)
@@ -298,8 +303,11 @@ class Peers:
 
     async def _dial(self, cell_id: CellId, target: _Target, address: str) -> None:
         """Connect once and serve the session; set when to try next."""
+        faults, timeout_s = self._links.faults, DIAL_TIMEOUT_MS / 1000
         try:
-            stream = await self.host.dial(address, timeout_s=DIAL_TIMEOUT_MS / 1000)
+            if faults is not None:
+                await faults.before_dial(cell_id, timeout_s)
+            stream = await self.host.dial(address, timeout_s=timeout_s)
         except MyceldError as error:
             self._info(cell_id).last_error = str(error)
             self.book.failed(cell_id, address, time.time_ns())
@@ -343,7 +351,9 @@ class Peers:
         info = self._info(stream.cell_id)
         wanted = self._is_wanted(stream.cell_id)
         budget = PeerBudget(member=wanted, now_ms=now_ms())
-        session = Session(stream, info.counters, budget, lambda what: self._note(session, what))
+        faults = self._links.faults
+        bytes_of = stream if faults is None else FaultyStream(stream, faults)
+        session = Session(bytes_of, info.counters, budget, lambda what: self._note(session, what))
         self._strangers += not wanted
         try:
             hello = await session.handshake(self._hello())

@@ -12,12 +12,13 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from core.errors import MyceldError
 from core.ids import CellId
 from gossip.budget import PeerBudget
 from gossip.errors import HandshakeMismatch, HandshakeRefused, UnexpectedFrame
-from gossip.host import PeerStream, ReadTimedOut
+from gossip.host import ReadTimedOut
 from gossip.limits import ANSWER_MS_MAX, REASON_LENGTH_MAX
 from gossip.score import Misbehaviour
 from gossip.wire import (
@@ -52,6 +53,23 @@ def now_ms() -> int:
     return time.monotonic_ns() // 1_000_000
 
 
+class SessionStream(Protocol):
+    """What a session needs of a stream; `gossip.host.PeerStream` says what the methods do."""
+
+    cell_id: CellId
+    initiator: bool
+    remote_address: str | None
+
+    async def read(self, size_max: int, *, timeout_s: float) -> bytes:
+        """Return bytes, b"" at the end."""
+
+    async def write(self, data: bytes, *, timeout_s: float) -> None:
+        """Send all of `data`."""
+
+    async def close(self) -> None:
+        """Close the stream."""
+
+
 @dataclass(slots=True)
 class Counters:
     """Traffic of one peer since the cell started."""
@@ -67,7 +85,7 @@ class Session:
 
     def __init__(
         self,
-        stream: PeerStream,
+        stream: SessionStream,
         counters: Counters,
         budget: PeerBudget,
         report: Callable[[Misbehaviour], None],

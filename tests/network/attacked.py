@@ -1,48 +1,20 @@
-"""A devnet under attack: honest load at some cells, one hostile process against another."""
+"""A devnet under attack by one hostile process."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
-import threading
 import time
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
 from identity.keystore import load
-from myceld import CellRefused, CellUnreachable, Client
 from tests.network.devnet import ROOT, Devnet
 
 SAMPLE_S = 0.1
 _SOURCES = count(1)
-
-
-class Load:
-    """A client that puts one value after the other and remembers what was acknowledged."""
-
-    def __init__(self, net: Devnet, cell: int) -> None:
-        self._net, self._cell = net, cell
-        self.acknowledged: list[str] = []
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        number = 0
-        with Client.from_home(self._net.home(self._cell)) as client:
-            while not self._stop.is_set():
-                number += 1
-                try:
-                    answer = client.put(f"load-{self._cell}", b"%d" % number)
-                    self.acknowledged.append(answer["id"])
-                except (CellUnreachable, CellRefused):
-                    time.sleep(0.05)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +77,7 @@ def attack(
             hostile.kill()
     assert hostile.returncode == 0, f"the hostile process failed: {answer}"
     return Attacked(
-        outcome=json.loads(answer),
+        outcome=json.loads(answer.splitlines()[-1]),
         ordered={
             cell: net.status(cell)["transactions_ordered"] - ordered[cell] for cell in watched
         },

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.network.attacked import Attacked, Load, attack, member_seed
+from tests.network.attacked import Attacked, attack, member_seed
 from tests.network.devnet import Devnet, wait_until
+from tests.network.load import Load
 
 pytestmark = pytest.mark.slow
 

@@ -1,6 +1,7 @@
 """`python -m tests.network.hostile`: attack a cell for some seconds, then say what became of it.
 
-Reads one JSON object from the standard input, see `Orders`; writes one, see `Outcome`. Bounded in
+Reads one JSON object from the standard input, see `Orders`; writes a line when it is at work, and
+one JSON object in the end, see `Outcome`. Bounded in
 time and in connections; attacks nothing but loopback.
 """
 
@@ -26,6 +27,7 @@ from tests.network.hostile.peer import Forger, Talk, Target
 DIAL_TIMEOUT_S = 5.0
 AGAIN_S = 0.05
 PATIENCE_S = 70.0
+BELOW = ("half-open", "many-streams")
 ANYWHERE = "/ip4/127.0.0.1/tcp/0"
 
 
@@ -54,6 +56,8 @@ def main() -> None:
     genesis = from_json(Path(orders.genesis).read_text(encoding="utf-8"))
     target = Target(orders.address, genesis, Epoch(orders.epoch), orders.source)
     key = KeyPair(bytes.fromhex(orders.seed))
+    if orders.attack in BELOW:
+        say_at_work()
     if orders.attack == "half-open":
         outcome = asyncio.run(half_open(target, orders.seconds))
     elif orders.attack == "many-streams":
@@ -112,10 +116,17 @@ class Campaign:
             return
         if not self._taken:
             self._taken = True
+            say_at_work()
             self._until_s = time.monotonic() + self._orders.seconds
         async with asyncio.timeout(max(0.1, self._until_s - time.monotonic())):
             await ATTACKS[self._orders.attack](talk, self._forger)
         raise ConnectionError("the stream is closed")
+
+
+def say_at_work() -> None:
+    """Tell whoever started us that the attack has begun."""
+    sys.stdout.write("at work\n")
+    sys.stdout.flush()
 
 
 async def _refuse(stream: PeerStream) -> None:
