@@ -204,7 +204,6 @@ class Daemon:
             save_cells=_cell_saver(store),
             forwarded=self._take_forwarded,
             introducer=discovery,
-            faults=faults_of(self._home.path, os.environ),
         )
         peers = self._make_peers(key, genesis, consensus.roster, discovery.book, links)
         parts = Parts(
@@ -269,6 +268,7 @@ class Daemon:
             network_id=genesis.network_id,
             rule_set=genesis.rule_set,
             roster=roster,
+            faults=faults_of(self._home.path, os.environ),
         )
         peers = Peers(config, links, book)
         peers.host.set_handler(GENESIS_PROTOCOL, peers.guarded(serve_genesis(genesis)))

@@ -93,6 +93,8 @@ class PeersConfig:
     rule_set: int
     roster: Roster
     """Of the epoch that the cell is in at its start."""
+    faults: LinkFaults | None = None
+    """Links that are cut on purpose, in tests."""
 
 
 class Introducer(Protocol):
@@ -117,8 +119,6 @@ class PeersLinks:
     save_cells: Callable[[Mapping[CellId, bytes | None]], Awaitable[None]]
     forwarded: Callable[[CellId, Forward], Awaitable[None]]
     introducer: Introducer
-    faults: LinkFaults | None = None
-    """Links that are cut on purpose, in tests."""
 
 
 @dataclass(slots=True)
@@ -192,8 +192,8 @@ class Peers:
     async def run(self) -> None:
         """Keep the targets connected until cancelled."""
         async with asyncio.TaskGroup() as group:
-            if self._links.faults is not None:
-                group.create_task(self._links.faults.run(), name="faults")
+            if self._config.faults is not None:
+                group.create_task(self._config.faults.run(), name="faults")
             while True:
                 for cell_id, target in tuple(self._targets.items()):
                     self._dial_if_due(group, cell_id, target)
@@ -303,7 +303,7 @@ class Peers:
 
     async def _dial(self, cell_id: CellId, target: _Target, address: str) -> None:
         """Connect once and serve the session; set when to try next."""
-        faults, timeout_s = self._links.faults, DIAL_TIMEOUT_MS / 1000
+        faults, timeout_s = self._config.faults, DIAL_TIMEOUT_MS / 1000
         try:
             if faults is not None:
                 await faults.before_dial(cell_id, timeout_s)
@@ -351,7 +351,7 @@ class Peers:
         info = self._info(stream.cell_id)
         wanted = self._is_wanted(stream.cell_id)
         budget = PeerBudget(member=wanted, now_ms=now_ms())
-        faults = self._links.faults
+        faults = self._config.faults
         bytes_of = stream if faults is None else FaultyStream(stream, faults)
         session = Session(bytes_of, info.counters, budget, lambda what: self._note(session, what))
         self._strangers += not wanted

@@ -17,7 +17,7 @@ class Load:
         self._net, self._cell = net, cell
         self.acknowledged: list[str] = []
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
+        self._thread = threading.Thread(target=self._run, daemon=True)  # a failed test ends
         self._thread.start()
 
     def stop(self) -> None:
