@@ -13,7 +13,8 @@ import segno
 from cli import show
 from cli.errors import TicketOver
 from cli.limits import INVITE_POLL_S
-from cli.options import Common, common_options, is_loopback_address
+from cli.options import Common, common_options
+from gossip.discovery.address import Reach, reach_of
 from gossip.discovery.ticket import parse_ticket
 from myceld.client import Client
 
@@ -203,7 +204,7 @@ def _show_issued(issued: dict[str, Any], *, as_json: bool, qr: bool) -> None:
         note = f"ticket {item['id']} for {item['uses_max']} cells, each a {item['role']}"
     _tell(f"{note}, good until {show.moment(item['expires_ns'])}")
     _tell(f"dials {', '.join(addresses)}")
-    if all(map(is_loopback_address, addresses)):
+    if all(reach_of(address) is Reach.LOOPBACK for address in addresses):
         _tell(
             "only cells on this machine can use it: this one listens on loopback. Give --address, "
             "or listen elsewhere with `myceld init --listen /ip4/0.0.0.0/tcp/4710`"

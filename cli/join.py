@@ -11,6 +11,7 @@ import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,11 +26,11 @@ from cli.options import (
     SECONDS,
     expand,
     home_option,
-    is_loopback_address,
     json_option,
     read_value,
 )
 from core.errors import MyceldError
+from gossip.discovery.address import Reach, reach_of
 from gossip.discovery.ticket import parse_ticket
 from myceld.client import Client
 
@@ -147,13 +148,16 @@ def _show_joined(joined: dict[str, Any], home: Path, *, wait: bool) -> None:
 def _hint_at_listening(joined: dict[str, Any], text: bytes) -> None:
     """Say so if other machines are in the network, and this cell listens for none of them."""
     inviter = parse_ticket(text.decode("ascii")).addresses
-    if all(map(is_loopback_address, joined["addresses"])) and not all(
-        map(is_loopback_address, inviter)
-    ):
+    own: list[str] = joined["addresses"]
+    if _only_here(own) and not _only_here(inviter):
         sys.stderr.write(
             "the cell listens on this machine only, so it dials others and they can not dial it; "
             "`myceld init --listen /ip4/0.0.0.0/tcp/4710` changes that\n"
         )
+
+
+def _only_here(addresses: Sequence[str]) -> bool:
+    return all(reach_of(address) is Reach.LOOPBACK for address in addresses)
 
 
 def _role_words(role: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +20,6 @@ STAGE: Final = click.Choice(["accepted", "stored", "ordered", "applied", "certif
 SECONDS: Final = click.FloatRange(min=0, min_open=True, max=86_400)
 START: Final = click.IntRange(min=0, max=2**63 - 1)
 LIMIT: Final = click.IntRange(min=1, max=1000)
-_LOOPBACK: Final = re.compile(r"/ip4/127\.|/ip6/::1/|/dns[46]?/localhost/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +86,6 @@ def page_options(command: Callable[..., None]) -> Callable[..., None]:
 def expand(path: str) -> Path:
     """Return `path` with ~ and made absolute, so that messages and daemons name one place."""
     return Path(path).expanduser().absolute()
-
-
-def is_loopback_address(multiaddr: str) -> bool:
-    """Return whether a multiaddr can be dialled on this machine only."""
-    return _LOOPBACK.match(multiaddr) is not None
 
 
 def read_value(value: str) -> bytes:

@@ -175,7 +175,7 @@ class Creator:
         own = self._tips[self._me]
         return Plan(
             None if own is None else own.event_id,
-            tuple(tip.event_id for _, tip in decision),
+            tuple(tip.event_id for _, tip in sorted(decision, key=lambda parent: parent[0])),
         )
 
     def refuse(self, reason: Refusal) -> None:
@@ -248,13 +248,13 @@ class Creator:
         if self._is_step_complete(now_ms):
             parents = self._useful_parents()
             if parents or self._is_quorum(0):
-                return parents
+                return parents[:PARENTS_MAX]
         if since_ms < self._patience_ms:
             return Refusal.WAITING_FOR_TIPS
         parents = self._useful_parents()
         score = self._advancement(self._seen_with(parents))
         if score > self._score or (has_payload and not self._lone_used):
-            return parents
+            return parents[:PARENTS_MAX]
         return Refusal.NO_QUORUM
 
     def _is_step_complete(self, now_ms: int) -> bool:
@@ -267,7 +267,7 @@ class Creator:
     def _useful_parents(self) -> list[tuple[MemberIndex, _Tip]]:
         """Return the tips that are not seen yet, but those that another of them sees.
 
-        Beyond PARENTS_MAX those whose creators wait longest to be seen: no member starves.
+        First come those whose creators wait longest to be seen: beyond the cap nobody starves.
         """
         fresh: list[tuple[MemberIndex, _Tip]] = []
         for creator in self._unseen:
@@ -276,12 +276,11 @@ class Creator:
                 continue
             if tip.sequence > self._own_seen[creator]:
                 fresh.append((creator, tip))
-        useful = [
+        return [
             (creator, tip)
             for creator, tip in fresh
             if not any(other != creator and by.seen[creator] >= tip.sequence for other, by in fresh)
         ]
-        return sorted(useful[:PARENTS_MAX], key=lambda parent: parent[0])
 
     def _seen_with(self, parents: list[tuple[MemberIndex, _Tip]]) -> tuple[int, ...]:
         return tuple(map(max, zip(self._own_seen, *(tip.seen for _, tip in parents), strict=True)))

@@ -66,3 +66,10 @@ class ParentsUnresolved(RemoteViolation):
 
     code = "MYC-GOSSIP-021"
     remedy = "The peer is broken or hostile; it was disconnected."
+
+
+class BuildsOnForker(RemoteViolation):
+    """An event with an other-parent by a creator of whom its own ancestry shows a fork."""
+
+    code = "MYC-GOSSIP-008"
+    remedy = "The event is dropped; its creator does not follow the protocol."

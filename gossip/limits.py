@@ -25,7 +25,26 @@ ORPHANS_PER_PEER_MAX: Final = 2048
 """Events whose parents are missing, kept for one peer."""
 
 ORPHANS_SIZE_BYTES_MAX: Final = 16 * 1024 * 1024
-"""Bytes of all orphans together; beyond it the newest is dropped and fetched again later."""
+"""Encoded bytes of all orphans together, some 50 MB of memory. Beyond it whoever brought most loses
+its newest ones; they are fetched again later."""
+
+ORPHANS_AHEAD_MAX: Final = 2048
+"""How far beyond its creator's known events one may be and still be kept: one that lacks more comes
+again with those that it lacks."""
+
+ORPHANS_PUZZLED_MAX: Final = 8
+"""Orphans of one creator whose parents are all there but can not be told. An honest creator has one
+at a time: what it makes next lacks that one."""
+
+BRANCHES_MAX: Final = 8
+"""Branches of one creator that are taken before an event of another creator needs more. Each costs
+every later event four bytes in the hashgraph, and each tip 34 in a vector."""
+
+NEEDED_ORPHANS_QUICK: Final = 256
+"""Up to so many orphans it is looked at once which held branches they need, in about 1 ms."""
+
+NEEDED_INTERVAL_MS: Final = 500
+"""With more orphans it is looked at so often at most: 80 ms for the fullest room."""
 
 ORPHAN_GRACE_MS: Final = 40
 """How long a missing parent may still be on its way from its creator before we ask for it."""
@@ -38,6 +57,19 @@ HAVE_INTERVAL_MS: Final = 500
 
 WANT_PATIENCE_MS: Final = 2000
 """Without progress for this long, what we asked one peer for is asked of another."""
+
+WANT_PROGRESS_SIZE_BYTES_MIN: Final = 64 * 1024
+"""Bytes of new events that a peer has to bring in WANT_PATIENCE_MS to count as delivering: half the
+speed of the slowest line we know of, ISDN. A slower one is kept only while nobody else is there."""
+
+WANT_INTERVAL_MS_MIN: Final = 50
+"""A peer's Wants are answered so far apart: 20 a second of ≈ 1 ms each."""
+
+WANT_AGAIN_MS_MIN: Final = 1500
+"""The same for a Want that asks for what was just sent: honest peers wait WANT_PATIENCE_MS."""
+
+BACKOFF_DOUBLINGS_MAX: Final = 5
+"""How often the graces before a Want double for a peer that keeps failing: to 10 s."""
 
 WANT_DURATION_MS_MAX: Final = 30_000
 """After this long another peer is asked too, whatever comes: no peer can hold repair up."""

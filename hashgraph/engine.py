@@ -273,6 +273,13 @@ class Engine:
             heights[branch.creator] = max(heights[branch.creator], lanes[branch.number] - 1)
         return tuple(heights)
 
+    def forkers_below(self, event: Event) -> tuple[MemberIndex, ...]:
+        """Return the members whose fork the ancestry of an event that may be added shows.
+
+        It is the same in every cell. Raises what `add` raises for an event that does not fit.
+        """
+        return self._graph.forkers_below(self._graph.parents(event))
+
     def branch_vector(self, event_id: EventId) -> tuple[int, ...]:
         """Return by branch number the highest sequence number in the event's ancestry, −1 for none.
 

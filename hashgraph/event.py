@@ -48,6 +48,7 @@ EVENT_FORMAT: Final = 2
 """First item of every encoded event."""
 
 _ITEMS: Final = 9
+_NO_PARENTS: Final = parents_hash([])
 _COIN_BYTE: Final = SIGNATURE_SIZE_BYTES // 2
 
 
@@ -160,9 +161,9 @@ def decode_event(data: bytes, *, network_id: NetworkId, epoch: Epoch) -> Unresol
 
     Accepted is what (1) is the canonical encoding of the array of nine or ten, (2) has our format
     number, (3) our epoch, (4) keeps the bounds of `limits`, (5) has other-parents with ascending
-    creators, none of them its own, and (6) has, if any, as many hints as parents and those that the
-    hash is of. Of another network is what has a wrong signature. Raises MalformedEvent (1, 2, 6),
-    OldEventFormat, WrongEpoch, or EventOutOfBounds (4, 5).
+    creators, none of them its own, and (6) has the hash of no parents if it names none, and of its
+    hints if it has some, one for each parent. Of another network is what has a wrong signature.
+    Raises MalformedEvent (1, 2, 6), OldEventFormat, WrongEpoch, or EventOutOfBounds (4, 5).
     """
     if len(data) > EVENT_SIZE_BYTES_MAX:
         raise EventOutOfBounds(f"{len(data)} bytes, at most {EVENT_SIZE_BYTES_MAX} are accepted")
@@ -237,6 +238,8 @@ def _from_items(
         payload_hash=payload_hash(contents),
     )
     places = decode_places(others)
+    if not places and sequence == 0 and parents != _NO_PARENTS:
+        raise MalformedEvent("a hash of parents without any")
     return UnresolvedEvent(
         event_id(body, signature),
         epoch,

@@ -149,16 +149,8 @@ class Graph:
         """Add an event that `parents` has checked; return its node and the fork it makes."""
         sequence = event.sequence
         fork = None
-        vector = forked = 0
-        if parents:
-            vector = parents[0].vector
-            for parent in parents[1:]:
-                # Lane by lane the maximum: where the guard bit of a lane of `vector` survives the
-                # subtraction, that lane is not the smaller one, and the difference is added.
-                other = parent.vector
-                difference = (vector | self._guards) - other
-                guards = difference & self._guards
-                vector = other + (difference & guards - (guards >> LANE_BITS - 1))
+        forked = 0
+        vector = self._joined(parents)
         if event.self_parent is not None and parents[0].branch.nodes[-1] is parents[0]:
             branch = parents[0].branch
             vector += 1 << branch.shift
@@ -177,6 +169,13 @@ class Graph:
         if branch.seen:
             self._note_first_seen(branch.seen, branch.seen_times_ns, vector, event.time_ns)
         return node, fork
+
+    def forkers_below(self, parents: list[Node]) -> tuple[MemberIndex, ...]:
+        """Return the members whose fork is in the ancestry of these events."""
+        if not self.forkers:
+            return ()
+        forked = self._forkers_in(self._joined(parents), parents)
+        return tuple(creator for creator in sorted(self.forkers) if forked >> creator & 1)
 
     def receive(self, number: int, count: int) -> None:
         """Note that the first `count` events of a branch that were not ordered are ordered now."""
@@ -226,6 +225,20 @@ class Graph:
         for node in reversed(chain):
             self._note_first_seen(seen, times, node.vector, node.held_event().time_ns)
         return times
+
+    def _joined(self, parents: list[Node]) -> int:
+        """Return the vector of what all these events have below them, themselves included."""
+        if not parents:
+            return 0
+        vector = parents[0].vector
+        for parent in parents[1:]:
+            # Lane by lane the maximum: where the guard bit of a lane of `vector` survives the
+            # subtraction, that lane is not the smaller one, and the difference is added.
+            other = parent.vector
+            difference = (vector | self._guards) - other
+            guards = difference & self._guards
+            vector = other + (difference & guards - (guards >> LANE_BITS - 1))
+        return vector
 
     def _note_first_seen(
         self, seen: list[int], times: list[list[int]], vector: int, time_ns: int

@@ -54,6 +54,19 @@ class Places:
             return None
         return event.resolved(firsts) or (self._by_trying(event) if self._further else None)
 
+    def lacking(self, event: UnresolvedEvent) -> tuple[Place, ...]:
+        """Return at which places something has to come before `resolve` can give another answer.
+
+        One place, where a parent is missing; or all places of the parents, if at each of them there
+        is some event and there are no hints.
+        """
+        places = self._parent_places(event)
+        if event.hints:
+            known = zip(places, event.hints, strict=True)
+            return next(((place,) for place, parent in known if parent not in self.at(*place)), ())
+        missing = ((place,) for place in places if not self.at(*place))
+        return next(missing, tuple(places))
+
     def resolve_stored(self, event: UnresolvedEvent) -> Event:
         """Return an event of a journal, all before it being here; raises UnresolvableEvent.
 

@@ -134,7 +134,7 @@ class ConsensusTask:
             self._begin_epoch(peers)
             archives, self._archives = self._archives, []
             for archive in archives:
-                self._stage.archived(archive.epoch, archive.index, archive.first_block, now_ms())
+                self._stage.archived(archive.epoch, archive.index, archive.first_block)
             self._stage.pace(self._load.busy())
             self._stage.applied(self._applied_round())
             # First of all: what the replay left to do needs no input from outside.
@@ -198,7 +198,7 @@ class ConsensusTask:
                 self._stage.told(peer, frame, now_ms())
             case Want():
                 if peers.may_want(peer, self._stage.blocks):
-                    self._stage.wanted(peer, frame)
+                    self._stage.wanted(peer, frame, now_ms())
             case Events():
                 unpacked = self._stage.unpack(peer, frame)
                 if unpacked is not None:

@@ -145,6 +145,7 @@ class Daemon:
         )
         try:
             await parts.peers.start()
+            parts.discovery.use_dht(parts.peers.host.dht)
             parts.gateway_url = await gateway.start()
             self._announce(parts)
             accuse = AccuseTask(store, genesis, key.public_key)
@@ -263,6 +264,8 @@ class Daemon:
                 seed=key.seed,
                 listen_addresses=self._config.listen,
                 protocol=gossip_protocol(genesis.network_id),
+                dht=self._config.discovery.dht,
+                dht_bootstrap=self._config.bootstrap if self._config.discovery.dht else (),
                 agent_version=f"myceld/{VERSION}",
             ),
             network_id=genesis.network_id,
@@ -363,8 +366,11 @@ async def _make_follows(store: Store, key: KeyPair, genesis: Genesis, peers: Pee
 
 def _make_invites(store: Store, genesis: Genesis, peers: Peers, execution: Execution) -> Invites:
     """Return the tickets' service, which answers newcomers from the start of the host on."""
-    ledger = execution.ledger
-    invites = Invites(store, genesis, peers, lambda: Standing(ledger.roster, ledger.applied_round))
+
+    def standing() -> Standing:
+        return Standing(execution.ledger.roster, execution.ledger.applied_round)
+
+    invites = Invites(store, genesis, peers, standing)
     peers.host.set_handler(INVITE_PROTOCOL, peers.guarded(invites.serve))
     return invites
 

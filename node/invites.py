@@ -11,7 +11,7 @@ import asyncio
 import secrets
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Final, TypeAlias
 
@@ -21,6 +21,7 @@ from core.errors import LocalMisuse, MyceldError, OperationalFault, RemoteViolat
 from core.ids import CellId, PublicKey, TransactionId, public_key_of, short
 from gateway.errors import NoSuchInvite
 from gateway.views import InviteView, InviteWish, IssuedView, MemberChange, ReceiptView, Stage
+from gossip.discovery.address import Reach, reach_of
 from gossip.discovery.errors import (
     InviterBusy,
     ProofWrong,
@@ -67,6 +68,7 @@ from ledger.genesis import Genesis, to_json
 from ledger.limits import WEIGHT_MAX
 from ledger.names import is_name
 from node import invite_tables as tables
+from node.discovery.interfaces import dialable, machine_hosts
 from node.errors import BadOption, NothingToDial, NoVoteToPropose, TooManyInvites
 from node.invite_stream import read_message
 from node.invite_tables import Invite, Terms, Use
@@ -86,7 +88,6 @@ from node.limits import (
     WRITE_TIMEOUT_MS,
 )
 from node.peers import Peers
-from node.reachable import is_wildcard, told_addresses
 
 _DAY_NS: Final = 86_400 * 10**9
 _LOG = structlog.get_logger("invites")
@@ -301,10 +302,9 @@ class Invites:
         book = self._peers.book.all()
         book.sort(key=lambda item: (item[0] not in members, item[0]))
         cells = [
-            (cell_id, dialable[:WELCOME_CELL_ADDRESSES_MAX])
+            (cell_id, addresses[:WELCOME_CELL_ADDRESSES_MAX])
             for cell_id, addresses in book
-            if cell_id not in {newcomer, self._peers.host.cell_id}
-            and (dialable := tuple(one for one in addresses if not is_wildcard(one)))
+            if cell_id not in {newcomer, self._peers.host.cell_id} and addresses
         ]
         genesis = to_json(self._genesis).encode()
         return Welcome(genesis, terms.votes, name, tuple(cells[:WELCOME_CELLS_MAX]))
@@ -315,11 +315,7 @@ class Invites:
         own = [address.partition(f"/p2p/{cell_id}")[0] for address in wished]
         for address in own:
             parse_dial_address(f"{address}/p2p/{cell_id}")
-        known = [
-            address
-            for address in told_addresses(self._peers.host.addresses)
-            if len(address) <= TICKET_ADDRESS_LENGTH_MAX
-        ]
+        known = told_addresses(dialable(self._peers.host.addresses, machine_hosts))
         if len(own) > TICKET_ADDRESSES_MAX or not (own or known):
             raise NothingToDial(f"{len(own)} addresses were given, {len(known)} are known")
         return tuple(dict.fromkeys([*own, *known]))[:TICKET_ADDRESSES_MAX]
@@ -338,6 +334,17 @@ class Invites:
             standing=self._standing(),
             now_ns=self._now_ns(),
         )
+
+
+def told_addresses(addresses: Iterable[str]) -> list[str]:
+    """Return addresses as a ticket has them, without /p2p/…, those reachable from afar first.
+
+    Loopback ones are left out if there are others: elsewhere they lead to the wrong machine.
+    """
+    bare = [address.partition("/p2p/")[0] for address in addresses]
+    short_enough = [address for address in bare if len(address) <= TICKET_ADDRESS_LENGTH_MAX]
+    far = [address for address in short_enough if reach_of(address) is not Reach.LOOPBACK]
+    return sorted(dict.fromkeys(far or short_enough), key=reach_of, reverse=True)
 
 
 def _check(wish: InviteWish) -> None:

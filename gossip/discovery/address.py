@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
@@ -66,6 +67,20 @@ def reach_of(address: str) -> Reach:
         return _reach(parts[0], parts[1] if len(parts) > 1 else "", address)
     except BadAddress:
         return Reach.WORLD
+
+
+def is_peer_address(text: str) -> bool:
+    """Return whether `parse_peer_address` takes this."""
+    try:
+        parse_peer_address(text)
+    except BadAddress:
+        return False
+    return True
+
+
+def only_loopback(addresses: Iterable[str]) -> bool:
+    """Return whether nobody but this machine can reach any of these addresses."""
+    return all(reach_of(address) is Reach.LOOPBACK for address in addresses)
 
 
 def _split(text: str) -> list[str]:

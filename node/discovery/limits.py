@@ -53,8 +53,8 @@ SEEDS_MAX: Final = 16
 MDNS_CELLS_MAX: Final = 128
 """Cells of the network noted from a LAN; further ones are ignored until some leave."""
 
-MDNS_TIMEOUT_S: Final = 3.0
-"""For one record to be resolved, and for saying good-bye at the end."""
+MDNS_TIMEOUT_S: Final = 6.0
+"""For one record to be resolved, announced (which takes 1.5 s by the standard), or taken back."""
 
 MDNS_RESOLVING_MAX: Final = 8
 """Records that are resolved at the same time; others wait for the next repetition."""

@@ -100,6 +100,7 @@ class MdnsFinder:
         self._zeroconf: AsyncZeroconf | None = None
         self._browser: AsyncServiceBrowser | None = None
         self._own: AsyncServiceInfo | None = None
+        self._told: dict[str, str] = {}
         self._found: dict[CellId, tuple[str, ...]] = {}
         self._resolving: dict[CellId, asyncio.Task[None]] = {}
 
@@ -188,7 +189,7 @@ class MdnsFinder:
         from zeroconf.asyncio import AsyncServiceInfo  # noqa: PLC0415 - see the docstring
 
         properties = txt_of(addresses)
-        if not properties:
+        if not properties or properties == self._told:
             return
         info = AsyncServiceInfo(
             SERVICE,
@@ -205,7 +206,7 @@ class MdnsFinder:
             if self._own is None
             else zeroconf.async_update_service(info)
         )
-        self._own = info
+        self._own, self._told = info, properties
         await (await broadcast)
 
 

@@ -94,9 +94,11 @@ class _SameRules(urllib.request.HTTPRedirectHandler):
         newurl: str,
     ) -> urllib.request.Request | None:
         """Check the new location first."""
-        check_location(newurl)
-        if "://" not in newurl:
-            raise SeedRefused(f"{newurl!r} is not where a download can lead")
+        try:
+            check_location(newurl)
+        except SeedRefused:
+            fp.close()
+            raise
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
@@ -114,6 +116,9 @@ def _download(location: str, _home: Path) -> bytes:
                 data += piece
                 if len(data) > SEED_SIZE_BYTES_MAX or time.monotonic() > deadline:
                     break
+    except urllib.error.HTTPError as error:
+        error.close()  # it holds the connection
+        raise SeedUnreachable(f"{location}: {error}") from error
     except (OSError, HTTPException, ValueError) as error:
         raise SeedUnreachable(f"{location}: {error}") from error
     if time.monotonic() > deadline:

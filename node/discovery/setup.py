@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from core.ids import CellId
+from gossip.discovery.address import only_loopback
 from gossip.discovery.spore import NetworkIdentity
 from node.config import Config
 from node.discovery.finders import Finder
-from node.discovery.interfaces import only_loopback
 
 
 def make_finders(

@@ -16,7 +16,7 @@ import structlog
 
 from core.errors import MyceldError, RemoteViolation
 from core.ids import CellId, short
-from gossip.discovery.address import Reach, reach_of
+from gossip.discovery.address import Reach, is_peer_address, only_loopback, reach_of
 from gossip.discovery.announcement import Announcement, announce, decode_announcement
 from gossip.discovery.book import AddressBook
 from gossip.discovery.errors import (
@@ -40,8 +40,8 @@ from ledger.genesis import Genesis
 from ledger.roster import Roster
 from ledger.spore_authority import network_identity, proven_roster
 from node.discovery.budget import PeerStates
+from node.discovery.dht import Dht, DhtFinder
 from node.discovery.finders import Finder, Findings
-from node.discovery.interfaces import dialable, machine_hosts, only_loopback
 from node.discovery.limits import (
     INTERFACES_INTERVAL_S,
     NEWS_MAX,
@@ -54,6 +54,7 @@ from node.discovery.limits import (
 )
 from node.discovery.roster_proofs import RosterProofs
 from node.peers import Peers
+from node.reachable import told_addresses
 from node.verifier import Verifier
 
 _LOG = structlog.get_logger("discovery")
@@ -99,7 +100,14 @@ class Discovery:
         self._made: dict[tuple[Reach, Variant], tuple[float, Spore]] = {}
         self._news: dict[tuple[CellId, Reach], tuple[Announcement, CellId]] = {}
         self._search = _Search()
+        self._finders = list(sources.finders)
+        self._failing: set[str] = set()
         self._connected: frozenset[CellId] = frozenset()
+
+    def use_dht(self, dht: Dht | None) -> None:
+        """Search the DHT of the started host too, if it has one."""
+        if dht is not None:
+            self._finders.append(DhtFinder(dht, self._network.network_id))
 
     def introduce(self, cell_id: CellId, remote_address: str | None) -> Iterable[Frame]:
         """See `node.peers.Introducer`: our spore, and the best primary one if ours is none."""
@@ -136,14 +144,16 @@ class Discovery:
     async def run(self, peers: Peers) -> None:
         """Serve until cancelled."""
         looked_s = proven_s = float("-inf")
+        telling: asyncio.Task[None] | None = None
         try:
             async with asyncio.TaskGroup() as group:
                 while True:
                     now_s = time.monotonic()
                     if now_s - looked_s >= INTERFACES_INTERVAL_S:
                         looked_s = now_s
-                        if self._announce_self(peers.host.addresses):
-                            group.create_task(self._tell_finders(), name="discovery-announce")
+                        self._announce_self(peers.host.addresses)
+                        if telling is None or telling.done():
+                            telling = group.create_task(self._tell_finders(), name="announce")
                     if now_s - proven_s >= SPORE_FRESH_S:
                         proven_s = now_s
                         await self._renew_proof()
@@ -152,7 +162,7 @@ class Discovery:
                     self._seek(peers, group, now_s)
                     await asyncio.sleep(TICK_MS / 1000)
         finally:
-            await asyncio.gather(*(finder.close() for finder in self._sources.finders))
+            await asyncio.gather(*(finder.close() for finder in self._finders))
 
     async def _renew_proof(self) -> None:
         proof = await self._sources.proofs.proof()
@@ -286,41 +296,46 @@ class Discovery:
                 self._news[item.cell_id, item.reach] = (item, CellId(teller))
         return bool(news)
 
-    def _announce_self(self, listening: Iterable[str]) -> bool:
+    def _announce_self(self, listening: Iterable[str]) -> None:
         """Sign anew where we listen, if that changed or others know of a later word of ours."""
         key = self._sources.key
         self._listening = tuple(listening)
         known = {text for item in self._own for text in item.addresses}
         issued_ns = max((item.issued_ns for item in self._own), default=0)
         role = self._role()
+        told = (f"{address}/p2p/{key.cell_id}" for address in told_addresses(self._listening))
         made = announce(
             network_id=self._network.network_id,
             public_key=key.public_key,
             node_type=role,
             issued_ns=max(time.time_ns(), self._own_seen_ns + 1, issued_ns + 1),
-            addresses=dialable(self._listening, machine_hosts),
+            addresses=filter(is_peer_address, told),
             sign=key.sign,
         )
         same = known == {text for item in made for text in item.addresses}
         if same and self._own_seen_ns <= issued_ns and all(i.node_type == role for i in self._own):
-            return False
+            return
         self._own = made
         self._made.clear()
         for item in made:
             self._news[item.cell_id, item.reach] = (item, key.cell_id)
-        return bool(made)
 
     def _role(self) -> str:
         member = self._sources.roster().index_of(self._sources.key.public_key) is not None
         return "sclerotium" if member else "rhizomorph"
 
     async def _tell_finders(self) -> None:
+        """Have every finder make us findable; one that fails is told of once."""
         addresses = sorted({text for item in self._own for text in item.addresses})
-        for finder in self._sources.finders:
+        for finder in self._finders if addresses else ():
             try:
                 await finder.announce(addresses)
             except MyceldError as error:
-                _LOG.warning("not announced", by=finder.name, reason=str(error))
+                log = _LOG.debug if finder.name in self._failing else _LOG.warning
+                log("not announced", by=finder.name, reason=str(error))
+                self._failing.add(finder.name)
+            else:
+                self._failing.discard(finder.name)
 
     def _pass_on(self, peers: Peers) -> None:
         """Tell every peer the news that make sense to it, but not to who told us."""
@@ -369,7 +384,7 @@ class Discovery:
     async def _find(self, search: _Search) -> None:
         """Ask every finder once; ask again sooner if that brought something new."""
         found = False
-        for finder in self._sources.finders:
+        for finder in self._finders:
             try:
                 found |= await self._take_findings(finder.name, await finder.find())
             except MyceldError as error:

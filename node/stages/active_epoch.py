@@ -26,7 +26,7 @@ from core.ids import (
 )
 from core.ids import Sequence as SequenceNumber
 from gossip.creator import Creator, Plan, Refusal
-from gossip.errors import BadEventSignature, Equivocated
+from gossip.errors import BadEventSignature, BuildsOnForker, Equivocated
 from gossip.index import EventIndex
 from gossip.limits import PAYLOAD_COUNT_MAX, PAYLOAD_SIZE_BYTES_MAX
 from gossip.score import Misbehaviour
@@ -101,7 +101,7 @@ class ActiveEpoch:
             last_time_ns=roster.last_time_ns,
         )
         self.index = EventIndex(len(roster.members))
-        self.sync = Sync(roster.epoch, self.index, len(roster.members))
+        self.sync = Sync(roster.epoch, self.index)
         self._creator = None if self.me is None else Creator(self.me, roster.weights)
         self._peers: dict[CellId, MemberIndex | None] = {}
         self._own_told: dict[MemberIndex, int] = {}
@@ -147,13 +147,13 @@ class ActiveEpoch:
                 self._progress_ms = now_ms
             self._own_told[member] = frame.yours
 
-    def wanted(self, peer: CellId, vector: Vector) -> None:
+    def wanted(self, peer: CellId, vector: Vector, now_ms: int) -> None:
         """A peer asks for what lies beyond its vector."""
-        self._refuses(peer, lambda: self.sync.wanted(peer, vector))
+        self._refuses(peer, lambda: self.sync.wanted(peer, vector, now_ms))
 
     def drained(self, peer: CellId) -> None:
         """The link to a peer has room again."""
-        self.effects.sends += self.sync.drained(peer)
+        self.effects.sends += self.sync.answers.drained(peer)
 
     def unpack(self, peer: CellId, encoded: Iterable[bytes]) -> list[UnresolvedEvent]:
         """Return the new events among `encoded`, for their signatures to be checked.
@@ -184,26 +184,31 @@ class ActiveEpoch:
         events: Sequence[UnresolvedEvent],
         verdicts: Sequence[bool],
         now_ms: int,
-    ) -> None:
-        """Take unpacked events with the verdicts on their signatures, in the order sent."""
+    ) -> int:
+        """Take unpacked events with the verdicts on their signatures, in the order sent.
+
+        Returns the bytes of those that were added.
+        """
+        added_bytes = 0
         for event, valid in zip(events, verdicts, strict=True):
             if peer not in self._peers:
-                return
+                return added_bytes
             if not valid:
                 self._drop(peer, BadEventSignature(f"event {event.id.hex()[:16]}… is forged"))
-                return
+                return added_bytes
             if self.sync.is_known(event):
                 continue
             resolved = self.index.resolve(event)
-            if resolved is None:
+            if resolved is None or not self.sync.admits(resolved):
                 self.sync.orphan(peer, event, now_ms)
-            else:
-                self._take(peer, event, resolved, now_ms)
+            elif self._take(peer, event, resolved, now_ms):
+                added_bytes += len(event.encoded)
         self._adopt(now_ms)
+        return added_bytes
 
-    def answered(self, peer: CellId, now_ms: int, *, last: bool) -> None:
-        """A frame of events from a peer was dealt with."""
-        self.effects.sends += self.sync.answered(peer, now_ms, last=last)
+    def answered(self, peer: CellId, now_ms: int, *, last: bool, fresh_bytes: int) -> None:
+        """A frame of events from a peer was dealt with; so many bytes of it were added."""
+        self.effects.sends += self.sync.answered(peer, now_ms, last=last, fresh_bytes=fresh_bytes)
 
     def pace(self, busy: float) -> None:
         """Tell how busy this cell's processor is, from 0 to 1: a busy one makes fewer events."""
@@ -215,6 +220,7 @@ class ActiveEpoch:
     def finish(self, now_ms: int, time_ns: int) -> None:
         """Let time pass, and make an own event if it is time to."""
         self.effects.sends += self.sync.tick(now_ms)
+        self._adopt(now_ms)
         self._observe(now_ms)
         plan = self._plan(now_ms)
         if plan is not None:
@@ -288,7 +294,7 @@ class ActiveEpoch:
 
     def is_streaming(self, peer: CellId) -> bool:
         """Return whether a peer's Want is not answered whole yet."""
-        return self.sync.is_streaming(peer)
+        return self.sync.answers.is_streaming(peer)
 
     # -- inside --------------------------------------------------------------------------------
 
@@ -362,26 +368,42 @@ class ActiveEpoch:
 
     def _adopt(self, now_ms: int) -> None:
         """Add the orphans whose parents came, until no more can be added."""
-        while adoptable := self.sync.adoptable():
+        while adoptable := self.sync.adoptable(now_ms):
             for peer, event, resolved in adoptable:
                 self._take(peer, event, resolved, now_ms)
 
-    def _take(self, peer: CellId, signed: UnresolvedEvent, event: Event, now_ms: int) -> None:
-        """Add a verified event whose parents are here; drop the peer if it contradicts them."""
+    def _take(self, peer: CellId, signed: UnresolvedEvent, event: Event, now_ms: int) -> bool:
+        """Add a verified event whose parents are here; drop the peer if it contradicts them.
+
+        Whatever is refused here is refused by every honest cell, whenever it looks: it depends
+        on the event and its ancestry alone. So no honest event is ever on top of it.
+        """
         try:
             if event.self_parent is not None:
                 self.index.check_time(event.self_parent, event.time_ns)
+            if self._engine.forked_creators:
+                self._check_forkers(signed, event)
             outcome = self._engine.add(event)
         except RemoteViolation as error:
             self.sync.discard(event.id)
             self._drop(peer, error)
-            return
+            return False
         self._progress_ms = now_ms
-        self.sync.brought(peer)
         if event.creator == self.me:
             self.effects.recovered += event.payload
         size_bytes = self._journal(self.index.block(signed, event))
         self.effects.sends += self._add(event, outcome, size_bytes, now_ms)
+        return True
+
+    def _check_forkers(self, signed: UnresolvedEvent, event: Event) -> None:
+        """Raise BuildsOnForker for an event on one by a creator whose fork it could see.
+
+        `Creator.exclude` keeps to that. It bounds how many branches of a forker others can need.
+        """
+        named = {creator for creator, _ in signed.other_places}
+        forkers = named.intersection(self._engine.forkers_below(event))
+        if forkers:
+            raise BuildsOnForker(f"an event of member {event.creator} names {min(forkers)}'s")
 
     def _journal(self, block: bytes) -> int:
         self.effects.blocks.append(block)

@@ -32,7 +32,7 @@ from gossip.creator import Refusal
 from gossip.index import EventIndex
 from gossip.score import Misbehaviour
 from gossip.sync import Effect as SyncEffect
-from gossip.sync import Send, SendEvents, Sync
+from gossip.sync import Send, SendEvents
 from gossip.wire import Events, Have, Want
 from hashgraph.engine import Engine
 from hashgraph.errors import WrongEpoch
@@ -198,8 +198,6 @@ class Consensus:
         """A peer finished its handshake."""
         self._peers[peer] = None
         self._active.connected(peer, now_ms)
-        for sealed in self._all_sealed():
-            sealed.connected(peer, now_ms)
 
     def disconnected(self, peer: CellId) -> None:
         """A peer is gone."""
@@ -208,7 +206,7 @@ class Consensus:
         self._behind.pop(peer, None)
         self._active.disconnected(peer)
         for sealed in self._all_sealed():
-            sealed.disconnected(peer)
+            sealed.answers.forget(peer)
 
     def told(self, peer: CellId, frame: Have, now_ms: int) -> None:
         """A peer told what it has of an epoch."""
@@ -226,14 +224,14 @@ class Consensus:
                 self._behind[peer] = frame
                 self._load()
 
-    def wanted(self, peer: CellId, frame: Want) -> None:
+    def wanted(self, peer: CellId, frame: Want, now_ms: int) -> None:
         """A peer asks for what lies beyond its vector."""
         sealed = self._sealed_of(frame.epoch)
         if frame.epoch == self.epoch:
-            self._active.wanted(peer, frame.vector)
+            self._active.wanted(peer, frame.vector, now_ms)
         elif sealed is not None and peer in self._peers:
             try:
-                self._add_sends(sealed, sealed.wanted(peer, frame.vector))
+                self._add_sends(sealed, sealed.wanted(peer, frame.vector, now_ms))
             except MyceldError as error:
                 self._effects.drops.append((peer, error))
                 self.disconnected(peer)
@@ -241,15 +239,12 @@ class Consensus:
     def drained(self, peer: CellId) -> None:
         """The link to a peer has room again."""
         for sealed in self._all_sealed():
-            self._add_sends(sealed, sealed.drained(peer))
+            self._add_sends(sealed, sealed.answers.drained(peer))
         self._active.drained(peer)
 
-    def archived(self, epoch: Epoch, index: EventIndex, first_block: int, now_ms: int) -> None:
+    def archived(self, epoch: Epoch, index: EventIndex, first_block: int) -> None:
         """An epoch that `Effects.loads` asked for was read from the consensus journal."""
-        sync = Sync(epoch, index, index.members)
-        archive = SealedEpoch(epoch, index, sync, first_block)
-        for peer in self._peers:
-            archive.connected(peer, now_ms)
+        archive = SealedEpoch(epoch, index, first_block)
         self._archives[epoch] = archive
         if len(self._archives) > ARCHIVES_MAX:
             self._archives.popitem(last=False)
@@ -283,8 +278,8 @@ class Consensus:
     ) -> None:
         """Take unpacked events with the verdicts on their signatures; `last` is the frame's."""
         if unpacked.epoch == self.epoch:
-            self._active.received(peer, unpacked.events, verdicts, now_ms)
-            self._active.answered(peer, now_ms, last=last)
+            fresh_bytes = self._active.received(peer, unpacked.events, verdicts, now_ms)
+            self._active.answered(peer, now_ms, last=last, fresh_bytes=fresh_bytes)
 
     def applied(self, last_round: Round) -> None:
         """Rounds up to this one are durable."""
@@ -297,7 +292,7 @@ class Consensus:
         self._take_effects()
         again = old.own_transactions_after(Round(roster.first_round - 1))
         old.close()
-        self._sealed = SealedEpoch(old.roster.epoch, old.index, old.sync, self._first_block)
+        self._sealed = SealedEpoch(old.roster.epoch, old.index, self._first_block, old.sync.answers)
         self._add_sends(self._sealed, self._sealed.begin(self._peers))
         self._first_block = self._blocks
         self._active = ActiveEpoch(
@@ -340,6 +335,9 @@ class Consensus:
         """Let time pass, make an own event if it is time to, and return all effects so far."""
         self._active.finish(now_ms, time_ns)
         self._take_effects()
+        for sealed in self._all_sealed():
+            self._add_sends(sealed, sealed.answers.tick(now_ms))
+            self._effects.blames += sealed.answers.take_blamed()
         if self._homeless and now_ms >= self._homeless_due_ms:
             self._homeless_due_ms = now_ms + HOMELESS_INTERVAL_MS
             self._effects.homeless += self._some_homeless()
@@ -349,6 +347,7 @@ class Consensus:
     def wait_ms(self, now_ms: int) -> int | None:
         """Return after how long `finish` has something to do by itself; None if never."""
         waits = [self._active.wait_ms(now_ms)]
+        waits += [sealed.answers.wait_ms(now_ms) for sealed in self._all_sealed()]
         if self._homeless:
             waits.append(max(0, self._homeless_due_ms - now_ms))
         return min((wait for wait in waits if wait is not None), default=None)
@@ -428,7 +427,7 @@ class Consensus:
 
     def is_streaming(self, peer: CellId) -> bool:
         """Return whether a peer's Want is not answered whole yet."""
-        sealed = any(sealed.is_streaming(peer) for sealed in self._all_sealed())
+        sealed = any(sealed.answers.is_streaming(peer) for sealed in self._all_sealed())
         return sealed or self._active.is_streaming(peer)
 
     # -- inside --------------------------------------------------------------------------------
@@ -539,8 +538,7 @@ class _Replayed:
 
     def sealed(self) -> SealedEpoch:
         """Return the epoch as it is served."""
-        sync = Sync(self._roster.epoch, self._index, len(self._roster.members))
-        return SealedEpoch(self._roster.epoch, self._index, sync, self._first_block)
+        return SealedEpoch(self._roster.epoch, self._index, self._first_block)
 
 
 def _fork_seen(

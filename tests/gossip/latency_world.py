@@ -192,14 +192,11 @@ class LatencyWorld:
         self._arrivals: dict[tuple[int, int], int] = {}
         self._links: dict[tuple[int, int], int] = {}
         self.cells = [SimCell(self, index) for index in range(setting.members - setting.down)]
-        for one in self.cells:
-            for other in self.cells:
-                if one.index < other.index:
-                    self._connect(one, other)
+        self.connect_all()
         for cell in self.cells:
             # Nobody starts in step.
             self.at(self.random.randrange(setting.delay_ms), cell.wake)
-        if setting.rate is not None:
+        if setting.rate:
             self._next_transaction(setting.rate)
 
     def at(self, delay_ms: int, action: Callable[[], None]) -> None:
@@ -208,12 +205,40 @@ class LatencyWorld:
         heapq.heappush(self._queue, (self.now_ms + delay_ms, self._count, action))
 
     def run(self, delays: float) -> None:
+        """Let time pass, in delays."""
+        self.run_ms(round(delays * self.setting.delay_ms))
+
+    def run_ms(self, duration_ms: int) -> None:
         """Let time pass."""
-        end = self.now_ms + round(delays * self.setting.delay_ms)
+        end = self.now_ms + duration_ms
         while self._queue and self._queue[0][0] <= end:
             self.now_ms, _, action = heapq.heappop(self._queue)
             action()
         self.now_ms = end
+
+    def connect_all(self) -> None:
+        """Make all links that are not there."""
+        for one in self.cells:
+            for other in self.cells:
+                if one.index < other.index and other.node.name not in one.node.nodes:
+                    self._connect(one, other)
+
+    def cut_all(self) -> None:
+        """Break all links, for good."""
+        for one in self.cells:
+            for other in self.cells:
+                if one.index < other.index:
+                    self._cut(one, other)
+
+    @property
+    def transactions_ordered(self) -> int:
+        """How many transactions have a place in the order where they were submitted."""
+        return len(self._transaction_spans)
+
+    @property
+    def transaction_spans_ms(self) -> list[float]:
+        """From submission to the place in the order, of each."""
+        return [span for _, span in self._transaction_spans]
 
     def submit(self, cell: SimCell) -> None:
         """A transaction comes in."""
@@ -312,16 +337,21 @@ class LatencyWorld:
             at.node.carry_out(at.node.sync.connected(peer.node.name, self.now_ms), self.now_ms)
             self.collect(at)
 
+    def _cut(self, one: SimCell, other: SimCell) -> None:
+        for at, peer in ((one, other), (other, one)):
+            self._links[at.index, peer.index] = -1
+            if at.node.nodes.pop(peer.node.name, None) is not None:
+                at.node.sync.disconnected(peer.node.name)
+
     def _break(self, one: SimCell, other: SimCell) -> None:
         """Lose what is under way; two round trips later the link is there again."""
         if other.node.name not in one.node.nodes:
             return
-        for at, peer in ((one, other), (other, one)):
-            self._links[at.index, peer.index] = -1
-            at.node.nodes.pop(peer.node.name, None)
-            at.node.sync.disconnected(peer.node.name)
+        self._cut(one, other)
 
         def again() -> None:
+            if other.node.name in one.node.nodes:
+                return
             self._connect(one, other)
             one.wake()
             other.wake()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -9,16 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.ids import CellId, MemberIndex
-from gossip import sync as sync_module
+from gossip import orphans as orphans_module
 from gossip.errors import BadFrame
 from gossip.index import EventIndex
 from gossip.limits import (
     HAVE_INTERVAL_MS,
     LACK_GRACE_MS,
     ORPHAN_GRACE_MS,
-    ORPHANS_PER_PEER_MAX,
     WANT_DURATION_MS_MAX,
     WANT_PATIENCE_MS,
+    WANT_PROGRESS_SIZE_BYTES_MIN,
 )
 from gossip.score import Misbehaviour
 from gossip.sync import Effect, Send, SendEvents, Sync
@@ -44,7 +45,7 @@ class Alone:
 
     def __init__(self, *, members: int = 2) -> None:
         self.index = EventIndex(members)
-        self.sync = Sync(EPOCH, self.index, members)
+        self.sync = Sync(EPOCH, self.index)
         for peer in (A, B, C):
             self.sync.connected(peer, 0)
 
@@ -169,7 +170,7 @@ def test_own_events_are_pushed_to_every_peer_at_once() -> None:
 
 
 def test_a_peer_is_told_what_is_here_when_it_connects_and_later_only_what_changed() -> None:
-    sync = Sync(EPOCH, index := EventIndex(2), 2)
+    sync = Sync(EPOCH, index := EventIndex(2))
     assert sync.connected(A, 0) == [Send(A, Have(EPOCH, (0, 0)))]
     assert sync.tick(10 * HAVE_INTERVAL_MS) == []
     assert sync.wait_ms(10 * HAVE_INTERVAL_MS) is None
@@ -199,36 +200,10 @@ def test_progress_buys_patience_but_not_for_ever() -> None:
     alone.tell(A, (9, 0), 0)
     alone.tell(B, (9, 0), 0)
     for now_ms in range(1000, WANT_DURATION_MS_MAX, 1000):
-        alone.sync.brought(A)
-        alone.sync.answered(A, now_ms, last=False)
+        alone.sync.answered(A, now_ms, last=False, fresh_bytes=WANT_PROGRESS_SIZE_BYTES_MIN)
         assert asked(alone.sync.tick(now_ms)) == []
-    alone.sync.brought(A)
-    alone.sync.answered(A, WANT_DURATION_MS_MAX - 1, last=False)
+    alone.sync.answered(A, WANT_DURATION_MS_MAX - 1, last=False, fresh_bytes=10**6)
     assert asked(alone.sync.tick(WANT_DURATION_MS_MAX)) == [B]
-
-
-def test_events_that_only_wait_for_parents_buy_no_patience_and_are_blamed() -> None:
-    alone = Alone()
-    alone.tell(A, (9, 0), 0)
-    alone.tell(B, (9, 0), 0)
-    for now_ms in range(500, WANT_PATIENCE_MS, 500):
-        alone.add(*chain(1, 1, salt=bytes([now_ms % 251])))  # what others bring is not its progress
-        alone.sync.answered(A, now_ms, last=False)
-    assert asked(alone.sync.tick(WANT_PATIENCE_MS)) == [B]
-    assert alone.sync.take_blamed() == [(A, Misbehaviour.UNANSWERED)]
-    assert alone.sync.take_blamed() == []
-
-
-def test_who_never_had_the_parents_of_its_events_is_blamed_once_it_was_asked_exactly() -> None:
-    alone = Alone()
-    orphan = unresolved(chain(0, 3)[2])
-    alone.sync.orphan(A, orphan, 0)
-    assert asked(alone.sync.tick(ORPHAN_GRACE_MS)) == [A]
-    assert asked(alone.sync.answered(A, ORPHAN_GRACE_MS + 1, last=True)) == [A]
-    assert alone.sync.take_blamed() == []
-    alone.sync.answered(A, ORPHAN_GRACE_MS + 2, last=True)
-    assert alone.sync.take_blamed() == [(A, Misbehaviour.UNRESOLVED)]
-    assert not alone.sync.is_known(orphan)
 
 
 def test_a_gone_peer_is_not_waited_for() -> None:
@@ -257,13 +232,54 @@ def test_a_later_told_event_may_come_by_itself_first() -> None:
     assert asked(alone.sync.tick(1000 + LACK_GRACE_MS)) == [A]
 
 
-def test_a_peer_that_claims_what_it_never_sends_is_not_asked_in_a_circle() -> None:
+def test_a_peer_that_claims_what_it_never_sends_is_asked_less_and_less() -> None:
     alone = Alone()
-    wants = len(alone.tell(A, (1000, 0), 0))
-    for now_ms in range(0, 3000, 20):
-        wants += len(asked(alone.sync.answered(A, now_ms, last=True)))
+    at_ms = [0] * len(alone.tell(A, (1000, 0), 0))
+    for now_ms in range(0, 60_000, 20):
+        effects = alone.sync.answered(A, now_ms, last=True) + alone.sync.tick(now_ms)
+        at_ms += [now_ms] * len(asked(effects))
+    pauses = [b - a for a, b in pairwise(at_ms)]
+    assert pauses == sorted(pauses)
+    assert LACK_GRACE_MS <= pauses[0] <= 2 * LACK_GRACE_MS + 20
+    assert pauses[-1] >= 30 * LACK_GRACE_MS
+
+
+def test_a_peer_that_trickles_or_lies_is_asked_after_those_that_deliver() -> None:
+    """A is silent, B trickles, C delivers: C is never waited for longer than once for each."""
+    alone = Alone()
+    for peer in (A, B, C):
+        alone.tell(peer, (10**6, 0), 0)
+    who = [A]
+    for now_ms in range(0, 120_000, 20):
+        effects: list[Effect] = []
+        if who[-1] == B:
+            effects += alone.sync.answered(B, now_ms, last=False, fresh_bytes=200)
+        if who[-1] == C:
+            effects += alone.sync.answered(C, now_ms, last=False, fresh_bytes=10**5)
+        who += asked(effects + alone.sync.tick(now_ms))
+    assert who[:3] == [A, B, C]
+    assert set(who[3:]) <= {C}
+    blamed = alone.sync.take_blamed()
+    assert blamed == [(A, Misbehaviour.UNANSWERED)]
+
+
+def test_a_slow_peer_is_kept_while_nobody_else_has_it() -> None:
+    alone = Alone()
+    wants = len(alone.tell(A, (10**6, 0), 0))
+    for now_ms in range(20, 100_000, 20):
+        alone.sync.answered(A, now_ms, last=False, fresh_bytes=200)
         wants += len(asked(alone.sync.tick(now_ms)))
-    assert 1 < wants <= 1 + 3000 // LACK_GRACE_MS
+    assert wants == 1, "asking again would only send the same twice"
+    assert alone.tell(B, (10**6, 0), 100_000) == [B]
+
+
+def test_one_who_failed_is_left_at_once_for_one_who_did_not() -> None:
+    alone = Alone()
+    alone.tell(A, (9, 0), 0)
+    assert asked(alone.sync.tick(WANT_PATIENCE_MS)) == [], "A is asked again only after a pause"
+    later_ms = WANT_PATIENCE_MS + 2 * LACK_GRACE_MS
+    assert asked(alone.sync.tick(later_ms)) == [A]
+    assert alone.tell(B, (9, 0), later_ms + 20) == [B]
 
 
 def test_a_missing_parent_is_asked_of_the_sender_after_a_grace() -> None:
@@ -276,9 +292,9 @@ def test_a_missing_parent_is_asked_of_the_sender_after_a_grace() -> None:
     assert asked(alone.sync.tick(ORPHAN_GRACE_MS - 1)) == []
     assert asked(alone.sync.tick(ORPHAN_GRACE_MS)) == [B]
     alone.add(first)
-    assert alone.sync.adoptable() == [(B, unresolved(second), second)]
+    assert alone.sync.adoptable(ORPHAN_GRACE_MS) == [(B, unresolved(second), second)]
     alone.add(second)
-    assert alone.sync.adoptable() == []
+    assert alone.sync.adoptable(ORPHAN_GRACE_MS) == []
 
 
 def test_an_orphan_whose_sender_has_no_parents_for_it_is_forgotten() -> None:
@@ -288,40 +304,16 @@ def test_an_orphan_whose_sender_has_no_parents_for_it_is_forgotten() -> None:
     now_ms = 0
     while alone.sync.wait_ms(now_ms) is not None and now_ms < 5000:
         now_ms += 20
-        for effect in alone.sync.tick(now_ms):
+        effects = alone.sync.tick(now_ms)
+        while effects:
+            effect = effects.pop()
             if isinstance(effect, Send) and isinstance(effect.frame, Want):
                 exact.append(isinstance(effect.frame.vector[0], tuple))
-                alone.sync.answered(A, now_ms, last=True)
+                effects += alone.sync.answered(A, now_ms, last=True)
     assert exact == [False, True]
-    assert not alone.sync._orphans.by_id
+    assert len(alone.sync._orphans) == 0
     assert alone.sync._orphans.size_bytes == 0
-
-
-def test_orphans_are_bounded_for_each_peer_and_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    alone = Alone()
-    items = chain(0, ORPHANS_PER_PEER_MAX + 10)[1:]
-    for item in items:
-        alone.sync.orphan(A, unresolved(item), now_ms=0)
-    assert len(alone.sync._orphans.by_id) == ORPHANS_PER_PEER_MAX
-    other = [unresolved(item) for item in chain(1, 5)]
-    large = unresolved(event(1, chain(1, 3)[2], salt=bytes(9)))
-    alone.sync.orphan(B, other[1], now_ms=0)
-    assert alone.sync.is_known(other[1])
-    room = len(other[3].encoded)
-    monkeypatch.setattr(
-        sync_module, "ORPHANS_SIZE_BYTES_MAX", alone.sync._orphans.size_bytes + room
-    )
-    alone.sync.orphan(B, large, now_ms=0)
-    assert not alone.sync.is_known(large)
-    alone.sync.orphan(B, other[3], now_ms=0)
-    assert alone.sync.is_known(other[3])
-    alone.sync.disconnected(A)
-    assert len(alone.sync._orphans.by_id) == 2
-    assert alone.sync._orphans.size_bytes == len(other[1].encoded) + room
-    alone.sync.discard(other[1].id)
-    alone.sync.discard(other[1].id)
-    alone.sync.disconnected(B)
-    assert alone.sync._orphans.size_bytes == 0
+    assert alone.sync.take_blamed() == [(A, Misbehaviour.UNRESOLVED)]
 
 
 def test_the_highest_sequence_ever_seen_is_known_though_its_event_is_not_here() -> None:
@@ -341,10 +333,10 @@ def test_the_highest_sequence_ever_seen_is_known_though_its_event_is_not_here() 
 def test_an_orphan_that_finds_no_room_was_seen_all_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sync_module, "ORPHANS_SIZE_BYTES_MAX", 0)
+    monkeypatch.setattr(orphans_module, "ORPHANS_SIZE_BYTES_MAX", 0)
     alone = Alone()
     alone.sync.orphan(A, unresolved(chain(0, 5)[4]), now_ms=0)
-    assert not alone.sync._orphans.by_id
+    assert len(alone.sync._orphans) == 0
     assert alone.sync.seen_of(MemberIndex(0)) == 5
 
 
@@ -360,31 +352,31 @@ def test_a_vector_of_another_roster_is_refused(vector: Vector) -> None:
     with pytest.raises(BadFrame):
         alone.sync.told(A, vector, 0)
     with pytest.raises(BadFrame):
-        alone.sync.wanted(A, vector)
+        alone.sync.wanted(A, vector, 0)
 
 
 def test_a_want_is_streamed_in_frames_as_the_link_drains() -> None:
     alone = Alone()
     alone.add(*chain(0, 2500))
     sent: list[int] = []
-    frames = alone.sync.wanted(A, (0, 0))
+    frames = alone.sync.wanted(A, (0, 0), 0)
     while frames:
         (frame,) = frames
         assert isinstance(frame, SendEvents)
         sent += frame.arrivals
-        assert alone.sync.is_streaming(A) is not frame.last
-        frames = alone.sync.drained(A)
+        assert alone.sync.answers.is_streaming(A) is not frame.last
+        frames = [*alone.sync.answers.drained(A)]
     assert sent == list(range(2500))
-    assert alone.sync.drained(B) == []
+    assert alone.sync.answers.drained(B) == []
 
 
 def test_an_empty_want_is_answered_and_a_gone_peer_gets_nothing() -> None:
     alone = Alone()
-    (answer,) = alone.sync.wanted(A, (0, 0))
+    (answer,) = alone.sync.wanted(A, (0, 0), 0)
     assert answer == SendEvents(A, (), last=True)
     assert hash(answer) == hash(SendEvents(A, (), last=True)), "frames are shared by what they hold"
     alone.add(*chain(0, 2000))
-    alone.sync.wanted(A, (0, 0))
+    alone.sync.wanted(A, (0, 0), 1000)
     alone.sync.disconnected(A)
-    assert alone.sync.drained(A) == []
-    assert not alone.sync.is_streaming(A)
+    assert alone.sync.answers.drained(A) == []
+    assert not alone.sync.answers.is_streaming(A)

@@ -74,7 +74,7 @@ class Node:
 
     def __post_init__(self) -> None:
         self.index = EventIndex(self.members)
-        self.sync = Sync(EPOCH, self.index, self.members)
+        self.sync = Sync(EPOCH, self.index)
         self.nodes: dict[CellId, Node] = {}
         self.inbox: deque[tuple[CellId, Have | Want | tuple[list[bytes], bool]]] = deque()
 
@@ -104,7 +104,7 @@ class Node:
                     encoded = [self._encoded(at, effect) for at in effect.arrivals]
                     receiver.inbox.append((self.name, (encoded, effect.last)))
                     self.carry_out(
-                        self.sync.drained(effect.peer) if effect.arrivals else (), now_ms
+                        self.sync.answers.drained(effect.peer) if effect.arrivals else (), now_ms
                     )
                 case _:
                     raise AssertionError(effect)
@@ -113,6 +113,7 @@ class Node:
         """Handle everything in the inbox, then let time pass."""
         self.read(now_ms)
         self.carry_out(self.sync.tick(now_ms), now_ms)
+        self._adopt(now_ms)
 
     def read(self, now_ms: int) -> None:
         """Handle everything in the inbox."""
@@ -122,30 +123,36 @@ class Node:
                 case Have():
                     self.carry_out(self.sync.told(peer, frame.vector, now_ms), now_ms)
                 case Want():
-                    self.carry_out(self.sync.wanted(peer, frame.vector), now_ms)
+                    self.carry_out(self.sync.wanted(peer, frame.vector, now_ms), now_ms)
                 case (encoded, last):
-                    self._receive(peer, encoded, now_ms)
-                    self.carry_out(self.sync.answered(peer, now_ms, last=last), now_ms)
+                    fresh = self._receive(peer, encoded, now_ms)
+                    self.carry_out(
+                        self.sync.answered(peer, now_ms, last=last, fresh_bytes=fresh), now_ms
+                    )
 
     def _encoded(self, arrival: int, effect: SendEvents) -> bytes:
         block = decode_event(self.blocks[arrival], network_id=NETWORK, epoch=EPOCH)
         return self.index.with_hints(block, effect.hinted)
 
-    def _receive(self, peer: CellId, encoded: Iterable[bytes], now_ms: int) -> None:
+    def _receive(self, peer: CellId, encoded: Iterable[bytes], now_ms: int) -> int:
+        added_bytes = 0
         for data in encoded:
             signed = decode_event(data, network_id=NETWORK, epoch=EPOCH)
             if self.sync.is_known(signed):
                 continue
             item = self.index.resolve(signed)
-            if item is None:
+            if item is None or not self.sync.admits(item):
                 self.sync.orphan(peer, signed, now_ms)
             else:
                 self._take(signed, item, own=False)
-                self.sync.brought(peer)
-        while adoptable := self.sync.adoptable():
-            for sender, signed, item in adoptable:
+                added_bytes += len(data)
+        self._adopt(now_ms)
+        return added_bytes
+
+    def _adopt(self, now_ms: int) -> None:
+        while adoptable := self.sync.adoptable(now_ms):
+            for _, signed, item in adoptable:
                 self._take(signed, item, own=False)
-                self.sync.brought(sender)
 
     @property
     def known(self) -> set[EventId]:

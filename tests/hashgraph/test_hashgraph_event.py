@@ -221,6 +221,7 @@ def test_the_encoding_is_small_whatever_the_number_of_members() -> None:
         ({"others": bytes((MEMBERS_MAX, 0, 0, 0, 1))}, EventOutOfBounds),
         ({"others": bytes((5, 0x80, 0, 0, 1))}, EventOutOfBounds),
         ({"parents_hash": bytes(31)}, MalformedEvent),
+        ({"sequence": 0, "others": b""}, MalformedEvent),
         ({"payload": ["text"]}, MalformedEvent),
         ({"payload": b"x"}, MalformedEvent),
         ({"payload": [b""] * (PAYLOAD_ITEMS_MAX + 1)}, EventOutOfBounds),

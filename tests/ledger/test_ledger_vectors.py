@@ -20,6 +20,7 @@ from ledger.certificate import (
     parse_checkpoint_signature,
     verify_certificate,
 )
+from ledger.forks import ForkProof, ProvenFork, decode_proven, fork_key, fork_of_key
 from ledger.genesis import Genesis, from_json
 from ledger.header import Receipt, RoundHeader, decode_header, receipts_root
 from ledger.kinds import Put
@@ -42,8 +43,8 @@ def _load(name: str) -> Case:
     return content
 
 
-TRANSACTION, GENESIS, HEADER, CHECKPOINT = map(
-    _load, ("transaction", "genesis", "header", "checkpoint")
+TRANSACTION, GENESIS, HEADER, CHECKPOINT, EVIDENCE = map(
+    _load, ("transaction", "genesis", "header", "checkpoint", "fork-evidence")
 )
 KEY = KeyPair(bytes([1]) * 32)
 
@@ -76,6 +77,29 @@ def test_signed_transactions_have_these_bytes(case: Case) -> None:
         arguments,
     )
     assert verify(*parsed.signature_check)
+
+
+@pytest.mark.parametrize("case", TRANSACTION["fork_evidence"])
+def test_fork_evidence_has_these_bytes_as_a_transaction_and_in_the_state(case: Case) -> None:
+    evidence = bytes.fromhex(EVIDENCE["evidence"])
+    network, epoch = NetworkId(bytes.fromhex(EVIDENCE["network_id"])), Epoch(EVIDENCE["epoch"])
+    raw = sign_transaction(
+        network_id=network,
+        sender=KEY.public_key,
+        nonce=case["nonce"],
+        arguments=ForkProof(epoch, evidence),
+        sign=KEY.sign,
+    )
+    assert (raw.hex(), transaction_id(raw).hex()) == (case["encoded"], case["id"])
+    parsed = parse(raw, network)
+    assert isinstance(parsed, SignedTransaction)
+    assert parsed.arguments == ForkProof(epoch, evidence)
+    forker = PublicKey(bytes.fromhex(EVIDENCE["public_key"]))
+    key, value = (bytes.fromhex(case[name]) for name in ("state_key", "state_value"))
+    assert (fork_key(epoch, forker), fork_of_key(key)) == (key, (epoch, forker))
+    evidence_hash = Hash(hashlib.sha256(evidence).digest())
+    proven = ProvenFork(evidence_hash, Round(case["round"]), KEY.public_key)
+    assert (proven.encode(), decode_proven(value)) == (value, proven)
 
 
 @pytest.mark.parametrize("case", TRANSACTION["opaque"])

@@ -21,10 +21,21 @@ COMMAND = (sys.executable, "-m", "cli.main")
 ROOT = Path(__file__).parents[2]
 
 
-def myceld(*arguments: str, expect: int | None = 0) -> subprocess.CompletedProcess[str]:
-    """Run the command line to its end; its exit status must be `expect` unless that is None."""
+def myceld(
+    *arguments: str, expect: int | None = 0, given: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run the command line to its end; its exit status must be `expect` unless that is None.
+
+    `given` is its standard input.
+    """
     done = subprocess.run(
-        [*COMMAND, *arguments], capture_output=True, text=True, timeout=120, cwd=ROOT, check=False
+        [*COMMAND, *arguments],
+        input=given,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=ROOT,
+        check=False,
     )
     assert expect is None or done.returncode == expect, (arguments, done)
     return done

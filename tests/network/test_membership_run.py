@@ -21,7 +21,7 @@ import pytest
 
 from myceld import Client
 from myceld.errors import CellRefused
-from tests.network.devnet import Devnet, wait_until
+from tests.network.devnet import Devnet, myceld, wait_until
 from tests.network.test_one_cell import Cell
 
 CHANGES = int(os.environ.get("NETWORK_CHANGES", "4"))
@@ -71,9 +71,11 @@ class Load:
 
 @pytest.fixture
 def dora(net: Devnet, tmp_path: Path) -> Iterator[Cell]:
-    """A fifth cell that follows the network."""
+    """A fifth cell that joined by a ticket which has the first cell propose it."""
+    invite = ("invite", "--role", "sclerotium", "--name", "dora", "--json")
+    ticket = json.loads(myceld(*invite, "--home", str(net.home(1))).stdout)["ticket"]
     cell = Cell(tmp_path / "dora")
-    cell.run("init", "--name", "dora", "--bootstrap", net.status(1)["addresses"][0])
+    cell.run("join", "-", given=ticket)
     cell.start()
     yield cell
     assert cell.stop() == 0
@@ -145,11 +147,26 @@ def _change(net: Devnet, fifth: Client, *, join: bool) -> None:
         fifth.change_members("leave", wait="applied")
         wait_until(lambda: fifth.status()["role"] == "rhizomorph", "dora still votes")
         return
-    cell_id = fifth.status()["cell_id"]
-    made = net.client(1).change_members("add", cell=cell_id, weight=1, name="dora", wait="applied")
-    assert made["outcome"] == "applied", json.dumps(made)
+    proposal = _proposed(net, fifth.status()["cell_id"], again=fifth.status()["epoch"] > 0)
     for cell in (2, 3):
-        approved = net.client(cell).change_members("approve", proposal=made["id"], wait="applied")
+        approved = net.client(cell).change_members("approve", proposal=proposal, wait="applied")
         assert approved["outcome"] == "applied", json.dumps(approved)
     wait_until(lambda: fifth.status()["role"] == "sclerotium", "dora has no vote")
     wait_until(lambda: fifth.status()["events_own"] > 0, "dora made no event")
+
+
+def _proposed(net: Devnet, cell_id: str, *, again: bool) -> str:
+    """Return the id of the proposal to add a cell: of the ticket's, or one that is made now."""
+    if again:
+        made = net.client(1).change_members(
+            "add", cell=cell_id, weight=1, name="dora", wait="applied"
+        )
+        assert made["outcome"] == "applied", json.dumps(made)
+        return str(made["id"])
+
+    def found() -> list[str]:
+        proposals = net.client(1).members()["proposals"]
+        return [item["id"] for item in proposals if item["cell_id"] == cell_id]
+
+    wait_until(lambda: len(found()) == 1, "the inviter did not propose dora")
+    return found()[0]

@@ -64,8 +64,10 @@ class Cell:
         self.process = None
         return status
 
-    def run(self, *arguments: str, expect: int | None = 0) -> subprocess.CompletedProcess[str]:
-        return myceld(*arguments, "--home", str(self.home), expect=expect)
+    def run(
+        self, *arguments: str, expect: int | None = 0, given: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        return myceld(*arguments, "--home", str(self.home), expect=expect, given=given)
 
     def json(self, *arguments: str) -> dict[str, object]:
         content: dict[str, object] = json.loads(self.run(*arguments, "--json").stdout)

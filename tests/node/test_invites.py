@@ -129,10 +129,9 @@ def _run(tmp: Path, talk: Callable[[World], Awaitable[None]]) -> None:
 def test_a_newcomer_gets_the_genesis_addresses_and_the_inviters_words(tmp_path: Path) -> None:
     async def talk(world: World) -> None:
         other = f"/ip4/127.0.0.1/tcp/4711/p2p/{KEYS[1].cell_id}"
-        world.peers.book.hint(KEYS[1].cell_id, [other], "test")
-        world.peers.book.hint(
-            KEYS[2].cell_id, [f"/ip4/0.0.0.0/tcp/4711/p2p/{KEYS[2].cell_id}"], "test"
-        )
+        world.peers.book.hint(KEYS[1].cell_id, [other], "a peer")
+        wildcard = f"/ip4/0.0.0.0/tcp/4711/p2p/{KEYS[2].cell_id}"
+        world.peers.book.hint(KEYS[2].cell_id, [wildcard], "a peer")
         ticket = await world.ticket()
         joined = await world.join("b", ticket, name="bob")
         assert joined.founded.created
@@ -164,6 +163,24 @@ def test_one_use_is_one_cell_which_may_ask_again(tmp_path: Path) -> None:
         assert use.words == list(late.words)
         assert use.name == "dora"
         assert configuration.load(Home(tmp_path / "b").config, {}).name == "dora"
+
+    _run(tmp_path, talk)
+
+
+def test_a_lost_answer_leaves_the_use_to_the_cell_that_did_not_get_it(tmp_path: Path) -> None:
+    async def talk(world: World) -> None:
+        ticket = await world.ticket()
+
+        async def lose(stream: PeerStream) -> None:
+            await world.invites._exchange(stream, "test")
+            await stream.abort()
+
+        world.peers.host._handlers[INVITE_PROTOCOL] = lose
+        await world.refused("b", ticket, errors.InviterUnreachable)
+        world.peers.host._handlers[INVITE_PROTOCOL] = world.invites.serve
+        await world.refused("c", ticket, errors.TicketUsed)
+        joined = await world.join("b", ticket)
+        assert world.invites.shown()[0].uses[0].words == list(joined.words)
 
     _run(tmp_path, talk)
 
@@ -434,6 +451,15 @@ def test_addresses_that_were_given_come_first(tmp_path: Path) -> None:
         )
 
     _run(tmp_path, talk)
+
+
+def test_a_ticket_tells_addresses_from_afar_first_and_loopback_only_if_there_is_no_other() -> None:
+    p2p = f"/p2p/{KEYS[0].cell_id}"
+    loopback, site, world = "/ip4/127.0.0.1/tcp/1", "/ip4/10.0.0.1/tcp/1", "/ip6/2001:4860::7/tcp/1"
+    told = module.told_addresses([loopback + p2p, site + p2p, world + p2p, site + p2p])
+    assert told == [world, site]
+    assert module.told_addresses([loopback + p2p]) == [loopback]
+    assert module.told_addresses([f"/dns/{'a.' * 70}example/tcp/1{p2p}", site + p2p]) == [site]
 
 
 def test_a_cell_without_a_vote_invites_full_copies_only(tmp_path: Path) -> None:

@@ -179,7 +179,7 @@ class SimCell:
             case Have():
                 self.consensus.told(name, frame, now)
             case Want():
-                self.consensus.wanted(name, frame)
+                self.consensus.wanted(name, frame, now)
             case Events():
                 unpacked = self.consensus.unpack(name, frame)
                 if unpacked is not None:
@@ -301,7 +301,7 @@ class SimCell:
 
         def read(stage: Consensus = self.consensus) -> None:
             if self.up and self.consensus is stage:
-                stage.archived(epoch, index, first, self.world.now_ms)
+                stage.archived(epoch, index, first)
                 self.wake()
 
         self.world.at(50, read)

@@ -10,7 +10,13 @@ from core.codec import encode
 from core.errors import MyceldError
 from core.ids import CellId, EventId, MemberIndex, Round
 from gossip.creator import Refusal
-from gossip.errors import BadEventSignature, BadFrame, Equivocated, TimeStandsStill
+from gossip.errors import (
+    BadEventSignature,
+    BadFrame,
+    BuildsOnForker,
+    Equivocated,
+    TimeStandsStill,
+)
 from gossip.limits import EVENT_PATIENCE_MS, HAVE_INTERVAL_MS, ORPHAN_GRACE_MS
 from gossip.sync import Send
 from gossip.wire import Have, Want
@@ -126,7 +132,7 @@ def test_an_event_that_contradicts_its_parents_drops_the_peer_also_as_an_orphan(
         cell.receive(1, *items)
         assert _dropped(cell) == [(1, TimeStandsStill)]
         assert len(cell.stage.index) == 1
-        assert not cell.stage._active.sync._orphans.by_id
+        assert len(cell.stage._active.sync._orphans) == 0
 
 
 def test_nobody_builds_on_a_self_parent_of_another_member() -> None:
@@ -346,6 +352,29 @@ def test_a_fork_of_another_member_is_kept_and_it_is_no_parent_any_more() -> None
     assert vector[1] == tuple(sorted((one.id, two.id)))
 
 
+def test_who_builds_on_a_member_whose_fork_it_could_see_is_dropped() -> None:
+    one, two = made(1), made(1, payload=[b"x"])
+    left = made(2, None, [one])
+    bad = [
+        [made(2, left, [two])],  # its self-parent saw the one, its other-parent is the other
+        [made(3, None, [two, left])],  # so has one of its other-parents
+        [made(2, left), middle := made(3, None, [two]), made(0, None, [middle, left, two])],
+    ]
+    for events in bad:
+        cell = _ready()
+        cell.receive(3, one, two, left, *events[:-1])
+        assert cell.finish(after_ms=0).drops == []
+        cell.receive(3, events[-1])
+        assert _dropped(cell) == [(3, BuildsOnForker)]
+        assert events[-1].id not in cell.stage.index
+    # Without having seen both, who knows of one branch only builds on it, and is built upon.
+    cell = _ready()
+    joined = made(3, made(3, None, [two]), [left])
+    cell.receive(3, one, two, left, made(3, None, [two]), joined)
+    assert cell.finish(after_ms=0).drops == []
+    assert joined.id in cell.stage.index
+
+
 def test_own_times_grow_even_when_the_wall_clock_goes_back() -> None:
     cell = _ready()
     times = []
@@ -415,7 +444,7 @@ def test_a_new_peer_is_told_what_is_here_and_gets_what_it_wants() -> None:
     cell.receive(1, made(1))
     cell.finish()
     cell.stage.connected(STRANGER.cell_id, cell.now_ms)
-    cell.stage.wanted(STRANGER.cell_id, Want(EPOCH, (0, 0, 0, 0)))
+    cell.stage.wanted(STRANGER.cell_id, Want(EPOCH, (0, 0, 0, 0)), cell.now_ms)
     effects = cell.finish(after_ms=0)
     assert effects.sends == [
         Send(STRANGER.cell_id, Have(EPOCH, (0, 1, 0, 0))),
@@ -501,7 +530,7 @@ class _Network:
             case Send(frame=Have() as have):
                 cell.stage.told(name, have, cell.now_ms)
             case Send(frame=Want() as want):
-                cell.stage.wanted(name, want)
+                cell.stage.wanted(name, want, cell.now_ms)
             case SendBlocks():
                 sender = self.cells[at]
                 blocks = [

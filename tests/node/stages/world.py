@@ -107,7 +107,7 @@ class Cell:
     def ask(self, member: int, vector: Vector, *, epoch: Epoch | None = None) -> None:
         """Let a member want what lies beyond a vector, of the cell's epoch unless given."""
         frame = Want(self.stage.epoch if epoch is None else epoch, vector)
-        self.stage.wanted(peer(member), frame)
+        self.stage.wanted(peer(member), frame, self.now_ms)
 
     def receive(self, member: int, *events: Event) -> None:
         """Take events from a member, with honest verdicts."""
