@@ -42,6 +42,7 @@ from ledger.spore_authority import network_identity, proven_roster
 from node.discovery.budget import PeerStates
 from node.discovery.dht import Dht, DhtFinder
 from node.discovery.finders import Finder, Findings
+from node.discovery.interfaces import dialable, machine_hosts
 from node.discovery.limits import (
     INTERFACES_INTERVAL_S,
     NEWS_MAX,
@@ -54,7 +55,6 @@ from node.discovery.limits import (
 )
 from node.discovery.roster_proofs import RosterProofs
 from node.peers import Peers
-from node.reachable import told_addresses
 from node.verifier import Verifier
 
 _LOG = structlog.get_logger("discovery")
@@ -303,13 +303,12 @@ class Discovery:
         known = {text for item in self._own for text in item.addresses}
         issued_ns = max((item.issued_ns for item in self._own), default=0)
         role = self._role()
-        told = (f"{address}/p2p/{key.cell_id}" for address in told_addresses(self._listening))
         made = announce(
             network_id=self._network.network_id,
             public_key=key.public_key,
             node_type=role,
             issued_ns=max(time.time_ns(), self._own_seen_ns + 1, issued_ns + 1),
-            addresses=filter(is_peer_address, told),
+            addresses=filter(is_peer_address, dialable(self._listening, machine_hosts)),
             sign=key.sign,
         )
         same = known == {text for item in made for text in item.addresses}
