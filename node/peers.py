@@ -197,7 +197,7 @@ class Peers:
             while True:
                 for cell_id, target in tuple(self._targets.items()):
                     self._dial_if_due(group, cell_id, target)
-                self.host.denied = frozenset(self.standings.banned_cells(now_ms()))
+                self._deny_banned()
                 if changes := self.book.take_changes():
                     await self._links.save_cells(changes)
                 await asyncio.sleep(DIAL_BACKOFF_MS_MIN / 1000)
@@ -364,6 +364,7 @@ class Peers:
             self.standings.note_end(
                 session.cell_id, host_of(session.remote_address), error, now_ms()
             )
+            self._deny_banned()
             _log_for(error)("peer disconnected", peer=short(stream.cell_id), reason=info.last_error)
         finally:
             self._strangers -= not wanted
@@ -377,6 +378,7 @@ class Peers:
         address = host_of(session.remote_address)
         standing = self.standings.note(session.cell_id, address, what, now_ms(), times=times)
         if standing is Standing.BANNED:
+            self._deny_banned()
             session.end(PeerMisbehaved(f"{session.cell_id}: {what.value}"))
 
     def _note_abuse(self, cell_id: CellId, address: str | None) -> None:
@@ -384,7 +386,12 @@ class Peers:
         if self.standings.banned_ms(cell_id, now_ms()) > 0:
             return  # the rest of the same flood
         self.standings.note(cell_id, host_of(address), Misbehaviour.ABUSE, now_ms())
+        self._deny_banned()
         _LOG.warning("peer opened too many streams", peer=short(cell_id))
+
+    def _deny_banned(self) -> None:
+        """Take no connections of banned cells, and take those again whose ban is over."""
+        self.host.denied = frozenset(self.standings.banned_cells(now_ms()))
 
     def _is_wanted(self, cell_id: CellId) -> bool:
         """Tell members and bootstrap cells from strangers."""

@@ -65,12 +65,11 @@ def loads(net: Devnet) -> Iterator[list[Load]]:
         ("giant-frames", 4),
         ("garbage", 4),
         ("wants-everything", 4),
-        ("wants-again", 12),
         ("reads-slowly", 11),
         ("many-streams", 5),
         ("repeats", 5),
         ("missing-parents", 5),
-        ("missing-parents-in-silence", 11),
+        ("missing-parents-in-silence", 9),
         ("equivocates", 4),
     ],
 )
