@@ -228,7 +228,6 @@ class Peers:
         session = self._sessions.get(cell_id)
         if session is not None:
             session.send(data)
-
         self._bound_outbound()
 
     def broadcast(self, data: bytes) -> None:
