@@ -197,13 +197,13 @@ class ConsensusTask:
             case Have():
                 self._stage.told(peer, frame, now_ms())
             case Want():
-                if peers.may_want(peer, self._stage.blocks):
+                if peers.conduct.may_want(peer, self._stage.blocks):
                     self._stage.wanted(peer, frame, now_ms())
             case Events():
                 unpacked = self._stage.unpack(peer, frame)
                 if unpacked is not None:
                     known = len(frame.events) - len(unpacked.events)
-                    peers.judge_events(peer, frame, known)
+                    peers.conduct.judge_events(peer, frame, known)
                     self.metrics.repeats += known
                     self.metrics.arrived(unpacked.events, now_ms())
                     verdicts = await self._verifier.verify(unpacked.checks)
@@ -245,7 +245,7 @@ class ConsensusTask:
             _LOG.warning("peer dropped", peer=short(peer), reason=str(error))
             peers.drop(peer, error)
         for peer, what in effects.blames:
-            peers.misbehaved(peer, what)
+            peers.conduct.misbehaved(peer, what)
         for decided in effects.rounds:
             self.metrics.decided(decided.round, self._stage.me, now_ms(), time.time_ns())
             await self._execution.put(decided)

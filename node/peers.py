@@ -21,17 +21,15 @@ from typing import Protocol
 import structlog
 
 from core.errors import MyceldError, RemoteViolation
-from core.ids import CellId, Epoch, NetworkId, public_key_of, short
+from core.ids import CellId, Epoch, NetworkId, short
 from gossip.budget import PeerBudget
 from gossip.discovery.book import AddressBook
 from gossip.host import Host, HostConfig, PeerStream
 from gossip.limits import (
     PAYLOAD_COUNT_MAX,
     PAYLOAD_SIZE_BYTES_MAX,
-    WANTED_AGAIN_MAX,
-    WANTED_EVENTS_MIN,
 )
-from gossip.score import Misbehaviour, Standing
+from gossip.score import Misbehaviour
 from gossip.wire import (
     WIRE_VERSION,
     Announced,
@@ -47,7 +45,8 @@ from gossip.wire import (
     encode_frame,
 )
 from ledger.roster import Roster
-from node.errors import PeerMisbehaved, PeerNotAdmitted, PeerReplaced, PeerTooSlow
+from node.conduct import Conduct
+from node.errors import PeerNotAdmitted, PeerReplaced, PeerTooSlow
 from node.faults import FaultyStream, LinkFaults
 from node.inbox import (
     MEMBER_LANE,
@@ -70,7 +69,7 @@ from node.limits import (
     STRANGER_SESSIONS_MAX,
 )
 from node.session import Counters, Session, now_ms
-from node.standing import Standings, host_of
+from node.standing import Standings
 
 _LOG = structlog.get_logger("peers")
 
@@ -136,15 +135,16 @@ class Peers:
         self._config = config
         self._links = links
         self.book = book
-        self.host = Host(config.host, self._accept, self._note_abuse)
         self._roster = config.roster
         self._sessions: dict[CellId, Session] = {}
+        standings = Standings(self._is_wanted)
+        self.conduct = Conduct(self._sessions, standings, lambda: self._roster, self._deny)
+        self.host = Host(config.host, self._accept, self.conduct.note_abuse)
         self._targets: dict[CellId, _Target] = {}
         self._wanted: frozenset[CellId] = frozenset()
         self._sought: frozenset[CellId] = frozenset()
         self._admission = asyncio.Lock()
         self._strangers = 0
-        self.standings = Standings(self._is_wanted)
         self._epochs: dict[CellId, Epoch] = {}
         self.infos: dict[CellId, PeerInfo] = {}
         self.ends: Counter[str] = Counter()
@@ -197,7 +197,7 @@ class Peers:
             while True:
                 for cell_id, target in tuple(self._targets.items()):
                     self._dial_if_due(group, cell_id, target)
-                self._deny_banned()
+                self.conduct.deny_banned()
                 if changes := self.book.take_changes():
                     await self._links.save_cells(changes)
                 await asyncio.sleep(DIAL_BACKOFF_MS_MIN / 1000)
@@ -242,45 +242,13 @@ class Peers:
         if session is not None:
             session.end(error)
 
-    def misbehaved(self, cell_id: CellId, what: Misbehaviour, times: float = 1) -> None:
-        """Note what a connected cell did; it is disconnected when that was too much."""
-        session = self._sessions.get(cell_id)
-        if session is not None:
-            self._note(session, what, times)
-
-    def may_want(self, cell_id: CellId, events: int) -> bool:
-        """Note a WANT of a peer; return whether to answer it. `events`: how many we have."""
-        session = self._sessions.get(cell_id)
-        if session is None:
-            return False
-        again = session.answered_events > WANTED_EVENTS_MIN + WANTED_AGAIN_MAX * events
-        if session.budget.wants.spend(1, now_ms()) or again:
-            self._note(session, Misbehaviour.WANT_FLOOD, 10 if again else 1)
-            return False
-        return True
-
-    def judge_events(self, cell_id: CellId, frame: Events, known: int) -> None:
-        """Note a frame of events of our epoch, `known` of which were here already."""
-        session = self._sessions.get(cell_id)
-        if session is None:
-            return
-        if session.is_asked:
-            if frame.last:
-                session.note_answered()
-        elif self._roster.index_of(public_key_of(cell_id)) is None:
-            self._note(session, Misbehaviour.UNASKED)
-        else:
-            over = session.budget.repeats.spend(known, now_ms())
-            if over:
-                self._note(session, Misbehaviour.REPEATED, over)
-
     def guarded(
         self, handler: Callable[[PeerStream], Awaitable[None]]
     ) -> Callable[[PeerStream], Awaitable[None]]:
         """Return a handler of another protocol that refuses cells we want nothing to do with."""
 
         async def serve(stream: PeerStream) -> None:
-            if self.standings.banned_ms(stream.cell_id, now_ms()) > 0:
+            if self.conduct.is_banned(stream.cell_id):
                 await stream.abort()
             else:
                 await handler(stream)
@@ -292,7 +260,7 @@ class Peers:
         now = asyncio.get_running_loop().time()
         if busy or cell_id in self._sessions or now < target.due:
             return
-        if self.standings.banned_ms(cell_id, now_ms()) > 0:
+        if self.conduct.is_banned(cell_id):
             return
         addresses = self.book.addresses(cell_id)
         if addresses:
@@ -337,7 +305,7 @@ class Peers:
         """Return why a cell that opened a stream gets no session, None when it does."""
         if self._stopping:
             return "this cell stops"
-        reason = self.standings.refusal(stream.cell_id, host_of(stream.remote_address), now_ms())
+        reason = self.conduct.refusal(stream.cell_id, stream.remote_address)
         if reason is not None:
             return reason
         full = not self._is_wanted(stream.cell_id) and self._strangers >= STRANGER_SESSIONS_MAX
@@ -352,7 +320,9 @@ class Peers:
         budget = PeerBudget(member=wanted, now_ms=now_ms())
         faults = self._config.faults
         bytes_of = stream if faults is None else FaultyStream(stream, faults)
-        session = Session(bytes_of, info.counters, budget, lambda what: self._note(session, what))
+        session = Session(
+            bytes_of, info.counters, budget, lambda what: self.conduct.note(session, what)
+        )
         self._strangers += not wanted
         try:
             hello = await session.handshake(self._hello())
@@ -360,37 +330,18 @@ class Peers:
         except MyceldError as error:
             info.last_error = str(error)
             self.ends[error.code] += 1
-            self.standings.note_end(
-                session.cell_id, host_of(session.remote_address), error, now_ms()
-            )
-            self._deny_banned()
+            self.conduct.note_end(session, error)
             _log_for(error)("peer disconnected", peer=short(stream.cell_id), reason=info.last_error)
         finally:
             self._strangers -= not wanted
             session.closed.set()
-            if self.standings.banned_ms(stream.cell_id, now_ms()) > 0:
+            if self.conduct.is_banned(stream.cell_id):
                 await stream.abort()  # the connection too, whoever opened it
             await session.close()
 
-    def _note(self, session: Session, what: Misbehaviour, times: float = 1) -> None:
-        """Note what a peer did in a session, and end it when that was too much."""
-        address = host_of(session.remote_address)
-        standing = self.standings.note(session.cell_id, address, what, now_ms(), times=times)
-        if standing is Standing.BANNED:
-            self._deny_banned()
-            session.end(PeerMisbehaved(f"{session.cell_id}: {what.value}"))
-
-    def _note_abuse(self, cell_id: CellId, address: str | None) -> None:
-        """Note a peer that opened far too many streams; its connection is gone already."""
-        if self.standings.banned_ms(cell_id, now_ms()) > 0:
-            return  # the rest of the same flood
-        self.standings.note(cell_id, host_of(address), Misbehaviour.ABUSE, now_ms())
-        self._deny_banned()
-        _LOG.warning("peer opened too many streams", peer=short(cell_id))
-
-    def _deny_banned(self) -> None:
-        """Take no connections of banned cells, and take those again whose ban is over."""
-        self.host.denied = frozenset(self.standings.banned_cells(now_ms()))
+    def _deny(self, cells: frozenset[str]) -> None:
+        """Take no connections of these cells."""
+        self.host.denied = cells
 
     def _is_wanted(self, cell_id: CellId) -> bool:
         """Tell members and bootstrap cells from strangers."""
@@ -447,19 +398,17 @@ class Peers:
             case Have() | Want() | Events():
                 if isinstance(frame, Have) and not frame.sealed:
                     self._epochs[session.cell_id] = frame.epoch
-                favoured = session.budget.member and not self.standings.is_throttled(
-                    session.cell_id, now_ms()
-                )
+                favoured = session.budget.member and not self.conduct.is_throttled(session.cell_id)
                 bounds = MEMBER_LANE if favoured else STRANGER_LANE
                 await self._links.consensus.put(FrameFrom(session.cell_id, frame), bounds)
             case SignatureFrame() | CertificateFrame():
                 if session.budget.checkpoints.spend(1, now_ms()):
-                    self._note(session, Misbehaviour.FRAME_FLOOD)
+                    self.conduct.note(session, Misbehaviour.FRAME_FLOOD)
                 else:
                     await self._links.execution.put(CheckpointFrom(session.cell_id, frame))
             case SporeFrame() | Announced():
                 if session.budget.announcements.spend(1, now_ms()):
-                    self._note(session, Misbehaviour.FRAME_FLOOD)
+                    self.conduct.note(session, Misbehaviour.FRAME_FLOOD)
                 else:
                     await self._links.introducer.take(session.cell_id, frame)
             case Forward():

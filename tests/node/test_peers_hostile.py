@@ -101,10 +101,10 @@ def test_events_that_nobody_asked_a_stranger_for_cost_it_its_session_a_member_ma
             await _until(lambda: len(peers.connected()) == 2)
             pushed = Events(Epoch(0), (b"x",), last=False)
             for _ in range(3):
-                peers.judge_events(key.cell_id, pushed, 0)
-                peers.judge_events(MEMBER.cell_id, pushed, 0)
+                peers.conduct.judge_events(key.cell_id, pushed, 0)
+                peers.conduct.judge_events(MEMBER.cell_id, pushed, 0)
             await _until(lambda: peers.connected() == [MEMBER.cell_id])
-            assert peers.standings.banned_cells(_now()) == {key.cell_id}
+            assert peers.conduct.standings.banned_cells(_now()) == {key.cell_id}
             await _until(lambda: key.cell_id in peers.host.denied)
             with pytest.raises((MyceldError, ConnectionError)):
                 await stranger.talk(address)
@@ -124,9 +124,11 @@ def test_what_we_asked_for_is_welcome_from_anybody() -> None:
             assert session is not None
             session.note_asked()
             for _ in range(10):
-                peers.judge_events(key.cell_id, Events(Epoch(0), (b"x",) * 100, last=False), 100)
-            peers.judge_events(key.cell_id, Events(Epoch(0), (), last=True), 0)
-            assert peers.standings.points(key.cell_id, _now()) == 0
+                peers.conduct.judge_events(
+                    key.cell_id, Events(Epoch(0), (b"x",) * 100, last=False), 100
+                )
+            peers.conduct.judge_events(key.cell_id, Events(Epoch(0), (), last=True), 0)
+            assert peers.conduct.standings.points(key.cell_id, _now()) == 0
             assert not session.is_asked
 
     run(main)
@@ -139,10 +141,10 @@ def test_a_member_that_repeats_itself_beyond_its_budget_is_disconnected() -> Non
             await _until(lambda: peers.connected() == [MEMBER.cell_id])
             frame = Events(Epoch(0), (b"x",) * 500, last=False)
             for _ in range(REPEATS_BURST // 500):
-                peers.judge_events(MEMBER.cell_id, frame, 500)
-            assert peers.standings.points(MEMBER.cell_id, _now()) < 5
+                peers.conduct.judge_events(MEMBER.cell_id, frame, 500)
+            assert peers.conduct.standings.points(MEMBER.cell_id, _now()) < 5
             for _ in range(2):
-                peers.judge_events(MEMBER.cell_id, frame, 500)
+                peers.conduct.judge_events(MEMBER.cell_id, frame, 500)
             await _until(lambda: peers.connected() == [])
             assert PeerMisbehaved.code in str(peers.infos[MEMBER.cell_id].last_error)
 
@@ -156,9 +158,9 @@ def test_who_wants_the_same_again_and_again_is_refused_and_then_disconnected() -
             await _until(lambda: peers.connected() == [MEMBER.cell_id])
             session = peers.session(MEMBER.cell_id)
             assert session is not None
-            assert peers.may_want(MEMBER.cell_id, events=100)
+            assert peers.conduct.may_want(MEMBER.cell_id, events=100)
             session.answered_events = WANTED_EVENTS_MIN + 201
-            assert not peers.may_want(MEMBER.cell_id, events=100)
+            assert not peers.conduct.may_want(MEMBER.cell_id, events=100)
             await _until(lambda: peers.connected() == [])
 
     run(main)
@@ -190,7 +192,7 @@ def test_a_flood_of_frames_is_read_slowly_and_ends_the_session() -> None:
             flood = asyncio.create_task(_flood(stream, Ping(1)))
             await _until(lambda: peers.connected() == [])
             await asyncio.wait([flood])
-            assert peers.standings.banned_ms(MEMBER.cell_id, _now()) > 0
+            assert peers.conduct.standings.banned_ms(MEMBER.cell_id, _now()) > 0
             assert heard.size_bytes == 0
 
     run(main)
