@@ -175,6 +175,12 @@ STRANGER_CHECKPOINTS_PER_S: Final = 2
 STRANGER_CHECKPOINTS_BURST: Final = 16
 """The same at once."""
 
+ANNOUNCEMENTS_PER_S: Final = 20
+"""Spores and announcements of one peer: they change when a cell moves or joins."""
+
+ANNOUNCEMENTS_BURST: Final = 512
+"""The same at once: all cells that it knows, told when it connects."""
+
 WANTS_PER_S: Final = 10
 """WANTs of one peer: honest ones come one at a time, when the last is answered."""
 

@@ -78,7 +78,7 @@ COSTS: Final[Mapping[Misbehaviour, float]] = {
     Misbehaviour.ABUSE: 100.0,
     Misbehaviour.BREACH: 60.0,
     Misbehaviour.UNASKED: 35.0,
-    Misbehaviour.UNRESOLVED: 35.0,
+    Misbehaviour.UNRESOLVED: 40.0,
     Misbehaviour.BAD_SPORE: 50.0,
     Misbehaviour.BAD_TRANSACTION: 50.0,
     Misbehaviour.WANT_FLOOD: 10.0,

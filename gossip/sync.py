@@ -45,6 +45,14 @@ _TICK_MS: Final = 20
 
 
 @dataclass(slots=True)
+class _Ahead:
+    creator: MemberIndex
+    sequence: int
+    since_ms: int
+    newest_ms: int
+
+
+@dataclass(slots=True)
 class _Peer:
     told: Vector | None = None
     """What the peer said it has."""
@@ -53,6 +61,8 @@ class _Peer:
     have_version: int = -1
     doubted: bool = False
     """Whether its whole answer left orphans: a fork may hide behind equal counts."""
+    ahead: _Ahead | None = None
+    """An event of it that was too far ahead to be kept: it must have what comes before."""
     failures: int = 0
     """How often in a row it did not answer, or too slowly, or not with what it told of."""
 
@@ -164,12 +174,25 @@ class Sync:
         """Keep a verified event until it can be added; drop it when there is no room."""
         creator = event.creator
         self._seen[creator] = max(self._seen[creator], event.sequence + 1)
-        if event.sequence > self._index.count(creator) + ORPHANS_AHEAD_MAX:
+        if self._is_far_ahead(creator, event.sequence):
+            self._note_ahead(peer, event, now_ms)
             return  # it comes again with those that it lacks
         resolved = self._index.resolve(event)
         lacking = () if resolved is not None else self._index.lacking(event)
         if self._orphans.add(peer, event, lacking, now_ms):
             self._held.noted(event, opens=resolved is not None)
+
+    def _is_far_ahead(self, creator: MemberIndex, sequence: int) -> bool:
+        return sequence > self._index.count(creator) + ORPHANS_AHEAD_MAX
+
+    def _note_ahead(self, peer: CellId, event: UnresolvedEvent, now_ms: int) -> None:
+        """Remember the first event of a peer that is far ahead, and when the newest one came."""
+        state = self._peers.get(peer)
+        if state is None:
+            return
+        if state.ahead is None:
+            state.ahead = _Ahead(event.creator, event.sequence, now_ms, now_ms)
+        state.ahead.newest_ms = now_ms
 
     def added(self, event: Event, arrival: int, *, own: bool) -> list[Effect]:
         """An event is in the journal and the index; an own one is pushed to every peer."""
@@ -220,12 +243,18 @@ class Sync:
                 effects.append(Send(peer, Have(self._epoch, self._index.vector())))
             if state.told is not None and not self._lacks(state.told):
                 state.lacking_since_ms = None
+            ahead = state.ahead
+            if ahead is not None and not self._is_far_ahead(ahead.creator, ahead.sequence):
+                state.ahead = None
         return effects + self._ask(now_ms)
 
     def wait_ms(self, now_ms: int) -> int | None:
         """Return after how long `tick` has something to do at the earliest; None: not by itself."""
         busy = self._asked is not None or len(self._orphans) > len(self._orphans.held)
-        if busy or any(state.lacking_since_ms is not None for state in self._peers.values()):
+        if busy or any(
+            state.lacking_since_ms is not None or state.ahead is not None
+            for state in self._peers.values()
+        ):
             return _TICK_MS
         version = len(self._index)
         dues = [
@@ -286,7 +315,10 @@ class Sync:
         A link that stands still is told from a peer that goes on, but with events nobody needs.
         """
         orphans = self._orphans.of(asked.peer)
-        goes_on = any(orphan.since_ms > asked.since_ms for orphan in orphans)
+        ahead = self._peers[asked.peer].ahead
+        goes_on = any(orphan.since_ms > asked.since_ms for orphan in orphans) or (
+            ahead is not None and ahead.newest_ms > asked.since_ms
+        )
         what = Misbehaviour.UNRESOLVED if goes_on else Misbehaviour.UNANSWERED
         self._blamed.append((asked.peer, what))
         self._forget_stuck(asked)
@@ -301,6 +333,11 @@ class Sync:
         if asked.exact and stuck:
             self._forget_stuck(asked)
             self._blamed.append((asked.peer, Misbehaviour.UNRESOLVED))
+        ahead = state.ahead
+        if ahead is not None and ahead.since_ms < asked.since_ms:
+            state.ahead = None
+            if self._is_far_ahead(ahead.creator, ahead.sequence):
+                self._blamed.append((asked.peer, Misbehaviour.UNRESOLVED))
         state.doubted = bool(stuck) and not asked.exact
         lacking = state.told is not None and self._lacks(state.told)
         state.failures = state.failures + 1 if lacking and not asked.brought else 0
@@ -330,6 +367,8 @@ class Sync:
             due = since is not None and now_ms - since >= self._grace_ms(peer, LACK_GRACE_MS)
             if due and state.told is not None and self._lacks(state.told):
                 able.add(peer)
+            if state.ahead is not None and self._is_due(peer, state.ahead, now_ms):
+                able.add(peer)
         able.discard(besides or CellId(""))
         # A tuple key: the order of a set must not show.
         return min(
@@ -337,6 +376,11 @@ class Sync:
             key=lambda peer: (self._peers[peer].failures, self._tried.get(peer, -1), peer),
             default=None,
         )
+
+    def _is_due(self, peer: CellId, ahead: _Ahead, now_ms: int) -> bool:
+        """Return whether a peer that sent an event far ahead is to be asked for the rest."""
+        over = now_ms - ahead.since_ms >= self._grace_ms(peer, LACK_GRACE_MS)
+        return over and self._is_far_ahead(ahead.creator, ahead.sequence)
 
     def _grace_ms(self, peer: CellId, grace_ms: int) -> int:
         return grace_ms << min(self._peers[peer].failures, BACKOFF_DOUBLINGS_MAX)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Sequence
 
 import structlog
@@ -282,8 +281,7 @@ class RunningCell(JournalAnswers):
             parts.intake.admit(transaction)
             if parts.consensus.me is not None:
                 parts.mempool.add(transaction.id, raw)
-        with contextlib.suppress(asyncio.QueueFull):  # a full inbox is awake already
-            parts.consensus_inbox.put_nowait(Wake())
+        parts.consensus_inbox.put_nowait(Wake())
         parts.receipts.reached((transaction.id for transaction, _ in fresh), Stage.ACCEPTED)
 
     def _is_new(self, transaction: TransactionId) -> bool:

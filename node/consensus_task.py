@@ -8,7 +8,6 @@ commit takes them together.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
@@ -44,6 +43,7 @@ from node.limits import (
 from node.metrics import ConsensusMetrics
 from node.peers import Peers
 from node.receipts import Receipts
+from node.session import Session, now_ms
 from node.stages.accuser import ForkSeen
 from node.stages.consensus import Consensus, Effects, SendBlocks
 from node.stages.intake import Intake
@@ -52,11 +52,6 @@ from node.verifier import Verifier
 
 _LOG = structlog.get_logger("consensus")
 _STREAMING_WAIT_MS = 10
-
-
-def now_ms() -> int:
-    """Milliseconds of the monotonic clock."""
-    return time.monotonic_ns() // 1_000_000
 
 
 class LoadMeter:
@@ -122,8 +117,7 @@ class ConsensusTask:
         """
         check(self._sealed is None, "the end of an epoch is told once")
         self._sealed = roster
-        with contextlib.suppress(asyncio.QueueFull):  # a full inbox is awake already
-            self._inbox.put_nowait(Wake())
+        self._inbox.put_nowait(Wake())
 
     async def run(self, peers: Peers, seen_fork: Callable[[ForkSeen], Awaitable[None]]) -> None:
         """Serve the inbox until cancelled; tell each fork whose events are in the journal.
@@ -149,7 +143,7 @@ class ConsensusTask:
             for epoch in effects.loads:
                 group.create_task(self._read_epoch(epoch), name=f"read-epoch-{epoch}")
             for item in await self._next_inputs():
-                await self._handle(item)
+                await self._handle(item, peers)
             for peer in sorted(self._streaming):
                 self._go_on_streaming(peer, peers)
 
@@ -159,8 +153,7 @@ class ConsensusTask:
         archive = await read_epoch(self._store, self._genesis, epoch)
         await asyncio.sleep(time.monotonic() - began)
         self._archives.append(archive)
-        with contextlib.suppress(asyncio.QueueFull):  # a full inbox is awake already
-            self._inbox.put_nowait(Wake())
+        self._inbox.put_nowait(Wake())
 
     def _begin_epoch(self, peers: Peers) -> None:
         """Enter the next epoch if a round sealed this one."""
@@ -187,7 +180,7 @@ class ConsensusTask:
             items.append(self._inbox.get_nowait())
         return items
 
-    async def _handle(self, item: ConsensusInput) -> None:
+    async def _handle(self, item: ConsensusInput, peers: Peers) -> None:
         match item:
             case Connected():
                 self._stage.connected(item.peer, now_ms())
@@ -195,20 +188,23 @@ class ConsensusTask:
                 self._stage.disconnected(item.peer)
                 self._streaming.discard(item.peer)
             case FrameFrom():
-                await self._handle_frame(item.peer, item.frame)
+                await self._handle_frame(item.peer, item.frame, peers)
             case Wake():
                 pass  # its work is done: the task is awake
 
-    async def _handle_frame(self, peer: CellId, frame: Have | Want | Events) -> None:
+    async def _handle_frame(self, peer: CellId, frame: Have | Want | Events, peers: Peers) -> None:
         match frame:
             case Have():
                 self._stage.told(peer, frame, now_ms())
             case Want():
-                self._stage.wanted(peer, frame, now_ms())
+                if peers.conduct.may_want(peer, self._stage.blocks):
+                    self._stage.wanted(peer, frame, now_ms())
             case Events():
                 unpacked = self._stage.unpack(peer, frame)
                 if unpacked is not None:
-                    self.metrics.repeats += len(frame.events) - len(unpacked.events)
+                    known = len(frame.events) - len(unpacked.events)
+                    peers.conduct.judge_events(peer, frame, known)
+                    self.metrics.repeats += known
                     self.metrics.arrived(unpacked.events, now_ms())
                     verdicts = await self._verifier.verify(unpacked.checks)
                     self._stage.received(peer, unpacked, verdicts, now_ms(), last=frame.last)
@@ -217,8 +213,13 @@ class ConsensusTask:
         session = peers.session(peer)
         if session is None or not self._stage.is_streaming(peer):
             self._streaming.discard(peer)
-        elif session.outbound_bytes < PEER_STREAMING_SIZE_BYTES:
+        elif session.outbound_bytes < PEER_STREAMING_SIZE_BYTES and self._may_stream(session):
             self._stage.drained(peer)
+
+    def _may_stream(self, session: Session) -> bool:
+        """Return whether a peer gets more of its answer now: others wait while we are busy."""
+        favoured = session.budget.member or self._load.busy() == 0
+        return favoured or session.budget.bulk.has(now_ms())
 
     async def _carry_out(self, effects: Effects, peers: Peers) -> None:
         if effects.blocks or effects.unplaced:
@@ -243,6 +244,8 @@ class ConsensusTask:
         for peer, error in effects.drops:
             _LOG.warning("peer dropped", peer=short(peer), reason=str(error))
             peers.drop(peer, error)
+        for peer, what in effects.blames:
+            peers.conduct.misbehaved(peer, what)
         for decided in effects.rounds:
             self.metrics.decided(decided.round, self._stage.me, now_ms(), time.time_ns())
             await self._execution.put(decided)
@@ -252,6 +255,8 @@ class ConsensusTask:
         for effect in effects.sends:
             match effect:
                 case Send():
+                    if isinstance(effect.frame, Want):
+                        self._note_asked(effect.peer, peers)
                     peers.send(effect.peer, encode_frame(effect.frame))
                 case SendBlocks():
                     key = (effect.epoch, effect.blocks, effect.last, effect.hinted)
@@ -264,12 +269,20 @@ class ConsensusTask:
                         )
                         encoded[key] = encode_frame(Events(effect.epoch, events, effect.last))
                     peers.send(effect.peer, encoded[key])
-                    self._note_sent(effect, peers)
+                    self._note_sent(effect, len(encoded[key]), peers)
 
-    def _note_sent(self, effect: SendBlocks, peers: Peers) -> None:
+    def _note_asked(self, peer: CellId, peers: Peers) -> None:
+        session = peers.session(peer)
+        if session is not None:
+            session.note_asked()
+
+    def _note_sent(self, effect: SendBlocks, size_bytes: int, peers: Peers) -> None:
         session = peers.session(effect.peer)
         if session is not None:
             session.counters.events_out += len(effect.blocks)
+            if effect.last or len(effect.blocks) > 1:  # an answer, no push of one of our own
+                session.answered_events += len(effect.blocks)
+                session.budget.bulk.spend(size_bytes, now_ms())
         if self._stage.is_streaming(effect.peer):
             self._streaming.add(effect.peer)
 

@@ -40,12 +40,13 @@ from node.accuse_task import AccuseTask
 from node.audits import Audits
 from node.cell import RunningCell
 from node.config import Config
-from node.consensus_task import ConsensusTask, now_ms
+from node.consensus_task import ConsensusTask
 from node.discovery.roster_proofs import RosterProofs
 from node.discovery.setup import make_finders
 from node.discovery.task import Discovery, DiscoverySources
 from node.errors import NotStoredYet
 from node.execution_task import ExecutionTask
+from node.faults import faults_of
 from node.follows import Follows
 from node.founding import read_genesis
 from node.genesis_service import GENESIS_PROTOCOL, serve_genesis
@@ -57,7 +58,6 @@ from node.invite_tables import INVITE_SCHEMA
 from node.invite_views import Standing
 from node.invites import Invites
 from node.limits import (
-    CONSENSUS_QUEUE_MAX,
     EXECUTION_QUEUE_MAX,
     HEADERS_CACHED_MAX,
     STOP_TIMEOUT_MS,
@@ -67,6 +67,7 @@ from node.parts import Parts
 from node.peers import Peers, PeersConfig, PeersLinks
 from node.progress import ProgressTeller
 from node.receipts import Receipts
+from node.session import now_ms
 from node.snapshots import sealed_states
 from node.stages.consensus import Consensus, Identity
 from node.stages.execution import Execution
@@ -201,7 +202,7 @@ class Daemon:
         consensus = _make_consensus(genesis, rosters, identity, mempool, first_block)
         execution = Execution(genesis, identity, lambda state_key: state_value(store, state_key))
         intake = Intake(genesis.network_id, execution.ledger.account)
-        consensus_inbox: ConsensusInbox = asyncio.Queue(CONSENSUS_QUEUE_MAX)
+        consensus_inbox = ConsensusInbox()
         execution_inbox: ExecutionInbox = asyncio.Queue(EXECUTION_QUEUE_MAX)
         execution_task = ExecutionTask(
             execution,
@@ -303,9 +304,10 @@ class Daemon:
             network_id=genesis.network_id,
             rule_set=genesis.rule_set,
             roster=roster,
+            faults=faults_of(self._home.path, os.environ),
         )
         peers = Peers(config, links, book)
-        peers.host.set_handler(GENESIS_PROTOCOL, serve_genesis(genesis))
+        peers.host.set_handler(GENESIS_PROTOCOL, peers.guarded(serve_genesis(genesis)))
         return peers
 
     async def _take_forwarded(self, peer: CellId, forward: Forward) -> None:
@@ -432,7 +434,7 @@ def _make_invites(store: Store, genesis: Genesis, peers: Peers, execution: Execu
         return Standing(execution.ledger.roster, execution.ledger.applied_round)
 
     invites = Invites(store, genesis, peers, standing)
-    peers.host.set_handler(INVITE_PROTOCOL, invites.serve)
+    peers.host.set_handler(INVITE_PROTOCOL, peers.guarded(invites.serve))
     return invites
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.errors import LocalMisuse, OperationalFault
+from core.errors import LocalMisuse, OperationalFault, RemoteViolation
 
 
 class BadConfig(LocalMisuse):
@@ -129,6 +129,29 @@ class PeerReplaced(OperationalFault):
 
     code = "MYC-NODE-022"
     remedy = "Nothing to do: of two streams between two cells one is kept."
+    retryable = True
+
+
+class NoHello(OperationalFault):
+    """The peer opened a stream and did not say HELLO in time."""
+
+    code = "MYC-NODE-023"
+    remedy = "It is dialled again by itself; check its machine and link if that repeats."
+    retryable = True
+
+
+class PeerMisbehaved(RemoteViolation):
+    """The peer did too much of what peers should not do."""
+
+    code = "MYC-NODE-024"
+    remedy = "It is left alone for a while, longer each time; ask who runs it if that repeats."
+
+
+class PeerNotAdmitted(OperationalFault):
+    """The peer may not open a session now."""
+
+    code = "MYC-NODE-025"
+    remedy = "Nothing to do: it may try again later."
     retryable = True
 
 

@@ -83,7 +83,7 @@ class Follows:
     def listen(self, network_id: NetworkId) -> None:
         """Answer followers; before the host starts."""
         self._protocol = journal_protocol(network_id)
-        self._peers.host.set_handler(self._protocol, self._serve)
+        self._peers.host.set_handler(self._protocol, self._peers.guarded(self._serve))
 
     async def run(self) -> None:
         """Follow and serve until cancelled."""

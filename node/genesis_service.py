@@ -12,11 +12,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from core.errors import MyceldError
+from gossip.budget import Buckets
 from gossip.host import Host, HostConfig, PeerStream
 from ledger.errors import BadGenesis
 from ledger.genesis import Genesis, from_json, to_json
 from node.errors import NetworkUnreachable
-from node.limits import DIAL_TIMEOUT_MS
+from node.limits import ADDRESSES_JUDGED_MAX, DIAL_TIMEOUT_MS, GENESIS_BURST, GENESIS_PER_S
+from node.session import now_ms
+from node.standing import host_of
 
 GENESIS_PROTOCOL: Final = "/myceld/genesis/1"
 """The libp2p protocol name; the same on all networks."""
@@ -25,10 +28,14 @@ _SIZE_BYTES_MAX: Final = 64 * 1024
 
 
 def serve_genesis(genesis: Genesis) -> Callable[[PeerStream], Awaitable[None]]:
-    """Return the handler of GENESIS_PROTOCOL."""
+    """Return the handler of GENESIS_PROTOCOL; one IP address is answered GENESIS_PER_S at most."""
     text = to_json(genesis).encode()
+    answers = Buckets(GENESIS_PER_S, GENESIS_BURST, keys_max=ADDRESSES_JUDGED_MAX)
 
     async def serve(stream: PeerStream) -> None:
+        if not answers.take(host_of(stream.remote_address) or "", now_ms()):
+            await stream.abort()
+            return
         await stream.write(text, timeout_s=DIAL_TIMEOUT_MS / 1000)
 
     return serve

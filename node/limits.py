@@ -4,8 +4,24 @@ from __future__ import annotations
 
 from typing import Final
 
-CONSENSUS_QUEUE_MAX: Final = 256
-"""Inputs waiting for the consensus task: frames of at most 256 KiB, so 64 MB at the very worst."""
+CONSENSUS_QUEUE_SIZE_BYTES_MAX: Final = 32 * 1024 * 1024
+"""Bytes of events that wait for the consensus task, of all peers together. Beyond it each peer has
+one frame at most."""
+
+MEMBER_LANE_COUNT_MAX: Final = 64
+"""Frames of one member that wait for it."""
+
+MEMBER_LANE_SIZE_BYTES_MAX: Final = 2 * 1024 * 1024
+"""Their bytes: eight full frames of events, so that an answer streams without a pause."""
+
+MEMBER_SHARES: Final = 8
+"""What a member gets done while a cell without a vote gets one share done."""
+
+STRANGER_LANE_COUNT_MAX: Final = 16
+"""Frames of one cell without a vote that wait."""
+
+STRANGER_LANE_SIZE_BYTES_MAX: Final = 512 * 1024
+"""Their bytes: two full frames, as it may be the one that answers us."""
 
 CONSENSUS_BATCH_MAX: Final = 64
 """Inputs handled between two commits: bounds the time from an event to its fsync."""
@@ -78,8 +94,45 @@ VERIFY_INLINE_MAX: Final = 2
 PEER_SESSIONS_MAX: Final = 256
 """Cells connected at once: a full roster and as many observers."""
 
+STRANGER_SESSIONS_MAX: Final = 64
+"""Cells without a vote connected at once: they never take the seats of members."""
+
+SESSIONS_PER_S: Final = 1.0
+"""Sessions that one cell may open a second: an honest one waits between two dials."""
+
+SESSIONS_BURST: Final = 20
+"""The same at once: a flapping link, a cell that is restarted again and again."""
+
+STRANGERS_PER_S: Final = 2.0
+"""Sessions a second of all cells without a vote at one IP address: new cell ids cost nothing."""
+
+STRANGERS_BURST: Final = 32
+"""The same at once: a household that was switched on."""
+
+ADDRESSES_JUDGED_MAX: Final = 1024
+"""Cells, and IP addresses, whose new sessions are counted: ≈ 0.3 KB each."""
+
+GENESIS_PER_S: Final = 1.0
+"""Answers of the genesis service to one IP address a second."""
+
+GENESIS_BURST: Final = 32
+"""The same at once."""
+
+PEER_INFOS_MAX: Final = 1024
+"""Cells whose counters and last error are kept: ≈ 0.4 KB each."""
+
+READ_PAUSE_MS_MAX: Final = 1_000
+"""Longest time that a peer over its budget is not read at once: it still gets its pings answered
+before it takes us for silent."""
+
 PEER_OUTBOUND_SIZE_BYTES_MAX: Final = 8 * 1024 * 1024
 """Bytes that wait for one slow peer before it is disconnected."""
+
+STRANGER_OUTBOUND_SIZE_BYTES_MAX: Final = 2 * 1024 * 1024
+"""The same for a cell without a vote: what it misses it can ask for again."""
+
+OUTBOUND_SIZE_BYTES_MAX: Final = 64 * 1024 * 1024
+"""Bytes that wait for all peers together; beyond it the one with the most is disconnected."""
 
 PEER_STREAMING_SIZE_BYTES: Final = 512 * 1024
 """Below this many waiting bytes the next piece of an answer to a Want is queued."""
@@ -87,8 +140,8 @@ PEER_STREAMING_SIZE_BYTES: Final = 512 * 1024
 HANDSHAKE_TIMEOUT_MS: Final = 5_000
 """For the other side's HELLO."""
 
-WRITE_TIMEOUT_MS: Final = 10_000
-"""For one write to a peer."""
+WRITE_TIMEOUT_MS: Final = 6_000
+"""For one write to a peer, of at most 256 KiB: 43 KB/s. Slower ones are gone within ten seconds."""
 
 DIAL_TIMEOUT_MS: Final = 5_000
 """For one dial, Noise and protocol negotiation included."""
@@ -192,3 +245,9 @@ PROPOSE_CHECK_S: Final = 0.5
 
 PROPOSE_RETRY_S: Final = 10.0
 """Before a proposal that could not be handed in is tried again."""
+
+FAULTS_INTERVAL_S: Final = 0.1
+"""How often a cell that was started for tests of partitions looks for links to be cut."""
+
+FAULTS_FILE_SIZE_BYTES_MAX: Final = 64 * 1024
+"""Its file: a thousand cell ids."""

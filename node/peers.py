@@ -2,6 +2,10 @@
 
 Two cells keep one stream between them. When both dialled at once, the one that the smaller cell id
 opened is kept, so both ends choose the same.
+
+Wanted cells, the members and the bootstrap cells, come before all others: strangers have seats of
+their own, smaller budgets, and wait longer. Who misbehaves is disconnected and left alone for a
+while (`node/standing.py`).
 """
 
 from __future__ import annotations
@@ -18,9 +22,14 @@ import structlog
 
 from core.errors import MyceldError, RemoteViolation
 from core.ids import CellId, Epoch, NetworkId, short
+from gossip.budget import PeerBudget
 from gossip.discovery.book import AddressBook
 from gossip.host import Host, HostConfig, PeerStream
-from gossip.limits import PAYLOAD_COUNT_MAX, PAYLOAD_SIZE_BYTES_MAX
+from gossip.limits import (
+    PAYLOAD_COUNT_MAX,
+    PAYLOAD_SIZE_BYTES_MAX,
+)
+from gossip.score import Misbehaviour
 from gossip.wire import (
     WIRE_VERSION,
     Announced,
@@ -36,15 +45,31 @@ from gossip.wire import (
     encode_frame,
 )
 from ledger.roster import Roster
-from node.errors import PeerReplaced
-from node.inbox import CheckpointFrom, Connected, ConsensusInbox, ExecutionInbox, FrameFrom, Gone
+from node.conduct import Conduct
+from node.errors import PeerNotAdmitted, PeerReplaced, PeerTooSlow
+from node.faults import FaultyStream, LinkFaults
+from node.inbox import (
+    MEMBER_LANE,
+    STRANGER_LANE,
+    CheckpointFrom,
+    Connected,
+    ConsensusInbox,
+    ExecutionInbox,
+    FrameFrom,
+    Gone,
+)
 from node.limits import (
     DIAL_BACKOFF_MS_MAX,
     DIAL_BACKOFF_MS_MIN,
     DIAL_TIMEOUT_MS,
+    OUTBOUND_SIZE_BYTES_MAX,
+    PEER_INFOS_MAX,
     PEER_SESSIONS_MAX,
+    READ_PAUSE_MS_MAX,
+    STRANGER_SESSIONS_MAX,
 )
-from node.session import Counters, Session
+from node.session import Counters, Session, now_ms
+from node.standing import Standings
 
 _LOG = structlog.get_logger("peers")
 
@@ -67,6 +92,8 @@ class PeersConfig:
     rule_set: int
     roster: Roster
     """Of the epoch that the cell is in at its start."""
+    faults: LinkFaults | None = None
+    """Links that are cut on purpose, in tests."""
 
 
 class Introducer(Protocol):
@@ -108,12 +135,16 @@ class Peers:
         self._config = config
         self._links = links
         self.book = book
-        self.host = Host(config.host, self._accept)
         self._roster = config.roster
         self._sessions: dict[CellId, Session] = {}
+        standings = Standings(self._is_wanted)
+        self.conduct = Conduct(self._sessions, standings, lambda: self._roster, self._deny)
+        self.host = Host(config.host, self._accept, self.conduct.note_abuse)
         self._targets: dict[CellId, _Target] = {}
+        self._wanted: frozenset[CellId] = frozenset()
         self._sought: frozenset[CellId] = frozenset()
         self._admission = asyncio.Lock()
+        self._strangers = 0
         self._epochs: dict[CellId, Epoch] = {}
         self.infos: dict[CellId, PeerInfo] = {}
         self.ends: Counter[str] = Counter()
@@ -131,11 +162,16 @@ class Peers:
         self._roster = roster
         members = {member.cell_id for member in roster.members}
         self.book.protect(members)
-        wanted = members | self.book.bootstrap_cells | self._sought
+        self._wanted = frozenset(members | self.book.bootstrap_cells)
+        wanted = self._wanted | self._sought
         for cell_id in sorted(wanted - {self.host.cell_id}):
             self._targets.setdefault(cell_id, _Target())
         for cell_id in set(self._targets) - wanted:
             del self._targets[cell_id]  # a dial that is under way ends by itself
+        for session in self._sessions.values():
+            member = self._is_wanted(session.cell_id)
+            if session.budget.member != member:
+                session.budget = PeerBudget(member=member, now_ms=now_ms())
 
     def seek(self, cells: Iterable[CellId]) -> None:
         """Keep connected to these too, until this is called again."""
@@ -156,9 +192,12 @@ class Peers:
     async def run(self) -> None:
         """Keep the targets connected until cancelled."""
         async with asyncio.TaskGroup() as group:
+            if self._config.faults is not None:
+                group.create_task(self._config.faults.run(), name="faults")
             while True:
                 for cell_id, target in tuple(self._targets.items()):
                     self._dial_if_due(group, cell_id, target)
+                self.conduct.deny_banned()
                 if changes := self.book.take_changes():
                     await self._links.save_cells(changes)
                 await asyncio.sleep(DIAL_BACKOFF_MS_MIN / 1000)
@@ -189,22 +228,39 @@ class Peers:
         session = self._sessions.get(cell_id)
         if session is not None:
             session.send(data)
+        self._bound_outbound()
 
     def broadcast(self, data: bytes) -> None:
         """Queue encoded frames for every connected cell."""
         for session in self._sessions.values():
             session.send(data)
+        self._bound_outbound()
 
     def drop(self, cell_id: CellId, error: MyceldError) -> None:
-        """Disconnect a cell for a reason."""
+        """Disconnect a cell for a reason, which counts against it if it is its fault."""
         session = self._sessions.get(cell_id)
         if session is not None:
             session.end(error)
+
+    def guarded(
+        self, handler: Callable[[PeerStream], Awaitable[None]]
+    ) -> Callable[[PeerStream], Awaitable[None]]:
+        """Return a handler of another protocol that refuses cells we want nothing to do with."""
+
+        async def serve(stream: PeerStream) -> None:
+            if self.conduct.is_banned(stream.cell_id):
+                await stream.abort()
+            else:
+                await handler(stream)
+
+        return serve
 
     def _dial_if_due(self, group: asyncio.TaskGroup, cell_id: CellId, target: _Target) -> None:
         busy = target.task is not None and not target.task.done()
         now = asyncio.get_running_loop().time()
         if busy or cell_id in self._sessions or now < target.due:
+            return
+        if self.conduct.is_banned(cell_id):
             return
         addresses = self.book.addresses(cell_id)
         if addresses:
@@ -214,40 +270,89 @@ class Peers:
 
     async def _dial(self, cell_id: CellId, target: _Target, address: str) -> None:
         """Connect once and serve the session; set when to try next."""
+        faults, timeout_s = self._config.faults, DIAL_TIMEOUT_MS / 1000
         try:
-            stream = await self.host.dial(address, timeout_s=DIAL_TIMEOUT_MS / 1000)
+            if faults is not None:
+                await faults.before_dial(cell_id, timeout_s)
+            stream = await self.host.dial(address, timeout_s=timeout_s)
         except MyceldError as error:
             self._info(cell_id).last_error = str(error)
             self.book.failed(cell_id, address, time.time_ns())
             target.backoff_ms = min(2 * target.backoff_ms, DIAL_BACKOFF_MS_MAX)
         else:
-            target.backoff_ms = DIAL_BACKOFF_MS_MIN
+            began_ms = now_ms()
             self.book.worked(cell_id, address, time.time_ns())
             await self._serve(stream)
+            if now_ms() - began_ms >= DIAL_BACKOFF_MS_MAX:
+                target.backoff_ms = DIAL_BACKOFF_MS_MIN
+            else:  # it was accepted and ended soon: no better than a failed dial
+                target.backoff_ms = min(2 * target.backoff_ms, DIAL_BACKOFF_MS_MAX)
         # Chance keeps two cells from dialling each other in step for ever.
         wait_ms = target.backoff_ms * random.uniform(0.5, 1.0)  # noqa: S311 - not a secret
         target.due = asyncio.get_running_loop().time() + wait_ms / 1000
 
     async def _accept(self, stream: PeerStream) -> None:
-        if self._stopping or len(self._sessions) >= PEER_SESSIONS_MAX:
-            await stream.abort()
-        else:
+        reason = self._refusal(stream)
+        if reason is None:
             await self._serve(stream)
+        else:
+            error = PeerNotAdmitted(reason)
+            self._info(stream.cell_id).last_error = str(error)
+            _LOG.debug("peer not admitted", peer=short(stream.cell_id), reason=str(error))
+            await stream.abort()
+
+    def _refusal(self, stream: PeerStream) -> str | None:
+        """Return why a cell that opened a stream gets no session, None when it does."""
+        if self._stopping:
+            return "this cell stops"
+        reason = self.conduct.refusal(stream.cell_id, stream.remote_address)
+        if reason is not None:
+            return reason
+        full = not self._is_wanted(stream.cell_id) and self._strangers >= STRANGER_SESSIONS_MAX
+        if full or len(self._sessions) >= PEER_SESSIONS_MAX:
+            return "all seats are taken"
+        return None
 
     async def _serve(self, stream: PeerStream) -> None:
         """Run a session from handshake to end."""
         info = self._info(stream.cell_id)
-        session = Session(stream, info.counters)
+        wanted = self._is_wanted(stream.cell_id)
+        budget = PeerBudget(member=wanted, now_ms=now_ms())
+        faults = self._config.faults
+        bytes_of = stream if faults is None else FaultyStream(stream, faults)
+        session = Session(
+            bytes_of, info.counters, budget, lambda what: self.conduct.note(session, what)
+        )
+        self._strangers += not wanted
         try:
             hello = await session.handshake(self._hello())
             await self._run_admitted(session, hello)
-        except (MyceldError, TimeoutError) as error:
-            info.last_error = str(error) or "no HELLO in time"
-            self.ends[getattr(error, "code", "timeout")] += 1
+        except MyceldError as error:
+            info.last_error = str(error)
+            self.ends[error.code] += 1
+            self.conduct.note_end(session, error)
             _log_for(error)("peer disconnected", peer=short(stream.cell_id), reason=info.last_error)
         finally:
+            self._strangers -= not wanted
             session.closed.set()
+            if self.conduct.is_banned(stream.cell_id):
+                await stream.abort()  # the connection too, whoever opened it
             await session.close()
+
+    def _deny(self, cells: frozenset[str]) -> None:
+        """Take no connections of these cells."""
+        self.host.denied = cells
+
+    def _is_wanted(self, cell_id: CellId) -> bool:
+        """Tell members and bootstrap cells from strangers."""
+        return cell_id in self._wanted
+
+    def _bound_outbound(self) -> None:
+        """Disconnect the peer with most bytes waiting when all together have too many."""
+        sessions = self._sessions.values()
+        if sum(session.outbound_bytes for session in sessions) > OUTBOUND_SIZE_BYTES_MAX:
+            worst = max(sessions, key=lambda one: (not one.budget.member, one.outbound_bytes))
+            worst.end(PeerTooSlow(f"{worst.outbound_bytes} bytes wait for {worst.cell_id}"))
 
     async def _run_admitted(self, session: Session, hello: Hello) -> None:
         peer = session.cell_id
@@ -293,16 +398,33 @@ class Peers:
             case Have() | Want() | Events():
                 if isinstance(frame, Have) and not frame.sealed:
                     self._epochs[session.cell_id] = frame.epoch
-                await self._links.consensus.put(FrameFrom(session.cell_id, frame))
+                favoured = session.budget.member and not self.conduct.is_throttled(session.cell_id)
+                bounds = MEMBER_LANE if favoured else STRANGER_LANE
+                await self._links.consensus.put(FrameFrom(session.cell_id, frame), bounds)
             case SignatureFrame() | CertificateFrame():
-                await self._links.execution.put(CheckpointFrom(session.cell_id, frame))
+                if session.budget.checkpoints.spend(1, now_ms()):
+                    self.conduct.note(session, Misbehaviour.FRAME_FLOOD)
+                else:
+                    await self._links.execution.put(CheckpointFrom(session.cell_id, frame))
             case SporeFrame() | Announced():
-                await self._links.introducer.take(session.cell_id, frame)
+                if session.budget.announcements.spend(1, now_ms()):
+                    self.conduct.note(session, Misbehaviour.FRAME_FLOOD)
+                else:
+                    await self._links.introducer.take(session.cell_id, frame)
             case Forward():
+                session.budget.forwards.spend(len(frame.transactions), now_ms())
+                wait_ms = session.budget.forwards.wait_ms(now_ms())
+                await asyncio.sleep(min(wait_ms, READ_PAUSE_MS_MAX) / 1000)
                 await self._links.forwarded(session.cell_id, frame)
 
     def _info(self, cell_id: CellId) -> PeerInfo:
-        return self.infos.setdefault(cell_id, PeerInfo())
+        info = self.infos.get(cell_id)
+        if info is None:
+            if len(self.infos) >= PEER_INFOS_MAX:
+                gone = (c for c in self.infos if c not in self._sessions and c not in self._targets)
+                del self.infos[next(gone)]
+            info = self.infos[cell_id] = PeerInfo()
+        return info
 
 
 def _in_frames(transactions: Sequence[bytes]) -> Iterator[tuple[bytes, ...]]:

@@ -1,7 +1,8 @@
 """One peer over one stream: handshake, frames in, frames out, pings.
 
 Ends by itself, with the reason, when the peer is silent, slow, gone, or breaks the protocol. What
-waits to be sent is bounded: a peer that does not read is disconnected, never waited for.
+waits to be sent is bounded: a peer that does not read is disconnected, never waited for. A peer
+that sends more than its budget is read more slowly, so its own connection holds it up.
 """
 
 from __future__ import annotations
@@ -11,12 +12,15 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from core.errors import MyceldError
 from core.ids import CellId
+from gossip.budget import PeerBudget
 from gossip.errors import HandshakeMismatch, HandshakeRefused, UnexpectedFrame
-from gossip.host import PeerStream
-from gossip.limits import REASON_LENGTH_MAX
+from gossip.host import ReadTimedOut
+from gossip.limits import ANSWER_MS_MAX, REASON_LENGTH_MAX
+from gossip.score import Misbehaviour
 from gossip.wire import (
     Events,
     Frame,
@@ -27,17 +31,43 @@ from gossip.wire import (
     Refuse,
     encode_frame,
 )
-from node.errors import PeerLeft, PeerTooSlow
+from node.errors import NoHello, PeerLeft, PeerTooSlow
 from node.limits import (
     HANDSHAKE_TIMEOUT_MS,
     PEER_OUTBOUND_SIZE_BYTES_MAX,
     PEER_SILENCE_MS_MAX,
     PING_INTERVAL_MS,
+    READ_PAUSE_MS_MAX,
+    STRANGER_OUTBOUND_SIZE_BYTES_MAX,
     WRITE_TIMEOUT_MS,
 )
 
 _READ_SIZE_BYTES = 65536
 _WRITE_SIZE_BYTES = 256 * 1024
+_ASKED_MAX = 128
+"""WANTs without an answer that are remembered: we send one every two seconds at most."""
+
+
+def now_ms() -> int:
+    """Milliseconds of the monotonic clock."""
+    return time.monotonic_ns() // 1_000_000
+
+
+class SessionStream(Protocol):
+    """What a session needs of a stream; `gossip.host.PeerStream` says what the methods do."""
+
+    cell_id: CellId
+    initiator: bool
+    remote_address: str | None
+
+    async def read(self, size_max: int, *, timeout_s: float) -> bytes:
+        """Return bytes, b"" at the end."""
+
+    async def write(self, data: bytes, *, timeout_s: float) -> None:
+        """Send all of `data`."""
+
+    async def close(self) -> None:
+        """Close the stream."""
 
 
 @dataclass(slots=True)
@@ -53,11 +83,23 @@ class Counters:
 class Session:
     """A peer after its stream opened. `run` does everything and returns when it is over."""
 
-    def __init__(self, stream: PeerStream, counters: Counters) -> None:
+    def __init__(
+        self,
+        stream: SessionStream,
+        counters: Counters,
+        budget: PeerBudget,
+        report: Callable[[Misbehaviour], None],
+    ) -> None:
+        """`report` is told when the peer sends more than `budget` allows."""
         self.cell_id: CellId = stream.cell_id
         self.initiator = stream.initiator
         self.remote_address = stream.remote_address
         self.counters = counters
+        self.budget = budget
+        self.answered_events = 0
+        """Events sent to it because it asked for them."""
+        self._report = report
+        self._asked: deque[int] = deque(maxlen=_ASKED_MAX)
         self.rtt_ms: float | None = None
         self.closed = asyncio.Event()
         self._stream = stream
@@ -74,9 +116,28 @@ class Session:
         """Bytes that wait to be written."""
         return self._outbound_bytes
 
+    @property
+    def is_asked(self) -> bool:
+        """Whether a WANT of ours may still be answered: then events of others are welcome."""
+        while self._asked and now_ms() - self._asked[0] > ANSWER_MS_MAX:
+            self._asked.popleft()
+        return bool(self._asked)
+
+    def note_asked(self) -> None:
+        """A WANT is being sent to the peer."""
+        self._asked.append(now_ms())
+
+    def note_answered(self) -> None:
+        """The peer says that it answered the oldest WANT whole."""
+        if self._asked:
+            self._asked.popleft()
+
     def send(self, data: bytes) -> None:
         """Queue encoded frames; ends the session when the peer is too slow."""
-        if self._outbound_bytes + len(data) > PEER_OUTBOUND_SIZE_BYTES_MAX:
+        bound = (
+            PEER_OUTBOUND_SIZE_BYTES_MAX if self.budget.member else STRANGER_OUTBOUND_SIZE_BYTES_MAX
+        )
+        if self._outbound_bytes + len(data) > bound:
             self.end(PeerTooSlow(f"{self._outbound_bytes} bytes wait for {self.cell_id}"))
             return
         self._outbound.append(data)
@@ -92,7 +153,7 @@ class Session:
         """Exchange HELLOs and return the peer's.
 
         Raises HandshakeMismatch (after telling the peer why), HandshakeRefused, UnexpectedFrame,
-        or the stream's errors.
+        NoHello, or the stream's errors.
         """
         await self._write(encode_frame(own))
         first = await self._first_frame()
@@ -138,12 +199,15 @@ class Session:
         await self._stream.close()
 
     async def _first_frame(self) -> Frame:
-        async with asyncio.timeout(HANDSHAKE_TIMEOUT_MS / 1000):
-            while True:
-                frames = list(self._reader.feed(await self._read()))
-                if frames:
-                    self._early = frames[1:]
-                    return frames[0]
+        try:
+            async with asyncio.timeout(HANDSHAKE_TIMEOUT_MS / 1000):
+                while True:
+                    frames = list(self._reader.feed(await self._read()))
+                    if frames:
+                        self._early = frames[1:]
+                        return frames[0]
+        except (TimeoutError, ReadTimedOut) as error:
+            raise NoHello(f"{self.cell_id} did not say HELLO in time") from error
 
     async def _read_all(self, handle: Callable[[Frame], Awaitable[None]]) -> None:
         early, self._early = self._early, []
@@ -158,9 +222,18 @@ class Session:
         if not data:
             raise PeerLeft(f"{self.cell_id} ended the stream")
         self.counters.bytes_in += len(data)
+        await self._pause(self.budget.spend_bytes(len(data), now_ms(), asked=self.is_asked))
         return data
 
+    async def _pause(self, wait_ms: int) -> None:
+        """Read nothing for a while; the stream's window holds the peer up."""
+        if wait_ms > 0:
+            await asyncio.sleep(min(wait_ms, READ_PAUSE_MS_MAX) / 1000)
+
     async def _take(self, frame: Frame, handle: Callable[[Frame], Awaitable[None]]) -> None:
+        if self.budget.frames.spend(1, now_ms()):
+            self._report(Misbehaviour.FRAME_FLOOD)
+            await self._pause(self.budget.frames.wait_ms(now_ms()))
         match frame:
             case Ping():
                 self.send(encode_frame(Pong(frame.number)))

@@ -26,7 +26,6 @@ from ledger.transfer.fetcher import Fetcher, Progress
 from ledger.transfer.limits import LINKS_PER_ANSWER_MAX
 from ledger.transfer.staging import Kept
 from ledger.transfer.wire import Ask, FrameBodies, decode_answer, encode_ask
-from node.consensus_task import now_ms
 from node.errors import PeerLeft
 from node.installation import Checkpoint, prepare
 from node.limits import (
@@ -43,6 +42,7 @@ from node.limits import (
     WRITE_TIMEOUT_MS,
 )
 from node.peers import Peers
+from node.session import now_ms
 from node.stages.consensus import Consensus
 from node.stages.execution import Execution
 from node.tables import old_staged_statement, roster_of_epoch, staged_body, staged_statement

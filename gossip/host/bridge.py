@@ -50,6 +50,14 @@ class BridgeEvents:
         """A peer opened a stream."""
         raise NotImplementedError
 
+    def on_abuse(self, cell_id: CellId, remote_address: str | None) -> None:
+        """A peer opened far more streams than it may; its connection was dropped."""
+        raise NotImplementedError
+
+    def is_denied(self, cell_id: str) -> bool:
+        """Return whether no connection of a cell is taken now (called in the trio thread)."""
+        raise NotImplementedError
+
     def on_introduction(self, cell_id: CellId, introduction: Introduction) -> None:
         """A connected peer said who it is."""
         raise NotImplementedError
@@ -147,8 +155,14 @@ class Bridge:
                 if self._stopping.is_set():
                     engine.stop()
 
+            events = self._events
             outlets = EngineOutlets(
-                self.post, on_up, self._events.on_inbound, self._events.on_introduction
+                self.post,
+                on_up,
+                events.on_inbound,
+                events.on_introduction,
+                events.on_abuse,
+                events.is_denied,
             )
             engine = Engine(self._config, self._listen, self._protocols, outlets)
             trio.run(engine.main)

@@ -54,6 +54,9 @@ class EngineOutlets:
     on_up: Callable[[Engine], None]
     on_inbound: Callable[[Port], None]
     on_introduction: Callable[[CellId, Introduction], None]
+    on_abuse: Callable[[CellId, str | None], None]
+    is_denied: Callable[[str], bool]
+    """Called in the trio thread."""
 
 
 PingAnswer: TypeAlias = Callable[[float | MyceldError], None]
@@ -93,7 +96,7 @@ class Engine:
     async def main(self) -> None:
         """Run until `stop`; raises AddressInUse or CannotListen before anything else runs."""
         listeners = await self._listen()
-        swarm = self._swarm = build_swarm(self._config)
+        swarm = self._swarm = build_swarm(self._config, self._outlets.is_denied)
         swarm.set_stream_handler(self._on_stream)
         swarm.on_connection = self._on_connection
         links = DiallerLinks(self._outlets.post, self._make_port)
@@ -181,6 +184,9 @@ class Engine:
         peer = str(net_stream.muxed_conn.peer_id)
         try:
             if not net_stream.muxed_conn.allow_stream():
+                remote = net_stream.muxed_conn.get_remote_address()
+                address = None if remote is None else str(tcp_address_of(*remote))
+                self._outlets.post(self._outlets.on_abuse, CellId(peer), address)
                 await cast("CellSwarm", self._swarm).drop(net_stream.swarm_conn)
                 return
             protocol = await self._negotiate(net_stream, peer)

@@ -51,7 +51,13 @@ _LOG = logging.getLogger(__name__)
 class Host(BridgeEvents):
     """One cell's presence on the network. Start once, stop once; bound to the loop of `start`."""
 
-    def __init__(self, config: HostConfig, on_stream: StreamHandler) -> None:
+    def __init__(
+        self,
+        config: HostConfig,
+        on_stream: StreamHandler,
+        on_abused: Callable[[CellId, str | None], None] | None = None,
+    ) -> None:
+        """`on_abused` is told of peers that lost their connection for opening too many streams."""
         if len(config.seed) != SEED_SIZE_BYTES:
             raise HostMisused(f"a seed has {SEED_SIZE_BYTES} bytes, not {len(config.seed)}")
         _check_protocol(config.protocol)
@@ -72,6 +78,10 @@ class Host(BridgeEvents):
         self._streams: set[PeerStream] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._dials: set[asyncio.Future[PeerStream]] = set()
+        self._on_abused = on_abused
+        self.denied: frozenset[str] = frozenset()
+        """Cells that get no connection now. Set it to a new set; never change one in place, for
+        the network thread reads it."""
         self._introductions: OrderedDict[CellId, Introduction] = OrderedDict()
 
     @property
@@ -231,6 +241,15 @@ class Host(BridgeEvents):
             _spawn(stream.abort(), self._tasks)
         else:
             _spawn(_handle(stream, handler), self._tasks)
+
+    def on_abuse(self, cell_id: CellId, remote_address: str | None) -> None:
+        """Pass on what a peer did (called by the bridge)."""
+        if self._on_abused is not None:
+            self._on_abused(cell_id, remote_address)
+
+    def is_denied(self, cell_id: str) -> bool:
+        """Return whether a cell gets no connection now (called in the trio thread)."""
+        return cell_id in self.denied
 
     def on_introduction(self, cell_id: CellId, introduction: Introduction) -> None:
         """Keep what a peer said of itself (called by the bridge)."""

@@ -72,6 +72,15 @@ STREAMS_MAX: Final = 256
 """Inbound streams in all; bounds RECEIVE_WINDOW_BYTES × this = 256 MiB if all of them attack, and
 strangers are refused by the protocol above before they can send that much."""
 
+CONNECTS_PER_S: Final = 20.0
+"""Inbound connections a second from one IP address: a Noise handshake costs ≈ 5 ms of processor."""
+
+CONNECTS_BURST: Final = 200
+"""The same at once: a whole network behind one address that is switched on, several times over."""
+
+CONNECTING_ADDRESSES_MAX: Final = 1024
+"""IP addresses whose connections are counted: ≈ 0.3 KB each."""
+
 RECEIVE_WINDOW_BYTES: Final = 1 << 20
 """Bytes a peer may send on one stream beyond what we have read: 10 MB/s at 100 ms round trip."""
 
@@ -215,7 +224,7 @@ DHT_QUERY_TIMEOUT_S: Final = 5.0
 DHT_LOOKUP_TIMEOUT_S: Final = 20.0
 """How long a lookup takes at most; what was found until then counts."""
 
-LISTEN_BACKLOG: Final = 64
+LISTEN_BACKLOG: Final = 256
 """Connections the kernel holds until we accept them; accepting costs microseconds."""
 
 RESTART_DELAY_S: Final = 0.1

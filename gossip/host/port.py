@@ -94,16 +94,13 @@ class Port:
 
     def submit(self, data: bytes, answer: Callable[[MyceldError | None], None]) -> None:
         """Write `data`, then call `answer` in the loop's thread (trio)."""
-        if self._nursery is None or self._closing.is_set():
+        if self._closing.is_set() or not self._start(self._write, data, answer):
             self._post(answer, StreamLost("the stream is gone"))
-        else:
-            self._nursery.start_soon(self._write, data, answer)
 
     def consumed(self, size: int) -> None:
         """Give the peer credit for `size` bytes that were read (trio)."""
         self._uncredited_bytes -= size
-        if self._nursery is not None:
-            self._nursery.start_soon(self._credit, size)
+        self._start(self._credit, size)
 
     def finish(self) -> None:
         """Close gracefully: our side now, all of it once the peer closed its own (trio)."""
@@ -113,6 +110,16 @@ class Port:
         """Close the connection at once (trio)."""
         self._dropping = True
         self._scope.cancel()
+
+    def _start(self, function: Callable[..., Awaitable[None]], *args: object) -> bool:
+        """Start a task of the stream; False when the stream has ended, or is about to."""
+        if self._nursery is None:
+            return False
+        try:
+            self._nursery.start_soon(function, *args)
+        except RuntimeError:  # the nursery takes no more: its last task is over
+            return False
+        return True
 
     async def _run(self) -> None:
         clean = False

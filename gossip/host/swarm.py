@@ -30,9 +30,16 @@ from libp2p.transport.upgrader import TransportUpgrader
 from multiaddr import Multiaddr
 
 from core.ids import CellId, NotACellId, public_key_of
+from gossip.budget import Buckets
 from gossip.host.addresses import DialAddress
 from gossip.host.config import HostConfig
-from gossip.host.limits import CONNECTION_IDLE_S, NEGOTIATION_TIMEOUT_S
+from gossip.host.limits import (
+    CONNECTING_ADDRESSES_MAX,
+    CONNECTION_IDLE_S,
+    CONNECTS_BURST,
+    CONNECTS_PER_S,
+    NEGOTIATION_TIMEOUT_S,
+)
 from gossip.host.loading import Libp2pObject
 from gossip.host.muxer import (
     BoundedMuxers,
@@ -57,6 +64,7 @@ class CellSwarm(Swarm):  # type: ignore[misc]  # libp2p has no types
         peer_id: Libp2pObject,
         peerstore: Libp2pObject,
         upgrader: Libp2pObject,
+        is_denied: Callable[[str], bool],
     ) -> None:
         connections_max = config.inbound_connections_max + config.outbound_connections_max
         super().__init__(
@@ -89,6 +97,8 @@ class CellSwarm(Swarm):  # type: ignore[misc]  # libp2p has no types
         )
         self._inbound_per_peer_max = config.inbound_per_peer_max
         self._purpose_grace_s = config.purpose_grace_s
+        self._is_denied = is_denied
+        self._connects = Buckets(CONNECTS_PER_S, CONNECTS_BURST, keys_max=CONNECTING_ADDRESSES_MAX)
         self._upgrade_timeout_s = config.upgrade_timeout_s
         self.on_connection: Callable[[Libp2pObject], None] = lambda _: None
 
@@ -104,12 +114,17 @@ class CellSwarm(Swarm):  # type: ignore[misc]  # libp2p has no types
         """Serve one inbound TCP connection until it ends. Never raises."""
         remote = remote_address_of(socket)
         try:
-            if remote is not None:
-                await self._serve(socket, address_key(remote[0]), websocket=websocket)
+            key = None if remote is None else address_key(remote[0])
+            if key is not None and self._may_connect(key):
+                await self._serve(socket, key, websocket=websocket)
         except Exception as error:  # noqa: BLE001 - supervisor of one connection
             _LOG.debug("inbound connection of %s refused: %r", remote, error)
         finally:
             await trio.aclose_forcefully(socket)
+
+    def _may_connect(self, address: str) -> bool:
+        """Count a connection of an IP address; False when it connects too fast."""
+        return self._connects.take(address, int(trio.current_time() * 1000))
 
     async def _serve(self, socket: trio.SocketStream, address: str, *, websocket: bool) -> None:
         muxed: Libp2pObject = None
@@ -135,14 +150,16 @@ class CellSwarm(Swarm):  # type: ignore[misc]  # libp2p has no types
                 nursery.cancel_scope.cancel()
 
     async def add_conn(self, muxed_conn: Libp2pObject, direction: str = "unknown") -> Libp2pObject:
-        """Register an authenticated connection; refuses foreign key types and full peers."""
+        """Register an authenticated connection; refuses foreign keys, full and denied peers."""
         peer_id = muxed_conn.peer_id
         ours = self.connections.get(peer_id, [])
         held = [c for c in ours if c.direction is Direction.INBOUND and not c.is_closed]
         full = direction == "inbound" and len(held) >= self._inbound_per_peer_max
-        if full or not _is_cell_id(str(peer_id)):
+        if full or not _is_cell_id(str(peer_id)) or self._is_denied(str(peer_id)):
             await muxed_conn.secured_conn.close()
-            raise SwarmException(f"{peer_id} holds {len(held)} connections, or is no Ed25519 key")
+            raise SwarmException(
+                f"{peer_id} holds {len(held)} connections, is denied, or is no Ed25519 key"
+            )
         connection = await super().add_conn(muxed_conn, direction)
         self.on_connection(connection)
         return connection
@@ -166,8 +183,11 @@ class CellSwarm(Swarm):  # type: ignore[misc]  # libp2p has no types
         await finish_shielded(connection.muxed_conn.secured_conn.close, connection.close)
 
 
-def build_swarm(config: HostConfig) -> CellSwarm:
-    """Return a swarm with the identity of `config.seed`, not yet running."""
+def build_swarm(config: HostConfig, is_denied: Callable[[str], bool]) -> CellSwarm:
+    """Return a swarm with the identity of `config.seed`, not yet running.
+
+    Peers that `is_denied` names by their id are refused once they have proven it.
+    """
     key_pair = create_new_key_pair(config.seed)
     peer_id = ID.from_pubkey(key_pair.public_key)
     peerstore = PeerStore()
@@ -176,7 +196,7 @@ def build_swarm(config: HostConfig) -> CellSwarm:
     muxers = {TProtocol(YAMUX): BoundedYamux}
     upgrader = TransportUpgrader({NOISE: noise}, muxers)
     upgrader.muxer_multistream = BoundedMuxers(muxers, int(NEGOTIATION_TIMEOUT_S))
-    return CellSwarm(config, peer_id, peerstore, upgrader)
+    return CellSwarm(config, peer_id, peerstore, upgrader, is_denied)
 
 
 def _always() -> bool:

@@ -26,7 +26,7 @@ from core.ids import (
 )
 from core.ids import Sequence as SequenceNumber
 from gossip.creator import Creator, Plan, Refusal
-from gossip.errors import BadEventSignature, BuildsOnForker
+from gossip.errors import BadEventSignature, BuildsOnForker, Equivocated
 from gossip.index import EventIndex
 from gossip.limits import PAYLOAD_COUNT_MAX, PAYLOAD_SIZE_BYTES_MAX
 from gossip.score import Misbehaviour
@@ -423,6 +423,8 @@ class ActiveEpoch:
             self._open.add(event.id)
             if own:
                 self._own_open[event.id] = event
+        if outcome.fork is not None:
+            self._drop_forker(event)
         if outcome.fork is not None and event.creator not in self.forkers:
             self.forkers.append(event.creator)
             self.effects.forkers.append(event.creator)
@@ -435,6 +437,12 @@ class ActiveEpoch:
             self._note_decided(decided)
         self.effects.rounds += outcome.decided
         return self.sync.added(event, arrival, own=own)
+
+    def _drop_forker(self, event: Event) -> None:
+        """Drop the creator of two events with one sequence number, whoever passed them on."""
+        forker = self.roster.members[event.creator].cell_id
+        if forker in self._peers:
+            self._drop(forker, Equivocated(f"two events with sequence {event.sequence}"))
 
     def _note_decided(self, decided: DecidedRound) -> None:
         """Note what has its place; own events are kept until their round is applied."""

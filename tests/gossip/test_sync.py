@@ -17,11 +17,12 @@ from gossip.limits import (
     HAVE_INTERVAL_MS,
     LACK_GRACE_MS,
     ORPHAN_GRACE_MS,
+    ORPHANS_AHEAD_MAX,
     WANT_DURATION_MS_MAX,
     WANT_PATIENCE_MS,
     WANT_PROGRESS_SIZE_BYTES_MIN,
 )
-from gossip.score import Misbehaviour
+from gossip.score import Misbehaviour, Scores, Standing, Subject
 from gossip.sync import Effect, Send, SendEvents, Sync
 from gossip.wire import Have, Vector, Want
 from hashgraph.event import Event
@@ -314,6 +315,43 @@ def test_an_orphan_whose_sender_has_no_parents_for_it_is_forgotten() -> None:
     assert len(alone.sync._orphans) == 0
     assert alone.sync._orphans.size_bytes == 0
     assert alone.sync.take_blamed() == [(A, Misbehaviour.UNRESOLVED)]
+
+
+def test_who_sends_events_far_ahead_is_asked_for_the_rest_and_blamed_when_it_has_none() -> None:
+    alone = Alone()
+    far = unresolved(chain(0, ORPHANS_AHEAD_MAX + 3)[-1])
+    alone.sync.orphan(A, far, now_ms=0)
+    assert alone.sync.orphans == 0
+    assert asked(alone.sync.tick(LACK_GRACE_MS - 1)) == []
+    assert asked(alone.sync.tick(LACK_GRACE_MS)) == [A]
+    alone.sync.answered(A, LACK_GRACE_MS + 1, last=True)
+    assert alone.sync.take_blamed() == [(A, Misbehaviour.UNRESOLVED)]
+    assert alone.sync.wait_ms(HAVE_INTERVAL_MS) is None
+
+
+def test_who_goes_on_sending_events_far_ahead_without_an_answer_is_banned_within_ten_seconds() -> (
+    None
+):
+    alone, scores = Alone(), Scores()
+    far = unresolved(chain(0, ORPHANS_AHEAD_MAX + 3)[-1])
+    for now_ms in range(0, 10_000, 20):
+        alone.sync.orphan(A, far, now_ms)
+        alone.sync.answered(A, now_ms, last=False)
+        alone.sync.tick(now_ms)
+        for peer, what in alone.sync.take_blamed():
+            if scores.note(peer, Subject.MEMBER, what, now_ms) is Standing.BANNED:
+                return
+    pytest.fail("it was never banned")
+
+
+def test_who_was_far_ahead_and_brings_the_rest_is_not_blamed() -> None:
+    alone = Alone()
+    events = chain(0, ORPHANS_AHEAD_MAX + 3)
+    alone.sync.orphan(A, unresolved(events[-1]), now_ms=0)
+    assert asked(alone.sync.tick(LACK_GRACE_MS)) == [A]
+    alone.add(*events)
+    alone.sync.answered(A, LACK_GRACE_MS + 1, last=True, fresh_bytes=1)
+    assert alone.sync.take_blamed() == []
 
 
 def test_the_highest_sequence_ever_seen_is_known_though_its_event_is_not_here() -> None:

@@ -2,42 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 import time
 
 import pytest
 
-from hashgraph.event import UnresolvedEvent
-from myceld import CellRefused, CellUnreachable, Client
+from myceld import CellRefused
 from tests.network.devnet import Devnet, myceld, wait_until
+from tests.network.load import Load, check_acknowledged, check_no_fork
 
 ALL = (1, 2, 3, 4)
-
-
-class Load:
-    """A client that puts one value after the other and remembers what was acknowledged."""
-
-    def __init__(self, net: Devnet, cell: int) -> None:
-        self._net, self._cell = net, cell
-        self.acknowledged: list[str] = []
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        count = 0
-        with Client.from_home(self._net.home(self._cell)) as client:
-            while not self._stop.is_set():
-                count += 1
-                try:
-                    answer = client.put(f"load-{self._cell}", b"%d" % count)
-                    self.acknowledged.append(answer["id"])
-                except (CellUnreachable, CellRefused):
-                    time.sleep(0.05)
 
 
 def test_kill_9_of_one_cell_stops_nobody_and_it_catches_up_without_a_fork(net: Devnet) -> None:
@@ -59,8 +32,8 @@ def test_kill_9_of_one_cell_stops_nobody_and_it_catches_up_without_a_fork(net: D
     net.wait_settled()
     orders = [net.all_transactions(cell) for cell in ALL]
     assert all(order == orders[0] for order in orders)
-    _check_acknowledged(net, loads)
-    _check_no_fork([net.all_events(cell) for cell in ALL])
+    check_acknowledged(net, loads)
+    check_no_fork([net.all_events(cell) for cell in ALL])
 
 
 def test_kill_9_of_all_cells_at_once_loses_nothing_acknowledged(net: Devnet) -> None:
@@ -72,10 +45,10 @@ def test_kill_9_of_all_cells_at_once_loses_nothing_acknowledged(net: Devnet) -> 
         load.stop()
     net.up()
     net.wait_settled()
-    _check_acknowledged(net, loads)
+    check_acknowledged(net, loads)
     orders = [net.all_transactions(cell) for cell in ALL]
     assert all(order == orders[0] for order in orders)
-    _check_no_fork([net.all_events(cell) for cell in ALL])
+    check_no_fork([net.all_events(cell) for cell in ALL])
     assert net.client(2).put("after", b"all of it", wait="certified")["outcome"] == "applied"
 
 
@@ -126,26 +99,11 @@ def test_a_cell_put_back_to_an_old_copy_of_its_directory_never_forks(net: Devnet
     load.stop()
     assert net.client(2).put("after", b"restore", wait="certified")["outcome"] == "applied"
     net.wait_settled()
-    _check_acknowledged(net, [load])
-    _check_no_fork([net.all_events(cell) for cell in ALL])
+    check_acknowledged(net, [load])
+    check_no_fork([net.all_events(cell) for cell in ALL])
 
 
 def _size(net: Devnet) -> tuple[list[int], list[int]]:
     events = [net.status(cell)["events_total"] for cell in (1, 2)]
     sizes = [sum(p.stat().st_size for p in net.home(cell).glob("cell.db*")) for cell in (1, 2)]
     return events, sizes
-
-
-def _check_acknowledged(net: Devnet, loads: list[Load]) -> None:
-    outcomes = {line["id"]: line["outcome"] for line in net.all_transactions(1)}
-    for load in loads:
-        missing = [one for one in load.acknowledged if outcomes.get(one) != "applied"]
-        assert not missing, f"{len(missing)} of {len(load.acknowledged)} lost"
-
-
-def _check_no_fork(logs: list[list[UnresolvedEvent]]) -> None:
-    """No two different events of one creator have one sequence number, at any cell."""
-    seen: dict[tuple[int, int], bytes] = {}
-    for log in logs:
-        for event in log:
-            assert seen.setdefault((event.creator, event.sequence), event.id) == event.id

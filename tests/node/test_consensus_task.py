@@ -49,7 +49,7 @@ def _task(cell: Cell, inbox: ConsensusInbox) -> ConsensusTask:
 
 def test_a_full_inbox_does_not_hold_up_execution_and_the_epoch_begins_all_the_same() -> None:
     cell, peers = Cell(), FakePeers()
-    inbox: ConsensusInbox = asyncio.Queue(1)
+    inbox = ConsensusInbox()
     inbox.put_nowait(Wake())
     task = _task(cell, inbox)
     task.sealed(NEXT)
@@ -60,7 +60,7 @@ def test_a_full_inbox_does_not_hold_up_execution_and_the_epoch_begins_all_the_sa
 
 
 def test_an_idle_owner_is_woken_and_one_end_is_told_once() -> None:
-    inbox: ConsensusInbox = asyncio.Queue(1)
+    inbox = ConsensusInbox()
     task = _task(Cell(), inbox)
     task.sealed(NEXT)
     assert inbox.get_nowait() == Wake()

@@ -39,6 +39,7 @@ from node.errors import (
 )
 from node.founding import Wishes, found, read_genesis
 from node.home import Home
+from node.inbox import ConsensusInbox
 from node.invite_stream import read_message
 from node.invite_tables import INVITE_SCHEMA, uses
 from node.invite_views import Standing
@@ -88,7 +89,7 @@ def _peers(key: KeyPair, genesis: Genesis) -> Peers:
         genesis.roster,
     )
     links = PeersLinks(
-        asyncio.Queue(8), asyncio.Queue(8), list, _nothing, _nothing, SilentIntroducer()
+        ConsensusInbox(), asyncio.Queue(8), list, _nothing, _nothing, SilentIntroducer()
     )
     return Peers(config, links, AddressBook(key.cell_id))
 

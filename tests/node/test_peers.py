@@ -63,7 +63,7 @@ def test_a_cell_has_arrived_when_it_says_so_and_not_once_it_is_gone() -> None:
 
 
 def _peers(key: KeyPair, roster: Roster, *bootstrap: str) -> tuple[Peers, ConsensusInbox]:
-    heard: ConsensusInbox = asyncio.Queue(64)
+    heard = ConsensusInbox()
     host = HostConfig(key.seed, ("/ip4/127.0.0.1/tcp/0",), "/myceld/test/1")
     config = PeersConfig(host, GENESIS.network_id, GENESIS.rule_set, roster)
     links = PeersLinks(heard, asyncio.Queue(64), list, _nothing, _nothing, SilentIntroducer())

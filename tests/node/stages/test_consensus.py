@@ -8,9 +8,15 @@ import pytest
 
 from core.codec import encode
 from core.errors import MyceldError
-from core.ids import EventId, MemberIndex, Round
+from core.ids import CellId, EventId, MemberIndex, Round
 from gossip.creator import Refusal
-from gossip.errors import BadEventSignature, BadFrame, BuildsOnForker, TimeStandsStill
+from gossip.errors import (
+    BadEventSignature,
+    BadFrame,
+    BuildsOnForker,
+    Equivocated,
+    TimeStandsStill,
+)
 from gossip.limits import EVENT_PATIENCE_MS, HAVE_INTERVAL_MS, ORPHAN_GRACE_MS
 from gossip.sync import Send
 from gossip.wire import Have, Want
@@ -357,7 +363,7 @@ def test_who_builds_on_a_member_whose_fork_it_could_see_is_dropped() -> None:
     for events in bad:
         cell = _ready()
         cell.receive(3, one, two, left, *events[:-1])
-        assert cell.finish(after_ms=0).drops == []
+        assert _dropped(cell) == [(1, Equivocated)], "not who told of it"
         cell.receive(3, events[-1])
         assert _dropped(cell) == [(3, BuildsOnForker)]
         assert events[-1].id not in cell.stage.index
@@ -365,7 +371,7 @@ def test_who_builds_on_a_member_whose_fork_it_could_see_is_dropped() -> None:
     cell = _ready()
     joined = made(3, made(3, None, [two]), [left])
     cell.receive(3, one, two, left, made(3, None, [two]), joined)
-    assert cell.finish(after_ms=0).drops == []
+    assert _dropped(cell) == [(1, Equivocated)]
     assert joined.id in cell.stage.index
 
 
@@ -450,6 +456,7 @@ def test_a_replayed_journal_gives_the_same_graph_and_decides_the_same_rounds() -
     cells = [Cell(me) for me in range(4)]
     network = _Network(cells)
     network.run(["a", "b", "c"])
+    assert network.drops == []
     again = Cell(0, cells[0].blocks)
     assert again.replayed == network.rounds[0]
     assert again.stage.index.vector() == cells[0].stage.index.vector()
@@ -472,6 +479,8 @@ def test_a_member_that_shows_each_half_another_branch_stops_nobody() -> None:
     for cell in cells:
         assert cell.stage.engine.forked_creators == (3,)
         assert not cell.stage.has_work
+    assert {(cell, type(error)) for cell, error in network.drops} == {(peer(3), Equivocated)}
+    assert len(network.drops) == len(cells), "each drops the forker, nobody drops who told of it"
 
 
 class _Network:
@@ -482,6 +491,7 @@ class _Network:
         self.rounds: list[list[object]] = [[] for _ in cells]
         self.ordered: list[list[bytes]] = [[] for _ in cells]
         self.links: deque[tuple[int, int, object]] = deque()
+        self.drops: list[tuple[CellId, MyceldError]] = []
         self.ids = {key.cell_id: at for at, key in enumerate(KEYS)}
         for at, cell in enumerate(cells):
             cell.connect(*(other for other in range(len(cells)) if other != at))
@@ -501,7 +511,7 @@ class _Network:
                 self._deliver(*self.links.popleft())
 
     def _carry_out(self, at: int, effects: Effects) -> None:
-        assert effects.drops == []
+        self.drops += effects.drops
         self.rounds[at] += effects.rounds
         self.ordered[at] += [
             raw

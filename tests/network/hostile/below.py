@@ -1,0 +1,157 @@
+"""Attacks below the gossip protocol: on sockets, connections and streams."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import partial
+
+from gossip.host import HostConfig
+from gossip.host.addresses import parse_dial_address
+from gossip.host.loading import Libp2pObject, load_libp2p
+from identity.keys import KeyPair
+from tests.network.hostile.peer import Target
+
+SOCKETS = 200
+STREAMS = 2_000
+HALF_OPEN_S_MAX = 11.0
+TAKEN_STREAMS = 64
+"""Streams that a connection may seem to open before it is known that the target closed it."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of an attack. Times are seconds from its start."""
+
+    dropped_s: list[float] = field(default_factory=list)
+    """How long each connection or session lived that the target took and then ended."""
+    refused: int = 0
+    """Attempts that were not taken."""
+    left_s: list[float] = field(default_factory=list)
+    """How long those had lived that were still open in the end."""
+
+
+def use_source(source: str | None) -> None:
+    """Let all TCP connections that this process dials come from one IP address."""
+    import trio
+
+    if source is not None:
+        # libp2p offers no other way for all its dials.
+        trio.open_tcp_stream = partial(trio.open_tcp_stream, local_address=source)
+
+
+async def half_open(target: Target, seconds: float) -> Outcome:
+    """Connect and say nothing: as many sockets as it takes, made anew when they are closed."""
+    at = parse_dial_address(target.address).at
+    outcome = Outcome()
+    until_s = time.monotonic() + seconds
+
+    async def one() -> None:
+        while time.monotonic() < until_s:
+            began_s = time.monotonic()
+            try:
+                reader, writer = await asyncio.open_connection(
+                    at.host, at.port, local_addr=(target.source, 0) if target.source else None
+                )
+            except OSError:
+                outcome.refused += 1
+                await asyncio.sleep(0.1)
+                continue
+            end = await _wait_closed(reader, writer)
+            lived_s = time.monotonic() - began_s
+            if end is End.NEVER:
+                outcome.left_s.append(lived_s)
+            elif end is End.CLOSED and lived_s > 0.5:
+                outcome.dropped_s.append(lived_s)
+            else:
+                outcome.refused += 1
+                await asyncio.sleep(0.1)
+            writer.close()
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(SOCKETS):
+            group.create_task(one())
+    return outcome
+
+
+class End(Enum):
+    """How a connection ended."""
+
+    CLOSED = "the target closed it"
+    PHANTOM = "the target's kernel forgot it before anybody accepted it: it cost nothing"
+    NEVER = "it is open at both ends"
+
+
+async def _wait_closed(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> End:
+    """Wait until the target closes a connection, which shows on sending when it is a phantom."""
+    try:
+        await asyncio.wait_for(reader.read(), HALF_OPEN_S_MAX)
+    except TimeoutError:
+        writer.write(b"?")
+        await asyncio.sleep(1.0)
+        gone = reader.at_eof() or reader.exception() is not None
+        return End.PHANTOM if gone else End.NEVER
+    except OSError:
+        return End.CLOSED
+    return End.CLOSED
+
+
+def many_streams(target: Target, key: KeyPair, seconds: float) -> Outcome:
+    """Open 2,000 streams on one connection, and again on a new one, as long as it goes."""
+    import trio
+
+    load_libp2p()
+    use_source(target.source)
+
+    outcome = Outcome()
+
+    async def main() -> None:
+        from libp2p.tools.anyio_service import background_trio_service
+
+        from gossip.host.swarm import build_swarm
+
+        config = HostConfig(key.seed, ("/ip4/127.0.0.1/tcp/0",), "/none")
+        swarm = build_swarm(config, lambda _: False)
+        async with background_trio_service(swarm):
+            until_s = time.monotonic() + seconds
+            while time.monotonic() < until_s:
+                await _one_connection(swarm, target, outcome, until_s)
+                await trio.sleep(0.1)
+
+    trio.run(main)
+    return outcome
+
+
+async def _one_connection(
+    swarm: Libp2pObject, target: Target, outcome: Outcome, until_s: float
+) -> None:
+    """Open streams on a new connection until the target closes it, or the time is over."""
+    import trio
+
+    try:
+        with trio.fail_after(5):
+            connection = await swarm.connect(parse_dial_address(target.address))
+    except Exception:  # noqa: BLE001 - libp2p raises what it likes
+        outcome.refused += 1
+        return
+    began_s = time.monotonic()
+    closed = connection.muxed_conn.event_closed
+    opened = 0
+    with contextlib.suppress(Exception), trio.move_on_after(until_s - time.monotonic()):
+        while opened < STREAMS and not closed.is_set():
+            await connection.new_stream()
+            opened += 1
+        await closed.wait()
+    lived_s = time.monotonic() - began_s
+    with trio.move_on_after(2.0):
+        await closed.wait()
+    if not closed.is_set():
+        outcome.left_s.append(lived_s)
+    elif opened > TAKEN_STREAMS:
+        outcome.dropped_s.append(lived_s)
+    else:
+        outcome.refused += 1
+    await swarm.drop(connection)
