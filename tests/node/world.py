@@ -14,7 +14,9 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, TypeVar
 
+from core.errors import MyceldError
 from core.ids import CellId, Epoch, EventId, Round, TransactionId
+from gossip.errors import Equivocated
 from gossip.index import EventIndex
 from gossip.sync import Send
 from gossip.wire import Events, Frame, Have, Want, decode_frame, encode_frame
@@ -49,6 +51,7 @@ from node.stages.mempool import Mempool
 from tests.ledger.world import certified
 
 _T = TypeVar("_T")
+BAN_MS = 1_000
 START_NS = 1_700_000_000_000_000_000
 
 
@@ -268,7 +271,8 @@ class SimCell:
         self.accuser.note(fork, encode_evidence(evidence), self.world.now_ms)
 
     def _carry_out(self, effects: Effects) -> None:
-        assert not effects.drops, effects.drops
+        for peer, error in effects.drops:
+            self._drop(self.world.index_of[peer], error)
         self.disk.append(*effects.blocks)
         if effects.unplaced:
             self.disk.append(Unplaced(tuple(effects.unplaced)))
@@ -293,6 +297,13 @@ class SimCell:
         for decided in effects.rounds:
             self._execute(decided)
         self._seal()
+
+    def _drop(self, peer: int, error: MyceldError) -> None:
+        """Disconnect who showed us a second history, for a while; nobody else breaks a rule."""
+        assert peer in self.world.forkers, error
+        assert isinstance(error, Equivocated), error
+        self.world.unlink(self.index, peer)
+        self.world.at(BAN_MS, lambda: self.world.link(self.index, peer))
 
     def _send_all(self, effects: Effects) -> None:
         for effect in effects.sends:
