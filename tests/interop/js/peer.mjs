@@ -52,19 +52,21 @@ async function attempt (work) {
 }
 
 const wish = JSON.parse(process.argv[2])
-const node = await createLibp2p({
+const stock = () => createLibp2p({
   transports: [tcp(), webSockets()],
   connectionEncrypters: [noise()],
   streamMuxers: [yamux()],
   services: { identify: identify(), ping: ping() }
 })
-const dial = () => node.dial(multiaddr(wish.address), soon())
-const report = { peerId: node.peerId.toString() }
+const dial = (from) => from.dial(multiaddr(wish.address), soon())
+const node = await stock()
+const rude = await stock() // has a key of its own, as the cell may ban it for its garbage
+const report = { peerIds: [node, rude].map((one) => one.peerId.toString()) }
 
 const identified = new Promise((resolve) => {
   node.addEventListener('peer:identify', (event) => resolve(event.detail), { once: true })
 })
-const connection = await dial()
+const connection = await dial(node)
 report.remotePeer = connection.remotePeer.toString()
 report.encryption = connection.encryption
 report.multiplexer = connection.multiplexer
@@ -86,9 +88,11 @@ report.foreign = await attempt(() => talk(connection, foreign, new Uint8Array(10
 report.hello = await attempt(() => talk(connection, wish.gossip, unhex(wish.hello)))
 const garbage = crypto.getRandomValues(new Uint8Array(60000))
 garbage[0] = 0xff
-report.garbage = await attempt(async () => talk(await dial(), wish.gossip, garbage))
-const again = await dial()
+report.garbage = await attempt(async () => talk(await dial(rude), wish.gossip, garbage))
+// The cell may have closed the connection with the session: a new one shows that it lives.
+await node.hangUp(connection.remotePeer, soon())
+const again = await dial(node)
 report.pingAfterMs = await node.services.ping.ping(again.remotePeer, soon())
 console.log(JSON.stringify(report))
-await node.stop()
+await Promise.all([node.stop(), rude.stop()])
 process.exit(0)
