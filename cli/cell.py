@@ -116,7 +116,7 @@ def _metric_rows(metrics: dict[str, Any]) -> list[tuple[str, str]]:
     ]
     ends = [f"{show.safe(code)} {number(times)}" for code, times in metrics["ends"].items()]
     return [
-        ("makes none", show.safe(metrics["silent_because"] or "")),
+        ("no event now", show.safe(metrics["silent_because"] or "")),
         ("own to order", _latency(metrics["created_to_ordered"])),
         ("other to order", _latency(metrics["received_to_ordered"])),
         ("commit", _latency(metrics["commit"])),

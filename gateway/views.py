@@ -252,7 +252,9 @@ class MetricsView:
     ends: dict[str, int]
     """Ends of sessions by the code of their reason."""
     silent_because: str | None
-    """Why the cell makes no event now: `no-vote`, `forked`, `observing`, or null if it does."""
+    """Why no event was made when it was last considered, `no-work` for instance; else null."""
+    refusals: dict[str, int]
+    """How often none was made in this epoch, by the same reasons."""
 
 
 @dataclass(frozen=True, slots=True)

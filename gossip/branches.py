@@ -3,19 +3,21 @@
 Each branch makes every later event of the hashgraph larger, so one creator's are bounded: beyond
 BRANCHES_MAX of a creator no event opens another one by itself. It is *held* among the orphans.
 
-An honest event may be on a held branch: its creator had not seen the others. It is never kept out:
-it waits for that branch as an orphan, its hints say for which event, and whatever it needs, with
-all held ancestors of that, is let in. Such an event counts only if it opens no branch beyond the
-bound itself, or is needed in turn. And it can not sponsor many: who has a fork of a creator in its
-ancestry names no other-parent by that creator any more (`BuildsOnForker`), so each branch of
-another creator leads to at most one branch of it.
+An honest event may be on a held branch: its creator had not seen the others. It is never kept out.
+It waits as an orphan, its hints say for which event, and so do those of its orphaned ancestors; so
+what it needs is found, and let in. Only an event on the last one of a branch that is here can need
+something, one for each such event. And nobody can sponsor many: who could see a fork names no
+other-parent by that creator any more (`BuildsOnForker`), so a member that does not fork leads to
+one branch of each forker, and one that does to no more than all honest members can have met.
 """
 
 from __future__ import annotations
 
-from core.ids import EventId
+from collections.abc import Iterator
+
+from core.ids import EventId, MemberIndex
 from gossip.index import EventIndex
-from gossip.limits import BRANCHES_MAX, NEEDED_INTERVAL_MS, NEEDED_ORPHANS_QUICK
+from gossip.limits import BRANCHES_MAX, NEEDED_INTERVAL_MS, NEEDED_ORPHANS_QUICK, SPONSORED_MAX
 from gossip.orphans import Orphans
 from hashgraph.event import Event, UnresolvedEvent
 
@@ -26,20 +28,11 @@ class HeldBranches:
     def __init__(self, index: EventIndex, orphans: Orphans) -> None:
         self._index = index
         self._orphans = orphans
-        self._held: dict[EventId, None] = {}
         self._needed: set[EventId] = set()
+        self._sponsored: dict[tuple[MemberIndex, MemberIndex], set[EventId]] = {}
+        """By who named an event of whom: the branches of the latter let in for that."""
         self._changed = False
         self._looked_ms = -NEEDED_INTERVAL_MS
-
-    @property
-    def count(self) -> int:
-        """How many orphans are held."""
-        self._held = {event_id: None for event_id in self._held if self.is_held(event_id)}
-        return len(self._held)
-
-    def is_held(self, event_id: EventId) -> bool:
-        """Return whether an event is an orphan that waits for nothing but to be needed."""
-        return event_id in self._held and self._orphans.get(event_id) is not None
 
     def admits(self, event: Event) -> bool:
         """Return whether an event whose parents are here opens no branch too many."""
@@ -47,15 +40,27 @@ class HeldBranches:
             return True
         return event.id in self._needed or not self._index.opens_branch(event)
 
-    def noted(self, event: UnresolvedEvent, *, is_held: bool) -> None:
-        """Note a new orphan, or that one is held."""
-        if is_held:
-            self._held[event.id] = None
-        self._changed = self._changed or is_held or bool(event.hints)
+    def noted(self, event: UnresolvedEvent, *, opens: bool) -> None:
+        """Note a new orphan, or one that waits again; `opens`: it would open a branch too many.
+
+        What is on top of one that is held, in its own chain, is held too.
+        """
+        self._changed = self._changed or bool(event.hints)
+        todo = [event] if opens or _self_parent(event) in self._orphans.held else []
+        while todo:
+            held = todo.pop()
+            self._orphans.hold(held.id)
+            above = self._orphans.waiting_at((held.creator, held.sequence))
+            todo += [
+                orphan.event
+                for orphan in above
+                if _self_parent(orphan.event) == held.id
+                and orphan.event.id not in self._orphans.held
+            ]
 
     def changed(self) -> None:
         """An event was added: an orphan on top of it may have a right to its parents now."""
-        self._changed = self._changed or bool(self._held)
+        self._changed = self._changed or bool(self._orphans.held)
 
     def release(self, now_ms: int) -> None:
         """Wake the held events that another orphan needs.
@@ -66,29 +71,59 @@ class HeldBranches:
         if not self._changed or not (quick or now_ms - self._looked_ms >= NEEDED_INTERVAL_MS):
             return
         self._looked_ms, self._changed = now_ms, False
-        if self.count:
+        if self._orphans.held:
             self._needed = self._what_is_needed()
-            for event_id in list(self._held):
+            for event_id in list(self._orphans.held):
                 if event_id in self._needed:
-                    del self._held[event_id]
                     self._orphans.wake_one(event_id)
 
     def _what_is_needed(self) -> set[EventId]:
-        """Return the parents of orphans that have a right to them, and the orphans below those."""
+        """Return the held events below orphans that have a right to them."""
         needed: set[EventId] = set()
-        todo = [orphan.event for orphan in self._orphans if self._may_need(orphan.event)]
+        todo = [(event, event.creator) for event in self._roots()]
+        done: set[tuple[EventId, MemberIndex]] = set()
         while todo:
-            event = todo.pop()
-            for parent in event.hints:
-                if parent not in needed and (orphan := self._orphans.get(parent)) is not None:
+            event, namer = todo.pop()
+            for at, parent in enumerate(event.hints):
+                orphan = self._orphans.get(parent)
+                is_own = at == 0 and event.sequence > 0
+                by = namer if is_own else event.creator
+                if orphan is None or (parent, by) in done:
+                    continue
+                done.add((parent, by))
+                todo.append((orphan.event, by))
+                opens = parent in self._orphans.held and not orphan.waits_at
+                if opens and self._may_sponsor(by, orphan.event):
                     needed.add(parent)
-                    todo.append(orphan.event)
         return needed
 
-    def _may_need(self, event: UnresolvedEvent) -> bool:
-        """Return whether an orphan would not open a branch too many if its parents were here."""
-        if not event.hints or event.id in self._held:
+    def _roots(self) -> Iterator[UnresolvedEvent]:
+        """Yield the orphans on top of what is here, one on each last event of a branch."""
+        tips: set[EventId] = set()
+        for orphan in self._orphans:
+            event = orphan.event
+            if not event.hints or event.id in self._orphans.held:
+                continue
+            if event.sequence == 0:
+                if self._index.branches(event.creator) == 0:
+                    yield event
+            elif event.hints[0] not in tips and self._index.is_tip(event.hints[0]):
+                tips.add(event.hints[0])
+                yield event
+
+    def _may_sponsor(self, namer: MemberIndex, held: UnresolvedEvent) -> bool:
+        """Note that a member's event needs a branch; False once it needed too many of a creator."""
+        if namer == held.creator:
             return False
-        if self._index.branches(event.creator) < BRANCHES_MAX:
-            return True
-        return event.sequence > 0 and self._index.is_tip(event.hints[0])
+        sponsored = self._sponsored.setdefault((namer, held.creator), set())
+        is_forker = self._index.is_forked(namer)
+        if held.id not in sponsored:
+            if len(sponsored) >= (2 * self._index.members if is_forker else SPONSORED_MAX):
+                return False
+            sponsored.add(held.id)
+        return True
+
+
+def _self_parent(event: UnresolvedEvent) -> EventId | None:
+    """Return the self-parent of an event with hints."""
+    return event.hints[0] if event.hints and event.sequence else None

@@ -43,7 +43,7 @@ class _Share:
 
     orphans: dict[EventId, Orphan] = field(default_factory=dict)
     waiting: dict[EventId, None] = field(default_factory=dict)
-    """Those that wait at a place, in the order in which they began to."""
+    """Those that lack something, in the order in which they began to."""
     size_bytes: int = 0
 
 
@@ -56,6 +56,8 @@ class Orphans:
         self._waiting: dict[Place, dict[EventId, None]] = {}
         self._puzzled: Counter[MemberIndex] = Counter()
         self._awake: dict[EventId, None] = {}
+        self.held: dict[EventId, None] = {}
+        """Those that lack nothing that could be asked for, see `HeldBranches`."""
         self.size_bytes = 0
 
     def __len__(self) -> int:
@@ -100,8 +102,7 @@ class Orphans:
             return False
         self._puzzled[creator] += len(lacking) > 1
         orphan.waits_at = lacking
-        if lacking:
-            self._shares[orphan.peer].waiting[event_id] = None
+        self._shares[orphan.peer].waiting[event_id] = None
         for place in lacking:
             self._waiting.setdefault(place, {})[event_id] = None
         return True
@@ -111,6 +112,15 @@ class Orphans:
         for event_id in tuple(self._waiting.get(place, ())):
             self._stop_waiting(self._by_id[event_id])
             self._awake[event_id] = None
+
+    def hold(self, event_id: EventId) -> None:
+        """Hold an orphan: nobody is to be asked for what it lacks. It can be woken as before."""
+        self._shares[self._by_id[event_id].peer].waiting.pop(event_id, None)
+        self.held[event_id] = None
+
+    def waiting_at(self, place: Place) -> list[Orphan]:
+        """Return the orphans that wait at a place."""
+        return [self._by_id[event_id] for event_id in self._waiting.get(place, ())]
 
     def wake_one(self, event_id: EventId) -> None:
         """An orphan may be added now for another reason than an event that came."""
@@ -147,7 +157,7 @@ class Orphans:
         return [] if share is None else list(share.orphans.values())
 
     def longest_waiting(self) -> Iterator[Orphan]:
-        """Yield of each peer the orphan that has waited longest at a place."""
+        """Yield of each peer the orphan that has lacked something longest."""
         for share in self._shares.values():
             if share.waiting:
                 yield share.orphans[next(iter(share.waiting))]
@@ -169,6 +179,7 @@ class Orphans:
     def _stop_waiting(self, orphan: Orphan) -> None:
         event_id = orphan.event.id
         self._puzzled[orphan.event.creator] -= len(orphan.waits_at) > 1
+        self.held.pop(event_id, None)
         self._shares[orphan.peer].waiting.pop(event_id, None)
         for place in orphan.waits_at:
             waiting = self._waiting[place]

@@ -180,7 +180,7 @@ class Sync:
         resolved = self._index.resolve(event)
         lacking = () if resolved is not None else self._index.lacking(event)
         if self._orphans.add(peer, event, lacking, now_ms):
-            self._held.noted(event, is_held=resolved is not None)
+            self._held.noted(event, opens=resolved is not None)
 
     def _is_far_ahead(self, creator: MemberIndex, sequence: int) -> bool:
         return sequence > self._index.count(creator) + ORPHANS_AHEAD_MAX
@@ -222,12 +222,12 @@ class Sync:
         self._held.release(now_ms)
         for orphan in self._orphans.take_awake():
             resolved = self._index.resolve(orphan.event)
-            if resolved is None:
-                self._orphans.wait(orphan.event.id, self._index.lacking(orphan.event))
-            elif self._held.admits(resolved):
+            if resolved is not None and self._held.admits(resolved):
                 found.append((orphan.peer, orphan.event, resolved))
-            else:
-                self._held.noted(orphan.event, is_held=True)
+                continue
+            lacking = () if resolved is not None else self._index.lacking(orphan.event)
+            if self._orphans.wait(orphan.event.id, lacking):
+                self._held.noted(orphan.event, opens=resolved is not None)
         return found
 
     # -- time ----------------------------------------------------------------------------------
@@ -250,7 +250,7 @@ class Sync:
 
     def wait_ms(self, now_ms: int) -> int | None:
         """Return after how long `tick` has something to do at the earliest; None: not by itself."""
-        busy = self._asked is not None or len(self._orphans) > self._held.count
+        busy = self._asked is not None or len(self._orphans) > len(self._orphans.held)
         if busy or any(
             state.lacking_since_ms is not None or state.ahead is not None
             for state in self._peers.values()
@@ -348,7 +348,7 @@ class Sync:
         return [
             orphan.event.id
             for orphan in self._orphans.of(asked.peer)
-            if orphan.since_ms < asked.since_ms and orphan.waits_at
+            if orphan.since_ms < asked.since_ms and orphan.event.id not in self._orphans.held
         ]
 
     def _forget_stuck(self, asked: _Asked) -> None:
@@ -386,7 +386,7 @@ class Sync:
         return grace_ms << min(self._peers[peer].failures, BACKOFF_DOUBLINGS_MAX)
 
     def _lacks(self, vector: Vector) -> bool:
-        return self._index.lacks(vector, self._held.is_held)
+        return self._index.lacks(vector, self._orphans.held)
 
 
 def check_vector(vector: Vector, members: int) -> None:

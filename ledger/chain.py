@@ -45,14 +45,18 @@ def verify_roster_chain(
     roster = genesis.roster
     for link in links:
         try:
-            _check_link(genesis.network_id, roster, link, verify)
+            check_link(genesis.network_id, roster, link, verify)
         except (BadCertificate, BadRosterChain) as error:
             raise BadRosterChain(f"the end of epoch {roster.epoch}: {error.detail}") from error
         roster = link.roster
     return roster
 
 
-def _check_link(network_id: NetworkId, roster: Roster, link: RosterLink, verify: Verifier) -> None:
+def check_link(network_id: NetworkId, roster: Roster, link: RosterLink, verify: Verifier) -> None:
+    """Return when `link` leads on from `roster` by the rules of `verify_roster_chain`.
+
+    Raises BadCertificate or BadRosterChain.
+    """
     header, certificate, following = link.header, link.certificate, link.roster
     if header.network_id != network_id:
         raise BadRosterChain("the header is of another network")

@@ -23,13 +23,10 @@ from core.errors import MyceldError, check
 from core.ids import Epoch, Hash, MemberIndex, PublicKey, Round
 from core.limits import HASH_SIZE_BYTES, PUBLIC_KEY_SIZE_BYTES
 from hashgraph.evidence import decode_evidence, verify_fork
+from hashgraph.limits import EVIDENCE_SIZE_BYTES_MAX
 from ledger.context import Context
 from ledger.errors import BadEvidence, EvidenceLimit, EvidenceOutOfTime, ForkProven
-from ledger.limits import (
-    EVIDENCE_OF_MEMBER_MAX,
-    EVIDENCE_OF_OTHERS_MAX,
-    TRANSACTION_SIZE_BYTES_MAX,
-)
+from ledger.limits import EVIDENCE_OF_MEMBER_MAX, EVIDENCE_OF_OTHERS_MAX
 from ledger.members import Changes, planned_members, removal_changes
 from ledger.roster import Member, Roster, decode_roster, roster_key
 
@@ -101,9 +98,12 @@ def decode_proven(value: bytes) -> ProvenFork:
 
 
 def parse_proof(items: list[Value]) -> ForkProof:
-    """Return the checked arguments of `fork-evidence`; raises WrongShape."""
+    """Return the checked arguments of `fork-evidence`; raises BadEvidence or WrongShape."""
     epoch, evidence = as_array(items, length=2)
-    return ForkProof(Epoch(as_int(epoch)), as_bytes(evidence, size_max=TRANSACTION_SIZE_BYTES_MAX))
+    proof = ForkProof(Epoch(as_int(epoch)), as_bytes(evidence))
+    if len(proof.evidence) > EVIDENCE_SIZE_BYTES_MAX:
+        raise BadEvidence(f"{len(proof.evidence)} bytes are no evidence of a fork")
+    return proof
 
 
 def build_proof(proof: ForkProof) -> Sequence[Value]:

@@ -36,8 +36,8 @@ PROPOSALS_OPEN_MAX: Final = 8
 """Open proposals of one member: it can not fill the state, and its list stays below 400 bytes."""
 
 EVIDENCE_OF_MEMBER_MAX: Final = 4
-"""Evidence of one member that is checked in one round: more than a third of the smallest network
-can not fork. All of 128 members' together takes ≈ 0.1 s."""
+"""Evidence of one member that is checked in one round; it will seldom have more than one to bring.
+That of 128 hostile ones together takes ≈ 0.1 s."""
 
 EVIDENCE_OF_OTHERS_MAX: Final = 16
 """The same of all other senders together: accounts cost nothing, so they share."""

@@ -18,6 +18,7 @@ from typing import TypeAlias
 
 from core.errors import check
 from core.ids import (
+    Epoch,
     EventId,
     MemberIndex,
     PublicKey,
@@ -44,7 +45,7 @@ from ledger.roster import (
     roster_key,
 )
 from ledger.transaction import OpaqueTransaction, SignedTransaction, Transaction
-from ledger.tree import StateTree
+from ledger.tree import Snapshot, StateTree
 
 Read: TypeAlias = Callable[[bytes], bytes | None]
 """State key -> its value, None for none."""
@@ -73,6 +74,16 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class SealedState:
+    """The state at the end of an epoch, as `Ledger.restore` takes it."""
+
+    header: RoundHeader
+    """Of the round that sealed the epoch."""
+    entries: Iterable[tuple[bytes, bytes]]
+    """(state key, state value) of all keys, or of those that the epoch changed."""
+
+
+@dataclass(frozen=True, slots=True)
 class Applied:
     """The effects of a round. All of them become durable together, before any is shown."""
 
@@ -80,6 +91,8 @@ class Applied:
     entries: tuple[Entry, ...]
     changes: tuple[tuple[bytes, bytes], ...]
     """(state key, state value), each key once."""
+    fresh: tuple[bytes, ...]
+    """Those of the keys that changed for the first time in this epoch."""
     sealed: Roster | None
     """The roster of the next epoch, if this round is the last of its own."""
 
@@ -101,6 +114,17 @@ class Ledger:
         self._tree = StateTree()
         self._accounts: dict[PublicKey, NonceWindow] = {}
         self._header: RoundHeader | None = None
+        self._window_first = genesis.roster.first_round
+        self._snapshots: dict[Epoch, Snapshot] = {}
+
+    @property
+    def window_first_round(self) -> Round:
+        """The first round of the epoch before this one: see `apply`."""
+        return self._window_first
+
+    def snapshot(self, epoch: Epoch) -> Snapshot | None:
+        """Return the state's tree at the end of an epoch: one of the newest two that ended."""
+        return self._snapshots.get(epoch)
 
     @property
     def header(self) -> RoundHeader | None:
@@ -122,22 +146,42 @@ class Ledger:
         return self._accounts.get(sender, NonceWindow())
 
     def restore(
-        self, header: RoundHeader, roster: Roster, state: Iterable[tuple[bytes, bytes]]
+        self,
+        header: RoundHeader,
+        roster: Roster,
+        state: Iterable[tuple[bytes, bytes]],
+        *,
+        before: Roster | None = None,
+        sealed: Sequence[SealedState] = (),
     ) -> None:
-        """Load what was made durable: the last header, its roster, all state (key, value) pairs.
+        """Load what was made durable: the last header, its roster, that of the epoch before.
 
-        Raises InvariantBroken when the roster or the root of the state is not the header's.
+        `state` are all (key, value) pairs, or with `sealed`, the states at the ends of the newest
+        epochs, oldest first, those that changed since the last of these.
+        Raises InvariantBroken when the roster or the root of a state is not its header's.
         """
         check(roster.hash == header.roster, "the roster on disk is not the one of the last header")
-        for key, value in state:
+        for one in sealed:
+            self._load(one.header, one.entries)
+            self._keep_snapshot(one.header.epoch)
+        self._load(header, state)
+        self._header = header
+        self._roster = roster
+        check(before is None or before.epoch == roster.epoch - 1, "epochs follow each other")
+        self._window_first = (before or roster).first_round
+
+    def _load(self, header: RoundHeader, entries: Iterable[tuple[bytes, bytes]]) -> None:
+        for key, value in entries:
             self._tree.put(key, value)
             self._note_account(key, value)
         check(
             self._tree.root() == header.state_root,
             f"the state on disk is not the one of round {header.round}: its root differs",
         )
-        self._header = header
-        self._roster = roster
+
+    def _keep_snapshot(self, epoch: Epoch) -> None:
+        self._snapshots[epoch] = self._tree.seal()
+        self._snapshots.pop(Epoch(epoch - 2), None)
 
     def apply(
         self,
@@ -149,8 +193,10 @@ class Ledger:
     ) -> Applied:
         """Apply a decided round and return its effects.
 
-        `candidates` are the round's transactions in consensus order. `ordered_before` holds at
-        least those of their ids that an earlier round listed already: a second copy is skipped.
+        `candidates` are the round's transactions in consensus order. `ordered_before` holds exactly
+        those of their ids that a round from `window_first_round` on listed: a second copy in this
+        epoch or the next is skipped. (A later one is listed again. A signed one is refused then,
+        for its nonce is used; and no cell needs to remember all ids for ever.)
         `consensus_time_ns` is that of the round's last event, None when it received none.
         """
         before = self._header
@@ -180,9 +226,9 @@ class Ledger:
         sealed = self._sealed(round_number, time_ns, changes)
         if sealed is not None:
             changes[roster_key(sealed.epoch)] = sealed.encode()
+            self._window_first = self._roster.first_round
             self._roster = sealed
-        for key, value in changes.items():
-            self._tree.put(key, value)
+        fresh = tuple([key for key, value in changes.items() if self._tree.put(key, value)])
         self._header = RoundHeader(
             network_id=self._network_id,
             epoch=epoch,
@@ -195,7 +241,9 @@ class Ledger:
             transactions_total=total + len(entries),
             consensus_time_ns=time_ns,
         )
-        return Applied(self._header, tuple(entries), tuple(changes.items()), sealed)
+        if sealed is not None:
+            self._keep_snapshot(epoch)
+        return Applied(self._header, tuple(entries), tuple(changes.items()), fresh, sealed)
 
     def _sealed(
         self, round_number: Round, time_ns: int, changes: Mapping[bytes, bytes]

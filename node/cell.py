@@ -32,7 +32,7 @@ from gossip.discovery.spore_file import to_json
 from gossip.wire import Forward
 from ledger.errors import NonceUsed, WrongSignature
 from ledger.forks import ForkProof
-from ledger.header import APPLIED, decode_header
+from ledger.header import APPLIED
 from ledger.kinds import VALUE_PREFIX, Arguments, Put, check_key
 from ledger.transaction import SignedTransaction, Transaction, sign_transaction
 from node import status
@@ -42,9 +42,9 @@ from node.inbox import Wake
 from node.journal_answers import JournalAnswers
 from node.limits import ACCUSE_CHECK_MS, WAIT_S_MAX
 from node.member_answers import change_of, epoch_views, members_view
+from node.parts import Parts
 from node.receipts import Track
 from node.tables import (
-    HEADERS_JOURNAL,
     OrderedRow,
     ordered_by_id,
     ordered_from,
@@ -56,6 +56,14 @@ _LOG = structlog.get_logger("cell")
 
 class RunningCell(JournalAnswers):
     """Implements `gateway.cell.Cell` on the parts of a daemon."""
+
+    def take_over(self, parts: Parts) -> None:
+        """Answer with these parts from now on: the cell jumped to a checkpoint.
+
+        Who still waits for the old ones is told to ask again.
+        """
+        old, self._parts = self._parts, parts
+        old.receipts.fail_all(NotStoredYet("the cell went on from a checkpoint meanwhile"))
 
     async def submit(
         self, transactions: Sequence[bytes], *, wait: Stage, timeout_s: float
@@ -99,12 +107,12 @@ class RunningCell(JournalAnswers):
     async def state_value(self, key: str) -> StateValueView:
         """See `gateway.cell.Cell.state_value`."""
         stored = state_value(self._parts.store, VALUE_PREFIX + check_key(key))
-        headers = await self._parts.store.journal(HEADERS_JOURNAL)
-        if stored is None:
-            raise NoSuchKey(f"no value at {key!r} after round {headers.length}")
+        header = self._parts.execution.ledger.header
+        if stored is None or header is None:
+            applied = self._parts.execution.ledger.applied_round
+            raise NoSuchKey(f"no value at {key!r} after round {applied}")
         value_item, updated, sender = as_array(decode(stored), length=3)
         value = as_bytes(value_item)
-        header = decode_header(await headers.get(headers.length - 1))
         return StateValueView(
             key=key,
             value=_as_text(value),
@@ -125,7 +133,7 @@ class RunningCell(JournalAnswers):
                 round=row.round,
                 consensus_time_ns=row.time_ns,
                 event=row.event.hex(),
-                creator=cell_id_of(row.creator),
+                creator="" if row.creator is None else cell_id_of(row.creator),
                 kind=row.kind,
                 sender=None if row.sender is None else row.sender.hex(),
                 nonce=row.nonce,
@@ -138,26 +146,20 @@ class RunningCell(JournalAnswers):
 
     async def rounds(self, *, start: int, limit: int) -> list[RoundView]:
         """See `gateway.cell.Cell.rounds`."""
-        journal = await self._parts.store.journal(HEADERS_JOURNAL)
-        first = max(0, start - 1)
-        indexes = range(first, min(journal.length, first + limit))
         certified = self._parts.execution.certified_round
-        views = []
-        for block in await journal.get_many(indexes):
-            header = decode_header(block)
-            views.append(
-                RoundView(
-                    round=header.round,
-                    header_hash=header.hash.hex(),
-                    state_root=header.state_root.hex(),
-                    receipts_root=header.receipts_root.hex(),
-                    transactions=header.transactions,
-                    transactions_total=header.transactions_total,
-                    consensus_time_ns=header.consensus_time_ns,
-                    certified=header.round <= certified,
-                )
+        return [
+            RoundView(
+                round=header.round,
+                header_hash=header.hash.hex(),
+                state_root=header.state_root.hex(),
+                receipts_root=header.receipts_root.hex(),
+                transactions=header.transactions,
+                transactions_total=header.transactions_total,
+                consensus_time_ns=header.consensus_time_ns,
+                certified=header.round <= certified,
             )
-        return views
+            for header in await self._parts.headers.page(start, limit)
+        ]
 
     async def epochs(self, *, start: int, limit: int) -> list[EpochView]:
         """See `gateway.cell.Cell.epochs`."""

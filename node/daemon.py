@@ -32,7 +32,6 @@ from journal import Store
 from journal.replication import Copies
 from ledger.certificate import CheckpointSignature
 from ledger.genesis import Genesis
-from ledger.header import decode_header
 from ledger.roster import Roster
 from ledger.spore_authority import network_identity
 from ledger.transaction import transaction_id
@@ -51,8 +50,10 @@ from node.faults import faults_of
 from node.follows import Follows
 from node.founding import read_genesis
 from node.genesis_service import GENESIS_PROTOCOL, serve_genesis
+from node.headers import Headers
 from node.home import Home
 from node.inbox import ConsensusInbox, ExecutionInbox
+from node.installation import install
 from node.invite_tables import INVITE_SCHEMA
 from node.invite_views import Standing
 from node.invites import Invites
@@ -64,17 +65,18 @@ from node.limits import (
 )
 from node.parts import Parts
 from node.peers import Peers, PeersConfig, PeersLinks
+from node.progress import ProgressTeller
 from node.receipts import Receipts
 from node.session import now_ms
+from node.snapshots import sealed_states
 from node.stages.consensus import Consensus, Identity
 from node.stages.execution import Execution
 from node.stages.intake import Intake
 from node.stages.mempool import Mempool
 from node.tables import (
     EVENTS_JOURNAL,
-    HEADERS_JOURNAL,
     SCHEMA,
-    all_state,
+    check_layout,
     known_cells,
     known_cells_statements,
     known_ids,
@@ -84,6 +86,8 @@ from node.tables import (
     unplaced,
     unplaced_statements,
 )
+from node.transfer_fetching import TransferFetching
+from node.transfer_serving import StoreSource, TransferServing, transfer_protocol
 from node.verifier import Verifier
 
 _LOG = structlog.get_logger("daemon")
@@ -109,6 +113,9 @@ class Daemon:
         self._config = config
         self._tell = tell
         self._stopping = asyncio.Event()
+        self._gateway: Gateway | None = None
+        self._gateway_url = ""
+        self._started_ns = time.monotonic_ns()
 
     def stop(self) -> None:
         """Ask the cell to stop cleanly."""
@@ -126,50 +133,73 @@ class Daemon:
             verifier = Verifier()
             try:
                 await store.create_tables(SCHEMA + INVITE_SCHEMA)
-                await self._run_with(key, genesis, store, verifier)
+                await check_layout(store)
+                while await self._run_with(key, genesis, store, verifier):
+                    _LOG.info("checkpoint in place")
             finally:
+                await self._stop_showing()  # when what follows a jump failed
                 verifier.close()
                 await store.close()
 
     async def _run_with(
         self, key: KeyPair, genesis: Genesis, store: Store, verifier: Verifier
-    ) -> None:
+    ) -> bool:
+        """Run the cell's parts until it stops; return whether it jumped, and is to run again."""
         parts, tasks = await self._assemble(key, genesis, store, verifier)
-        cell = RunningCell(parts, key)
-        self._cell = cell
-        gateway = Gateway(
-            cell,
-            host=self._config.gateway_host,
-            port=self._config.gateway_port,
-            token=self._home.read_or_make_token(),
-        )
+        jumped = False
         try:
             await parts.peers.start()
             parts.discovery.use_dht(parts.peers.host.dht)
-            parts.gateway_url = await gateway.start()
-            self._announce(parts)
+            await self._show(parts, key)
             accuse = AccuseTask(store, genesis, key.public_key)
             await self._supervise(parts, tasks, accuse)
+            checkpoint = None if self._stopping.is_set() else parts.fetching.checkpoint
+            jumped = checkpoint is not None
         finally:
-            self._home.run_file.unlink(missing_ok=True)
             parts.receipts.fail_all(NotStoredYet("the cell was stopped"))
             try:
-                async with asyncio.timeout(STOP_TIMEOUT_MS / 1000):
-                    await gateway.stop()
+                if not jumped:
+                    await self._stop_showing()
             finally:
                 async with asyncio.timeout(STOP_TIMEOUT_MS / 1000):
                     await parts.peers.stop()
+        if checkpoint is None:
+            return False
+        if checkpoint.link.header.round > parts.execution.ledger.applied_round:
+            await install(store, checkpoint, parts.consensus.owed())
+        return True
+
+    async def _show(self, parts: Parts, key: KeyPair) -> None:
+        """Let clients in; those who are in already see the new parts from now on."""
+        if self._gateway is None:
+            self._cell = RunningCell(parts, key)
+            self._gateway = Gateway(
+                self._cell,
+                host=self._config.gateway_host,
+                port=self._config.gateway_port,
+                token=self._home.read_or_make_token(),
+            )
+            self._gateway_url = await self._gateway.start()
+        else:
+            self._cell.take_over(parts)
+        parts.gateway_url = self._gateway_url
+        self._announce(parts)
+
+    async def _stop_showing(self) -> None:
+        """Let nobody in any more; safe to repeat."""
+        self._home.run_file.unlink(missing_ok=True)
+        gateway, self._gateway = self._gateway, None
+        if gateway is not None:
+            async with asyncio.timeout(STOP_TIMEOUT_MS / 1000):
+                await gateway.stop()
 
     async def _assemble(
         self, key: KeyPair, genesis: Genesis, store: Store, verifier: Verifier
     ) -> tuple[Parts, _Tasks]:
         identity, mempool, receipts = Identity(key.public_key, key.sign), Mempool(), Receipts()
-        epochs = [(genesis.roster, 0), *newest_epochs(store)][-2:]
-        rosters, first_block = [roster for roster, _ in epochs], epochs[0][1]
-        before = rosters[0] if len(rosters) > 1 else None
-        consensus = Consensus(
-            genesis, rosters[-1], identity, mempool, first_block=first_block, before=before
-        )
+        epochs = [(genesis.roster, 0), *newest_epochs(store, 3)][-3:]
+        rosters, first_block = [roster for roster, _ in epochs], epochs[-2:][0][1]
+        consensus = _make_consensus(genesis, rosters, identity, mempool, first_block)
         execution = Execution(genesis, identity, lambda state_key: state_value(store, state_key))
         intake = Intake(genesis.network_id, execution.ledger.account)
         consensus_inbox = ConsensusInbox()
@@ -183,7 +213,8 @@ class Daemon:
             receipts=receipts,
             intake=intake,
         )
-        await execution_task.resume(await _restore(execution, store, rosters))
+        headers = await Headers.open(store)
+        await execution_task.resume(await _restore(execution, store, headers, rosters))
         again = await _replay(consensus, execution_task, store, first_block)
         intake.note_stored([*again, *consensus.waiting_transactions()])
         consensus_task = ConsensusTask(
@@ -227,7 +258,9 @@ class Daemon:
             discovery=discovery,
             audits=Audits(store),
             invites=_make_invites(store, genesis, peers, execution),
-            started_ns=time.monotonic_ns(),
+            headers=headers,
+            fetching=_make_fetching(store, genesis, consensus, execution, peers, headers),
+            started_ns=self._started_ns,
         )
         return parts, _Tasks(consensus_task, execution_task)
 
@@ -307,9 +340,10 @@ class Daemon:
                     group.create_task(parts.follows.run(), name="follows"),
                     group.create_task(parts.audits.run(), name="audits"),
                     group.create_task(parts.invites.run(self._cell.change_members), name="invites"),
+                    group.create_task(parts.fetching.run(), name="fetching"),
                 ]
-                await self._stopping.wait()
-                self._tell("stopping")
+                await _first_of(self._stopping, parts.fetching.ready)
+                self._tell("stopping" if self._stopping.is_set() else "going on from a checkpoint")
                 parts.peers.close()
                 for task in reversed(running):
                     task.cancel()
@@ -357,6 +391,35 @@ def _cell_saver(store: Store) -> Callable[[Mapping[CellId, bytes | None]], Await
     return save
 
 
+def _make_consensus(
+    genesis: Genesis,
+    rosters: Sequence[Roster],
+    identity: Identity,
+    mempool: Mempool,
+    first_block: int,
+) -> Consensus:
+    """Return the stage in the epoch of the last roster, before its journal is replayed."""
+    before = rosters[-2] if len(rosters) > 1 else None
+    return Consensus(
+        genesis, rosters[-1], identity, mempool, first_block=first_block, before=before
+    )
+
+
+def _make_fetching(
+    store: Store,
+    genesis: Genesis,
+    consensus: Consensus,
+    execution: Execution,
+    peers: Peers,
+    headers: Headers,
+) -> TransferFetching:
+    """Return what fetches checkpoints; others are served from the start of the host on."""
+    source = StoreSource(store, genesis, execution.ledger, headers)
+    peers.host.set_handler(transfer_protocol(genesis.network_id), TransferServing(source).serve)
+    tell = ProgressTeller(sys.stderr).tell
+    return TransferFetching(store, genesis, consensus, execution, peers, source, tell)
+
+
 async def _make_follows(store: Store, key: KeyPair, genesis: Genesis, peers: Peers) -> Follows:
     """Return the journals that are followed, which answers other cells too."""
     follows = Follows(store, await Copies.open(store), key.cell_id, peers)
@@ -376,15 +439,18 @@ def _make_invites(store: Store, genesis: Genesis, peers: Peers, execution: Execu
 
 
 async def _restore(
-    execution: Execution, store: Store, rosters: Sequence[Roster]
+    execution: Execution, store: Store, headers: Headers, rosters: Sequence[Roster]
 ) -> list[CheckpointSignature]:
-    """Load the last applied state; sign anew the last header to be certified of each epoch."""
-    journal = await store.journal(HEADERS_JOURNAL)
-    if journal.length == 0:
+    """Load the last applied state; sign anew the last header to be certified of each epoch.
+
+    `rosters` are those of the newest three epochs, the present one last.
+    """
+    if headers.length == 0:
         return []
-    first = max(0, journal.length - HEADERS_CACHED_MAX)
-    recent = [decode_header(block) async for block in journal.read(first, journal.length)]
-    execution.restore(rosters, all_state(store), recent, newest_certificates(store, rosters))
+    recent = [header async for header in headers.newest(HEADERS_CACHED_MAX)]
+    sealed, state = await sealed_states(store, headers, rosters)
+    newest = rosters[-2:]
+    execution.restore(newest, state, recent, newest_certificates(store, newest), sealed)
     signed: dict[Epoch, CheckpointSignature] = {}
     for header in reversed(recent):
         signature = None if header.epoch in signed else execution.sign(header)
@@ -423,6 +489,16 @@ async def _replay(
     events = journal.length - first_block
     _LOG.info("replayed", events=events, seconds=round(time.monotonic() - started, 3))
     return list(lost.values())
+
+
+async def _first_of(*events: asyncio.Event) -> None:
+    """Wait until one of the events is set."""
+    waits = [asyncio.create_task(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
 
 
 def _first(failures: BaseExceptionGroup[MyceldError]) -> MyceldError:

@@ -94,6 +94,20 @@ class AuditRunning(OperationalFault):
     retryable = True
 
 
+class NotInHistory(LocalMisuse):
+    """Rounds or transactions from before the checkpoint that this cell began with."""
+
+    code = "MYC-NODE-030"
+    remedy = "Start where the message says that history goes on, or ask a cell that has it all."
+
+
+class OtherLayout(LocalMisuse):
+    """The store was made by another version of this program."""
+
+    code = "MYC-NODE-031"
+    remedy = "Run the version that made it, or join the network again with a new --home."
+
+
 class PeerTooSlow(OperationalFault):
     """More bytes wait for a peer than may be kept for it."""
 

@@ -113,7 +113,7 @@ class ExecutionTask:
             decided,
             unverified,
             lambda item: id(item) not in invalid,
-            known_ids(self._store, ids),
+            known_ids(self._store, ids, ledger.window_first_round),
         )
         applied = executed.applied
         await self._store.transaction(

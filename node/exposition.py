@@ -44,6 +44,7 @@ def metrics_view(parts: Parts) -> MetricsView:
         outbound_bytes=sum(size for _, size in _outbound(parts)),
         ends=dict(sorted(parts.peers.ends.items())),
         silent_because=_silent_because(parts),
+        refusals={why.value: count for why, count in parts.consensus.refusals.items()},
     )
 
 
@@ -101,6 +102,12 @@ class _Cell(Collector):
         yield queues
         yield _counter("signatures", "Signatures checked.", view.signatures)
         yield _counter("events_repeated", "Received events known before.", view.events_repeated)
+        refusals = CounterMetricFamily(
+            "myceld_events_not_made", "By why, in this epoch.", labels=["reason"]
+        )
+        for reason, count in view.refusals.items():
+            refusals.add_metric([reason], count)
+        yield refusals
         ends = CounterMetricFamily("myceld_sessions_ended", "By reason.", labels=["code"])
         for code, count in view.ends.items():
             ends.add_metric([code], count)
@@ -147,13 +154,13 @@ class _Cell(Collector):
 
 
 def _silent_because(parts: Parts) -> str | None:
-    """Return why this cell makes no event, in one word; None if it does when there is work."""
+    """Return why this cell makes no event, in one word; None if it made one when it last could."""
     stage = parts.consensus
     if stage.me is None:
         return "no-vote"
     if stage.has_forked:
         return "forked"
-    return "observing" if stage.is_observing else None
+    return None if stage.why_silent is None else stage.why_silent.value
 
 
 def _view(latency: Latency) -> LatencyView:

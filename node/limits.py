@@ -170,6 +170,40 @@ LATENCY_WINDOW: Final = 1024
 ARRIVALS_MAX: Final = 32_768
 """Events whose time to their place in the order is measured at once: 4 MB."""
 
+TRANSFERS_SERVED_MAX: Final = 4
+"""Cells that fetch a checkpoint from this one at once: each may take half of the time left."""
+
+TRANSFER_PEERS_MAX: Final = 4
+"""Cells that a checkpoint is fetched from at once."""
+
+TRANSFER_READ_SIZE_BYTES: Final = 65_536
+"""Read at once from a transfer's stream."""
+
+TRANSFER_IDLE_MS: Final = 30_000
+"""Without a request for this long a transfer is over."""
+
+TRANSFER_ANSWER_MS: Final = 15_000
+"""For an answer to a request; then another cell is asked."""
+
+TRANSFER_WATCH_MS: Final = 100
+"""How often a cell looks whether it is far behind."""
+
+TRANSFER_CHECK_MS: Final = 50
+"""How often it looks for more cells to fetch from, and whether all is there."""
+
+TRANSFER_STUCK_MS: Final = 3_000
+"""Without anything asked for this long a transfer begins anew, with whoever is connected then."""
+
+TRANSFER_PAUSE_MS: Final = 2_000
+"""Between two transfers, the first time."""
+
+TRANSFER_PAUSE_MS_MAX: Final = 60_000
+"""Between two transfers that came to nothing."""
+
+GOSSIP_PATIENCE_MS: Final = 20_000
+"""How long a cell tries to finish by gossip an epoch in which it has own events, without any
+progress, before it jumps: nobody may have that epoch any more."""
+
 AUDITS_REMEMBERED_MAX: Final = 64
 """Results of audits that are kept: one a journal."""
 

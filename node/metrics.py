@@ -72,7 +72,9 @@ class ConsensusMetrics:
     since_ns: int
     """Wall clock of the start: own events from before it are not measured."""
     created_to_ordered: Latency = field(default_factory=Latency)
-    """From the time in an own event to its place in the order, as seen here (C2C)."""
+    """From the time in an own event to its place in the order, as seen here (C2C). Only events with
+    transactions count: the last ones of a busy moment wait for the next moment, as nobody misses
+    them."""
     received_to_ordered: Latency = field(default_factory=Latency)
     """The same from the arrival of another's event (R2C)."""
     commit: Latency = field(default_factory=Latency)
@@ -85,13 +87,15 @@ class ConsensusMetrics:
         """Note new events from a peer; beyond a bound they are not measured."""
         arrivals = self._arrivals_ms
         for event in events:
-            if len(arrivals) < ARRIVALS_MAX:
+            if event.payload and len(arrivals) < ARRIVALS_MAX:
                 arrivals.setdefault(event.id, now_ms)
 
     def decided(self, decided: DecidedRound, me: int | None, now_ms: int, time_ns: int) -> None:
         """Note a decided round; `me` is the cell's number in its epoch."""
         for ordered in decided.ordered:
             event = ordered.event
+            if not event.payload:
+                continue
             if event.creator != me:
                 since_ms = self._arrivals_ms.pop(event.id, None)
                 if since_ms is not None:

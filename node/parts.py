@@ -11,6 +11,7 @@ from ledger.genesis import Genesis
 from node.audits import Audits
 from node.discovery.task import Discovery
 from node.follows import Follows
+from node.headers import Headers
 from node.inbox import ConsensusInbox, ExecutionInbox
 from node.invites import Invites
 from node.metrics import ConsensusMetrics
@@ -20,6 +21,7 @@ from node.stages.consensus import Consensus
 from node.stages.execution import Execution
 from node.stages.intake import Intake
 from node.stages.mempool import Mempool
+from node.transfer_fetching import TransferFetching
 from node.verifier import Verifier
 
 
@@ -47,5 +49,7 @@ class Parts:
     follows: Follows
     audits: Audits
     invites: Invites
+    headers: Headers
+    fetching: TransferFetching
     started_ns: int
     gateway_url: str = ""

@@ -30,6 +30,7 @@ from gossip.errors import (
     UnexpectedFrame,
 )
 from gossip.host import PeerOverran, WriteTimedOut
+from gossip.host.addresses import address_key
 from gossip.score import Misbehaviour, Scores, Standing, Subject
 from ledger.errors import WrongSignature
 from node.errors import NoHello, PeerMisbehaved, PeerTooSlow
@@ -144,6 +145,6 @@ _ADDRESS: Final = Subject.ADDRESS
 
 
 def host_of(address: str | None) -> str | None:
-    """Return the IP address in a multiaddr such as /ip4/127.0.0.1/tcp/4710."""
+    """Return what counts as one IP address in a multiaddr such as /ip4/127.0.0.1/tcp/4710."""
     parts = [] if address is None else address.split("/")
-    return parts[2] if len(parts) > 2 else None
+    return address_key(parts[2]) if len(parts) > 2 else None

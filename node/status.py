@@ -16,6 +16,7 @@ from node.errors import KeyInUseElsewhere
 from node.exposition import metrics_view
 from node.member_answers import fork_views
 from node.parts import Parts
+from node.progress import progress_words
 
 _FORKED: Final = (
     "another process signs events with this cell's key, so this one makes none in this epoch, "
@@ -130,6 +131,9 @@ def _phase(parts: Parts, members: Sequence[MemberView]) -> tuple[str, str]:
     """Return the phase and what it means, in words."""
     if parts.consensus.has_forked:
         return "forked", f"{KeyInUseElsewhere.code}: {_FORKED}. {KeyInUseElsewhere.remedy}"
+    transfer = parts.fetching.state
+    if transfer is not None and transfer.progress is not None:  # a peer's word alone shows nothing
+        return "catching-up", progress_words(transfer)
     weight = sum(member.weight for member in members if member.reachable)
     total = sum(member.weight for member in members)
     if 3 * weight <= 2 * total:

@@ -3,12 +3,19 @@
 They share the journals' write-ahead log, so a crash leaves a prefix of everything: never a state
 without the events that made it.
 
+    layout        the version of all this
     state         the replicated state, (key, value) as `ledger` encodes them
-    ordered       the agreed order of transactions, one row a position
+    undo          what the newest two epochs changed: the value of each key before (`snapshots`)
+    ordered       the agreed order of transactions, one row a position; an id that was listed again
+                  after two epochs has several
+    history       where HEADERS_JOURNAL goes on after rounds that this cell never had (`headers`)
     certificate   the certificate of every round that has one
     epoch         the roster of each epoch, and from where on EVENTS_JOURNAL can hold its events
-    unplaced      transactions that this cell stored and a seal voided, until they are in the order
+    unplaced      transactions that this cell stored and a seal voided, or whose fate it did not
+                  know at a jump, until they are in the order
     known_cell    the address book: one encoded entry a cell
+    seal          headers of the ends of epochs that a jump left out of HEADERS_JOURNAL
+    staged        verified pieces of a checkpoint that is being fetched, by their hash (`transfer`)
 """
 
 from __future__ import annotations
@@ -24,23 +31,40 @@ from journal import Store
 from ledger.certificate import Certificate, parse_certificate
 from ledger.forks import FORK_PREFIX
 from ledger.genesis import Genesis
+from ledger.header import APPLIED
 from ledger.machine import Applied, Entry
 from ledger.members import PROPOSAL_PREFIX
 from ledger.roster import Roster, decode_roster
 from ledger.transaction import OPAQUE_KIND, SignedTransaction, transaction_id
+from node.errors import NotInHistory, OtherLayout
 
 EVENTS_JOURNAL: Final = "consensus"
 """All events of the hashgraph, in the order they arrived."""
 HEADERS_JOURNAL: Final = "state"
-"""Round headers: index i holds round i + 1."""
+"""Round headers, one after the other; see `node.headers` for which index holds which round."""
+
+LAYOUT: Final = 2
+"""Version of the tables. 1 had no undo, so nobody could be served from it."""
+
+STATE_TABLE: Final = "CREATE TABLE {name} (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID"
+STAGED_TABLE: Final = (
+    "CREATE TABLE staged (id BLOB PRIMARY KEY, epoch INTEGER NOT NULL, body BLOB NOT NULL)"
+)
 
 SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS layout (one INTEGER PRIMARY KEY, version INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS state (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS undo (
+  epoch INTEGER NOT NULL, key BLOB NOT NULL, value BLOB, PRIMARY KEY (epoch, key)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS ordered (
   position INTEGER PRIMARY KEY, id BLOB NOT NULL, round INTEGER NOT NULL, event BLOB NOT NULL,
-  creator BLOB NOT NULL, time_ns INTEGER NOT NULL, kind TEXT NOT NULL, sender BLOB,
+  creator BLOB, time_ns INTEGER NOT NULL, kind TEXT NOT NULL, sender BLOB,
   nonce INTEGER, outcome TEXT NOT NULL, refusal TEXT, size_bytes INTEGER NOT NULL);
-CREATE UNIQUE INDEX IF NOT EXISTS ordered_by_id ON ordered (id);
+CREATE INDEX IF NOT EXISTS ordered_by_id ON ordered (id);
+CREATE TABLE IF NOT EXISTS history (
+  first_index INTEGER PRIMARY KEY, first_round INTEGER NOT NULL, epoch INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS seal (epoch INTEGER PRIMARY KEY, header BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS staged (id BLOB PRIMARY KEY, epoch INTEGER NOT NULL, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS certificate (round INTEGER PRIMARY KEY, value BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS epoch (
   number INTEGER PRIMARY KEY, roster BLOB NOT NULL, first_block INTEGER NOT NULL);
@@ -49,14 +73,24 @@ CREATE TABLE IF NOT EXISTS known_cell (cell_id TEXT PRIMARY KEY, entry BLOB NOT 
 """
 
 _PUT_STATE: Final = "INSERT OR REPLACE INTO state VALUES (?, ?)"
+_PUT_UNDO: Final = (
+    "INSERT OR IGNORE INTO undo SELECT ?1, ?2, (SELECT value FROM state WHERE key = ?2)"
+)
+_DROP_UNDO: Final = "DELETE FROM undo WHERE epoch < ?"
 _PUT_ORDERED: Final = "INSERT INTO ordered VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _PUT_EPOCH: Final = "INSERT OR REPLACE INTO epoch VALUES (?, ?, ?)"
 _PUT_CERTIFICATE: Final = "INSERT OR REPLACE INTO certificate VALUES (?, ?)"
+_DROP_STAGED: Final = "DELETE FROM staged WHERE epoch < ?"
+_PUT_STAGED: Final = "INSERT OR REPLACE INTO staged VALUES (?, ?, ?)"
 _IDS_PER_QUERY: Final = 500
 _ORDERED_COLUMNS: Final = (
     "position, id, round, event, creator, time_ns, kind, sender, nonce, outcome, refusal, "
     "size_bytes"
 )
+
+UNKNOWN_KIND: Final = "unknown"
+"""Of a transaction whose receipt was fetched with a checkpoint: receipts are certified, the
+transactions themselves stay in other cells' journals."""
 
 Statement = tuple[str, Sequence[tuple[Any, ...]]]
 
@@ -69,7 +103,8 @@ class OrderedRow:
     id: bytes
     round: Round
     event: bytes
-    creator: PublicKey
+    creator: PublicKey | None
+    """None, with `kind` UNKNOWN_KIND, for a line that was fetched with a checkpoint."""
     time_ns: int
     kind: str
     sender: bytes | None
@@ -86,13 +121,16 @@ def applied_statements(applied: Applied, roster: Roster, events: int) -> list[St
     begins now is before that.
     """
     rows = [_row(entry, applied.header.round, roster) for entry in applied.entries]
+    epoch = applied.header.epoch
     statements: list[Statement] = [
+        (_PUT_UNDO, [(epoch, key) for key in applied.fresh]),
         (_PUT_STATE, list(applied.changes)),
         (_PUT_ORDERED, rows),
     ]
     if applied.sealed is not None:
         sealed = applied.sealed
         statements.append((_PUT_EPOCH, [(sealed.epoch, sealed.encode(), events)]))
+        statements.append((_DROP_UNDO, [(epoch,)]))
     return statements
 
 
@@ -120,14 +158,48 @@ def known_cells_statements(changes: Mapping[CellId, bytes | None]) -> list[State
     ]
 
 
-def known_ids(store: Store, ids: Sequence[bytes]) -> set[bytes]:
-    """Return which of the transaction ids are in the agreed order already."""
+async def check_layout(store: Store) -> None:
+    """Note the version of the tables in a new store; raises OtherLayout for one of another."""
+    rows = store.query("SELECT version FROM layout")
+    if not rows:
+        has_rounds = store.query("SELECT 1 FROM epoch UNION ALL SELECT 1 FROM state LIMIT 1")
+        if has_rounds:
+            raise OtherLayout(f"the store has layout 1, this version needs {LAYOUT}")
+        await store.transaction({}, [("INSERT INTO layout VALUES (1, ?)", [(LAYOUT,)])])
+    elif rows != [(LAYOUT,)]:
+        raise OtherLayout(f"the store has layout {rows[0][0]}, this version needs {LAYOUT}")
+
+
+def certificate_of(store: Store, round_number: Round) -> Certificate | None:
+    """Return the certificate of a round."""
+    rows = store.query("SELECT value FROM certificate WHERE round = ?", (round_number,))
+    return parse_certificate(decode(rows[0][0])) if rows else None
+
+
+def staged_body(store: Store, identity: bytes) -> bytes | None:
+    """Return a verified piece of the checkpoint that is being fetched."""
+    rows = store.query("SELECT body FROM staged WHERE id = ?", (identity,))
+    return bytes(rows[0][0]) if rows else None
+
+
+def staged_statement(epoch: Epoch, kept: Iterable[tuple[bytes, bytes]]) -> Statement:
+    """Return what keeps verified pieces of the checkpoint at the end of an epoch."""
+    return (_PUT_STAGED, [(identity, epoch, body) for identity, body in kept])
+
+
+def old_staged_statement(epoch: Epoch) -> Statement:
+    """Return what drops pieces that were kept for much older checkpoints than this epoch's."""
+    return (_DROP_STAGED, [(epoch - 2,)])
+
+
+def known_ids(store: Store, ids: Sequence[bytes], first_round: int = 0) -> set[bytes]:
+    """Return which of the transaction ids were listed by a round from `first_round` on."""
     found: set[bytes] = set()
     for start in range(0, len(ids), _IDS_PER_QUERY):
         part = ids[start : start + _IDS_PER_QUERY]
         marks = ", ".join("?" * len(part))
-        sql = f"SELECT id FROM ordered WHERE id IN ({marks})"  # noqa: S608 - only question marks
-        found.update(row[0] for row in store.query(sql, part))
+        sql = f"SELECT id FROM ordered WHERE id IN ({marks}) AND round >= ?"  # noqa: S608 - only question marks
+        found.update(row[0] for row in store.query(sql, (*part, first_round)))
     return found
 
 
@@ -138,16 +210,29 @@ def unplaced(store: Store) -> list[bytes]:
 
 
 def ordered_by_id(store: Store, transaction: bytes) -> OrderedRow | None:
-    """Return a transaction's line of the agreed order."""
-    sql = f"SELECT {_ORDERED_COLUMNS} FROM ordered WHERE id = ?"  # noqa: S608 - constant columns
-    rows = store.query(sql, (transaction,))
+    """Return a transaction's line of the agreed order: that in which it was applied, or the first.
+
+    Several lines are rare: whoever puts a transaction again after two epochs makes another.
+    """
+    sql = (
+        f"SELECT {_ORDERED_COLUMNS} FROM ordered WHERE id = ? "  # noqa: S608 - constant columns
+        "ORDER BY outcome != ?, position LIMIT 1"
+    )
+    rows = store.query(sql, (transaction, APPLIED))
     return OrderedRow(*rows[0]) if rows else None
 
 
 def ordered_from(store: Store, start: int, limit: int) -> list[OrderedRow]:
-    """Return lines of the agreed order from a position on."""
+    """Return lines of the agreed order from a position on, without a gap.
+
+    Raises NotInHistory when a checkpoint that the cell began with left out that position.
+    """
     sql = f"SELECT {_ORDERED_COLUMNS} FROM ordered WHERE position >= ? ORDER BY position LIMIT ?"  # noqa: S608 - constant columns
-    return [OrderedRow(*row) for row in store.query(sql, (start, limit))]
+    rows = [OrderedRow(*row) for row in store.query(sql, (start, limit))]
+    if rows and rows[0].position != start:
+        goes_on = rows[0].position
+        raise NotInHistory(f"position {start} is not held here; history goes on at {goes_on}")
+    return [row for at, row in enumerate(rows, start) if row.position == at]
 
 
 def state_value(store: Store, key: bytes) -> bytes | None:
@@ -174,16 +259,6 @@ def proven_forks(store: Store, limit: int) -> list[tuple[bytes, bytes]]:
     )
 
 
-def all_state(store: Store, page: int = 5000) -> Iterable[tuple[bytes, bytes]]:
-    """Yield all state keys and values, in the order of their keys."""
-    last = b""
-    while rows := store.query(
-        "SELECT key, value FROM state WHERE key > ? ORDER BY key LIMIT ?", (last, page)
-    ):
-        yield from rows
-        last = rows[-1][0]
-
-
 def newest_certificates(store: Store, rosters: Sequence[Roster]) -> list[Certificate]:
     """Return the newest certificate of each of these epochs, which follow each other."""
     found: list[Certificate] = []
@@ -199,9 +274,11 @@ def newest_certificates(store: Store, rosters: Sequence[Roster]) -> list[Certifi
     return found
 
 
-def newest_epochs(store: Store) -> list[tuple[Roster, int]]:
-    """Return the last two rosters after the genesis's, and where their events begin."""
-    rows = store.query("SELECT roster, first_block FROM epoch ORDER BY number DESC LIMIT 2")
+def newest_epochs(store: Store, count: int = 2) -> list[tuple[Roster, int]]:
+    """Return the last rosters after the genesis's, two unless told, and where events begin."""
+    rows = store.query(
+        "SELECT roster, first_block FROM epoch ORDER BY number DESC LIMIT ?", (count,)
+    )
     return [(decode_roster(roster), first_block) for roster, first_block in reversed(rows)]
 
 

@@ -11,11 +11,16 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import Final
 
 from core.ids import CellId, NotACellId, public_key_of
 from gossip.discovery.errors import BadAddress
-from gossip.discovery.limits import ADDRESS_PARTS_MAX, CELL_ADDRESS_LENGTH_MAX
+from gossip.discovery.limits import (
+    ADDRESS_PARTS_MAX,
+    BOOK_CELLS_MAX,
+    CELL_ADDRESS_LENGTH_MAX,
+)
 
 _COMPONENT: Final = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
 _NAME: Final = re.compile(r"[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9_])?", re.IGNORECASE)
@@ -48,10 +53,8 @@ def parse_peer_address(text: str) -> PeerAddress:
     parts = _split(text)
     if len(parts) < 6 or parts[-2] != "p2p":
         raise BadAddress(f"{_shown(text)} is not /ip4/HOST/tcp/PORT/p2p/CELL_ID")
-    try:
-        public_key_of(parts[-1])
-    except NotACellId as error:
-        raise BadAddress(f"{_shown(text)}: {error.detail}") from error
+    if not _is_cell_id(parts[-1]):
+        raise BadAddress(f"{_shown(text)} does not end in a cell id")
     transport, port, *rest = parts[2:-2]
     if transport not in {"tcp", "udp"} or not _is_port(port):
         raise BadAddress(f"{_shown(text)} has no port")
@@ -81,6 +84,16 @@ def is_peer_address(text: str) -> bool:
 def only_loopback(addresses: Iterable[str]) -> bool:
     """Return whether nobody but this machine can reach any of these addresses."""
     return all(reach_of(address) is Reach.LOOPBACK for address in addresses)
+
+
+@lru_cache(BOOK_CELLS_MAX)
+def _is_cell_id(text: str) -> bool:
+    """Remembered: a cell's addresses all end in the same id, and base58 is slow to decode."""
+    try:
+        public_key_of(text)
+    except NotACellId:
+        return False
+    return True
 
 
 def _split(text: str) -> list[str]:

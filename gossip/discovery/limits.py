@@ -59,7 +59,10 @@ SPORE_NODES_MAX: Final = 256
 """Cells named in one spore: a full roster and as many others."""
 
 SPORE_SIZE_BYTES_MAX: Final = 384 * 1024
-"""One spore: 256 cells with four usual addresses each, and a proof of the roster."""
+"""One spore: its cells, its proof, and 8 KiB for the genesis's 128 members and the rest."""
+
+SPORE_NODES_SIZE_BYTES_MAX: Final = 184 * 1024
+"""The cells in it: 256 with four usual addresses each; what does not fit is told later."""
 
 SPORE_PROOF_SIZE_BYTES_MAX: Final = 192 * 1024
 """The proof in it that its issuer is a member: eight steps of 128 members."""

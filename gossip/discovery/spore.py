@@ -46,6 +46,7 @@ from gossip.discovery.limits import (
     ANNOUNCEMENT_SIZE_BYTES_MAX,
     CLOCK_TOLERANCE_NS,
     SPORE_NODES_MAX,
+    SPORE_NODES_SIZE_BYTES_MAX,
     SPORE_PROOF_SIZE_BYTES_MAX,
     SPORE_SIZE_BYTES_MAX,
     TRUST_MAX,
@@ -55,6 +56,8 @@ _DOMAIN: Final = "myceld/spore/1"
 _MASTER: Final = "master"
 _NAME_LENGTH_MAX: Final = 64
 _MEMBERS_MAX: Final = 128
+_NODE_EXTRA_BYTES: Final = 32
+"""Of a node beside its announcements: two numbers, and the lengths of all parts."""
 COMPATIBILITY_VERSION: Final = "1"
 """Cells of one network understand each other as long as this is equal."""
 
@@ -178,8 +181,11 @@ def make_spore(
     sign: Callable[[bytes], Signature],
     proof: bytes = b"",
 ) -> Spore:
-    """Return a signed spore of at most SPORE_NODES_MAX of these nodes, the first ones."""
-    kept = sorted(list(nodes)[:SPORE_NODES_MAX], key=lambda node: node.cell_id)
+    """Return a signed spore of as many of these nodes as it can hold, the first ones.
+
+    `proof` has at most SPORE_PROOF_SIZE_BYTES_MAX.
+    """
+    kept = sorted(_fitting(nodes), key=lambda node: node.cell_id)
     unsigned = Spore(variant, network, tuple(kept), updated_ns, issuer, proof, Signature(b""))
     made = replace(unsigned, signature=sign(encode(_body(unsigned))))
     check(all(node.last_seen_ns <= updated_ns for node in kept), "nodes were seen before now")
@@ -213,6 +219,18 @@ def check_verdicts(spore: Spore, verdicts: list[bool]) -> None:
     """Raise SporeForged unless all of `signature_checks` were right."""
     if not all(verdicts):
         raise SporeForged(f"a signature in a spore of {spore.issuer_id} is wrong")
+
+
+def _fitting(nodes: Iterable[Node]) -> list[Node]:
+    """Return the first nodes that fit: whoever announces much must not make ours too long."""
+    kept: list[Node] = []
+    left_bytes = SPORE_NODES_SIZE_BYTES_MAX
+    for node in nodes:
+        left_bytes -= sum(len(item.encoded) for item in node.announcements) + _NODE_EXTRA_BYTES
+        if left_bytes < 0 or len(kept) == SPORE_NODES_MAX:
+            break
+        kept.append(node)
+    return kept
 
 
 def _decode(data: bytes, network: NetworkIdentity) -> Spore:

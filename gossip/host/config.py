@@ -27,6 +27,7 @@ class HostConfig:
     inbound_connections_max: int = limits.INBOUND_CONNECTIONS_MAX
     inbound_per_address_max: int = limits.INBOUND_PER_ADDRESS_MAX
     inbound_per_peer_max: int = limits.INBOUND_PER_PEER_MAX
+    purpose_grace_s: float = limits.PURPOSE_GRACE_S
     outbound_connections_max: int = limits.OUTBOUND_CONNECTIONS_MAX
     dialling_max: int = limits.DIALLING_MAX
     upgrading_max: int = limits.UPGRADING_MAX

@@ -3,7 +3,8 @@
 Import after `load_libp2p`. The state is `kademlia`'s, the messages are libp2p's, the protocol's
 name is ours: cells form a DHT of their own. Each question is a dial of its own with a deadline, so
 all bounds of the host hold. What is found are claims of strangers: ids and addresses that parse,
-nothing more.
+nothing more. An address is told to, and taken from, a node only where it means something: no
+loopback address beyond the machine, no private one beyond the site.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from typing import Final
 
 from core.errors import MyceldError
 from core.ids import CellId
+from gossip.discovery.address import Reach, reach_of
 from gossip.host.addresses import TcpAddress, parse_dial_address, parse_listen_address
 from gossip.host.errors import DhtAlone, DhtViolated
 from gossip.host.introduction import Introduction
@@ -76,15 +78,18 @@ class Dht:
         self._records.add(key, ourselves, time.monotonic())
         lookup = Lookup(self._links.cell_id, position(key), self._start(key))
         await self._run(lookup, Kind.FIND_NODE, key, lambda _: False)
-        request = KadMessage(Kind.ADD_PROVIDER, key, providers=(ourselves,))
         nearest, took = iter(lookup.closest), 0
 
         async def announce() -> None:
             nonlocal took
             for contact in nearest:
+                request = KadMessage(
+                    Kind.ADD_PROVIDER, key, providers=_within((ourselves,), _reach(contact))
+                )
                 with contextlib.suppress(MyceldError):
-                    await self._ask(contact, request)
-                    took += 1
+                    if request.providers:
+                        await self._ask(contact, request)
+                        took += 1
 
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DHT_LOOKUP_TIMEOUT_S), asyncio.TaskGroup() as group:
@@ -122,7 +127,9 @@ class Dht:
                     del self._observed[next(iter(self._observed))]
         if self._links.protocol in introduction.protocols:
             addresses = _dialable(cell_id, introduction.listen_addresses)
-            self._table.hint(Contact(cell_id, addresses))
+            reach = reach_of(introduction.observed_address or "")
+            for contact in _within((Contact(cell_id, addresses),), reach):
+                self._table.hint(contact)
 
     async def handle(self, stream: PeerStream) -> None:
         """Answer the requests on one inbound stream."""
@@ -131,26 +138,26 @@ class Dht:
             data = await reader.message()
             if data is None:
                 return
-            answer = self._answer(decode_kad(data), stream.cell_id)
-            await _send(stream, answer)
+            await _send(stream, self._answer(decode_kad(data), stream))
 
-    def _answer(self, request: KadMessage, peer: CellId) -> KadMessage:
+    def _answer(self, request: KadMessage, stream: PeerStream) -> KadMessage:
+        peer, reach = stream.cell_id, reach_of(stream.remote_address or "")
         kind, key = request.kind, request.key
         if kind is Kind.PING:
             return KadMessage(kind)
         if not key:
             raise DhtViolated(f"{kind.name} without a key")
         if kind is Kind.ADD_PROVIDER:
-            for provider in request.providers:
+            for provider in _within(request.providers, reach):
                 # Only for itself: the connection has proven who speaks.
                 if provider.cell_id == peer:
                     self._records.add(key, provider, time.monotonic())
                     self._table.hint(provider)
             return KadMessage(kind, key)
         nearest = self._table.closest(position(key), DHT_BUCKET_MAX)
-        closer = tuple(contact for contact in nearest if contact.cell_id != peer)
+        closer = _within((contact for contact in nearest if contact.cell_id != peer), reach)
         if kind is Kind.GET_PROVIDERS:
-            providers = tuple(self._records.get(key, time.monotonic()))
+            providers = _within(self._records.get(key, time.monotonic()), reach)
             return KadMessage(kind, key, closer, providers)
         return KadMessage(kind, key, closer)
 
@@ -222,7 +229,12 @@ class Dht:
             answer = decode_kad(data)
             if (answer.kind, answer.key) != (request.kind, request.key):
                 raise DhtViolated("the answer is to another question")
-            return answer
+            reach = reach_of(address)
+            return replace(
+                answer,
+                closer=_within(answer.closer, reach),
+                providers=_within(answer.providers, reach),
+            )
         raise failure
 
     def _own_addresses(self) -> tuple[str, ...]:
@@ -290,6 +302,20 @@ def _dialable(cell_id: CellId, addresses: Iterable[str]) -> tuple[str, ...]:
             if not _is_unspecified(target.at):
                 dialable.append(str(target))
     return tuple(dialable[:DHT_ADDRESSES_MAX])
+
+
+def _reach(contact: Contact) -> Reach:
+    return reach_of(contact.addresses[0])
+
+
+def _within(contacts: Iterable[Contact], reach: Reach) -> tuple[Contact, ...]:
+    """Return the contacts with those addresses that mean something to a node this far away."""
+    kept = []
+    for contact in contacts:
+        addresses = tuple(text for text in contact.addresses if reach_of(text) >= reach)
+        if addresses:
+            kept.append(Contact(contact.cell_id, addresses))
+    return tuple(kept)
 
 
 def _is_unspecified(address: TcpAddress) -> bool:

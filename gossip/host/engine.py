@@ -235,10 +235,12 @@ class Engine:
             remote_address=None if remote is None else str(tcp_address_of(*remote)),
         )
         try:
+            net_stream.muxed_conn.applications += 1
             port = self._make_port(net_stream.swarm_conn, net_stream.muxed_stream, info)
             self._outlets.post(self._outlets.on_inbound, port)
             await port.serve()
         finally:
+            net_stream.muxed_conn.applications -= 1
             self._streams.free(peer)
 
     async def _reset(self, net_stream: Libp2pObject) -> None:

@@ -11,8 +11,12 @@ INBOUND_CONNECTIONS_MAX: Final = 128
 """Authenticated connections that others opened: 4 × the largest roster we test; ≈ 60 KiB each."""
 
 INBOUND_PER_ADDRESS_MAX: Final = 40
-"""Inbound connections from one IP address. A home or a test machine may hold a whole network of 31
-cells behind one address; more than that is one party taking the slots of others."""
+"""Inbound connections from one IP address (IPv6: one /64). A home or a test machine may hold a
+whole network of 31 cells behind one address; more is one party taking the slots of others."""
+
+PURPOSE_GRACE_S: Final = 5.0
+"""An inbound connection older than this that serves no stream of our protocols yields its place
+when a newcomer needs it; a cell opens its stream two round trips after it connected."""
 
 INBOUND_PER_PEER_MAX: Final = 4
 """Inbound connections of one peer id: one for gossip, one that it opens before it saw the first
@@ -104,6 +108,9 @@ that announces more is an attack on memory by a peer not yet authenticated."""
 WEBSOCKET_MESSAGE_BYTES_MAX: Final = 256 << 10
 """Longest WebSocket message: four Noise messages, of which other implementations put one or a few
 into one. Two such wait for a peer not yet authenticated."""
+
+WEBSOCKET_OPENING_BYTES_MAX: Final = 32 << 10
+"""Bytes read until a WebSocket is open: the HTTP headers, and the first message behind them."""
 
 NEGOTIATION_MESSAGE_BYTES_MAX: Final = 1024
 """Longest multistream message on a new stream, so the longest protocol name (the libp2p limit)."""

@@ -89,6 +89,8 @@ def remote_address_of(stream: trio.SocketStream) -> tuple[str, int] | None:
 class BoundedYamux(Yamux):  # type: ignore[misc]  # libp2p has no types
     """Yamux that bounds what it buffers and contains its own failures."""
 
+    applications = 0
+    """Streams of our own protocols that are served; a connection without any may have to yield."""
     _openings = float(STREAM_OPENINGS_BURST)
     _openings_at_s = 0.0
 
@@ -110,6 +112,14 @@ class BoundedYamux(Yamux):  # type: ignore[misc]  # libp2p has no types
             _LOG.debug("connection failed", exc_info=True)
             self.event_shutting_down.set()
             await self._cleanup_on_error()
+
+    async def _write_frame(self, data: bytes) -> None:
+        try:
+            await super()._write_frame(data)
+        except Exception:
+            # Else Yamux goes on with what is buffered, and fails to answer every frame of it.
+            self.event_shutting_down.set()
+            raise
 
     async def _read_data_body(self, length: int) -> bytes:
         buffered = sum(map(len, self.stream_buffers.values()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import trio
 
@@ -34,51 +34,56 @@ class Slots:
             del self._held[key]
 
 
-class NoUpgradeSlot(Exception):
-    """The address has as many connections in negotiation as it may; never leaves the host."""
+class NoPlace(Exception):
+    """No place is left for the address; ends one connection, never leaves the host."""
 
 
-class UpgradeSlots:
-    """Places for connections that are not yet authenticated.
+class Places:
+    """Places of inbound connections, bounded in all and per address.
 
-    An honest negotiation takes milliseconds, an attacker's as long as it may. So when all places
-    are taken, the oldest negotiation of the address that has most of them is given up: attackers
-    who hold everything push out one another, and hardly ever an honest newcomer.
+    When all are taken, the oldest holder that may yield is given up, of the address that has most
+    of these. So who takes places for nothing pushes out their own, and hardly ever anybody else.
     """
 
     def __init__(self, *, total_max: int, each_max: int) -> None:
         self._total_max = total_max
         self._each_max = each_max
-        self._scopes: dict[str, dict[trio.CancelScope, None]] = {}
+        self._holders: dict[str, dict[trio.CancelScope, Callable[[], bool]]] = {}
 
     def __len__(self) -> int:
-        return sum(map(len, self._scopes.values()))
+        return sum(map(len, self._holders.values()))
 
     @contextlib.contextmanager
-    def place(self, address: str) -> Iterator[trio.CancelScope]:
-        """Hold a place; its scope is cancelled when another needs it. Raises NoUpgradeSlot."""
-        ours = self._scopes.get(address, {})
-        if len(ours) >= self._each_max:
-            raise NoUpgradeSlot(address)
-        if len(self) >= self._total_max:
-            self._give_up_one()
+    def place(self, address: str, may_yield: Callable[[], bool]) -> Iterator[trio.CancelScope]:
+        """Hold a place; its scope is cancelled when it is given up. Raises NoPlace."""
+        if len(self._holders.get(address, ())) >= self._each_max:
+            raise NoPlace(address)
+        if len(self) >= self._total_max and not self._give_up_one():
+            raise NoPlace(address)
         scope = trio.CancelScope()
-        self._scopes.setdefault(address, {})[scope] = None
+        self._holders.setdefault(address, {})[scope] = may_yield
         try:
             with scope:
                 yield scope
         finally:
             self._forget(address, scope)
 
-    def _give_up_one(self) -> None:
-        crowded = max(self._scopes, key=lambda address: len(self._scopes[address]))
-        oldest = next(iter(self._scopes[crowded]))
+    def _give_up_one(self) -> bool:
+        yielding = {
+            address: [scope for scope, may_yield in holders.items() if may_yield()]
+            for address, holders in self._holders.items()
+        }
+        crowded = max(yielding, key=lambda address: len(yielding[address]))
+        if not yielding[crowded]:
+            return False
+        oldest = yielding[crowded][0]
         oldest.cancel()
         self._forget(crowded, oldest)
+        return True
 
     def _forget(self, address: str, scope: trio.CancelScope) -> None:
-        scopes = self._scopes.get(address)
-        if scopes is not None:
-            scopes.pop(scope, None)
-            if not scopes:
-                del self._scopes[address]
+        holders = self._holders.get(address)
+        if holders is not None:
+            holders.pop(scope, None)
+            if not holders:
+                del self._holders[address]

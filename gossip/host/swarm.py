@@ -31,7 +31,7 @@ from multiaddr import Multiaddr
 
 from core.ids import CellId, NotACellId, public_key_of
 from gossip.budget import Buckets
-from gossip.host.addresses import DialAddress
+from gossip.host.addresses import DialAddress, address_key
 from gossip.host.config import HostConfig
 from gossip.host.limits import (
     CONNECTING_ADDRESSES_MAX,
@@ -48,7 +48,7 @@ from gossip.host.muxer import (
     finish_shielded,
     remote_address_of,
 )
-from gossip.host.slots import Slots, UpgradeSlots
+from gossip.host.slots import Places
 from gossip.host.transport import CellTransport
 from gossip.host.websocket import accepted
 
@@ -87,17 +87,18 @@ class CellSwarm(Swarm):  # type: ignore[misc]  # libp2p has no types
         self.auto_connector = _NoAutoConnector(self)
         # The only notifee is the tag store, which nothing here reads.
         self.notifees.clear()
-        self._inbound = Slots(
+        self._inbound = Places(
             total_max=config.inbound_connections_max,
             each_max=config.inbound_per_address_max,
         )
-        self._upgrading = UpgradeSlots(
+        self._upgrading = Places(
             total_max=config.upgrading_max,
             each_max=config.upgrading_per_address_max,
         )
         self._inbound_per_peer_max = config.inbound_per_peer_max
         self._is_denied = is_denied
         self._connects = Buckets(CONNECTS_PER_S, CONNECTS_BURST, keys_max=CONNECTING_ADDRESSES_MAX)
+        self._purpose_grace_s = config.purpose_grace_s
         self._upgrade_timeout_s = config.upgrade_timeout_s
         self.on_connection: Callable[[Libp2pObject], None] = lambda _: None
 
@@ -113,34 +114,37 @@ class CellSwarm(Swarm):  # type: ignore[misc]  # libp2p has no types
         """Serve one inbound TCP connection until it ends. Never raises."""
         remote = remote_address_of(socket)
         try:
-            if remote is not None and self._may_connect(remote[0]):
-                try:
-                    await self._serve(socket, remote[0], websocket=websocket)
-                finally:
-                    self._inbound.free(remote[0])
+            if remote is not None:
+                key = address_key(remote[0])
+                if self._connects.take(key, int(trio.current_time() * 1000)):
+                    await self._serve(socket, key, websocket=websocket)
         except Exception as error:  # noqa: BLE001 - supervisor of one connection
             _LOG.debug("inbound connection of %s refused: %r", remote, error)
         finally:
             await trio.aclose_forcefully(socket)
 
-    def _may_connect(self, address: str) -> bool:
-        """Take an inbound place for an IP address; False when it connects too fast or too often."""
-        now_ms = int(trio.current_time() * 1000)
-        return self._connects.take(address, now_ms) and self._inbound.take(address)
-
     async def _serve(self, socket: trio.SocketStream, address: str, *, websocket: bool) -> None:
-        async with trio.open_nursery() as nursery:  # holds the reader of a WebSocket
-            with self._upgrading.place(address) as scope:
-                stream = (
-                    await accepted(nursery, socket, self._upgrade_timeout_s)
-                    if websocket
-                    else ExactTcpStream(socket)
-                )
-                raw = RawConnection(stream, False)  # noqa: FBT003 - positional in libp2p
-                muxed = await self.upgrade_inbound_raw_conn(raw, address)
-            if not scope.cancelled_caught:
-                await _until_closed_or_idle(muxed)
-            nursery.cancel_scope.cancel()
+        muxed: Libp2pObject = None
+        yields_at_s = trio.current_time() + self._purpose_grace_s
+
+        def has_no_purpose() -> bool:
+            is_old = trio.current_time() >= yields_at_s
+            return is_old and muxed is not None and muxed.applications == 0
+
+        # The nursery holds the reader of a WebSocket.
+        with self._inbound.place(address, has_no_purpose):
+            async with trio.open_nursery() as nursery:
+                with self._upgrading.place(address, _always) as scope:
+                    stream = (
+                        await accepted(nursery, socket, self._upgrade_timeout_s)
+                        if websocket
+                        else ExactTcpStream(socket)
+                    )
+                    raw = RawConnection(stream, False)  # noqa: FBT003 - positional in libp2p
+                    muxed = await self.upgrade_inbound_raw_conn(raw, address)
+                if not scope.cancelled_caught:
+                    await _until_closed_or_idle(muxed)
+                nursery.cancel_scope.cancel()
 
     async def add_conn(self, muxed_conn: Libp2pObject, direction: str = "unknown") -> Libp2pObject:
         """Register an authenticated connection; refuses foreign keys, full and denied peers."""
@@ -190,6 +194,11 @@ def build_swarm(config: HostConfig, is_denied: Callable[[str], bool]) -> CellSwa
     upgrader = TransportUpgrader({NOISE: noise}, muxers)
     upgrader.muxer_multistream = BoundedMuxers(muxers, int(NEGOTIATION_TIMEOUT_S))
     return CellSwarm(config, peer_id, peerstore, upgrader, is_denied)
+
+
+def _always() -> bool:
+    """Any negotiation may yield: an honest one takes milliseconds."""
+    return True
 
 
 async def _until_closed_or_idle(muxed: Libp2pObject) -> None:

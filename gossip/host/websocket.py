@@ -20,7 +20,7 @@ from trio_websocket import (
     wrap_server_stream,
 )
 
-from gossip.host.limits import WEBSOCKET_MESSAGE_BYTES_MAX
+from gossip.host.limits import WEBSOCKET_MESSAGE_BYTES_MAX, WEBSOCKET_OPENING_BYTES_MAX
 from gossip.host.muxer import ExactReader, remote_address_of
 
 _LOG = logging.getLogger(__name__)
@@ -71,6 +71,48 @@ class WebSocketStream(ReadWriteCloser):  # type: ignore[misc]  # libp2p has no t
             return b""
 
 
+class _OpeningStream(trio.abc.Stream):
+    """A socket that gives only so many bytes while the HTTP upgrade is under way.
+
+    trio-websocket collects the body of a refusal, however long it is, and waits on for an upgrade
+    when its connection has ended; `give_up` is called for both.
+    """
+
+    def __init__(self, socket: trio.SocketStream, give_up: Callable[[], None]) -> None:
+        self._socket = socket
+        self._give_up = give_up
+        self._left = WEBSOCKET_OPENING_BYTES_MAX
+        self._is_open = False
+
+    def opened(self) -> None:
+        """Lift the bound: from here on messages have their own."""
+        self._is_open = True
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        """Return what arrived; raises BrokenResourceError past the bound."""
+        if self._is_open:
+            return bytes(await self._socket.receive_some(max_bytes))
+        data = bytes(await self._socket.receive_some(max_bytes))
+        self._left -= len(data)
+        if not data or self._left < 0:
+            self._give_up()
+        if self._left < 0:
+            raise trio.BrokenResourceError("too long an HTTP upgrade")
+        return data
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Send `data`."""
+        await self._socket.send_all(bytes(data))
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """Wait until the socket takes more."""
+        await self._socket.wait_send_all_might_not_block()
+
+    async def aclose(self) -> None:
+        """Close the socket."""
+        await self._socket.aclose()
+
+
 async def accepted(
     nursery: trio.Nursery, socket: trio.SocketStream, timeout_s: float
 ) -> WebSocketStream:
@@ -78,13 +120,15 @@ async def accepted(
 
     Raises TooSlowError, and what trio-websocket does.
     """
+    opening = _OpeningStream(socket, nursery.cancel_scope.cancel)
     with trio.fail_after(timeout_s):
         request = await wrap_server_stream(
             nursery,
-            socket,
+            opening,
             max_message_size=WEBSOCKET_MESSAGE_BYTES_MAX,
         )
         web = await request.accept()
+    opening.opened()
     return WebSocketStream(socket, web)
 
 
@@ -117,16 +161,18 @@ class _Holder:
 
     async def run(self) -> None:
         """Hold the connection until it is closed. Never raises but when cancelled."""
+        opening = _OpeningStream(self._socket, self.scope.cancel)
         try:
             with self.scope:
                 async with trio.open_nursery() as nursery:
                     web = await wrap_client_stream(
                         nursery,
-                        self._socket,
+                        opening,  # type: ignore[arg-type]  # any stream does, as for the server
                         self._host,
                         "/",
                         max_message_size=WEBSOCKET_MESSAGE_BYTES_MAX,
                     )
+                    opening.opened()
                     self.stream = WebSocketStream(self._socket, web)
                     self.ready.set()
                     await self.stream.closed.wait()

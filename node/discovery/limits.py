@@ -16,8 +16,9 @@ NEWS_MAX: Final = 256
 TOLD_BURST_MAX: Final = 512
 """New announcements that one peer may tell at once: all that a spore can hold, twice."""
 
-TOLD_PER_S: Final = 4.0
-"""And in the long run; more is dropped unread. Restarts of 100 cells take half a minute."""
+TOLD_PER_S: Final = 1.0
+"""And in the long run; more is dropped unread. News are passed on to all other peers, so this is
+also what a cell that signs new words without end can make us send to each: 5 KB a second."""
 
 SPORES_BURST_MAX: Final = 4
 """Spores that one peer may send at once: its own and another's, at two connections."""

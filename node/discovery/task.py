@@ -388,9 +388,10 @@ class Discovery:
                 found |= await self._take_findings(finder.name, await finder.find())
             except MyceldError as error:
                 _LOG.info("nothing found", by=finder.name, reason=str(error))
-        grown_s = min(2 * search.interval_s, SEEK_INTERVAL_S_MAX)
-        search.interval_s = SEEK_INTERVAL_S_MIN if found else grown_s
+        if found:
+            search.interval_s = SEEK_INTERVAL_S_MIN
         search.due_s = time.monotonic() + search.interval_s
+        search.interval_s = min(2 * search.interval_s, SEEK_INTERVAL_S_MAX)
 
     async def _take_findings(self, name: str, findings: Findings) -> bool:
         good: list[Nodes] = []

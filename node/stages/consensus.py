@@ -143,6 +143,8 @@ class Consensus:
         self._behind: dict[CellId, Have] = {}
         self._archives: OrderedDict[Epoch, SealedEpoch] = OrderedDict()
         self._loading: Epoch | None = None
+        self.is_jumping = False
+        """Set while a later checkpoint is fetched: events of this epoch are not asked for then."""
         self._homeless: dict[TransactionId, bytes] = {}
         self._homeless_due_ms = 0
         self._effects = Effects()
@@ -325,6 +327,14 @@ class Consensus:
         index = self.index if sealed is None else sealed.index
         return index.with_hints(event, send.hinted)
 
+    def owed(self) -> list[bytes]:
+        """Return all that waits here for a place in the order, as far as this cell knows.
+
+        For who leaves this stage behind with a jump to a later epoch: it is to be put again there.
+        """
+        own = self._active.own_transactions_after(Round(0))
+        return [*self._homeless.values(), *own, *(raw for _, raw in self._mempool.take_all())]
+
     def pace(self, busy: float) -> None:
         """Tell how busy this cell's processor is, from 0 to 1: a busy one makes fewer events."""
         self._active.pace(busy)
@@ -499,7 +509,7 @@ class Consensus:
                 self._effects.sends.append(
                     SendBlocks(effect.peer, epoch, blocks, effect.last, effect.hinted)
                 )
-            else:
+            elif sealed is not None or not self.is_jumping:
                 self._effects.sends.append(effect)
 
 

@@ -29,7 +29,7 @@ from ledger.certificate import (
 from ledger.errors import BadCertificate, TransactionRefused, WrongSignature
 from ledger.genesis import Genesis
 from ledger.header import RoundHeader
-from ledger.machine import Applied, Candidate, Ledger, Read
+from ledger.machine import Applied, Candidate, Ledger, Read, SealedState
 from ledger.roster import Roster
 from ledger.transaction import SignedTransaction, Transaction, parse, transaction_id
 from node.limits import HEADERS_CACHED_MAX
@@ -80,13 +80,16 @@ class Execution:
         state: Iterable[tuple[bytes, bytes]],
         recent: Sequence[RoundHeader],
         certificates: Sequence[Certificate],
+        sealed: Sequence[SealedState] = (),
     ) -> None:
         """Load what was durable at the last stop.
 
         `rosters` are those of this epoch and the one before, `recent` the newest headers, both
-        oldest first; `certificates` the newest of each of these epochs.
+        oldest first; `certificates` the newest of each of these epochs; `state` and `sealed` as in
+        `Ledger.restore`.
         """
-        self.ledger.restore(recent[-1], rosters[-1], state)
+        before = rosters[-2] if len(rosters) > 1 else None
+        self.ledger.restore(recent[-1], rosters[-1], state, before=before, sealed=sealed)
         for known in recent:
             self._note(known)
         self._certifiers = {roster.epoch: Certifier(roster) for roster in rosters}

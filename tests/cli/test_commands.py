@@ -134,6 +134,7 @@ def test_waiting_in_vain_is_status_4(call: Run, served: tuple[FakeCell, str]) ->
         (["round", "list"], "state root", "items"),
         (["journal", "list"], "consensus", "items"),
         (["journal", "show", "consensus"], "event 2", "items"),
+        (["spore", "show"], "master/latent", "active_nodes"),
         (["version"], "0.1.0", "cell_version"),
     ],
 )

@@ -97,6 +97,7 @@ _METRICS = MetricsView(
     outbound_bytes=100,
     ends={"MYC-NODE-021": 3},
     silent_because="observing",
+    refusals={"observing": 4},
 )
 
 
@@ -353,7 +354,22 @@ class FakeCell:
         self.invited[invite_id] = replace(self.invited[invite_id], state="used", uses=[use])
 
     async def spore(self, *, seed: bool) -> SporeView:
-        return SporeView("seed" if seed else "latent", '{"format": "myceld-spore/1"}\n')
+        kind = "seed" if seed else "latent"
+        node = {
+            "node_id": CELL_ID,
+            "addresses": ["/ip4/127.0.0.1/tcp/1\x1b[2J"],
+            "node_type": "sclerotium",
+            "last_seen": 10**18,
+            "trust_score": 0.5,
+        }
+        content = {
+            "spore_type": f"master/{kind}",
+            "network_identity": {"network_name": "testnet"},
+            "active_nodes": [node],
+            "last_updated": 10**18,
+            "issuer": CELL_ID,
+        }
+        return SporeView(kind, json.dumps(content))
 
     async def account(self, public_key: bytes) -> AccountView:
         return AccountView(public_key.hex(), 5)

@@ -118,6 +118,10 @@ def test_every_route_answers_its_documented_shape() -> None:
         assert peers[2]["items"][0]["rtt_ms"] == 0.42
         account = await wire.ask("GET", f"/api/v1/accounts/{ID}")
         assert account[2] == {"public_key": ID, "next_nonce": 5}
+        for query, kind in (("", "latent"), ("?type=seed", "seed")):
+            spore = await wire.ask("GET", f"/api/v1/spore{query}")
+            assert spore[2]["spore_type"] == kind
+            assert "active_nodes" in spore[2]["file"]
         journals = await wire.ask("GET", "/api/v1/journals")
         assert journals[2]["items"][0]["checkpoint"] == "origin\n3\n"
         assert cell.calls[0] == ("put", ("k", b"v", 4, Stage.STORED, 30.0))
@@ -315,6 +319,8 @@ BAD_QUERIES = (
     (f"/api/v1/receipts/{ID}?wait=never", "`wait`"),
     (f"/api/v1/receipts/{ID}?wait=stored&timeout_s=nan", "`timeout_s`"),
     ("/api/v1/accounts/00", "`public_key`"),
+    ("/api/v1/spore?type=primary", "`type`"),
+    ("/api/v1/spore?seed=true", "`seed`"),
     ("/api/v1/journals/" + "x" * 65 + "/blocks", "`name`"),
     ("/api/v1/journals/consensus/proof", "`index`"),
     ("/api/v1/journals/consensus/proof?index=-1", "`index`"),

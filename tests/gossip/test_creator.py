@@ -143,10 +143,19 @@ def test_a_complete_step_waits_a_share_of_it_for_the_rest_and_once_only() -> Non
     assert table.creator.wait_ms(table.now_ms) == grace_ms
     table.now_ms += grace_ms
     table.make(table.plan())
+    table.hear(3, 40, {1: 39, 2: 39, ME: table.own - 1})
     table.now_ms += 20
-    table.hear(1, 41, {ME: table.own, 2: 40})
-    table.hear(2, 41, {ME: table.own, 1: 40})
-    assert table.plan() is not None, "nobody waits twice for the same member"
+    table.hear_next(1, 41)
+    table.hear_next(2, 41)
+    table.make(table.plan())  # nobody waits for it again while it is late
+    table.hear(3, 41, {1: 40, 2: 40, ME: table.own - 1})
+    table.now_ms += 20
+    table.hear_all(42)
+    table.make(table.plan())  # it came in time
+    table.now_ms += 20
+    table.hear_next(1, 43)
+    table.hear_next(2, 43)
+    assert table.plan() is None, "so it is waited for"
 
 
 def test_who_is_behind_jumps_to_where_the_others_are() -> None:

@@ -16,6 +16,7 @@ from gossip.index import EventIndex
 from gossip.sync import Effect, Send, SendEvents, Sync
 from gossip.wire import Have, Want
 from hashgraph.event import Event, UnresolvedEvent, decode_event, encode_event, make_event
+from hashgraph.header import Parent
 
 NETWORK = NetworkId(bytes(32))
 EPOCH = Epoch(3)
@@ -24,7 +25,7 @@ EPOCH = Epoch(3)
 def event(
     creator: int,
     self_parent: Event | None = None,
-    others: Sequence[Event] = (),
+    others: Sequence[Parent] = (),
     *,
     salt: bytes = b"",
     time_ns: int | None = None,

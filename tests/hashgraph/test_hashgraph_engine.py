@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from hashlib import sha256
 from random import Random
@@ -250,6 +251,25 @@ def test_ancestor_vectors_equal_a_walk_over_the_parents() -> None:
             assert engine.ancestor_vector(event.id) == tuple(heights)
             for other in case.events:
                 assert engine.is_ancestor(event.id, other.id) == (other.id in below[event.id])
+
+
+def test_forkers_below_an_event_are_those_with_two_events_at_one_place_in_its_ancestry() -> None:
+    found = 0
+    for seed in range(20):
+        case = random_case(seed, forks=True, uneven=False)
+        engine = Engine(case.weights)
+        below: dict[EventId, set[EventId]] = {}
+        by_id = {event.id: event for event in case.events}
+        for event in case.events:
+            own = [] if event.self_parent is None else [event.self_parent]
+            parents = {parent for p in [*own, *event.other_parents] for parent in below[p]}
+            places = Counter((by_id[p].creator, by_id[p].sequence) for p in parents)
+            forkers = {creator for (creator, _), count in places.items() if count > 1}
+            assert engine.forkers_below(event) == tuple(sorted(forkers))
+            found += len(forkers)
+            engine.add(event)
+            below[event.id] = {event.id, *parents}
+    assert found > 100
 
 
 def test_the_coin_is_asked_in_coin_rounds_only() -> None:

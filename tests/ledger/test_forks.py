@@ -12,6 +12,7 @@ from core.ids import Epoch, EventId, MemberIndex, NetworkId, PublicKey, Round
 from core.ids import Sequence as SequenceNumber
 from hashgraph.event import Event, make_event
 from hashgraph.evidence import encode_evidence, fork_evidence
+from hashgraph.limits import EVIDENCE_SIZE_BYTES_MAX
 from identity.keys import KeyPair
 from ledger.errors import (
     BadEvidence,
@@ -216,6 +217,12 @@ def test_what_proves_no_fork_of_a_member_is_refused_and_leaves_no_trace(data: by
     assert cell.act((A, ForkProof(Epoch(0), data))) == [BadEvidence.code]
     assert not [key for key in cell.state if key.startswith(b"fork/")]
     assert cell.ledger.roster.epoch == 0
+
+
+def test_more_bytes_than_evidence_can_have_are_refused_before_they_are_ordered() -> None:
+    with pytest.raises(BadEvidence):
+        signed(A, 0, ForkProof(Epoch(0), bytes(EVIDENCE_SIZE_BYTES_MAX + 1)))
+    signed(A, 0, ForkProof(Epoch(0), bytes(EVIDENCE_SIZE_BYTES_MAX)))
 
 
 GOOD = evidence(D, 3)

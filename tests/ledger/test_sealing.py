@@ -151,3 +151,50 @@ def test_a_signature_for_another_epoch_is_no_signature() -> None:
     renamed = dataclasses.replace(signed, epoch=Epoch(0))
     with pytest.raises(BadCertificate, match="member 0"):
         verify_certificate(renamed, SHORT.network_id, SHORT.roster, verify=verify)
+
+
+def test_an_id_is_listed_once_in_its_epoch_and_the_next() -> None:
+    cell = Cell(SHORT)
+    raws = [opaque("again"), put(0)]
+    assert len(cell.apply(candidates(raws)).entries) == 2
+    assert cell.apply(candidates(raws)).entries == ()
+    _until_sealed(cell)
+    for _ in range(EPOCH_ROUNDS_MIN):
+        assert cell.apply(candidates(raws)).entries == ()
+    assert cell.ledger.roster.epoch == 2
+
+
+def test_the_window_is_the_same_whatever_a_cell_remembers_beyond_it_and_after_a_restart() -> None:
+    cell = Cell(SHORT)
+    raws = [opaque("again"), put(0)]
+    cell.apply(candidates(raws))
+    _until_sealed(cell)
+    assert cell.ledger.window_first_round == 1
+    _until_sealed(cell)
+    assert cell.ledger.window_first_round == EPOCH_ROUNDS_MIN + 1
+    again = cell.restarted()
+    assert again.ledger.window_first_round == cell.ledger.window_first_round
+    headers = []
+    for one in (cell, again):
+        applied = one.apply(candidates(raws))
+        outcomes = [entry.receipt.outcome for entry in applied.entries]
+        assert outcomes == ["applied", "MYC-LEDGER-014"]
+        headers.append(applied.header)
+    assert headers[0] == headers[1]
+    assert cell.value("k") == again.value("k")
+
+
+def test_the_tree_at_the_end_of_the_newest_two_epochs_is_kept() -> None:
+    cell = Cell(SHORT)
+    roots = [_until_sealed(cell).header.state_root for _ in range(4)]
+    cell.apply(candidates([put(0)]))
+    kept = [cell.ledger.snapshot(Epoch(epoch)) for epoch in range(5)]
+    assert [snapshot and snapshot.root for snapshot in kept] == [None, None, *roots[2:], None]
+
+
+def test_a_key_is_fresh_the_first_time_that_an_epoch_changes_it() -> None:
+    cell = Cell(SHORT)
+    account, value = cell.apply(candidates([put(0)])).changes
+    assert cell.apply(candidates([put(1)])).fresh == ()
+    assert _until_sealed(cell).fresh == (roster_key(Epoch(1)),)
+    assert cell.apply(candidates([put(2)])).fresh == (account[0], value[0])

@@ -12,7 +12,15 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from core.errors import InvariantBroken
 from ledger import tree as tree_module
-from ledger.tree import EMPTY_ROOT, StateTree
+from ledger.tree import (
+    EMPTY_ROOT,
+    TOP,
+    Place,
+    StateTree,
+    places_of,
+    root_of_entries,
+    root_of_frontier,
+)
 
 _ENTRIES = st.dictionaries(st.binary(max_size=3), st.binary(max_size=5), max_size=40)
 
@@ -120,3 +128,77 @@ def test_long_common_paths_split_where_they_differ_and_equal_ones_never() -> Non
     assert (node.left, node.right) == (one, other)
     with pytest.raises(InvariantBroken):
         tree_module._split(one, one, 0)
+
+
+@given(_ENTRIES, _ENTRIES, _ENTRIES)
+@settings(deadline=None)
+def test_a_snapshot_stays_what_it_was_whatever_is_written_later(
+    first: dict[bytes, bytes], second: dict[bytes, bytes], third: dict[bytes, bytes]
+) -> None:
+    tree = StateTree()
+    entries: dict[bytes, bytes] = {}
+    snapshots = []
+    for batch in (first, second, third):
+        seen: set[bytes] = set()
+        for key, value in batch.items():
+            assert tree.put(key, value) == (key not in seen)
+            assert not tree.put(key, value)
+            seen.add(key)
+        entries |= batch
+        snapshots.append((tree.seal(), dict(entries)))
+    for snapshot, wanted in snapshots:
+        assert snapshot.root == slow_root(wanted)
+        keys = snapshot.keys(TOP, len(wanted))
+        assert keys is not None
+        assert keys == sorted(wanted, key=_hash)
+        assert not wanted or snapshot.keys(TOP, len(wanted) - 1) is None
+
+
+@given(_ENTRIES, st.integers(1, 6), st.randoms(use_true_random=False))
+@settings(deadline=None)
+def test_a_frontier_leads_to_its_place_and_no_other_one_does(
+    entries: dict[bytes, bytes], levels: int, random: Random
+) -> None:
+    tree = StateTree()
+    for key, value in entries.items():
+        tree.put(key, value)
+    snapshot = tree.seal()
+    todo = [(TOP, bytes(snapshot.root))]
+    found: dict[bytes, bytes] = {}
+    while todo:
+        place, digest = todo.pop()
+        keys = snapshot.keys(place, 2)
+        if keys is not None:
+            piece = [(key, entries[key]) for key in keys]
+            assert root_of_entries(piece, place) == digest
+            found |= dict(piece)
+            if len(piece) == 2:
+                assert root_of_entries(piece[::-1], place) is None
+            continue
+        frontier = snapshot.frontier(place, levels)
+        assert root_of_frontier(frontier, place) == digest
+        at = random.randrange(len(frontier))
+        fewer = [*frontier[:at], *frontier[at + 1 :]]
+        assert root_of_frontier(fewer, place) is None
+        depth, _ = frontier[at]
+        other = [*frontier[:at], (depth, bytes(31) + b"x"), *frontier[at + 1 :]]
+        assert root_of_frontier(other, place) != digest
+        places = places_of(frontier, place)
+        assert places[-1].end == place.end
+        todo += [
+            (below, of) for below, (_, of) in zip(places, frontier, strict=True) if of != EMPTY_ROOT
+        ]
+    assert found == entries
+
+
+def test_a_frontier_that_goes_nowhere_leads_nowhere() -> None:
+    digest = bytes(32)
+    for frontier in (
+        [],
+        [(0, digest)],
+        [(1, digest)],
+        [(1, digest)] * 3,
+        [(2, digest), (1, digest)],
+    ):
+        assert root_of_frontier(frontier, TOP) is None
+    assert root_of_frontier([(257, digest)] * 2, Place(256, 0)) is None

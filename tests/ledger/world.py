@@ -41,7 +41,8 @@ class Cell:
         self.genesis = genesis
         self.state: dict[bytes, bytes] = {}
         self.ledger = Ledger(genesis, self.state.get)
-        self.ordered: set[bytes] = set()
+        self.ordered: dict[bytes, Round] = {}
+        """The round that listed an id last."""
         self.headers: list[RoundHeader] = []
         self.rosters: list[Roster] = [genesis.roster]
 
@@ -50,11 +51,12 @@ class Cell:
         applied = self.ledger.apply(
             Round(self.ledger.applied_round + 1),
             items,
-            ordered_before=self.ordered,
+            ordered_before=self.in_window(),
             consensus_time_ns=items[-1].consensus_time_ns if items else None,
         )
         self.state.update(applied.changes)
-        self.ordered |= {entry.receipt.id for entry in applied.entries}
+        number = applied.header.round
+        self.ordered |= {entry.receipt.id: number for entry in applied.entries}
         self.headers.append(applied.header)
         if applied.sealed is not None:
             self.rosters.append(applied.sealed)
@@ -73,11 +75,21 @@ class Cell:
         """Return a new process on the same disk."""
         again = Cell(self.genesis)
         again.state.update(self.state)
-        again.ordered = set(self.ordered)
+        again.ordered = dict(self.ordered)
         again.headers, again.rosters = list(self.headers), list(self.rosters)
         if self.headers:
-            again.ledger.restore(self.headers[-1], self.rosters[-1], again.state.items())
+            again.ledger.restore(
+                self.headers[-1],
+                self.rosters[-1],
+                again.state.items(),
+                before=self.rosters[-2] if len(self.rosters) > 1 else None,
+            )
         return again
+
+    def in_window(self) -> set[bytes]:
+        """Return the ids that were listed in this epoch or the one before."""
+        first = self.ledger.window_first_round
+        return {identity for identity, number in self.ordered.items() if number >= first}
 
     def value(self, key: str) -> bytes | None:
         """Return the state value of a user's key."""

@@ -35,17 +35,19 @@ class Cell:
 
     def __init__(self, home: Path) -> None:
         self.home = home
+        self.log = home.with_name(home.name + ".log")
         self.process: subprocess.Popen[str] | None = None
 
     def start(self) -> list[str]:
         """Start and return the lines up to `ready`."""
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "cli.main", "run", "--home", str(self.home)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            cwd=ROOT,
-        )
+        with self.log.open("a") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "cli.main", "run", "--home", str(self.home)],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                cwd=ROOT,
+            )
         _STARTED.append(self.process)
         assert self.process.stdout is not None
         lines = []

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from node.config import Config, dump, load, parse
+from node.config import Config, DiscoveryConfig, dump, load, parse
+from node.discovery.limits import SEEDS_MAX
 from node.errors import BadConfig
 
 _TEXT = st.text(max_size=20)
@@ -20,6 +21,12 @@ CONFIGS = st.builds(
     gateway_host=_TEXT,
     gateway_port=st.integers(0, 65535),
     log_level=st.sampled_from(["debug", "info", "warning", "error"]),
+    discovery=st.builds(
+        DiscoveryConfig,
+        mdns=st.booleans(),
+        dht=st.booleans(),
+        seeds=st.lists(st.sampled_from(["a.json", "https://a.example/s"]), max_size=3).map(tuple),
+    ),
 )
 
 
@@ -138,6 +145,10 @@ def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
         ("MYCELD_CELL__GATEWAY_PORT", "9" * 5000, "expected a number"),
         ("MYCELD_CELL__LISTEN", " , ", "at least one address"),
         ("MYCELD_CELL__LOG_LEVEL", "INFO", "expected one of"),
+        ("MYCELD_CELL__DISCOVERY", "x", "unknown key"),
+        ("MYCELD_DISCOVERY__MDN", "true", "did you mean mdns?"),
+        ("MYCELD_DISCOVERY__MDNS", "yes", "expected true or false"),
+        ("MYCELD_DISCOVERY__SEEDS", "http://a.example/s", "a seed is a path or an https URL"),
     ],
 )
 def test_a_wrong_variable_is_named(tmp_path: Path, name: str, value: str, words: str) -> None:
@@ -158,3 +169,33 @@ def test_a_file_that_can_not_be_read_is_told(tmp_path: Path) -> None:
     large.write_bytes(b"#" * (256 * 1024 + 1))
     with pytest.raises(BadConfig, match="larger than"):
         load(large, {})
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ("  mdsn: true", "did you mean mdns?"),
+        ("  cell: {}", "unknown key"),
+        ("  mdns: 1", "discovery.mdns: expected true or false, got 1"),
+        ("  dht: 'true'", "expected true or false"),
+        ("  seeds: seed.json", "expected a list of paths and URLs"),
+        ("  seeds: ['']", "no seed"),
+        ("  seeds: ['ftp://a/b']", "discovery.seeds"),
+        (f"  seeds: {['a'] * (SEEDS_MAX + 1)}", f"at most {SEEDS_MAX}"),
+        ("  - mdns", "discovery must be a section"),
+    ],
+)
+def test_a_mistake_about_discovery_is_named(lines: str, words: str) -> None:
+    with pytest.raises(BadConfig) as refusal:
+        parse(f"version: 1\ndiscovery:\n{lines}".encode(), "c")
+    assert words in refusal.value.detail
+
+
+def test_discovery_is_configured_in_a_section_of_its_own(tmp_path: Path) -> None:
+    text = b"version: 1\ndiscovery:\n  mdns: false\n  seeds: [a.json]"
+    assert parse(text, "c").discovery == DiscoveryConfig(mdns=False, seeds=("a.json",))
+    path = tmp_path / "config.yaml"
+    path.write_text(dump(Config()))
+    environment = {"MYCELD_DISCOVERY__DHT": "TRUE", "MYCELD_DISCOVERY__SEEDS": "b.json, c.json"}
+    found = load(path, environment).discovery
+    assert found == DiscoveryConfig(dht=True, seeds=("b.json", "c.json"))

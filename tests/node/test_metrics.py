@@ -40,17 +40,22 @@ def test_quantiles_are_those_of_the_newest_durations_only() -> None:
     assert latency.count == 2 * LATENCY_WINDOW
 
 
+def _carrying(creator: int, time_ns: int = START_NS) -> Event:
+    """An event with a transaction."""
+    return made(creator, time_ns=time_ns, payload=[b"x"])
+
+
 def _decided(*events: Event) -> DecidedRound:
     return DecidedRound(Round(1), (), tuple(OrderedEvent(event, START_NS) for event in events))
 
 
 def test_own_events_are_timed_from_their_making_and_others_from_their_arrival() -> None:
     metrics = ConsensusMetrics(since_ns=START_NS)
-    own, other, unseen = made(0, time_ns=START_NS + 10**6), made(1), made(2)
-    before = made(3, time_ns=START_NS - 1)
+    own, other, unseen = _carrying(0, START_NS + 10**6), _carrying(1), _carrying(2)
+    before, empty = _carrying(3, START_NS - 1), [made(0), made(1)]
     metrics.arrived([other], 100)
-    metrics.arrived([other], 150)
-    metrics.decided(_decided(own, other, unseen), 0, 170, START_NS + 80 * 10**6)
+    metrics.arrived([other, *empty], 150)
+    metrics.decided(_decided(own, other, unseen, *empty), 0, 170, START_NS + 80 * 10**6)
     metrics.decided(_decided(before), 3, 200, START_NS)
     assert metrics.created_to_ordered.quantile_ms(0.5) == 79
     assert metrics.received_to_ordered.quantile_ms(0.5) == 70
@@ -59,7 +64,7 @@ def test_own_events_are_timed_from_their_making_and_others_from_their_arrival() 
 
 def test_what_never_finds_a_place_does_not_fill_the_memory() -> None:
     metrics = ConsensusMetrics(since_ns=0)
-    events = [made(1), made(2)]
+    events = [_carrying(1), _carrying(2)]
     metrics.arrived(events[:1] * ARRIVALS_MAX, 0)
     metrics.epoch_began()
     metrics.decided(_decided(*events), 0, 5, START_NS)

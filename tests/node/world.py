@@ -6,31 +6,49 @@ Links delay, lose (by breaking: a stream never loses single frames), and can be 
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from random import Random
+from typing import Any, TypeVar
 
-from core.ids import CellId, Epoch, EventId, TransactionId
+from core.ids import CellId, Epoch, EventId, Round, TransactionId
 from gossip.index import EventIndex
 from gossip.sync import Send
 from gossip.wire import Events, Frame, Have, Want, decode_frame, encode_frame
 from hashgraph.event import decode_any_event, decode_event
 from hashgraph.evidence import encode_evidence, fork_evidence
 from identity.keys import KeyPair, verify
+from ledger.chain import RosterLink
 from ledger.forks import fork_key
 from ledger.genesis import Genesis
-from ledger.header import RoundHeader
+from ledger.header import Receipt, RoundHeader
 from ledger.kinds import Arguments
-from ledger.machine import Applied
+from ledger.machine import Applied, SealedState
 from ledger.roster import Member, Roster
 from ledger.transaction import opaque_transaction, sign_transaction, transaction_id
+from ledger.transfer.fetcher import Fetcher
+from ledger.transfer.server import answer_of
+from ledger.transfer.staging import headers_of, receipts_of, state_of
+from ledger.transfer.wire import (
+    Answer,
+    Ask,
+    ReceiptRow,
+    decode_answer,
+    decode_ask,
+    encode_answer,
+    encode_ask,
+)
+from ledger.tree import Snapshot
 from node.stages.accuser import Accuser, ForkSeen
 from node.stages.consensus import Consensus, Decided, Effects, Identity, SendBlocks
 from node.stages.execution import Execution
 from node.stages.mempool import Mempool
+from tests.ledger.world import certified
 
+_T = TypeVar("_T")
 START_NS = 1_700_000_000_000_000_000
 
 
@@ -41,18 +59,32 @@ class Unplaced:
     transactions: tuple[bytes, ...]
 
 
-Entry = bytes | Applied | Unplaced
+class Crashed(Exception):
+    """A cell crashed in the middle of what it did."""
+
+
+@dataclass(frozen=True)
+class Jumped:
+    """A checkpoint that was put in place."""
+
+    links: list[RosterLink]
+    state: dict[bytes, bytes]
+    window: list[tuple[RoundHeader, list[Receipt]]]
+
+
+Entry = bytes | Applied | Unplaced | Jumped
 
 
 @dataclass
 class Disk:
-    """What a cell committed, in order: blocks of events, applied rounds, unplaced transactions.
+    """What a cell committed, in order: blocks of events, rounds, unplaced transactions, jumps.
 
     The first `synced` entries survive a power cut.
     """
 
     log: list[Entry] = field(default_factory=list)
     synced: int = 0
+    staged: dict[bytes, bytes] = field(default_factory=dict)
     blocks: list[bytes] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -65,10 +97,12 @@ class Disk:
     def cut(self, random: Random) -> None:
         """Lose some of what was not fsynced."""
         del self.log[random.randint(self.synced, len(self.log)) :]
+        for identity in random.sample(sorted(self.staged), random.randint(0, len(self.staged))):
+            del self.staged[identity]
         self.__post_init__()
 
-    def rounds(self) -> list[Applied]:
-        return [entry for entry in self.log if isinstance(entry, Applied)]
+    def rounds(self) -> list[Applied | Jumped]:
+        return [entry for entry in self.log if isinstance(entry, Applied | Jumped)]
 
     def epochs(self, genesis: Genesis) -> list[tuple[Roster, int]]:
         """Return the last two rosters, and how many blocks there were when each began."""
@@ -76,6 +110,9 @@ class Disk:
         for entry in self.log:
             if isinstance(entry, bytes):
                 blocks += 1
+            elif isinstance(entry, Jumped):
+                newer = [link.roster for link in entry.links]
+                epochs += [(one, blocks) for one in newer if one.epoch > epochs[-1][0].epoch]
             elif isinstance(entry, Applied) and entry.sealed is not None:
                 epochs.append((entry.sealed, blocks))
         return epochs[-2:]
@@ -95,7 +132,9 @@ class SimCell:
         self.signed: dict[tuple[Epoch, int], EventId] = {}
         self.nonces = 0
         self.headers: list[RoundHeader] = []
-        self.order: list[tuple[bytes, int]] = []
+        self.order: dict[int, tuple[bytes, int]] = {}
+        self.jumps = 0
+        self.crash_after: int | None = None
         self.state: dict[bytes, bytes] = {}
 
     def start(self) -> None:
@@ -110,15 +149,23 @@ class SimCell:
         )
         self.execution = Execution(genesis, identity, self._value)
         self.accuser = Accuser(self.key.public_key)
-        self.headers, self.order, self.state = [], [], {}
-        self.ordered: set[bytes] = set()
+        self.headers, self.order, self.state = [], {}, {}
+        self.ordered: dict[bytes, int] = {}
+        self.receipts: dict[int, list[Receipt]] = {}
+        self.seals: dict[Epoch, dict[bytes, bytes]] = {}
+        self.fetcher: Fetcher | None = None
         self.up = True
         self.peers: set[int] = set()
         for applied in self.disk.rounds():
-            self._note(applied)
+            if isinstance(applied, Jumped):
+                self._note_jump(applied)
+            else:
+                self._note(applied)
         if self.headers:
             rosters = [roster for roster, _ in epochs]
-            self.execution.restore(rosters, sorted(self.state.items()), self.headers[-100:], [])
+            self.execution.restore(
+                rosters, sorted(self.state.items()), self.headers[-100:], [], self._sealed_states()
+            )
         self.sealed: Roster | None = None
         lost: dict[TransactionId, bytes] = {}
         for block in self.disk.blocks[first_block:]:
@@ -195,6 +242,8 @@ class SimCell:
         timer = self.timers
         self._carry_out(self.consensus.finish(now, START_NS + now * 1_000_000 + self.index))
         self._accuse()
+        if self.world.jumps and self.fetcher is None and self._is_far_behind():
+            self._fetch()
         waits = [self.consensus.wait_ms(now), self.accuser.wait_ms(now)]
         wait = min((wait for wait in waits if wait is not None), default=None)
         if wait is not None and self.timers == timer:
@@ -267,11 +316,14 @@ class SimCell:
         if item.epoch != ledger.roster.epoch or decided.round <= ledger.applied_round:
             return
         candidates = self.execution.candidates(decided)
-        executed = self.execution.apply(decided, candidates, lambda _: True, self.ordered)
+        first = ledger.window_first_round
+        known = {identity for identity, number in self.ordered.items() if number >= first}
+        executed = self.execution.apply(decided, candidates, lambda _: True, known)
         self.disk.append(executed.applied)
         self._note(executed.applied)
         self.world.check_agreement(self)
         if executed.applied.sealed is not None:
+            self.world.note_seal(executed.applied.header, executed.applied.sealed)
             self.sealed = executed.applied.sealed
             self.disk.synced = len(self.disk.log)
         if executed.signature is not None:
@@ -283,12 +335,126 @@ class SimCell:
     def _note(self, applied: Applied) -> None:
         self.headers.append(applied.header)
         self.state |= dict(applied.changes)
-        self.order += [
-            (entry.receipt.id, entry.receipt.consensus_time_ns) for entry in applied.entries
-        ]
-        self.ordered.update(entry.receipt.id for entry in applied.entries)
+        self._note_receipts(applied.header, [entry.receipt for entry in applied.entries])
         if applied.sealed is not None:
             self.world.note_roster(applied.sealed)
+            self.seals[applied.header.epoch] = dict(self.state)
+
+    def _note_receipts(self, header: RoundHeader, receipts: list[Receipt]) -> None:
+        self.receipts[header.round] = receipts
+        self.order |= {one.position: (one.id, one.consensus_time_ns) for one in receipts}
+        self.ordered |= {one.id: header.round for one in receipts}
+
+    def _note_jump(self, jumped: Jumped) -> None:
+        self.headers += [header for header, _ in jumped.window]
+        self.state = dict(jumped.state)
+        for header, receipts in jumped.window:
+            self._note_receipts(header, receipts)
+        self.seals = {jumped.links[-1].header.epoch: dict(jumped.state)}
+
+    def _sealed_states(self) -> list[SealedState]:
+        """The states at the ends of the newest epochs that this cell has."""
+        return [
+            SealedState(self.world.link_of(epoch).header, sorted(self.seals[epoch].items()))
+            for epoch in sorted(self.seals)[-2:]
+        ]
+
+    # -- jumping -------------------------------------------------------------------------------
+
+    def _is_far_behind(self) -> bool:
+        ahead, epoch = self.consensus.epoch_ahead, self.consensus.epoch
+        is_new = self.execution.ledger.applied_round == 0
+        return (
+            ahead is not None
+            and ahead > epoch + (0 if is_new else 1)
+            and self.consensus.own_count() == 0
+        )
+
+    def _fetch(self) -> None:
+        genesis = self.world.genesis
+        self.fetcher = Fetcher(
+            genesis.network_id,
+            genesis.roster,
+            self.execution.ledger.applied_round,
+            self.disk.staged.get,
+            verify,
+        )
+        for peer in sorted(self.peers):
+            self.fetcher.joined(self.world.cells[peer].key.cell_id)
+        self._advance()
+        self.world.at(5_000, self._give_up(self.fetcher))
+
+    def _give_up(self, fetcher: Fetcher) -> Callable[[], None]:
+        def give_up() -> None:
+            if self.up and self.fetcher is fetcher:
+                self.fetcher = None
+                self.consensus.is_jumping = False
+                self.wake()
+
+        return give_up
+
+    def _advance(self) -> None:
+        fetcher = self.fetcher
+        while fetcher is not None:
+            effects = fetcher.take()
+            assert not effects.drops, effects.drops
+            for identity, body in effects.keep:
+                self.disk.staged[identity] = body
+                self._count_write()
+            for peer, ask in effects.asks:
+                self._ask(fetcher, peer, decode_ask(encode_ask(ask)[4:]))
+            self.consensus.is_jumping = fetcher.progress is not None
+            if not effects.more:
+                break
+            fetcher.advance()
+        if fetcher is not None and fetcher.whole is not None:
+            self._jump(fetcher)
+
+    def _ask(self, fetcher: Fetcher, peer: CellId, ask: Ask) -> None:
+        server = self.world.cells[self.world.index_of[peer]]
+        delay_ms = self.world.delay_ms[1]  # always the same: a stream keeps its order
+
+        def ask_it() -> None:
+            if server.up:
+                answer = now(answer_of(ask, SimSource(server)))
+                self.world.at(delay_ms, lambda: take(answer))
+
+        def take(answer: Answer) -> None:
+            if self.up and self.fetcher is fetcher:
+                fetcher.answered(peer, decode_answer(encode_answer(answer)[4:]))
+                self._advance()
+
+        self.world.at(delay_ms, ask_it)
+
+    def _jump(self, fetcher: Fetcher) -> None:
+        """Put the checkpoint in place and start again, as the daemon does."""
+        whole, staged = fetcher.whole, self.disk.staged
+        assert whole is not None
+        if whole.header.round > self.execution.ledger.applied_round:
+            state = {
+                k: v for piece in state_of(whole.header.state_root, staged.get) for k, v in piece
+            }
+            headers = headers_of(whole.header, fetcher.first_round, staged.get)
+            window = [(header, receipts_of(header, staged.get)) for header in headers]
+            owed = self.consensus.owed()
+            jumped = Jumped(fetcher.whole_links, state, window)
+            self.disk.append(jumped, Unplaced(tuple(owed)))
+            self.disk.synced = len(self.disk.log)
+            self.jumps += 1
+        self._count_write()
+        staged.clear()
+        self.crash(power=False)
+        self.start()
+        self.world.connect_all()
+
+    def _count_write(self) -> None:
+        """Crash after the write that a test chose."""
+        if self.crash_after is not None:
+            self.crash_after -= 1
+            if self.crash_after == 0:
+                self.crash_after = None
+                self.crash(power=True)
+                raise Crashed
 
     def _read_epoch(self, epoch: Epoch) -> None:
         """Read an old epoch for a peer far behind; that takes a while."""
@@ -313,6 +479,50 @@ class SimCell:
             self.world.at(0, lambda: self.wake() if self.up else None)
 
 
+class SimSource:
+    """What a cell serves of the ends of its epochs."""
+
+    def __init__(self, cell: SimCell) -> None:
+        self._cell = cell
+
+    def newest(self) -> Epoch | None:
+        return max(self._cell.seals, default=None)
+
+    async def links(self, epoch: Epoch, count_max: int) -> list[RosterLink]:
+        newest = self.newest()
+        end = -1 if newest is None else newest
+        return [self._cell.world.link_of(Epoch(at)) for at in range(epoch, end + 1)][:count_max]
+
+    def snapshot(self, epoch: Epoch) -> Snapshot | None:
+        return self._cell.execution.ledger.snapshot(epoch)
+
+    def values(self, epoch: Epoch, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        return {key: self._cell.seals[epoch][key] for key in keys}
+
+    async def headers(self, epoch: Epoch, last: Round, count_max: int) -> list[bytes]:
+        headers = [one for one in self._cell.headers if one.epoch == epoch and one.round <= last]
+        return [one.encode() for one in headers[::-1]][:count_max]
+
+    def receipts(self, epoch: Epoch, position: int, count_max: int) -> list[ReceiptRow]:
+        rounds = {one.round for one in self._cell.headers if one.epoch == epoch}
+        return [
+            (one.id, one.event, one.consensus_time_ns, one.outcome)
+            for number in sorted(rounds)
+            for one in self._cell.receipts[number]
+            if one.position >= position
+        ][:count_max]
+
+
+def now(work: Coroutine[Any, Any, _T]) -> _T:
+    """Return what a coroutine returns that waits for nothing."""
+    try:
+        work.send(None)
+    except StopIteration as stop:
+        result: _T = stop.value
+        return result
+    raise AssertionError("it waits")
+
+
 class World:
     """Cells, links and virtual time, all chance from one seed."""
 
@@ -324,8 +534,14 @@ class World:
         delay_ms: tuple[int, int] = (1, 20),
         epoch_rounds: int = 2048,
         members: int | None = None,
+        jumps: bool = False,
     ) -> None:
-        """`members` of the cells have a vote from the start, all unless given."""
+        """`members` of the cells have a vote from the start, all unless given.
+
+        `jumps`: cells far behind fetch a checkpoint; without it they replay all epochs.
+        """
+        self.jumps = jumps
+        self._sealed: dict[Epoch, RosterLink] = {}
         self.random = Random(seed)  # noqa: S311 - chance of a test, not a secret
         self.now_ms = 0
         self.delay_ms = delay_ms
@@ -363,7 +579,8 @@ class World:
         end = self.now_ms + duration_ms
         while self._queue and self._queue[0][0] <= end:
             self.now_ms, _, action = heapq.heappop(self._queue)
-            action()
+            with contextlib.suppress(Crashed):
+                action()
         self.now_ms = end
 
     def connect_all(self) -> None:
@@ -437,6 +654,19 @@ class World:
         """All cells seal the same rosters."""
         assert self._rosters.setdefault(roster.epoch, roster) == roster
 
+    def note_seal(self, header: RoundHeader, following: Roster) -> None:
+        """All members certify the end of an epoch, once the first of them came to it."""
+        if header.epoch not in self._sealed:
+            keys = {cell.key.public_key: cell.key for cell in self.cells}
+            members = self.roster(header.epoch).members
+            signed = certified(
+                header, range(len(members)), keys=[keys[one.public_key] for one in members]
+            )
+            self._sealed[header.epoch] = RosterLink(header, signed, following)
+
+    def link_of(self, epoch: Epoch) -> RosterLink:
+        return self._sealed[epoch]
+
     def members_up(self, roster: Roster) -> list[SimCell]:
         return [
             cell
@@ -448,16 +678,27 @@ class World:
 
     def check_agreement(self, cell: SimCell) -> None:
         """Headers of equal rounds are equal, so order, times and state are."""
-        at = len(cell.headers) - 1
+        header = cell.headers[-1]
         for other in self.cells:
-            if other is not cell and other.up and len(other.headers) > at:
-                assert other.headers[at].hash == cell.headers[at].hash, f"round {at + 1} differs"
+            if other is cell or not other.up or not other.headers:
+                continue
+            at = header.round - other.headers[-1].round - 1
+            if -len(other.headers) <= at < 0 and other.headers[at].round == header.round:
+                assert other.headers[at].hash == header.hash, f"round {header.round} differs"
 
     def check_settled(self, acknowledged: set[TransactionId]) -> None:
-        """All cells agree on the whole order, which has each acknowledged transaction once."""
-        orders = [cell.order for cell in self.cells if cell.up]
-        assert all(order == orders[0] for order in orders), [len(order) for order in orders]
-        listed = [identity for identity, _ in orders[0]]
+        """All cells agree on the whole order, which has each acknowledged transaction once.
+
+        One that jumped lacks a part of it, never the newest.
+        """
+        orders = sorted((cell.order for cell in self.cells if cell.up), key=len)
+        whole = orders[-1]
+        assert list(whole) == list(range(len(whole)))
+        for order in orders:
+            assert order.items() <= whole.items()
+            assert self.jumps or order == whole, [len(order) for order in orders]
+            assert not whole or max(order) == len(whole) - 1
+        listed = [identity for identity, _ in whole.values()]
         assert len(set(listed)) == len(listed)
         assert acknowledged <= set(listed), f"{len(acknowledged - set(listed))} lost"
         roots = {cell.headers[-1].state_root for cell in self.cells if cell.up and cell.headers}

@@ -22,7 +22,12 @@ from gossip.discovery.errors import (
     SporeOfOtherNetwork,
     SporeTimeImpossible,
 )
-from gossip.discovery.limits import CLOCK_TOLERANCE_NS, SPORE_NODES_MAX, SPORE_SIZE_BYTES_MAX
+from gossip.discovery.limits import (
+    CLOCK_TOLERANCE_NS,
+    SPORE_NODES_MAX,
+    SPORE_PROOF_SIZE_BYTES_MAX,
+    SPORE_SIZE_BYTES_MAX,
+)
 from gossip.discovery.spore import Spore, Variant, decode_spore, make_spore, verify
 from identity.keys import verify_all
 from tests.gossip.discovery.spore_world import (
@@ -195,6 +200,18 @@ def test_the_largest_spore_fits_its_bound() -> None:
     made = spore([*nodes, node(KEY)])
     assert len(made.nodes) == SPORE_NODES_MAX
     assert len(made.encoded) < SPORE_SIZE_BYTES_MAX
+    assert _decoded(made) == made
+
+
+def test_cells_that_announce_as_much_as_they_can_do_not_make_a_spore_too_long() -> None:
+    name = "a" * 63
+    hosts = [f"{name}.{name}{number:02}.example" for number in range(16)]
+    greedy = [
+        node(key, *(f"/dns/{host}/tcp/1/p2p/{key.cell_id}" for host in hosts)) for key in many(256)
+    ]
+    made = spore(greedy, variant=Variant.SEED, proof=bytes(SPORE_PROOF_SIZE_BYTES_MAX))
+    assert 0 < len(made.nodes) < len(greedy)
+    assert len(made.encoded) <= SPORE_SIZE_BYTES_MAX
     assert _decoded(made) == made
 
 

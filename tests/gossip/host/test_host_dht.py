@@ -110,6 +110,20 @@ def test_a_node_only_takes_a_record_of_the_peer_itself() -> None:
     run(main)
 
 
+def test_addresses_are_told_only_where_they_mean_something() -> None:
+    from gossip.discovery.address import Reach
+    from gossip.host.dht import _within
+
+    world, site, local = (
+        f"/ip4/{host}/tcp/1/p2p/{A}" for host in ("8.8.8.8", "10.0.0.1", "127.0.0.1")
+    )
+    contact = Contact(A, (world, site, local))
+    assert _within((contact,), Reach.LOOPBACK) == (contact,)
+    assert _within((contact,), Reach.SITE) == (Contact(A, (world, site)),)
+    assert _within((contact,), Reach.WORLD) == (Contact(A, (world,)),)
+    assert _within((Contact(A, (local,)),), Reach.SITE) == ()
+
+
 async def _ask(asker: Host, node: Host, message: KadMessage) -> KadMessage:
     data = encode_kad(message)
     async with await asker.dial(node.addresses[0], timeout_s=5, protocol=DHT_PROTOCOL) as stream:

@@ -11,8 +11,9 @@ import trio
 import trio.testing
 
 from gossip.host import DialFailed, PeerStream, TooManyDials
-from gossip.host.slots import NoUpgradeSlot, Slots, UpgradeSlots
-from tests.gossip.host.host_world import assert_serves, ignore, run, started
+from gossip.host.addresses import address_key, parse_dial_address
+from gossip.host.slots import NoPlace, Places, Slots
+from tests.gossip.host.host_world import assert_serves, eventually, ignore, read_all, run, started
 
 
 def test_outbound_connections_are_capped_and_their_places_come_back() -> None:
@@ -68,31 +69,79 @@ def test_slots_are_bounded_in_all_and_per_holder() -> None:
     assert slots.take("b")
 
 
-def test_when_upgrade_places_run_out_the_oldest_of_the_most_crowded_address_yields() -> None:
+def test_when_places_run_out_the_oldest_idle_holder_of_the_most_crowded_address_yields() -> None:
     async def main() -> None:
-        slots = UpgradeSlots(total_max=5, each_max=3)
+        places = Places(total_max=6, each_max=3)
         yielded: list[str] = []
 
-        async def hold(name: str, started: trio.Event) -> None:
-            with slots.place(name[0]) as scope:
-                started.set()
+        async def hold(name: str, begun: trio.Event) -> None:
+            with places.place(name[0], lambda: "busy" not in name) as scope:
+                begun.set()
                 await trio.sleep(60)
             if scope.cancelled_caught:
                 yielded.append(name)
 
         async with trio.open_nursery() as nursery:
-            for name in ("a1", "a2", "a3", "b1", "b2"):
+            for name in ("a1 busy", "a2", "a3", "b1 busy", "b2 busy", "b3 busy"):
                 begun = trio.Event()
                 nursery.start_soon(hold, name, begun)
                 await begun.wait()
-            with pytest.raises(NoUpgradeSlot), slots.place("a"):
+            with pytest.raises(NoPlace), places.place("a", lambda: True):
                 pass
-            with slots.place("honest"):
+            with places.place("honest", lambda: False):
                 await trio.testing.wait_all_tasks_blocked()
-                assert yielded == ["a1"]
-                assert len(slots) == 5
-            assert len(slots) == 4
+                assert yielded == ["a2"]
+                with places.place("honest", lambda: False):
+                    await trio.testing.wait_all_tasks_blocked()
+                    assert yielded == ["a2", "a3"]
+                    assert len(places) == 6
+                    with pytest.raises(NoPlace), places.place("late", lambda: True):
+                        pass
+            assert len(places) == 4
             nursery.cancel_scope.cancel()
-        assert len(slots) == 0
+        assert len(places) == 0
 
     trio.run(main)
+
+
+@pytest.mark.parametrize(
+    ("host", "key"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+    ],
+)
+def test_a_whole_64_of_ipv6_counts_as_one_address(host: str, key: str) -> None:
+    assert address_key(host) == key
+
+
+def test_connections_without_a_purpose_yield_to_newcomers_and_those_in_use_stay() -> None:
+    async def main() -> None:
+        async with (
+            started("a", inbound_connections_max=4, purpose_grace_s=0.2) as a,
+            started("b") as b,
+            started("idle") as idle,
+        ):
+            swarm = a._bridge.engine()._swarm  # type: ignore[union-attr]  # the host is started
+            used = await b.dial(a.addresses[0], timeout_s=5)
+            engine = idle._bridge.engine()  # type: ignore[union-attr]  # the same
+            target = parse_dial_address(a.addresses[0])
+
+            async def take_the_rest() -> None:
+                for _ in range(3):
+                    await engine._swarm.connect(target)  # type: ignore[union-attr]  # the same
+
+            idle._bridge.call(engine._nursery.start_soon, take_the_rest)  # type: ignore[union-attr]  # the same
+            await eventually(lambda: len(swarm._inbound) == 4)  # type: ignore[union-attr]  # the same
+            await eventually(lambda: len(swarm._upgrading) == 0)  # type: ignore[union-attr]  # the same
+            await asyncio.sleep(0.3)
+            for _ in range(3):
+                await assert_serves(a, b)
+            await used.write(b"still here", timeout_s=5)
+            assert await read_all(used, 10) == b"still here"
+            await used.close()
+            assert a.restarts == idle.restarts == 0
+
+    run(main)

@@ -135,3 +135,30 @@ def test_garbage_at_every_stage_of_a_websocket_leaves_the_host_serving() -> None
             assert a.restarts == 0
 
     run(main, timeout_s=60)
+
+
+def test_a_server_that_refuses_a_websocket_without_end_is_left_at_once() -> None:
+    async def main() -> None:
+        sent = 0
+        left = asyncio.Event()
+
+        async def refuse(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal sent
+            writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 99999999999\r\n\r\n")
+            with contextlib.suppress(ConnectionError):
+                while True:
+                    writer.write(bytes(65536))
+                    await writer.drain()
+                    sent += 65536
+            left.set()
+
+        server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+        async with server, started("a") as a, started("b") as b:
+            port = server.sockets[0].getsockname()[1]
+            with pytest.raises(DialFailed):
+                await b.dial(f"/ip4/127.0.0.1/tcp/{port}/ws/p2p/{a.cell_id}", timeout_s=5)
+            await left.wait()
+            assert sent < 16 << 20
+            await assert_serves(a, b)
+
+    run(main)

@@ -21,6 +21,7 @@ async def main() -> None:
         report = {
             "restarts": host.restarts,
             "connections": len(swarm.get_connections()),  # type: ignore[union-attr]  # the same
+            "inbound": len(swarm._inbound),  # type: ignore[union-attr]  # the same
             "upgrading": len(swarm._upgrading),  # type: ignore[union-attr]  # the same
             "streams": len(host._streams),
         }

@@ -1,0 +1,284 @@
+"""Frames of the transfer protocol, version 1: bytes on a stream and the values they stand for.
+
+On the wire: four bytes of length, big endian, then that many bytes of canonical msgpack,
+`[type, fields…]`. The length is checked before anything is kept. The side that opened the stream
+asks, the other answers each request with one frame, in order:
+
+| type | frame | fields |
+|---|---|---|
+| 1 | ASK LINKS | epoch: the ends of epochs from this one on |
+| 2 | ASK HEADERS | epoch, round: those of its rounds from this one down |
+| 3 | ASK RECEIPTS | epoch, position: those of its transactions from this place in the order on |
+| 4 | ASK PIECE | epoch, depth, path: the state at its end, as far as it lies at this place |
+| 11 | LINKS | newest epoch whose end is served, or nil; [[header, certificate, next roster], …] |
+| 12 | HEADERS | [header, …] |
+| 13 | RECEIPTS | [[transaction id, event id, time ns, outcome], …] |
+| 14 | ENTRIES | [[key, value], …] all that lie there, by path |
+| 15 | FRONTIER | [[depth, digest], …] subtrees below the place, from left to right |
+| 16 | GONE | the end of this epoch is not served (any more) |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from core.codec import (
+    NotCanonical,
+    Value,
+    WrongShape,
+    as_array,
+    as_bytes,
+    as_int,
+    as_text,
+    decode,
+    encode,
+)
+from core.ids import Epoch, EventId, Round, TransactionId
+from core.limits import HASH_SIZE_BYTES
+from ledger.certificate import parse_certificate
+from ledger.chain import RosterLink
+from ledger.errors import BadRoster
+from ledger.header import Receipt, decode_header
+from ledger.roster import decode_roster
+from ledger.transfer.errors import BadTransferFrame
+from ledger.transfer.limits import FRAME_SIZE_BYTES_MAX
+from ledger.tree import PATH_BITS, Place
+
+LENGTH_BYTES: Final = 4
+_OUTCOME_LENGTH_MAX: Final = 64
+_EPOCH_MAX: Final = 2**53
+
+
+@dataclass(frozen=True, slots=True)
+class AskLinks:
+    """Asks for the ends of epochs from this one on."""
+
+    epoch: Epoch
+
+
+@dataclass(frozen=True, slots=True)
+class AskHeaders:
+    """Asks for headers of an epoch from this round down."""
+
+    epoch: Epoch
+    round: Round
+
+
+@dataclass(frozen=True, slots=True)
+class AskReceipts:
+    """Asks for receipts of an epoch from this position on."""
+
+    epoch: Epoch
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class AskPiece:
+    """Asks for a part of the state at the end of an epoch."""
+
+    epoch: Epoch
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Ends of epochs, in order, without a gap; fewer than `newest` promises if some are missing."""
+
+    newest: Epoch | None
+    links: tuple[RosterLink, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Headers:
+    """Encoded headers, each followed by the one that it names as the one before it."""
+
+    headers: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipts:
+    """Receipts that follow each other in the order."""
+
+    rows: tuple[ReceiptRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """All of the state at the place that was asked for."""
+
+    entries: tuple[tuple[bytes, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Frontier:
+    """(depth, digest) of the subtrees into which the place falls."""
+
+    subtrees: tuple[tuple[int, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The end of that epoch is not served."""
+
+
+ReceiptRow: TypeAlias = "tuple[TransactionId, EventId, int, str]"
+"""A receipt without its position: (transaction id, event id, time ns, outcome)."""
+Ask: TypeAlias = AskLinks | AskHeaders | AskReceipts | AskPiece
+Answer: TypeAlias = Links | Headers | Receipts | Entries | Frontier | Gone
+
+
+def encode_ask(ask: Ask) -> bytes:
+    """Return the frame of a request, length included."""
+    match ask:
+        case AskLinks():
+            return _framed([1, ask.epoch])
+        case AskHeaders():
+            return _framed([2, ask.epoch, ask.round])
+        case AskReceipts():
+            return _framed([3, ask.epoch, ask.position])
+        case AskPiece():
+            path = ask.place.path.to_bytes(HASH_SIZE_BYTES, "big")
+            return _framed([4, ask.epoch, ask.place.depth, path])
+
+
+def encode_answer(answer: Answer) -> bytes:
+    """Return the frame of an answer, length included."""
+    return _framed(answer_value(answer))
+
+
+def answer_value(answer: Answer) -> list[Value]:
+    """Return the encodable array of an answer."""
+    match answer:
+        case Links():
+            return [11, answer.newest, [_link_value(link) for link in answer.links]]
+        case Headers():
+            return [12, list(answer.headers)]
+        case Receipts():
+            return [13, [list(row) for row in answer.rows]]
+        case Entries():
+            return [14, [list(entry) for entry in answer.entries]]
+        case Frontier():
+            return [15, [list(subtree) for subtree in answer.subtrees]]
+        case Gone():
+            return [16]
+
+
+def decode_ask(body: bytes) -> Ask:
+    """Return the request in a frame's body; raises BadTransferFrame."""
+    try:
+        kind, *fields = as_array(decode(body), length_max=4)
+        match kind, fields:
+            case 1, [epoch]:
+                return AskLinks(Epoch(as_int(epoch, high=_EPOCH_MAX)))
+            case 2, [epoch, number]:
+                return AskHeaders(Epoch(as_int(epoch, high=_EPOCH_MAX)), Round(as_int(number)))
+            case 3, [epoch, position]:
+                return AskReceipts(Epoch(as_int(epoch, high=_EPOCH_MAX)), as_int(position))
+            case 4, [epoch, depth, path]:
+                bits = int.from_bytes(as_bytes(path, size=HASH_SIZE_BYTES), "big")
+                return AskPiece(
+                    Epoch(as_int(epoch, high=_EPOCH_MAX)),
+                    _place(as_int(depth, high=PATH_BITS), bits),
+                )
+    except (NotCanonical, WrongShape, ValueError) as error:
+        raise BadTransferFrame(f"no request: {error}") from error
+    raise BadTransferFrame("no request of this version")
+
+
+def decode_answer(body: bytes) -> Answer:
+    """Return the answer in a frame's body; raises BadTransferFrame."""
+    try:
+        kind, *fields = as_array(decode(body), length_max=3)
+        match kind, fields:
+            case 11, [newest, links]:
+                told = None if newest is None else Epoch(as_int(newest))
+                return Links(told, tuple(_link(item) for item in as_array(links)))
+            case 12, [headers]:
+                return Headers(tuple(as_bytes(item) for item in as_array(headers)))
+            case 13, [rows]:
+                return Receipts(tuple(row_of(item) for item in as_array(rows)))
+            case 14, [entries]:
+                return Entries(tuple(_entry(item) for item in as_array(entries)))
+            case 15, [subtrees]:
+                return Frontier(tuple(_subtree(item) for item in as_array(subtrees)))
+            case 16, []:
+                return Gone()
+    except (NotCanonical, WrongShape, BadRoster, ValueError) as error:
+        raise BadTransferFrame(f"no answer: {error}") from error
+    raise BadTransferFrame("no answer of this version")
+
+
+class FrameBodies:
+    """Cuts what arrives into the bodies of frames. Holds one frame that is not whole, at most."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Yield the bodies that are whole; raises BadTransferFrame for one that is too long."""
+        self._buffer += data
+        while len(self._buffer) >= LENGTH_BYTES:
+            length = int.from_bytes(self._buffer[:LENGTH_BYTES], "big")
+            if not 0 < length <= FRAME_SIZE_BYTES_MAX:
+                raise BadTransferFrame(f"a frame of {length} bytes")
+            end = LENGTH_BYTES + length
+            if len(self._buffer) < end:
+                return
+            body = bytes(self._buffer[LENGTH_BYTES:end])
+            del self._buffer[:end]
+            yield body
+
+
+def receipts_at(rows: Sequence[ReceiptRow], position: int) -> list[Receipt]:
+    """Return the receipts in rows, the first of which has this position."""
+    return [
+        Receipt(identity, position + at, event, time_ns, outcome)
+        for at, (identity, event, time_ns, outcome) in enumerate(rows)
+    ]
+
+
+def _framed(value: Value) -> bytes:
+    body = encode(value)
+    return len(body).to_bytes(LENGTH_BYTES, "big") + body
+
+
+def _place(depth: int, path: int) -> Place:
+    if path & ((1 << (PATH_BITS - depth)) - 1):
+        raise BadTransferFrame("a place with bits beyond its depth")
+    return Place(depth, path)
+
+
+def _link_value(link: RosterLink) -> Value:
+    return [link.header.encode(), link.certificate.to_value(), link.roster.encode()]
+
+
+def _link(value: Value) -> RosterLink:
+    header, certificate, roster = as_array(value, length=3)
+    return RosterLink(
+        decode_header(as_bytes(header)),
+        parse_certificate(certificate),
+        decode_roster(as_bytes(roster)),
+    )
+
+
+def row_of(value: Value) -> ReceiptRow:
+    """Return the receipt in a decoded array; raises WrongShape."""
+    identity, event, time_ns, outcome = as_array(value, length=4)
+    return (
+        TransactionId(as_bytes(identity, size=HASH_SIZE_BYTES)),
+        EventId(as_bytes(event, size=HASH_SIZE_BYTES)),
+        as_int(time_ns),
+        as_text(outcome, length_max=_OUTCOME_LENGTH_MAX),
+    )
+
+
+def _entry(value: Value) -> tuple[bytes, bytes]:
+    key, content = as_array(value, length=2)
+    return as_bytes(key), as_bytes(content)
+
+
+def _subtree(value: Value) -> tuple[int, bytes]:
+    depth, digest = as_array(value, length=2)
+    return as_int(depth, high=PATH_BITS), as_bytes(digest, size=HASH_SIZE_BYTES)

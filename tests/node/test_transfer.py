@@ -1,0 +1,305 @@
+"""Fetching and serving a checkpoint over streams: who lies or is silent, what is told meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Self, cast
+from unittest.mock import patch
+
+from core.errors import MyceldError
+from core.ids import CellId, Epoch
+from gossip.host import PeerStream, ReadTimedOut
+from journal import Store
+from ledger.machine import Ledger
+from ledger.transfer.fetcher import Progress
+from ledger.transfer.wire import (
+    AskLinks,
+    AskPiece,
+    Entries,
+    FrameBodies,
+    Links,
+    decode_ask,
+    encode_answer,
+    encode_ask,
+)
+from node.errors import PeerLeft
+from node.progress import ProgressTeller, progress_words
+from node.transfer_fetching import CatchingUp, TransferFetching
+from node.transfer_serving import StoreSource, TransferServing
+from tests.ledger.transfer.world import SHORT, History
+from tests.node.test_installation import _in_a_loop, _source, _store, _write
+
+Handler = Callable[[PeerStream], Awaitable[None]]
+
+
+class FakeStream:
+    """One end of a stream in memory."""
+
+    def __init__(self, cell_id: str) -> None:
+        self.cell_id = CellId(cell_id)
+        self.inbox: asyncio.Queue[bytes] = asyncio.Queue(1000)
+        self.other: FakeStream | None = None
+        self.aborted = False
+
+    async def read(self, _: int, *, timeout_s: float) -> bytes:
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self.inbox.get()
+        except TimeoutError as error:
+            raise ReadTimedOut("nothing came") from error
+
+    async def write(self, data: bytes, *, timeout_s: float) -> None:
+        assert timeout_s > 0
+        if self.other is not None:
+            self.other.inbox.put_nowait(data)
+
+    async def close(self) -> None:
+        other, self.other = self.other, None
+        if other is not None:
+            other.inbox.put_nowait(b"")
+
+    async def abort(self) -> None:
+        self.aborted = True
+        await self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+class FakePeers:
+    """Cells to be asked, by name, each with the handler of the transfer protocol."""
+
+    def __init__(self, handlers: dict[str, Handler]) -> None:
+        self.handlers = handlers
+        self.dropped: dict[str, MyceldError] = {}
+        self.tasks: list[asyncio.Task[None]] = []
+        self.host = self
+        self.book = self
+
+    def connected(self) -> list[CellId]:
+        return [CellId(name) for name in sorted(self.handlers) if name not in self.dropped]
+
+    def addresses(self, cell_id: CellId) -> tuple[str, ...]:
+        return (str(cell_id),)
+
+    def drop(self, cell_id: CellId, error: MyceldError) -> None:
+        self.dropped[cell_id] = error
+
+    async def dial(self, address: str, *, timeout_s: float, protocol: str) -> FakeStream:
+        assert timeout_s > 0
+        assert protocol.endswith("/transfer/1")
+        ours, theirs = FakeStream(address), FakeStream("newcomer")
+        ours.other, theirs.other = theirs, ours
+        handler = self.handlers[address]
+
+        async def serve() -> None:
+            try:
+                await handler(cast("PeerStream", theirs))
+            except (MyceldError, asyncio.CancelledError):
+                pass
+            finally:
+                await theirs.close()
+
+        self.tasks.append(asyncio.ensure_future(serve()))
+        return ours
+
+
+class Newcomer:
+    """A fetching cell with what it knows of the network."""
+
+    def __init__(self, store: Store, source: StoreSource, peers: FakePeers) -> None:
+        self.consensus = SimpleNamespace(
+            epoch_ahead=Epoch(3), epoch=Epoch(0), index=(), own_count=lambda: 0, is_jumping=False
+        )
+        self.peers = peers
+        self.told: list[CatchingUp] = []
+        self.execution = SimpleNamespace(ledger=SimpleNamespace(applied_round=0))
+        self.fetching = TransferFetching(
+            store,
+            SHORT,
+            cast("Any", self.consensus),
+            cast("Any", self.execution),
+            cast("Any", peers),
+            source,
+            self.told.append,
+        )
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        task = asyncio.ensure_future(self.fetching.run())
+        try:
+            yield
+        finally:
+            for one in (task, *self.peers.tasks):
+                one.cancel()
+            await asyncio.gather(task, *self.peers.tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def _newcomer(path: Path, history: History, **others: Handler) -> AsyncIterator[Newcomer]:
+    """A newcomer, an honest cell unless it is replaced, and others."""
+    async with _store(path / "old.db") as old, _store(path / "new.db") as new:
+        await _write(old, history)
+        honest = TransferServing(await _source(old)).serve
+        own = StoreSource(new, SHORT, Ledger(SHORT, lambda _: None), cast("Any", None))
+        handlers = {"honest": honest, **others}
+        cell = Newcomer(new, own, FakePeers(handlers))
+        async with cell.running():
+            yield cell
+
+
+async def _lie(stream: PeerStream) -> None:
+    """Give the true links, and one's own idea of the state."""
+    bodies = FrameBodies()
+    while data := await stream.read(65536, timeout_s=20):
+        for body in bodies.feed(data):
+            match decode_ask(body):
+                case AskLinks():
+                    answer = encode_answer(Links(Epoch(2), tuple(_HISTORY.links)))
+                case AskPiece():
+                    answer = encode_answer(Entries(((b"value/mine", b"all"),)))
+                case _:
+                    return
+            await stream.write(answer, timeout_s=5)
+
+
+async def _silent(stream: PeerStream) -> None:
+    while await stream.read(65536, timeout_s=20):
+        pass
+
+
+async def _none(stream: PeerStream) -> None:
+    bodies = FrameBodies()
+    while data := await stream.read(65536, timeout_s=20):
+        for _ in bodies.feed(data):
+            await stream.write(encode_answer(Links(Epoch(10**6), ())), timeout_s=5)
+
+
+async def _gone(_: PeerStream) -> None:
+    raise PeerLeft("at once")
+
+
+_HISTORY = History(31, 3, keys=40)
+
+
+@_in_a_loop
+async def test_a_checkpoint_is_fetched_made_ready_and_told_of(tmp_path: Path) -> None:
+    async with _newcomer(tmp_path, _HISTORY) as cell:
+        await asyncio.wait_for(cell.fetching.ready.wait(), 20)
+        assert cell.fetching.checkpoint is not None
+        assert cell.fetching.checkpoint.link == _HISTORY.links[2]
+        assert cell.consensus.is_jumping
+        assert cell.told[-1].progress is not None
+        assert cell.told[-1].progress.done == 1.0
+        assert cell.fetching.state is None
+
+
+@_in_a_loop
+async def test_a_liar_is_dropped_a_silent_one_left_and_an_honest_one_used(
+    tmp_path: Path,
+) -> None:
+    others = {"a-liar": _lie, "a-silent": _silent, "a-gone": _gone}
+    with patch("node.transfer_fetching.TRANSFER_ANSWER_MS", 300):
+        async with _newcomer(tmp_path, _HISTORY, **others) as cell:
+            await asyncio.wait_for(cell.fetching.ready.wait(), 20)
+            assert cell.fetching.checkpoint is not None
+            assert cell.fetching.checkpoint.link == _HISTORY.links[2]
+            assert set(cell.peers.dropped) <= {"a-liar"}
+            for error in cell.peers.dropped.values():
+                assert error.code.startswith("MYC-TRANSFER-")
+
+
+@_in_a_loop
+async def test_a_claim_without_a_certificate_never_stops_gossip(tmp_path: Path) -> None:
+    async with _newcomer(tmp_path, _HISTORY, honest=_none) as cell:
+        for _ in range(200):
+            await asyncio.sleep(0.01)
+            assert not cell.consensus.is_jumping
+        assert not cell.fetching.ready.is_set()
+        assert cell.told
+        assert all(state.progress is None for state in cell.told)
+
+
+@_in_a_loop
+async def test_an_epoch_with_own_events_is_finished_by_gossip_first(tmp_path: Path) -> None:
+    async with _newcomer(tmp_path, _HISTORY) as cell:
+        cell.consensus.own_count = lambda: 1
+        await asyncio.sleep(0.5)
+        assert cell.told == []
+        cell.consensus.own_count = lambda: 0  # the next epoch began
+        await asyncio.wait_for(cell.fetching.ready.wait(), 20)
+
+
+@_in_a_loop
+async def test_a_cell_one_epoch_behind_jumps_only_when_gossip_brings_nothing(
+    tmp_path: Path,
+) -> None:
+    async with _newcomer(tmp_path, _HISTORY) as cell:
+        cell.execution.ledger.applied_round = 5
+        cell.consensus.epoch_ahead = Epoch(1)
+        await asyncio.sleep(0.5)
+        assert cell.told == []
+        # Nobody has its epoch any more, such as those who jumped over it.
+        with patch("node.transfer_fetching.GOSSIP_PATIENCE_MS", 300):
+            await asyncio.wait_for(cell.fetching.ready.wait(), 20)
+
+
+@_in_a_loop
+async def test_one_stream_a_peer_and_few_in_all_are_served(tmp_path: Path) -> None:
+    async with _store(tmp_path / "old.db") as old:
+        await _write(old, _HISTORY)
+        serving = TransferServing(await _source(old))
+        streams = [FakeStream(f"cell-{at}") for at in (0, 0, 1, 2, 3, 4)]
+        tasks = [asyncio.ensure_future(serving.serve(cast("Any", one))) for one in streams]
+        await asyncio.sleep(0.05)
+        assert [stream.aborted for stream in streams] == [False, True, False, False, False, True]
+        answers = FakeStream("asker")
+        streams[0].other = answers
+        for byte in encode_ask(AskLinks(Epoch(0))):
+            streams[0].inbox.put_nowait(bytes([byte]))
+        assert await answers.read(1, timeout_s=5)
+        for stream in streams:
+            stream.inbox.put_nowait(b"")
+        await asyncio.gather(*tasks)
+
+
+def _state(done: float | None, elapsed_s: float = 2.0) -> CatchingUp:
+    progress = None if done is None else Progress(Epoch(7), 12, 3_000_000, done)
+    return CatchingUp(progress, Epoch(9), 3, elapsed_s, 4_000_000)
+
+
+def test_the_words_say_how_much_how_fast_and_how_long() -> None:
+    assert "epoch 9" in progress_words(_state(None))
+    words = progress_words(_state(0.25))
+    for part in ("epoch 7", "25 %", "12 pieces", "3.0 MB", "3 cells", "2.0 MB/s", "6 s left"):
+        assert part in words
+
+
+def test_lines_every_tenth_without_a_terminal_and_a_bar_on_one() -> None:
+    stream = io.StringIO()
+    teller = ProgressTeller(stream)
+    for percent in range(101):
+        teller.tell(_state(percent / 100))
+    assert len(stream.getvalue().splitlines()) == 11
+    teller.tell(_state(0.0))  # another transfer begins
+    assert len(stream.getvalue().splitlines()) == 12
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    teller = ProgressTeller(terminal)
+    for percent in (0, 50, 100):
+        teller.tell(_state(percent / 100))
+    assert terminal.getvalue().count("\r") == 3
+    assert terminal.getvalue().endswith("\n")
+    assert "#" * 15 + "-" * 15 in terminal.getvalue()
