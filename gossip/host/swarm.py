@@ -96,9 +96,9 @@ class CellSwarm(Swarm):  # type: ignore[misc]  # libp2p has no types
             each_max=config.upgrading_per_address_max,
         )
         self._inbound_per_peer_max = config.inbound_per_peer_max
+        self._purpose_grace_s = config.purpose_grace_s
         self._is_denied = is_denied
         self._connects = Buckets(CONNECTS_PER_S, CONNECTS_BURST, keys_max=CONNECTING_ADDRESSES_MAX)
-        self._purpose_grace_s = config.purpose_grace_s
         self._upgrade_timeout_s = config.upgrade_timeout_s
         self.on_connection: Callable[[Libp2pObject], None] = lambda _: None
 
@@ -114,14 +114,17 @@ class CellSwarm(Swarm):  # type: ignore[misc]  # libp2p has no types
         """Serve one inbound TCP connection until it ends. Never raises."""
         remote = remote_address_of(socket)
         try:
-            if remote is not None:
-                key = address_key(remote[0])
-                if self._connects.take(key, int(trio.current_time() * 1000)):
-                    await self._serve(socket, key, websocket=websocket)
+            key = None if remote is None else address_key(remote[0])
+            if key is not None and self._may_connect(key):
+                await self._serve(socket, key, websocket=websocket)
         except Exception as error:  # noqa: BLE001 - supervisor of one connection
             _LOG.debug("inbound connection of %s refused: %r", remote, error)
         finally:
             await trio.aclose_forcefully(socket)
+
+    def _may_connect(self, address: str) -> bool:
+        """Count a connection of an IP address; False when it connects too fast."""
+        return self._connects.take(address, int(trio.current_time() * 1000))
 
     async def _serve(self, socket: trio.SocketStream, address: str, *, websocket: bool) -> None:
         muxed: Libp2pObject = None
