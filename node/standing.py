@@ -26,7 +26,6 @@ from gossip.errors import (
     FrameTooLong,
     HandshakeMismatch,
     HandshakeRefused,
-    ParentsUnresolved,
     UnexpectedFrame,
 )
 from gossip.host import PeerOverran, WriteTimedOut
@@ -47,7 +46,6 @@ _BY_ERROR: Final[tuple[tuple[type[BaseException], Misbehaviour], ...]] = (
     (BadFrame, Misbehaviour.BROKEN_FRAME),
     (BadEventSignature, Misbehaviour.FORGED),
     (Equivocated, Misbehaviour.EQUIVOCATION),
-    (ParentsUnresolved, Misbehaviour.UNRESOLVED),
     (PeerOverran, Misbehaviour.ABUSE),
     (HandshakeMismatch, Misbehaviour.HANDSHAKE),
     (HandshakeRefused, Misbehaviour.HANDSHAKE),
