@@ -61,13 +61,6 @@ class Equivocated(RemoteViolation):
     remedy = "The peer lies, or its key is used twice; both events are kept as evidence."
 
 
-class ParentsUnresolved(RemoteViolation):
-    """The peer keeps sending events whose parents it does not have."""
-
-    code = "MYC-GOSSIP-021"
-    remedy = "The peer is broken or hostile; it was disconnected."
-
-
 class BuildsOnForker(RemoteViolation):
     """An event with an other-parent by a creator of whom its own ancestry shows a fork."""
 

@@ -139,7 +139,7 @@ BAN_MS_MIN_STRANGER: Final = 30_000
 """First ban of a cell that has no vote."""
 
 BAN_MS_MAX_STRANGER: Final = 3_600_000
-"""Longest ban of a cell that has no vote, or of a member that was proven to equivocate."""
+"""Longest ban of a cell that has no vote."""
 
 BAN_MS_MIN_ADDRESS: Final = 10_000
 """First ban of an IP address, for strangers only: new cell ids cost nothing, addresses do."""

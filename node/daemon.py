@@ -415,7 +415,8 @@ def _make_fetching(
 ) -> TransferFetching:
     """Return what fetches checkpoints; others are served from the start of the host on."""
     source = StoreSource(store, genesis, execution.ledger, headers)
-    peers.host.set_handler(transfer_protocol(genesis.network_id), TransferServing(source).serve)
+    serve = peers.guarded(TransferServing(source).serve)
+    peers.host.set_handler(transfer_protocol(genesis.network_id), serve)
     tell = ProgressTeller(sys.stderr).tell
     return TransferFetching(store, genesis, consensus, execution, peers, source, tell)
 

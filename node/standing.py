@@ -26,10 +26,10 @@ from gossip.errors import (
     FrameTooLong,
     HandshakeMismatch,
     HandshakeRefused,
-    ParentsUnresolved,
     UnexpectedFrame,
 )
 from gossip.host import PeerOverran, WriteTimedOut
+from gossip.host.addresses import address_key
 from gossip.score import Misbehaviour, Scores, Standing, Subject
 from ledger.errors import WrongSignature
 from node.errors import NoHello, PeerMisbehaved, PeerTooSlow
@@ -46,7 +46,6 @@ _BY_ERROR: Final[tuple[tuple[type[BaseException], Misbehaviour], ...]] = (
     (BadFrame, Misbehaviour.BROKEN_FRAME),
     (BadEventSignature, Misbehaviour.FORGED),
     (Equivocated, Misbehaviour.EQUIVOCATION),
-    (ParentsUnresolved, Misbehaviour.UNRESOLVED),
     (PeerOverran, Misbehaviour.ABUSE),
     (HandshakeMismatch, Misbehaviour.HANDSHAKE),
     (HandshakeRefused, Misbehaviour.HANDSHAKE),
@@ -144,6 +143,6 @@ _ADDRESS: Final = Subject.ADDRESS
 
 
 def host_of(address: str | None) -> str | None:
-    """Return the IP address in a multiaddr such as /ip4/127.0.0.1/tcp/4710."""
+    """Return what counts as one IP address in a multiaddr such as /ip4/127.0.0.1/tcp/4710."""
     parts = [] if address is None else address.split("/")
-    return parts[2] if len(parts) > 2 else None
+    return address_key(parts[2]) if len(parts) > 2 else None

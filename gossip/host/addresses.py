@@ -82,6 +82,19 @@ def tcp_address_of(host: str, port: int, *, websocket: bool = False) -> TcpAddre
     return TcpAddress("ip6" if ":" in host else "ip4", host, port, websocket)
 
 
+def address_key(host: str) -> str:
+    """Return what counts as one address: an IPv4 address, or the /64 of an IPv6 one.
+
+    Every home has a /64 of IPv6; IPv4 in IPv6 counts as IPv4.
+    """
+    address = ipaddress.ip_address(host.partition("%")[0])
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(address), 64), strict=False))
+
+
 def _split(text: str) -> list[str]:
     if len(text) > _LENGTH_MAX or not text.startswith("/"):
         raise NotAMultiaddr(f"{text[:_LENGTH_MAX]!r} does not begin with / or is too long")

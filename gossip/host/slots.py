@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 from collections import Counter
 from collections.abc import Callable, Iterator
 
@@ -88,16 +87,3 @@ class Places:
             holders.pop(scope, None)
             if not holders:
                 del self._holders[address]
-
-
-def address_key(host: str) -> str:
-    """Return what counts as one address: an IPv4 address, or the /64 of an IPv6 one.
-
-    Every home has a /64 of IPv6; IPv4 in IPv6 counts as IPv4.
-    """
-    address = ipaddress.ip_address(host.partition("%")[0])
-    if isinstance(address, ipaddress.IPv4Address):
-        return str(address)
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    return str(ipaddress.IPv6Network((int(address), 64), strict=False))

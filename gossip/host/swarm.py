@@ -31,7 +31,7 @@ from multiaddr import Multiaddr
 
 from core.ids import CellId, NotACellId, public_key_of
 from gossip.budget import Buckets
-from gossip.host.addresses import DialAddress
+from gossip.host.addresses import DialAddress, address_key
 from gossip.host.config import HostConfig
 from gossip.host.limits import (
     CONNECTING_ADDRESSES_MAX,
@@ -48,7 +48,7 @@ from gossip.host.muxer import (
     finish_shielded,
     remote_address_of,
 )
-from gossip.host.slots import Places, address_key
+from gossip.host.slots import Places
 from gossip.host.transport import CellTransport
 from gossip.host.websocket import accepted
 

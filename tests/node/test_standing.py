@@ -108,5 +108,5 @@ def test_every_misbehaviour_can_be_noted() -> None:
 
 def test_the_address_in_a_multiaddr_is_its_ip() -> None:
     assert host_of("/ip4/127.0.0.1/tcp/4710") == "127.0.0.1"
-    assert host_of("/ip6/::1/tcp/1") == "::1"
+    assert host_of("/ip6/2001:db8::7/tcp/1") == "2001:db8::/64"
     assert host_of(None) is None

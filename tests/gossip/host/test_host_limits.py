@@ -11,8 +11,8 @@ import trio
 import trio.testing
 
 from gossip.host import DialFailed, PeerStream, TooManyDials
-from gossip.host.addresses import parse_dial_address
-from gossip.host.slots import NoPlace, Places, Slots, address_key
+from gossip.host.addresses import address_key, parse_dial_address
+from gossip.host.slots import NoPlace, Places, Slots
 from tests.gossip.host.host_world import assert_serves, eventually, ignore, read_all, run, started
 
 
