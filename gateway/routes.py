@@ -120,7 +120,10 @@ class Routes:
         """GET /api/v1/transactions."""
         start, limit = asks.page(asks.query_fields(request, _PAGE))
         items = await self._read(self._cell.transactions(start=start, limit=limit))
-        return listing(items, items[-1].position + 1 if len(items) >= limit else None)
+        following = items[-1].position + 1 if items else 0
+        # A page ends at a gap in the history too: asking for what follows says where it goes on.
+        ends_early = bool(items) and following < self._cell.status().transactions_ordered
+        return listing(items, following if len(items) >= limit or ends_early else None)
 
     async def put(self, request: Request) -> Response:
         """POST /api/v1/state/put."""
@@ -149,7 +152,9 @@ class Routes:
         """GET /api/v1/rounds."""
         start, limit = asks.page(asks.query_fields(request, _PAGE))
         items = await self._read(self._cell.rounds(start=start, limit=limit))
-        return listing(items, items[-1].round + 1 if len(items) >= limit else None)
+        following = items[-1].round + 1 if items else 0
+        ends_early = bool(items) and following <= self._cell.status().round_applied
+        return listing(items, following if len(items) >= limit or ends_early else None)
 
     async def epochs(self, request: Request) -> Response:
         """GET /api/v1/epochs."""

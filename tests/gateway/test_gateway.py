@@ -8,7 +8,9 @@ import socket
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -131,7 +133,7 @@ def test_every_route_answers_its_documented_shape() -> None:
 
 
 def test_lists_say_where_the_next_page_starts() -> None:
-    async def talk(wire: Wire, _cell: FakeCell) -> None:
+    async def talk(wire: Wire, cell: FakeCell) -> None:
         for target, field, first, following in [
             ("/api/v1/transactions", "position", [2, 3], 4),
             ("/api/v1/journals/consensus/blocks", "index", [2], None),
@@ -144,6 +146,11 @@ def test_lists_say_where_the_next_page_starts() -> None:
         _, _, whole = await wire.ask("GET", "/api/v1/transactions")
         assert len(whole["items"]) == 5
         assert whole["next"] is None
+        for target, end, more in (("transactions", 5, 9), ("rounds", 4, 9)):
+            known = replace(cell.status(), transactions_ordered=more, round_applied=more)
+            with patch.object(cell, "status", lambda known=known: known):  # ends at a gap
+                _, _, page = await wire.ask("GET", f"/api/v1/{target}")
+            assert page["next"] == end
 
     serve(talk)
 
