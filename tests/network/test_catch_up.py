@@ -75,11 +75,11 @@ def test_a_fresh_cell_jumps_is_served_by_and_serves_others_and_says_where_histor
 
         _fill(net, 1)  # all that the fifth can serve the sixth it got by the jump or since
         for cell in (2, 3, 4):
-            net.do("stop", cell)
+            net.do("kill", cell)
         _wait_equal(fifth, net)
         sixth = Cell(tmp_path / "sixth")
         sixth.run("init", "--bootstrap", str(fifth.json("status")["addresses"][0]))  # type: ignore[index]  # as above
-        net.do("stop", 1)
+        net.do("kill", 1)
         sixth.start()
         try:
             wait_until(
