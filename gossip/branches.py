@@ -1,14 +1,19 @@
 """How many branches of a forker are taken, so that forks can not fill a cell's memory.
 
-Each branch makes every later event of the hashgraph larger, so one creator's are bounded: beyond
-BRANCHES_MAX of a creator no event opens another one by itself. It is *held* among the orphans.
+Each branch makes every later event of the hashgraph larger, so one creator's are bounded: of a
+creator with BRANCHES_MAX of them nothing more is taken for itself, be it a new branch or the next
+event of one. It is *held* among the orphans.
 
-An honest event may be on a held branch: its creator had not seen the others. It is never kept out.
+An honest event may be on a held one: its creator had not seen the others. It is never kept out.
 It waits as an orphan, its hints say for which event, and so do those of its orphaned ancestors; so
 what it needs is found, and let in. Only an event on the last one of a branch that is here can need
-something, one for each such event. And nobody can sponsor many: who could see a fork names no
-other-parent by that creator any more (`BuildsOnForker`), so a member that does not fork leads to
-one branch of each forker, and one that does to no more than all honest members can have met.
+something, one for each such event.
+
+So nobody opens many: who could see a fork names no other-parent by that creator any more
+(`BuildsOnForker`). What a member that does not fork names of a forker is thus one chain, and all
+these chains together have no more ends than there are such members. That only holds while nothing
+else is taken: a next event for itself would take the end of a branch from a chain that goes on
+there, which would have to open another one, event after event.
 """
 
 from __future__ import annotations
@@ -17,13 +22,18 @@ from collections.abc import Iterator
 
 from core.ids import EventId, MemberIndex
 from gossip.index import EventIndex
-from gossip.limits import BRANCHES_MAX, NEEDED_INTERVAL_MS, NEEDED_ORPHANS_QUICK, SPONSORED_MAX
+from gossip.limits import (
+    BRANCHES_MAX,
+    NEEDED_INTERVAL_MS,
+    NEEDED_ORPHANS_QUICK,
+    SPONSORED_PER_MEMBER,
+)
 from gossip.orphans import Orphans
 from hashgraph.event import Event, UnresolvedEvent
 
 
 class HeldBranches:
-    """Which orphans would open a branch too many, and which of those are needed all the same."""
+    """Which orphans are taken for nobody's sake, and which of those are needed all the same."""
 
     def __init__(self, index: EventIndex, orphans: Orphans) -> None:
         self._index = index
@@ -35,18 +45,16 @@ class HeldBranches:
         self._looked_ms = -NEEDED_INTERVAL_MS
 
     def admits(self, event: Event) -> bool:
-        """Return whether an event whose parents are here opens no branch too many."""
-        if self._index.branches(event.creator) < BRANCHES_MAX:
-            return True
-        return event.id in self._needed or not self._index.opens_branch(event)
+        """Return whether an event whose parents are here may be added, for itself or for others."""
+        return event.id in self._needed or self._index.branches(event.creator) < BRANCHES_MAX
 
-    def noted(self, event: UnresolvedEvent, *, opens: bool) -> None:
-        """Note a new orphan, or one that waits again; `opens`: it would open a branch too many.
+    def noted(self, event: UnresolvedEvent, *, is_held: bool) -> None:
+        """Note a new orphan, or one that waits again; `is_held`: it only lacks somebody's need.
 
         What is on top of one that is held, in its own chain, is held too.
         """
         self._changed = self._changed or bool(event.hints)
-        todo = [event] if opens or _self_parent(event) in self._orphans.held else []
+        todo = [event] if is_held or _self_parent(event) in self._orphans.held else []
         while todo:
             held = todo.pop()
             self._orphans.hold(held.id)
@@ -92,8 +100,8 @@ class HeldBranches:
                     continue
                 done.add((parent, by))
                 todo.append((orphan.event, by))
-                opens = parent in self._orphans.held and not orphan.waits_at
-                if opens and self._may_sponsor(by, orphan.event):
+                is_ready = parent in self._orphans.held and not orphan.waits_at
+                if is_ready and self._may_need(by, orphan.event):
                     needed.add(parent)
         return needed
 
@@ -111,14 +119,16 @@ class HeldBranches:
                 tips.add(event.hints[0])
                 yield event
 
-    def _may_sponsor(self, namer: MemberIndex, held: UnresolvedEvent) -> bool:
-        """Note that a member's event needs a branch; False once it needed too many of a creator."""
+    def _may_need(self, namer: MemberIndex, held: UnresolvedEvent) -> bool:
+        """Note that a member's event needs a held one; False if that is one branch too many."""
         if namer == held.creator:
             return False
+        resolved = self._index.resolve(held)
+        if resolved is None or not self._index.opens_branch(resolved):
+            return resolved is not None
         sponsored = self._sponsored.setdefault((namer, held.creator), set())
-        is_forker = self._index.is_forked(namer)
         if held.id not in sponsored:
-            if len(sponsored) >= (2 * self._index.members if is_forker else SPONSORED_MAX):
+            if len(sponsored) >= SPONSORED_PER_MEMBER * self._index.members:
                 return False
             sponsored.add(held.id)
         return True

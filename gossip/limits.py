@@ -40,9 +40,10 @@ BRANCHES_MAX: Final = 8
 """Branches of one creator that are taken before an event of another creator needs more. Each costs
 every later event four bytes in the hashgraph, and each tip 34 in a vector."""
 
-SPONSORED_MAX: Final = 2
-"""Branches of one forker that events of one member which does not fork may need beyond that. It can
-build on one before it sees another; one more, in case two came to light at once."""
+SPONSORED_PER_MEMBER: Final = 2
+"""Branches of one forker that events of one member may need beyond that, times the members. Those
+that do not fork need no more than one each between them, whoever names which; this bounds the rest:
+what forkers name, who work together."""
 
 NEEDED_ORPHANS_QUICK: Final = 256
 """Up to so many orphans it is looked at once which held branches they need, in about 1 ms."""

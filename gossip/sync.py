@@ -180,7 +180,7 @@ class Sync:
         resolved = self._index.resolve(event)
         lacking = () if resolved is not None else self._index.lacking(event)
         if self._orphans.add(peer, event, lacking, now_ms):
-            self._held.noted(event, opens=resolved is not None)
+            self._held.noted(event, is_held=resolved is not None)
 
     def _is_far_ahead(self, creator: MemberIndex, sequence: int) -> bool:
         return sequence > self._index.count(creator) + ORPHANS_AHEAD_MAX
@@ -227,7 +227,7 @@ class Sync:
                 continue
             lacking = () if resolved is not None else self._index.lacking(orphan.event)
             if self._orphans.wait(orphan.event.id, lacking):
-                self._held.noted(orphan.event, opens=resolved is not None)
+                self._held.noted(orphan.event, is_held=resolved is not None)
         return found
 
     # -- time ----------------------------------------------------------------------------------

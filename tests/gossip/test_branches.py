@@ -42,11 +42,11 @@ def test_a_forker_fills_its_bound_and_no_memory() -> None:
     assert len(node.events) == len(trunk) + BRANCHES_MAX
     orphans = node.sync._orphans
     assert len(orphans) <= ORPHANS_PER_PEER_MAX
-    # Its branches may grow, as the chain of anybody may, but it opens no more of them.
+    # Nor do its branches grow: what goes on for itself would only take their ends from others.
     longer = [event(FORKER, twin, salt=b"longer") for twin in twins[: BRANCHES_MAX + 4]]
     _give(node, hostile, *longer)
     run([node], start_ms=2_000, until_ms=2_500)
-    assert {item.id for item in longer[:BRANCHES_MAX]} <= node.known
+    assert node.known.isdisjoint(item.id for item in longer)
     assert _branches(node) == BRANCHES_MAX
     node.sync.disconnected(hostile.name)
     assert len(orphans) == 0
@@ -85,6 +85,37 @@ def test_an_honest_event_on_a_branch_too_many_gets_in_with_that_branch_alone(
     one.sync.disconnected(hostile.name)
     run([one, other], start_ms=4_000, until_ms=8_000)
     assert one.sync.wait_ms(8_000) is other.sync.wait_ms(8_000) is None, "it comes to rest"
+
+
+@pytest.mark.parametrize("namers", [1, 2])
+def test_who_builds_on_a_forker_for_long_is_never_kept_out_and_opens_one_branch(
+    namers: int,
+) -> None:
+    """A forker shows one cell a twin of each event that the others build on meanwhile."""
+    hostile, one, *others = nodes("hostile", "one", "other", "third")[: 2 + namers]
+    connect(hostile, one)
+    _give(one, hostile, *_twins(BRANCHES_MAX + 10))
+    run([one], until_ms=100)
+    now_ms = 100
+    shown = [event(FORKER, salt=b"on")]
+    for other in others:
+        other.add(shown[0])
+        connect(one, other, now_ms)
+    own: list[Event | None] = [None] * namers
+    for number in range(25):
+        at = number % namers
+        made = event(at + 1, own[at], [shown[-1]], salt=b"%d" % number)
+        others[at].add(made, own=True)
+        own[at] = made
+        run([one, *others], start_ms=now_ms, until_ms=now_ms + 4_000)
+        now_ms += 4_000
+        assert made.id in one.known, number
+        # It has them on a branch now; what goes on there for itself must not push them aside.
+        _give(one, hostile, event(FORKER, shown[-1], salt=b"aside %d" % number))
+        shown.append(event(FORKER, shown[-1], salt=b"on %d" % number))
+        for other in others:
+            other.add(shown[-1])
+    assert _branches(one) == BRANCHES_MAX + 1
 
 
 def test_a_forker_can_not_need_its_own_branches() -> None:
