@@ -108,6 +108,7 @@ def test_members_come_and_go_under_load_without_a_stall_or_a_loss(net: Devnet, d
     assert net.status(1)["epoch"] > CHANGES
     gaps = {load.home.name: round(load.gap_s, 2) for load in loads}
     assert max(gaps.values()) <= GAP_S_MAX, gaps
+    print(f"{CHANGES} changes, {len(order)} transactions, longest gaps in s: {gaps}")  # noqa: T201 - the numbers of a long run
 
 
 @contextmanager
