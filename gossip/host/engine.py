@@ -36,6 +36,7 @@ from gossip.host.limits import (
     SERVICE_STREAMS_PER_PEER_MAX,
     STOP_TIMEOUT_S,
 )
+from gossip.host.listener import PacedListener
 from gossip.host.loading import Libp2pObject
 from gossip.host.muxer import NegotiationPipe, finish_shielded
 from gossip.host.port import Port, PortInfo
@@ -105,7 +106,8 @@ class Engine:
             self._nursery = nursery
             for listener, address in zip(listeners, self.addresses, strict=True):
                 accept = partial(swarm.accept, websocket=address.websocket)
-                nursery.start_soon(trio.serve_listeners, accept, [listener])
+                paced = PacedListener(listener, swarm.ready_to_accept)
+                nursery.start_soon(trio.serve_listeners, accept, [paced])
             self._outlets.on_up(self)
             await self._stop.wait()
             # Trap 23: libp2p closes connections one by one, 0.2 s each.

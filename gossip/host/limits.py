@@ -75,6 +75,15 @@ strangers are refused by the protocol above before they can send that much."""
 CONNECTS_PER_S: Final = 20.0
 """Inbound connections a second from one IP address: a Noise handshake costs ≈ 5 ms of processor."""
 
+REFUSALS_PER_S: Final = 200.0
+"""Connections a second that are accepted only to be closed, from all addresses: ≈ 5 % of a core."""
+
+REFUSALS_BURST: Final = 200
+"""The same at once."""
+
+REFUSALS_PAUSE_S: Final = 0.01
+"""How long nothing is accepted when there are more."""
+
 CONNECTS_BURST: Final = 200
 """The same at once: a whole network behind one address that is switched on, several times over."""
 

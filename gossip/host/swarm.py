@@ -39,6 +39,9 @@ from gossip.host.limits import (
     CONNECTS_BURST,
     CONNECTS_PER_S,
     NEGOTIATION_TIMEOUT_S,
+    REFUSALS_BURST,
+    REFUSALS_PAUSE_S,
+    REFUSALS_PER_S,
 )
 from gossip.host.loading import Libp2pObject
 from gossip.host.muxer import (
@@ -99,6 +102,8 @@ class CellSwarm(Swarm):  # type: ignore[misc]  # libp2p has no types
         self._purpose_grace_s = config.purpose_grace_s
         self._is_denied = is_denied
         self._connects = Buckets(CONNECTS_PER_S, CONNECTS_BURST, keys_max=CONNECTING_ADDRESSES_MAX)
+        self._refusals = Buckets(REFUSALS_PER_S, REFUSALS_BURST, keys_max=1)
+        self._accepts_at_s = 0.0
         self._upgrade_timeout_s = config.upgrade_timeout_s
         self.on_connection: Callable[[Libp2pObject], None] = lambda _: None
 
@@ -109,6 +114,10 @@ class CellSwarm(Swarm):  # type: ignore[misc]  # libp2p has no types
 
     def _spawn(self, work: Callable[[], Awaitable[None]]) -> None:
         self.manager.run_task(work)
+
+    async def ready_to_accept(self) -> None:
+        """Wait while connections are refused faster than it is worth to refuse them."""
+        await trio.sleep_until(self._accepts_at_s)
 
     async def accept(self, socket: trio.SocketStream, *, websocket: bool = False) -> None:
         """Serve one inbound TCP connection until it ends. Never raises."""
@@ -124,7 +133,12 @@ class CellSwarm(Swarm):  # type: ignore[misc]  # libp2p has no types
 
     def _may_connect(self, address: str) -> bool:
         """Count a connection of an IP address; False when it connects too fast."""
-        return self._connects.take(address, int(trio.current_time() * 1000))
+        now_ms = int(trio.current_time() * 1000)
+        if self._connects.take(address, now_ms):
+            return True
+        if not self._refusals.take("all", now_ms):
+            self._accepts_at_s = trio.current_time() + REFUSALS_PAUSE_S
+        return False
 
     async def _serve(self, socket: trio.SocketStream, address: str, *, websocket: bool) -> None:
         muxed: Libp2pObject = None
