@@ -14,9 +14,11 @@ def test_nothing_is_accepted_before_the_owner_is_ready() -> None:
         ready = trio.Event()
         listener = PacedListener(socket, ready.wait)
         accepted: list[trio.SocketStream] = []
+        came = trio.Event()
 
         async def accept() -> None:
             accepted.append(await listener.accept())
+            came.set()
 
         client = await trio.open_tcp_stream("127.0.0.1", socket.socket.getsockname()[1])
         async with listener, client, trio.open_nursery() as nursery:
@@ -25,8 +27,7 @@ def test_nothing_is_accepted_before_the_owner_is_ready() -> None:
             assert accepted == []
             ready.set()
             with trio.fail_after(5):
-                while not accepted:
-                    await trio.sleep(0.01)
+                await came.wait()
             async with accepted[0]:
                 await client.send_all(b"x")
                 assert await accepted[0].receive_some() == b"x"
