@@ -298,13 +298,16 @@ def test_the_write_ahead_log_is_copied_beside_the_writer_and_starts_over(tmp_pat
             for _ in range(40):
                 await journal.append([b"x" * 1000] * 1000)
             await store._committer._copier.idle()
-            for _ in range(3):  # the rest is copied, the log starts over, the file is cut
+            for _ in range(20):  # the rest is copied, the log starts over, the file is cut
                 await journal.append(b"y")
                 await store.sync()
+                await store._committer._copier.idle()
+                if (tmp_path / "s.db-wal").stat().st_size <= 2 * WAL_SIZE_BYTES:
+                    break
             size_bytes = (tmp_path / "s.db-wal").stat().st_size
             assert WAL_SIZE_BYTES / 2 < size_bytes <= 2 * WAL_SIZE_BYTES
             assert (tmp_path / "s.db").stat().st_size > 30_000_000
-            assert (await journal.audit()).blocks == 40_003
+            assert (await journal.audit()).blocks == journal.length > 40_000
 
     asyncio.run(main())
 

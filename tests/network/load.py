@@ -44,8 +44,9 @@ def check_acknowledged(net: Devnet, loads: list[Load]) -> None:
 
 
 def check_no_fork(logs: list[list[UnresolvedEvent]]) -> None:
-    """No two different events of one creator have one sequence number, at any cell."""
-    seen: dict[tuple[int, int], bytes] = {}
+    """No two different events of one creator in an epoch have one sequence number, at any cell."""
+    seen: dict[tuple[int, int, int], bytes] = {}
     for log in logs:
         for event in log:
-            assert seen.setdefault((event.creator, event.sequence), event.id) == event.id
+            place = (event.epoch, event.creator, event.sequence)
+            assert seen.setdefault(place, event.id) == event.id
