@@ -21,7 +21,7 @@ import click
 import psutil
 from measure import Load, loaded
 from network import BenchFailed, Network, fresh_network
-from report import ROOT, heading, surroundings
+from report import ROOT, aligned, heading, surroundings
 
 from identity import keystore
 
@@ -108,7 +108,7 @@ def main(*, attacks: str | None, seconds: float, warm_up: float, json_file: Path
         click.echo(f"error {error}", err=True)
         sys.exit(1)
     finally:
-        click.echo(_table(lines))
+        click.echo(aligned([COLUMNS, *map(_row, lines)]))
         if json_file is not None:
             content = {**around, "attacks": lines}
             json_file.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
@@ -200,18 +200,6 @@ def _line(hostile: subprocess.Popen[str]) -> str:
     if not line:
         raise BenchFailed("the hostile process ended; its error is above")
     return line
-
-
-def _table(lines: list[dict[str, Any]]) -> str:
-    rows = [COLUMNS, *(_row(line) for line in lines)]
-    widths = [max(len(row[at]) for row in rows) for at in range(len(COLUMNS))]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if at else cell.ljust(width)
-            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    )
 
 
 def _row(line: dict[str, Any]) -> tuple[str, ...]:

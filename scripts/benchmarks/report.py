@@ -8,6 +8,7 @@ import os
 import platform
 import sqlite3
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +73,12 @@ def quiet_text(quiet: dict[str, Any]) -> str:
 
 def table(lines: list[dict[str, Any]]) -> str:
     """Return the loads as a table: latencies p50/p99 in ms from accepted, CPU in % of a core."""
-    rows = [COLUMNS, *(_row(line) for line in lines)]
-    widths = [max(len(row[at]) for row in rows) for at in range(len(COLUMNS))]
+    return aligned([COLUMNS, *(_row(line) for line in lines)])
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows of equal length as a table: the first column to the left, others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(
             cell.rjust(width) if at else cell.ljust(width)
