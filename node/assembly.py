@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -20,7 +20,7 @@ from gossip.discovery.invitation import INVITE_PROTOCOL
 from gossip.discovery.limits import BOOK_CELLS_MAX
 from gossip.host import HostConfig, NotAMultiaddr
 from gossip.host.addresses import parse_dial_address
-from gossip.wire import Forward
+from gossip.wire import Forward, Frame
 from identity.keys import KeyPair
 from journal import Store
 from journal.replication import Copies
@@ -65,7 +65,7 @@ from node.tables import (
     unplaced,
     unplaced_statements,
 )
-from node.transfer_fetching import CatchingUp, TransferFetching
+from node.transfer_fetching import TransferFetching
 from node.transfer_serving import StoreSource, TransferServing, transfer_protocol
 from node.verifier import Verifier
 
@@ -150,14 +150,8 @@ class Assembly:
             applied_round=lambda: execution.ledger.applied_round,
         )
         discovery = self._make_discovery(consensus)
-        links = PeersLinks(
-            consensus_inbox,
-            execution_inbox,
-            greeting=execution_task.greeting,
-            save_cells=_cell_saver(store),
-            forwarded=self._take_forwarded,
-            introducer=discovery,
-        )
+        greeting = execution_task.greeting
+        links = self._make_links(consensus_inbox, execution_inbox, greeting, discovery)
         peers = self._make_peers(consensus.roster, discovery.book, links)
         parts = Parts(
             cell_id=key.cell_id,
@@ -180,15 +174,7 @@ class Assembly:
             audits=Audits(store),
             invites=_make_invites(store, genesis, peers, execution),
             headers=headers,
-            fetching=_make_fetching(
-                store,
-                genesis,
-                consensus,
-                execution,
-                peers,
-                headers,
-                tell=self._surroundings.tell_progress,
-            ),
+            fetching=self._make_fetching(consensus, execution, peers, headers),
             started_ns=self._started_ns,
         )
         return parts, Tasks(consensus_task, execution_task)
@@ -210,6 +196,22 @@ class Assembly:
         book = AddressBook(key.cell_id, bootstrap, known, can_dial=_can_dial)
         return Discovery(sources, book, self._verifier)
 
+    def _make_links(
+        self,
+        consensus: ConsensusInbox,
+        execution: ExecutionInbox,
+        greeting: Callable[[], Iterable[Frame]],
+        discovery: Discovery,
+    ) -> PeersLinks:
+        return PeersLinks(
+            consensus,
+            execution,
+            greeting=greeting,
+            save_cells=_cell_saver(self._store),
+            forwarded=self._take_forwarded,
+            introducer=discovery,
+        )
+
     def _make_peers(self, roster: Roster, book: AddressBook, links: PeersLinks) -> Peers:
         genesis, config = self._setup.genesis, self._setup.config
         peers_config = PeersConfig(
@@ -229,6 +231,24 @@ class Assembly:
         peers = Peers(peers_config, links, book, self._surroundings.make_host)
         peers.host.set_handler(GENESIS_PROTOCOL, peers.guarded(serve_genesis(genesis)))
         return peers
+
+    def _make_fetching(
+        self, consensus: Consensus, execution: Execution, peers: Peers, headers: Headers
+    ) -> TransferFetching:
+        """Return what fetches checkpoints; others are served from the start of the host on."""
+        store, genesis = self._store, self._setup.genesis
+        source = StoreSource(store, genesis, execution.ledger, headers)
+        serve = peers.guarded(TransferServing(source).serve)
+        peers.host.set_handler(transfer_protocol(genesis.network_id), serve)
+        return TransferFetching(
+            store,
+            genesis,
+            consensus,
+            execution,
+            peers,
+            source,
+            self._surroundings.tell_progress,
+        )
 
     def _name(self, roster: Roster) -> str:
         """The roster's name for a member, the configured one for others."""
@@ -264,23 +284,6 @@ def _make_consensus(
     return Consensus(
         genesis, rosters[-1], identity, mempool, first_block=first_block, before=before
     )
-
-
-def _make_fetching(
-    store: Store,
-    genesis: Genesis,
-    consensus: Consensus,
-    execution: Execution,
-    peers: Peers,
-    headers: Headers,
-    *,
-    tell: Callable[[CatchingUp], None],
-) -> TransferFetching:
-    """Return what fetches checkpoints; others are served from the start of the host on."""
-    source = StoreSource(store, genesis, execution.ledger, headers)
-    serve = peers.guarded(TransferServing(source).serve)
-    peers.host.set_handler(transfer_protocol(genesis.network_id), serve)
-    return TransferFetching(store, genesis, consensus, execution, peers, source, tell)
 
 
 async def _make_follows(store: Store, key: KeyPair, genesis: Genesis, peers: Peers) -> Follows:
