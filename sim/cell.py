@@ -1,0 +1,319 @@
+"""One machine of the simulated network: a key, a disk, and the process of a cell now and then.
+
+It starts the same parts as the daemon does, in the same order (`node.supervisor`). A person is
+there too: who starts a cell again that stopped by a fault of its disk, and puts an empty directory
+where the store is damaged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from core.errors import InvariantBroken, MyceldError
+from core.ids import Epoch, Round
+from hashgraph.event import decode_any_event
+from identity.keys import KeyPair
+from journal import Appended, Store
+from journal.errors import HeadRefused, NotAStore, ReadFailed, StoreCorrupt, SubscriptionLost
+from ledger.header import decode_header
+from node.assembly import Setup
+from node.cell import RunningCell
+from node.config import Config, DiscoveryConfig
+from node.parts import Parts
+from node.supervisor import Supervisor
+from node.surroundings import Surroundings
+from node.tables import EVENTS_JOURNAL, HEADERS_JOURNAL, OrderedRow, ordered_from, roster_of_epoch
+from sim.errors import CellDown
+from sim.disk import SimDisk
+from sim.life import Life
+
+if TYPE_CHECKING:
+    from sim.world import World
+
+_T = TypeVar("_T")
+DAMAGED: Final = (StoreCorrupt, NotAStore, ReadFailed, HeadRefused)
+"""Errors after which a person gives the cell an empty disk."""
+STORE: Final = Path("/store.db")
+
+
+class SimCell:
+    """A machine. `life` is the cell's process while it is up, `running` once it answers clients."""
+
+    def __init__(self, world: World, index: int, key: KeyPair, name: str) -> None:
+        self.world = world
+        self.index = index
+        self.key = key
+        self.address = world.network.address_of(index, key.cell_id)
+        self.disk = world.new_disk(index)
+        self.life: Life | None = None
+        self.running: RunningCell | None = None
+        self.parts: Parts | None = None
+        self.skew_ns = 0
+        self.starts = 0
+        self.jumps = 0
+        self.is_honest = True
+        self.disk_was_bad = False
+        """Whether faults of its disk may have stopped it, or damaged what it holds."""
+        self._name = name
+        self._seen = {EVENTS_JOURNAL: 0, HEADERS_JOURNAL: 0}
+        self._asking: dict[int, asyncio.Future[Any]] = {}
+        self._asked = 0
+
+    @property
+    def applied_round(self) -> Round:
+        """The newest round that it has applied; 0 while it is down."""
+        return Round(0) if self.parts is None else self.parts.execution.ledger.applied_round
+
+    @property
+    def is_up(self) -> bool:
+        """Whether its process runs, or is only held up."""
+        return self.life is not None and self.life.alive
+
+    # -- power switch ----------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the cell's process; without effect when it runs."""
+        if self.is_up:
+            return
+        self.starts += 1
+        life = self.life = self.world.loop.life(f"cell-{self.index + 1}", skew_ns=self.skew_ns)
+        life.on_death.append(self._died)
+        self.world.trace.note("start", self.index)
+        life.run(self._main)
+
+    def kill(self, *, power: bool = False) -> None:
+        """End the process as kill -9 does, or with the machine's power."""
+        if self.life is None or not self.life.alive:
+            return
+        self.world.trace.note("power cut" if power else "kill", self.index)
+        self.life.kill()
+        self.disk.crash(power=power)
+
+    def come_back(self) -> None:
+        """Be up from now on, whatever was: the core heals."""
+        if self.life is not None and self.life.alive:
+            self.life.resume()
+        self.start()
+
+    def repair(self, error: MyceldError) -> None:
+        """Do what a person would after the cell stopped by an error; then start it."""
+        if self.is_up:
+            return
+        if isinstance(error, DAMAGED) and self.disk_was_bad:
+            self.world.trace.note("wipe", self.index)
+            self._replace_disk(self.world.new_disk(self.index))
+        self.start()
+
+    # -- what happens to it ----------------------------------------------------------------------
+
+    def crash_at(self, operations: int, *, power: bool, down_ms: int) -> None:
+        """Lose power, or be killed, at an operation of the disk from now; start again after."""
+
+        def die() -> None:
+            self.kill(power=power)
+            self.world.start_later(self.index, down_ms)
+
+        self.disk.die_after(operations, die)
+
+    def put_back(self, copy: SimDisk, down_ms: int) -> None:
+        """Put an old copy of the disk in place, if others know all that was signed since."""
+        if not self._is_known_by_others():
+            self.world.trace.note("not put back", self.index)
+            return
+        self.kill()
+        self._replace_disk(copy)
+        self.world.start_later(self.index, down_ms)
+
+    def rot(self, bits: int, down_ms: int) -> None:
+        """Flip bits of what the disk holds, while the cell is down."""
+        if not self._is_known_by_others():
+            self.world.trace.note("no rot", self.index)
+            return
+        self.disk_was_bad = True
+        self.kill()
+        self.disk.rot(bits)
+        self.world.start_later(self.index, down_ms)
+
+    def fill_disk(self, left_bytes: int, for_ms: int) -> None:
+        """Leave little room on the disk for a while."""
+        self.disk_was_bad = True
+        disk = self.disk
+        disk.leave_room(left_bytes)
+        self.world.while_it_lasts(for_ms, lambda: disk.leave_room(None))
+
+    def fail_disk(self, after: int, for_ms: int) -> None:
+        """Let operations of the disk fail for a while."""
+        self.disk_was_bad = True
+        disk = self.disk
+        disk.fail_after(after)
+        self.world.while_it_lasts(for_ms, lambda: disk.fail_after(None))
+
+    def jump_clock(self, by_ns: int) -> None:
+        """Set the wall clock forward or back."""
+        self.skew_ns += by_ns
+        if self.life is not None:
+            self.life.skew_ns = self.skew_ns
+
+    def _replace_disk(self, disk: SimDisk) -> None:
+        self.disk = disk
+        self._seen = dict.fromkeys(self._seen, 0)
+
+    def _is_known_by_others(self) -> bool:
+        return self.world.referee.is_known_by_others(self.index, self.key.public_key)
+
+    # -- clients ---------------------------------------------------------------------------------
+
+    def ask(self, make: Callable[[RunningCell], Coroutine[Any, Any, _T]]) -> asyncio.Future[_T]:
+        """Let the cell's process answer; raises CellDown, also in the future when it dies."""
+        life, cell, loop = self.life, self.running, self.world.loop
+        if life is None or not life.running or cell is None:
+            raise CellDown(f"machine {self.index}")
+        self._asked += 1
+        number, answer = self._asked, loop.create_future()
+        self._asking[number] = answer
+        outside = self.world.context
+
+        def settle(result: _T | None, error: BaseException | None) -> None:
+            self._asking.pop(number, None)
+            if answer.done():
+                return
+            if error is None:
+                answer.set_result(result)
+            else:
+                answer.set_exception(error)
+
+        async def serve() -> None:
+            try:
+                result = await make(cell)
+            except MyceldError as error:
+                loop.call_soon(settle, None, error, context=outside)
+            else:
+                loop.call_soon(settle, result, None, context=outside)
+
+        life.context.copy().run(loop.create_task, serve())
+        return answer
+
+    def _died(self) -> None:
+        self.running = self.parts = None
+        asking, self._asking = self._asking, {}
+        for answer in asking.values():
+            if not answer.done():
+                answer.set_exception(CellDown(f"machine {self.index} died"))
+
+    # -- the process -----------------------------------------------------------------------------
+
+    async def _main(self) -> None:
+        life = self.life
+        assert life is not None  # noqa: S101 - for the type checker: it is the one that runs this
+        try:
+            await self._run(life)
+        except MyceldError as error:
+            self._ended_by(error)
+        finally:
+            if life.alive:
+                life.kill()
+                self.disk.crash(power=False)
+
+    async def _run(self, life: Life) -> None:
+        world = self.world
+        store = await Store.open(
+            STORE,
+            signer=self.key.sign,
+            cell_id=self.key.cell_id,
+            durability="power",
+            disk=self.disk.mount(life),
+        )
+        observer = asyncio.create_task(self._observe(store), name="observer")
+        try:
+            surroundings = Surroundings(
+                Path("/"),
+                make_host=world.network.host_of(life, self.index),
+                tell_progress=_say_nothing,
+            )
+            setup = Setup(self.key, world.genesis, self._config())
+            await Supervisor(setup, self, surroundings, _say_nothing).run(store)
+        finally:
+            observer.cancel()
+            await store.close()
+
+    def _config(self) -> Config:
+        return Config(
+            name=self._name,
+            listen=(self.address.rpartition("/p2p/")[0],),
+            bootstrap=self.world.bootstrap(self.index),
+            discovery=DiscoveryConfig(mdns=False, dht=False),
+        )
+
+    async def open(self, cell: RunningCell, parts: Parts) -> None:
+        """Let clients in (`node.supervisor.Front`)."""
+        if self.parts is not None and self.running is not None:
+            self.jumps += 1
+            self.world.trace.note("jump", self.index)
+        self.running, self.parts = cell, parts
+
+    async def close(self) -> None:
+        """Let nobody in any more."""
+        self.running = None
+
+    def _ended_by(self, error: MyceldError) -> None:
+        self.world.trace.note("stopped", self.index, code=error.code, detail=error.detail)
+        excused = self.disk_was_bad and not isinstance(error, InvariantBroken)
+        if self.is_honest and not excused:
+            self.world.referee.find("no cell stops by itself", str(error), self.index)
+        self.world.stopped(self, error)
+
+    # -- what it commits -------------------------------------------------------------------------
+
+    async def _observe(self, store: Store) -> None:
+        """Show the referee everything that the cell commits, from where it was seen last."""
+        with store.events() as events:
+            for name in (EVENTS_JOURNAL, HEADERS_JOURNAL):
+                if name in store.journals():
+                    await self._show(store, name)
+            while True:
+                try:
+                    event = await events.next()
+                except StopAsyncIteration:
+                    return
+                except SubscriptionLost:
+                    continue  # what was missed is shown with the next
+                if isinstance(event, Appended) and event.journal in self._seen:
+                    await self._show(store, event.journal)
+
+    async def _show(self, store: Store, name: str) -> None:
+        journal = await store.journal(name)
+        start = min(self._seen[name], journal.length)
+        async for block in journal.read(start):
+            if name == EVENTS_JOURNAL:
+                self._show_event(store, block)
+            else:
+                self._show_header(store, block)
+        self._seen[name] = journal.length
+
+    def _show_event(self, store: Store, block: bytes) -> None:
+        event, epoch = decode_any_event(block, self.world.genesis.network_id)
+        self._show_roster(store, epoch)
+        self.world.referee.saw_event(self.index, epoch, event.creator, event.sequence, event.id)
+
+    def _show_header(self, store: Store, block: bytes) -> None:
+        header = decode_header(block)
+        self._show_roster(store, header.epoch)
+
+        def rows() -> list[OrderedRow]:
+            start = header.transactions_total - header.transactions
+            return ordered_from(store, start, header.transactions)
+
+        self.world.referee.saw_header(self.index, header, rows)
+
+    def _show_roster(self, store: Store, epoch: Epoch) -> None:
+        if epoch not in self.world.referee.rosters:
+            roster = roster_of_epoch(store, self.world.genesis, epoch)
+            if roster is not None:
+                self.world.referee.saw_roster(self.index, roster)
+
+
+def _say_nothing(_: object) -> None:
+    """Nobody watches."""

@@ -1,0 +1,158 @@
+"""The checkers: told what every cell commits, at once, they note each promise that does not hold.
+
+The referee believes no cell. It has the order from whoever committed it first, and holds all others
+to it; it knows which machines are honest, and what clients were told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from core.ids import Epoch, EventId, MemberIndex, PublicKey, Round, TransactionId
+from ledger.genesis import Genesis
+from ledger.header import APPLIED, RoundHeader
+from ledger.roster import Roster
+from node.tables import OrderedRow
+from sim.limits import FINDINGS_MAX
+from sim.trace import Trace
+from sim.verdict import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """What a client was told of a transaction."""
+
+    transaction: TransactionId
+    cell: int
+    stage: str
+    at_ms: int
+
+
+class Referee:
+    """Holds all cells to one history. `findings` is empty as long as all is well."""
+
+    def __init__(
+        self, genesis: Genesis, honest: dict[PublicKey, int], now_ms: Callable[[], int], trace: Trace
+    ) -> None:
+        """`honest` has the machines that follow the rules, by their keys."""
+        self.findings: list[Finding] = []
+        self.headers: dict[Round, RoundHeader] = {}
+        self.order: dict[int, OrderedRow] = {}
+        self.acknowledged: dict[TransactionId, Acknowledged] = {}
+        self.rosters: dict[Epoch, Roster] = {Epoch(0): genesis.roster}
+        self._honest = honest
+        self._now_ms = now_ms
+        self._trace = trace
+        self._events: dict[tuple[Epoch, MemberIndex, int], EventId] = {}
+        self._newest_own: dict[PublicKey, tuple[Epoch, int, set[int]]] = {}
+        self._applied: dict[bytes, int] = {}
+        self._newest_time_ns = genesis.time_ns
+
+    @property
+    def newest(self) -> Round:
+        """The highest round that any cell has applied."""
+        return max(self.headers, default=Round(0))
+
+    def find(self, promise: str, detail: str, cell: int | None = None) -> None:
+        """Note that a promise does not hold."""
+        self._trace.note("FOUND", cell, promise=promise, detail=detail)
+        if len(self.findings) < FINDINGS_MAX:
+            self.findings.append(Finding(promise, detail, self._now_ms(), cell))
+
+    def saw_roster(self, cell: int, roster: Roster) -> None:
+        """A cell began an epoch."""
+        known = self.rosters.setdefault(roster.epoch, roster)
+        if known != roster:
+            self.find("one roster", f"epoch {roster.epoch} begins with two rosters", cell)
+
+    def saw_header(self, cell: int, header: RoundHeader, rows: Callable[[], list[OrderedRow]]) -> None:
+        """A cell applied a round durably; `rows` are its lines of the order."""
+        known = self.headers.get(header.round)
+        if known is None:
+            self.headers[header.round] = header
+            self._trace.note("round", cell, round=header.round, hash=header.hash.hex()[:16])
+            self._take_order(cell, header, rows())
+        elif known.hash != header.hash:
+            what = [
+                name
+                for name in ("epoch", "previous", "state_root", "receipts_root", "roster")
+                if getattr(known, name) != getattr(header, name)
+            ]
+            self.find("one order", f"round {header.round} differs in {', '.join(what)}", cell)
+
+    def saw_event(
+        self, cell: int, epoch: Epoch, creator: MemberIndex, sequence: int, event: EventId
+    ) -> None:
+        """A cell journaled an event."""
+        roster = self.rosters.get(epoch)
+        author = None if roster is None else roster.members[creator].public_key
+        if author is not None:
+            self._note_newest(cell, author, epoch, sequence)
+        known = self._events.setdefault((epoch, creator, sequence), event)
+        honest = None if author is None else self._honest.get(author)
+        if known != event and honest is not None:
+            detail = f"cell {honest} signed two events {sequence} of epoch {epoch}"
+            self.find("no self-fork", detail, cell)
+
+    def is_known_by_others(self, cell: int, author: PublicKey) -> bool:
+        """Whether more than 2/3 of the other machines hold the newest event of a cell."""
+        newest = self._newest_own.get(author)
+        if newest is None:
+            return True
+        others = len(self._honest) - 1
+        return 3 * len(newest[2] - {cell}) > 2 * others
+
+    def _note_newest(self, cell: int, author: PublicKey, epoch: Epoch, sequence: int) -> None:
+        newest = self._newest_own.get(author)
+        if newest is None or newest[:2] < (epoch, sequence):
+            self._newest_own[author] = (epoch, sequence, {cell})
+        elif newest[:2] == (epoch, sequence):
+            newest[2].add(cell)
+
+    def told(self, acknowledged: Acknowledged) -> None:
+        """A client was told that its transaction reached a stage."""
+        self.acknowledged.setdefault(acknowledged.transaction, acknowledged)
+
+    def check_kept(self, lost_by_copies: Iterable[TransactionId] = ()) -> None:
+        """In the end: all that was acknowledged is in the order, applied or refused by the rules."""
+        excused = set(lost_by_copies)
+        for told in self.acknowledged.values():
+            if told.transaction not in self._applied and told.transaction not in excused:
+                at_s = told.at_ms / 1000
+                detail = f"{told.transaction.hex()[:12]} was {told.stage} after {at_s:.3f} s"
+                self.find("acknowledged stays", detail, told.cell)
+
+    def _take_order(self, cell: int, header: RoundHeader, rows: list[OrderedRow]) -> None:
+        before = self.headers.get(Round(header.round - 1))
+        if before is not None and header.previous != before.hash:
+            self.find("one order", f"round {header.round} does not follow the one before", cell)
+        if len(rows) != header.transactions:
+            # A jump has the receipts of the window only: the rows come from somebody else.
+            detail = f"round {header.round} has {len(rows)} lines, not {header.transactions}"
+            self.find("one order", detail, cell)
+        roster = self.rosters.get(header.epoch)
+        for row in rows:
+            self._take_row(cell, row, roster)
+
+    def _take_row(self, cell: int, row: OrderedRow, roster: Roster | None) -> None:
+        if self.order.setdefault(row.position, row).id != row.id:
+            self.find("one order", f"position {row.position} was given twice", cell)
+        if row.time_ns <= self._newest_time_ns:
+            self._check_time(cell, row)
+        self._newest_time_ns = max(self._newest_time_ns, row.time_ns)
+        if roster is not None and row.creator is not None:
+            if roster.index_of(row.creator) is None:
+                self.find("signed by a member", f"position {row.position} is a stranger's", cell)
+        first = self._applied.get(row.id)
+        if first is None:
+            self._applied[row.id] = row.position
+        elif row.outcome == APPLIED and self.order[first].outcome == APPLIED:
+            detail = f"{row.id.hex()[:12]} at positions {first} and {row.position}"
+            self.find("each transaction once", detail, cell)
+
+    def _check_time(self, cell: int, row: OrderedRow) -> None:
+        """Times grow from event to event; the transactions of one event share its time."""
+        before = self.order.get(row.position - 1)
+        if before is None or before.event != row.event or row.time_ns != before.time_ns:
+            self.find("times grow", f"position {row.position} is not later than the one before", cell)
