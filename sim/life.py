@@ -35,7 +35,7 @@ class Life:
         self.alive = True
         self.running = True
         """Alive and not paused: read by the loop before each callback."""
-        self.on_death: list[Callable[[], None]] = []
+        self.on_death: list[Callable[[], object]] = []
         """Called by `kill`, in order, e.g. for the kernel to close the process's sockets."""
         self.held: list[SimHandle] = []
         """Callbacks that were due while the life was paused; of a dead one, all that was left."""

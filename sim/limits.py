@@ -50,3 +50,19 @@ BASE_DELAY_S: Final = 0.005
 
 JITTER_S: Final = 0.002
 """Most that chance adds to it."""
+
+WAITING_CHANNELS_MAX: Final = 256
+"""Connections with something to send again when a cut link heals, of one link; the oldest are
+given up, as a kernel gives up the sockets of programs that closed them."""
+
+MACHINES_MAX: Final = 250
+"""One to an address of 10.0.0.0/24."""
+
+EPHEMERAL_PORT_MIN: Final = 40_000
+"""First port that a dialling machine uses; 20,000 follow, then they begin again."""
+
+EPHEMERAL_PORTS: Final = 20_000
+"""How many of them there are."""
+
+SMALL_BYTES: Final = 64
+"""Size of what carries no data: a credit, an end, a step of a handshake."""

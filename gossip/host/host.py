@@ -75,7 +75,7 @@ class Host(BridgeEvents):
         self._restarts = -1
         self._stopped = False
         self._started: asyncio.Future[None] | None = None
-        self._streams: set[PeerStream] = set()
+        self._streams: dict[PeerStream, None] = {}  # in order, for whoever replays
         self._tasks: set[asyncio.Task[None]] = set()
         self._dials: set[asyncio.Future[PeerStream]] = set()
         self._on_abused = on_abused
@@ -288,9 +288,12 @@ class Host(BridgeEvents):
         return self._bridge
 
     def _adopt(self, bridge: NetworkSide, port: StreamPort) -> PeerStream:
-        stream = PeerStream(bridge, port, self._streams.discard)
-        self._streams.add(stream)
+        stream = PeerStream(bridge, port, self._forget)
+        self._streams[stream] = None
         return stream
+
+    def _forget(self, stream: PeerStream) -> None:
+        self._streams.pop(stream, None)
 
     def _fail_all(self, error: HostDown) -> None:
         for answer in self._dials:
