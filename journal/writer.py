@@ -29,6 +29,7 @@ from journal.database import (
     fault_of,
     prepare,
 )
+from journal.disk import Disk
 from journal.edits import Clear, Edit, clear, truncate
 from journal.errors import (
     CommitRefused,
@@ -81,8 +82,11 @@ class Written:
 class Writer:
     """Owns the writing connection; each method runs in its thread, one at a time."""
 
-    def __init__(self, path: Path, cell_id: str, public_key: PublicKey, sign: Sign) -> None:
+    def __init__(
+        self, path: Path, disk: Disk, *, cell_id: str, public_key: PublicKey, sign: Sign
+    ) -> None:
         self._path = path
+        self._disk = disk
         self.cell_id = cell_id
         self.public_key = public_key
         self._sign = sign
@@ -94,7 +98,7 @@ class Writer:
 
     def connect(self) -> sqlite3.Connection:
         """Open the file and check all heads; raises a leaf of journal.errors."""
-        connection = connect_writer(self._path)
+        connection = connect_writer(self._path, self._disk)
         try:
             self._states = prepare(connection, self.cell_id, self.public_key, self._sign)
         except MyceldError:
