@@ -46,7 +46,7 @@ class SimCell:
         self.world = world
         self.index = index
         self.key = key
-        self.address = world.network.address_of(index, key.cell_id)
+        self.address = f"/ip4/{world.network.machine(index).address}/tcp/4710/p2p/{key.cell_id}"
         self.disk = world.new_disk(index)
         self.life: Life | None = None
         self.running: RunningCell | None = None
@@ -54,7 +54,7 @@ class SimCell:
         self.skew_ns = 0
         self.starts = 0
         self.jumps = 0
-        self.is_honest = True
+        self.is_honest = all(liar.cell != index for liar in world.scenario.liars)
         self.disk_was_bad = False
         """Whether faults of its disk may have stopped it, or damaged what it holds."""
         self._name = name

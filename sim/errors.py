@@ -45,3 +45,17 @@ class TooMuchInFlight(OperationalFault):
 
     code = "MYC-SIM-015"
     remedy = "Let the tap drop or delay less; it goes around the window that holds up real cells."
+
+
+class BadScenario(LocalMisuse):
+    """A scenario file or wish that makes no run."""
+
+    code = "MYC-SIM-030"
+    remedy = "Compare with what `myceld sim --seed 1 --write FILE` writes, and with its --help."
+
+
+class CellDown(OperationalFault):
+    """A simulated cell was asked while its process does not run."""
+
+    code = "MYC-SIM-031"
+    remedy = "Ask again once it is started; clients of the simulation do."

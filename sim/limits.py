@@ -66,3 +66,31 @@ EPHEMERAL_PORTS: Final = 20_000
 
 SMALL_BYTES: Final = 64
 """Size of what carries no data: a credit, an end, a step of a handshake."""
+
+SCENARIO_SIZE_BYTES_MAX: Final = 1 << 20
+"""Longest scenario file that is read: some 8,000 actions."""
+
+TRACE_KEPT_MAX: Final = 200
+"""Last lines of a trace that a verdict can show, ≈ 30 KiB."""
+
+FINDINGS_MAX: Final = 20
+"""Findings kept of one run: what follows the first is mostly its consequence."""
+
+RECOVERY_MS_MAX: Final = 45_000
+"""Longest time from the healing of a core until it has certified something new and agrees: restart,
+5 s of silence until sessions break, dials 10 s apart at most, 10 s of observing, catching up."""
+
+SETTLE_STEP_MS: Final = 100
+"""How often it is looked whether the core agrees."""
+
+RESTART_PAUSE_MS: Final = 500
+"""Until a person has seen that a cell stopped, and started it again."""
+
+OVERLOAD_CLIENTS: Final = 20
+"""Clients that ask one cell at once when it is overloaded."""
+
+REAL_S_PER_VIRTUAL_S_MAX: Final = 10.0
+"""A run that takes longer hangs, or is so slow that it is a finding."""
+
+REAL_S_MIN: Final = 120.0
+"""But a short run may take this long, on a machine that does much else."""

@@ -25,12 +25,14 @@ from sim.clock import WALL_START_NS
 from sim.disk import SimDisk
 from sim.faults import FAULTS
 from sim.life import Life
-from sim.limits import RECOVERY_MS_MAX, RESTART_PAUSE_MS, SETTLE_STEP_MS
+from sim.limits import OVERLOAD_CLIENTS, RECOVERY_MS_MAX, RESTART_PAUSE_MS, SETTLE_STEP_MS
 from sim.loop import SimLoop
 from sim.cell import SimCell
+from sim.membership import Membership
 from sim.network import SimNetwork
 from sim.referee import Referee
 from sim.scenario import Action, Scenario
+from sim.taps import Tap
 from sim.trace import Trace
 from sim.verdict import Verdict
 
@@ -44,6 +46,7 @@ class World:
         self.trace = trace
         self.context = contextvars.copy_context()
         """Of what belongs to no cell."""
+        self._count = self._disks = 0
         self.network = SimNetwork(loop, scenario.seed, scenario.machines)
         for link in self.network.links():
             link.delay_s = scenario.delay_ms / 1000
@@ -71,7 +74,6 @@ class World:
         self._mends: dict[int, Callable[[], None]] = {}
         self._cuts: Counter[tuple[int, int]] = Counter()
         self._tasks: list[asyncio.Task[None]] = []
-        self._count = self._disks = 0
 
     @property
     def now_ms(self) -> int:

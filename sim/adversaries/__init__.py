@@ -1,0 +1,1 @@
+ADVERSARIES: dict[str, object] = {}
