@@ -180,7 +180,8 @@ class SimLoop(asyncio.BaseEventLoop):
         self._run(_NEVER)
         awaited.remove_done_callback(self._stop_for)
         if not awaited.done():
-            raise NothingLeft(f"nothing is ready or due, and {awaited!r:.200} still waits")
+            name = awaited.get_name() if isinstance(awaited, SimTask) else "a future"
+            raise NothingLeft(f"nothing is ready or due, and {name} still waits")
         return awaited.result()
 
     def run_forever(self) -> None:

@@ -211,7 +211,8 @@ class SimPort:
                 self._room_bytes -= len(piece)
                 self._waiting_bytes -= len(piece)
                 write.sent += len(piece)
-                self._send(len(piece), peer.arrive_data, piece)
+                if not self._send(len(piece), peer.arrive_data, piece):
+                    return  # the link took no more, and all writes have their answer
             if write.sent == len(write.data):
                 self._queue.popleft()
                 if write.answer is not None:
@@ -219,14 +220,15 @@ class SimPort:
             elif not piece:
                 return
 
-    def _send(self, size_bytes: int, function: Callable[..., None], *args: object) -> None:
-        """Give something to the kernel, unless the process is dead."""
+    def _send(self, size_bytes: int, function: Callable[..., None], *args: object) -> bool:
+        """Give something to the kernel; False if the process is dead, or the connection now is."""
         if not self._life.alive:
-            return
+            return False
         if self.channel.full:
             self._leave("too much waits for a link that is down")
-        else:
-            self.channel.send(size_bytes, function, *args)
+            return False
+        self.channel.send(size_bytes, function, *args)
+        return True
 
     def _tap(self, frame: bytes, *, outgoing: bool) -> None:
         """Let the machine's tap decide what becomes of a frame."""

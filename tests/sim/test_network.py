@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from gossip.host import (
     WrongPeer,
 )
 from sim.errors import NetworkMisused, TooMuchInFlight
-from sim.limits import WINDOW_BYTES
+from sim.limits import WAITING_CHANNELS_MAX, WINDOW_BYTES
 from sim.network import SimNetwork
 from sim.port import SimPort
 from sim.taps import TappedFrame, framed
@@ -391,6 +392,7 @@ def test_machines_that_do_not_exist_are_named() -> None:
 
 _RUN: str = """
 import asyncio
+import contextlib
 from tests.sim.wire_world import WireWorld
 
 log = []
@@ -436,3 +438,27 @@ def test_a_network_does_the_same_in_every_run() -> None:
     first = output("1")
     assert len(first) > 10_000
     assert first == output("2")
+
+
+def test_what_waits_for_a_cut_link_is_bounded() -> None:
+    world = WireWorld()
+    stream, _, _ = opened(world)
+    world.network.cut(0, 1)
+
+    async def write() -> None:
+        while True:
+            await stream.write(b"x", timeout_s=1)
+
+    async def dial() -> None:
+        for _ in range(2 * WAITING_CHANNELS_MAX):
+            with contextlib.suppress(DialFailed):
+                await world.dialled(1, 0, timeout_s=0.01)
+            abandoned = world.do(1, world.dialled(1, 0, timeout_s=1e6))
+            await asyncio.sleep(0)
+            assert not abandoned.done()
+
+    with pytest.raises(StreamLost):
+        world.result(0, write())
+    world.result(1, dial())
+    assert len(world.network.link(0, 1).waiting) <= WAITING_CHANNELS_MAX
+    assert len(world.network.link(1, 0).waiting) <= WAITING_CHANNELS_MAX

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeAlias
 
+from core.ids import CellId
 from gossip.host import Host, HostConfig, PeerStream, StreamHandler
 from sim.clock import installed
 from sim.life import Life
@@ -43,7 +44,7 @@ class WireWorld:
         config = HostConfig(seed, ("/ip4/0.0.0.0/tcp/4710",), PROTOCOL)
 
         async def main() -> None:
-            host = self.network.host_of(life, index)(config, on_stream or _hold)
+            host = self.network.host_of(life, index)(config, on_stream or _hold, _ignore)
             await host.start()
             self.hosts[index] = host
 
@@ -73,6 +74,10 @@ class WireWorld:
     async def dialled(self, here: int, there: int, timeout_s: float = 5) -> PeerStream:
         """Dial from one host to another."""
         return await self.hosts[here].dial(self.hosts[there].addresses[0], timeout_s=timeout_s)
+
+
+def _ignore(_cell: CellId, _address: str | None) -> None:
+    """Nobody is abused here."""
 
 
 async def _hold(stream: PeerStream) -> None:
