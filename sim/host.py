@@ -215,8 +215,8 @@ class _Dial:
         here = f"/ip4/{self._side.machine.address}/tcp/{self._side.machine.ephemeral_port()}"
         info = PortInfo(self._side.cell_id, dialler.info.protocol, False, here)  # noqa: FBT003 - not the initiator
         port = SimPort(self._network.loop, listener, back, info=info, there=self._side.machine)
-        port.on_refused = _ignore
-        port.peer = dialler
+        port.peer, dialler.peer = dialler, port
+        port.await_opening()
         dialler.channel.receiver = listener.life
         listener.ports[port] = None
         back.send(SMALL_BYTES, self._back, port, 0)
@@ -225,9 +225,7 @@ class _Dial:
         """Go on as the dialler, after so many round trips."""
         dialler, listener = self.port, port.side
         if dialler.gone:
-            dialler.channel.send(SMALL_BYTES, port.arrive_lost)
             return
-        dialler.peer = port
         if step == _KEYS_PROVEN - 1:
             error = self._objection(listener)
             if error is not None:
@@ -279,7 +277,3 @@ def _free_port(taken: dict[int, SimSide]) -> int:
     while port in taken:
         port += 1
     return port
-
-
-def _ignore(_error: MyceldError) -> None:
-    """Nobody waits for a connection that a peer began."""

@@ -139,6 +139,8 @@ class SimLoop(asyncio.BaseEventLoop):
         super().__init__()
         self.on_error: ErrorHook = on_error or self._raise_later
         self.executor_delay_s = executor_delay_s or _no_delay
+        self.dead: list[Life] = []
+        """Killed lives, kept so that nothing of theirs is collected before the run ends."""
         self.callbacks = 0
         """How many were run so far."""
         self._at_once_max = callbacks_at_one_time_max

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from core.errors import MyceldError
 from gossip.host import DialFailed, PingFailed, StreamLost
-from gossip.host.limits import CLOSE_LINGER_S
+from gossip.host.limits import CLOSE_LINGER_S, UPGRADE_TIMEOUT_S
 from gossip.host.seam import PortInfo, StreamSink
 from sim.errors import TooMuchInFlight
 from sim.limits import PIECE_BYTES, SMALL_BYTES, TAP_BYTES_MAX, WINDOW_BYTES
@@ -82,8 +82,16 @@ class SimPort:
     def open(self) -> None:
         """Begin to be a stream: both sides have proven who they are."""
         self.on_refused = None
+        if self._linger is not None:
+            self._linger.cancel()
         if self.side.machine.tap is not None and self.info.protocol == self.side.protocol:
             self._cutters = FrameCutter(), FrameCutter()
+
+    def await_opening(self) -> None:
+        """Be a connection that a peer began, and end if the peer does not go on."""
+        self.on_refused = _ignore
+        context = self._life.context
+        self._linger = self._loop.call_later(UPGRADE_TIMEOUT_S, self._expire, context=context)
 
     def submit(self, data: bytes, answer: Answer) -> None:
         """Write `data`, then call `answer`: when the last byte is in the window."""
@@ -257,6 +265,10 @@ class SimPort:
             self._tell_lost()
         self._leave("the stream is gone")
 
+    def _expire(self) -> None:
+        if not self.gone:
+            self._leave("the peer did not go on with its handshake")
+
     def _tell_lost(self) -> None:
         if self.peer is not None:
             self.channel.send(SMALL_BYTES, self.peer.arrive_lost)
@@ -287,3 +299,7 @@ class SimPort:
 def _unchanged(frame: TappedFrame) -> list[tuple[float, bytes]]:
     """Be the tap of a machine that has lost its own."""
     return [(0.0, frame.data)]
+
+
+def _ignore(_error: MyceldError) -> None:
+    """Nobody waits for a connection that a peer began."""

@@ -462,3 +462,21 @@ def test_what_waits_for_a_cut_link_is_bounded() -> None:
     world.result(1, dial())
     assert len(world.network.link(0, 1).waiting) <= WAITING_CHANNELS_MAX
     assert len(world.network.link(1, 0).waiting) <= WAITING_CHANNELS_MAX
+
+
+@pytest.mark.parametrize("power", [True, False])
+def test_a_dialler_that_dies_leaves_nothing_at_the_other_end(power: bool) -> None:  # noqa: FBT001 - a parameter
+    world = WireWorld()
+    world.start(1)
+    for dies_s in (0.005, 0.015, 0.035, 0.075):
+        world.start(0)
+        world.do(0, world.dialled(0, 1))
+        world.run_for(dies_s)
+        if power:
+            world.network.power_off(0)
+            world.network.machine(0).up = True  # nothing tells the other end
+        else:
+            world.lives[0].kill()
+        world.run_for(6)
+        opened_before = 1 if power and dies_s > 0.07 else 0
+        assert len(world.network.machine(1).ports()) == opened_before
