@@ -9,6 +9,7 @@ generator, `random.Random()` without a seed; nothing that influences a cell uses
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import random
 import time
@@ -55,6 +56,9 @@ def installed(loop: SimLoop, seed: int) -> Iterator[None]:
         *((random, name, _drawing(drawn, name)) for name in _DRAWS),
     ]
     with contextlib.ExitStack() as restored:
+        if gc.isenabled():
+            gc.disable()  # the loop collects, at the same places in every run
+            restored.callback(gc.enable)
         for module, name, function in replaced:
             restored.callback(setattr, module, name, getattr(module, name))
             setattr(module, name, function)
