@@ -61,6 +61,8 @@ class SimCell:
         self._seen = {EVENTS_JOURNAL: 0, HEADERS_JOURNAL: 0}
         self._asking: dict[int, asyncio.Future[Any]] = {}
         self._asked = 0
+        self._dead: list[Life] = []
+        """Collecting one would run what its tasks left undone."""
 
     @property
     def applied_round(self) -> Round:
@@ -79,6 +81,8 @@ class SimCell:
         if self.is_up:
             return
         self.starts += 1
+        if self.life is not None:
+            self._dead.append(self.life)
         life = self.life = self.world.loop.life(f"cell-{self.index + 1}", skew_ns=self.skew_ns)
         life.on_death.append(self._died)
         self.world.trace.note("start", self.index)
@@ -285,13 +289,11 @@ class SimCell:
 
     async def _show(self, store: Store, name: str) -> None:
         journal = await store.journal(name)
-        start = min(self._seen[name], journal.length)
-        async for block in journal.read(start):
-            if name == EVENTS_JOURNAL:
-                self._show_event(store, block)
-            else:
-                self._show_header(store, block)
-        self._seen[name] = journal.length
+        show = self._show_event if name == EVENTS_JOURNAL else self._show_header
+        self._seen[name] = min(self._seen[name], journal.length)
+        async for block in journal.read(self._seen[name]):
+            show(store, block)
+            self._seen[name] += 1
 
     def _show_event(self, store: Store, block: bytes) -> None:
         event, epoch = decode_any_event(block, self.world.genesis.network_id)

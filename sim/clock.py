@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from sim.chance import chance
 from sim.life import Life, current_life
+from sim.limits import CALLBACK_CPU_S
 from sim.loop import SimLoop
 
 WALL_START_NS: Final = 1_700_000_000_000_000_000
@@ -84,6 +85,7 @@ def _clocks(loop: SimLoop) -> dict[str, Callable[[], float] | Callable[[], int]]
         "perf_counter_ns": passed_ns,
         "monotonic": loop.time,
         "perf_counter": loop.time,
+        "process_time": lambda: loop.callbacks * CALLBACK_CPU_S,
     }
 
 
