@@ -106,14 +106,15 @@ class Invites:
         peers: Peers,
         standing: Callable[[], Standing],
         *,
-        now_ns: Callable[[], int] = time.time_ns,
+        now_ns: Callable[[], int] | None = None,
     ) -> None:
         """`standing` tells where the ledger stands."""
         self._store = store
         self._genesis = genesis
         self._peers = peers
         self._standing = standing
-        self._now_ns = now_ns
+        # Looked up now, not when the module was read: a simulation has a clock of its own.
+        self._now_ns = now_ns or time.time_ns
         self._tries = Tries()
         self._exchanges: Counter[str] = Counter()
         self._recording = asyncio.Lock()

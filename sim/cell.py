@@ -27,7 +27,7 @@ from node.supervisor import Supervisor
 from node.surroundings import Surroundings
 from node.tables import EVENTS_JOURNAL, HEADERS_JOURNAL, OrderedRow, ordered_from, roster_of_epoch
 from sim.errors import CellDown
-from sim.disk import SimDisk
+from sim.disk import Operation, SimDisk, VirtualFiles
 from sim.life import Life
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class SimCell:
         self.index = index
         self.key = key
         self.address = f"/ip4/{world.network.machine(index).address}/tcp/4710/p2p/{key.cell_id}"
-        self.disk = world.new_disk(index)
+        self.disk = SimDisk(world.chance("disk", index))
         self.life: Life | None = None
         self.running: RunningCell | None = None
         self.parts: Parts | None = None
@@ -61,6 +61,8 @@ class SimCell:
         self._seen = {EVENTS_JOURNAL: 0, HEADERS_JOURNAL: 0}
         self._asking: dict[int, asyncio.Future[Any]] = {}
         self._asked = 0
+        self._dead: list[Life] = []
+        """Collecting one would run what its tasks left undone."""
 
     @property
     def applied_round(self) -> Round:
@@ -79,6 +81,8 @@ class SimCell:
         if self.is_up:
             return
         self.starts += 1
+        if self.life is not None:
+            self._dead.append(self.life)
         life = self.life = self.world.loop.life(f"cell-{self.index + 1}", skew_ns=self.skew_ns)
         life.on_death.append(self._died)
         self.world.trace.note("start", self.index)
@@ -104,7 +108,7 @@ class SimCell:
             return
         if isinstance(error, DAMAGED) and self.disk_was_bad:
             self.world.trace.note("wipe", self.index)
-            self._replace_disk(self.world.new_disk(self.index))
+            self._replace_disk(VirtualFiles())
         self.start()
 
     # -- what happens to it ----------------------------------------------------------------------
@@ -112,13 +116,27 @@ class SimCell:
     def crash_at(self, operations: int, *, power: bool, down_ms: int) -> None:
         """Lose power, or be killed, at an operation of the disk from now; start again after."""
 
-        def die() -> None:
-            self.kill(power=power)
-            self.world.start_later(self.index, down_ms)
+        left = operations
 
-        self.disk.die_after(operations, die)
+        def count(_: Operation) -> bool:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                self.disk.watch(None)
+                self.world.soon(lambda: self._crashed(power=power, down_ms=down_ms))
+            return left <= 0
 
-    def put_back(self, copy: SimDisk, down_ms: int) -> None:
+        if self.is_up:
+            self.disk.watch(count)
+            self.world.on_heal(lambda: self.disk.watch(None))
+
+    def _crashed(self, *, power: bool, down_ms: int) -> None:
+        """The disk ended the process in the middle of an operation."""
+        self.world.trace.note("crash at write", self.index)
+        self.disk.crash(power=power)
+        self.world.start_later(self.index, down_ms)
+
+    def put_back(self, copy: VirtualFiles, down_ms: int) -> None:
         """Put an old copy of the disk in place, if others know all that was signed since."""
         if not self._is_known_by_others():
             self.world.trace.note("not put back", self.index)
@@ -140,16 +158,16 @@ class SimCell:
     def fill_disk(self, left_bytes: int, for_ms: int) -> None:
         """Leave little room on the disk for a while."""
         self.disk_was_bad = True
-        disk = self.disk
-        disk.leave_room(left_bytes)
-        self.world.while_it_lasts(for_ms, lambda: disk.leave_room(None))
+        files = self.disk.files
+        files.capacity_bytes = files.used_bytes + left_bytes
+        self.world.while_it_lasts(for_ms, lambda: setattr(files, "capacity_bytes", None))
 
     def fail_disk(self, after: int, for_ms: int) -> None:
         """Let operations of the disk fail for a while."""
         self.disk_was_bad = True
-        disk = self.disk
-        disk.fail_after(after)
-        self.world.while_it_lasts(for_ms, lambda: disk.fail_after(None))
+        files = self.disk.files
+        files.fail(None, after=after)
+        self.world.while_it_lasts(for_ms, lambda: files.fail(0))
 
     def jump_clock(self, by_ns: int) -> None:
         """Set the wall clock forward or back."""
@@ -157,8 +175,8 @@ class SimCell:
         if self.life is not None:
             self.life.skew_ns = self.skew_ns
 
-    def _replace_disk(self, disk: SimDisk) -> None:
-        self.disk = disk
+    def _replace_disk(self, files: VirtualFiles) -> None:
+        self.disk.put_back(files)
         self._seen = dict.fromkeys(self._seen, 0)
 
     def _is_known_by_others(self) -> bool:
@@ -285,13 +303,11 @@ class SimCell:
 
     async def _show(self, store: Store, name: str) -> None:
         journal = await store.journal(name)
-        start = min(self._seen[name], journal.length)
-        async for block in journal.read(start):
-            if name == EVENTS_JOURNAL:
-                self._show_event(store, block)
-            else:
-                self._show_header(store, block)
-        self._seen[name] = journal.length
+        show = self._show_event if name == EVENTS_JOURNAL else self._show_header
+        self._seen[name] = min(self._seen[name], journal.length)
+        async for block in journal.read(self._seen[name]):
+            show(store, block)
+            self._seen[name] += 1
 
     def _show_event(self, store: Store, block: bytes) -> None:
         event, epoch = decode_any_event(block, self.world.genesis.network_id)

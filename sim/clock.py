@@ -9,6 +9,7 @@ generator, `random.Random()` without a seed; nothing that influences a cell uses
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import random
 import time
@@ -17,6 +18,7 @@ from typing import Any, Final
 
 from sim.chance import chance
 from sim.life import Life, current_life
+from sim.limits import CALLBACK_CPU_S
 from sim.loop import SimLoop
 
 WALL_START_NS: Final = 1_700_000_000_000_000_000
@@ -55,6 +57,9 @@ def installed(loop: SimLoop, seed: int) -> Iterator[None]:
         *((random, name, _drawing(drawn, name)) for name in _DRAWS),
     ]
     with contextlib.ExitStack() as restored:
+        if gc.isenabled():
+            gc.disable()  # the loop collects, at the same places in every run
+            restored.callback(gc.enable)
         for module, name, function in replaced:
             restored.callback(setattr, module, name, getattr(module, name))
             setattr(module, name, function)
@@ -80,6 +85,7 @@ def _clocks(loop: SimLoop) -> dict[str, Callable[[], float] | Callable[[], int]]
         "perf_counter_ns": passed_ns,
         "monotonic": loop.time,
         "perf_counter": loop.time,
+        "process_time": lambda: loop.callbacks * CALLBACK_CPU_S,
     }
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from core.errors import MyceldError
 from core.ids import CellId
@@ -30,13 +30,9 @@ from gossip.host.addresses import DialAddress, TcpAddress
 from gossip.host.bridge import BridgeEvents
 from gossip.host.introduction import PROTOCOL_VERSION
 from gossip.host.seam import NetworkSide, PortInfo, StreamPort
-from sim.life import Life
 from sim.limits import ROUND_TRIPS_OF_A_DIAL, SMALL_BYTES
-from sim.machine import Machine
+from sim.machine import Place
 from sim.port import SimPort
-
-if TYPE_CHECKING:
-    from sim.network import SimNetwork
 
 _PORT_DEFAULT: Final = 4710
 _KEYS_PROVEN: Final = 2
@@ -48,15 +44,13 @@ class SimHost(Host):
 
     def __init__(
         self,
-        network: SimNetwork,
-        machine: Machine,
-        life: Life,
+        place: Place,
         config: HostConfig,
         on_stream: StreamHandler,
         on_abused: Callable[[CellId, str | None], None] | None = None,
     ) -> None:
         super().__init__(config, on_stream, on_abused)
-        self._make: Callable[..., SimSide] = partial(SimSide, network, machine, life, config)
+        self._make: Callable[..., SimSide] = partial(SimSide, place, config)
 
     def _make_side(
         self,
@@ -71,9 +65,7 @@ class SimSide:
 
     def __init__(
         self,
-        network: SimNetwork,
-        machine: Machine,
-        life: Life,
+        place: Place,
         config: HostConfig,
         events: BridgeEvents,
         cell_id: CellId,
@@ -81,8 +73,9 @@ class SimSide:
         listen: tuple[TcpAddress, ...],
         protocols: tuple[str, ...],
     ) -> None:
-        self.machine = machine
-        self.life = life
+        self.network = place.network
+        self.machine = place.machine
+        self.life = place.life
         self.cell_id = cell_id
         self.protocol = config.protocol
         """The host's main one: that of gossip."""
@@ -93,12 +86,11 @@ class SimSide:
         self.addresses: tuple[str, ...] = ()
         self.agent = config.agent_version
         self._listen = listen
-        self._network = network
         self._up = False
 
     def start(self) -> None:
         """Listen on the machine's address; the port is the one asked for."""
-        loop, taken = self._network.loop, self.machine.listeners
+        loop, taken = self.network.loop, self.machine.listeners
         ports: list[int] = []
         for address in self._listen:
             port = address.port or _free_port(taken)
@@ -141,7 +133,7 @@ class SimSide:
         """Begin a dial and return what cancels it."""
         if not self._up:
             raise HostDown("the network side is not running")
-        dial = _Dial(self._network, self, target, protocol, on_port, on_failed)
+        dial = _Dial(self, target, protocol, on_port, on_failed)
         if self.life.alive:
             dial.begin()
         return dial.port.drop
@@ -184,14 +176,13 @@ class _Dial:
 
     def __init__(
         self,
-        network: SimNetwork,
         side: SimSide,
         target: DialAddress,
         protocol: str,
         on_port: Callable[[StreamPort], None],
         on_failed: Callable[[MyceldError], None],
     ) -> None:
-        self._network = network
+        self._network = network = side.network
         self._side = side
         self._target = target
         self._on_port = on_port
@@ -224,8 +215,8 @@ class _Dial:
         here = f"/ip4/{self._side.machine.address}/tcp/{self._side.machine.ephemeral_port()}"
         info = PortInfo(self._side.cell_id, dialler.info.protocol, False, here)  # noqa: FBT003 - not the initiator
         port = SimPort(self._network.loop, listener, back, info=info, there=self._side.machine)
-        port.on_refused = _ignore
-        port.peer = dialler
+        port.peer, dialler.peer = dialler, port
+        port.await_opening()
         dialler.channel.receiver = listener.life
         listener.ports[port] = None
         back.send(SMALL_BYTES, self._back, port, 0)
@@ -234,9 +225,7 @@ class _Dial:
         """Go on as the dialler, after so many round trips."""
         dialler, listener = self.port, port.side
         if dialler.gone:
-            dialler.channel.send(SMALL_BYTES, port.arrive_lost)
             return
-        dialler.peer = port
         if step == _KEYS_PROVEN - 1:
             error = self._objection(listener)
             if error is not None:
@@ -288,7 +277,3 @@ def _free_port(taken: dict[int, SimSide]) -> int:
     while port in taken:
         port += 1
     return port
-
-
-def _ignore(_error: MyceldError) -> None:
-    """Nobody waits for a connection that a peer began."""

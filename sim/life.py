@@ -71,6 +71,7 @@ class Life:
         if not self.alive:
             return
         self.alive = self.running = False
+        self._loop.dead.append(self)
         self._graveyard += [task for task in asyncio.all_tasks(self._loop) if life_of(task) is self]
         for tell in self.on_death:
             tell()

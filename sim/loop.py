@@ -18,7 +18,7 @@ import heapq
 import math
 import sys
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from concurrent.futures import Executor
 from functools import partial
 from typing import Any, Final, TypeAlias, TypeVar, TypeVarTuple
@@ -108,21 +108,21 @@ class SimTask(asyncio.Task[_T]):
         self,
         number: int,
         life: Life | None,
-        work: Coroutine[Any, Any, _T],
+        work: Generator[Any, None, _T] | Coroutine[Any, Any, _T],
         *,
         loop: asyncio.AbstractEventLoop,
-        name: str | None,
+        name: str,
         context: contextvars.Context | None,
     ) -> None:
         self._number = number  # first: asyncio puts a task into a set at its making
         self.life = life
-        super().__init__(work, loop=loop, name=name or f"task-{number}", context=context)
+        super().__init__(work, loop=loop, name=name, context=context)
 
     def __hash__(self) -> int:
         return self._number
 
 
-class SimLoop(asyncio.AbstractEventLoop):
+class SimLoop(asyncio.BaseEventLoop):
     """Run it by `run_until` or `run_until_complete`, in one thread."""
 
     def __init__(
@@ -136,8 +136,11 @@ class SimLoop(asyncio.AbstractEventLoop):
 
         `executor_delay_s` says how long a call in an executor takes; 0 by default.
         """
+        super().__init__()
         self.on_error: ErrorHook = on_error or self._raise_later
         self.executor_delay_s = executor_delay_s or _no_delay
+        self.dead: list[Life] = []
+        """Killed lives, kept so that nothing of theirs is collected before the run ends."""
         self.callbacks = 0
         """How many were run so far."""
         self._at_once_max = callbacks_at_one_time_max
@@ -150,6 +153,9 @@ class SimLoop(asyncio.AbstractEventLoop):
         self._stopping = self._running = self._closed = False
         self._unhandled: BaseException | None = None
         self._incarnations: dict[str, int] = {}
+
+    def __del__(self) -> None:
+        """Say nothing of a loop that was not closed: it holds nothing of the system."""
 
     def life(self, name: str, *, skew_ns: int = 0) -> Life:
         """Return a new process of a cell."""
@@ -176,7 +182,8 @@ class SimLoop(asyncio.AbstractEventLoop):
         self._run(_NEVER)
         awaited.remove_done_callback(self._stop_for)
         if not awaited.done():
-            raise NothingLeft(f"nothing is ready or due, and {awaited!r:.200} still waits")
+            name = awaited.get_name() if isinstance(awaited, SimTask) else "a future"
+            raise NothingLeft(f"nothing is ready or due, and {name} still waits")
         return awaited.result()
 
     def run_forever(self) -> None:
@@ -261,16 +268,17 @@ class SimLoop(asyncio.AbstractEventLoop):
 
     def create_task(
         self,
-        coro: Any,  # noqa: ANN401 - as in asyncio
+        coro: Generator[Any, None, _T] | Coroutine[Any, Any, _T],
         *,
-        name: str | None = None,
+        name: object = None,
         context: contextvars.Context | None = None,
         **_: object,
-    ) -> asyncio.Task[Any]:
+    ) -> asyncio.Task[_T]:
         """Return a task that hashes the same in every run, and belongs to the context's life."""
         self._number += 1
         life = current_life.get() if context is None else context.get(current_life)
-        return SimTask(self._number, life, coro, loop=self, name=name, context=context)
+        label = f"task-{self._number}" if name is None else str(name)
+        return SimTask(self._number, life, coro, loop=self, name=label, context=context)
 
     def run_in_executor(
         self,

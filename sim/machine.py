@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sim.limits import EPHEMERAL_PORT_MIN, EPHEMERAL_PORTS
@@ -9,6 +10,7 @@ from sim.limits import EPHEMERAL_PORT_MIN, EPHEMERAL_PORTS
 if TYPE_CHECKING:
     from sim.host import SimSide
     from sim.life import Life
+    from sim.network import SimNetwork
     from sim.port import SimPort
     from sim.taps import Tap
 
@@ -43,3 +45,12 @@ class Machine:
     def ports(self) -> list[SimPort]:
         """Return all streams of its processes, in order of their opening."""
         return [port for side in self.sides for port in side.ports]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a process runs."""
+
+    network: SimNetwork
+    machine: Machine
+    life: Life

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import contextvars
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeAlias
+from functools import partial
 
-from core.ids import CellId
-from gossip.host import HostConfig, StreamHandler
+from gossip.host import HostFactory
 from sim.chance import chance
 from sim.errors import NetworkMisused
 from sim.host import SimHost
@@ -19,10 +18,8 @@ from sim.life import Life
 from sim.limits import MACHINES_MAX, RETRANSMISSION_S_MAX, RETRANSMISSION_S_MIN
 from sim.link import Channel, Link
 from sim.loop import SimLoop
-from sim.machine import Machine
+from sim.machine import Machine, Place
 from sim.taps import Tap
-
-OnAbused: TypeAlias = "Callable[[CellId, str | None], None] | None"
 
 
 class SimNetwork:
@@ -38,20 +35,12 @@ class SimNetwork:
         self._links: dict[tuple[int, int], Link] = {}
         self._chance = chance(seed, "network")
 
-    def host_of(self, life: Life, index: int) -> Callable[..., SimHost]:
+    def host_of(self, life: Life, index: int) -> HostFactory:
         """Return what makes the hosts of a process on a machine, with the arguments of `Host`."""
         machine = self.machine(index)
         machine.lives[life] = None
         life.on_death.append(lambda: machine.lives.pop(life, None))
-
-        def make(
-            config: HostConfig,
-            on_stream: StreamHandler,
-            on_abused: OnAbused = None,
-        ) -> SimHost:
-            return SimHost(self, machine, life, config, on_stream, on_abused)
-
-        return make
+        return partial(SimHost, Place(self, machine, life))
 
     def machine(self, index: int) -> Machine:
         """Return a machine; raises NetworkMisused."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from core.errors import MyceldError
 from gossip.host import DialFailed, PingFailed, StreamLost
-from gossip.host.limits import CLOSE_LINGER_S
+from gossip.host.limits import CLOSE_LINGER_S, UPGRADE_TIMEOUT_S
 from gossip.host.seam import PortInfo, StreamSink
 from sim.errors import TooMuchInFlight
 from sim.limits import PIECE_BYTES, SMALL_BYTES, TAP_BYTES_MAX, WINDOW_BYTES
@@ -82,8 +82,16 @@ class SimPort:
     def open(self) -> None:
         """Begin to be a stream: both sides have proven who they are."""
         self.on_refused = None
+        if self._linger is not None:
+            self._linger.cancel()
         if self.side.machine.tap is not None and self.info.protocol == self.side.protocol:
             self._cutters = FrameCutter(), FrameCutter()
+
+    def await_opening(self) -> None:
+        """Be a connection that a peer began, and end if the peer does not go on."""
+        self.on_refused = _ignore
+        context = self._life.context
+        self._linger = self._loop.call_later(UPGRADE_TIMEOUT_S, self._expire, context=context)
 
     def submit(self, data: bytes, answer: Answer) -> None:
         """Write `data`, then call `answer`: when the last byte is in the window."""
@@ -211,7 +219,8 @@ class SimPort:
                 self._room_bytes -= len(piece)
                 self._waiting_bytes -= len(piece)
                 write.sent += len(piece)
-                self._send(len(piece), peer.arrive_data, piece)
+                if not self._send(len(piece), peer.arrive_data, piece):
+                    return  # the link took no more, and all writes have their answer
             if write.sent == len(write.data):
                 self._queue.popleft()
                 if write.answer is not None:
@@ -219,14 +228,15 @@ class SimPort:
             elif not piece:
                 return
 
-    def _send(self, size_bytes: int, function: Callable[..., None], *args: object) -> None:
-        """Give something to the kernel, unless the process is dead."""
+    def _send(self, size_bytes: int, function: Callable[..., None], *args: object) -> bool:
+        """Give something to the kernel; False if the process is dead, or the connection now is."""
         if not self._life.alive:
-            return
+            return False
         if self.channel.full:
             self._leave("too much waits for a link that is down")
-        else:
-            self.channel.send(size_bytes, function, *args)
+            return False
+        self.channel.send(size_bytes, function, *args)
+        return True
 
     def _tap(self, frame: bytes, *, outgoing: bool) -> None:
         """Let the machine's tap decide what becomes of a frame."""
@@ -254,6 +264,10 @@ class SimPort:
         if self.info.initiator or not clean:
             self._tell_lost()
         self._leave("the stream is gone")
+
+    def _expire(self) -> None:
+        if not self.gone:
+            self._leave("the peer did not go on with its handshake")
 
     def _tell_lost(self) -> None:
         if self.peer is not None:
@@ -285,3 +299,7 @@ class SimPort:
 def _unchanged(frame: TappedFrame) -> list[tuple[float, bytes]]:
     """Be the tap of a machine that has lost its own."""
     return [(0.0, frame.data)]
+
+
+def _ignore(_error: MyceldError) -> None:
+    """Nobody waits for a connection that a peer began."""

@@ -132,15 +132,13 @@ class Referee:
             detail = f"round {header.round} has {len(rows)} lines, not {header.transactions}"
             self.find("one order", detail, cell)
         roster = self.rosters.get(header.epoch)
+        self._check_times(cell, rows)
         for row in rows:
             self._take_row(cell, row, roster)
 
     def _take_row(self, cell: int, row: OrderedRow, roster: Roster | None) -> None:
         if self.order.setdefault(row.position, row).id != row.id:
             self.find("one order", f"position {row.position} was given twice", cell)
-        if row.time_ns <= self._newest_time_ns:
-            self._check_time(cell, row)
-        self._newest_time_ns = max(self._newest_time_ns, row.time_ns)
         if roster is not None and row.creator is not None:
             if roster.index_of(row.creator) is None:
                 self.find("signed by a member", f"position {row.position} is a stranger's", cell)
@@ -151,8 +149,17 @@ class Referee:
             detail = f"{row.id.hex()[:12]} at positions {first} and {row.position}"
             self.find("each transaction once", detail, cell)
 
-    def _check_time(self, cell: int, row: OrderedRow) -> None:
-        """Times grow from event to event; the transactions of one event share its time."""
-        before = self.order.get(row.position - 1)
-        if before is None or before.event != row.event or row.time_ns != before.time_ns:
-            self.find("times grow", f"position {row.position} is not later than the one before", cell)
+    def _check_times(self, cell: int, rows: list[OrderedRow]) -> None:
+        """Each event of a round has a time of its own, later than all before the round.
+
+        Positions need not follow the times: one sender's transactions take effect by their nonces.
+        """
+        times = {row.event: row.time_ns for row in rows}
+        if len(set(times.values())) < len(times):
+            self.find("times grow", f"two events of round {rows[0].round} have one time", cell)
+        if any(row.time_ns != times[row.event] for row in rows):
+            self.find("times grow", f"one event of round {rows[0].round} has two times", cell)
+        if rows and min(times.values()) <= self._newest_time_ns:
+            self.find("times grow", f"round {rows[0].round} is not later than those before", cell)
+        self._newest_time_ns = max(self._newest_time_ns, *times.values(), 0)
+

@@ -22,7 +22,6 @@ from ledger.roster import Member
 from sim.chance import chance
 from sim.clients import Client
 from sim.clock import WALL_START_NS
-from sim.disk import SimDisk
 from sim.faults import FAULTS
 from sim.life import Life
 from sim.limits import OVERLOAD_CLIENTS, RECOVERY_MS_MAX, RESTART_PAUSE_MS, SETTLE_STEP_MS
@@ -46,7 +45,7 @@ class World:
         self.trace = trace
         self.context = contextvars.copy_context()
         """Of what belongs to no cell."""
-        self._count = self._disks = 0
+        self._count = 0
         self.network = SimNetwork(loop, scenario.seed, scenario.machines)
         for link in self.network.links():
             link.delay_s = scenario.delay_ms / 1000
@@ -83,11 +82,6 @@ class World:
     def chance(self, *purpose: object) -> Random:
         """Return the chance for one purpose, from the scenario's seed."""
         return chance(self.scenario.seed, " ".join(map(str, purpose)))
-
-    def new_disk(self, index: int) -> SimDisk:
-        """Return an empty disk for a cell."""
-        self._disks += 1
-        return SimDisk(self.chance("disk", index, self._disks))
 
     def bootstrap(self, index: int) -> tuple[str, ...]:
         """Return the addresses that a cell is given: those of all others."""
@@ -161,6 +155,15 @@ class World:
     def change_members(self, action: Action) -> None:
         """Have one cell propose a change of another's place, and the other members approve it."""
         self._spawn(Membership(self, action).run())
+
+    def soon(self, action: Callable[[], None]) -> None:
+        """Do something of the world's own in the next turn."""
+        self.loop.call_soon(action, context=self.context)
+
+    def on_heal(self, mend: Callable[[], None]) -> None:
+        """Call `mend` when the core heals."""
+        self._count += 1
+        self._mends[self._count] = mend
 
     def strike(self, action: Action) -> None:
         """Let one thing go wrong."""

@@ -339,7 +339,7 @@ class Discovery:
     def _pass_on(self, peers: Peers) -> None:
         """Tell every peer the news that make sense to it, but not to who told us."""
         news, self._news = self._news, {}
-        for peer in self._connected if news else ():
+        for peer in sorted(self._connected) if news else ():
             reach = self._peers.of(peer).reach
             told = [
                 item.encoded

@@ -49,7 +49,7 @@ def test_as_the_real_host(shared: Callable[[], None], monkeypatch: pytest.Monkey
         at = network.machine_at(listen.split("/")[2])
         index = machines.setdefault(name, len(machines)) if at is None else at.index
         make = network.host_of(loop.life(name), index)
-        host = make(config, on_stream)
+        host = make(config, on_stream, lambda _cell, _address: None)
         await host.start()
         try:
             yield host
