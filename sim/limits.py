@@ -98,3 +98,18 @@ REAL_S_MIN: Final = 120.0
 CALLBACK_CPU_S: Final = 50e-6
 """What `time.process_time` says that each callback of the loop took: a busy network slows its events
 down, as it does on one slow core."""
+
+ORACLE_EVENTS_MAX: Final = 90
+"""Events of one epoch that the oracle reads, which takes it 0.2 s: some ten rounds of four."""
+
+ORACLE_EPOCHS_MAX: Final = 2
+"""Epochs of one run that the oracle reads, those with most forks first."""
+
+CERTIFICATES_CHECKED_MAX: Final = 20
+"""Newest certificates of each cell whose signatures are checked again, ≈ 0.3 ms each."""
+
+CLOSING_MS_MAX: Final = 10_000
+"""Longest time in which a cell reads all it holds."""
+
+JUSTICE_MS_MAX: Final = 15_000
+"""Longest time from settling until forks that came to light are proven: two rounds of turns."""

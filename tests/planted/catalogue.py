@@ -6,9 +6,12 @@ simulator, run on that copy, has to find it (`scripts/plant`).
 
 from __future__ import annotations
 
+import json
 import shutil
+import subprocess
+import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,6 +21,32 @@ PACKAGES: Final = (
     "core", "gateway", "gossip", "hashgraph", "identity", "journal", "ledger", "myceld", "node", "sim",
 )  # fmt: skip
 """What a run of the simulator imports."""
+
+_RUNNER: Final = """
+import json, sys
+from sim import process
+from sim.adversaries import ADVERSARIES
+from sim.drawing import Wishes, draw
+
+assert process.__file__.startswith(sys.argv[1]), process.__file__
+for seed in map(int, sys.argv[2:]):
+    profile = "mixed" if seed % 2 or not ADVERSARIES else "liars"
+    verdict = process.run(draw(seed, Wishes(profile)))
+    findings = [(one.promise, one.detail) for one in verdict.findings]
+    print(json.dumps([seed, profile, verdict.cpu_s, findings]), flush=True)
+"""
+"""Runs seeds one after the other, in a process of its own, on the packages of one folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a seed came to."""
+
+    seed: int
+    profile: str
+    cpu_s: float
+    findings: list[tuple[str, str]]
+    """Promise and detail of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +86,25 @@ def planted_faults(folder: Path = Path(__file__).parent) -> Iterator[PlantedFaul
     for path in sorted(folder.glob("*.toml")):
         for one in tomllib.loads(path.read_text(encoding="utf-8"))["fault"]:
             yield PlantedFault(**one)
+
+
+def runs_in(root: Path, seeds: Sequence[int]) -> Generator[Run, None, None]:
+    """Run seeds, odd ones with the profile `mixed` and even ones with `liars`, until closed.
+
+    An end of the whole process is a finding of the seed that it was at.
+    """
+    command = [sys.executable, "-c", _RUNNER, str(root), *map(str, seeds)]
+    with subprocess.Popen(
+        command, cwd=root, env={"PYTHONPATH": str(root)}, stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout is not None
+        done = 0
+        try:
+            for line in child.stdout:
+                seed, profile, cpu_s, findings = json.loads(line)
+                yield Run(seed, profile, cpu_s, [(one, detail) for one, detail in findings])
+                done += 1
+        finally:
+            child.kill()
+        if done < len(seeds):
+            yield Run(seeds[done], "", 0.0, [("the run ends", "the process ended")])
