@@ -15,7 +15,7 @@ from gossip.limits import FRAME_SIZE_BYTES_MAX
 if TYPE_CHECKING:
     from sim.port import SimPort
 
-_LENGTH_BYTES: Final = 4
+LENGTH_BYTES: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +49,17 @@ class FrameCutter:
         A length that no frame has ends it: what comes then is one shapeless frame a call.
         """
         self._buffer += data
-        while len(self._buffer) >= _LENGTH_BYTES:
-            end = _LENGTH_BYTES + int.from_bytes(self._buffer[:_LENGTH_BYTES], "big")
-            if end > _LENGTH_BYTES + FRAME_SIZE_BYTES_MAX:
+        while len(self._buffer) >= LENGTH_BYTES:
+            end = LENGTH_BYTES + int.from_bytes(self._buffer[:LENGTH_BYTES], "big")
+            if end > LENGTH_BYTES + FRAME_SIZE_BYTES_MAX:
                 end = len(self._buffer)
             if len(self._buffer) < end:
                 return
-            frame = bytes(self._buffer[_LENGTH_BYTES:end])
+            frame = bytes(self._buffer[LENGTH_BYTES:end])
             del self._buffer[:end]
             yield frame
 
 
 def framed(data: bytes) -> bytes:
     """Return a frame with its length in front."""
-    return len(data).to_bytes(_LENGTH_BYTES, "big") + data
+    return len(data).to_bytes(LENGTH_BYTES, "big") + data
