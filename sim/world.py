@@ -23,7 +23,7 @@ from sim.chance import chance
 from sim.clients import Client
 from sim.clock import WALL_START_NS
 from sim.faults import FAULTS
-from sim.life import Life
+from sim.life import Life, current_life
 from sim.limits import OVERLOAD_CLIENTS, RECOVERY_MS_MAX, RESTART_PAUSE_MS, SETTLE_STEP_MS
 from sim.loop import SimLoop
 from sim.cell import SimCell
@@ -155,6 +155,11 @@ class World:
     def change_members(self, action: Action) -> None:
         """Have one cell propose a change of another's place, and the other members approve it."""
         self._spawn(Membership(self, action).run())
+
+    def index_of_life(self) -> int | None:
+        """Return whose code runs now, None for the world's own."""
+        life = current_life.get()
+        return next((cell.index for cell in self.cells if cell.life is life), None)
 
     def soon(self, action: Callable[[], None]) -> None:
         """Do something of the world's own in the next turn."""
