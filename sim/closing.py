@@ -22,7 +22,7 @@ from ledger.errors import NonceUsed
 from ledger.forks import fork_key
 from ledger.header import APPLIED
 from ledger.transaction import transaction_id
-from node.tables import EVENTS_JOURNAL, HEADERS_JOURNAL
+from node.tables import EVENTS_JOURNAL, HEADERS_JOURNAL, state_value
 from sim.errors import CellDown
 from sim.law import Law
 from sim.limits import CERTIFICATES_CHECKED_MAX, CLOSING_MS_MAX, SETTLE_STEP_MS
@@ -92,7 +92,7 @@ class Closing:
     def _value(self, key: bytes) -> bytes | None:
         for cell in self._core:
             if cell.parts is not None and cell.is_up:
-                return cell.parts.execution.ledger_value(key)
+                return state_value(cell.parts.store, key)
         return None
 
     # -- reading -------------------------------------------------------------------------------

@@ -22,9 +22,10 @@ from ledger.roster import Member
 from sim.chance import chance
 from sim.clients import Client
 from sim.clock import WALL_START_NS
+from sim.closing import Closing
 from sim.faults import FAULTS
-from sim.life import Life
-from sim.limits import OVERLOAD_CLIENTS, RECOVERY_MS_MAX, RESTART_PAUSE_MS, SETTLE_STEP_MS
+from sim.life import Life, current_life
+from sim.limits import JUSTICE_MS_MAX, OVERLOAD_CLIENTS, RECOVERY_MS_MAX, RESTART_PAUSE_MS, SETTLE_STEP_MS
 from sim.loop import SimLoop
 from sim.cell import SimCell
 from sim.membership import Membership
@@ -65,7 +66,7 @@ class World:
         self.cells = [
             SimCell(self, at, key, f"cell-{at + 1}") for at, key in enumerate(keys)
         ]
-        self.honest = {at.key.public_key: at.index for at in self.cells}
+        self.honest = {at.key.public_key: at.index for at in self.cells if at.is_honest}
         self.referee = Referee(self.genesis, self.honest, lambda: self.now_ms, trace)
         self.verdict = Verdict(scenario.seed)
         self.troubled = True
@@ -156,6 +157,11 @@ class World:
         """Have one cell propose a change of another's place, and the other members approve it."""
         self._spawn(Membership(self, action).run())
 
+    def index_of_life(self) -> int | None:
+        """Return whose code runs now, None for the world's own."""
+        life = current_life.get()
+        return next((cell.index for cell in self.cells if cell.life is life), None)
+
     def soon(self, action: Callable[[], None]) -> None:
         """Do something of the world's own in the next turn."""
         self.loop.call_soon(action, context=self.context)
@@ -199,6 +205,12 @@ class World:
         self._check_end()
         return self.finished()
 
+    @property
+    def core(self) -> list[SimCell]:
+        """The machines that follow the rules and are up when the core has healed."""
+        down = self.scenario.down
+        return [one for one in self.cells if one.is_honest and one.index not in down]
+
     def _client_of(self, cell: SimCell, *, pause_s: float) -> Client:
         self._count += 1
         return Client(self, cell, self.chance("client", cell.index, self._count), pause_s=pause_s)
@@ -233,7 +245,7 @@ class World:
         begun_ms = self.now_ms
         for task in self._tasks:
             task.cancel()
-        core = [one for one in self.cells if one.is_honest and one.index not in self.scenario.down]
+        core = self.core
         asks = [
             self.context.run(self.loop.create_task, self._ask_until_certified(cell))
             for cell in core
@@ -260,7 +272,23 @@ class World:
         return len(rounds) == 1 and rounds == {self.referee.newest}
 
     def _check_end(self) -> None:
+        closing = Closing(self, self.core)
+        settled = self.verdict.recovered_s is not None
+        if settled:
+            self._await_proofs(closing)
         self.referee.check_kept()
+        closing.run(settled=settled)
+
+    def _await_proofs(self, closing: Closing) -> None:
+        """Let the core prove the forks that came to light, and settle again."""
+        begun_ms = self.now_ms
+        while any(closing.unproven()) or not self._agree(self.core):
+            if self.now_ms - begun_ms > JUSTICE_MS_MAX:
+                for epoch, author in closing.unproven():
+                    name = self.honest.get(author, "a stranger")
+                    self.referee.find("forks are proven", f"that of {name} in epoch {epoch} is not")
+                return
+            self.loop.run_until((self.now_ms + SETTLE_STEP_MS) / 1000)
 
     def finished(self) -> Verdict:
         verdict = self.verdict
