@@ -29,6 +29,7 @@ from node.tables import EVENTS_JOURNAL, HEADERS_JOURNAL, OrderedRow, ordered_fro
 from sim.errors import CellDown
 from sim.disk import Operation, SimDisk, VirtualFiles
 from sim.life import Life
+from sim.own_events import OwnEvents
 
 if TYPE_CHECKING:
     from sim.world import World
@@ -59,6 +60,7 @@ class SimCell:
         """Whether faults of its disk may have stopped it, or damaged what it holds."""
         self._name = name
         self._seen = {EVENTS_JOURNAL: 0, HEADERS_JOURNAL: 0}
+        self._own = OwnEvents()
         self._asking: dict[int, asyncio.Future[Any]] = {}
         self._asked = 0
 
@@ -149,6 +151,7 @@ class SimCell:
             return
         self.disk_was_bad = True
         self.kill()
+        self._own.forget()
         self.disk.rot(bits)
         self.world.start_later(self.index, down_ms)
 
@@ -181,6 +184,7 @@ class SimCell:
         self.disk.crash(power=power)
 
     def _replace_disk(self, files: VirtualFiles) -> None:
+        self._own.forget()
         self.disk.put_back(files)
         self._seen = dict.fromkeys(self._seen, 0)
 
@@ -296,6 +300,7 @@ class SimCell:
             for name in (EVENTS_JOURNAL, HEADERS_JOURNAL):
                 if name in store.journals():
                     await self._show(store, name)
+            self._check_own_events()
             while True:
                 try:
                     event = await events.next()
@@ -310,6 +315,8 @@ class SimCell:
         journal = await store.journal(name)
         show = self._show_event if name == EVENTS_JOURNAL else self._show_header
         self._seen[name] = min(self._seen[name], journal.length)
+        if name == EVENTS_JOURNAL:
+            self._own.cut(journal.length)
         async for block in journal.read(self._seen[name]):
             show(store, block)
             self._seen[name] += 1
@@ -318,6 +325,16 @@ class SimCell:
         event, epoch = decode_any_event(block, self.world.genesis.network_id)
         self._show_roster(store, epoch)
         self.world.referee.saw_event(self.index, epoch, event.creator, event.sequence, event.id)
+        roster = self.world.referee.rosters.get(epoch)
+        if roster is not None and roster.index_of(self.key.public_key) == event.creator:
+            self._own.shown(self._seen[EVENTS_JOURNAL], (epoch, event.sequence))
+
+    def _check_own_events(self) -> None:
+        """A crash takes no own event that was sent: this is a start, what was committed is shown."""
+        lost = self._own.lacks(self.world.referee.newest_elsewhere(self.key.public_key))
+        if lost is not None and self.is_honest:
+            detail = f"its event {lost[1]} of epoch {lost[0]} is known elsewhere, and lost here"
+            self.world.referee.find("persist before send", detail, self.index)
 
     def _show_header(self, store: Store, block: bytes) -> None:
         header = decode_header(block)
