@@ -1,1 +1,1 @@
-"""The simulator: whole cells in one process on virtual time, network and disk, from one seed."""
+"""The simulator: whole cells on virtual time, network and disk, with all faults from one seed."""

@@ -8,7 +8,9 @@ from random import Random
 
 import pytest
 
-from sim.disk import Operation, SimDisk
+from core.errors import InvariantBroken
+from sim.disk import Operation, SimDisk, vfs
+from sim.errors import NoSqliteSymbols
 
 _PATH = Path("/home/store.db")
 
@@ -186,4 +188,27 @@ def test_a_full_disk_is_told_as_such_and_the_file_stays_sound() -> None:
     connection.close()
     connection = _connect(disk)
     assert _numbers(connection) == done
+    connection.close()
+
+
+def test_a_python_whose_sqlite_cannot_be_reached_is_told_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(vfs, "_registered", [])
+    monkeypatch.setattr("ctypes.CDLL", lambda _: object())
+    with pytest.raises(NoSqliteSymbols):
+        SimDisk(Random(1)).mount()
+
+
+def test_a_bug_of_a_callback_does_not_go_unnoticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vfs, "_escaped", [])
+    disk = SimDisk(Random(1))
+    connection = _connect(disk)
+    disk.watch(lambda _: 1 // 0 > 0)
+    with pytest.raises(sqlite3.OperationalError):
+        connection.execute("CREATE TABLE t (n)")
+    disk.watch(None)
+    disk.crash(power=False)
+    with pytest.raises(InvariantBroken, match="ZeroDivisionError"):
+        disk.mount()
     connection.close()
