@@ -70,6 +70,12 @@ class SimCell:
         return Round(0) if self.parts is None else self.parts.execution.ledger.applied_round
 
     @property
+    def has_whole_history(self) -> bool:
+        """Whether its journals hold everything since the genesis."""
+        parts = self.parts
+        return parts is not None and parts.headers.first_own_epoch == 0
+
+    @property
     def is_up(self) -> bool:
         """Whether its process runs, or is only held up."""
         return self.life is not None and self.life.alive
@@ -222,6 +228,21 @@ class SimCell:
 
         life.context.copy().run(loop.create_task, serve())
         return answer
+
+    async def blocks(self, name: str) -> list[bytes]:
+        """Return all blocks of one of its journals; in the cell's process only."""
+        assert self.parts is not None  # noqa: S101 - for the type checker: it answers
+        journal = await self.parts.store.journal(name)
+        return [block async for block in journal.read(0)]
+
+    async def audit(self) -> None:
+        """Check every byte of its journals against their signed heads; in its process only."""
+        assert self.parts is not None  # noqa: S101 - for the type checker: it answers
+        try:
+            await self.parts.store.audit()
+        except StoreCorrupt as error:
+            if not self.disk_was_bad:
+                self.world.referee.find("journals are what was signed", str(error), self.index)
 
     def _died(self) -> None:
         self.running = self.parts = None

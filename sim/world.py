@@ -11,18 +11,21 @@ import asyncio
 import contextvars
 from collections import Counter
 from collections.abc import Callable, Coroutine
+from itertools import islice
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 from core.errors import MyceldError
 from gateway.views import Stage
 from identity.keys import KeyPair
 from ledger.genesis import Genesis
 from ledger.roster import Member
+from node.tables import EVENTS_JOURNAL, HEADERS_JOURNAL
 from sim.chance import chance
 from sim.clients import Client
 from sim.clock import WALL_START_NS
-from sim.closing import Closing
+from sim.closing import Closing, read_all
+from sim.errors import NothingLeft
 from sim.faults import FAULTS
 from sim.life import Life, current_life
 from sim.limits import JUSTICE_MS_MAX, OVERLOAD_CLIENTS, RECOVERY_MS_MAX, RESTART_PAUSE_MS, SETTLE_STEP_MS
@@ -31,10 +34,13 @@ from sim.cell import SimCell
 from sim.membership import Membership
 from sim.network import SimNetwork
 from sim.referee import Referee
+from sim.replay import Replay
 from sim.scenario import Action, Scenario
 from sim.taps import Tap
 from sim.trace import Trace
 from sim.verdict import Verdict
+
+_T = TypeVar("_T")
 
 
 class World:
@@ -202,7 +208,8 @@ class World:
         self.loop.run_until(self.scenario.troubled_ms / 1000)
         self._heal()
         self._recover()
-        self._check_end()
+        if not self.referee.findings:
+            self._check_end()
         return self.finished()
 
     @property
@@ -272,12 +279,19 @@ class World:
         return len(rounds) == 1 and rounds == {self.referee.newest}
 
     def _check_end(self) -> None:
+        """Look at what is left: what was acknowledged, what disks hold, and journals run again."""
         closing = Closing(self, self.core)
-        settled = self.verdict.recovered_s is not None
-        if settled:
-            self._await_proofs(closing)
+        self._await_proofs(closing)
         self.referee.check_kept()
-        closing.run(settled=settled)
+        for cell in self.cells:
+            if cell.is_honest and cell.is_up and cell.parts is not None:
+                self._await(cell.ask(lambda running, cell=cell: cell.audit()))  # type: ignore[misc]  # a bound default
+        whole = [cell for cell in self.cells if cell.is_honest and cell.is_up and cell.has_whole_history]
+        if whole:
+            self._run_again(self.chance("replay").choice(whole))
+        closing.run(
+            [self._await(cell.ask(lambda _, cell=cell: read_all(cell))) for cell in self.core if cell.parts]  # type: ignore[misc]  # a bound default
+        )
 
     def _await_proofs(self, closing: Closing) -> None:
         """Let the core prove the forks that came to light, and settle again."""
@@ -289,6 +303,28 @@ class World:
                     self.referee.find("forks are proven", f"that of {name} in epoch {epoch} is not")
                 return
             self.loop.run_until((self.now_ms + SETTLE_STEP_MS) / 1000)
+
+    def _run_again(self, cell: SimCell) -> None:
+        """Hold a cell to the history that its own events give."""
+        events = self._await(cell.ask(lambda running: cell.blocks(EVENTS_JOURNAL)))
+        headers = self._await(cell.ask(lambda running: cell.blocks(HEADERS_JOURNAL)))
+        replay = Replay(self.genesis, cell.key)
+        again = list(islice(replay.headers(events), len(headers)))
+        for problem in replay.problems:
+            self.referee.find("signed by a member", problem, cell.index)
+        if again != headers:
+            same = sum(one == other for one, other in zip(again, headers, strict=False))
+            detail = f"{same} of {len(headers)} headers come again from the events"
+            self.referee.find("replay equals history", detail, cell.index)
+
+    def _await(self, future: asyncio.Future[_T]) -> _T:
+        """Run until a future is done, or too much time has passed."""
+        until_ms = self.now_ms + RECOVERY_MS_MAX
+        while not future.done() and self.now_ms < until_ms:
+            self.loop.run_until((self.now_ms + SETTLE_STEP_MS) / 1000)
+        if not future.done():
+            raise NothingLeft("a cell did not answer in the end")
+        return future.result()
 
     def finished(self) -> Verdict:
         verdict = self.verdict
