@@ -103,6 +103,3 @@ ORACLE_EPOCHS_MAX: Final = 2
 
 CERTIFICATES_CHECKED_MAX: Final = 20
 """Newest certificates of each cell whose signatures are checked again, ≈ 0.3 ms each."""
-
-JUSTICE_MS_MAX: Final = 15_000
-"""Longest time from settling until forks that came to light are proven: two rounds of turns."""

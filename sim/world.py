@@ -28,7 +28,7 @@ from sim.closing import Closing, read_all
 from sim.errors import NothingLeft
 from sim.faults import FAULTS
 from sim.life import Life, current_life
-from sim.limits import JUSTICE_MS_MAX, OVERLOAD_CLIENTS, RECOVERY_MS_MAX, RESTART_PAUSE_MS, SETTLE_STEP_MS
+from sim.limits import OVERLOAD_CLIENTS, RECOVERY_MS_MAX, RESTART_PAUSE_MS, SETTLE_STEP_MS
 from sim.loop import SimLoop
 from sim.cell import SimCell
 from sim.membership import Membership
@@ -280,8 +280,6 @@ class World:
 
     def _check_end(self) -> None:
         """Look at what is left: what was acknowledged, what disks hold, and journals run again."""
-        closing = Closing(self, self.core)
-        self._await_proofs(closing)
         self.referee.check_kept()
         for cell in self.cells:
             if cell.is_honest and cell.is_up and cell.parts is not None:
@@ -289,20 +287,9 @@ class World:
         whole = [cell for cell in self.cells if cell.is_honest and cell.is_up and cell.has_whole_history]
         if whole:
             self._run_again(self.chance("replay").choice(whole))
-        closing.run(
+        Closing(self).run(
             [self._await(cell.ask(lambda _, cell=cell: read_all(cell))) for cell in self.core if cell.parts]  # type: ignore[misc]  # a bound default
         )
-
-    def _await_proofs(self, closing: Closing) -> None:
-        """Let the core prove the forks that came to light, and settle again."""
-        begun_ms = self.now_ms
-        while any(closing.unproven()) or not self._agree(self.core):
-            if self.now_ms - begun_ms > JUSTICE_MS_MAX:
-                for epoch, author in closing.unproven():
-                    name = self.honest.get(author, "a stranger")
-                    self.referee.find("forks are proven", f"that of {name} in epoch {epoch} is not")
-                return
-            self.loop.run_until((self.now_ms + SETTLE_STEP_MS) / 1000)
 
     def _run_again(self, cell: SimCell) -> None:
         """Hold a cell to the history that its own events give."""
