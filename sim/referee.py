@@ -48,6 +48,8 @@ class Referee:
         self._newest_own: dict[PublicKey, tuple[Epoch, int, set[int]]] = {}
         self._applied: dict[bytes, int] = {}
         self._newest_time_ns = genesis.time_ns
+        self.lies: set[tuple[Epoch, MemberIndex, int]] = set()
+        """Numbers of liars' events of which honest cells journaled more than one."""
 
     @property
     def newest(self) -> Round:
@@ -91,7 +93,9 @@ class Referee:
             self._note_newest(cell, author, epoch, sequence)
         known = self._events.setdefault((epoch, creator, sequence), event)
         honest = None if author is None else self._honest.get(author)
-        if known != event and honest is not None:
+        if known != event and honest is None:
+            self.lies.add((epoch, creator, sequence))
+        elif known != event:
             detail = f"cell {honest} signed two events {sequence} of epoch {epoch}"
             self.find("no self-fork", detail, cell)
 

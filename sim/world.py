@@ -19,6 +19,7 @@ from gateway.views import Stage
 from identity.keys import KeyPair
 from ledger.genesis import Genesis
 from ledger.roster import Member
+from sim.adversaries import ADVERSARIES, Adversary, install
 from sim.chance import chance
 from sim.clients import Client
 from sim.clock import WALL_START_NS
@@ -61,13 +62,19 @@ class World:
             tuple(Member(key.public_key, 1, f"cell-{at}") for at, key in enumerate(members, 1)),
             WALL_START_NS,
             epoch_rounds=scenario.epoch_rounds,
+            coin_period=scenario.coin_period,
         )
         self.cells = [
             SimCell(self, at, key, f"cell-{at + 1}") for at, key in enumerate(keys)
         ]
-        self.honest = {at.key.public_key: at.index for at in self.cells}
-        self.referee = Referee(self.genesis, self.honest, lambda: self.now_ms, trace)
+        honest = {one.key.public_key: one.index for one in self.cells if one.is_honest}
+        self.referee = Referee(self.genesis, honest, lambda: self.now_ms, trace)
         self.verdict = Verdict(scenario.seed)
+        self.redirects: dict[tuple[int, int], str] = {}
+        """By (liar, machine): where that machine is told that the liar is."""
+        self.liars: list[Adversary] = [
+            ADVERSARIES[liar.kind](self, self.cells[liar.cell]) for liar in scenario.liars
+        ]
         self.troubled = True
         """Whether things may still go wrong: phase one."""
         self._mends: dict[int, Callable[[], None]] = {}
@@ -83,9 +90,13 @@ class World:
         """Return the chance for one purpose, from the scenario's seed."""
         return chance(self.scenario.seed, " ".join(map(str, purpose)))
 
-    def bootstrap(self, index: int) -> tuple[str, ...]:
+    def bootstrap(self, cell: SimCell) -> tuple[str, ...]:
         """Return the addresses that a cell is given: those of all others."""
-        return tuple(one.address for one in self.cells if one.index != index)
+        return tuple(
+            self.redirects.get((one.index, cell.index), one.address)
+            for one in self.cells
+            if one.key is not cell.key
+        )
 
     def later(self, delay_ms: int, action: Callable[[], None]) -> None:
         """Do something of the world's own after a while, if things may still go wrong then."""
@@ -185,6 +196,9 @@ class World:
 
     def run(self) -> Verdict:
         """Run both phases, and check; raises nothing of the cells' own."""
+        install(self.liars)
+        for liar in self.liars:
+            liar.attach()
         for cell in self.cells:
             cell.start()
         pause_s = len(self.cells) / self.scenario.load_per_s
@@ -222,6 +236,8 @@ class World:
         for mend in mends.values():
             mend()
         self.network.heal_all()
+        for liar in self.liars:
+            liar.healed()
         for cell in self.cells:
             if cell.index in self.scenario.down:
                 cell.kill()
@@ -262,9 +278,19 @@ class World:
     def _check_end(self) -> None:
         self.referee.check_kept()
 
+    def _tell_lies(self, lies: dict[str, int]) -> None:
+        """Note what honest cells saw of the liars."""
+        if not self.liars:
+            return
+        newest = self.referee.rosters[max(self.referee.rosters)]
+        gone = [one for one in self.liars if newest.index_of(one.cell.key.public_key) is None]
+        lies["numbers with two events"] = len(self.referee.lies)
+        lies["liars removed"] = len(gone)
+
     def finished(self) -> Verdict:
         verdict = self.verdict
         verdict.findings = self.referee.findings
+        self._tell_lies(verdict.lies)
         verdict.digest = self.trace.digest
         verdict.virtual_s = self.now_ms / 1000
         verdict.rounds = len(self.referee.headers)
