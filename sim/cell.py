@@ -8,6 +8,7 @@ where the store is damaged.
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 DAMAGED: Final = (StoreCorrupt, NotAStore, ReadFailed, HeadRefused)
 """Errors after which a person gives the cell an empty disk."""
+_ERROR_LENGTH_MAX: Final = 2_000
 STORE: Final = Path("/store.db")
 
 
@@ -230,6 +232,9 @@ class SimCell:
             await self._run(life)
         except MyceldError as error:
             self._ended_by(error)
+        except Exception as error:  # noqa: BLE001 - supervisor of the process: it is found, not hidden
+            detail = "".join(traceback.format_exception(error))[-_ERROR_LENGTH_MAX:]
+            self.world.referee.find("no error goes unhandled", detail, self.index)
         finally:
             if life.alive:
                 life.kill()

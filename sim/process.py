@@ -151,7 +151,7 @@ def _silence(trace: Trace) -> None:
     """Let the cells' log go into the trace, from warnings on."""
 
     def note(_: object, level: str, event: dict[str, object]) -> str:
-        trace.note("log", None, level=level, **{str(k): str(v) for k, v in event.items()})
+        trace.note("log", level=level, log={str(key): str(value) for key, value in event.items()})
         raise structlog.DropEvent
 
     structlog.configure(

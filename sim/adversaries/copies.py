@@ -14,9 +14,13 @@ if TYPE_CHECKING:
 
 
 class _ShamelessEpoch(LyingEpoch):
-    """Goes on when the fork of its key comes to light, on its own copy's chain."""
+    """Goes on when the fork of its key comes to light, and asks nobody what it signed before."""
 
     liar: TwoCopies
+
+    def begin(self, liar: Adversary) -> None:
+        super().begin(liar)
+        self._observed = True
 
     def lie(self, plan: Plan, now_ms: int, time_ns: int) -> None:
         super().lie(plan, now_ms, time_ns)
@@ -25,11 +29,11 @@ class _ShamelessEpoch(LyingEpoch):
 
 
 class TwoCopies(Adversary):
-    """Runs twice, and each copy is connected to a half of the members.
+    """Runs twice. It hopes that a vote counts twice.
 
-    The second one begins with an empty disk, or later with a copy of the disk. They are shameless
-    or the daemon as it is: that happens to honest people who start an old copy. It hopes that a
-    vote counts twice.
+    The second one begins with an empty disk, or later with a copy of the disk. Either they are
+    shameless, and each is connected to a half of the members; or they are the daemon as it is, and
+    compete for everybody: that happens to honest people who start an old copy.
     """
 
     def attach(self) -> None:
@@ -38,14 +42,15 @@ class TwoCopies(Adversary):
         machine = world.network.add_machine()
         self.twin = SimCell(world, machine, self.cell.key, f"cell-{self.cell.index + 1}")
         self.twin.is_honest = False
-        if self.chance.random() < 0.5:  # noqa: PLR2004 - half of them
-            self.epoch_kind = _ShamelessEpoch
         near, far = self.halves()
         for at in far:
             world.redirects[self.cell.index, at] = self.twin.address
-            world.network.wall(self.cell.index, at)
-        for at in near:
-            world.network.wall(machine, at)
+        if self.chance.random() < 0.7:  # noqa: PLR2004 - more of them
+            self.epoch_kind = _ShamelessEpoch
+            for at in far:
+                world.network.wall(self.cell.index, at)
+            for at in near:
+                world.network.wall(machine, at)
         if self.chance.random() < 0.5:  # noqa: PLR2004 - half of them
             world.loop.call_soon(self._begin, context=world.context)
         else:
@@ -56,7 +61,7 @@ class TwoCopies(Adversary):
         self.twin.come_back()
 
     def _begin_with_copy(self) -> None:
-        self.twin.disk = self.cell.disk.copy()
+        self.twin.disk.put_back(self.cell.disk.copy())
         self._begin()
 
     def _begin(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from core.ids import CellId, EventId, Hash, MemberIndex, Round, Signature
 from core.ids import Sequence as SequenceNumber
 from gossip.creator import Plan
@@ -14,6 +16,8 @@ from ledger.certificate import CheckpointSignature
 from sim.adversaries.adversary import Adversary
 from sim.adversaries.stage import LyingEpoch
 
+_COPIES = 5
+"""How often one transaction is copied."""
 _HOUR_NS = 3_600 * 10**9
 _LIE_INTERVAL_MS = 400
 """Wrong frames are sent this often: who is banned at once does not lie much."""
@@ -212,8 +216,10 @@ class _CopyingEpoch(LyingEpoch):
     liar: CopiesTransactions
 
     def lie(self, plan: Plan, now_ms: int, time_ns: int) -> None:
-        waiting = self.waiting_transactions()
-        copied = self.liar.chance.sample(waiting, min(len(waiting), self.liar.copies))
+        times = self.liar.times
+        waiting = [raw for raw in dict.fromkeys(self.waiting_transactions()) if times[raw] < _COPIES]
+        copied = self.liar.chance.sample(waiting, min(len(waiting), self.liar.at_once))
+        times.update(copied)
         payload = [*self.take_payload(), *copied, *copied[:1]]
         self.make(plan.self_parent, plan.other_parents, time_ns, payload)
         self.liar.note("copied transactions", len(copied))
@@ -229,4 +235,5 @@ class CopiesTransactions(Adversary):
 
     def __init__(self, *arguments: object) -> None:
         super().__init__(*arguments)  # type: ignore[arg-type]  # those of the base
-        self.copies = self.chance.choice((2, 20, 200))
+        self.at_once = self.chance.choice((2, 20, 200))
+        self.times: Counter[bytes] = Counter()
