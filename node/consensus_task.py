@@ -237,6 +237,7 @@ class ConsensusTask:
         if not self._stage.is_observing:
             self.observed.set()
         await self._send(effects, peers)
+        self._intake.settle(effects.given_up)
         if effects.homeless:
             peers.forward(effects.homeless)
         for fork in effects.forks:

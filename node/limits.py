@@ -71,7 +71,11 @@ ACCUSE_CHECK_MS: Final = 5_000
 """How often a cell looks whether its proof of a fork has come through."""
 
 HOMELESS_INTERVAL_MS: Final = 5_000
-"""How often a cell that lost its vote asks a member again to put what it had promised to keep."""
+"""How often a cell without a vote asks a member again to put what has no place yet."""
+
+HOMELESS_TRIES_MAX: Final = 60
+"""How often for what clients of such a cell gave it: five minutes. It may never get a place, as
+when another transaction took its nonce."""
 
 HOMELESS_SIZE_BYTES_MAX: Final = 4 * 1024 * 1024
 """Bytes of it at a time: half of what may wait for a peer."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from core.errors import InvariantBroken, MyceldError
-from core.ids import Epoch, Round
+from core.ids import Epoch, MemberIndex, Round
 from hashgraph.event import decode_any_event
 from identity.keys import KeyPair
 from journal import Appended, Store
@@ -63,13 +63,16 @@ class SimCell:
         self._seen = {EVENTS_JOURNAL: 0, HEADERS_JOURNAL: 0}
         self._asking: dict[int, asyncio.Future[Any]] = {}
         self._asked = 0
-        self._dead: list[Life] = []
-        """Collecting one would run what its tasks left undone."""
 
     @property
     def applied_round(self) -> Round:
         """The newest round that it has applied; 0 while it is down."""
         return Round(0) if self.parts is None else self.parts.execution.ledger.applied_round
+
+    @property
+    def forkers(self) -> tuple[MemberIndex, ...]:
+        """Members of its epoch that it knows to have forked: they are to leave."""
+        return () if self.parts is None else self.parts.consensus.engine.forked_creators
 
     @property
     def is_up(self) -> bool:
@@ -83,8 +86,8 @@ class SimCell:
         if self.is_up:
             return
         self.starts += 1
-        if self.life is not None:
-            self._dead.append(self.life)
+        if not self.world.network.machine(self.index).up:
+            self.world.network.power_on(self.index)
         life = self.life = self.world.loop.life(f"cell-{self.index + 1}", skew_ns=self.skew_ns)
         life.on_death.append(self._died)
         self.world.trace.note("start", self.index)
@@ -95,8 +98,7 @@ class SimCell:
         if self.life is None or not self.life.alive:
             return
         self.world.trace.note("power cut" if power else "kill", self.index)
-        self.life.kill()
-        self.disk.crash(power=power)
+        self._end(power=power)
 
     def come_back(self) -> None:
         """Be up from now on, whatever was: the core heals."""
@@ -135,7 +137,7 @@ class SimCell:
     def _crashed(self, *, power: bool, down_ms: int) -> None:
         """The disk ended the process in the middle of an operation."""
         self.world.trace.note("crash at write", self.index)
-        self.disk.crash(power=power)
+        self._end(power=power)
         self.world.start_later(self.index, down_ms)
 
     def put_back(self, copy: VirtualFiles, down_ms: int) -> None:
@@ -176,6 +178,14 @@ class SimCell:
         self.skew_ns += by_ns
         if self.life is not None:
             self.life.skew_ns = self.skew_ns
+
+    def _end(self, *, power: bool) -> None:
+        """End the process, if it has not ended: peers hear of a kill, but not of a power cut."""
+        if power:
+            self.world.network.power_off(self.index)
+        if self.life is not None:
+            self.life.kill()
+        self.disk.crash(power=power)
 
     def _replace_disk(self, files: VirtualFiles) -> None:
         self.disk.put_back(files)

@@ -1,9 +1,10 @@
 """Virtual time and seeded chance in place of this process's own, while a simulation runs.
 
-Replaces the clock functions of `time`, `os.urandom` (and so `secrets` and `uuid4`) and the
-functions of `random`, for all code that calls them as attributes of their modules. Out of reach is
-what C code asks the system itself: `datetime.now`, `time.strftime` without a time, libsodium's
-generator, `random.Random()` without a seed; nothing that influences a cell uses them.
+Replaces the clocks of `time` (that of used processor time too: the daemon paces itself by it),
+`os.urandom` (and so `secrets` and `uuid4`) and the functions of `random`, for all code that calls
+them as attributes of their modules. Out of reach is what C code asks the system itself:
+`datetime.now`, `time.strftime` without a time, libsodium's generator, `random.Random()` without a
+seed; nothing that influences a cell uses them.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from typing import Any, Final
 
 from sim.chance import chance
 from sim.life import Life, current_life
-from sim.limits import CALLBACK_CPU_S
 from sim.loop import SimLoop
 
 WALL_START_NS: Final = 1_700_000_000_000_000_000
@@ -78,6 +78,10 @@ def _clocks(loop: SimLoop) -> dict[str, Callable[[], float] | Callable[[], int]]
     def passed_ns() -> int:
         return _virtual_ns(loop)
 
+    def used_s() -> float:
+        life = current_life.get()
+        return 0.0 if life is None else life.cpu_s
+
     return {
         "time_ns": now_ns,
         "time": lambda: now_ns() / 1e9,
@@ -85,7 +89,10 @@ def _clocks(loop: SimLoop) -> dict[str, Callable[[], float] | Callable[[], int]]
         "perf_counter_ns": passed_ns,
         "monotonic": loop.time,
         "perf_counter": loop.time,
-        "process_time": lambda: loop.callbacks * CALLBACK_CPU_S,
+        "process_time": used_s,
+        "process_time_ns": lambda: round(used_s() * 1e9),
+        "thread_time": used_s,
+        "thread_time_ns": lambda: round(used_s() * 1e9),
     }
 
 

@@ -32,6 +32,8 @@ class Life:
         self.incarnation = incarnation
         self.skew_ns = skew_ns
         """How far this process's wall clock is ahead of the simulation's; may jump."""
+        self.cpu_s = 0.0
+        """Processor time it has used, as far as a scenario says: computing itself takes none."""
         self.alive = True
         self.running = True
         """Alive and not paused: read by the loop before each callback."""

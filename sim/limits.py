@@ -94,7 +94,3 @@ REAL_S_PER_VIRTUAL_S_MAX: Final = 10.0
 
 REAL_S_MIN: Final = 120.0
 """But a short run may take this long, on a machine that does much else."""
-
-CALLBACK_CPU_S: Final = 50e-6
-"""What `time.process_time` says that each callback of the loop took: a busy network slows its events
-down, as it does on one slow core."""

@@ -34,10 +34,10 @@ def run_here(scenario: Scenario, trace_path: Path | None = None) -> Verdict:
     loop = SimLoop()
     file = None if trace_path is None else trace_path.open("w", encoding="utf-8")
     trace = Trace(lambda: round(loop.time() * 1000), file)
-    _silence(trace)
     with clock.installed(loop, scenario.seed):
         world = World(scenario, loop, trace)
         loop.on_error = on_error_of(world)
+        _listen_to_logs(world)
         try:
             verdict = world.run()
         except Exception as error:  # noqa: BLE001 - supervisor of the run: whatever it is, is found
@@ -147,16 +147,26 @@ def _run_and_exit(scenario: Scenario, trace_path: Path | None, pipe: int) -> Non
         os._exit(status)
 
 
-def _silence(trace: Trace) -> None:
-    """Let the cells' log go into the trace, from warnings on."""
+def _listen_to_logs(world: World) -> None:
+    """Let the cells' log go into the trace, from warnings on; an error in it is a finding."""
 
     def note(_: object, level: str, event: dict[str, object]) -> str:
-        trace.note("log", level=level, log={str(key): str(value) for key, value in event.items()})
+        facts = {str(key): str(value) for key, value in event.items()}
+        world.trace.note("log", world.index_of_life(), level=level, **facts)
+        if level not in {"warning", "info"}:
+            world.referee.find("no error goes unhandled", str(facts), world.index_of_life())
         raise structlog.DropEvent
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            trouble = "".join(traceback.format_exception(*record.exc_info)) if record.exc_info else ""
+            detail = f"{record.name}: {record.getMessage()} {trouble[-1500:]}"
+            world.referee.find("no error goes unhandled", detail, world.index_of_life())
 
     structlog.configure(
         processors=[note],
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
         cache_logger_on_first_use=False,
     )
-    logging.disable(logging.CRITICAL)
+    logging.disable(logging.WARNING)
+    logging.getLogger().handlers = [Handler(logging.ERROR)]

@@ -24,7 +24,7 @@ from sim.chance import chance
 from sim.clients import Client
 from sim.clock import WALL_START_NS
 from sim.faults import FAULTS
-from sim.life import Life
+from sim.life import Life, current_life
 from sim.limits import OVERLOAD_CLIENTS, RECOVERY_MS_MAX, RESTART_PAUSE_MS, SETTLE_STEP_MS
 from sim.loop import SimLoop
 from sim.cell import SimCell
@@ -167,6 +167,11 @@ class World:
         """Have one cell propose a change of another's place, and the other members approve it."""
         self._spawn(Membership(self, action).run())
 
+    def index_of_life(self) -> int | None:
+        """Return whose code runs now, None for the world's own."""
+        life = current_life.get()
+        return next((cell.index for cell in self.cells if cell.life is life), None)
+
     def soon(self, action: Callable[[], None]) -> None:
         """Do something of the world's own in the next turn."""
         self.loop.call_soon(action, context=self.context)
@@ -256,14 +261,15 @@ class World:
         ]
         while self.now_ms - begun_ms < RECOVERY_MS_MAX:
             self.loop.run_until((self.now_ms + SETTLE_STEP_MS) / 1000)
-            if all(ask.done() for ask in asks) and self._agree(core):
+            is_over = all(ask.done() for ask in asks) and self._agree(core)
+            if is_over and not any(one.forkers for one in core):
                 self.verdict.recovered_s = (self.now_ms - begun_ms) / 1000
                 return
         waiting = [one.index for one, ask in zip(core, asks, strict=True) if not ask.done()]
         detail = f"{RECOVERY_MS_MAX} ms after the healing machines {waiting} got nothing certified"
         if not waiting:
-            rounds = {one.index: one.applied_round for one in core}
-            detail = f"the machines do not settle: rounds applied {rounds}"
+            rounds = {one.index: (one.applied_round, one.forkers) for one in core}
+            detail = f"the machines do not settle: rounds applied, forkers kept: {rounds}"
         self.referee.find("gets on after healing", detail)
 
     async def _ask_until_certified(self, cell: SimCell) -> None:

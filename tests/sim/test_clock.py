@@ -29,6 +29,7 @@ def test_every_clock_is_the_virtual_one_and_comes_back() -> None:
 
 def test_the_wall_clock_has_the_skew_of_whose_code_asks() -> None:
     loop, seen = SimLoop(), dict[str, tuple[int, int]]()
+    used: list[float] = []
     ahead, behind = loop.life("ahead", skew_ns=3_600 * 10**9), loop.life("behind")
 
     def look(life: Life) -> None:
@@ -42,6 +43,11 @@ def test_the_wall_clock_has_the_skew_of_whose_code_asks() -> None:
         behind.skew_ns = -(10**9)
         loop.call_soon(look, behind, context=behind.context)
         loop.run_until(2)
+        ahead.cpu_s = 1.5
+        loop.call_soon(lambda: used.append(time.process_time()), context=ahead.context)
+        loop.call_soon(lambda: used.append(time.process_time()), context=behind.context)
+        loop.run_until(2)
+        assert used == [1.5, 0.0]
         assert seen["behind"] == (10**9, 2 * 10**9)
 
 
