@@ -288,7 +288,12 @@ class World:
         """Note what honest cells saw of the liars."""
         if not self.liars:
             return
-        newest = self.referee.rosters[max(self.referee.rosters)]
+        rosters = [
+            cell.parts.consensus.roster
+            for cell in self.cells
+            if cell.is_honest and cell.parts is not None
+        ]
+        newest = max(rosters, key=lambda roster: roster.epoch, default=self.genesis.roster)
         gone = [one for one in self.liars if newest.index_of(one.cell.key.public_key) is None]
         lies["numbers with two events"] = len(self.referee.lies)
         lies["liars removed"] = len(gone)

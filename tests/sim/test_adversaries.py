@@ -62,7 +62,7 @@ def test_two_liars_of_seven_are_removed_too(kind: str, tmp_path: Path) -> None:
 
 
 def test_what_was_withheld_comes_out_at_the_end_of_the_epoch(tmp_path: Path) -> None:
-    verdict, _ = run("withholds", 1, tmp_path, epoch_rounds=16)
+    verdict, _ = run("withholds", 3, tmp_path, epoch_rounds=16)
     assert verdict.lies["withheld"] >= 10
     assert verdict.lies["released"] >= 10
     assert verdict.epochs >= 2
