@@ -8,12 +8,13 @@ where the store is damaged.
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from core.errors import InvariantBroken, MyceldError
-from core.ids import Epoch, Round
+from core.ids import Epoch, MemberIndex, Round
 from hashgraph.event import decode_any_event
 from identity.keys import KeyPair
 from journal import Appended, Store
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 DAMAGED: Final = (StoreCorrupt, NotAStore, ReadFailed, HeadRefused)
 """Errors after which a person gives the cell an empty disk."""
+_ERROR_LENGTH_MAX: Final = 2_000
 STORE: Final = Path("/store.db")
 
 
@@ -74,6 +76,11 @@ class SimCell:
         """Whether its journals hold everything since the genesis."""
         parts = self.parts
         return parts is not None and parts.headers.first_own_epoch == 0
+
+    @property
+    def forkers(self) -> tuple[MemberIndex, ...]:
+        """Members of its epoch that it knows to have forked: they are to leave."""
+        return () if self.parts is None else self.parts.consensus.engine.forked_creators
 
     @property
     def is_up(self) -> bool:
@@ -260,6 +267,9 @@ class SimCell:
             await self._run(life)
         except MyceldError as error:
             self._ended_by(error)
+        except Exception as error:  # noqa: BLE001 - supervisor of the process: it is found, not hidden
+            detail = "".join(traceback.format_exception(error))[-_ERROR_LENGTH_MAX:]
+            self.world.referee.find("no error goes unhandled", detail, self.index)
         finally:
             if life.alive:
                 life.kill()
@@ -274,7 +284,9 @@ class SimCell:
             durability="power",
             disk=self.disk.mount(life),
         )
-        observer = asyncio.create_task(self._observe(store), name="observer")
+        # What a liar's journal says proves nothing.
+        watch = self._observe(store) if self.is_honest else asyncio.sleep(0)
+        observer = asyncio.create_task(watch, name="observer")
         try:
             surroundings = Surroundings(
                 Path("/"),
@@ -291,7 +303,7 @@ class SimCell:
         return Config(
             name=self._name,
             listen=(self.address.rpartition("/p2p/")[0],),
-            bootstrap=self.world.bootstrap(self.index),
+            bootstrap=self.world.bootstrap(self),
             discovery=DiscoveryConfig(mdns=False, dht=False),
         )
 

@@ -1,6 +1,6 @@
 """What is looked at when a run has settled: all that the machines of the core hold on their disks.
 
-Their tables have to be equal and lead to the certified roots, and order, outcomes and rosters have to be what the rules say,
+Their tables have to be equal, and order, outcomes, rosters and state have to be what the rules say,
 read by models that share no code with the cells (`sim.law`, `sim.rulebook`).
 """
 

@@ -152,7 +152,7 @@ def _listen_to_logs(world: World) -> None:
 
     def note(_: object, level: str, event: dict[str, object]) -> str:
         facts = {str(key): str(value) for key, value in event.items()}
-        world.trace.note("log", world.index_of_life(), level=level, **facts)
+        world.trace.note("log", world.index_of_life(), level=level, log=facts)
         if level not in {"warning", "info"}:
             world.referee.find("no error goes unhandled", str(facts), world.index_of_life())
         raise structlog.DropEvent

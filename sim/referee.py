@@ -48,7 +48,11 @@ class Referee:
         self._elsewhere: dict[PublicKey, tuple[Epoch, int]] = {}
         self._newest_own: dict[PublicKey, tuple[Epoch, int, set[int]]] = {}
         self._applied: dict[bytes, int] = {}
+        self._epoch_of: dict[bytes, Epoch] = {}
+        """By transaction: when it was listed; without a sender, when it was last."""
         self._newest_time_ns = genesis.time_ns
+        self.lies: set[tuple[Epoch, MemberIndex, int]] = set()
+        """Numbers of liars' events of which honest cells journaled more than one."""
 
     @property
     def newest(self) -> Round:
@@ -95,7 +99,9 @@ class Referee:
                 self._elsewhere[author] = max(place, self._elsewhere.get(author, place))
         known = self._events.setdefault((epoch, creator, sequence), event)
         honest = None if author is None else self._honest.get(author)
-        if known != event and honest is not None:
+        if known != event and honest is None:
+            self.lies.add((epoch, creator, sequence))
+        elif known != event:
             detail = f"cell {honest} signed two events {sequence} of epoch {epoch}"
             self.find("no self-fork", detail, cell)
 
@@ -142,17 +148,22 @@ class Referee:
         roster = self.rosters.get(header.epoch)
         self._check_times(cell, rows)
         for row in rows:
-            self._take_row(cell, row, roster)
+            self._take_row(cell, row, header, roster)
 
-    def _take_row(self, cell: int, row: OrderedRow, roster: Roster | None) -> None:
+    def _take_row(
+        self, cell: int, row: OrderedRow, header: RoundHeader, roster: Roster | None
+    ) -> None:
         if self.order.setdefault(row.position, row).id != row.id:
             self.find("one order", f"position {row.position} was given twice", cell)
         if roster is not None and row.creator is not None:
             if roster.index_of(row.creator) is None:
                 self.find("signed by a member", f"position {row.position} is a stranger's", cell)
         first = self._applied.get(row.id)
+        epoch = self._epoch_of.setdefault(row.id, header.epoch)
         if first is None:
             self._applied[row.id] = row.position
+        elif row.sender is None and header.epoch > epoch + 1:
+            self._epoch_of[row.id] = header.epoch  # without a nonce it may come again by then
         elif row.outcome == APPLIED and self.order[first].outcome == APPLIED:
             detail = f"{row.id.hex()[:12]} at positions {first} and {row.position}"
             self.find("each transaction once", detail, cell)

@@ -50,6 +50,8 @@ class Scenario:
     followers: int = 0
     """Full copies without a vote."""
     epoch_rounds: int = 2048
+    coin_period: int = 10
+    """Each so-manyth round of an election is a coin round."""
     delay_ms: int = 10
     """Of each link in the mean, one way."""
     loss: float = 0.0

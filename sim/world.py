@@ -21,6 +21,7 @@ from identity.keys import KeyPair
 from ledger.genesis import Genesis
 from ledger.roster import Member
 from node.tables import EVENTS_JOURNAL, HEADERS_JOURNAL
+from sim.adversaries import ADVERSARIES, Adversary, install
 from sim.chance import chance
 from sim.clients import Client
 from sim.clock import WALL_START_NS
@@ -68,13 +69,19 @@ class World:
             tuple(Member(key.public_key, 1, f"cell-{at}") for at, key in enumerate(members, 1)),
             WALL_START_NS,
             epoch_rounds=scenario.epoch_rounds,
+            coin_period=scenario.coin_period,
         )
         self.cells = [
             SimCell(self, at, key, f"cell-{at + 1}") for at, key in enumerate(keys)
         ]
-        self.honest = {at.key.public_key: at.index for at in self.cells if at.is_honest}
-        self.referee = Referee(self.genesis, self.honest, lambda: self.now_ms, trace)
+        honest = {one.key.public_key: one.index for one in self.cells if one.is_honest}
+        self.referee = Referee(self.genesis, honest, lambda: self.now_ms, trace)
         self.verdict = Verdict(scenario.seed)
+        self.redirects: dict[tuple[int, int], str] = {}
+        """By (liar, machine): where that machine is told that the liar is."""
+        self.liars: list[Adversary] = [
+            ADVERSARIES[liar.kind](self, self.cells[liar.cell]) for liar in scenario.liars
+        ]
         self.troubled = True
         """Whether things may still go wrong: phase one."""
         self._mends: dict[int, Callable[[], None]] = {}
@@ -90,9 +97,13 @@ class World:
         """Return the chance for one purpose, from the scenario's seed."""
         return chance(self.scenario.seed, " ".join(map(str, purpose)))
 
-    def bootstrap(self, index: int) -> tuple[str, ...]:
+    def bootstrap(self, cell: SimCell) -> tuple[str, ...]:
         """Return the addresses that a cell is given: those of all others."""
-        return tuple(one.address for one in self.cells if one.index != index)
+        return tuple(
+            self.redirects.get((one.index, cell.index), one.address)
+            for one in self.cells
+            if one.key is not cell.key
+        )
 
     def later(self, delay_ms: int, action: Callable[[], None]) -> None:
         """Do something of the world's own after a while, if things may still go wrong then."""
@@ -197,6 +208,9 @@ class World:
 
     def run(self) -> Verdict:
         """Run both phases, and check; raises nothing of the cells' own."""
+        install(self.liars)
+        for liar in self.liars:
+            liar.attach()
         for cell in self.cells:
             cell.start()
         pause_s = len(self.cells) / self.scenario.load_per_s
@@ -241,6 +255,8 @@ class World:
         for mend in mends.values():
             mend()
         self.network.heal_all()
+        for liar in self.liars:
+            liar.healed()
         for cell in self.cells:
             if cell.index in self.scenario.down:
                 cell.kill()
@@ -259,14 +275,15 @@ class World:
         ]
         while self.now_ms - begun_ms < RECOVERY_MS_MAX:
             self.loop.run_until((self.now_ms + SETTLE_STEP_MS) / 1000)
-            if all(ask.done() for ask in asks) and self._agree(core):
+            is_over = all(ask.done() for ask in asks) and self._agree(core)
+            if is_over and not any(one.forkers for one in core):
                 self.verdict.recovered_s = (self.now_ms - begun_ms) / 1000
                 return
         waiting = [one.index for one, ask in zip(core, asks, strict=True) if not ask.done()]
         detail = f"{RECOVERY_MS_MAX} ms after the healing machines {waiting} got nothing certified"
         if not waiting:
-            rounds = {one.index: one.applied_round for one in core}
-            detail = f"the machines do not settle: rounds applied {rounds}"
+            rounds = {one.index: (one.applied_round, one.forkers) for one in core}
+            detail = f"the machines do not settle: rounds applied, forkers kept: {rounds}"
         self.referee.find("gets on after healing", detail)
 
     async def _ask_until_certified(self, cell: SimCell) -> None:
@@ -313,9 +330,24 @@ class World:
             raise NothingLeft("a cell did not answer in the end")
         return future.result()
 
+    def _tell_lies(self, lies: dict[str, int]) -> None:
+        """Note what honest cells saw of the liars."""
+        if not self.liars:
+            return
+        rosters = [
+            cell.parts.consensus.roster
+            for cell in self.cells
+            if cell.is_honest and cell.parts is not None
+        ]
+        newest = max(rosters, key=lambda roster: roster.epoch, default=self.genesis.roster)
+        gone = [one for one in self.liars if newest.index_of(one.cell.key.public_key) is None]
+        lies["numbers with two events"] = len(self.referee.lies)
+        lies["liars removed"] = len(gone)
+
     def finished(self) -> Verdict:
         verdict = self.verdict
         verdict.findings = self.referee.findings
+        self._tell_lies(verdict.lies)
         verdict.digest = self.trace.digest
         verdict.virtual_s = self.now_ms / 1000
         verdict.rounds = len(self.referee.headers)
