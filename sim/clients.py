@@ -54,9 +54,7 @@ class Client:
             return False
         now_ms = self._world.now_ms
         told = Acknowledged(identity, self._cell.index, stage.word, now_ms)
-        self._world.trace.note(
-            "told", self._cell.index, id=identity.hex()[:12], stage=stage.word
-        )
+        self._world.trace.note("told", self._cell.index, id=identity.hex()[:12], stage=stage.word)
         self._world.referee.told(told)
         return True
 

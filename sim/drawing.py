@@ -69,7 +69,9 @@ def draw(seed: int, wishes: Wishes = Wishes()) -> Scenario:  # noqa: B008 - it i
     actions = [
         action
         for _ in range(count if kinds else 0)
-        for action in _draw_action(random, random.choice(kinds), members + followers, honest, troubled_ms)
+        for action in _draw_action(
+            random, random.choice(kinds), members + followers, honest, troubled_ms
+        )
     ]
     if any(action.kind == "member" for action in actions):
         down = 0  # of fewer members, or with other weights, they might be too many

@@ -94,3 +94,9 @@ REAL_S_PER_VIRTUAL_S_MAX: Final = 10.0
 
 REAL_S_MIN: Final = 120.0
 """But a short run may take this long, on a machine that does much else."""
+
+NO_QUORUM_SETTLE_MS: Final = 3_000
+"""Until what was on its way when members died has arrived."""
+
+NO_QUORUM_MS: Final = 15_000
+"""How long it is watched then that nothing is ordered without a quorum."""

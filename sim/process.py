@@ -20,6 +20,7 @@ from pathlib import Path
 import structlog
 
 from sim import clock
+from sim.disk import seed_sqlite
 from sim.limits import REAL_S_PER_VIRTUAL_S_MAX, REAL_S_MIN
 from sim.loop import SimLoop
 from sim.scenario import Scenario
@@ -34,6 +35,7 @@ def run_here(scenario: Scenario, trace_path: Path | None = None) -> Verdict:
     loop = SimLoop()
     file = None if trace_path is None else trace_path.open("w", encoding="utf-8")
     trace = Trace(lambda: round(loop.time() * 1000), file)
+    seed_sqlite(scenario.seed)
     with clock.installed(loop, scenario.seed):
         world = World(scenario, loop, trace)
         loop.on_error = on_error_of(world)
@@ -159,7 +161,9 @@ def _listen_to_logs(world: World) -> None:
 
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            trouble = "".join(traceback.format_exception(*record.exc_info)) if record.exc_info else ""
+            trouble = (
+                "".join(traceback.format_exception(*record.exc_info)) if record.exc_info else ""
+            )
             detail = f"{record.name}: {record.getMessage()} {trouble[-1500:]}"
             world.referee.find("no error goes unhandled", detail, world.index_of_life())
 

@@ -33,7 +33,11 @@ class Referee:
     """Holds all cells to one history. `findings` is empty as long as all is well."""
 
     def __init__(
-        self, genesis: Genesis, honest: dict[PublicKey, int], now_ms: Callable[[], int], trace: Trace
+        self,
+        genesis: Genesis,
+        honest: dict[PublicKey, int],
+        now_ms: Callable[[], int],
+        trace: Trace,
     ) -> None:
         """`honest` has the machines that follow the rules, by their keys."""
         self.findings: list[Finding] = []
@@ -66,7 +70,9 @@ class Referee:
         if known != roster:
             self.find("one roster", f"epoch {roster.epoch} begins with two rosters", cell)
 
-    def saw_header(self, cell: int, header: RoundHeader, rows: Callable[[], list[OrderedRow]]) -> None:
+    def saw_header(
+        self, cell: int, header: RoundHeader, rows: Callable[[], list[OrderedRow]]
+    ) -> None:
         """A cell applied a round durably; `rows` are its lines of the order."""
         known = self.headers.get(header.round)
         if known is None:
@@ -162,4 +168,3 @@ class Referee:
         if rows and min(times.values()) <= self._newest_time_ns:
             self.find("times grow", f"round {rows[0].round} is not later than those before", cell)
         self._newest_time_ns = max(self._newest_time_ns, *times.values(), 0)
-

@@ -27,7 +27,14 @@ from sim.clock import WALL_START_NS
 from sim.errors import NothingLeft
 from sim.faults import FAULTS
 from sim.life import Life, current_life
-from sim.limits import OVERLOAD_CLIENTS, RECOVERY_MS_MAX, RESTART_PAUSE_MS, SETTLE_STEP_MS
+from sim.limits import (
+    NO_QUORUM_MS,
+    NO_QUORUM_SETTLE_MS,
+    OVERLOAD_CLIENTS,
+    RECOVERY_MS_MAX,
+    RESTART_PAUSE_MS,
+    SETTLE_STEP_MS,
+)
 from sim.loop import SimLoop
 from sim.cell import SimCell
 from sim.membership import Membership
@@ -62,15 +69,18 @@ class World:
             for number in range(scenario.machines)
         ]
         members = keys[: scenario.members]
+        weights = scenario.weights or (1,) * scenario.members
+        names = scenario.names or tuple(f"cell-{at + 1}" for at in range(scenario.members))
         self.genesis = Genesis(
             "sim",
-            tuple(Member(key.public_key, 1, f"cell-{at}") for at, key in enumerate(members, 1)),
+            tuple(
+                Member(key.public_key, weight, name)
+                for key, weight, name in zip(members, weights, names, strict=True)
+            ),
             WALL_START_NS,
             epoch_rounds=scenario.epoch_rounds,
         )
-        self.cells = [
-            SimCell(self, at, key, f"cell-{at + 1}") for at, key in enumerate(keys)
-        ]
+        self.cells = [SimCell(self, at, key, f"cell-{at + 1}") for at, key in enumerate(keys)]
         self.honest = {at.key.public_key: at.index for at in self.cells}
         self.referee = Referee(self.genesis, self.honest, lambda: self.now_ms, trace)
         self.verdict = Verdict(scenario.seed)
@@ -206,6 +216,8 @@ class World:
             self.later(action.at_ms, lambda action=action: self.strike(action))  # type: ignore[misc]  # a bound default
         self.loop.run_until(self.scenario.troubled_ms / 1000)
         self._heal()
+        if self.scenario.needs_those_down:
+            self._wait_for_those_down()
         self._recover()
         if not self.referee.findings:
             self._check_end()
@@ -240,12 +252,28 @@ class World:
             else:
                 cell.come_back()
 
+    def _wait_for_those_down(self) -> None:
+        """Without a quorum nothing may be ordered; then those that are down come back after all."""
+        self.loop.run_until((self.now_ms + NO_QUORUM_SETTLE_MS) / 1000)
+        before = self.referee.newest
+        self.loop.run_until((self.now_ms + NO_QUORUM_MS) / 1000)
+        if self.referee.newest > before:
+            detail = f"round {self.referee.newest} was decided without a quorum"
+            self.referee.find("no order without a quorum", detail)
+        self.verdict.outlook = "no quorum: the others wait, and go on when those are back"
+        for cell in self.cells:
+            cell.start()
+
     def _recover(self) -> None:
         """Phase two: run until the core has ordered something new and agrees, or time is over."""
         begun_ms = self.now_ms
         for task in self._tasks:
             task.cancel()
-        core = [one for one in self.cells if one.is_honest and one.index not in self.scenario.down]
+        core = [
+            one
+            for one in self.cells
+            if one.is_honest and (one.is_up or one.index not in self.scenario.down)
+        ]
         asks = [
             self.context.run(self.loop.create_task, self._ask_until_certified(cell))
             for cell in core
@@ -277,7 +305,9 @@ class World:
         for cell in self.cells:
             if cell.is_honest and cell.is_up and cell.parts is not None:
                 self._await(cell.ask(lambda running, cell=cell: cell.audit()))  # type: ignore[misc]  # a bound default
-        whole = [cell for cell in self.cells if cell.is_honest and cell.is_up and cell.has_whole_history]
+        whole = [
+            cell for cell in self.cells if cell.is_honest and cell.is_up and cell.has_whole_history
+        ]
         if whole:
             self._run_again(self.chance("replay").choice(whole))
 
