@@ -26,8 +26,8 @@ from node.parts import Parts
 from node.supervisor import Supervisor
 from node.surroundings import Surroundings
 from node.tables import EVENTS_JOURNAL, HEADERS_JOURNAL, OrderedRow, ordered_from, roster_of_epoch
-from sim.errors import CellDown
 from sim.disk import Operation, SimDisk, VirtualFiles
+from sim.errors import CellDown
 from sim.life import Life
 
 if TYPE_CHECKING:

@@ -52,7 +52,7 @@ class Wishes:
     options: Mapping[str, int] = field(default_factory=dict)
 
 
-def draw(seed: int, wishes: Wishes = Wishes()) -> Scenario:  # noqa: B008 - it is frozen
+def draw(seed: int, wishes: Wishes = Wishes()) -> Scenario:
     """Return the scenario of a seed; raises BadScenario for wishes that make none."""
     random = chance(seed, "scenario")
     kinds = wishes.kinds if wishes.kinds is not None else _kinds_of(wishes.profile)

@@ -21,7 +21,7 @@ import structlog
 
 from sim import clock
 from sim.disk import seed_sqlite
-from sim.limits import REAL_S_PER_VIRTUAL_S_MAX, REAL_S_MIN
+from sim.limits import REAL_S_MIN, REAL_S_PER_VIRTUAL_S_MAX
 from sim.loop import SimLoop
 from sim.scenario import Scenario
 from sim.trace import Trace

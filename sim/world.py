@@ -21,6 +21,7 @@ from identity.keys import KeyPair
 from ledger.genesis import Genesis
 from ledger.roster import Member
 from node.tables import EVENTS_JOURNAL, HEADERS_JOURNAL
+from sim.cell import SimCell
 from sim.chance import chance
 from sim.clients import Client
 from sim.clock import WALL_START_NS
@@ -36,7 +37,6 @@ from sim.limits import (
     SETTLE_STEP_MS,
 )
 from sim.loop import SimLoop
-from sim.cell import SimCell
 from sim.membership import Membership
 from sim.network import SimNetwork
 from sim.referee import Referee
