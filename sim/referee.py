@@ -45,10 +45,13 @@ class Referee:
         self.order: dict[int, OrderedRow] = {}
         self.acknowledged: dict[TransactionId, Acknowledged] = {}
         self.rosters: dict[Epoch, Roster] = {Epoch(0): genesis.roster}
+        self.forks: dict[tuple[Epoch, PublicKey], None] = {}
+        """Members that signed two events with one sequence number, as honest cells journaled."""
         self._honest = honest
         self._now_ms = now_ms
         self._trace = trace
         self._events: dict[tuple[Epoch, MemberIndex, int], EventId] = {}
+        self._elsewhere: dict[PublicKey, tuple[Epoch, int]] = {}
         self._newest_own: dict[PublicKey, tuple[Epoch, int, set[int]]] = {}
         self._applied: dict[bytes, int] = {}
         self._newest_time_ns = genesis.time_ns
@@ -95,11 +98,20 @@ class Referee:
         author = None if roster is None else roster.members[creator].public_key
         if author is not None:
             self._note_newest(cell, author, epoch, sequence)
+            if self._honest.get(author) != cell:
+                place = (epoch, sequence)
+                self._elsewhere[author] = max(place, self._elsewhere.get(author, place))
         known = self._events.setdefault((epoch, creator, sequence), event)
         honest = None if author is None else self._honest.get(author)
+        if known != event and author is not None and honest is None:
+            self.forks.setdefault((epoch, author))
         if known != event and honest is not None:
             detail = f"cell {honest} signed two events {sequence} of epoch {epoch}"
             self.find("no self-fork", detail, cell)
+
+    def newest_elsewhere(self, author: PublicKey) -> tuple[Epoch, int] | None:
+        """Return epoch and sequence of the newest event of a member that another machine journaled."""
+        return self._elsewhere.get(author)
 
     def is_known_by_others(self, cell: int, author: PublicKey) -> bool:
         """Whether more than 2/3 of the other machines hold the newest event of a cell."""

@@ -11,24 +11,23 @@ import asyncio
 import contextvars
 from collections import Counter
 from collections.abc import Callable, Coroutine
-from itertools import islice
 from random import Random
-from typing import Any, TypeVar
+from typing import Any
 
 from core.errors import MyceldError
 from gateway.views import Stage
 from identity.keys import KeyPair
 from ledger.genesis import Genesis
 from ledger.roster import Member
-from node.tables import EVENTS_JOURNAL, HEADERS_JOURNAL
 from sim.cell import SimCell
 from sim.chance import chance
 from sim.clients import Client
 from sim.clock import WALL_START_NS
-from sim.errors import NothingLeft
+from sim.closing import Closing
 from sim.faults import FAULTS
 from sim.life import Life, current_life
 from sim.limits import (
+    JUSTICE_MS_MAX,
     NO_QUORUM_MS,
     NO_QUORUM_SETTLE_MS,
     OVERLOAD_CLIENTS,
@@ -40,13 +39,10 @@ from sim.loop import SimLoop
 from sim.membership import Membership
 from sim.network import SimNetwork
 from sim.referee import Referee
-from sim.replay import Replay
 from sim.scenario import Action, Scenario
 from sim.taps import Tap
 from sim.trace import Trace
 from sim.verdict import Verdict
-
-_T = TypeVar("_T")
 
 
 class World:
@@ -80,8 +76,10 @@ class World:
             WALL_START_NS,
             epoch_rounds=scenario.epoch_rounds,
         )
-        self.cells = [SimCell(self, at, key, f"cell-{at + 1}") for at, key in enumerate(keys)]
-        self.honest = {at.key.public_key: at.index for at in self.cells}
+        self.cells = [
+            SimCell(self, at, key, f"cell-{at + 1}") for at, key in enumerate(keys)
+        ]
+        self.honest = {at.key.public_key: at.index for at in self.cells if at.is_honest}
         self.referee = Referee(self.genesis, self.honest, lambda: self.now_ms, trace)
         self.verdict = Verdict(scenario.seed)
         self.troubled = True
@@ -219,9 +217,13 @@ class World:
         if self.scenario.needs_those_down:
             self._wait_for_those_down()
         self._recover()
-        if not self.referee.findings:
-            self._check_end()
+        self._check_end()
         return self.finished()
+
+    @property
+    def core(self) -> list[SimCell]:
+        """The cells that follow the rules and are to be up when the core has healed."""
+        return [one for one in self.cells if one.is_honest and not one.stays_down]
 
     def _client_of(self, cell: SimCell, *, pause_s: float) -> Client:
         self._count += 1
@@ -247,7 +249,7 @@ class World:
             mend()
         self.network.heal_all()
         for cell in self.cells:
-            if cell.index in self.scenario.down:
+            if cell.stays_down:
                 cell.kill()
             else:
                 cell.come_back()
@@ -262,6 +264,7 @@ class World:
             self.referee.find("no order without a quorum", detail)
         self.verdict.outlook = "no quorum: the others wait, and go on when those are back"
         for cell in self.cells:
+            cell.stays_down = False
             cell.start()
 
     def _recover(self) -> None:
@@ -269,11 +272,7 @@ class World:
         begun_ms = self.now_ms
         for task in self._tasks:
             task.cancel()
-        core = [
-            one
-            for one in self.cells
-            if one.is_honest and (one.is_up or one.index not in self.scenario.down)
-        ]
+        core = self.core
         asks = [
             self.context.run(self.loop.create_task, self._ask_until_certified(cell))
             for cell in core
@@ -300,38 +299,26 @@ class World:
         return len(rounds) == 1 and rounds == {self.referee.newest}
 
     def _check_end(self) -> None:
-        """Look at what is left: what was acknowledged, and journals, audited and run again."""
+        for cell in self.core:
+            if cell.is_up and cell.parts is not None:
+                cell.ask(lambda _, cell=cell: cell.audit())  # type: ignore[misc]  # a bound default
+        closing = Closing(self, self.core)
+        settled = self.verdict.recovered_s is not None
+        if settled:
+            self._await_proofs(closing)
         self.referee.check_kept()
-        for cell in self.cells:
-            if cell.is_honest and cell.is_up and cell.parts is not None:
-                self._await(cell.ask(lambda running, cell=cell: cell.audit()))  # type: ignore[misc]  # a bound default
-        whole = [
-            cell for cell in self.cells if cell.is_honest and cell.is_up and cell.has_whole_history
-        ]
-        if whole:
-            self._run_again(self.chance("replay").choice(whole))
+        closing.run(settled=settled)
 
-    def _run_again(self, cell: SimCell) -> None:
-        """Hold a cell to the history that its own events give."""
-        events = self._await(cell.ask(lambda running: cell.blocks(EVENTS_JOURNAL)))
-        headers = self._await(cell.ask(lambda running: cell.blocks(HEADERS_JOURNAL)))
-        replay = Replay(self.genesis, cell.key)
-        again = list(islice(replay.headers(events), len(headers)))
-        for problem in replay.problems:
-            self.referee.find("signed by a member", problem, cell.index)
-        if again != headers:
-            same = sum(one == other for one, other in zip(again, headers, strict=False))
-            detail = f"{same} of {len(headers)} headers come again from the events"
-            self.referee.find("replay equals history", detail, cell.index)
-
-    def _await(self, future: asyncio.Future[_T]) -> _T:
-        """Run until a future is done, or too much time has passed."""
-        until_ms = self.now_ms + RECOVERY_MS_MAX
-        while not future.done() and self.now_ms < until_ms:
+    def _await_proofs(self, closing: Closing) -> None:
+        """Let the core prove the forks that came to light, and settle again."""
+        begun_ms = self.now_ms
+        while any(closing.unproven()) or not self._agree(self.core):
+            if self.now_ms - begun_ms > JUSTICE_MS_MAX:
+                for epoch, author in closing.unproven():
+                    name = self.honest.get(author, "a stranger")
+                    self.referee.find("forks are proven", f"that of {name} in epoch {epoch} is not")
+                return
             self.loop.run_until((self.now_ms + SETTLE_STEP_MS) / 1000)
-        if not future.done():
-            raise NothingLeft("a cell did not answer in the end")
-        return future.result()
 
     def finished(self) -> Verdict:
         verdict = self.verdict
