@@ -340,7 +340,7 @@ class SimCell:
             self._own.shown(self._seen[EVENTS_JOURNAL], (epoch, event.sequence))
 
     def _check_own_events(self) -> None:
-        """A crash takes no own event that was sent: this is a start, what was committed is shown."""
+        """A crash takes no own event that was sent; at a start, once all is shown."""
         lost = self._own.lacks(self.world.referee.newest_elsewhere(self.key.public_key))
         if lost is not None and self.is_honest:
             detail = f"its event {lost[1]} of epoch {lost[0]} is known elsewhere, and lost here"

@@ -133,7 +133,10 @@ class Closing:
         """Each certificate has signatures of more than 2/3 of the weight, for the agreed header."""
         network = self._world.genesis.network_id
         for one in held.certificates:
-            roster, header = self._referee.rosters.get(one.epoch), self._referee.headers.get(one.round)
+            roster, header = (
+                self._referee.rosters.get(one.epoch),
+                self._referee.headers.get(one.round),
+            )
             if roster is None or header is None:
                 continue
             message = checkpoint_message(network, one.epoch, one.round, header.hash)
@@ -171,7 +174,9 @@ class Closing:
             if header is None:
                 break  # only cells that died with it have seen this round
             end = position + header.transactions
-            rows = [self._referee.order[at] for at in range(position, end) if at in self._referee.order]
+            rows = [
+                self._referee.order[at] for at in range(position, end) if at in self._referee.order
+            ]
             law.apply(header, rows)
             position = end
             if law.problems:
@@ -209,7 +214,7 @@ async def _read(cell: SimCell) -> Held:
         events=await _blocks(store, EVENTS_JOURNAL),
         headers=await _blocks(store, HEADERS_JOURNAL),
         state=dict(store.query("SELECT key, value FROM state")),
-        ordered={position: tuple(line) for position, *line in lines},  # type: ignore[misc]  # five columns
+        ordered={position: tuple(line) for position, *line in lines},
         certificates=[parse_certificate(decode(value)) for (value,) in rows],
         has_jumped=bool(store.query("SELECT 1 FROM history")),
     )

@@ -1,8 +1,8 @@
 """Draws a scenario from a seed: how many cells, what goes wrong, who lies.
 
-Each profile names the faults that may strike. Safety has to hold whatever strikes, so faults come as
-often and as close together as chance wants; what is limited is what no rules could bear: liars and
-machines that stay down are fewer than a third together.
+Each profile names the faults that may strike. Safety has to hold whatever strikes, so faults come
+as often and as close together as chance wants; what is limited is what no rules could bear: liars
+and machines that stay down are fewer than a third together.
 """
 
 from __future__ import annotations

@@ -95,13 +95,11 @@ REAL_S_PER_VIRTUAL_S_MAX: Final = 10.0
 REAL_S_MIN: Final = 120.0
 """But a short run may take this long, on a machine that does much else."""
 
-<<<<<<< HEAD
 NO_QUORUM_SETTLE_MS: Final = 3_000
 """Until what was on its way when members died has arrived."""
 
 NO_QUORUM_MS: Final = 15_000
 """How long it is watched then that nothing is ordered without a quorum."""
-=======
 ORACLE_EVENTS_MAX: Final = 90
 """Events of one epoch that the oracle reads, which takes it 0.2 s: some ten rounds of four."""
 
@@ -116,4 +114,3 @@ CLOSING_MS_MAX: Final = 10_000
 
 JUSTICE_MS_MAX: Final = 15_000
 """Longest time from settling until forks that came to light are proven: two rounds of turns."""
->>>>>>> planted

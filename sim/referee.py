@@ -110,7 +110,7 @@ class Referee:
             self.find("no self-fork", detail, cell)
 
     def newest_elsewhere(self, author: PublicKey) -> tuple[Epoch, int] | None:
-        """Return epoch and sequence of the newest event of a member that another machine journaled."""
+        """Return epoch and sequence of a member's newest event that another machine journaled."""
         return self._elsewhere.get(author)
 
     def is_known_by_others(self, cell: int, author: PublicKey) -> bool:
@@ -133,7 +133,7 @@ class Referee:
         self.acknowledged.setdefault(acknowledged.transaction, acknowledged)
 
     def check_kept(self, lost_by_copies: Iterable[TransactionId] = ()) -> None:
-        """In the end: all that was acknowledged is in the order, applied or refused by the rules."""
+        """In the end: all that was acknowledged is in the order, applied or refused by rule."""
         excused = set(lost_by_copies)
         for told in self.acknowledged.values():
             if told.transaction not in self._applied and told.transaction not in excused:
@@ -157,9 +157,9 @@ class Referee:
     def _take_row(self, cell: int, row: OrderedRow, roster: Roster | None) -> None:
         if self.order.setdefault(row.position, row).id != row.id:
             self.find("one order", f"position {row.position} was given twice", cell)
-        if roster is not None and row.creator is not None:
-            if roster.index_of(row.creator) is None:
-                self.find("signed by a member", f"position {row.position} is a stranger's", cell)
+        creator = row.creator
+        if roster is not None and creator is not None and roster.index_of(creator) is None:
+            self.find("signed by a member", f"position {row.position} is a stranger's", cell)
         first = self._applied.get(row.id)
         if first is None:
             self._applied[row.id] = row.position

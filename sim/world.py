@@ -76,9 +76,7 @@ class World:
             WALL_START_NS,
             epoch_rounds=scenario.epoch_rounds,
         )
-        self.cells = [
-            SimCell(self, at, key, f"cell-{at + 1}") for at, key in enumerate(keys)
-        ]
+        self.cells = [SimCell(self, at, key, f"cell-{at + 1}") for at, key in enumerate(keys)]
         self.honest = {at.key.public_key: at.index for at in self.cells if at.is_honest}
         self.referee = Referee(self.genesis, self.honest, lambda: self.now_ms, trace)
         self.verdict = Verdict(scenario.seed)
@@ -291,7 +289,9 @@ class World:
 
     async def _ask_until_certified(self, cell: SimCell) -> None:
         client = self._client_of(cell, pause_s=1.0)
-        while not await client.ask(Stage.CERTIFIED, RECOVERY_MS_MAX / 1000):
+        while True:
+            if await client.ask(Stage.CERTIFIED, RECOVERY_MS_MAX / 1000):
+                return
             await asyncio.sleep(RESTART_PAUSE_MS / 1000)
 
     def _agree(self, core: list[SimCell]) -> bool:
@@ -321,6 +321,7 @@ class World:
             self.loop.run_until((self.now_ms + SETTLE_STEP_MS) / 1000)
 
     def finished(self) -> Verdict:
+        """Return what the run has come to so far."""
         verdict = self.verdict
         verdict.findings = self.referee.findings
         verdict.digest = self.trace.digest
