@@ -1,8 +1,8 @@
-"""Run all tests as two pytest processes at a time; `scripts/test` starts it without arguments.
+"""Run all tests, several pytest processes at a time; `scripts/test` starts it without arguments.
 
 Tests of real processes and connections mostly wait, and their times matter. All others compute:
 they run beside them at low priority and take what processor time is left. What waits is shown as it
-comes, what computed when it is over; in the end the closing lines of both. The exit status is that
+comes, what computed when it is over; in the end the closing lines of all. The exit status is that
 of the first part that failed.
 """
 
@@ -14,50 +14,59 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-PYTEST: Final = (sys.executable, "-m", "pytest")
 WAITING: Final = (
     *("tests/cli", "tests/gossip/host", "tests/interop", "tests/network"),
     *("tests/node/discovery", "tests/scripts"),
 )
+SIMULATING: Final = ("tests/sim",)
+"""They compute for as long as all that is in neither list."""
 NICE: Final = ("nice", "-n", "15")
-"""Hostile peers in tests of real cells are at 10: they shall not wait for the other part either."""
+"""Hostile peers in tests of real cells are at 10: they do not wait for the other parts either."""
 POLL_S: Final = 0.2
 STOP_S: Final = 60
 """For what tests started to be stopped."""
 
 
 def main() -> int:
-    """Run both parts; return the exit status."""
-    others = [f"--ignore={folder}" for folder in WAITING]
-    colour = ["--color=yes"] if sys.stdout.isatty() else []
-    return run_both((*PYTEST, *colour, *WAITING), (*NICE, *PYTEST, *colour, *others))
+    """Run all parts; return the exit status."""
+    pytest = (sys.executable, "-m", "pytest", *(["--color=yes"] if sys.stdout.isatty() else []))
+    simulating = [folder for folder in SIMULATING if (ROOT / folder).is_dir()]
+    others = [f"--ignore={folder}" for folder in (*WAITING, *simulating)]
+    beside = {"tests that compute": (*NICE, *pytest, *others)}
+    if simulating:
+        beside["simulations"] = (*NICE, *pytest, *simulating)
+    return run_at_a_time((*pytest, *WAITING), beside)
 
 
-def run_both(shown: Sequence[str], beside: Sequence[str]) -> int:
-    """Run two commands at a time; return the first status that is not 0, else 0."""
+def run_at_a_time(shown: Sequence[str], beside: Mapping[str, Sequence[str]]) -> int:
+    """Run a command, and others by name beside it; return the first status not 0, else 0."""
     signal.signal(signal.SIGTERM, _interrupt)
     processes: list[subprocess.Popen[bytes]] = []
     reading, writing = os.pipe()
-    with tempfile.TemporaryFile() as log:
+    with ExitStack() as stack:
+        logs = [stack.enter_context(tempfile.TemporaryFile()) for _ in beside]
         try:
             processes.append(_start(shown, writing))
             os.close(writing)
-            processes.append(_start(beside, log.fileno()))
-            closing = _copy(reading, processes[0])
+            for command, log in zip(beside.values(), logs, strict=True):
+                processes.append(_start(command, log.fileno()))
+            closings = [_copy(reading, processes[0])]
             statuses = [process.wait() for process in processes]
         except BaseException:
             _stop(processes)
             raise
-        _say(b"\n== pytest, tests that compute\n")
-        log.seek(0)
-        closings = (closing, _copy(log.fileno()))
-    _say(b"\n== pytest, both parts\n" + b"".join(line + b"\n" for line in closings))
+        for name, log in zip(beside, logs, strict=True):
+            _say(f"\n== pytest, {name}\n".encode())
+            log.seek(0)
+            closings.append(_copy(log.fileno()))
+    _say(b"\n== pytest, all parts\n" + b"".join(line + b"\n" for line in closings))
     return next((abs(status) for status in statuses if status), 0)
 
 
@@ -91,7 +100,7 @@ def _say(data: bytes) -> None:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """A request to end is Ctrl-C for both parts: fixtures stop the cells that they started."""
+    """A request to end is Ctrl-C for all parts: fixtures stop the cells that they started."""
     del number, frame
     raise SystemExit(128 + signal.SIGTERM)
 
