@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from core.errors import MyceldError
+from core.failpoint import hit
 from journal.database import SQLITE_ERRORS, connect_copier, fault_of
 from journal.errors import DiskFull
 from journal.limits import PAGE_SIZE_BYTES, WAL_REST_SIZE_BYTES, WAL_SIZE_BYTES, WAL_SIZE_BYTES_MAX
@@ -157,7 +158,9 @@ class LogCopier:
 def _copy(connection: sqlite3.Connection) -> tuple[int, int]:
     """Copy the log as far as no reader needs it; return its frames, and those copied so far."""
     try:
+        hit("journal.checkpoint.before")
         row = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        hit("journal.checkpoint.after")
     except SQLITE_ERRORS as error:
         raise fault_of(error, writing=True) from error
     _, frames, copied = row

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from core.errors import MyceldError
+from core.failpoint import hit
 from journal.errors import WriteFailed
 from journal.layout import States
 from journal.limits import QUICK_FSYNC_MS, QUICK_FSYNCS_MIN, SLOW_FSYNC_PATIENCE
@@ -137,7 +138,9 @@ class Syncer:
     def _fsync(self) -> OSError | None:
         began = time.perf_counter()
         try:
+            hit("journal.fsync.before")
             self._call_fsync()
+            hit("journal.fsync.after")
         except OSError as error:
             return error
         took_ms = (time.perf_counter() - began) * 1000

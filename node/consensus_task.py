@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from core.errors import check
+from core.failpoint import hit
 from core.ids import CellId, Epoch, MemberIndex, Round, short
 from gateway.views import Stage
 from gossip.sync import Send
@@ -159,9 +160,11 @@ class ConsensusTask:
         """Enter the next epoch if a round sealed this one."""
         roster, self._sealed = self._sealed, None
         if roster is not None:
+            hit("consensus.epoch.before")
             self._stage.seal(roster, now_ms())
             peers.enter(roster)
             self.metrics.epoch_began()
+            hit("consensus.epoch.after")
             _LOG.info("epoch begins", epoch=roster.epoch, members=len(roster.members))
 
     async def _next_inputs(self) -> list[ConsensusInput]:
@@ -227,16 +230,21 @@ class ConsensusTask:
                 self._remember(block)
             kept = unplaced_statements(effects.unplaced) if effects.unplaced else ()
             began_ns = time.perf_counter_ns()
+            hit("consensus.own.before" if effects.durable else "consensus.persist.before")
             await self._store.transaction(
                 {EVENTS_JOURNAL: effects.blocks}, kept, durable=effects.durable
             )
+            hit("consensus.own.after" if effects.durable else "consensus.persist.after")
             if effects.durable:
                 self.metrics.commit.note((time.perf_counter_ns() - began_ns) / 1e6)
         self._intake.note_stored(effects.recovered)
         self._receipts.reached(effects.stored, Stage.STORED)
         if not self._stage.is_observing:
             self.observed.set()
-        await self._send(effects, peers)
+        if effects.sends:
+            hit("consensus.send.before")
+            await self._send(effects, peers)
+            hit("consensus.send.after")
         if effects.homeless:
             peers.forward(effects.homeless)
         for fork in effects.forks:
@@ -248,7 +256,9 @@ class ConsensusTask:
             peers.conduct.misbehaved(peer, what)
         for decided in effects.rounds:
             self.metrics.decided(decided.round, self._stage.me, now_ms(), time.time_ns())
+            hit("consensus.deliver.before")
             await self._execution.put(decided)
+            hit("consensus.deliver.after")
 
     async def _send(self, effects: Effects, peers: Peers) -> None:
         encoded: dict[tuple[Epoch, tuple[int, ...], bool, frozenset[MemberIndex]], bytes] = {}

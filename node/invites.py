@@ -18,6 +18,7 @@ from typing import Final, TypeAlias
 import structlog
 
 from core.errors import LocalMisuse, MyceldError, OperationalFault, RemoteViolation
+from core.failpoint import hit
 from core.ids import CellId, PublicKey, TransactionId, public_key_of, short
 from gateway.errors import NoSuchInvite
 from gateway.views import InviteView, InviteWish, IssuedView, MemberChange, ReceiptView, Stage
@@ -146,7 +147,9 @@ class Invites:
         )
         if tables.invite_count(self._store) >= INVITES_MAX:
             raise TooManyInvites(f"{INVITES_MAX} tickets are kept already")
+        hit("invites.create.before")
         await self._store.transaction({}, [tables.add_invite(invite)], durable=True)
+        hit("invites.create.after")
         return IssuedView(text, self._view(invite))
 
     def shown(self) -> list[InviteView]:
@@ -205,7 +208,9 @@ class Invites:
         except OperationalFault:
             self._tries.failed(source, _now_ms())  # the stream is gone, or nothing comes
             raise
+        hit("invites.welcome.before")
         await stream.write(message, timeout_s=WRITE_TIMEOUT_MS / 1000)
+        hit("invites.welcome.after")
 
     async def _exchange(self, stream: PeerStream, source: str) -> bytes:
         """Return WELCOME once the use is durable; raises why the newcomer is refused."""
@@ -250,7 +255,9 @@ class Invites:
                 name = invite.terms.name or said
                 use = Use(invite.id, cell_id, name, self._now_ns(), words)
             use = replace(use, words=words)
+            hit("invites.use.before")
             await self._store.transaction({}, [tables.record_use(use)], durable=True)
+            hit("invites.use.after")
         self._used.set()
         return use, is_new
 
@@ -271,7 +278,9 @@ class Invites:
             except LocalMisuse as error:
                 problem = str(error)
         statement = tables.record_proposal(use, proposal, problem)
+        hit("invites.proposal.before")
         await self._store.transaction({}, [statement], durable=True)
+        hit("invites.proposal.after")
         return True
 
     def _check_load(self, source: str) -> None:

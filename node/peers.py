@@ -21,6 +21,7 @@ from typing import Protocol
 import structlog
 
 from core.errors import MyceldError, RemoteViolation
+from core.failpoint import hit
 from core.ids import CellId, Epoch, NetworkId, short
 from gossip.budget import PeerBudget
 from gossip.discovery.book import AddressBook
@@ -199,7 +200,9 @@ class Peers:
                     self._dial_if_due(group, cell_id, target)
                 self.conduct.deny_banned()
                 if changes := self.book.take_changes():
+                    hit("discovery.save.before")
                     await self._links.save_cells(changes)
+                    hit("discovery.save.after")
                 await asyncio.sleep(DIAL_BACKOFF_MS_MIN / 1000)
 
     def close(self) -> None:
