@@ -20,11 +20,15 @@ from core.errors import check
 
 
 class Failure(Enum):
-    """How the operation behind a failpoint fails by itself, and so how it may be made to."""
+    """How the operation behind a failpoint can fail by itself, and so how it may be made to."""
 
     NONE = "none"
-    SQLITE = "sqlite"
-    SYSTEM = "system"
+    DATABASE = "database"
+    """A write of SQLite's: an error of the disk, or no room."""
+    FILE = "file"
+    """A write of the system's: the same."""
+    FSYNC = "fsync"
+    """An error of the disk; room was found when it was written."""
 
 
 class Failpoint(NamedTuple):
@@ -51,43 +55,43 @@ FAILPOINTS: Final[Mapping[str, Failpoint]] = MappingProxyType(
             "journal.commit",
             "journal/writer.py",
             "a transaction is committed, without an fsync",
-            Failure.SQLITE,
+            Failure.DATABASE,
         ),
         **_both(
             "journal.durable",
             "journal/writer.py",
             "a transaction is committed, with an fsync",
-            Failure.SQLITE,
+            Failure.DATABASE,
         ),
         **_both(
             "journal.fsync",
             "journal/syncer.py",
             "the log is fsynced beside the writer",
-            Failure.SYSTEM,
+            Failure.FSYNC,
         ),
         **_both(
             "journal.checkpoint",
             "journal/copier.py",
             "the log is copied into the database",
-            Failure.SQLITE,
+            Failure.DATABASE,
         ),
         **_both(
             "file.fsync",
             "identity/private_file.py",
             "a small file is fsynced under a name of its own",
-            Failure.SYSTEM,
+            Failure.FILE,
         ),
         **_both(
             "file.rename",
             "identity/private_file.py",
             "it gets its real name",
-            Failure.SYSTEM,
+            Failure.FILE,
         ),
         **_both(
             "file.directory",
             "identity/private_file.py",
             "its directory is fsynced",
-            Failure.SYSTEM,
+            Failure.FSYNC,
         ),
         **_both(
             "consensus.own",

@@ -24,6 +24,7 @@ from journal import Store
 from ledger.genesis import Genesis
 from ledger.roster import Roster
 from node.archive import Archive, read_epoch
+from node.clock import wall_ns
 from node.inbox import (
     Connected,
     ConsensusInbox,
@@ -105,7 +106,7 @@ class ConsensusTask:
         self._streaming: set[CellId] = set()
         self._next_block = stage.blocks
         self._load = LoadMeter()
-        self.metrics = ConsensusMetrics(time.time_ns())
+        self.metrics = ConsensusMetrics(wall_ns())
         self._sealed: Roster | None = None
         self._archives: list[Archive] = []
         self.observed = asyncio.Event()
@@ -139,7 +140,7 @@ class ConsensusTask:
             self._stage.pace(self._load.busy())
             self._stage.applied(self._applied_round())
             # First of all: what the replay left to do needs no input from outside.
-            effects = self._stage.finish(now_ms(), time.time_ns())
+            effects = self._stage.finish(now_ms(), wall_ns())
             await self._carry_out(effects, peers)
             for epoch in effects.loads:
                 group.create_task(self._read_epoch(epoch), name=f"read-epoch-{epoch}")
@@ -255,7 +256,7 @@ class ConsensusTask:
         for peer, what in effects.blames:
             peers.conduct.misbehaved(peer, what)
         for decided in effects.rounds:
-            self.metrics.decided(decided.round, self._stage.me, now_ms(), time.time_ns())
+            self.metrics.decided(decided.round, self._stage.me, now_ms(), wall_ns())
             hit("consensus.deliver.before")
             await self._execution.put(decided)
             hit("consensus.deliver.after")

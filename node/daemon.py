@@ -40,6 +40,7 @@ from myceld import VERSION
 from node.accuse_task import AccuseTask
 from node.audits import Audits
 from node.cell import RunningCell
+from node.clock import wall_ns
 from node.config import Config
 from node.consensus_task import ConsensusTask
 from node.discovery.roster_proofs import RosterProofs
@@ -359,7 +360,7 @@ class Daemon:
                 "url": parts.gateway_url,
                 "cell_id": parts.cell_id,
                 "addresses": addresses,
-                "started_ns": time.time_ns(),
+                "started_ns": wall_ns(),
             }
         )
         self._tell(f"myceld {VERSION}")

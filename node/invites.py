@@ -69,6 +69,7 @@ from ledger.genesis import Genesis, to_json
 from ledger.limits import WEIGHT_MAX
 from ledger.names import is_name
 from node import invite_tables as tables
+from node.clock import wall_ns
 from node.discovery.interfaces import dialable, machine_hosts
 from node.errors import BadOption, NothingToDial, NoVoteToPropose, TooManyInvites
 from node.invite_stream import read_message
@@ -107,7 +108,7 @@ class Invites:
         peers: Peers,
         standing: Callable[[], Standing],
         *,
-        now_ns: Callable[[], int] = time.time_ns,
+        now_ns: Callable[[], int] = wall_ns,
     ) -> None:
         """`standing` tells where the ledger stands."""
         self._store = store

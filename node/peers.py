@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -46,9 +45,10 @@ from gossip.wire import (
     encode_frame,
 )
 from ledger.roster import Roster
+from node.clock import wall_ns
 from node.conduct import Conduct
 from node.errors import PeerNotAdmitted, PeerReplaced, PeerTooSlow
-from node.faults import FaultyStream, LinkFaults
+from node.faults import Faults, FaultyStream
 from node.inbox import (
     MEMBER_LANE,
     STRANGER_LANE,
@@ -93,8 +93,8 @@ class PeersConfig:
     rule_set: int
     roster: Roster
     """Of the epoch that the cell is in at its start."""
-    faults: LinkFaults | None = None
-    """Links that are cut on purpose, in tests."""
+    faults: Faults | None = None
+    """Of the cell's surroundings, on purpose, in tests."""
 
 
 class Introducer(Protocol):
@@ -280,11 +280,11 @@ class Peers:
             stream = await self.host.dial(address, timeout_s=timeout_s)
         except MyceldError as error:
             self._info(cell_id).last_error = str(error)
-            self.book.failed(cell_id, address, time.time_ns())
+            self.book.failed(cell_id, address, wall_ns())
             target.backoff_ms = min(2 * target.backoff_ms, DIAL_BACKOFF_MS_MAX)
         else:
             began_ms = now_ms()
-            self.book.worked(cell_id, address, time.time_ns())
+            self.book.worked(cell_id, address, wall_ns())
             await self._serve(stream)
             if now_ms() - began_ms >= DIAL_BACKOFF_MS_MAX:
                 target.backoff_ms = DIAL_BACKOFF_MS_MIN
@@ -367,7 +367,7 @@ class Peers:
         _LOG.info("peer connected", peer=short(peer), dialled=session.initiator)
         try:
             if not session.initiator:
-                self.book.worked(peer, None, time.time_ns())
+                self.book.worked(peer, None, wall_ns())
             self._greet(session)
             await session.run(lambda frame: self._take(session, frame))
         finally:
