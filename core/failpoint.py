@@ -140,7 +140,7 @@ FAILPOINTS: Final[Mapping[str, Failpoint]] = MappingProxyType(
         ),
         **_both(
             "replay.unplaced",
-            "node/daemon.py",
+            "node/assembly.py",
             "own transactions that a seal voided are kept, at a start",
         ),
         **_both(
