@@ -129,7 +129,7 @@ class Cell:
         self.log = home / "daemon.log"
         self.process: Process | None = None
         self.starter = starter
-        self._client: Client | None = None
+        self._clients = threading.local()
 
     @property
     def name(self) -> str:
@@ -194,10 +194,11 @@ class Cell:
 
     @property
     def client(self) -> Client:
-        """A client for short questions; its ports stay the same over restarts."""
-        if self._client is None:
-            self._client = Client.from_home(self.home, timeout_s=ASK_S)
-        return self._client
+        """This thread's client for short questions; ports stay the same over restarts."""
+        client: Client | None = getattr(self._clients, "one", None)
+        if client is None:
+            client = self._clients.one = Client.from_home(self.home, timeout_s=ASK_S)
+        return client
 
     def status(self) -> dict[str, Any] | None:
         """Return its StatusView, None when it gives none."""

@@ -40,6 +40,7 @@ EPOCHS_MIN: Final = 2
 """Before the first crash: so that there is a checkpoint to fetch."""
 
 _FETCHES: Final = ("install.", "transfer.ask.", "transfer.keep.")
+_OF_OTHERS: Final = ("install.", "transfer.", "invites.proposal.")
 _REPLAYS: Final = "replay."
 _JOURNALS: Final = ("consensus", "state")
 _COUNTS_MAX: Final = (
@@ -79,20 +80,20 @@ class Crasher:
         self._network = network
         self._chance = random.Random(seed)  # noqa: S311 - not a secret
         self._crashes = crashes
-        self._fetcher: Cell | None = None
+        self._others: dict[str, Cell] = {}
 
     def run(self, names: Sequence[str], tell: Callable[[Tally], None]) -> list[Tally]:
         """Crash at each of these failpoints; tell of each."""
         fetches = [name for name in names if name.startswith(_FETCHES)]
         others = [name for name in names if name not in fetches]
-        self._prepare()
+        self._prepare(names)
         tallies: list[Tally] = []
         failures: list[BaseException] = []
 
         def crash_newcomers() -> None:
             try:
                 for name in fetches:
-                    tallies.append(self._crash_newcomer(name, self._newcomer("newcomer")))
+                    tallies.append(self._crash_newcomer(name, self._others["newcomer"]))
                     tell(tallies[-1])
             except Exception as error:  # noqa: BLE001 - it is raised in the caller's thread
                 failures.append(error)
@@ -108,22 +109,18 @@ class Crasher:
             raise failures[0]
         return sorted(tallies, key=lambda tally: names.index(tally.name))
 
-    def _prepare(self) -> None:
-        """Have a checkpoint to fetch, and journals that are followed."""
+    def _prepare(self, names: Sequence[str]) -> None:
+        """Have a checkpoint to fetch, cells that fetch it, and journals that are followed."""
         cells = self._network.cells
+        if any(name.startswith(_OF_OTHERS) for name in names):
+            for number, name in enumerate(("newcomer", "fetcher"), len(cells) + 1):
+                other = newcomer(number, self._network.directory / name, cells)
+                self._others[name] = other
+                self._network.others.append(other)
         for cell, other in zip(cells, [*cells[1:], cells[0]], strict=True):
             for journal in _JOURNALS:
                 cell.client.follow(other.cell_id, journal)
         wait_until(lambda: cells[0].status_now()["epoch"] >= EPOCHS_MIN, HIT_S * 3, "no epoch ends")
-
-    def _newcomer(self, name: str) -> Cell:
-        home = self._network.directory / name
-        found = next((cell for cell in self._network.others if cell.home == home), None)
-        if found is None:
-            number = len(self._network.cells) + len(self._network.others) + 1
-            found = newcomer(number, home, self._network.cells)
-            self._network.others.append(found)
-        return found
 
     def _provocation(self, name: str) -> Provoke:
         """Return what leads to a failpoint."""
@@ -132,9 +129,9 @@ class Crasher:
         if name.startswith("invites.create"):
             return lambda cell: void(invite(cell))
         if name.startswith("transfer.answer"):
-            return Fetching(self._newcomer("fetcher"))
+            return Fetching(self._others["fetcher"])
         if name.startswith("invites.proposal"):
-            known = self._newcomer("fetcher")
+            known = self._others["fetcher"]
             if not known.is_alive():
                 known.start()
             return Joining(self._network.directory / "proposed", known.home / "key.json")
