@@ -29,6 +29,7 @@ ASK_S: Final = 3.0
 READ_S: Final = 60.0
 PAGE: Final = 1000
 LOG_TAIL_BYTES: Final = 4096
+_NOTHING: Final = Path(os.devnull)
 
 
 class Process:
@@ -67,22 +68,34 @@ class Process:
 class Starter(Protocol):
     """Starts `python -m node ARGUMENTS`."""
 
-    def start(self, arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> Process:
-        """Return the process, whose output goes to the end of `log`."""
+    def start(
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        log: Path,
+        given: Path = _NOTHING,
+    ) -> Process:
+        """Return the process, which reads `given` and whose output goes to the end of `log`."""
         ...
 
 
 class PlainStarter:
     """Starts each cell as `myceld run` does."""
 
-    def start(self, arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> Process:
+    def start(
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        log: Path,
+        given: Path = _NOTHING,
+    ) -> Process:
         """See `Starter`."""
         command, inherited = daemon.node_command(arguments)
-        with log.open("ab") as output:
+        with log.open("ab") as output, given.open("rb") as source:
             child = subprocess.Popen(
                 command,
                 env={**inherited, **environment},
-                stdin=subprocess.DEVNULL,
+                stdin=source,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -100,9 +113,20 @@ class QuickStarter:
         )
         self._lock = threading.Lock()
 
-    def start(self, arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> Process:
+    def start(
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        log: Path,
+        given: Path = _NOTHING,
+    ) -> Process:
         """See `Starter`."""
-        order = {"arguments": list(arguments), "environment": dict(environment), "log": str(log)}
+        order = {
+            "arguments": list(arguments),
+            "environment": dict(environment),
+            "log": str(log),
+            "given": str(given),
+        }
         asks, answers = self._zygote.stdin, self._zygote.stdout
         assert asks is not None and answers is not None  # noqa: S101, PT018 - for the type checker: they are pipes
         with self._lock:

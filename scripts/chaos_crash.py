@@ -28,7 +28,7 @@ from chaos_provoke import (
     put_much,
     wait,
 )
-from chaos_report import aligned
+from chaos_report import aligned, counted
 
 from core.failpoint import FAILPOINTS
 
@@ -50,7 +50,6 @@ _COUNTS_MAX: Final = (
     ("invites.use", 2),
     ("invites.welcome", 2),
     ("invites.", 3),
-    ("install.state", 2),
     ("install.", 1),
     ("transfer.keep", 3),
     ("transfer.", 4),
@@ -134,9 +133,10 @@ class Crasher:
             known = self._others["fetcher"]
             if not known.is_alive():
                 known.start()
-            return Joining(self._network.directory / "proposed", known.home / "key.json")
+            key = known.home / "key.json"
+            return Joining(self._network.directory / "proposed", self._network.starter, key)
         if name.startswith("invites."):
-            return Joining(self._network.directory / "joins")
+            return Joining(self._network.directory / "joins", self._network.starter)
         return wait
 
     def _crash_member(self, name: str, victim: Cell) -> Tally:
@@ -158,16 +158,16 @@ class Crasher:
         tally, began_s = Tally(name), time.monotonic()
         for _ in range(self._crashes):
             cell.end()
-            make_new(cell)
-            self._crash(tally, cell, wait)
+            self._crash(tally, cell, wait, prepare=make_new)
             self._come_back(tally, cell)
         tally.seconds = time.monotonic() - began_s
         return tally
 
-    def _crash(self, tally: Tally, victim: Cell, provoke: Provoke) -> None:
+    def _crash(self, tally: Tally, victim: Cell, provoke: Provoke, prepare: Provoke = wait) -> None:
         """Start a cell and wait for its crash: at a drawn hit, or at the first if that is late."""
         latest = next(most for start, most in _COUNTS_MAX if tally.name.startswith(start))
         for at in (self._chance.randint(1, latest), 1):
+            prepare(victim)
             if self._dies(tally, victim, f"{tally.name}=kill@{at}", provoke):
                 tally.crashes += 1
                 return
@@ -226,7 +226,9 @@ class Crasher:
             return bool(status["transactions_ordered"] > goal)
 
         try:
-            took_s = wait_until(is_back, 3 * BACK_S, "it is not back")
+            took_s = wait_until(
+                is_back, 3 * BACK_S, "it is not back", hopeless=lambda: not victim.is_alive()
+            )
         except NetworkNotUp as error:
             detail = f"{victim.name} after {tally.name}: {error}: {victim.last_words()}"
             tally.findings.append(Finding(NOT_BACK, detail))
@@ -271,5 +273,5 @@ def _row(tally: Tally) -> tuple[str, ...]:
         str(tally.crashes),
         f"{tally.seconds:.1f}",
         "–" if tally.back_s is None else f"{tally.back_s:.1f}",
-        "; ".join(map(str, tally.findings)) or "nothing lost, no fork",
+        counted(tally.findings) or "back each time",
     )

@@ -9,16 +9,16 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import subprocess
+import signal
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from chaos_cell import Cell, wait_until
+from chaos_cell import POLL_S, Cell, Starter, wait_until
 from chaos_errors import NetworkNotUp
 
-from cli import daemon
 from core.errors import MyceldError
 
 Provoke: TypeAlias = Callable[[Cell], None]
@@ -53,45 +53,42 @@ def invite(cell: Cell, *, votes: bool = False) -> str:
 class Joining:
     """Newcomers that use a ticket of the cell; one whose inviter crashed has to get in later."""
 
-    def __init__(self, home: Path, key: Path | None = None) -> None:
+    def __init__(self, home: Path, starter: Starter, key: Path | None = None) -> None:
         """`key` is that of a cell which runs elsewhere, so that it is proposed as a member."""
         self._home = home
+        self._starter = starter
         self._key = key
-        self._ticket = ""
+        self._ticket = home.with_suffix(".ticket")
         self.joined = 0
 
     def __call__(self, inviter: Cell) -> None:
         """Use a ticket, a new one if the last one did."""
-        self._ticket = self._ticket or invite(inviter, votes=self._key is not None)
-        if not self._ticket:
-            return
-        if self._key is not None:
-            self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if not (self._home / "key.json").exists():
-                shutil.copy(self._key, self._home / "key.json")
+        if not self._ticket.exists():
+            ticket = invite(inviter, votes=self._key is not None)
+            if not ticket:
+                return
+            self._ticket.write_text(ticket, encoding="ascii")
+        if self._key is not None and not self._home.exists():
+            self._home.mkdir(mode=0o700)
+            shutil.copy(self._key, self._home / "key.json")
         if self._joins(inviter):
             self.joined += 1
-            self._ticket = ""
-            shutil.rmtree(self._home, ignore_errors=True)
+            self._ticket.unlink()
+            shutil.rmtree(self._home)
 
     def _joins(self, inviter: Cell) -> bool:
-        command, environment = daemon.node_command(["join", "--home", str(self._home)])
-        with subprocess.Popen(
-            command,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        ) as newcomer:
-            assert newcomer.stdin is not None  # noqa: S101 - for the type checker: it is a pipe
-            newcomer.stdin.write(self._ticket.encode())
-            newcomer.stdin.close()
-            until_s = time.monotonic() + JOIN_S
-            while newcomer.poll() is None:
-                if not inviter.is_alive() or time.monotonic() > until_s:
-                    newcomer.kill()
-                time.sleep(0.02)
-        return newcomer.returncode == 0
+        process = self._starter.start(
+            ["join", "--home", str(self._home)],
+            {},
+            self._home.with_suffix(".log"),
+            given=self._ticket,
+        )
+        until_s = time.monotonic() + JOIN_S
+        while process.is_alive():
+            if not inviter.is_alive() or time.monotonic() > until_s:
+                process.send(signal.SIGKILL)
+            time.sleep(POLL_S)
+        return (self._home / "config.yaml").exists()
 
 
 class Fetching:
@@ -120,7 +117,9 @@ def newcomer(number: int, home: Path, members: list[Cell]) -> Cell:
     """Return a new cell without a vote that knows where the members are; it is not started."""
     home.mkdir(mode=0o700)
     cell = Cell(number, home, members[0].starter)
+    port, gateway_port = _free_ports()
     arguments = ["init", "--genesis", str(members[0].home / "genesis.json")]
+    arguments += ["--listen", f"/ip4/127.0.0.1/tcp/{port}", "--gateway-port", str(gateway_port)]
     for member in members:
         address = member.status_now()["addresses"][0]
         arguments += ["--bootstrap", address]
@@ -129,3 +128,11 @@ def newcomer(number: int, home: Path, members: list[Cell]) -> Cell:
     if not (home / "config.yaml").exists():
         raise NetworkNotUp(f"a cell was not made: {cell.last_words()}")
     return cell
+
+
+def _free_ports() -> tuple[int, int]:
+    """Return two ports that nobody has."""
+    with socket.socket() as one, socket.socket() as other:
+        for probe in (one, other):
+            probe.bind(("127.0.0.1", 0))
+        return one.getsockname()[1], other.getsockname()[1]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import statistics
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
+from chaos_errors import Finding
 from chaos_manifest import Manifest
 from chaos_perturb import Outcome
 
@@ -63,6 +64,12 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
+def counted(findings: Sequence[Finding]) -> str:
+    """Return the codes of findings, each with how often; they are told in full at the end."""
+    counts = Counter(finding.code for finding in findings)
+    return ", ".join(f"{count} × {code}" for code, count in counts.items())
+
+
 def _row(outcome: Outcome) -> tuple[str, ...]:
     hit = sorted(number for act in outcome.perturbation.acts for number in act.cells)
     back = ", ".join(
@@ -81,6 +88,4 @@ def _row(outcome: Outcome) -> tuple[str, ...]:
 
 
 def _verdict(outcome: Outcome) -> str:
-    if outcome.findings:
-        return "; ".join(map(str, outcome.findings))
-    return f"back after {outcome.slowest_s:.1f} s"
+    return counted(outcome.findings) or f"back after {outcome.slowest_s:.1f} s"

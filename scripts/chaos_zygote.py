@@ -1,8 +1,8 @@
 """Starts cells quickly: has imported the daemon already, and forks for each order on its input.
 
-Each line in is `{"arguments": […], "environment": {…}, "log": "…"}`, each line out the pid of a
-cell that runs `python -m node ARGUMENTS` in a process of its own. It ends with its input, and
-leaves the cells alone.
+Each line in is `{"arguments": […], "environment": {…}, "log": "…", "given": "…"}`, each line out
+the pid of a cell that runs `python -m node ARGUMENTS` in a process of its own, reads the file
+`given` and writes to `log`. It ends with its input, and leaves the cells alone.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def _become_cell(order: dict[str, Any]) -> NoReturn:
         os.setsid()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        for ours, theirs in ((nothing, 0), (log, 1), (log, 2)):
+        given = os.open(order["given"], os.O_RDONLY)
+        for ours, theirs in ((given, 0), (log, 1), (log, 2)):
             os.dup2(ours, theirs)
         os.environ.update(order["environment"])
         sys.argv = ["node", *order["arguments"]]
