@@ -13,8 +13,9 @@ SPAN_SIZE_BYTES: Final = 256 << 10
 """A frame of blocks ends once it has this much, or one larger block: 2,500 blocks of 100 bytes, so
 that the proof of a frame costs a quarter of a byte a block."""
 
-SPAN_BLOCKS_MAX: Final = 4096
-"""Blocks in one frame: bounds the work on one frame to about 10 ms."""
+SPAN_BLOCKS_MAX: Final = 2048
+"""Blocks in one frame: bounds the work on one frame to about 5 ms, and what blocks of a few bytes
+take in memory to what the codec allows."""
 
 REQUEST_BLOCKS_MAX: Final = 16_384
 """Blocks of one request, answered in as many frames as it takes."""
