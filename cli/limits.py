@@ -63,3 +63,6 @@ INVITE_POLL_S: Final = 0.5
 
 TICKET_SIZE_BYTES_MAX: Final = 4096
 """Most bytes of a ticket in a file or on standard input: twice the longest one."""
+
+DEVNET_FILE_SIZE_BYTES_MAX: Final = 32 << 10
+"""Largest devnet.json that is read: a cell takes 200 bytes."""

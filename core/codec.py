@@ -164,24 +164,22 @@ def _check_cost(data: bytes, values_max: int) -> None:
         left -= 1
         kind, size, length = _TAGS[data[position]]
         position += 1 + size
-        if kind == _PLAIN:
-            budget_bytes -= length
-            continue
-        if size:
-            length = int.from_bytes(data[position - size : position], "big")
-        if kind == _ARRAY:
-            left += length
-            values += length
-            budget_bytes -= _ARRAY_COST_BYTES
-            if values > values_max:
-                raise NotCanonical(f"more than {values_max} values")
-        elif kind == _TEXT:
-            position += length
-            budget_bytes -= _TEXT_COST_BYTES + length
-        else:
-            position += length
-            # Python keeps all bytes objects of a length below two.
-            budget_bytes -= _SMALL_COST_BYTES if length < 2 else _BYTES_COST_BYTES + length
+        cost_bytes = length
+        if kind != _PLAIN:
+            if size:
+                length = int.from_bytes(data[position - size : position], "big")
+            if kind == _ARRAY:
+                left += length
+                values += length
+                cost_bytes = _ARRAY_COST_BYTES
+                if values > values_max:
+                    raise NotCanonical(f"more than {values_max} values")
+            else:
+                position += length
+                cost_bytes = length + (_TEXT_COST_BYTES if kind == _TEXT else _BYTES_COST_BYTES)
+                if length < 2 and kind == _BYTES:  # Python keeps all bytes objects of these
+                    cost_bytes = _SMALL_COST_BYTES
+        budget_bytes -= cost_bytes
         if budget_bytes < 0:
             raise NotCanonical("many small values in few bytes")
 

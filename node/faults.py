@@ -10,14 +10,14 @@ between cells; other protocols of the host (journals, tickets) are left alone.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
 from core.ids import CellId
+from core.json_text import NotJson, parse_json
 from gossip.host import DialFailed, ReadTimedOut, WriteTimedOut
 from node.limits import FAULTS_FILE_SIZE_BYTES_MAX, FAULTS_INTERVAL_S
 from node.session import SessionStream
@@ -127,8 +127,8 @@ def _parse(data: bytes) -> frozenset[str] | None:
     if len(data) > FAULTS_FILE_SIZE_BYTES_MAX:
         return None
     try:
-        content = json.loads(data)
-    except (ValueError, RecursionError):
+        content: Any = parse_json(data)
+    except NotJson:
         return None
     cells = content.get("cut") if isinstance(content, dict) else None
     if not isinstance(cells, list) or content.get("version") != _VERSION:

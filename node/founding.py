@@ -28,6 +28,7 @@ from node.home import Home, write_file
 _GENESIS_SIZE_BYTES_MAX: Final = 64 * 1024
 _LISTEN_PORT: Final = 4710
 _GATEWAY_PORT: Final = 8710
+_DIGITS_MAX: Final = 18
 _LOOPBACK: Final = "127.0.0.1"
 
 
@@ -127,7 +128,7 @@ def make_genesis(name: str, members: Sequence[str], *, epoch_rounds: int | None 
 
 def _member(text: str, number: int) -> Member:
     rest, colon, weight = text.partition(":")
-    if colon and not weight.isdecimal():
+    if colon and not (weight.isascii() and weight.isdecimal() and len(weight) <= _DIGITS_MAX):
         raise BadOption(f"--member {text}: the weight is not a number")
     cell_id, _, name = rest.partition("=")
     return Member(public_key_of(cell_id), int(weight or 1), name or f"cell-{number}")

@@ -38,5 +38,8 @@ class Target:
     """The inverse, where the format is canonical; None for an object without one."""
     wrap: Callable[[bytes], bytes] | None = None
     """Puts what was changed into a valid envelope, for most inputs: else a checksum hides all."""
+    own: bool = False
+    """Whether the user's own programs write it, to be read by one that ends: then only the errors
+    are judged, not time and memory."""
     size_bytes_max: int = 1 << 20
     """The longest input that can come here: what reads it from a stream or file is bounded."""

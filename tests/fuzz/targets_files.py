@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from collections.abc import Callable
 from functools import partial
@@ -27,7 +28,7 @@ from journal.checkpoint import parse_checkpoint, sign_checkpoint, verify_checkpo
 from journal.cosignature import CosignatureRefused, cosign, verified_witnesses
 from journal.errors import HeadRefused, ProofRefused, StoreCorrupt
 from journal.layout import unpack_chunk
-from journal.proof_file import ProofFileRefused, format_proof, parse_proof, verify_proof
+from journal.proof_file import Proof, ProofFileRefused, format_proof, parse_proof, verify_proof
 from journal.replication.copies import _loaded
 from journal.sealing import Seal
 from journal.tile import Tile, split_hashes
@@ -57,7 +58,15 @@ _FOLDER: Final = tempfile.TemporaryDirectory(prefix="myceld-fuzz-")
 
 def targets() -> tuple[Target, ...]:
     """Return the rows of this part of the table."""
-    return (*_heads(), *_rows(), *_files(), *_configuration(), *_gateway(), *_command_line())
+    return (
+        *_heads(),
+        *_proofs(),
+        *_rows(),
+        *_files(),
+        *_configuration(),
+        *_gateway(),
+        *_command_line(),
+    )
 
 
 def _heads() -> tuple[Target, ...]:
@@ -67,8 +76,6 @@ def _heads() -> tuple[Target, ...]:
     texts = vector("replication")["texts"]
     cosigned = cosign(head, KEYS[1].cell_id, KEYS[1].sign, 1_700_000_000)
     heads = tuple(text.encode() for text in (head, cosigned, texts["cosigned head"]))
-    proofs = (texts["proof file"].encode(), format_proof(3, b"block", [DIGEST] * 4, head).encode())
-    refused = (HeadRefused, CosignatureRefused, ProofRefused, ProofFileRefused)
     key = _PAIR.public_key
     return (
         Target(
@@ -108,6 +115,17 @@ def _heads() -> tuple[Target, ...]:
             form=Form.TEXT,
             covers=("journal/replication/copies.py:_loaded",),
         ),
+    )
+
+
+def _proofs() -> tuple[Target, ...]:
+    head = sign_checkpoint(_ORIGIN, 10, Hash(DIGEST), _PAIR.public_key, _PAIR.sign)
+    texts = vector("replication")["texts"]
+    cosigned = cosign(head, KEYS[1].cell_id, KEYS[1].sign, 1_700_000_000)
+    heads = tuple(text.encode() for text in (head, cosigned, texts["cosigned head"]))
+    proofs = (texts["proof file"].encode(), format_proof(3, b"block", [DIGEST] * 4, head).encode())
+    refused = (HeadRefused, CosignatureRefused, ProofRefused, ProofFileRefused)
+    return (
         Target(
             name="cosignatures",
             decode=lambda data: verified_witnesses(_text(data)),
@@ -122,9 +140,7 @@ def _heads() -> tuple[Target, ...]:
         Target(
             name="proof file",
             decode=lambda data: parse_proof(_text(data)),
-            encode=lambda proof: format_proof(
-                proof.index, proof.block, proof.hashes, proof.head
-            ).encode("utf-8", "surrogateescape"),
+            encode=_proof_again,
             samples=proofs,
             errors=(ProofFileRefused,),
             form=Form.TEXT,
@@ -224,7 +240,7 @@ def _files() -> tuple[Target, ...]:
             errors=(HomeUnreadable,),
             form=Form.JSON,
             covers=("myceld/home.py:RunFile.read", "myceld/home.py:_read"),
-            size_bytes_max=64 << 10,
+            size_bytes_max=16 << 10,
         ),
         Target(
             name="gateway.token",
@@ -333,6 +349,7 @@ def _gateway() -> tuple[Target, ...]:
             decode=lambda data: _parsed(200 if len(data) % 2 else 400 + len(data) % 200, data),
             samples=tuple(map(_json, answers)),
             errors=(CellAnswerUnreadable, CellRefused, CellUnreachable),
+            own=True,
             form=Form.JSON,
             covers=("myceld/client.py:_parsed",),
         ),
@@ -365,6 +382,12 @@ def _stored_head(data: bytes) -> object:
     """Read a head of a copy, whose row may be damaged anywhere."""
     text = _text(data)
     return _loaded(text, text.partition("/")[0])
+
+
+def _proof_again(proof: Proof) -> bytes | None:
+    """Return the file's bytes; None where `_text` had to read them as Latin-1."""
+    text = format_proof(proof.index, proof.block, proof.hashes, proof.head)
+    return None if re.search("[\x80-\xff]", text) else text.encode("utf-8", "surrogateescape")
 
 
 def _tile(data: bytes) -> object:
@@ -461,4 +484,7 @@ def _json(value: object) -> bytes:
 
 
 def _text(data: bytes) -> str:
-    return data.decode("utf-8", "surrogateescape")
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode("latin-1") if len(data) > 4096 else data.decode(errors="surrogateescape")

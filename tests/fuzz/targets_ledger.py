@@ -84,7 +84,16 @@ _TRANSFER = vector("transfer")
 
 def targets() -> tuple[Target, ...]:
     """Return the rows of this part of the table."""
-    return (*_core(), *_events(), *_transactions(), *_chain(), *_state(), *_transfer())
+    return (
+        *_core(),
+        *_events(),
+        *_forks(),
+        *_transactions(),
+        *_chain(),
+        *_certified(),
+        *_state(),
+        *_transfer(),
+    )
 
 
 def _core() -> tuple[Target, ...]:
@@ -117,19 +126,6 @@ def _core() -> tuple[Target, ...]:
 
 def _events() -> tuple[Target, ...]:
     headers = from_hex(*(case["header"] for case in _EVENTS["cases"]))
-    evidence = from_hex(_FORK["evidence"])
-    fork_errors = (
-        *_EVENT_ERRORS,
-        graph_errors.MalformedEvidence,
-        graph_errors.NoFork,
-        graph_errors.WrongNetwork,
-    )
-    of_fork: dict[str, Any] = {"network_id": _FORK_NETWORK, "epoch": Epoch(_FORK["epoch"])}
-    key = PublicKey(bytes.fromhex(_FORK["public_key"]))
-    graphs = tuple(
-        (VECTORS / "hashgraph" / name).read_bytes()
-        for name in ("babble-consensus.json", "babble-round.json", "lachesis-classic-roots.json")
-    )
     return (
         Target(
             name="event",
@@ -161,6 +157,24 @@ def _events() -> tuple[Target, ...]:
             errors=(*_EVENT_ERRORS, graph_errors.WrongNetwork),
             covers=("hashgraph/header.py:decode_header", "hashgraph/header.py:decode_places"),
         ),
+    )
+
+
+def _forks() -> tuple[Target, ...]:
+    evidence = from_hex(_FORK["evidence"])
+    fork_errors = (
+        *_EVENT_ERRORS,
+        graph_errors.MalformedEvidence,
+        graph_errors.NoFork,
+        graph_errors.WrongNetwork,
+    )
+    of_fork: dict[str, Any] = {"network_id": _FORK_NETWORK, "epoch": Epoch(_FORK["epoch"])}
+    key = PublicKey(bytes.fromhex(_FORK["public_key"]))
+    graphs = tuple(
+        (VECTORS / "hashgraph" / name).read_bytes()
+        for name in ("babble-consensus.json", "babble-round.json", "lachesis-classic-roots.json")
+    )
+    return (
         Target(
             name="fork evidence",
             decode=lambda data: decode_evidence(data, **of_fork),
@@ -181,6 +195,7 @@ def _events() -> tuple[Target, ...]:
             decode=lambda data: (read_vector(data), read_expected(data)),
             samples=graphs,
             errors=(graph_errors.MalformedVector,),
+            own=True,
             form=Form.JSON,
             covers=(
                 "hashgraph/vector.py:read_vector",
@@ -251,17 +266,6 @@ def _transactions() -> tuple[Target, ...]:
 def _chain() -> tuple[Target, ...]:
     genesis = tuple(json.dumps(case["file"]).encode() for case in vector("genesis")["cases"])
     headers = from_hex(*(case["encoded"] for case in vector("header")["headers"]))
-    checkpoint = vector("checkpoint")
-    cell = Cell()
-    cell.apply([])
-    header = cell.headers[-1]
-    step = RosterStep(
-        header,
-        certified(header, range(4)),
-        tuple(key.public_key for key in KEYS),
-        GENESIS.roster,
-    )
-    proofs = (encode_proof([]), encode_proof([step]), encode_proof([step, step]))
     return (
         Target(
             name="genesis file",
@@ -288,6 +292,22 @@ def _chain() -> tuple[Target, ...]:
             errors=(*_NEITHER, ledger_errors.BadRoster),
             covers=("ledger/roster.py:decode_roster",),
         ),
+    )
+
+
+def _certified() -> tuple[Target, ...]:
+    checkpoint = vector("checkpoint")
+    cell = Cell()
+    cell.apply([])
+    header = cell.headers[-1]
+    step = RosterStep(
+        header,
+        certified(header, range(4)),
+        tuple(key.public_key for key in KEYS),
+        GENESIS.roster,
+    )
+    proofs = (encode_proof([]), encode_proof([step]), encode_proof([step, step]))
+    return (
         Target(
             name="checkpoint signature",
             decode=lambda data: (
@@ -469,4 +489,7 @@ def _piece(data: bytes) -> object:
 
 
 def _text(data: bytes) -> str:
-    return data.decode("utf-8", "surrogateescape")
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode("latin-1") if len(data) > 4096 else data.decode(errors="surrogateescape")

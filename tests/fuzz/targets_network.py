@@ -74,7 +74,16 @@ _ADDRESSES = (
 
 def targets() -> tuple[Target, ...]:
     """Return the rows of this part of the table."""
-    return (*_gossip(), *_replication(), *_spores(), *_tickets(), *_addresses(), *_libp2p())
+    return (
+        *_gossip(),
+        *_replication(),
+        *_spores(),
+        *_tickets(),
+        *_invitations(),
+        *_addresses(),
+        *_mdns(),
+        *_libp2p(),
+    )
 
 
 def _gossip() -> tuple[Target, ...]:
@@ -188,11 +197,6 @@ def _spores() -> tuple[Target, ...]:
 def _tickets() -> tuple[Target, ...]:
     cases = vector("ticket")["cases"]
     lines = tuple(case["ticket"].encode() for case in cases)
-    inviter, newcomer = Inviter(), _newcomer()
-    ask = newcomer.ask()
-    commit = codec.encode([2, tickets.commitment_of(b"\x07" * 16)])
-    proof = newcomer.answer_commit(commit)
-    welcome = inviter.welcome(ask, proof)
     secrets = (discovery_errors.NotATicket, discovery_errors.TicketOfOtherVersion)
     covered = "gossip/discovery/ticket.py:"
     return (
@@ -214,6 +218,16 @@ def _tickets() -> tuple[Target, ...]:
             covers=(f"{covered}_parse_body",),
             size_bytes_max=2048,
         ),
+    )
+
+
+def _invitations() -> tuple[Target, ...]:
+    inviter, newcomer = Inviter(), _newcomer()
+    ask = newcomer.ask()
+    commit = codec.encode([2, tickets.commitment_of(b"\x07" * 16)])
+    proof = newcomer.answer_commit(commit)
+    welcome = inviter.welcome(ask, proof)
+    return (
         Target(
             name="invitation: ask",
             decode=parse_ask,
@@ -320,6 +334,12 @@ def _addresses() -> tuple[Target, ...]:
             covers=("gossip/host/addresses.py:parse_listen_address",),
             size_bytes_max=4096,
         ),
+    )
+
+
+def _mdns() -> tuple[Target, ...]:
+    bare = tuple(text.partition("/p2p/")[0].encode() for text in _ADDRESSES)
+    return (
         Target(
             name="mDNS name",
             decode=lambda data: cell_of(NETWORK, _text(data)) or REFUSED,
@@ -459,4 +479,7 @@ def _txt(data: bytes) -> object:
 
 
 def _text(data: bytes) -> str:
-    return data.decode("utf-8", "surrogateescape")
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode("latin-1") if len(data) > 4096 else data.decode(errors="surrogateescape")
