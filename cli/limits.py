@@ -75,3 +75,6 @@ SIM_SEEDS_MAX: Final = 1_000_000
 
 SIM_SHRINK_RUNS_MAX: Final = 400
 """Runs that a search for a smaller scenario may take: about ten minutes."""
+
+DEVNET_FILE_SIZE_BYTES_MAX: Final = 32 << 10
+"""Largest devnet.json that is read: a cell takes 200 bytes."""

@@ -15,7 +15,6 @@ other protocols of the host (journals, tickets) are left alone.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -25,6 +24,7 @@ import structlog
 
 from core.errors import MyceldError
 from core.ids import CellId
+from core.json_text import NotJson, parse_json
 from gossip.host import DialFailed, ReadTimedOut, WriteTimedOut
 from node.clock import skew_by
 from node.failpoints import fill_disk
@@ -213,8 +213,8 @@ def _parse(data: bytes) -> Fault | None:
     if len(data) > FAULTS_FILE_SIZE_BYTES_MAX:
         return None
     try:
-        content = json.loads(data)
-    except (ValueError, RecursionError):
+        content: Any = parse_json(data)
+    except NotJson:
         return None
     if not isinstance(content, dict) or content.pop("version", None) != _VERSION:
         return None

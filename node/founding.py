@@ -32,6 +32,7 @@ _GATEWAY_PORT: Final = 8710
 _OTHER_LISTEN_PORTS: Final = range(20_000, 25_000)
 _OTHER_GATEWAY_PORTS: Final = range(25_000, 30_000)
 """Below the ports that systems give to connections (Linux: from 32768 on)."""
+_DIGITS_MAX: Final = 18
 _LOOPBACK: Final = "127.0.0.1"
 
 
@@ -131,7 +132,7 @@ def make_genesis(name: str, members: Sequence[str], *, epoch_rounds: int | None 
 
 def _member(text: str, number: int) -> Member:
     rest, colon, weight = text.partition(":")
-    if colon and not weight.isdecimal():
+    if colon and not (weight.isascii() and weight.isdecimal() and len(weight) <= _DIGITS_MAX):
         raise BadOption(f"--member {text}: the weight is not a number")
     cell_id, _, name = rest.partition("=")
     return Member(public_key_of(cell_id), int(weight or 1), name or f"cell-{number}")

@@ -135,7 +135,9 @@ class JournalAnswers:
         if journal == EVENTS_JOURNAL:
             event, epoch = decode_any_event(block, self._parts.genesis.network_id)
             roster = roster_of_epoch(self._parts.store, self._parts.genesis, epoch)
-            name = "?" if roster is None else roster.members[event.creator].name
+            # A copy of another cell's journal may hold events of members that there are none of.
+            known = roster is not None and event.creator < len(roster.members)
+            name = roster.members[event.creator].name if roster is not None and known else "?"
             return (
                 f"event {event.sequence} of {name} in epoch {epoch}, "
                 f"{len(event.other_places)} other parents, {len(event.payload)} transactions"

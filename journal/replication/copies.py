@@ -16,7 +16,7 @@ from typing import Final
 
 from core.errors import check
 from core.failpoint import hit
-from core.ids import CellId, Hash, public_key_of
+from core.ids import CellId, Hash, NotACellId, public_key_of
 from journal.checkpoint import check_journal_name, verify_checkpoint
 from journal.errors import HeadRefused, StoreCorrupt
 from journal.merkle import EMPTY_ROOT
@@ -232,5 +232,5 @@ def _loaded(text: str, cell_id: str) -> SignedHead:
     origin = text.partition("\n")[0]
     try:
         return SignedHead(text, verify_checkpoint(text, origin, public_key_of(cell_id)))
-    except HeadRefused as error:
+    except (HeadRefused, NotACellId) as error:
         raise StoreCorrupt(f"a stored head of {origin[:120]} fails") from error

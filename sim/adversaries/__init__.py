@@ -1,1 +1,3 @@
+"""Members that break the rules."""
+
 ADVERSARIES: dict[str, object] = {}
