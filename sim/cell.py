@@ -27,8 +27,8 @@ from node.parts import Parts
 from node.supervisor import Supervisor
 from node.surroundings import Surroundings
 from node.tables import EVENTS_JOURNAL, HEADERS_JOURNAL, OrderedRow, ordered_from, roster_of_epoch
-from sim.errors import CellDown
 from sim.disk import Operation, SimDisk, VirtualFiles
+from sim.errors import CellDown
 from sim.life import Life
 from sim.own_events import OwnEvents
 
@@ -57,6 +57,7 @@ class SimCell:
         self.skew_ns = 0
         self.starts = 0
         self.jumps = 0
+        self.stays_down = index in world.scenario.down
         self.is_honest = all(liar.cell != index for liar in world.scenario.liars)
         self.disk_was_bad = False
         """Whether faults of its disk may have stopped it, or damaged what it holds."""
@@ -70,12 +71,6 @@ class SimCell:
     def applied_round(self) -> Round:
         """The newest round that it has applied; 0 while it is down."""
         return Round(0) if self.parts is None else self.parts.execution.ledger.applied_round
-
-    @property
-    def has_whole_history(self) -> bool:
-        """Whether its journals hold everything since the genesis."""
-        parts = self.parts
-        return parts is not None and parts.headers.first_own_epoch == 0
 
     @property
     def forkers(self) -> tuple[MemberIndex, ...]:
@@ -236,12 +231,6 @@ class SimCell:
         life.context.copy().run(loop.create_task, serve())
         return answer
 
-    async def blocks(self, name: str) -> list[bytes]:
-        """Return all blocks of one of its journals; in the cell's process only."""
-        assert self.parts is not None  # noqa: S101 - for the type checker: it answers
-        journal = await self.parts.store.journal(name)
-        return [block async for block in journal.read(0)]
-
     async def audit(self) -> None:
         """Check every byte of its journals against their signed heads; in its process only."""
         assert self.parts is not None  # noqa: S101 - for the type checker: it answers
@@ -363,7 +352,7 @@ class SimCell:
             self._own.shown(self._seen[EVENTS_JOURNAL], (epoch, event.sequence))
 
     def _check_own_events(self) -> None:
-        """A crash takes no own event that was sent: this is a start, what was committed is shown."""
+        """A crash takes no own event that was sent; at a start, once all is shown."""
         lost = self._own.lacks(self.world.referee.newest_elsewhere(self.key.public_key))
         if lost is not None and self.is_honest:
             detail = f"its event {lost[1]} of epoch {lost[0]} is known elsewhere, and lost here"

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _STAGES: Final = (Stage.STORED, Stage.STORED, Stage.ORDERED, Stage.APPLIED, Stage.CERTIFIED)
 _PATIENCE_S: Final = 20.0
 _KEYS: Final = 8
+_LARGE_BYTES: Final = 30_000
 
 
 class Client:
@@ -44,7 +45,7 @@ class Client:
         text = f"{self._cell.index}/{self._number}/{self._chance.getrandbits(32)}".encode()
         try:
             async with asyncio.timeout(patience_s):
-                if self._chance.random() < 0.5:  # noqa: PLR2004 - half of them
+                if self._chance.random() < 0.5:
                     identity = await self._submit(text, stage, patience_s)
                 else:
                     identity = await self._put(text, stage, patience_s)
@@ -54,13 +55,13 @@ class Client:
             return False
         now_ms = self._world.now_ms
         told = Acknowledged(identity, self._cell.index, stage.word, now_ms)
-        self._world.trace.note(
-            "told", self._cell.index, id=identity.hex()[:12], stage=stage.word
-        )
+        self._world.trace.note("told", self._cell.index, id=identity.hex()[:12], stage=stage.word)
         self._world.referee.told(told)
         return True
 
     async def _submit(self, text: bytes, stage: Stage, patience_s: float) -> TransactionId:
+        if self._chance.random() < 0.05:  # noqa: PLR2004 - a few fill the log
+            text += self._chance.randbytes(_LARGE_BYTES)
         raw = opaque_transaction(text)
         await self._cell.ask(lambda cell: cell.submit([raw], wait=stage, timeout_s=patience_s))
         return transaction_id(raw)

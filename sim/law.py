@@ -1,4 +1,4 @@
-"""The ledger's rules read once more: what each listed transaction has to come to, and who votes next.
+"""The ledger's rules read once more: what each listed transaction comes to, and who votes next.
 
 A plain model over dicts that shares no code with `ledger.machine`, `ledger.members` and
 `ledger.tree`, only their values and encodings. Given the agreed order round by round it says where
@@ -42,7 +42,7 @@ Raw = Callable[[bytes], bytes | None]
 _PATH_BITS: Final = 256
 
 
-class _Refused(Exception):  # noqa: N818 - never leaves this module
+class _Refused(Exception):
     """A transaction has no effect."""
 
 

@@ -33,7 +33,11 @@ class Referee:
     """Holds all cells to one history. `findings` is empty as long as all is well."""
 
     def __init__(
-        self, genesis: Genesis, honest: dict[PublicKey, int], now_ms: Callable[[], int], trace: Trace
+        self,
+        genesis: Genesis,
+        honest: dict[PublicKey, int],
+        now_ms: Callable[[], int],
+        trace: Trace,
     ) -> None:
         """`honest` has the machines that follow the rules, by their keys."""
         self.findings: list[Finding] = []
@@ -71,7 +75,9 @@ class Referee:
         if known != roster:
             self.find("one roster", f"epoch {roster.epoch} begins with two rosters", cell)
 
-    def saw_header(self, cell: int, header: RoundHeader, rows: Callable[[], list[OrderedRow]]) -> None:
+    def saw_header(
+        self, cell: int, header: RoundHeader, rows: Callable[[], list[OrderedRow]]
+    ) -> None:
         """A cell applied a round durably; `rows` are its lines of the order."""
         known = self.headers.get(header.round)
         if known is None:
@@ -106,7 +112,7 @@ class Referee:
             self.find("no self-fork", detail, cell)
 
     def newest_elsewhere(self, author: PublicKey) -> tuple[Epoch, int] | None:
-        """Return epoch and sequence of the newest event of a member that another machine journaled."""
+        """Return epoch and sequence of a member's newest event that another machine journaled."""
         return self._elsewhere.get(author)
 
     def is_known_by_others(self, cell: int, author: PublicKey) -> bool:
@@ -129,7 +135,7 @@ class Referee:
         self.acknowledged.setdefault(acknowledged.transaction, acknowledged)
 
     def check_kept(self, lost_by_copies: Iterable[TransactionId] = ()) -> None:
-        """In the end: all that was acknowledged is in the order, applied or refused by the rules."""
+        """In the end: all that was acknowledged is in the order, applied or refused by rule."""
         excused = set(lost_by_copies)
         for told in self.acknowledged.values():
             if told.transaction not in self._applied and told.transaction not in excused:
@@ -155,9 +161,9 @@ class Referee:
     ) -> None:
         if self.order.setdefault(row.position, row).id != row.id:
             self.find("one order", f"position {row.position} was given twice", cell)
-        if roster is not None and row.creator is not None:
-            if roster.index_of(row.creator) is None:
-                self.find("signed by a member", f"position {row.position} is a stranger's", cell)
+        creator = row.creator
+        if roster is not None and creator is not None and roster.index_of(creator) is None:
+            self.find("signed by a member", f"position {row.position} is a stranger's", cell)
         first = self._applied.get(row.id)
         epoch = self._epoch_of.setdefault(row.id, header.epoch)
         if first is None:
@@ -181,4 +187,3 @@ class Referee:
         if rows and min(times.values()) <= self._newest_time_ns:
             self.find("times grow", f"round {rows[0].round} is not later than those before", cell)
         self._newest_time_ns = max(self._newest_time_ns, *times.values(), 0)
-

@@ -11,37 +11,39 @@ import asyncio
 import contextvars
 from collections import Counter
 from collections.abc import Callable, Coroutine
-from itertools import islice
 from random import Random
-from typing import Any, TypeVar
+from typing import Any
 
 from core.errors import MyceldError
 from gateway.views import Stage
 from identity.keys import KeyPair
 from ledger.genesis import Genesis
 from ledger.roster import Member
-from node.tables import EVENTS_JOURNAL, HEADERS_JOURNAL
 from sim.adversaries import ADVERSARIES, Adversary, install
+from sim.cell import SimCell
 from sim.chance import chance
 from sim.clients import Client
 from sim.clock import WALL_START_NS
-from sim.closing import Closing, read_all
-from sim.errors import NothingLeft
+from sim.closing import Closing
 from sim.faults import FAULTS
 from sim.life import Life, current_life
-from sim.limits import OVERLOAD_CLIENTS, RECOVERY_MS_MAX, RESTART_PAUSE_MS, SETTLE_STEP_MS
+from sim.limits import (
+    NO_QUORUM_MS,
+    NO_QUORUM_SETTLE_MS,
+    OVERLOAD_CLIENTS,
+    RECOVERY_MS_MAX,
+    RESTART_PAUSE_MS,
+    SETTLE_STEP_MS,
+)
 from sim.loop import SimLoop
-from sim.cell import SimCell
 from sim.membership import Membership
 from sim.network import SimNetwork
 from sim.referee import Referee
-from sim.replay import Replay
 from sim.scenario import Action, Scenario
 from sim.taps import Tap
 from sim.trace import Trace
 from sim.verdict import Verdict
-
-_T = TypeVar("_T")
+from sim.wallets import Wallet
 
 
 class World:
@@ -64,18 +66,21 @@ class World:
             for number in range(scenario.machines)
         ]
         members = keys[: scenario.members]
+        weights = scenario.weights or (1,) * scenario.members
+        names = scenario.names or tuple(f"cell-{at + 1}" for at in range(scenario.members))
         self.genesis = Genesis(
             "sim",
-            tuple(Member(key.public_key, 1, f"cell-{at}") for at, key in enumerate(members, 1)),
+            tuple(
+                Member(key.public_key, weight, name)
+                for key, weight, name in zip(members, weights, names, strict=True)
+            ),
             WALL_START_NS,
             epoch_rounds=scenario.epoch_rounds,
             coin_period=scenario.coin_period,
         )
-        self.cells = [
-            SimCell(self, at, key, f"cell-{at + 1}") for at, key in enumerate(keys)
-        ]
-        honest = {one.key.public_key: one.index for one in self.cells if one.is_honest}
-        self.referee = Referee(self.genesis, honest, lambda: self.now_ms, trace)
+        self.cells = [SimCell(self, at, key, f"cell-{at + 1}") for at, key in enumerate(keys)]
+        self.honest = {at.key.public_key: at.index for at in self.cells if at.is_honest}
+        self.referee = Referee(self.genesis, self.honest, lambda: self.now_ms, trace)
         self.verdict = Verdict(scenario.seed)
         self.redirects: dict[tuple[int, int], str] = {}
         """By (liar, machine): where that machine is told that the liar is."""
@@ -217,20 +222,22 @@ class World:
         for cell in self.cells:
             if cell.is_honest:
                 self._spawn(self._client_of(cell, pause_s=pause_s).run())
+        wallet = Wallet(self, self.chance("wallet"), pause_s=3 / self.scenario.load_per_s)
+        self._spawn(wallet.run())
         for action in self.scenario.actions:
             self.later(action.at_ms, lambda action=action: self.strike(action))  # type: ignore[misc]  # a bound default
         self.loop.run_until(self.scenario.troubled_ms / 1000)
         self._heal()
+        if self.scenario.needs_those_down:
+            self._wait_for_those_down()
         self._recover()
-        if not self.referee.findings:
-            self._check_end()
+        self._check_end()
         return self.finished()
 
     @property
     def core(self) -> list[SimCell]:
-        """The machines that follow the rules and are up when the core has healed."""
-        down = self.scenario.down
-        return [one for one in self.cells if one.is_honest and one.index not in down]
+        """The cells that follow the rules and are to be up when the core has healed."""
+        return [one for one in self.cells if one.is_honest and not one.stays_down]
 
     def _client_of(self, cell: SimCell, *, pause_s: float) -> Client:
         self._count += 1
@@ -258,10 +265,23 @@ class World:
         for liar in self.liars:
             liar.healed()
         for cell in self.cells:
-            if cell.index in self.scenario.down:
+            if cell.stays_down:
                 cell.kill()
             else:
                 cell.come_back()
+
+    def _wait_for_those_down(self) -> None:
+        """Without a quorum nothing may be ordered; then those that are down come back after all."""
+        self.loop.run_until((self.now_ms + NO_QUORUM_SETTLE_MS) / 1000)
+        before = self.referee.newest
+        self.loop.run_until((self.now_ms + NO_QUORUM_MS) / 1000)
+        if self.referee.newest > before:
+            detail = f"round {self.referee.newest} was decided without a quorum"
+            self.referee.find("no order without a quorum", detail)
+        self.verdict.outlook = "no quorum: the others wait, and go on when those are back"
+        for cell in self.cells:
+            cell.stays_down = False
+            cell.start()
 
     def _recover(self) -> None:
         """Phase two: run until the core has ordered something new and agrees, or time is over."""
@@ -288,7 +308,9 @@ class World:
 
     async def _ask_until_certified(self, cell: SimCell) -> None:
         client = self._client_of(cell, pause_s=1.0)
-        while not await client.ask(Stage.CERTIFIED, RECOVERY_MS_MAX / 1000):
+        while True:
+            if await client.ask(Stage.CERTIFIED, RECOVERY_MS_MAX / 1000):
+                return
             await asyncio.sleep(RESTART_PAUSE_MS / 1000)
 
     def _agree(self, core: list[SimCell]) -> bool:
@@ -296,39 +318,12 @@ class World:
         return len(rounds) == 1 and rounds == {self.referee.newest}
 
     def _check_end(self) -> None:
-        """Look at what is left: what was acknowledged, what disks hold, and journals run again."""
+        for cell in self.core:
+            if cell.is_up and cell.parts is not None:
+                cell.ask(lambda _, cell=cell: cell.audit())  # type: ignore[misc]  # a bound default
+        closing = Closing(self, self.core)
         self.referee.check_kept()
-        for cell in self.cells:
-            if cell.is_honest and cell.is_up and cell.parts is not None:
-                self._await(cell.ask(lambda running, cell=cell: cell.audit()))  # type: ignore[misc]  # a bound default
-        whole = [cell for cell in self.cells if cell.is_honest and cell.is_up and cell.has_whole_history]
-        if whole:
-            self._run_again(self.chance("replay").choice(whole))
-        Closing(self).run(
-            [self._await(cell.ask(lambda _, cell=cell: read_all(cell))) for cell in self.core if cell.parts]  # type: ignore[misc]  # a bound default
-        )
-
-    def _run_again(self, cell: SimCell) -> None:
-        """Hold a cell to the history that its own events give."""
-        events = self._await(cell.ask(lambda running: cell.blocks(EVENTS_JOURNAL)))
-        headers = self._await(cell.ask(lambda running: cell.blocks(HEADERS_JOURNAL)))
-        replay = Replay(self.genesis, cell.key)
-        again = list(islice(replay.headers(events), len(headers)))
-        for problem in replay.problems:
-            self.referee.find("signed by a member", problem, cell.index)
-        if again != headers:
-            same = sum(one == other for one, other in zip(again, headers, strict=False))
-            detail = f"{same} of {len(headers)} headers come again from the events"
-            self.referee.find("replay equals history", detail, cell.index)
-
-    def _await(self, future: asyncio.Future[_T]) -> _T:
-        """Run until a future is done, or too much time has passed."""
-        until_ms = self.now_ms + RECOVERY_MS_MAX
-        while not future.done() and self.now_ms < until_ms:
-            self.loop.run_until((self.now_ms + SETTLE_STEP_MS) / 1000)
-        if not future.done():
-            raise NothingLeft("a cell did not answer in the end")
-        return future.result()
+        closing.run(settled=self.verdict.recovered_s is not None)
 
     def _tell_lies(self, lies: dict[str, int]) -> None:
         """Note what honest cells saw of the liars."""
@@ -345,6 +340,7 @@ class World:
         lies["liars removed"] = len(gone)
 
     def finished(self) -> Verdict:
+        """Return what the run has come to so far."""
         verdict = self.verdict
         verdict.findings = self.referee.findings
         self._tell_lies(verdict.lies)

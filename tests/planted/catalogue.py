@@ -18,7 +18,8 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 PACKAGES: Final = (
-    "core", "gateway", "gossip", "hashgraph", "identity", "journal", "ledger", "myceld", "node", "sim",
+    "core", "gateway", "gossip", "hashgraph", "identity", "journal", "ledger", "myceld",
+    "node", "sim",
 )  # fmt: skip
 """What a run of the simulator imports."""
 
