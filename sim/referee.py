@@ -6,10 +6,11 @@ to it; it knows which machines are honest, and what clients were told.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from core.ids import Epoch, EventId, MemberIndex, PublicKey, Round, TransactionId
+from gateway.views import Stage
 from ledger.genesis import Genesis
 from ledger.header import APPLIED, RoundHeader
 from ledger.roster import Roster
@@ -134,14 +135,24 @@ class Referee:
         """A client was told that its transaction reached a stage."""
         self.acknowledged.setdefault(acknowledged.transaction, acknowledged)
 
-    def check_kept(self, lost_by_copies: Iterable[TransactionId] = ()) -> None:
-        """In the end: all that was acknowledged is in the order, applied or refused by rule."""
-        excused = set(lost_by_copies)
-        for told in self.acknowledged.values():
-            if told.transaction not in self._applied and told.transaction not in excused:
-                at_s = told.at_ms / 1000
-                detail = f"{told.transaction.hex()[:12]} was {told.stage} after {at_s:.3f} s"
-                self.find("acknowledged stays", detail, told.cell)
+    def owed(self, gone: Collection[int] = ()) -> list[Acknowledged]:
+        """Return what was acknowledged and is not in the order, applied or refused by rule.
+
+        What only the disks of `gone` machines hold may be lost with them.
+        """
+        return [
+            told
+            for told in self.acknowledged.values()
+            if told.transaction not in self._applied
+            and not (told.cell in gone and told.stage == Stage.STORED.word)
+        ]
+
+    def check_kept(self, gone: Collection[int] = ()) -> None:
+        """In the end nothing is owed."""
+        for told in self.owed(gone):
+            at_s = told.at_ms / 1000
+            detail = f"{told.transaction.hex()[:12]} was {told.stage} after {at_s:.3f} s"
+            self.find("acknowledged stays", detail, told.cell)
 
     def _take_order(self, cell: int, header: RoundHeader, rows: list[OrderedRow]) -> None:
         before = self.headers.get(Round(header.round - 1))

@@ -184,6 +184,13 @@ class World:
         life = current_life.get()
         return next((cell.index for cell in self.cells if cell.life is life), None)
 
+    def is_liars_turn(self) -> bool:
+        """Return whether the code that runs now is that of a member that breaks the rules."""
+        index = self.index_of_life()
+        if index is None:
+            return current_life.get() is not None  # its second process
+        return not self.cells[index].is_honest
+
     def hit(self, name: str) -> None:
         """Somebody's code comes to a failpoint; for `core.failpoint.arm`."""
         index = self.index_of_life()
@@ -302,11 +309,15 @@ class World:
         while self.now_ms - begun_ms < RECOVERY_MS_MAX:
             self.loop.run_until((self.now_ms + SETTLE_STEP_MS) / 1000)
             is_over = all(ask.done() for ask in asks) and self._agree(core)
+            if is_over and self.referee.owed(self.scenario.down):
+                continue  # such as what a former member has others put
             if is_over and not any(one.forkers for one in core):
                 self.verdict.recovered_s = (self.now_ms - begun_ms) / 1000
                 return
         waiting = [one.index for one, ask in zip(core, asks, strict=True) if not ask.done()]
         detail = f"{RECOVERY_MS_MAX} ms after the healing machines {waiting} got nothing certified"
+        if self.referee.owed(self.scenario.down):
+            self.referee.check_kept(self.scenario.down)
         if not waiting:
             rounds = {one.index: (one.applied_round, one.forkers) for one in core}
             detail = f"the machines do not settle: rounds applied, forkers kept: {rounds}"
@@ -328,7 +339,7 @@ class World:
             if cell.is_up and cell.parts is not None:
                 cell.ask(lambda _, cell=cell: cell.audit())  # type: ignore[misc]  # a bound default
         closing = Closing(self, self.core)
-        self.referee.check_kept()
+        self.referee.check_kept(self.scenario.down)
         closing.run(settled=self.verdict.recovered_s is not None)
 
     def _tell_lies(self, lies: dict[str, int]) -> None:
