@@ -50,6 +50,8 @@ class Referee:
         self._epoch_of: dict[bytes, Epoch] = {}
         """By transaction: when it was listed; without a sender, when it was last."""
         self._newest_time_ns = genesis.time_ns
+        self._began_ns = genesis.time_ns
+        self._ahead_ns = 0
         self.lies: set[tuple[Epoch, MemberIndex, int]] = set()
         """Numbers of liars' events of which honest cells journaled more than one."""
 
@@ -57,6 +59,10 @@ class Referee:
     def newest(self) -> Round:
         """The highest round that any cell has applied."""
         return max(self.headers, default=Round(0))
+
+    def note_skew(self, skew_ns: int) -> None:
+        """An honest machine's clock was set so far ahead of the time."""
+        self._ahead_ns = max(self._ahead_ns, skew_ns)
 
     def find(self, promise: str, detail: str, cell: int | None = None) -> None:
         """Note that a promise does not hold."""
@@ -173,4 +179,7 @@ class Referee:
         if rows and min(times.values()) <= self._newest_time_ns:
             self.find("times grow", f"round {rows[0].round} is not later than those before", cell)
         self._newest_time_ns = max(self._newest_time_ns, *times.values(), 0)
+        now_ns = self._began_ns + (self._now_ms() + 1) * 10**6 + self._ahead_ns
+        if rows and self._newest_time_ns > now_ns + len(rows):
+            self.find("times are honest", f"round {rows[0].round} is in the future", cell)
 
