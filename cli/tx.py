@@ -146,15 +146,15 @@ def _row(item: dict[str, Any]) -> list[str]:
 
 
 def _parse_batch(data: bytes) -> list[bytes]:
-    lines = data.decode("ascii", errors="replace").split()
+    lines = data.split(None, TRANSACTIONS_PER_SUBMIT_MAX)
     if not lines:
         raise BadInput("there is no transaction in the input")
     if len(lines) > TRANSACTIONS_PER_SUBMIT_MAX:
-        raise BadInput(f"{len(lines)} transactions, at most {TRANSACTIONS_PER_SUBMIT_MAX} at once")
+        raise BadInput(f"more than {TRANSACTIONS_PER_SUBMIT_MAX} transactions at once")
     batch = []
     for index, text in enumerate(lines, start=1):
         try:
-            batch.append(bytes.fromhex(text))
+            batch.append(bytes.fromhex(text.decode("ascii")))
         except ValueError as error:
             raise BadInput(f"transaction {index} is not hex") from error
     return batch

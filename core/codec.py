@@ -16,7 +16,14 @@ from typing import Final, TypeAlias
 import msgpack
 
 from core.errors import RemoteViolation
-from core.limits import INT_MAX, MESSAGE_SIZE_BYTES_MAX, NESTING_DEPTH_MAX
+from core.limits import (
+    INT_MAX,
+    MESSAGE_SIZE_BYTES_MAX,
+    NESTING_DEPTH_MAX,
+    VALUES_COST_FACTOR,
+    VALUES_COST_FREE_BYTES,
+    VALUES_MAX,
+)
 
 Value: TypeAlias = "bool | int | str | bytes | Sequence[Value] | None"
 """What can be encoded."""
@@ -36,35 +43,70 @@ class WrongShape(RemoteViolation):
     remedy = "Check that both sides speak the same version of the format."
 
 
-# Tags of the msgpack specification that _check_structure has to tell apart.
-_SHORT_ARRAY_TAG: Final = 0x90
-_SHORT_TEXT_TAG: Final = 0xA0
 _LONG_ARRAY_TAGS: Final = ((b"\xdc", 2), (b"\xdd", 4))
 _TAGS_LOOKED_AT_MAX: Final = 32
-_BYTES_SIZES: Final = {0xC4: 1, 0xC5: 2, 0xC6: 4}
-_TEXT_SIZES: Final = {0xD9: 1, 0xDA: 2, 0xDB: 4}
-_ARRAY_SIZES: Final = {0xDC: 2, 0xDD: 4}
-_LENGTH_SIZES: Final = _BYTES_SIZES | _TEXT_SIZES | _ARRAY_SIZES
-_NUMBER_SIZES: Final = {0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8, 0xD0: 1, 0xD1: 2, 0xD2: 4, 0xD3: 8}
+
+# What Python keeps for a value, its place in an array included. The same for every version of
+# Python and every machine: what one cell refuses, all must refuse.
+_SMALL_COST_BYTES: Final = 8
+_NUMBER_COST_BYTES: Final = 40
+_BYTES_COST_BYTES: Final = 41
+_TEXT_COST_BYTES: Final = 64
+_ARRAY_COST_BYTES: Final = 80
+_UNCHECKED_SIZE_BYTES_MAX: Final = 512
+"""So few bytes can not cost much, unless one of them announces a long array."""
+_BUFFER_SIZE_BYTES: Final = 256
+
+_PLAIN: Final = 0
+_BYTES: Final = 1
+_TEXT: Final = 2
+_ARRAY: Final = 3
+
+
+def _tag_table() -> tuple[tuple[int, int, int], ...]:
+    """Return for each first byte of a value (msgpack specification) what it begins.
+
+    Of plain values: (_PLAIN, bytes that follow, cost). Of others: (kind, bytes of the length that
+    follow, length where none follow). Maps and extensions count as plain: msgpack refuses them.
+    """
+    table = [(_PLAIN, 0, _SMALL_COST_BYTES)] * 256
+    for length in range(16):
+        table[0x90 + length] = (_ARRAY, 0, length)
+    for length in range(32):
+        table[0xA0 + length] = (_TEXT, 0, length)
+    for power in range(4):
+        table[0xCC + power] = table[0xD0 + power] = (_PLAIN, 1 << power, _NUMBER_COST_BYTES)
+    for power in range(3):
+        table[0xC4 + power], table[0xD9 + power] = (_BYTES, 1 << power, 0), (_TEXT, 1 << power, 0)
+    table[0xDC], table[0xDD] = (_ARRAY, 2, 0), (_ARRAY, 4, 0)
+    return tuple(table)
+
+
+_TAGS: Final = _tag_table()
 
 
 def encode(value: Value) -> bytes:
     """Return the canonical encoding of `value`."""
-    packed: bytes = msgpack.packb(value, use_bin_type=True)
-    return packed
+    return _packed(value, _BUFFER_SIZE_BYTES)
 
 
-def decode(data: bytes, *, size_bytes_max: int = MESSAGE_SIZE_BYTES_MAX) -> Value:
+def decode(
+    data: bytes,
+    *,
+    size_bytes_max: int = MESSAGE_SIZE_BYTES_MAX,
+    values_max: int = VALUES_MAX,
+) -> Value:
     """Return the value that `data` encodes.
 
     Arrays come back as lists. Raises NotCanonical for anything but the canonical encoding of an
     accepted value: too long, truncated, trailing bytes, longer form, map, float, extension,
-    invalid UTF-8, an integer beyond 63 bits, or nesting deeper than NESTING_DEPTH_MAX.
+    invalid UTF-8, an integer beyond 63 bits, nesting deeper than NESTING_DEPTH_MAX, more than
+    `values_max` values, or values that take more memory than VALUES_COST_FACTOR allows.
     """
     if len(data) > size_bytes_max:
         raise NotCanonical(f"{len(data)} bytes, at most {size_bytes_max} are accepted")
-    if _may_hold_long_array(data):
-        _check_structure(data)
+    if len(data) > _UNCHECKED_SIZE_BYTES_MAX or _may_hold_long_array(data):
+        _check_cost(data, values_max)
     try:
         value: Value = msgpack.unpackb(
             data,
@@ -79,9 +121,15 @@ def decode(data: bytes, *, size_bytes_max: int = MESSAGE_SIZE_BYTES_MAX) -> Valu
     except (ValueError, msgpack.UnpackException, RecursionError, TypeError) as error:
         raise NotCanonical(f"not msgpack we accept ({type(error).__name__})") from error
     _check_accepted(value, depth=0)
-    if encode(value) != data:
+    if _packed(value, len(data) + 1) != data:
         raise NotCanonical("not in shortest form")
     return value
+
+
+def _packed(value: Value, buffer_size_bytes: int) -> bytes:
+    """Encode with a buffer of our own size: msgpack would take 256 KiB for a few bytes."""
+    packed: bytes = msgpack.packb(value, use_bin_type=True, buf_size=buffer_size_bytes)
+    return packed
 
 
 def _may_hold_long_array(data: bytes) -> bool:
@@ -102,39 +150,38 @@ def _may_hold_long_array(data: bytes) -> bool:
     return False
 
 
-def _check_structure(data: bytes) -> None:
-    """Raise NotCanonical unless every array is as long as it says, and not nested too deeply.
+def _check_cost(data: bytes, values_max: int) -> None:
+    """Raise NotCanonical where decoding would take much more memory or time than the bytes do.
 
     msgpack allocates an array when it reads its length, so a few bytes of nested lengths could take
-    a hundred megabytes. Short arrays can not, so this runs only where a long one may be.
+    a hundred megabytes; and a frame of nothing but empty arrays takes 80 bytes for each of its own.
     """
-    position, remaining = 0, [1]
-    try:
-        while remaining:
-            if remaining[-1] == 0:
-                remaining.pop()
-                continue
-            remaining[-1] -= 1
-            tag = data[position]
-            position += 1
-            if tag & 0xF0 == _SHORT_ARRAY_TAG:
-                remaining.append(tag & 0x0F)
-            elif tag & 0xE0 == _SHORT_TEXT_TAG:
-                position += tag & 0x1F
-            elif tag in _LENGTH_SIZES:
-                size = _LENGTH_SIZES[tag]
-                length = int.from_bytes(data[position : position + size], "big")
-                position += size
-                if tag in _ARRAY_SIZES:
-                    remaining.append(length)
-                else:
-                    position += length
+    position, left, values = 0, 1, 1
+    budget_bytes = VALUES_COST_FACTOR * len(data) + VALUES_COST_FREE_BYTES
+    while left:
+        if left > len(data) - position:
+            raise NotCanonical("an array is shorter than it says")
+        left -= 1
+        kind, size, length = _TAGS[data[position]]
+        position += 1 + size
+        cost_bytes = length
+        if kind != _PLAIN:
+            if size:
+                length = int.from_bytes(data[position - size : position], "big")
+            if kind == _ARRAY:
+                left += length
+                values += length
+                cost_bytes = _ARRAY_COST_BYTES
+                if values > values_max:
+                    raise NotCanonical(f"more than {values_max} values")
             else:
-                position += _NUMBER_SIZES.get(tag, 0)
-            if len(remaining) > NESTING_DEPTH_MAX + 2:
-                raise NotCanonical(f"nested deeper than {NESTING_DEPTH_MAX}")
-    except IndexError:
-        raise NotCanonical("an array is shorter than it says") from None
+                position += length
+                cost_bytes = length + (_TEXT_COST_BYTES if kind == _TEXT else _BYTES_COST_BYTES)
+                if length < 2 and kind == _BYTES:  # Python keeps all bytes objects of these
+                    cost_bytes = _SMALL_COST_BYTES
+        budget_bytes -= cost_bytes
+        if budget_bytes < 0:
+            raise NotCanonical("many small values in few bytes")
 
 
 def _check_accepted(value: Value, depth: int) -> None:

@@ -24,3 +24,15 @@ INT_MAX: Final = 2**63 - 1
 
 MESSAGE_SIZE_BYTES_MAX: Final = 1 << 20
 """Largest encoded value the codec accepts unless its caller sets another bound: one frame."""
+
+VALUES_MAX: Final = 16_384
+"""Values in one encoded message, unless its caller sets another bound: twice the items of the
+fullest event. Looking through so many takes 5 ms."""
+
+VALUES_COST_FACTOR: Final = 4
+"""Memory of a decoded message may be so many times its bytes, and VALUES_COST_FREE_BYTES. With the
+bytes themselves and a copy to compare, a message never takes more than eight times its size. Ours
+take up to 4.2 times (a piece of the state with short values), and usually less than twice."""
+
+VALUES_COST_FREE_BYTES: Final = 32 * 1024
+"""Free of that: a roster of 128 members is 5 KB and takes 30, by so much more than its share."""

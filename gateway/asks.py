@@ -6,12 +6,12 @@ Everything that is not exactly what docs/api.md says raises BadRequest with the 
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping
 from typing import Final, NoReturn, TypeAlias
 
 from starlette.requests import ClientDisconnect, Request
 
+from core.json_text import NotJson, parse_json
 from core.limits import HASH_SIZE_BYTES, INT_MAX, PUBLIC_KEY_SIZE_BYTES
 from gateway.errors import BadRequest, BodyTooLarge, BodyTooSlow, GatewayBusy
 from gateway.limits import (
@@ -22,6 +22,7 @@ from gateway.limits import (
     JOURNAL_NAME_LENGTH_MAX,
     LIST_LIMIT_DEFAULT,
     LIST_LIMIT_MAX,
+    QUERY_SIZE_BYTES_MAX,
     TRANSACTIONS_PER_SUBMIT_MAX,
     WAIT_TIMEOUT_S_DEFAULT,
     WAIT_TIMEOUT_S_MAX,
@@ -40,6 +41,7 @@ _MEMBER_CHANGES: Final = {
     "leave": frozenset[str](),
 }
 
+_DIGITS_MAX: Final = 19
 _STAGES: Final = {stage.word: stage for stage in Stage}
 
 
@@ -87,6 +89,8 @@ async def read_fields(request: Request, allowed: frozenset[str], budget: BodyBud
 
 def query_fields(request: Request, allowed: frozenset[str]) -> Fields:
     """Return the query parameters, each at most once and in `allowed`; raises BadRequest."""
+    if len(request.scope["query_string"]) > QUERY_SIZE_BYTES_MAX:
+        raise BadRequest(f"the query is over {QUERY_SIZE_BYTES_MAX} bytes")
     found: dict[str, object] = {}
     for name, value in request.query_params.multi_items():
         if name not in allowed:
@@ -280,15 +284,19 @@ def invite_wish(fields: Fields) -> InviteWish:
 
 def _check_announced(request: Request) -> None:
     announced = request.headers.get("content-length", "0")
-    if announced.isdigit() and int(announced) > BODY_SIZE_BYTES_MAX:
-        raise BodyTooLarge(f"the body has {announced} bytes, at most {BODY_SIZE_BYTES_MAX}")
+    if not (announced.isascii() and announced.isdigit()):
+        return  # HTTP has refused it already
+    if len(announced) > _DIGITS_MAX or int(announced) > BODY_SIZE_BYTES_MAX:
+        raise BodyTooLarge(
+            f"the body has {announced[:_DIGITS_MAX]} bytes, at most {BODY_SIZE_BYTES_MAX}"
+        )
 
 
 def _parse_object(body: bytes, allowed: frozenset[str]) -> Fields:
     try:
-        parsed = json.loads(body, object_pairs_hook=_unique, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise BadRequest(f"the body is not JSON ({_short(str(error))})") from error
+        parsed = parse_json(body, pairs=_unique, constant=_no_constant)
+    except NotJson as error:
+        raise BadRequest(f"the body is {_short(error.detail)}") from error
     if not isinstance(parsed, dict):
         raise BadRequest("the body must be a JSON object")
     for name in parsed:
@@ -313,7 +321,8 @@ def _query_int(fields: Fields, name: str, *, default: int, low: int, high: int) 
     text = fields.get(name)
     if text is None:
         return default
-    if not isinstance(text, str) or not (text.isascii() and text.isdigit()) or len(text) > 19:
+    digits = isinstance(text, str) and text.isascii() and text.isdigit()
+    if not isinstance(text, str) or not digits or len(text) > _DIGITS_MAX:
         _refuse(name, f"expected an integer of {low} to {high}")
     if not low <= int(text) <= high:
         _refuse(name, f"expected an integer of {low} to {high}")

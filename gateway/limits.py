@@ -13,6 +13,9 @@ BODIES_SIZE_BYTES_MAX: Final = 32 << 20
 HEAD_SIZE_BYTES_MAX: Final = 16 << 10
 """Request line and headers; ours are below 1 KiB. Times CONNECTIONS_MAX: 4 MiB."""
 
+QUERY_SIZE_BYTES_MAX: Final = 8192
+"""Query of a URL: the longest key in percent signs is 768."""
+
 CONNECTIONS_MAX: Final = 256
 """Open connections, idle ones included, well below the usual limit of 1,024 descriptors."""
 

@@ -90,9 +90,9 @@ class UnresolvedEvent:
 
     def resolved(self, parents: Sequence[EventId]) -> Event | None:
         """Return the event on these parents, the self-parent first; None if they are not its."""
-        if parents_hash(parents) != self.parents_hash:
-            return None
         has_own = self.sequence > 0
+        if parents_hash(parents) != self.parents_hash or (has_own and not parents):
+            return None
         return Event(
             self.id,
             self.creator,

@@ -11,8 +11,9 @@ import json
 import os
 import stat
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from core.json_text import NotJson, parse_json
 from identity.errors import (
     KeyFileNotWritten,
     KeyFileTooOpen,
@@ -66,10 +67,10 @@ def load(path: Path) -> KeyPair:
 
 def _parse(path: Path, data: bytes) -> KeyPair:
     try:
-        content = json.loads(data)
+        content: Any = parse_json(data)
         version, kdf = content["version"], content["kdf"]
         public_key, seed = bytes.fromhex(content["public_key"]), bytes.fromhex(content["seed"])
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (NotJson, ValueError, KeyError, TypeError) as error:
         raise UnreadableKeyFile(f"{path} is damaged or not a key file") from error
     if version != _VERSION or kdf != "none":
         raise UnreadableKeyFile(f"{path} has version {version!r}, kdf {kdf!r}: not known here")

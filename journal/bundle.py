@@ -68,6 +68,8 @@ def sign_together(heads: Sequence[NewHead], public_key: PublicKey, sign: Sign) -
 def is_bundled(text: str, public_key: PublicKey) -> bool:
     """Return whether a head of our own file is signed together with others."""
     origin = text.partition("\n")[0]
+    if not origin.isascii():
+        return False
     prefix = base64.b64encode(key_id_of(origin, public_key, _KIND)).decode("ascii")[:5]
     return text.rpartition(" ")[2].startswith(prefix)
 

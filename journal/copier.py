@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from core.errors import MyceldError
+from core.failpoint import hit
 from journal.database import SQLITE_ERRORS, connect_copier, fault_of
 from journal.disk import ConnectionThread, Disk, LogFile
 from journal.errors import DiskFull
@@ -158,7 +159,9 @@ class LogCopier:
 def _copy(connection: sqlite3.Connection) -> tuple[int, int]:
     """Copy the log as far as no reader needs it; return its frames, and those copied so far."""
     try:
+        hit("journal.checkpoint.before")
         row = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        hit("journal.checkpoint.after")
     except SQLITE_ERRORS as error:
         raise fault_of(error, writing=True) from error
     _, frames, copied = row

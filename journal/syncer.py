@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from core.errors import MyceldError
+from core.failpoint import hit
 from journal.disk import Disk, LogFile
 from journal.errors import WriteFailed
 from journal.layout import States
@@ -127,7 +128,9 @@ class Syncer:
     def _fsync(self) -> OSError | None:
         began = self._disk.clock()
         try:
+            hit("journal.fsync.before")
             self._call_fsync()
+            hit("journal.fsync.after")
         except OSError as error:
             return error
         took_ms = (self._disk.clock() - began) * 1000

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final, TypeAlias, TypeVar
 
 from core.errors import InvariantBroken, LocalMisuse, MyceldError, OperationalFault, check
+from core.failpoint import hit
 from core.ids import Hash, PublicKey
 from journal.bundle import NewHead, is_bundled, sign_together
 from journal.checkpoint import Sign, sign_checkpoint
@@ -231,7 +232,9 @@ class Writer:
                 # SQLite fsyncs only if the transaction wrote a page; earlier commits need it.
                 connection.execute(_TICK)
             check(connection.in_transaction, "a statement ended the transaction")
+            hit("journal.durable.before" if durable else "journal.commit.before")
             connection.execute("COMMIT")
+            hit("journal.durable.after" if durable else "journal.commit.after")
         except SQLITE_ERRORS as error:
             raise fault_of(error, writing=True) from error
         finally:

@@ -17,6 +17,7 @@ from typing import Final, TypeVar
 from core.codec import Value, encode
 from core.errors import MyceldError
 from core.ids import Epoch, NetworkId, Round, public_key_of
+from core.json_text import NotJson, parse_json
 from core.limits import INT_MAX
 from ledger.errors import BadGenesis, BadRoster
 from ledger.limits import EPOCH_ROUNDS_MAX, EPOCH_ROUNDS_MIN, NAME_LENGTH_MAX
@@ -98,9 +99,9 @@ def to_json(genesis: Genesis) -> str:
 def from_json(text: str | bytes) -> Genesis:
     """Return the genesis in a file's text; raises BadGenesis with what is wrong with it."""
     try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise BadGenesis("not JSON") from error
+        content = parse_json(text)
+    except NotJson as error:
+        raise BadGenesis(error.detail) from error
     if not isinstance(content, Mapping) or content.get("format") != _FILE_FORMAT:
         raise BadGenesis(f'not a genesis file (no "format": "{_FILE_FORMAT}")')
     try:

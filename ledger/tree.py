@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice, pairwise
+from itertools import islice
 from typing import Final, TypeAlias
 
 from core.errors import check
@@ -158,15 +158,13 @@ def root_of_entries(entries: Iterable[tuple[bytes, bytes]], place: Place) -> Has
 
     None unless they are all of that place and in the strict order of their paths.
     """
-    leaves = [
-        _Leaf(hashlib.sha256(key).digest(), hashlib.sha256(value).digest())
-        for key, value in entries
-    ]
-    paths = [int.from_bytes(leaf.path, "big") for leaf in leaves]
-    if any(one >= other for one, other in pairwise(paths)):
-        return None
-    if paths and not place.path <= paths[0] <= paths[-1] < place.end:
-        return None
+    leaves: list[_Leaf] = []
+    for key, value in entries:
+        path = hashlib.sha256(key).digest()
+        in_order = not leaves or leaves[-1].path < path
+        if not in_order or not place.path <= int.from_bytes(path, "big") < place.end:
+            return None
+        leaves.append(_Leaf(path, hashlib.sha256(value).digest()))
     return Hash(_root_of_sorted(leaves, place.depth))
 
 

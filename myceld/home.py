@@ -1,19 +1,20 @@
-"""What a running cell leaves in its directory for clients: `run.json` and `gateway.token`.
+"""The directory of a cell as clients know it: `run.json` and `gateway.token` of a running one.
 
 The node writes both, this module only reads them.
 """
 
 from __future__ import annotations
 
-import json
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
+from core.json_text import NotJson, parse_json
 from myceld.errors import CellUnreachable, HomeUnreadable
 from myceld.limits import RUN_FILE_SIZE_BYTES_MAX
 
+HOME_DEFAULT: Final = "~/.myceld"
 RUN_FILE: Final = "run.json"
 TOKEN_FILE: Final = "gateway.token"  # noqa: S105 - the name of a file
 
@@ -33,7 +34,7 @@ class RunFile:
         """Return what HOME/run.json says; raises CellUnreachable, HomeUnreadable."""
         text = _read(home, RUN_FILE)
         try:
-            raw = json.loads(text)
+            raw: Any = parse_json(text)
             run = cls(
                 pid=raw["pid"],
                 url=raw["url"],
@@ -41,7 +42,7 @@ class RunFile:
                 addresses=tuple(raw["addresses"]),
                 started_ns=raw["started_ns"],
             )
-        except (ValueError, KeyError, TypeError) as error:
+        except (NotJson, KeyError, TypeError) as error:
             raise HomeUnreadable(f"{home / RUN_FILE} is not what a cell writes") from error
         if type(run.pid) is not int or not isinstance(run.url, str):
             raise HomeUnreadable(f"{home / RUN_FILE} is not what a cell writes")

@@ -22,5 +22,5 @@ IDLE_S_MAX: Final = 5.0
 ANSWER_SIZE_BYTES_MAX: Final = 256 << 20
 """Largest answer that is read: a list of 1,000 blocks of 128 KiB in hex."""
 
-RUN_FILE_SIZE_BYTES_MAX: Final = 64 << 10
+RUN_FILE_SIZE_BYTES_MAX: Final = 16 << 10
 """Largest run.json or gateway.token that is read."""

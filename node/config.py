@@ -16,6 +16,7 @@ from typing import Final, TypeVar
 
 import yaml
 
+from node.config_text import read_yaml
 from node.discovery.limits import SEEDS_MAX
 from node.discovery.locations import check_location
 from node.errors import BadConfig, SeedRefused
@@ -24,6 +25,8 @@ _VERSION: Final = 1
 _FILE_SIZE_BYTES_MAX: Final = 256 * 1024
 _PREFIX: Final = "MYCELD_{}__"
 _DIGITS_MAX: Final = 18
+_KEY_LENGTH_MAX: Final = 64
+_SHOWN_MAX: Final = 80
 _SECTIONS: Final = ("cell", "discovery")
 _BOOLEANS: Final = {"true": True, "false": False}
 _KINDS: Final = {bool: "true or false", int: "a number", str: "text"}
@@ -84,19 +87,18 @@ def load(path: Path, environment: Mapping[str, str]) -> Config:
 
 def parse(data: bytes, where: str) -> Config:
     """Return the configuration in YAML bytes; `where` names them in errors. Raises BadConfig."""
-    try:
-        content = yaml.safe_load(data)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark is not None else ""
-        raise BadConfig(f"{where}{line}: not readable as YAML") from error
+    content = read_yaml(data, where)
     if not isinstance(content, dict):
         raise BadConfig(f"{where}: expected `version: 1` and a section `cell:`")
     if content.get("version") != _VERSION:
-        raise BadConfig(f"{where}: version is {content.get('version')!r}, expected {_VERSION}")
+        raise BadConfig(
+            f"{where}: version is {_shown(content.get('version'))}, expected {_VERSION}"
+        )
     unknown = sorted(str(key) for key in content if key not in ("version", *_SECTIONS))
     if unknown:
-        raise BadConfig(f"{where}: unknown section {unknown[0]!r}, expected `cell` or `discovery`")
+        raise BadConfig(
+            f"{where}: unknown section {_shown(unknown[0])}, expected `cell` or `discovery`"
+        )
     config = _section(Config(), content.get("cell"), f"{where}: cell")
     discovery = _section(config.discovery, content.get("discovery"), f"{where}: discovery")
     return replace(config, discovery=discovery)
@@ -141,26 +143,32 @@ def _with(section: _Section, key: str, value: object, *, where: str) -> _Section
     """Return `section` with one key set to a checked value; raises BadConfig."""
     names = _keys(section)
     if key not in names:
-        near = difflib.get_close_matches(key, names, 1)
+        near = [] if len(key) > _KEY_LENGTH_MAX else difflib.get_close_matches(key, names, 1)
         hint = f", did you mean {near[0]}?" if near else f", known are: {', '.join(names)}"
         raise BadConfig(f"{where}: unknown key{hint}")
     expected = getattr(section, key)
     if isinstance(expected, tuple):
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise BadConfig(f"{where}: expected a list of {_LISTS[key]}, got {value!r}")
+            raise BadConfig(f"{where}: expected a list of {_LISTS[key]}, got {_shown(value)}")
         value = tuple(value)
     elif type(value) is not type(expected):
-        raise BadConfig(f"{where}: expected {_KINDS[type(expected)]}, got {value!r}")
+        raise BadConfig(f"{where}: expected {_KINDS[type(expected)]}, got {_shown(value)}")
     if key == "gateway_port" and isinstance(value, int) and not 0 <= value < 2**16:
         raise BadConfig(f"{where}: a port is 0 to 65535, got {value}")
     if key == "log_level" and value not in _LEVELS:
-        raise BadConfig(f"{where}: expected one of {', '.join(_LEVELS)}, got {value!r}")
+        raise BadConfig(f"{where}: expected one of {', '.join(_LEVELS)}, got {_shown(value)}")
     if key == "listen" and not value:
         raise BadConfig(f"{where}: at least one address is needed")
     if key == "seeds" and isinstance(value, tuple):
         _check_seeds(value, where)
     changed: _Section = replace(section, **{key: value})  # type: ignore[arg-type] # checked above
     return changed
+
+
+def _shown(value: object) -> str:
+    """Return a value for a message of one line."""
+    cut = value[:_SHOWN_MAX] if isinstance(value, str | list) else value
+    return repr(cut)[: 2 * _SHOWN_MAX]
 
 
 def _check_seeds(seeds: tuple[str, ...], where: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 
 from core.errors import MyceldError
 from core.ids import CellId, public_key_of
@@ -18,6 +17,7 @@ from journal.errors import NoSuchBlock
 from journal.merkle import leaf_hash
 from journal.proof_file import format_proof
 from ledger.header import decode_header
+from node.clock import wall_ns
 from node.errors import JournalNeeded
 from node.limits import BLOCKS_SHOWN_MAX
 from node.parts import Parts
@@ -65,7 +65,7 @@ class JournalAnswers:
         elif copy.whole is None:
             raise NoSuchBlock(f"the copy {name} is not whole yet")
         else:
-            text = cosign(copy.whole.text, self._key.cell_id, self._key.sign, int(time.time()))
+            text = cosign(copy.whole.text, self._key.cell_id, self._key.sign, wall_ns() // 10**9)
         head = parse_checkpoint(text)
         if not 0 <= index < head.size:
             raise NoSuchBlock(f"journal {name} has {head.size} blocks, not block {index}")
@@ -135,7 +135,9 @@ class JournalAnswers:
         if journal == EVENTS_JOURNAL:
             event, epoch = decode_any_event(block, self._parts.genesis.network_id)
             roster = roster_of_epoch(self._parts.store, self._parts.genesis, epoch)
-            name = "?" if roster is None else roster.members[event.creator].name
+            # A copy of another cell's journal may hold events of members that there are none of.
+            known = roster is not None and event.creator < len(roster.members)
+            name = roster.members[event.creator].name if roster is not None and known else "?"
             return (
                 f"event {event.sequence} of {name} in epoch {epoch}, "
                 f"{len(event.other_places)} other parents, {len(event.payload)} transactions"

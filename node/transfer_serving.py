@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from core.failpoint import hit
 from core.ids import CellId, Epoch, NetworkId, Round, short
 from gossip.host import PeerStream
 from journal import Store
@@ -151,6 +152,8 @@ class TransferServing:
         began = time.monotonic()
         frame = encode_answer(await answer_of(decode_ask(body), self._source))
         spent_s = time.monotonic() - began
+        hit("transfer.answer.before")
         await stream.write(frame, timeout_s=WRITE_TIMEOUT_MS / 1000)
+        hit("transfer.answer.after")
         await asyncio.sleep(spent_s)
         return len(frame)

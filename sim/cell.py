@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from core.errors import InvariantBroken, MyceldError
-from core.ids import Epoch, MemberIndex, Round
+from core.ids import Epoch, Round
 from hashgraph.event import decode_any_event
 from identity.keys import KeyPair
 from journal import Appended, Store
@@ -27,9 +27,10 @@ from node.parts import Parts
 from node.supervisor import Supervisor
 from node.surroundings import Surroundings
 from node.tables import EVENTS_JOURNAL, HEADERS_JOURNAL, OrderedRow, ordered_from, roster_of_epoch
-from sim.errors import CellDown
 from sim.disk import Operation, SimDisk, VirtualFiles
+from sim.errors import CellDown
 from sim.life import Life
+from sim.own_events import OwnEvents
 
 if TYPE_CHECKING:
     from sim.world import World
@@ -56,11 +57,13 @@ class SimCell:
         self.skew_ns = 0
         self.starts = 0
         self.jumps = 0
+        self.stays_down = index in world.scenario.down
         self.is_honest = all(liar.cell != index for liar in world.scenario.liars)
         self.disk_was_bad = False
         """Whether faults of its disk may have stopped it, or damaged what it holds."""
         self._name = name
         self._seen = {EVENTS_JOURNAL: 0, HEADERS_JOURNAL: 0}
+        self._own = OwnEvents()
         self._asking: dict[int, asyncio.Future[Any]] = {}
         self._asked = 0
 
@@ -68,11 +71,6 @@ class SimCell:
     def applied_round(self) -> Round:
         """The newest round that it has applied; 0 while it is down."""
         return Round(0) if self.parts is None else self.parts.execution.ledger.applied_round
-
-    @property
-    def forkers(self) -> tuple[MemberIndex, ...]:
-        """Members of its epoch that it knows to have forked: they are to leave."""
-        return () if self.parts is None else self.parts.consensus.engine.forked_creators
 
     @property
     def is_up(self) -> bool:
@@ -156,6 +154,7 @@ class SimCell:
             return
         self.disk_was_bad = True
         self.kill()
+        self._own.forget()
         self.disk.rot(bits)
         self.world.start_later(self.index, down_ms)
 
@@ -190,6 +189,7 @@ class SimCell:
         self.disk.crash(power=power)
 
     def _replace_disk(self, files: VirtualFiles) -> None:
+        self._own.forget()
         self.disk.put_back(files)
         self._seen = dict.fromkeys(self._seen, 0)
 
@@ -227,6 +227,15 @@ class SimCell:
 
         life.context.copy().run(loop.create_task, serve())
         return answer
+
+    async def audit(self) -> None:
+        """Check every byte of its journals against their signed heads; in its process only."""
+        assert self.parts is not None  # noqa: S101 - for the type checker: it answers
+        try:
+            await self.parts.store.audit()
+        except StoreCorrupt as error:
+            if not self.disk_was_bad:
+                self.world.referee.find("journals are what was signed", str(error), self.index)
 
     def _died(self) -> None:
         self.running = self.parts = None
@@ -310,6 +319,7 @@ class SimCell:
             for name in (EVENTS_JOURNAL, HEADERS_JOURNAL):
                 if name in store.journals():
                     await self._show(store, name)
+            self._check_own_events()
             while True:
                 try:
                     event = await events.next()
@@ -324,6 +334,8 @@ class SimCell:
         journal = await store.journal(name)
         show = self._show_event if name == EVENTS_JOURNAL else self._show_header
         self._seen[name] = min(self._seen[name], journal.length)
+        if name == EVENTS_JOURNAL:
+            self._own.cut(journal.length)
         async for block in journal.read(self._seen[name]):
             show(store, block)
             self._seen[name] += 1
@@ -332,6 +344,16 @@ class SimCell:
         event, epoch = decode_any_event(block, self.world.genesis.network_id)
         self._show_roster(store, epoch)
         self.world.referee.saw_event(self.index, epoch, event.creator, event.sequence, event.id)
+        roster = self.world.referee.rosters.get(epoch)
+        if roster is not None and roster.index_of(self.key.public_key) == event.creator:
+            self._own.shown(self._seen[EVENTS_JOURNAL], (epoch, event.sequence))
+
+    def _check_own_events(self) -> None:
+        """A crash takes no own event that was sent; at a start, once all is shown."""
+        lost = self._own.lacks(self.world.referee.newest_elsewhere(self.key.public_key))
+        if lost is not None and self.is_honest:
+            detail = f"its event {lost[1]} of epoch {lost[0]} is known elsewhere, and lost here"
+            self.world.referee.find("persist before send", detail, self.index)
 
     def _show_header(self, store: Store, block: bytes) -> None:
         header = decode_header(block)

@@ -9,4 +9,4 @@ import random
 def chance(seed: int, purpose: str) -> random.Random:
     """Return a generator that depends on nothing but the seed and the purpose's name."""
     digest = hashlib.sha256(f"myceld/sim/{seed}/{purpose}".encode()).digest()
-    return random.Random(int.from_bytes(digest, "big"))  # noqa: S311 - a simulation, no secret
+    return random.Random(int.from_bytes(digest, "big"))

@@ -44,7 +44,7 @@ class Client:
         text = f"{self._cell.index}/{self._number}/{self._chance.getrandbits(32)}".encode()
         try:
             async with asyncio.timeout(patience_s):
-                if self._chance.random() < 0.5:  # noqa: PLR2004 - half of them
+                if self._chance.random() < 0.5:
                     identity = await self._submit(text, stage, patience_s)
                 else:
                     identity = await self._put(text, stage, patience_s)
@@ -54,9 +54,7 @@ class Client:
             return False
         now_ms = self._world.now_ms
         told = Acknowledged(identity, self._cell.index, stage.word, now_ms)
-        self._world.trace.note(
-            "told", self._cell.index, id=identity.hex()[:12], stage=stage.word
-        )
+        self._world.trace.note("told", self._cell.index, id=identity.hex()[:12], stage=stage.word)
         self._world.referee.told(told)
         return True
 

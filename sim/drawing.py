@@ -1,8 +1,8 @@
 """Draws a scenario from a seed: how many cells, what goes wrong, who lies.
 
-Each profile names the faults that may strike. Safety has to hold whatever strikes, so faults come as
-often and as close together as chance wants; what is limited is what no rules could bear: liars and
-machines that stay down are fewer than a third together.
+Each profile names the faults that may strike. Safety has to hold whatever strikes, so faults come
+as often and as close together as chance wants; what is limited is what no rules could bear: liars
+and machines that stay down are fewer than a third together.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Wishes:
     options: Mapping[str, int] = field(default_factory=dict)
 
 
-def draw(seed: int, wishes: Wishes = Wishes()) -> Scenario:  # noqa: B008 - it is frozen
+def draw(seed: int, wishes: Wishes = Wishes()) -> Scenario:
     """Return the scenario of a seed; raises BadScenario for wishes that make none."""
     random = chance(seed, "scenario")
     kinds = wishes.kinds if wishes.kinds is not None else _kinds_of(wishes.profile)
@@ -69,7 +69,9 @@ def draw(seed: int, wishes: Wishes = Wishes()) -> Scenario:  # noqa: B008 - it i
     actions = [
         action
         for _ in range(count if kinds else 0)
-        for action in _draw_action(random, random.choice(kinds), members + followers, honest, troubled_ms)
+        for action in _draw_action(
+            random, random.choice(kinds), members + followers, honest, troubled_ms
+        )
     ]
     if any(action.kind == "member" for action in actions):
         down = 0  # of fewer members, or with other weights, they might be too many

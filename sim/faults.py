@@ -25,7 +25,9 @@ _FLAP_MS_MIN: Final = 50
 def cut(world: World, action: Action) -> None:
     """Links between the first cell and the others are cut, both ways."""
     one, *others = action.cells
-    _cut_all(world, [*((one, other) for other in others), *((other, one) for other in others)], action)
+    _cut_all(
+        world, [*((one, other) for other in others), *((other, one) for other in others)], action
+    )
 
 
 def cut_one_way(world: World, action: Action) -> None:
@@ -127,7 +129,9 @@ def power_cut(world: World, action: Action) -> None:
 def crash_at_write(world: World, action: Action) -> None:
     """At the `amount`-th operation of its disk from now a cell loses its power, or is killed."""
     for cell in action.cells:
-        world.cells[cell].crash_at(action.amount, power=action.name != "kill", down_ms=action.for_ms)
+        world.cells[cell].crash_at(
+            action.amount, power=action.name != "kill", down_ms=action.for_ms
+        )
 
 
 def old_copy(world: World, action: Action) -> None:

@@ -94,3 +94,23 @@ REAL_S_PER_VIRTUAL_S_MAX: Final = 10.0
 
 REAL_S_MIN: Final = 120.0
 """But a short run may take this long, on a machine that does much else."""
+
+NO_QUORUM_SETTLE_MS: Final = 3_000
+"""Until what was on its way when members died has arrived."""
+
+NO_QUORUM_MS: Final = 15_000
+"""How long it is watched then that nothing is ordered without a quorum."""
+ORACLE_EVENTS_MAX: Final = 90
+"""Events of one epoch that the oracle reads, which takes it 0.2 s: some ten rounds of four."""
+
+ORACLE_EPOCHS_MAX: Final = 2
+"""Epochs of one run that the oracle reads, those with most forks first."""
+
+CERTIFICATES_CHECKED_MAX: Final = 20
+"""Newest certificates of each cell whose signatures are checked again, ≈ 0.3 ms each."""
+
+CLOSING_MS_MAX: Final = 10_000
+"""Longest time in which a cell reads all it holds."""
+
+JUSTICE_MS_MAX: Final = 15_000
+"""Longest time from settling until forks that came to light are proven: two rounds of turns."""

@@ -14,18 +14,20 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, MutableMapping
 from pathlib import Path
+from typing import Any
 
 import structlog
 
 from sim import clock
-from sim.limits import REAL_S_PER_VIRTUAL_S_MAX, REAL_S_MIN
+from sim.disk import seed_sqlite
+from sim.limits import REAL_S_MIN, REAL_S_PER_VIRTUAL_S_MAX, RECOVERY_MS_MAX
 from sim.loop import SimLoop
 from sim.scenario import Scenario
 from sim.trace import Trace
 from sim.verdict import Finding, Verdict
-from sim.world import RECOVERY_MS_MAX, World, on_error_of
+from sim.world import World, on_error_of
 
 
 def run_here(scenario: Scenario, trace_path: Path | None = None) -> Verdict:
@@ -34,6 +36,7 @@ def run_here(scenario: Scenario, trace_path: Path | None = None) -> Verdict:
     loop = SimLoop()
     file = None if trace_path is None else trace_path.open("w", encoding="utf-8")
     trace = Trace(lambda: round(loop.time() * 1000), file)
+    seed_sqlite(scenario.seed)
     with clock.installed(loop, scenario.seed):
         world = World(scenario, loop, trace)
         loop.on_error = on_error_of(world)
@@ -150,16 +153,18 @@ def _run_and_exit(scenario: Scenario, trace_path: Path | None, pipe: int) -> Non
 def _listen_to_logs(world: World) -> None:
     """Let the cells' log go into the trace, from warnings on; an error in it is a finding."""
 
-    def note(_: object, level: str, event: dict[str, object]) -> str:
+    def note(_: object, level: str, event: MutableMapping[str, Any]) -> str:
         facts = {str(key): str(value) for key, value in event.items()}
         world.trace.note("log", world.index_of_life(), level=level, log=facts)
-        if level not in {"warning", "info"}:
+        if level not in {"warning", "info"} and not world.is_lying():
             world.referee.find("no error goes unhandled", str(facts), world.index_of_life())
         raise structlog.DropEvent
 
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            trouble = "".join(traceback.format_exception(*record.exc_info)) if record.exc_info else ""
+            trouble = (
+                "".join(traceback.format_exception(*record.exc_info)) if record.exc_info else ""
+            )
             detail = f"{record.name}: {record.getMessage()} {trouble[-1500:]}"
             world.referee.find("no error goes unhandled", detail, world.index_of_life())
 

@@ -33,7 +33,11 @@ class Referee:
     """Holds all cells to one history. `findings` is empty as long as all is well."""
 
     def __init__(
-        self, genesis: Genesis, honest: dict[PublicKey, int], now_ms: Callable[[], int], trace: Trace
+        self,
+        genesis: Genesis,
+        honest: dict[PublicKey, int],
+        now_ms: Callable[[], int],
+        trace: Trace,
     ) -> None:
         """`honest` has the machines that follow the rules, by their keys."""
         self.findings: list[Finding] = []
@@ -41,10 +45,13 @@ class Referee:
         self.order: dict[int, OrderedRow] = {}
         self.acknowledged: dict[TransactionId, Acknowledged] = {}
         self.rosters: dict[Epoch, Roster] = {Epoch(0): genesis.roster}
+        self.forks: dict[tuple[Epoch, PublicKey], None] = {}
+        """Members that signed two events with one sequence number, as honest cells journaled."""
         self._honest = honest
         self._now_ms = now_ms
         self._trace = trace
         self._events: dict[tuple[Epoch, MemberIndex, int], EventId] = {}
+        self._elsewhere: dict[PublicKey, tuple[Epoch, int]] = {}
         self._newest_own: dict[PublicKey, tuple[Epoch, int, set[int]]] = {}
         self._applied: dict[bytes, int] = {}
         self._epoch_of: dict[bytes, Epoch] = {}
@@ -76,7 +83,9 @@ class Referee:
         if known != roster:
             self.find("one roster", f"epoch {roster.epoch} begins with two rosters", cell)
 
-    def saw_header(self, cell: int, header: RoundHeader, rows: Callable[[], list[OrderedRow]]) -> None:
+    def saw_header(
+        self, cell: int, header: RoundHeader, rows: Callable[[], list[OrderedRow]]
+    ) -> None:
         """A cell applied a round durably; `rows` are its lines of the order."""
         known = self.headers.get(header.round)
         if known is None:
@@ -99,13 +108,21 @@ class Referee:
         author = None if roster is None else roster.members[creator].public_key
         if author is not None:
             self._note_newest(cell, author, epoch, sequence)
+            if self._honest.get(author) != cell:
+                place = (epoch, sequence)
+                self._elsewhere[author] = max(place, self._elsewhere.get(author, place))
         known = self._events.setdefault((epoch, creator, sequence), event)
         honest = None if author is None else self._honest.get(author)
-        if known != event and honest is None:
+        if known != event and author is not None and honest is None:
+            self.forks.setdefault((epoch, author))
             self.lies.add((epoch, creator, sequence))
-        elif known != event:
+        if known != event and honest is not None:
             detail = f"cell {honest} signed two events {sequence} of epoch {epoch}"
             self.find("no self-fork", detail, cell)
+
+    def newest_elsewhere(self, author: PublicKey) -> tuple[Epoch, int] | None:
+        """Return epoch and sequence of a member's newest event that another machine journaled."""
+        return self._elsewhere.get(author)
 
     def is_known_by_others(self, cell: int, author: PublicKey) -> bool:
         """Whether more than 2/3 of the other machines hold the newest event of a cell."""
@@ -127,7 +144,7 @@ class Referee:
         self.acknowledged.setdefault(acknowledged.transaction, acknowledged)
 
     def check_kept(self, lost_by_copies: Iterable[TransactionId] = ()) -> None:
-        """In the end: all that was acknowledged is in the order, applied or refused by the rules."""
+        """In the end: all that was acknowledged is in the order, applied or refused by rule."""
         excused = set(lost_by_copies)
         for told in self.acknowledged.values():
             if told.transaction not in self._applied and told.transaction not in excused:
@@ -153,9 +170,9 @@ class Referee:
     ) -> None:
         if self.order.setdefault(row.position, row).id != row.id:
             self.find("one order", f"position {row.position} was given twice", cell)
-        if roster is not None and row.creator is not None:
-            if roster.index_of(row.creator) is None:
-                self.find("signed by a member", f"position {row.position} is a stranger's", cell)
+        creator = row.creator
+        if roster is not None and creator is not None and roster.index_of(creator) is None:
+            self.find("signed by a member", f"position {row.position} is a stranger's", cell)
         first = self._applied.get(row.id)
         epoch = self._epoch_of.setdefault(row.id, header.epoch)
         if first is None:
@@ -182,4 +199,3 @@ class Referee:
         now_ns = self._began_ns + (self._now_ms() + 1) * 10**6 + self._ahead_ns
         if rows and self._newest_time_ns > now_ns + len(rows):
             self.find("times are honest", f"round {rows[0].round} is in the future", cell)
-

@@ -49,6 +49,9 @@ class Scenario:
     members: int
     followers: int = 0
     """Full copies without a vote."""
+    weights: tuple[int, ...] = ()
+    """Of the members; all have 1 if there are none here."""
+    names: tuple[str, ...] = ()
     epoch_rounds: int = 2048
     coin_period: int = 10
     """Each so-manyth round of an election is a coin round."""
@@ -64,6 +67,13 @@ class Scenario:
     """Machines that stay down when the core heals."""
     liars: tuple[Liar, ...] = ()
     actions: tuple[Action, ...] = ()
+
+    @property
+    def needs_those_down(self) -> bool:
+        """Whether the members that stay down are too many for the others to go on without."""
+        weights = self.weights or (1,) * self.members
+        up = sum(weight for at, weight in enumerate(weights) if at not in self.down)
+        return 3 * up <= 2 * sum(weights)
 
     @property
     def machines(self) -> int:
@@ -86,7 +96,8 @@ def from_json(text: str) -> Scenario:
             raise BadScenario("expected a JSON object of version 1")
         content["liars"] = tuple(Liar(**liar) for liar in content.get("liars", ()))
         content["actions"] = tuple(_action(one) for one in content.get("actions", ()))
-        content["down"] = tuple(content.get("down", ()))
+        for name in ("down", "weights", "names"):
+            content[name] = tuple(content.get(name, ()))
         scenario = Scenario(**content)
     except (ValueError, TypeError, RecursionError, AttributeError) as error:
         if isinstance(error, LocalMisuse):

@@ -53,7 +53,7 @@ def _simpler(scenario: Scenario) -> Iterator[Scenario]:
         for troubled_ms in (end_ms // 2, end_ms + 100):
             if troubled_ms < scenario.troubled_ms:
                 yield replace(scenario, troubled_ms=troubled_ms)
-    elif scenario.troubled_ms > 1_000:  # noqa: PLR2004 - a second is short enough
+    elif scenario.troubled_ms > 1_000:
         yield replace(scenario, troubled_ms=scenario.troubled_ms // 2)
     if scenario.liars:
         for at in range(len(scenario.liars)):
@@ -76,7 +76,7 @@ def _simpler_action(action: Action) -> Iterator[Action]:
         half = len(action.cells) // 2
         yield replace(action, cells=action.cells[:half])
         yield replace(action, cells=action.cells[half:])
-    if action.for_ms > 200:  # noqa: PLR2004 - the shortest that is drawn
+    if action.for_ms > 200:
         yield replace(action, for_ms=action.for_ms // 2)
 
 

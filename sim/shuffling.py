@@ -15,7 +15,7 @@ from sim.taps import Tap, TappedFrame
 
 _DELAY_S_MAX: Final = 0.4
 _TWICE: Final = 0.3
-"""Of the frames that are struck, so many come twice; not more, for a peer that repeats is dropped."""
+"""Of the frames that are struck, so many come twice: a peer that repeats more is dropped."""
 
 
 def shuffling_tap(chance: Random, share: float) -> Tap:

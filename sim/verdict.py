@@ -36,6 +36,8 @@ class Verdict:
     acknowledged: int = 0
     recovered_s: float | None = None
     """From the healing of the core until it had ordered something new and agreed."""
+    outlook: str = ""
+    """What became of a network whose rest can not go on without those that are down."""
     starts: int = 0
     jumps: int = 0
     happenings: dict[str, int] = field(default_factory=dict)

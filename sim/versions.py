@@ -1,4 +1,4 @@
-"""A cell of another version, as its peers see it: its HELLO says another wire version or rule set."""
+"""A cell of another version, as peers see it: its HELLO says another wire version or rule set."""
 
 from __future__ import annotations
 

@@ -20,14 +20,23 @@ from identity.keys import KeyPair
 from ledger.genesis import Genesis
 from ledger.roster import Member
 from sim.adversaries import ADVERSARIES, Adversary, install
+from sim.cell import SimCell
 from sim.chance import chance
 from sim.clients import Client
 from sim.clock import WALL_START_NS
+from sim.closing import Closing
 from sim.faults import FAULTS
 from sim.life import Life, current_life
-from sim.limits import OVERLOAD_CLIENTS, RECOVERY_MS_MAX, RESTART_PAUSE_MS, SETTLE_STEP_MS
+from sim.limits import (
+    JUSTICE_MS_MAX,
+    NO_QUORUM_MS,
+    NO_QUORUM_SETTLE_MS,
+    OVERLOAD_CLIENTS,
+    RECOVERY_MS_MAX,
+    RESTART_PAUSE_MS,
+    SETTLE_STEP_MS,
+)
 from sim.loop import SimLoop
-from sim.cell import SimCell
 from sim.membership import Membership
 from sim.network import SimNetwork
 from sim.referee import Referee
@@ -57,18 +66,21 @@ class World:
             for number in range(scenario.machines)
         ]
         members = keys[: scenario.members]
+        weights = scenario.weights or (1,) * scenario.members
+        names = scenario.names or tuple(f"cell-{at + 1}" for at in range(scenario.members))
         self.genesis = Genesis(
             "sim",
-            tuple(Member(key.public_key, 1, f"cell-{at}") for at, key in enumerate(members, 1)),
+            tuple(
+                Member(key.public_key, weight, name)
+                for key, weight, name in zip(members, weights, names, strict=True)
+            ),
             WALL_START_NS,
             epoch_rounds=scenario.epoch_rounds,
             coin_period=scenario.coin_period,
         )
-        self.cells = [
-            SimCell(self, at, key, f"cell-{at + 1}") for at, key in enumerate(keys)
-        ]
-        honest = {one.key.public_key: one.index for one in self.cells if one.is_honest}
-        self.referee = Referee(self.genesis, honest, lambda: self.now_ms, trace)
+        self.cells = [SimCell(self, at, key, f"cell-{at + 1}") for at, key in enumerate(keys)]
+        self.honest = {at.key.public_key: at.index for at in self.cells if at.is_honest}
+        self.referee = Referee(self.genesis, self.honest, lambda: self.now_ms, trace)
         self.verdict = Verdict(scenario.seed)
         self.redirects: dict[tuple[int, int], str] = {}
         """By (liar, machine): where that machine is told that the liar is."""
@@ -172,6 +184,11 @@ class World:
         life = current_life.get()
         return next((cell.index for cell in self.cells if cell.life is life), None)
 
+    def is_lying(self) -> bool:
+        """Return whether a liar's code runs now: what it complains of is no wonder."""
+        life = current_life.get()
+        return any(life in (cell.life for cell in liar.cells) for liar in self.liars)
+
     def soon(self, action: Callable[[], None]) -> None:
         """Do something of the world's own in the next turn."""
         self.loop.call_soon(action, context=self.context)
@@ -214,9 +231,16 @@ class World:
             self.later(action.at_ms, lambda action=action: self.strike(action))  # type: ignore[misc]  # a bound default
         self.loop.run_until(self.scenario.troubled_ms / 1000)
         self._heal()
+        if self.scenario.needs_those_down:
+            self._wait_for_those_down()
         self._recover()
         self._check_end()
         return self.finished()
+
+    @property
+    def core(self) -> list[SimCell]:
+        """The cells that follow the rules and are to be up when the core has healed."""
+        return [one for one in self.cells if one.is_honest and not one.stays_down]
 
     def _client_of(self, cell: SimCell, *, pause_s: float) -> Client:
         self._count += 1
@@ -244,37 +268,51 @@ class World:
         for liar in self.liars:
             liar.healed()
         for cell in self.cells:
-            if cell.index in self.scenario.down:
+            if cell.stays_down:
                 cell.kill()
             else:
                 cell.come_back()
+
+    def _wait_for_those_down(self) -> None:
+        """Without a quorum nothing may be ordered; then those that are down come back after all."""
+        self.loop.run_until((self.now_ms + NO_QUORUM_SETTLE_MS) / 1000)
+        before = self.referee.newest
+        self.loop.run_until((self.now_ms + NO_QUORUM_MS) / 1000)
+        if self.referee.newest > before:
+            detail = f"round {self.referee.newest} was decided without a quorum"
+            self.referee.find("no order without a quorum", detail)
+        self.verdict.outlook = "no quorum: the others wait, and go on when those are back"
+        for cell in self.cells:
+            cell.stays_down = False
+            cell.start()
 
     def _recover(self) -> None:
         """Phase two: run until the core has ordered something new and agrees, or time is over."""
         begun_ms = self.now_ms
         for task in self._tasks:
             task.cancel()
-        core = [one for one in self.cells if one.is_honest and one.index not in self.scenario.down]
+        core = self.core
         asks = [
             self.context.run(self.loop.create_task, self._ask_until_certified(cell))
             for cell in core
         ]
         while self.now_ms - begun_ms < RECOVERY_MS_MAX:
             self.loop.run_until((self.now_ms + SETTLE_STEP_MS) / 1000)
-            is_over = all(ask.done() for ask in asks) and self._agree(core)
-            if is_over and not any(one.forkers for one in core):
+            if all(ask.done() for ask in asks) and self._agree(core):
                 self.verdict.recovered_s = (self.now_ms - begun_ms) / 1000
                 return
         waiting = [one.index for one, ask in zip(core, asks, strict=True) if not ask.done()]
         detail = f"{RECOVERY_MS_MAX} ms after the healing machines {waiting} got nothing certified"
         if not waiting:
-            rounds = {one.index: (one.applied_round, one.forkers) for one in core}
-            detail = f"the machines do not settle: rounds applied, forkers kept: {rounds}"
+            rounds = {one.index: one.applied_round for one in core}
+            detail = f"the machines do not settle: rounds applied {rounds}"
         self.referee.find("gets on after healing", detail)
 
     async def _ask_until_certified(self, cell: SimCell) -> None:
         client = self._client_of(cell, pause_s=1.0)
-        while not await client.ask(Stage.CERTIFIED, RECOVERY_MS_MAX / 1000):
+        while True:
+            if await client.ask(Stage.CERTIFIED, RECOVERY_MS_MAX / 1000):
+                return
             await asyncio.sleep(RESTART_PAUSE_MS / 1000)
 
     def _agree(self, core: list[SimCell]) -> bool:
@@ -282,7 +320,26 @@ class World:
         return len(rounds) == 1 and rounds == {self.referee.newest}
 
     def _check_end(self) -> None:
+        for cell in self.core:
+            if cell.is_up and cell.parts is not None:
+                cell.ask(lambda _, cell=cell: cell.audit())  # type: ignore[misc]  # a bound default
+        closing = Closing(self, self.core)
+        settled = self.verdict.recovered_s is not None
+        if settled:
+            self._await_proofs(closing)
         self.referee.check_kept()
+        closing.run(settled=settled)
+
+    def _await_proofs(self, closing: Closing) -> None:
+        """Let the core prove the forks that came to light, and settle again."""
+        begun_ms = self.now_ms
+        while any(closing.unproven()) or not self._agree(self.core):
+            if self.now_ms - begun_ms > JUSTICE_MS_MAX:
+                for epoch, author in closing.unproven():
+                    name = self.honest.get(author, "a stranger")
+                    self.referee.find("forks are proven", f"that of {name} in epoch {epoch} is not")
+                return
+            self.loop.run_until((self.now_ms + SETTLE_STEP_MS) / 1000)
 
     def _tell_lies(self, lies: dict[str, int]) -> None:
         """Note what honest cells saw of the liars."""
@@ -299,6 +356,7 @@ class World:
         lies["liars removed"] = len(gone)
 
     def finished(self) -> Verdict:
+        """Return what the run has come to so far."""
         verdict = self.verdict
         verdict.findings = self.referee.findings
         self._tell_lies(verdict.lies)

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from cli.errors import DevnetBusy, DevnetUnreadable, NoDevnet, NoSuchCell
-from cli.limits import DEVNET_LOCK_TIMEOUT_S, POLL_S
+from cli.limits import DEVNET_FILE_SIZE_BYTES_MAX, DEVNET_LOCK_TIMEOUT_S, POLL_S
+from core.json_text import NotJson, parse_json
 
 _FORMAT: Final = 1
 
@@ -69,7 +70,7 @@ class Devnet:
         """Read DIR/devnet.json; raises NoDevnet, DevnetUnreadable."""
         file = path / "devnet.json"
         try:
-            raw = json.loads(file.read_bytes())
+            raw: Any = parse_json(_bounded(file))
             if raw["format"] != _FORMAT:
                 raise DevnetUnreadable(f"{file} has a format of another version")
             return cls(
@@ -82,7 +83,7 @@ class Devnet:
             raise NoDevnet(f"there is no devnet in {path}") from error
         except OSError as error:
             raise DevnetUnreadable(f"{file}: {error.strerror}") from error
-        except (ValueError, KeyError, TypeError) as error:
+        except (NotJson, KeyError, TypeError) as error:
             raise DevnetUnreadable(f"{file} is not what this program writes") from error
 
     def save(self) -> None:
@@ -143,6 +144,14 @@ def locked(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _bounded(file: Path) -> bytes:
+    with file.open("rb") as opened:
+        data = opened.read(DEVNET_FILE_SIZE_BYTES_MAX + 1)
+    if len(data) > DEVNET_FILE_SIZE_BYTES_MAX:
+        raise DevnetUnreadable(f"{file} is far too large")
+    return data
 
 
 def _cell(raw: dict[str, Any]) -> Cell:

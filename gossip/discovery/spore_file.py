@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from core.ids import cell_id_of
+from core.json_text import NotJson, parse_json
 from gossip.discovery.errors import BadSporeFile
 from gossip.discovery.limits import SPORE_FILE_SIZE_BYTES_MAX, SPORE_SIZE_BYTES_MAX, TRUST_MAX
 from gossip.discovery.spore import NetworkIdentity, Node, Spore, decode_spore
@@ -28,9 +29,9 @@ def from_json(data: bytes, network: NetworkIdentity) -> Spore:
     if len(data) > SPORE_FILE_SIZE_BYTES_MAX:
         raise BadSporeFile(f"{len(data)} bytes, at most {SPORE_FILE_SIZE_BYTES_MAX} are read")
     try:
-        content = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise BadSporeFile("not JSON") from error
+        content = parse_json(data)
+    except NotJson as error:
+        raise BadSporeFile(error.detail) from error
     if not isinstance(content, Mapping) or content.get("format") != _FORMAT:
         raise BadSporeFile(f'not a spore file (no "format": "{_FORMAT}")')
     encoded = content.get("encoded")

@@ -10,11 +10,12 @@ FRAME_SIZE_BYTES_MAX: Final = BLOCK_SIZE_BYTES_MAX + (64 << 10)
 """The largest block with its proof, or a head with its proof; checked before a frame is read."""
 
 SPAN_SIZE_BYTES: Final = 256 << 10
-"""A frame of blocks ends once it has this much, or one larger block: 2,500 blocks of 100 bytes, so
-that the proof of a frame costs a quarter of a byte a block."""
+"""A frame of blocks ends once it has this much, or one larger block: a thousand blocks of 250
+bytes, so that the proof of a frame costs half a byte a block."""
 
-SPAN_BLOCKS_MAX: Final = 4096
-"""Blocks in one frame: bounds the work on one frame to about 10 ms."""
+SPAN_BLOCKS_MAX: Final = 1024
+"""Blocks in one frame: bounds the work on one frame to about 3 ms, and what blocks of a few bytes
+take in memory to what the codec allows."""
 
 REQUEST_BLOCKS_MAX: Final = 16_384
 """Blocks of one request, answered in as many frames as it takes."""

@@ -40,3 +40,6 @@ RECEIPTS_PER_CHUNK: Final = 8192
 
 STAGED_SIZE_BYTES_MAX: Final = 4 << 20
 """One staged piece."""
+
+STAGED_VALUES_MAX: Final = 5 * RECEIPTS_PER_CHUNK + 1
+"""Values in one: each receipt is an array of four."""

@@ -16,7 +16,7 @@ from core.codec import NotCanonical, WrongShape, as_array, decode, encode
 from core.ids import Hash, Round
 from ledger.header import Receipt, RoundHeader, decode_header, receipts_root
 from ledger.transfer.errors import BadTransferFrame, StagedLost
-from ledger.transfer.limits import RECEIPTS_PER_CHUNK, STAGED_SIZE_BYTES_MAX
+from ledger.transfer.limits import RECEIPTS_PER_CHUNK, STAGED_SIZE_BYTES_MAX, STAGED_VALUES_MAX
 from ledger.transfer.wire import (
     Entries,
     Frontier,
@@ -93,7 +93,9 @@ def staged_receipts(header: RoundHeader, staged: Staged) -> list[Receipt] | None
         if body is None:
             return None
         try:
-            items = as_array(decode(body, size_bytes_max=STAGED_SIZE_BYTES_MAX))
+            items = as_array(
+                decode(body, size_bytes_max=STAGED_SIZE_BYTES_MAX, values_max=STAGED_VALUES_MAX)
+            )
             rows += [row_of(item) for item in items]
         except (NotCanonical, WrongShape):
             return None

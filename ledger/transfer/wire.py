@@ -169,7 +169,7 @@ def decode_ask(body: bytes) -> Ask:
     """Return the request in a frame's body; raises BadTransferFrame."""
     try:
         kind, *fields = as_array(decode(body), length_max=4)
-        match kind, fields:
+        match as_int(kind), fields:
             case 1, [epoch]:
                 return AskLinks(Epoch(as_int(epoch, high=_EPOCH_MAX)))
             case 2, [epoch, number]:
@@ -191,7 +191,7 @@ def decode_answer(body: bytes) -> Answer:
     """Return the answer in a frame's body; raises BadTransferFrame."""
     try:
         kind, *fields = as_array(decode(body), length_max=3)
-        match kind, fields:
+        match as_int(kind), fields:
             case 11, [newest, links]:
                 told = None if newest is None else Epoch(as_int(newest))
                 return Links(told, tuple(_link(item) for item in as_array(links)))

@@ -56,6 +56,11 @@ class TwoCopies(Adversary):
         else:
             world.later(world.scenario.troubled_ms // 3, self._begin_with_copy)
 
+    @property
+    def cells(self) -> tuple[SimCell, ...]:
+        """Return both machines."""
+        return self.cell, self.twin
+
     def healed(self) -> None:
         """Both are up from now on."""
         self.twin.come_back()

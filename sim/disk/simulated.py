@@ -67,7 +67,10 @@ class SimDisk:
         """
         if self._mounted is not None and not self._mounted.is_unused:
             raise DiskMisused("the disk is mounted by a process that did not end")
-        self._bury()
+        self.crash(power=False)  # without effect on files that were closed
+        for dead in self._dead:  # not when they die, which may be inside a call of SQLite
+            dead.bury()
+        self._dead.clear()
         mounted = self._mounted = MountedDisk(self, life)
         mounted.mount.watcher = self._watcher
         return mounted
@@ -80,7 +83,7 @@ class SimDisk:
 
     @property
     def operations(self) -> int:
-        """How many operations the present process, or the last one, has begun."""
+        """How many operations the present process has begun; 0 while there is none."""
         return 0 if self._mounted is None else self._mounted.mount.operations
 
     def crash(self, *, power: bool) -> None:
@@ -105,12 +108,6 @@ class SimDisk:
     def rot(self, bits: int) -> None:
         """Flip some bits of what is there."""
         self.files.rot(self.random, bits=bits)
-
-    def _bury(self) -> None:
-        """Close what dead processes left open; not at once, as one may die inside a call."""
-        for mounted in self._dead:
-            mounted.bury()
-        self._dead.clear()
 
 
 class MountedDisk:

@@ -94,9 +94,9 @@ def test_a_wrong_key_or_value_is_named(lines: str, words: str) -> None:
         ("version: 1\ncell: []", "must be a section"),
         ("version: 1\ncell: ''", "must be a section"),
         ("version: 1\ncell: name", "must be a section"),
-        ("[" * 5000, "not readable as YAML"),
-        ("version: 2020-99-99", "not readable as YAML"),
-        ("version: !!python/object/apply:os.system [ls]", "not readable as YAML"),
+        ("[" * 5000, "nested too deeply"),
+        ("version: 2020-99-99", "version is 2020-99-99, expected 1"),
+        ("version: !!python/object/apply:os.system [ls]", "tags are not read"),
     ],
 )
 def test_a_file_of_another_shape_says_what_was_expected(text: str, words: str) -> None:

@@ -1,0 +1,21 @@
+"""The table of all decoders: everything that reads bytes or text of a peer, a file or a user."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from tests.fuzz import targets_files, targets_ledger, targets_network
+from tests.fuzz.judge import Report, fuzz
+from tests.fuzz.target import Target
+
+
+@cache
+def all_targets() -> tuple[Target, ...]:
+    """Return every row; making the samples takes a moment."""
+    return (*targets_ledger.targets(), *targets_network.targets(), *targets_files.targets())
+
+
+def fuzz_named(name: str, seed: str, count: int) -> Report:
+    """Fuzz the decoder of that name, in whatever process this is."""
+    (target,) = (target for target in all_targets() if target.name == name)
+    return fuzz(target, seed, count)

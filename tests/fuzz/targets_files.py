@@ -1,0 +1,490 @@
+"""Decoders of what users and disks hold: journals, keys, configuration, and what clients send."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from starlette.requests import Request
+
+from cli.devnet.directory import Devnet
+from cli.errors import BadInput, DevnetUnreadable
+from cli.tx import _parse_batch
+from core import codec
+from core.errors import MyceldError
+from core.ids import Hash, NotACellId
+from gateway import asks
+from gateway.door import is_loopback_host
+from gateway.errors import BadRequest, BodyTooLarge
+from identity import keystore
+from identity.errors import UnreadableKeyFile
+from journal.bundle import is_bundled, sign_together, verify_own_head
+from journal.checkpoint import parse_checkpoint, sign_checkpoint, verify_checkpoint
+from journal.cosignature import CosignatureRefused, cosign, verified_witnesses
+from journal.errors import HeadRefused, ProofRefused, StoreCorrupt
+from journal.layout import unpack_chunk
+from journal.proof_file import Proof, ProofFileRefused, format_proof, parse_proof, verify_proof
+from journal.replication.copies import _loaded
+from journal.sealing import Seal
+from journal.tile import Tile, split_hashes
+from myceld.client import _parsed
+from myceld.errors import CellAnswerUnreadable, CellRefused, CellUnreachable, HomeUnreadable
+from myceld.home import RunFile, read_token
+from node import config, faults, founding
+from node.discovery.locations import check_location
+from node.errors import BadConfig, BadOption, SeedRefused
+from tests.fuzz.mutations import Form
+from tests.fuzz.samples import DIGEST, vector
+from tests.fuzz.target import REFUSED, Target
+from tests.ledger.world import KEYS
+
+_PAIR: Final = KEYS[0]
+_CELL: Final = _PAIR.cell_id
+_ORIGIN: Final = f"{_CELL}/notes/0"
+_SEAL: Final = Seal(b"k" * 32, _CELL, "notes")
+_KEY_FILE: Final = {
+    "version": 1,
+    "kdf": "none",
+    "public_key": _PAIR.public_key.hex(),
+    "seed": _PAIR.seed.hex(),
+}
+_FOLDER: Final = tempfile.TemporaryDirectory(prefix="myceld-fuzz-")
+
+
+def targets() -> tuple[Target, ...]:
+    """Return the rows of this part of the table."""
+    return (
+        *_heads(),
+        *_proofs(),
+        *_rows(),
+        *_files(),
+        *_configuration(),
+        *_gateway(),
+        *_command_line(),
+    )
+
+
+def _heads() -> tuple[Target, ...]:
+    head = sign_checkpoint(_ORIGIN, 10, Hash(DIGEST), _PAIR.public_key, _PAIR.sign)
+    several = [(_ORIGIN, 10, Hash(DIGEST)), (f"{_CELL}/other/3", 7, Hash(bytes(32)))]
+    bundled, _ = sign_together(several, _PAIR.public_key, _PAIR.sign)
+    texts = vector("replication")["texts"]
+    cosigned = cosign(head, KEYS[1].cell_id, KEYS[1].sign, 1_700_000_000)
+    heads = tuple(text.encode() for text in (head, cosigned, texts["cosigned head"]))
+    key = _PAIR.public_key
+    return (
+        Target(
+            name="head of a journal",
+            decode=lambda data: parse_checkpoint(_text(data)),
+            samples=heads,
+            errors=(HeadRefused,),
+            form=Form.TEXT,
+            covers=(
+                "journal/checkpoint.py:parse_checkpoint",
+                "journal/checkpoint.py:_parse_signatures",
+                "journal/checkpoint.py:_parse_signature",
+            ),
+        ),
+        Target(
+            name="head, verified",
+            decode=lambda data: verify_checkpoint(_text(data), _ORIGIN, key),
+            samples=heads[:2],
+            errors=(HeadRefused,),
+            form=Form.TEXT,
+        ),
+        Target(
+            name="head of the cell's own file",
+            decode=lambda data: (
+                is_bundled(_text(data), key),
+                verify_own_head(_text(data), _ORIGIN, key),
+            ),
+            samples=(heads[0], bundled.encode()),
+            errors=(HeadRefused,),
+            form=Form.TEXT,
+        ),
+        Target(
+            name="head of a copy",
+            decode=_stored_head,
+            samples=heads[:2],
+            errors=(StoreCorrupt,),
+            form=Form.TEXT,
+            covers=("journal/replication/copies.py:_loaded",),
+        ),
+    )
+
+
+def _proofs() -> tuple[Target, ...]:
+    head = sign_checkpoint(_ORIGIN, 10, Hash(DIGEST), _PAIR.public_key, _PAIR.sign)
+    texts = vector("replication")["texts"]
+    cosigned = cosign(head, KEYS[1].cell_id, KEYS[1].sign, 1_700_000_000)
+    heads = tuple(text.encode() for text in (head, cosigned, texts["cosigned head"]))
+    proofs = (texts["proof file"].encode(), format_proof(3, b"block", [DIGEST] * 4, head).encode())
+    refused = (HeadRefused, CosignatureRefused, ProofRefused, ProofFileRefused)
+    return (
+        Target(
+            name="cosignatures",
+            decode=lambda data: verified_witnesses(_text(data)),
+            samples=heads,
+            errors=(HeadRefused, CosignatureRefused),
+            form=Form.TEXT,
+            covers=(
+                "journal/cosignature.py:verified_witnesses",
+                "journal/cosignature.py:_verified",
+            ),
+        ),
+        Target(
+            name="proof file",
+            decode=lambda data: parse_proof(_text(data)),
+            encode=_proof_again,
+            samples=proofs,
+            errors=(ProofFileRefused,),
+            form=Form.TEXT,
+            covers=("journal/proof_file.py:parse_proof", "journal/proof_file.py:_decode"),
+            size_bytes_max=6 << 20,
+        ),
+        Target(
+            name="proof file, verified",
+            decode=lambda data: verify_proof(_text(data)),
+            samples=proofs[:1],
+            errors=refused,
+            form=Form.TEXT,
+            size_bytes_max=6 << 20,
+        ),
+    )
+
+
+def _rows() -> tuple[Target, ...]:
+    """Rows of a journal's tables, as a damaged disk may give them."""
+    chunks: tuple[codec.Value, ...] = ([b"block"], [b"", b"x" * 300, 17], [b"y" * 40] * 30)
+    leaves = [bytes([at]) * 32 for at in range(256)]
+    sealed = tuple(_SEAL.seal_all(5, [b"", b"content of a block"]))
+    return (
+        Target(
+            name="chunk row",
+            decode=unpack_chunk,
+            samples=tuple(map(codec.encode, chunks)),
+            errors=(StoreCorrupt,),
+            covers=("journal/layout.py:unpack_chunk",),
+            size_bytes_max=(4 << 20) + 64,
+        ),
+        Target(
+            name="tile row",
+            decode=_tile,
+            samples=(Tile.of_leaves(leaves).to_bytes(),),
+            errors=(StoreCorrupt,),
+            form=Form.BINARY,
+            covers=("journal/tile.py:Tile.from_bytes", "journal/tile.py:split_hashes"),
+            size_bytes_max=64 << 10,
+        ),
+        Target(
+            name="row of hashes",
+            decode=split_hashes,
+            encode=b"".join,
+            samples=(b"", b"".join(leaves[:9])),
+            errors=(StoreCorrupt,),
+            form=Form.BINARY,
+        ),
+        Target(
+            name="encrypted block",
+            decode=lambda data: _SEAL.open(5, data),
+            samples=sealed[:1],
+            errors=(StoreCorrupt,),
+            form=Form.BINARY,
+        ),
+    )
+
+
+def _files() -> tuple[Target, ...]:
+    run = {
+        "pid": 77,
+        "url": "http://127.0.0.1:8710",
+        "cell_id": _CELL,
+        "addresses": [f"/ip4/127.0.0.1/tcp/1/p2p/{_CELL}"],
+        "started_ns": 1_700_000_000_000_000_000,
+    }
+    devnet = {
+        "format": 1,
+        "prepared": True,
+        "epoch_rounds": 16,
+        "cells": [{"number": 1, "port": 5, "gateway_port": 6, "cell_id": _CELL, "pid": 9}],
+    }
+    devnet["cells"][0]["started_s"] = 1.5  # type: ignore[index]  # a list of mappings
+    return (
+        Target(
+            name="key file",
+            decode=lambda data: keystore._parse(Path("key.json"), data),
+            samples=(_json(_KEY_FILE),),
+            errors=(UnreadableKeyFile,),
+            form=Form.JSON,
+            covers=("identity/keystore.py:_parse",),
+            size_bytes_max=4096,
+        ),
+        Target(
+            name="faults.json",
+            decode=lambda data: _or_refused(faults._parse(data)),
+            samples=(_json({"version": 1, "cut": [_CELL, "x"]}), _json({"version": 1, "cut": []})),
+            errors=(),
+            form=Form.JSON,
+            covers=("node/faults.py:_parse",),
+            size_bytes_max=64 << 10,
+        ),
+        Target(
+            name="run.json",
+            decode=partial(_from_file, "run.json", RunFile.read),
+            samples=(_json(run),),
+            errors=(HomeUnreadable,),
+            form=Form.JSON,
+            covers=("myceld/home.py:RunFile.read", "myceld/home.py:_read"),
+            size_bytes_max=16 << 10,
+        ),
+        Target(
+            name="gateway.token",
+            decode=partial(_from_file, "gateway.token", read_token),
+            samples=(b"dG9rZW4tb2YtdGhlLWdhdGV3YXk\n",),
+            errors=(HomeUnreadable,),
+            form=Form.TEXT,
+            covers=("myceld/home.py:read_token",),
+            size_bytes_max=64 << 10,
+        ),
+        Target(
+            name="devnet.json",
+            decode=partial(_from_file, "devnet.json", Devnet.load),
+            samples=(_json(devnet), _json({"format": 1, "prepared": False, "cells": []})),
+            errors=(DevnetUnreadable,),
+            form=Form.JSON,
+            covers=("cli/devnet/directory.py:Devnet.load",),
+            size_bytes_max=64 << 10,
+        ),
+    )
+
+
+def _configuration() -> tuple[Target, ...]:
+    full = config.Config(
+        name="ada",
+        listen=("/ip4/0.0.0.0/tcp/4710", "/ip6/::/tcp/4710/ws"),
+        bootstrap=(f"/ip4/192.0.2.7/tcp/4710/p2p/{_CELL}",),
+        gateway_port=8710,
+        discovery=config.DiscoveryConfig(seeds=("seed.json", "https://example.org/seed.json")),
+    )
+    return (
+        Target(
+            name="config.yaml",
+            decode=lambda data: config.parse(data, "config.yaml"),
+            samples=tuple(config.dump(made).encode() for made in (config.Config(), full)),
+            errors=(BadConfig,),
+            form=Form.YAML,
+            covers=("node/config.py:parse",),
+            size_bytes_max=config._FILE_SIZE_BYTES_MAX,
+        ),
+        Target(
+            name="configuration in the environment",
+            decode=_environment,
+            samples=(b"gateway_port=8710", b"listen=/ip4/0.0.0.0/tcp/1,/ip6/::/tcp/2", b"name=ada"),
+            errors=(BadConfig,),
+            form=Form.TEXT,
+            covers=("node/config.py:_from_text", "node/config.py:load"),
+            size_bytes_max=64 << 10,
+        ),
+        Target(
+            name="location of a seed",
+            decode=lambda data: check_location(_text(data)),
+            samples=(b"https://example.org:443/seed.json?x=1", b"http://[::1]:80/", b"seed.json"),
+            errors=(SeedRefused,),
+            form=Form.TEXT,
+            covers=("node/discovery/locations.py:check_location",),
+            size_bytes_max=64 << 10,
+        ),
+    )
+
+
+def _gateway() -> tuple[Target, ...]:
+    bodies: tuple[dict[str, object], ...] = (
+        {"transactions": ["00ff", "92"], "wait": "stored", "timeout_s": 1.5},
+        {"key": "k", "value": "v", "nonce": 3},
+        {"key": "k", "value_hex": "00"},
+        {"action": "add", "cell": _CELL, "weight": 1, "name": "dora"},
+        {"action": "approve", "proposal": "00" * 32},
+        {"role": "sclerotium", "name": "x", "weight": 1, "expires_s": 60, "addresses": ["/ip4"]},
+        {"cell": "ada", "journal": "consensus", "min_index": 4, "type": "seed"},
+    )
+    answers = ({"items": [1, "x"], "next": None}, {"error": {"code": "MYC-X-1", "message": "no"}})
+    return (
+        Target(
+            name="gateway: body",
+            decode=_body,
+            samples=tuple(map(_json, bodies)),
+            errors=(BadRequest,),
+            form=Form.JSON,
+            covers=("gateway/asks.py:_parse_object", "gateway/asks.py:_from_hex"),
+            size_bytes_max=8 << 20,
+        ),
+        Target(
+            name="gateway: query and path",
+            decode=_query,
+            samples=(
+                b"start=0&limit=10&timeout_s=1.5&wait=stored",
+                b"index=7&key=caf%C3%A9&nonce=",
+                b"id=" + b"0a" * 32,
+            ),
+            errors=(BadRequest,),
+            form=Form.TEXT,
+            size_bytes_max=16 << 10,
+        ),
+        Target(
+            name="gateway: header",
+            decode=_header,
+            samples=(b"127.0.0.1:8710", b"[::1]:80", b"localhost", b"4096"),
+            errors=(BodyTooLarge,),
+            form=Form.TEXT,
+            covers=("gateway/door.py:is_loopback_host",),
+            size_bytes_max=16 << 10,
+        ),
+        Target(
+            name="client: answer",
+            decode=lambda data: _parsed(200 if len(data) % 2 else 400 + len(data) % 200, data),
+            samples=tuple(map(_json, answers)),
+            errors=(CellAnswerUnreadable, CellRefused, CellUnreachable),
+            own=True,
+            form=Form.JSON,
+            covers=("myceld/client.py:_parsed",),
+        ),
+    )
+
+
+def _command_line() -> tuple[Target, ...]:
+    return (
+        Target(
+            name="tx send: batch",
+            decode=_parse_batch,
+            samples=(b"00ff\n9200\n", b"ab" * 40),
+            errors=(BadInput,),
+            form=Form.TEXT,
+            covers=("cli/tx.py:_parse_batch",),
+            size_bytes_max=8 << 20,
+        ),
+        Target(
+            name="genesis create: member",
+            decode=lambda data: founding._member(_text(data), 1),
+            samples=(f"{_CELL}=ada:3".encode(), _CELL.encode()),
+            errors=(BadOption, NotACellId),
+            form=Form.TEXT,
+            size_bytes_max=64 << 10,
+        ),
+    )
+
+
+def _stored_head(data: bytes) -> object:
+    """Read a head of a copy, whose row may be damaged anywhere."""
+    text = _text(data)
+    return _loaded(text, text.partition("/")[0])
+
+
+def _proof_again(proof: Proof) -> bytes | None:
+    """Return the file's bytes; None where `_text` had to read them as Latin-1."""
+    text = format_proof(proof.index, proof.block, proof.hashes, proof.head)
+    return None if re.search("[\x80-\xff]", text) else text.encode("utf-8", "surrogateescape")
+
+
+def _tile(data: bytes) -> object:
+    tile = Tile.from_bytes(data)
+    return [tile.node(level, 0) for level in range(9)], tile.leaves()
+
+
+def _from_file(name: str, read: Callable[[Path], object], data: bytes) -> object:
+    folder = Path(_FOLDER.name)
+    (folder / name).write_bytes(data)
+    return read(folder)
+
+
+def _or_refused(found: object) -> object:
+    return REFUSED if found is None else found
+
+
+def _environment(data: bytes) -> object:
+    key, _, text = _text(data).partition("=")
+    section: Any = config.DiscoveryConfig() if len(data) % 2 else config.Config()
+    if not hasattr(section, key):
+        section = config.Config()
+    value = config._from_text(section, key, text)
+    return config._with(section, key, value, where=key)
+
+
+_READERS: Final[tuple[Callable[[asks.Fields], object], ...]] = (
+    asks.transactions,
+    asks.key,
+    asks.value_bytes,
+    asks.nonce,
+    asks.timeout_s,
+    lambda fields: asks.stage(fields, None),
+    asks.member_change,
+    asks.invite_wish,
+    asks.followed,
+    asks.min_index,
+    asks.is_seed,
+)
+_FIELDS: Final = frozenset(
+    (
+        *("transactions", "wait", "timeout_s", "key", "value", "value_hex", "nonce", "action"),
+        *("cell", "weight", "name", "proposal", "role", "expires_s", "uses_max", "addresses"),
+        *("journal", "min_index", "type", "a", "version", "members", "cut"),
+    )
+)
+
+
+def _body(data: bytes) -> object:
+    """Read a body, and then each of its fields: all but one of the readers refuse it."""
+    fields = asks._parse_object(data, _FIELDS)
+    return _first(lambda read: read(fields), _READERS)
+
+
+def _query(data: bytes) -> object:
+    names = ("start", "limit", "timeout_s", "wait", "index", "key", "nonce", "id")
+    path = {"id": _text(data)[3:], "name": _text(data)}
+    scope = {"type": "http", "query_string": data, "headers": [], "path_params": path}
+    request = Request(scope)
+    readers: tuple[Callable[[Request], object], ...] = (
+        asks.transaction_id,
+        lambda request: asks.page(asks.query_fields(request, frozenset(names))),
+        lambda request: asks.index(asks.query_fields(request, frozenset(names)), "index"),
+        lambda request: asks.timeout_s(asks.query_fields(request, frozenset(names))),
+        asks.journal_name,
+    )
+    return _first(lambda read: read(request), readers)
+
+
+def _first(call: Callable[[Any], object], readers: tuple[Any, ...]) -> object:
+    """Return what the readers find; raise the last refusal when all refuse."""
+    found, refusal = [], None
+    for read in readers:
+        try:
+            found.append(call(read))
+        except MyceldError as error:
+            if type(error) is not BadRequest:
+                raise
+            refusal = error
+    if refusal is not None and not found:
+        raise refusal
+    return found
+
+
+def _header(data: bytes) -> object:
+    text = data.decode("latin-1")
+    scope = {"type": "http", "headers": [(b"content-length", data)]}
+    asks._check_announced(Request(scope))
+    return is_loopback_host(text)
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value).encode()
+
+
+def _text(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode("latin-1") if len(data) > 4096 else data.decode(errors="surrogateescape")

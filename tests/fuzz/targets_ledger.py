@@ -1,0 +1,495 @@
+"""Decoders of what is agreed on: the codec, events, transactions, and what the ledger certifies."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from hashlib import sha256
+from typing import Any
+
+from core import codec
+from core.codec import NotCanonical, WrongShape
+from core.errors import check
+from core.ids import Epoch, Hash, NotACellId, PublicKey, Round, Signature, cell_id_of, public_key_of
+from hashgraph import errors as graph_errors
+from hashgraph.event import UnresolvedEvent, decode_any_event, decode_event, encode_event
+from hashgraph.evidence import decode_evidence, encode_evidence, verify_fork
+from hashgraph.header import decode_header as decode_event_header
+from hashgraph.vector import read_expected, read_vector
+from ledger import errors as ledger_errors
+from ledger.accounts import NonceWindow, decode_account, encode_account
+from ledger.certificate import (
+    epoch_of,
+    parse_certificate,
+    parse_checkpoint_signature,
+)
+from ledger.forks import ProvenFork, decode_proven
+from ledger.genesis import from_json, to_json
+from ledger.header import decode_header, receipts_root
+from ledger.kinds import Arguments, parse_arguments
+from ledger.members import (
+    Action,
+    MemberApprove,
+    MemberLeave,
+    MemberPropose,
+    Proposal,
+    decode_proposal,
+)
+from ledger.roster import decode_members, decode_roster, encode_members
+from ledger.roster_proof import RosterStep, decode_proof, encode_proof
+from ledger.transaction import parse
+from ledger.transfer.errors import BadTransferFrame
+from ledger.transfer.staging import (
+    below,
+    root_of_piece,
+    staged_header,
+    staged_piece,
+    staged_receipts,
+)
+from ledger.transfer.wire import (
+    Entries,
+    FrameBodies,
+    Frontier,
+    Receipts,
+    decode_answer,
+    decode_ask,
+    encode_answer,
+    encode_ask,
+    receipts_at,
+)
+from ledger.tree import TOP
+from tests.fuzz.mutations import Form
+from tests.fuzz.samples import DIGEST, SIGNED, VECTORS, bodies, from_hex, network_of, vector
+from tests.fuzz.target import REFUSED, Target
+from tests.ledger.world import GENESIS, KEYS, NEWCOMERS, Cell, certified, signed
+
+_NEITHER = (NotCanonical, WrongShape)
+_EVENT_ERRORS = (
+    graph_errors.MalformedEvent,
+    graph_errors.EventOutOfBounds,
+    graph_errors.WrongEpoch,
+)
+_EVENTS = vector("event")
+_EVENT_NETWORK = network_of("event")
+_EVENT_EPOCH = Epoch(_EVENTS["epoch"])
+_EVENT_SAMPLES = from_hex(
+    *(case[form] for case in _EVENTS["cases"] for form in ("encoded", "encoded_with_hints"))
+)
+_FORK = vector("fork-evidence")
+_FORK_NETWORK = network_of("fork-evidence")
+_TRANSACTIONS = vector("transaction")
+_NETWORK = network_of("transaction")
+_TRANSFER = vector("transfer")
+
+
+def targets() -> tuple[Target, ...]:
+    """Return the rows of this part of the table."""
+    return (
+        *_core(),
+        *_events(),
+        *_forks(),
+        *_transactions(),
+        *_chain(),
+        *_certified(),
+        *_state(),
+        *_transfer(),
+    )
+
+
+def _core() -> tuple[Target, ...]:
+    values: tuple[codec.Value, ...] = (
+        [],
+        [1, -1, None, True, "text", b"bytes", [2**63 - 1, [-(2**63)]]],
+        [[DIGEST] * 20, "é" * 40, 70000, b"x" * 300],
+    )
+    ids = tuple(key.cell_id.encode() for key in KEYS)
+    return (
+        Target(
+            name="canonical value",
+            decode=codec.decode,
+            encode=codec.encode,
+            samples=tuple(codec.encode(value) for value in values),
+            errors=(NotCanonical,),
+            covers=("core/codec.py:decode",),
+        ),
+        Target(
+            name="cell id",
+            decode=lambda data: public_key_of(_text(data)),
+            encode=lambda key: cell_id_of(key).encode(),
+            samples=ids,
+            errors=(NotACellId,),
+            form=Form.TEXT,
+            covers=("core/ids.py:public_key_of",),
+        ),
+    )
+
+
+def _events() -> tuple[Target, ...]:
+    headers = from_hex(*(case["header"] for case in _EVENTS["cases"]))
+    return (
+        Target(
+            name="event",
+            decode=lambda data: decode_event(data, network_id=_EVENT_NETWORK, epoch=_EVENT_EPOCH),
+            encode=_event_again,
+            samples=_EVENT_SAMPLES,
+            errors=(*_EVENT_ERRORS, graph_errors.OldEventFormat),
+            covers=("hashgraph/event.py:decode_event", "hashgraph/event.py:_from_items"),
+        ),
+        Target(
+            name="event of any epoch",
+            decode=lambda data: decode_any_event(data, _EVENT_NETWORK)[0],
+            encode=_event_again,
+            samples=_EVENT_SAMPLES,
+            errors=(
+                graph_errors.MalformedEvent,
+                graph_errors.EventOutOfBounds,
+                graph_errors.OldEventFormat,
+            ),
+            covers=("hashgraph/event.py:decode_any_event",),
+        ),
+        Target(
+            name="event header",
+            decode=lambda data: decode_event_header(
+                data, Signature(SIGNED), network_id=_EVENT_NETWORK, epoch=_EVENT_EPOCH
+            ),
+            encode=lambda header: header.body,
+            samples=headers,
+            errors=(*_EVENT_ERRORS, graph_errors.WrongNetwork),
+            covers=("hashgraph/header.py:decode_header", "hashgraph/header.py:decode_places"),
+        ),
+    )
+
+
+def _forks() -> tuple[Target, ...]:
+    evidence = from_hex(_FORK["evidence"])
+    fork_errors = (
+        *_EVENT_ERRORS,
+        graph_errors.MalformedEvidence,
+        graph_errors.NoFork,
+        graph_errors.WrongNetwork,
+    )
+    of_fork: dict[str, Any] = {"network_id": _FORK_NETWORK, "epoch": Epoch(_FORK["epoch"])}
+    key = PublicKey(bytes.fromhex(_FORK["public_key"]))
+    graphs = tuple(
+        (VECTORS / "hashgraph" / name).read_bytes()
+        for name in ("babble-consensus.json", "babble-round.json", "lachesis-classic-roots.json")
+    )
+    return (
+        Target(
+            name="fork evidence",
+            decode=lambda data: decode_evidence(data, **of_fork),
+            encode=encode_evidence,
+            samples=evidence,
+            errors=fork_errors,
+            covers=("hashgraph/evidence.py:decode_evidence",),
+        ),
+        Target(
+            name="fork evidence, verified",
+            decode=lambda data: verify_fork(data, public_key=key, **of_fork),
+            encode=encode_evidence,
+            samples=evidence,
+            errors=(*fork_errors, graph_errors.ForgedEvidence),
+        ),
+        Target(
+            name="hashgraph file",
+            decode=lambda data: (read_vector(data), read_expected(data)),
+            samples=graphs,
+            errors=(graph_errors.MalformedVector,),
+            own=True,
+            form=Form.JSON,
+            covers=(
+                "hashgraph/vector.py:read_vector",
+                "hashgraph/vector.py:read_expected",
+                "hashgraph/vector.py:_read_events",
+            ),
+        ),
+    )
+
+
+def _transactions() -> tuple[Target, ...]:
+    pair, newcomer = KEYS[0], NEWCOMERS[0]
+    acts: tuple[Arguments, ...] = (
+        MemberPropose(Action.ADD, newcomer.public_key, 3, "dora"),
+        MemberPropose(Action.REMOVE, pair.public_key),
+        MemberPropose(Action.WEIGHT, pair.public_key, 2**32),
+        MemberApprove(parse(signed(pair, 0, MemberLeave()), GENESIS.network_id).id),
+        MemberLeave(),
+    )
+    made = tuple(signed(pair, at, arguments) for at, arguments in enumerate(acts))
+    rows = ("signed", "opaque")
+    golden = from_hex(*(case["encoded"] for row in rows for case in _TRANSACTIONS[row]))
+    kinds: tuple[codec.Value, ...] = (
+        ["put", ["key", b"value"]],
+        ["member-propose", ["add", DIGEST, 1, "dora"]],
+        ["member-approve", [DIGEST]],
+        ["member-leave", []],
+        ["fork-evidence", [3, *from_hex(_FORK["evidence"])]],
+    )
+    arguments = (
+        ledger_errors.Malformed,
+        ledger_errors.Oversize,
+        ledger_errors.UnknownKind,
+        ledger_errors.BadProposal,
+        ledger_errors.BadEvidence,
+    )
+    return (
+        Target(
+            name="transaction",
+            decode=lambda data: parse(data, _NETWORK),
+            samples=golden,
+            errors=(*arguments, ledger_errors.WrongNetwork),
+            covers=("ledger/transaction.py:parse", "ledger/transaction.py:_parse_signed"),
+        ),
+        Target(
+            name="transaction, members",
+            decode=lambda data: parse(data, GENESIS.network_id),
+            samples=made,
+            errors=(*arguments, ledger_errors.WrongNetwork),
+        ),
+        Target(
+            name="transaction arguments",
+            decode=_arguments,
+            samples=tuple(codec.encode(value) for value in kinds),
+            errors=(*arguments, *_NEITHER),
+            covers=(
+                "ledger/kinds.py:parse_arguments",
+                "ledger/kinds.py:_parse_put",
+                "ledger/members.py:parse_propose",
+                "ledger/members.py:parse_approve",
+                "ledger/members.py:parse_leave",
+                "ledger/forks.py:parse_proof",
+            ),
+        ),
+    )
+
+
+def _chain() -> tuple[Target, ...]:
+    genesis = tuple(json.dumps(case["file"]).encode() for case in vector("genesis")["cases"])
+    headers = from_hex(*(case["encoded"] for case in vector("header")["headers"]))
+    return (
+        Target(
+            name="genesis file",
+            decode=from_json,
+            samples=(*genesis, to_json(GENESIS).encode()),
+            errors=(ledger_errors.BadGenesis,),
+            form=Form.JSON,
+            covers=("ledger/genesis.py:from_json",),
+            size_bytes_max=64 * 1024,
+        ),
+        Target(
+            name="round header",
+            decode=decode_header,
+            encode=lambda header: header.encode(),
+            samples=headers,
+            errors=_NEITHER,
+            covers=("ledger/header.py:decode_header",),
+        ),
+        Target(
+            name="roster",
+            decode=decode_roster,
+            encode=lambda roster: roster.encode(),
+            samples=(GENESIS.roster.encode(),),
+            errors=(*_NEITHER, ledger_errors.BadRoster),
+            covers=("ledger/roster.py:decode_roster",),
+        ),
+    )
+
+
+def _certified() -> tuple[Target, ...]:
+    checkpoint = vector("checkpoint")
+    cell = Cell()
+    cell.apply([])
+    header = cell.headers[-1]
+    step = RosterStep(
+        header,
+        certified(header, range(4)),
+        tuple(key.public_key for key in KEYS),
+        GENESIS.roster,
+    )
+    proofs = (encode_proof([]), encode_proof([step]), encode_proof([step, step]))
+    return (
+        Target(
+            name="checkpoint signature",
+            decode=lambda data: (
+                parse_checkpoint_signature(codec.decode(data)),
+                epoch_of(codec.decode(data)),
+            ),
+            encode=lambda found: codec.encode(found[0].to_value()),
+            samples=from_hex(checkpoint["signature"]),
+            errors=_NEITHER,
+            covers=(
+                "ledger/certificate.py:parse_checkpoint_signature",
+                "ledger/certificate.py:epoch_of",
+            ),
+        ),
+        Target(
+            name="certificate",
+            decode=lambda data: parse_certificate(codec.decode(data)),
+            encode=lambda found: codec.encode(found.to_value()),
+            samples=from_hex(checkpoint["certificate"]),
+            errors=_NEITHER,
+            covers=("ledger/certificate.py:parse_certificate",),
+        ),
+        Target(
+            name="proof of the roster",
+            decode=decode_proof,
+            encode=encode_proof,
+            samples=proofs,
+            errors=(ledger_errors.BadRosterChain,),
+            covers=("ledger/roster_proof.py:decode_proof",),
+            size_bytes_max=192 * 1024,
+        ),
+    )
+
+
+def _state() -> tuple[Target, ...]:
+    """The values that the ledger keeps in its state, and a newcomer gets from strangers."""
+    members = GENESIS.members
+    change = MemberPropose(Action.ADD, NEWCOMERS[0].public_key, 1, "dora")
+    approvals = tuple(key.public_key for key in KEYS)
+    proposal = Proposal(change, KEYS[0].public_key, Round(9), approvals, Round(11))
+    proven = ProvenFork(Hash(DIGEST), Round(3), KEYS[1].public_key)
+    return (
+        Target(
+            name="state: account",
+            decode=decode_account,
+            encode=encode_account,
+            samples=(encode_account(NonceWindow(70, 2**63 + 5)), encode_account(NonceWindow(0, 1))),
+            errors=_NEITHER,
+            covers=("ledger/accounts.py:decode_account",),
+        ),
+        Target(
+            name="state: members",
+            decode=decode_members,
+            encode=encode_members,
+            samples=(encode_members(members),),
+            errors=_NEITHER,
+            covers=("ledger/roster.py:decode_members", "ledger/roster.py:member_of"),
+        ),
+        Target(
+            name="state: proposal",
+            decode=decode_proposal,
+            encode=lambda found: found.encode(),
+            samples=(proposal.encode(),),
+            errors=(*_NEITHER, ledger_errors.BadProposal),
+            covers=("ledger/members.py:decode_proposal",),
+        ),
+        Target(
+            name="state: proven fork",
+            decode=decode_proven,
+            encode=lambda found: found.encode(),
+            samples=(proven.encode(),),
+            errors=_NEITHER,
+            covers=("ledger/forks.py:decode_proven",),
+        ),
+    )
+
+
+def _transfer() -> tuple[Target, ...]:
+    asks = {name: text for name, text in _TRANSFER.items() if name.startswith("ask ")}
+    answers = {name: text for name, text in _TRANSFER.items() if name not in asks}
+    receipts = decode_answer(bytes.fromhex(_TRANSFER["receipts"])[4:])
+    rows = receipts.rows if isinstance(receipts, Receipts) else ()
+    header = replace(
+        decode_header(from_hex(vector("header")["headers"][-1]["encoded"])[0]),
+        transactions=len(rows),
+        transactions_total=len(rows),
+        receipts_root=receipts_root(receipts_at(rows, 0)),
+    )
+    return (
+        Target(
+            name="transfer request",
+            decode=decode_ask,
+            encode=lambda ask: encode_ask(ask)[4:],
+            samples=bodies(asks),
+            errors=(BadTransferFrame,),
+            covers=("ledger/transfer/wire.py:decode_ask",),
+        ),
+        Target(
+            name="transfer answer",
+            decode=decode_answer,
+            encode=lambda answer: encode_answer(answer)[4:],
+            samples=bodies(answers),
+            errors=(BadTransferFrame,),
+            covers=("ledger/transfer/wire.py:decode_answer", "ledger/transfer/wire.py:row_of"),
+        ),
+        Target(
+            name="transfer stream",
+            decode=_transfer_stream,
+            samples=from_hex(*answers.values(), "".join(answers.values())),
+            errors=(BadTransferFrame,),
+            covers=("ledger/transfer/wire.py:FrameBodies.feed",),
+        ),
+        Target(
+            name="piece of the state",
+            decode=_piece,
+            samples=tuple(
+                body
+                for body in bodies(answers)
+                if isinstance(decode_answer(body), Entries | Frontier)
+            ),
+            errors=(BadTransferFrame,),
+            covers=("ledger/transfer/staging.py:staged_piece",),
+        ),
+        Target(
+            name="staged header",
+            decode=lambda data: staged_header(sha256(data).digest(), lambda _: data) or REFUSED,
+            samples=from_hex(*(case["encoded"] for case in vector("header")["headers"])),
+            errors=(),
+            covers=("ledger/transfer/staging.py:staged_header",),
+        ),
+        Target(
+            name="staged receipts",
+            decode=lambda data: staged_receipts(header, lambda _: data) or REFUSED,
+            samples=(codec.encode([list(row) for row in rows]),),
+            errors=(),
+            covers=("ledger/transfer/staging.py:staged_receipts",),
+            size_bytes_max=4 << 20,
+        ),
+    )
+
+
+def pieces(data: bytes) -> list[bytes]:
+    """Return a stream as it may arrive, in pieces whose sizes the content decides."""
+    sizes = (1, 3, 4, 5, 64, 1460, 65536)
+    found, at = [], 0
+    while at < len(data):
+        size = sizes[(data[at] + at) % len(sizes)] if at < 4096 else 65536
+        found.append(data[at : at + size])
+        at += size
+    return found
+
+
+def _transfer_stream(data: bytes) -> list[object]:
+    reader = FrameBodies()
+    return [decode_answer(body) for piece in pieces(data) for body in reader.feed(piece)]
+
+
+def _arguments(data: bytes) -> object:
+    kind, items = codec.as_array(codec.decode(data), length=2)
+    return parse_arguments(codec.as_text(kind, length_max=32), codec.as_array(items))
+
+
+def _event_again(event: UnresolvedEvent) -> bytes | None:
+    """Return the event's bytes, made anew; None where its parents are not known."""
+    resolved = event.resolved(event.hints)
+    return None if resolved is None else encode_event(resolved, hints=bool(event.hints))
+
+
+def _piece(data: bytes) -> object:
+    """Do with an answer what a newcomer does: compute its root, and see what lies below."""
+    piece = decode_answer(data)
+    if not isinstance(piece, Entries | Frontier):
+        return REFUSED
+    root = root_of_piece(piece, TOP)
+    if root is None:
+        return REFUSED
+    check(staged_piece(root, TOP, lambda _: data) == piece, "a piece is found by its root")
+    return below(piece, TOP) if isinstance(piece, Frontier) else piece
+
+
+def _text(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode("latin-1") if len(data) > 4096 else data.decode(errors="surrogateescape")
