@@ -8,6 +8,7 @@ where the store is damaged.
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 DAMAGED: Final = (StoreCorrupt, NotAStore, ReadFailed, HeadRefused)
 """Errors after which a person gives the cell an empty disk."""
+_ERROR_LENGTH_MAX: Final = 2_000
 STORE: Final = Path("/store.db")
 
 
@@ -191,6 +193,8 @@ class SimCell:
     def jump_clock(self, by_ns: int) -> None:
         """Set the wall clock forward or back."""
         self.skew_ns += by_ns
+        if self.is_honest:
+            self.world.referee.note_skew(self.skew_ns)
         if self.life is not None:
             self.life.skew_ns = self.skew_ns
 
@@ -267,6 +271,9 @@ class SimCell:
             await self._run(life)
         except MyceldError as error:
             self._ended_by(error)
+        except Exception as error:  # noqa: BLE001 - supervisor of the process: it is found, not hidden
+            detail = "".join(traceback.format_exception(error))[-_ERROR_LENGTH_MAX:]
+            self.world.referee.find("no error goes unhandled", detail, self.index)
         finally:
             if life.alive:
                 life.kill()
@@ -281,7 +288,9 @@ class SimCell:
             durability="power",
             disk=self.disk.mount(life),
         )
-        observer = asyncio.create_task(self._observe(store), name="observer")
+        # What a liar's journal says proves nothing.
+        watch = self._observe(store) if self.is_honest else asyncio.sleep(0)
+        observer = asyncio.create_task(watch, name="observer")
         try:
             surroundings = Surroundings(
                 Path("/"),
@@ -298,7 +307,7 @@ class SimCell:
         return Config(
             name=self._name,
             listen=(self.address.rpartition("/p2p/")[0],),
-            bootstrap=self.world.bootstrap(self.index),
+            bootstrap=self.world.bootstrap(self),
             discovery=DiscoveryConfig(mdns=False, dht=False),
         )
 

@@ -92,6 +92,7 @@ def draw(seed: int, wishes: Wishes = Wishes()) -> Scenario:
         troubled_ms=troubled_ms,
         down=tuple(sorted(random.sample(honest, min(down, len(honest))))),
         liars=liars,
+        coin_period=random.choice((3, 10)) if liars else 10,
         actions=tuple(sorted(actions, key=lambda action: action.at_ms)),
     )
 
@@ -110,6 +111,8 @@ def _draw_liars(random: Random, wishes: Wishes, members: int, faulty: int) -> tu
     if unknown:
         raise BadScenario(f"no adversary {unknown[0]!r}; there are {', '.join(ADVERSARIES)}")
     cells = random.sample(range(members), faulty)
+    if random.random() < 0.5:  # noqa: PLR2004 - half of them are all of one kind
+        kinds = (random.choice(kinds),)
     return tuple(Liar(cell, random.choice(kinds)) for cell in sorted(cells))
 
 

@@ -33,6 +33,7 @@ class SimNetwork:
         self._seed = seed
         self._by_address = {machine.address: machine for machine in self.machines}
         self._links: dict[tuple[int, int], Link] = {}
+        self._walls: set[tuple[int, int]] = set()
         self._chance = chance(seed, "network")
 
     def host_of(self, life: Life, index: int) -> HostFactory:
@@ -41,6 +42,19 @@ class SimNetwork:
         machine.lives[life] = None
         life.on_death.append(lambda: machine.lives.pop(life, None))
         return partial(SimHost, Place(self, machine, life))
+
+    def add_machine(self) -> int:
+        """Add one more machine, linked as the first two are, and return its index."""
+        index, like = len(self.machines), self.link(0, 1)
+        if index >= MACHINES_MAX:
+            raise NetworkMisused(f"there are {index} machines already")
+        machine = Machine(index)
+        self.machines.append(machine)
+        self._by_address[machine.address] = machine
+        for other in range(index):
+            for link in (self.link(index, other), self.link(other, index)):
+                link.delay_s, link.jitter_s, link.loss = like.delay_s, like.jitter_s, like.loss
+        return index
 
     def machine(self, index: int) -> Machine:
         """Return a machine; raises NetworkMisused."""
@@ -83,9 +97,14 @@ class SimNetwork:
         """Mend what `cut` did; what was lost comes after its sender's next try."""
         for a, b in _directions(source, target, both=both):
             link = self.link(a, b)
-            if link.cut:
+            if link.cut and (a, b) not in self._walls:
                 link.cut = False
                 self._try_again(link, self.loop.time() - link.cut_at_s)
+
+    def wall(self, one: int, other: int) -> None:
+        """Cut two machines off from each other for good: nothing heals that."""
+        self._walls |= {(one, other), (other, one)}
+        self.cut(one, other)
 
     def partition(self, groups: Sequence[Iterable[int]]) -> None:
         """Cut all links between groups, and heal those within; who is in no group is alone."""

@@ -157,8 +157,8 @@ def _listen_to_logs(world: World) -> None:
 
     def note(_: object, level: str, event: MutableMapping[str, Any]) -> str:
         facts = {str(key): str(value) for key, value in event.items()}
-        world.trace.note("log", world.index_of_life(), level=level, **facts)
-        if level not in {"warning", "info"}:
+        world.trace.note("log", world.index_of_life(), level=level, log=facts)
+        if level not in {"warning", "info"} and not world.is_lying():
             world.referee.find("no error goes unhandled", str(facts), world.index_of_life())
         raise structlog.DropEvent
 

@@ -54,12 +54,22 @@ class Referee:
         self._elsewhere: dict[PublicKey, tuple[Epoch, int]] = {}
         self._newest_own: dict[PublicKey, tuple[Epoch, int, set[int]]] = {}
         self._applied: dict[bytes, int] = {}
+        self._epoch_of: dict[bytes, Epoch] = {}
+        """By transaction: when it was listed; without a sender, when it was last."""
         self._newest_time_ns = genesis.time_ns
+        self._began_ns = genesis.time_ns
+        self._ahead_ns = 0
+        self.lies: set[tuple[Epoch, MemberIndex, int]] = set()
+        """Numbers of liars' events of which honest cells journaled more than one."""
 
     @property
     def newest(self) -> Round:
         """The highest round that any cell has applied."""
         return max(self.headers, default=Round(0))
+
+    def note_skew(self, skew_ns: int) -> None:
+        """An honest machine's clock was set so far ahead of the time."""
+        self._ahead_ns = max(self._ahead_ns, skew_ns)
 
     def find(self, promise: str, detail: str, cell: int | None = None) -> None:
         """Note that a promise does not hold."""
@@ -105,6 +115,7 @@ class Referee:
         honest = None if author is None else self._honest.get(author)
         if known != event and author is not None and honest is None:
             self.forks.setdefault((epoch, author))
+            self.lies.add((epoch, creator, sequence))
         if known != event and honest is not None:
             detail = f"cell {honest} signed two events {sequence} of epoch {epoch}"
             self.find("no self-fork", detail, cell)
@@ -152,17 +163,22 @@ class Referee:
         roster = self.rosters.get(header.epoch)
         self._check_times(cell, rows)
         for row in rows:
-            self._take_row(cell, row, roster)
+            self._take_row(cell, row, header, roster)
 
-    def _take_row(self, cell: int, row: OrderedRow, roster: Roster | None) -> None:
+    def _take_row(
+        self, cell: int, row: OrderedRow, header: RoundHeader, roster: Roster | None
+    ) -> None:
         if self.order.setdefault(row.position, row).id != row.id:
             self.find("one order", f"position {row.position} was given twice", cell)
         creator = row.creator
         if roster is not None and creator is not None and roster.index_of(creator) is None:
             self.find("signed by a member", f"position {row.position} is a stranger's", cell)
         first = self._applied.get(row.id)
+        epoch = self._epoch_of.setdefault(row.id, header.epoch)
         if first is None:
             self._applied[row.id] = row.position
+        elif row.sender is None and header.epoch > epoch + 1:
+            self._epoch_of[row.id] = header.epoch  # without a nonce it may come again by then
         elif row.outcome == APPLIED and self.order[first].outcome == APPLIED:
             detail = f"{row.id.hex()[:12]} at positions {first} and {row.position}"
             self.find("each transaction once", detail, cell)
@@ -180,3 +196,6 @@ class Referee:
         if rows and min(times.values()) <= self._newest_time_ns:
             self.find("times grow", f"round {rows[0].round} is not later than those before", cell)
         self._newest_time_ns = max(self._newest_time_ns, *times.values(), 0)
+        now_ns = self._began_ns + (self._now_ms() + 1) * 10**6 + self._ahead_ns
+        if rows and self._newest_time_ns > now_ns + len(rows):
+            self.find("times are honest", f"round {rows[0].round} is in the future", cell)

@@ -53,6 +53,8 @@ class Scenario:
     """Of the members; all have 1 if there are none here."""
     names: tuple[str, ...] = ()
     epoch_rounds: int = 2048
+    coin_period: int = 10
+    """Each so-manyth round of an election is a coin round."""
     delay_ms: int = 10
     """Of each link in the mean, one way."""
     loss: float = 0.0

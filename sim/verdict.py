@@ -42,6 +42,8 @@ class Verdict:
     jumps: int = 0
     happenings: dict[str, int] = field(default_factory=dict)
     """How often each kind of fault struck."""
+    lies: dict[str, int] = field(default_factory=dict)
+    """What liars did, and what of it honest cells saw, by name."""
 
     @property
     def is_clean(self) -> bool:

@@ -19,6 +19,7 @@ from gateway.views import Stage
 from identity.keys import KeyPair
 from ledger.genesis import Genesis
 from ledger.roster import Member
+from sim.adversaries import ADVERSARIES, Adversary, install
 from sim.cell import SimCell
 from sim.chance import chance
 from sim.clients import Client
@@ -75,11 +76,17 @@ class World:
             ),
             WALL_START_NS,
             epoch_rounds=scenario.epoch_rounds,
+            coin_period=scenario.coin_period,
         )
         self.cells = [SimCell(self, at, key, f"cell-{at + 1}") for at, key in enumerate(keys)]
         self.honest = {at.key.public_key: at.index for at in self.cells if at.is_honest}
         self.referee = Referee(self.genesis, self.honest, lambda: self.now_ms, trace)
         self.verdict = Verdict(scenario.seed)
+        self.redirects: dict[tuple[int, int], str] = {}
+        """By (liar, machine): where that machine is told that the liar is."""
+        self.liars: list[Adversary] = [
+            ADVERSARIES[liar.kind](self, self.cells[liar.cell]) for liar in scenario.liars
+        ]
         self.troubled = True
         """Whether things may still go wrong: phase one."""
         self._mends: dict[int, Callable[[], None]] = {}
@@ -95,9 +102,13 @@ class World:
         """Return the chance for one purpose, from the scenario's seed."""
         return chance(self.scenario.seed, " ".join(map(str, purpose)))
 
-    def bootstrap(self, index: int) -> tuple[str, ...]:
+    def bootstrap(self, cell: SimCell) -> tuple[str, ...]:
         """Return the addresses that a cell is given: those of all others."""
-        return tuple(one.address for one in self.cells if one.index != index)
+        return tuple(
+            self.redirects.get((one.index, cell.index), one.address)
+            for one in self.cells
+            if one.key is not cell.key
+        )
 
     def later(self, delay_ms: int, action: Callable[[], None]) -> None:
         """Do something of the world's own after a while, if things may still go wrong then."""
@@ -179,6 +190,11 @@ class World:
         if index is not None:
             self.cells[index].hit(name)
 
+    def is_lying(self) -> bool:
+        """Return whether a liar's code runs now: what it complains of is no wonder."""
+        life = current_life.get()
+        return any(life in (cell.life for cell in liar.cells) for liar in self.liars)
+
     def soon(self, action: Callable[[], None]) -> None:
         """Do something of the world's own in the next turn."""
         self.loop.call_soon(action, context=self.context)
@@ -208,6 +224,9 @@ class World:
 
     def run(self) -> Verdict:
         """Run both phases, and check; raises nothing of the cells' own."""
+        install(self.liars)
+        for liar in self.liars:
+            liar.attach()
         for cell in self.cells:
             cell.start()
         pause_s = len(self.cells) / self.scenario.load_per_s
@@ -252,6 +271,8 @@ class World:
         for mend in mends.values():
             mend()
         self.network.heal_all()
+        for liar in self.liars:
+            liar.healed()
         for cell in self.cells:
             if cell.stays_down:
                 cell.kill()
@@ -326,10 +347,25 @@ class World:
                 return
             self.loop.run_until((self.now_ms + SETTLE_STEP_MS) / 1000)
 
+    def _tell_lies(self, lies: dict[str, int]) -> None:
+        """Note what honest cells saw of the liars."""
+        if not self.liars:
+            return
+        rosters = [
+            cell.parts.consensus.roster
+            for cell in self.cells
+            if cell.is_honest and cell.parts is not None
+        ]
+        newest = max(rosters, key=lambda roster: roster.epoch, default=self.genesis.roster)
+        gone = [one for one in self.liars if newest.index_of(one.cell.key.public_key) is None]
+        lies["numbers with two events"] = len(self.referee.lies)
+        lies["liars removed"] = len(gone)
+
     def finished(self) -> Verdict:
         """Return what the run has come to so far."""
         verdict = self.verdict
         verdict.findings = self.referee.findings
+        self._tell_lies(verdict.lies)
         verdict.digest = self.trace.digest
         verdict.virtual_s = self.now_ms / 1000
         verdict.rounds = len(self.referee.headers)
