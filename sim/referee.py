@@ -45,8 +45,6 @@ class Referee:
         self.order: dict[int, OrderedRow] = {}
         self.acknowledged: dict[TransactionId, Acknowledged] = {}
         self.rosters: dict[Epoch, Roster] = {Epoch(0): genesis.roster}
-        self.forks: dict[tuple[Epoch, PublicKey], None] = {}
-        """Members that signed two events with one sequence number, as honest cells journaled."""
         self._honest = honest
         self._now_ms = now_ms
         self._trace = trace
