@@ -112,7 +112,6 @@ class Referee:
         known = self._events.setdefault((epoch, creator, sequence), event)
         honest = None if author is None else self._honest.get(author)
         if known != event and author is not None and honest is None:
-            self.forks.setdefault((epoch, author))
             self.lies.add((epoch, creator, sequence))
         if known != event and honest is not None:
             detail = f"cell {honest} signed two events {sequence} of epoch {epoch}"
