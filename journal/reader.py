@@ -71,6 +71,11 @@ class Reader:
         found = self._execute("SELECT edits FROM journal_head WHERE number = ?", (state.number,))
         return found != [(state.edits,)]
 
+    def is_at(self, state: JournalState) -> bool:
+        """Whether the journal on disk is at this very length, and was not edited since."""
+        sql = "SELECT edits, size FROM journal_head WHERE number = ?"
+        return self._execute(sql, (state.number,)) == [(state.edits, state.size)]
+
     def slot(self, state: JournalState, index: int) -> Slot:
         """Return block `index` as it is stored, checked, or the length of a cleared one.
 

@@ -207,8 +207,10 @@ class Store:
         snapshot: Snapshot | None = None
         try:
             reader.pin()
-            while reader.is_stale(self.state_of(journal)):
+            while not reader.is_at(state := self.state_of(journal)):
                 await self.settle(timeout_s=timeout_s)
+                if self.state_of(journal) is state:
+                    break  # nothing was on its way to be acknowledged: it is damage, to be read
                 reader.close()
                 reader = Reader(self._path, self._disk)
                 reader.pin()

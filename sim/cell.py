@@ -198,6 +198,8 @@ class SimCell:
     def jump_clock(self, by_ns: int) -> None:
         """Set the wall clock forward or back."""
         self.skew_ns += by_ns
+        if self.is_honest:
+            self.world.referee.note_skew(self.skew_ns)
         if self.life is not None:
             self.life.skew_ns = self.skew_ns
 

@@ -60,7 +60,7 @@ class Client:
         return True
 
     async def _submit(self, text: bytes, stage: Stage, patience_s: float) -> TransactionId:
-        if self._chance.random() < 0.05:  # noqa: PLR2004 - a few fill the log
+        if self._chance.random() < 0.05:
             text += self._chance.randbytes(_LARGE_BYTES)
         raw = opaque_transaction(text)
         await self._cell.ask(lambda cell: cell.submit([raw], wait=stage, timeout_s=patience_s))

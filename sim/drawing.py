@@ -67,7 +67,7 @@ def draw(seed: int, wishes: Wishes = Wishes()) -> Scenario:
     weights = _draw_weights(random, members)
     faulty = _draw_faulty(random, weights)
     liars = _draw_liars(random, wishes, faulty)
-    down = () if liars or random.random() < 0.6 else faulty  # noqa: PLR2004 - as often as not
+    down = () if liars or random.random() < 0.6 else faulty
     if wishes.down is not None:
         down = tuple(random.sample(range(members), min(wishes.down, members)))
     minutes = wishes.minutes
@@ -83,7 +83,7 @@ def draw(seed: int, wishes: Wishes = Wishes()) -> Scenario:
     ]
     if any(action.kind == "member" for action in actions):
         down = ()  # of fewer members, or with other weights, they might be too many
-    if "power cut" in kinds and random.random() < 0.3:  # noqa: PLR2004 - now and then
+    if "power cut" in kinds and random.random() < 0.3:
         # All at the last moment: what was told then is told by the disks alone.
         everybody = tuple(range(members + followers))
         actions.append(Action(troubled_ms - 1, "power cut", everybody, 1))
@@ -112,7 +112,7 @@ def _kinds_of(profile: str) -> tuple[str, ...]:
 
 def _draw_weights(random: Random, members: int) -> tuple[int, ...]:
     """Return the members' weights: mostly all the same."""
-    if random.random() < 0.7:  # noqa: PLR2004 - mostly
+    if random.random() < 0.7:
         return (1,) * members
     return tuple(random.randint(1, 3) for _ in range(members))
 
@@ -135,7 +135,7 @@ def _draw_liars(random: Random, wishes: Wishes, cells: tuple[int, ...]) -> tuple
     unknown = [kind for kind in kinds if kind not in ADVERSARIES]
     if unknown:
         raise BadScenario(f"no adversary {unknown[0]!r}; there are {', '.join(ADVERSARIES)}")
-    if random.random() < 0.5:  # noqa: PLR2004 - half of them are all of one kind
+    if random.random() < 0.5:
         kinds = (random.choice(kinds),)
     return tuple(Liar(cell, random.choice(kinds)) for cell in cells)
 

@@ -158,7 +158,7 @@ def _listen_to_logs(world: World) -> None:
     def note(_: object, level: str, event: MutableMapping[str, Any]) -> str:
         facts = {str(key): str(value) for key, value in event.items()}
         world.trace.note("log", world.index_of_life(), level=level, log=facts)
-        if level not in {"warning", "info"} and not world.is_liars_turn():
+        if level not in {"warning", "info"} and not world.is_lying():
             world.referee.find("no error goes unhandled", str(facts), world.index_of_life())
         raise structlog.DropEvent
 
@@ -167,7 +167,7 @@ def _listen_to_logs(world: World) -> None:
             trouble = (
                 "".join(traceback.format_exception(*record.exc_info)) if record.exc_info else ""
             )
-            if world.is_liars_turn():
+            if world.is_lying():
                 return
             detail = f"{record.name}: {record.getMessage()} {trouble[-1500:]}"
             world.referee.find("no error goes unhandled", detail, world.index_of_life())

@@ -7,7 +7,7 @@ to it; it knows which machines are honest, and what clients were told.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from core.ids import Epoch, EventId, MemberIndex, PublicKey, Round, TransactionId
 from gateway.views import Stage
@@ -28,6 +28,15 @@ class Acknowledged:
     cell: int
     stage: str
     at_ms: int
+
+
+@dataclass(slots=True)
+class _Newest:
+    """The newest event of a member, and which machines have it."""
+
+    place: tuple[Epoch, int]
+    journaled: set[int]
+    durable: set[int] = field(default_factory=set)
 
 
 class Referee:
@@ -51,11 +60,13 @@ class Referee:
         self._trace = trace
         self._events: dict[tuple[Epoch, MemberIndex, int], EventId] = {}
         self._elsewhere: dict[PublicKey, tuple[Epoch, int]] = {}
-        self._newest_own: dict[PublicKey, tuple[Epoch, int, set[int]]] = {}
+        self._newest_own: dict[PublicKey, _Newest] = {}
         self._applied: dict[bytes, int] = {}
         self._epoch_of: dict[bytes, Epoch] = {}
         """By transaction: when it was listed; without a sender, when it was last."""
         self._newest_time_ns = genesis.time_ns
+        self._began_ns = genesis.time_ns
+        self._ahead_ns = 0
         self.lies: set[tuple[Epoch, MemberIndex, int]] = set()
         """Numbers of liars' events of which honest cells journaled more than one."""
 
@@ -63,6 +74,10 @@ class Referee:
     def newest(self) -> Round:
         """The highest round that any cell has applied."""
         return max(self.headers, default=Round(0))
+
+    def note_skew(self, skew_ns: int) -> None:
+        """An honest machine's clock was set so far ahead of the time."""
+        self._ahead_ns = max(self._ahead_ns, skew_ns)
 
     def find(self, promise: str, detail: str, cell: int | None = None) -> None:
         """Note that a promise does not hold."""
@@ -106,9 +121,9 @@ class Referee:
                 self._elsewhere[author] = max(place, self._elsewhere.get(author, place))
         known = self._events.setdefault((epoch, creator, sequence), event)
         honest = None if author is None else self._honest.get(author)
-        if known != event and honest is None:
+        if known != event and author is not None and honest is None:
             self.lies.add((epoch, creator, sequence))
-        elif known != event:
+        if known != event and honest is not None:
             detail = f"cell {honest} signed two events {sequence} of epoch {epoch}"
             self.find("no self-fork", detail, cell)
 
@@ -117,19 +132,23 @@ class Referee:
         return self._elsewhere.get(author)
 
     def is_known_by_others(self, cell: int, author: PublicKey) -> bool:
-        """Whether more than 2/3 of the other machines hold the newest event of a cell."""
+        """Whether more than 2/3 of the other machines durably hold the newest event of a cell."""
         newest = self._newest_own.get(author)
         if newest is None:
             return True
         others = len(self._honest) - 1
-        return 3 * len(newest[2] - {cell}) > 2 * others
+        return 3 * len(newest.durable - {cell}) > 2 * others
 
     def _note_newest(self, cell: int, author: PublicKey, epoch: Epoch, sequence: int) -> None:
+        if self._honest.get(author) == cell:
+            for known in self._newest_own.values():
+                if cell in known.journaled:
+                    known.durable.add(cell)  # an own event is fsynced with all before it
         newest = self._newest_own.get(author)
-        if newest is None or newest[:2] < (epoch, sequence):
-            self._newest_own[author] = (epoch, sequence, {cell})
-        elif newest[:2] == (epoch, sequence):
-            newest[2].add(cell)
+        if newest is None or newest.place < (epoch, sequence):
+            self._newest_own[author] = _Newest((epoch, sequence), {cell})
+        elif newest.place == (epoch, sequence):
+            newest.journaled.add(cell)
 
     def told(self, acknowledged: Acknowledged) -> None:
         """A client was told that its transaction reached a stage."""
@@ -198,3 +217,6 @@ class Referee:
         if rows and min(times.values()) <= self._newest_time_ns:
             self.find("times grow", f"round {rows[0].round} is not later than those before", cell)
         self._newest_time_ns = max(self._newest_time_ns, *times.values(), 0)
+        now_ns = self._began_ns + (self._now_ms() + 1) * 10**6 + self._ahead_ns
+        if rows and self._newest_time_ns > now_ns + len(rows):
+            self.find("times are honest", f"round {rows[0].round} is in the future", cell)

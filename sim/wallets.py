@@ -75,7 +75,7 @@ class Wallet:
 
     def _sign(self, nonce: int) -> bytes:
         expires = 0
-        if self._chance.random() < 0.3:  # noqa: PLR2004 - a good part of them
+        if self._chance.random() < 0.3:
             expires = self._world.referee.newest + self._chance.randint(1, _ROUNDS_MAX)
         return sign_transaction(
             network_id=self._world.genesis.network_id,

@@ -184,18 +184,16 @@ class World:
         life = current_life.get()
         return next((cell.index for cell in self.cells if cell.life is life), None)
 
-    def is_liars_turn(self) -> bool:
-        """Return whether the code that runs now is that of a member that breaks the rules."""
-        index = self.index_of_life()
-        if index is None:
-            return current_life.get() is not None  # its second process
-        return not self.cells[index].is_honest
-
     def hit(self, name: str) -> None:
         """Somebody's code comes to a failpoint; for `core.failpoint.arm`."""
         index = self.index_of_life()
         if index is not None:
             self.cells[index].hit(name)
+
+    def is_lying(self) -> bool:
+        """Return whether a liar's code runs now: what it complains of is no wonder."""
+        life = current_life.get()
+        return any(life in (cell.life for cell in liar.cells) for liar in self.liars)
 
     def soon(self, action: Callable[[], None]) -> None:
         """Do something of the world's own in the next turn."""

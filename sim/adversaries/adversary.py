@@ -42,6 +42,11 @@ class Adversary:
     def attach(self) -> None:
         """Prepare, before any cell starts."""
 
+    @property
+    def cells(self) -> tuple[SimCell, ...]:
+        """Its machines."""
+        return (self.cell,)
+
     def healed(self) -> None:
         """The core healed: from now on the network is not on anybody's side."""
 

@@ -25,14 +25,14 @@ class _DividingEpoch(LyingEpoch):
 
     liar: CoinForcing
 
-    def lie(self, plan: Plan, now_ms: int, time_ns: int) -> None:
-        super().lie(plan, now_ms, time_ns)
+    def lie(self, plan: Plan) -> None:
+        super().lie(plan)
         self.liar.secret[self.own[-1].id] = self.liar.favoured
-        self.liar.memory.setdefault("held since", now_ms)
+        self.liar.memory.setdefault("held since", self.now_ms)
 
-    def pass_time(self, now_ms: int) -> None:
-        since_ms = self.liar.memory.get("held since", now_ms)
-        if now_ms - since_ms > self.liar.hold_ms:
+    def pass_time(self) -> None:
+        since_ms = self.liar.memory.get("held since", self.now_ms)
+        if self.now_ms - since_ms > self.liar.hold_ms:
             del self.liar.memory["held since"]
             self.release()
 

@@ -22,8 +22,8 @@ class _ShamelessEpoch(LyingEpoch):
         super().begin(liar)
         self._observed = True
 
-    def lie(self, plan: Plan, now_ms: int, time_ns: int) -> None:
-        super().lie(plan, now_ms, time_ns)
+    def lie(self, plan: Plan) -> None:
+        super().lie(plan)
         life = current_life.get()
         self.liar.note(f"events of {'the twin' if life is self.liar.twin.life else 'the first'}")
 
@@ -45,16 +45,21 @@ class TwoCopies(Adversary):
         near, far = self.halves()
         for at in far:
             world.redirects[self.cell.index, at] = self.twin.address
-        if self.chance.random() < 0.7:  # noqa: PLR2004 - more of them
+        if self.chance.random() < 0.7:
             self.epoch_kind = _ShamelessEpoch
             for at in far:
                 world.network.wall(self.cell.index, at)
             for at in near:
                 world.network.wall(machine, at)
-        if self.chance.random() < 0.5:  # noqa: PLR2004 - half of them
+        if self.chance.random() < 0.5:
             world.loop.call_soon(self._begin, context=world.context)
         else:
             world.later(world.scenario.troubled_ms // 3, self._begin_with_copy)
+
+    @property
+    def cells(self) -> tuple[SimCell, ...]:
+        """Return both machines."""
+        return self.cell, self.twin
 
     def healed(self) -> None:
         """Both are up from now on."""

@@ -1,7 +1,7 @@
 """Equivocation: members that sign several histories, and show each to whom they like.
 
-A *face* is one of the histories: it has a tip, an audience, and builds only on events of others that
-know of no other face, as long as there are any. That is how a fork stays hidden longest.
+A *face* is one of the histories: it has a tip, an audience, and builds only on events of others
+that know of no other face, as long as there are any. That is how a fork stays hidden longest.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, replace
 from core.ids import CellId, EventId, MemberIndex
 from core.ids import Sequence as SequenceNumber
 from gossip.creator import Plan
+from gossip.effects import Effect
 from hashgraph.event import Event
 from hashgraph.outcome import Effects as EngineEffects
 from ledger.transaction import opaque_transaction
-from gossip.effects import Effect
 from sim.adversaries.adversary import Adversary
 from sim.adversaries.stage import LyingEpoch
 
@@ -39,14 +39,14 @@ class TwoFaced(LyingEpoch):
 
     faces: list[Face]
 
-    def refork(self, plan: Plan) -> None:
+    def refork(self) -> None:
         """Change the faces before they grow."""
 
-    def lie(self, plan: Plan, now_ms: int, time_ns: int) -> None:
+    def lie(self, plan: Plan) -> None:
         """Make one event on each face that has something to build on."""
         if not hasattr(self, "faces"):
             self.faces = [self.face_from(plan.self_parent, None)]
-        self.refork(plan)
+        self.refork()
         payload = self.take_payload()
         for number, face in enumerate(self.faces):
             self._grow(face, number, payload)
@@ -114,28 +114,22 @@ class Forker(Adversary):
 
     def audiences(self) -> list[frozenset[CellId]]:
         """Return two parts of the members, with all liars in both."""
-        liars = self.cell_ids(
-            tuple(one.index for one in self.world.cells if not one.is_honest)
-        )
+        liars = self.cell_ids(tuple(one.index for one in self.world.cells if not one.is_honest))
         return [self.cell_ids(half) | liars for half in self.halves()]
-
-    def noted_ms(self, name: str) -> int:
-        """Return when something happened first; now, the first time that it is asked for."""
-        return self.memory.setdefault(name, self.world.now_ms)
 
 
 class _EarlyEpoch(TwoFaced):
     liar: EquivocatesEarly
 
-    def refork(self, plan: Plan) -> None:
+    def refork(self) -> None:
         if self.liar.fork_at(self.roster.epoch) and not self.own and len(self.faces) == 1:
             self.faces = [self.face_from(None, part) for part in self.liar.audiences()]
             self.liar.note("forks")
             self.liar.memory["forked"] = self.now_ms
 
-    def pass_time(self, now_ms: int) -> None:
+    def pass_time(self) -> None:
         forked_ms = self.liar.memory.get("forked")
-        if forked_ms is not None and now_ms - forked_ms > self.liar.reveal_ms:
+        if forked_ms is not None and self.now_ms - forked_ms > self.liar.reveal_ms:
             del self.liar.memory["forked"]
             if hasattr(self, "faces"):
                 self.reveal()
@@ -162,7 +156,7 @@ class EquivocatesEarly(Forker):
 class _LateEpoch(TwoFaced):
     liar: EquivocatesLate
 
-    def refork(self, plan: Plan) -> None:
+    def refork(self) -> None:
         if len(self.faces) > 1 or len(self.own) < self.liar.after_events:
             return
         back = self.own[self.liar.chance.randrange(3)]
@@ -171,7 +165,7 @@ class _LateEpoch(TwoFaced):
             return
         audience = self.liar.chance.sample(victims, self.liar.chance.randint(1, len(victims)))
         old = self.face_from(back.self_parent, audience)
-        if self.liar.chance.random() < 0.5:  # noqa: PLR2004 - half of them
+        if self.liar.chance.random() < 0.5:
             # On what is new: the fork shows in its own ancestry.
             old.newest = dict(self.faces[0].newest)
         self.faces.append(old)
@@ -194,21 +188,21 @@ class EquivocatesLate(Forker):
 class _NestedEpoch(TwoFaced):
     liar: EquivocatesNested
 
-    def refork(self, plan: Plan) -> None:
+    def refork(self) -> None:
         chance = self.liar.chance
         if len(self.own) < self.liar.after_events or len(self.faces) >= _FACES_MAX:
             return
-        if chance.random() < 0.4:  # noqa: PLR2004 - most of the time it grows what there is
+        if chance.random() < 0.4:
             face = chance.choice(self.faces)
             peers = self.peers
             audience = chance.sample(peers, chance.randint(0, len(peers)))
             self.faces.append(replace(face, audience=frozenset(audience), newest={**face.newest}))
             self.liar.note("forks")
 
-    def pass_time(self, now_ms: int) -> None:
-        since_ms = self.liar.memory.setdefault("hidden since", now_ms)
-        if hasattr(self, "faces") and now_ms - since_ms > self.liar.reveal_ms:
-            self.liar.memory["hidden since"] = now_ms
+    def pass_time(self) -> None:
+        since_ms = self.liar.memory.setdefault("hidden since", self.now_ms)
+        if hasattr(self, "faces") and self.now_ms - since_ms > self.liar.reveal_ms:
+            self.liar.memory["hidden since"] = self.now_ms
             self.reveal()
 
 
@@ -229,13 +223,13 @@ class EquivocatesNested(Forker):
 class _PartitionEpoch(TwoFaced):
     liar: EquivocatesInPartition
 
-    def refork(self, plan: Plan) -> None:
+    def refork(self) -> None:
         if self.liar.is_parted and len(self.faces) == 1:
-            tip = plan.self_parent
+            tip = self.faces[0].tip
             self.faces = [self.face_from(tip, part) for part in self.liar.audiences()]
             self.liar.note("forks")
 
-    def pass_time(self, now_ms: int) -> None:
+    def pass_time(self) -> None:
         if not self.liar.is_parted and len(getattr(self, "faces", ())) > 1:
             self.reveal()
 

@@ -21,18 +21,18 @@ _LONG_EPOCH_ROUNDS = 200
 class _WithholdingEpoch(LyingEpoch):
     liar: Withholds
 
-    def lie(self, plan: Plan, now_ms: int, time_ns: int) -> None:
-        super().lie(plan, now_ms, time_ns)
-        self.liar.memory.setdefault("since", now_ms)
+    def lie(self, plan: Plan) -> None:
+        super().lie(plan)
+        self.liar.memory.setdefault("since", self.now_ms)
         self.liar.secret[self.own[-1].id] = frozenset()
         self.liar.note("withheld")
 
-    def pass_time(self, now_ms: int) -> None:
-        since_ms = self.liar.memory.get("since", now_ms)
+    def pass_time(self) -> None:
+        since_ms = self.liar.memory.get("since", self.now_ms)
         rounds = self.liar.world.scenario.epoch_rounds
         end = self.roster.first_round + rounds - _END_ROUNDS
         at_end = rounds <= _LONG_EPOCH_ROUNDS and self.engine.last_round >= end
-        if at_end or now_ms - since_ms > self.liar.hold_ms:
+        if at_end or self.now_ms - since_ms > self.liar.hold_ms:
             self.liar.memory.pop("since", None)
             self.liar.note("released", self.release())
 
@@ -53,9 +53,9 @@ class Withholds(Adversary):
 class _SelectiveEpoch(LyingEpoch):
     liar: Selective
 
-    def lie(self, plan: Plan, now_ms: int, time_ns: int) -> None:
-        super().lie(plan, now_ms, time_ns)
-        friends = self.liar.friends(now_ms, self.honest_peers())
+    def lie(self, plan: Plan) -> None:
+        super().lie(plan)
+        friends = self.liar.friends(self.now_ms, self.honest_peers())
         self.liar.secret[self.own[-1].id] = friends
         self.liar.note("shown to few")
 
@@ -88,10 +88,8 @@ class Selective(Adversary):
 class _MuteEpoch(LyingEpoch):
     liar: Mute
 
-    def lie(self, plan: Plan, now_ms: int, time_ns: int) -> None:
-        self.liar.note("silences")
-
     def take_effects(self) -> EpochEffects:
+        self.liar.note("silences", len(self.effects.sends))
         self.effects.sends.clear()
         return super().take_effects()
 

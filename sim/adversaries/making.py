@@ -26,7 +26,7 @@ _LIE_INTERVAL_MS = 400
 class _StaleEpoch(LyingEpoch):
     liar: StaleParents
 
-    def lie(self, plan: Plan, now_ms: int, time_ns: int) -> None:
+    def lie(self, plan: Plan) -> None:
         index, lag = self.index, self.liar.lag
         others: list[EventId] = []
         for at in range(len(self.roster.members)):
@@ -34,7 +34,7 @@ class _StaleEpoch(LyingEpoch):
             sequence = index.count(member) - 1 - lag
             if member != self.me and sequence >= 0:
                 others += self.engine.events_at(member, SequenceNumber(sequence))[:1]
-        self.make(plan.self_parent, others, time_ns, self.take_payload())
+        self.make(plan.self_parent, others, self.time_ns, self.take_payload())
         self.liar.note("stale events")
 
 
@@ -55,8 +55,8 @@ class StaleParents(Adversary):
 class _FalseTimesEpoch(LyingEpoch):
     liar: FalseTimes
 
-    def lie(self, plan: Plan, now_ms: int, time_ns: int) -> None:
-        before_ns = self.time_of(plan.self_parent)
+    def lie(self, plan: Plan) -> None:
+        time_ns, before_ns = self.time_ns, self.time_of(plan.self_parent)
         wanted_ns = {
             "crawls": before_ns + 1,
             "ahead": time_ns + _HOUR_NS,
@@ -70,9 +70,9 @@ class _FalseTimesEpoch(LyingEpoch):
         self.make(plan.self_parent, others, wanted_ns, self.take_payload())
         self.liar.note("false times")
 
-    def pass_time(self, now_ms: int) -> None:
+    def pass_time(self) -> None:
         """Now and then an event that is not later than the one before it."""
-        if not self.own or not self.liar.is_due(now_ms):
+        if not self.own or not self.liar.is_due(self.now_ms):
             return
         tip = max(self.own, key=lambda event: event.sequence)
         event = self.forge(self.place, tip.sequence + 1, tip.id, [], tip.time_ns)
@@ -122,8 +122,8 @@ class FalseTimes(WrongFrames):
 class _BadSignaturesEpoch(LyingEpoch):
     liar: BadSignatures
 
-    def pass_time(self, now_ms: int) -> None:
-        if not self.liar.is_due(now_ms):
+    def pass_time(self) -> None:
+        if not self.liar.is_due(self.now_ms):
             return
         for peer in self.liar.victims(self):
             kind = self.liar.chance.choice(("broken", "another's", "another's", "checkpoint"))
@@ -170,12 +170,12 @@ class BadSignatures(WrongFrames):
 class _PhantomEpoch(LyingEpoch):
     liar: PhantomParents
 
-    def pass_time(self, now_ms: int) -> None:
-        if not self.liar.is_due(now_ms):
+    def pass_time(self) -> None:
+        if not self.liar.is_due(self.now_ms):
             return
         for peer in self.liar.victims(self):
             event = self._phantom_child()
-            hints = self.liar.chance.random() < 0.5  # noqa: PLR2004 - half of them
+            hints = self.liar.chance.random() < 0.5
             self.push(peer, [encode_event(event, hints=hints)])
             self.liar.note("phantoms")
 
@@ -215,13 +215,15 @@ class PhantomParents(WrongFrames):
 class _CopyingEpoch(LyingEpoch):
     liar: CopiesTransactions
 
-    def lie(self, plan: Plan, now_ms: int, time_ns: int) -> None:
+    def lie(self, plan: Plan) -> None:
         times = self.liar.times
-        waiting = [raw for raw in dict.fromkeys(self.waiting_transactions()) if times[raw] < _COPIES]
+        waiting = [
+            raw for raw in dict.fromkeys(self.waiting_transactions()) if times[raw] < _COPIES
+        ]
         copied = self.liar.chance.sample(waiting, min(len(waiting), self.liar.at_once))
         times.update(copied)
         payload = [*self.take_payload(), *copied, *copied[:1]]
-        self.make(plan.self_parent, plan.other_parents, time_ns, payload)
+        self.make(plan.self_parent, plan.other_parents, self.time_ns, payload)
         self.liar.note("copied transactions", len(copied))
 
 

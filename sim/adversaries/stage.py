@@ -50,11 +50,11 @@ class LyingEpoch(ActiveEpoch):
 
     # -- for the kinds of liars ----------------------------------------------------------------
 
-    def lie(self, plan: Plan, now_ms: int, time_ns: int) -> None:
+    def lie(self, plan: Plan) -> None:
         """Make something, when an honest cell would make an event by this plan."""
-        super()._create(plan, now_ms, time_ns)
+        super()._create(plan, self.now_ms, self.time_ns)
 
-    def pass_time(self, now_ms: int) -> None:
+    def pass_time(self) -> None:
         """Do something else, whenever the stage is looked at."""
 
     def shows(self, peer: CellId, event_id: EventId) -> bool:
@@ -162,9 +162,7 @@ class LyingEpoch(ActiveEpoch):
         secret = self.liar.secret
         hidden = [own for own in self.own if own.id in secret]
         for peer in self.peers:
-            news = tuple(
-                self.index.arrival(own.id) for own in hidden if peer not in secret[own.id]
-            )
+            news = tuple(self.index.arrival(own.id) for own in hidden if peer not in secret[own.id])
             for at in range(0, len(news), EVENTS_FRAME_COUNT_MAX):
                 part = news[at : at + EVENTS_FRAME_COUNT_MAX]
                 hinted = self.index.forkers
@@ -179,7 +177,7 @@ class LyingEpoch(ActiveEpoch):
         """Let time pass, and lie if it is time to."""
         self.now_ms, self.time_ns = now_ms, time_ns
         if self.me is not None and self._observed:
-            self.pass_time(now_ms)
+            self.pass_time()
         super().finish(now_ms, time_ns)
 
     def wait_ms(self, now_ms: int) -> int | None:
@@ -194,7 +192,8 @@ class LyingEpoch(ActiveEpoch):
         return super().take_effects()
 
     def _create(self, plan: Plan, now_ms: int, time_ns: int) -> None:
-        self.lie(plan, now_ms, time_ns)
+        self.now_ms, self.time_ns = now_ms, time_ns
+        self.lie(plan)
 
     def _add(
         self, event: Event, outcome: EngineEffects, size_bytes: int, now_ms: int | None = None

@@ -98,9 +98,7 @@ def test_what_no_rule_forbids_changes_nothing(
         ("equivocates early", "MYC-GOSSIP-020"),
     ],
 )
-def test_who_sends_what_is_wrong_is_dropped_for_that(
-    kind: str, code: str, tmp_path: Path
-) -> None:
+def test_who_sends_what_is_wrong_is_dropped_for_that(kind: str, code: str, tmp_path: Path) -> None:
     _, trace = run(kind, 1, tmp_path)
     assert code in trace
 
