@@ -105,7 +105,7 @@ def _draw_liars(random: Random, wishes: Wishes, members: int, faulty: int) -> tu
     if unknown:
         raise BadScenario(f"no adversary {unknown[0]!r}; there are {', '.join(ADVERSARIES)}")
     cells = random.sample(range(members), faulty)
-    if random.random() < 0.5:  # noqa: PLR2004 - half of them are all of one kind
+    if random.random() < 0.5:
         kinds = (random.choice(kinds),)
     return tuple(Liar(cell, random.choice(kinds)) for cell in sorted(cells))
 
