@@ -66,6 +66,8 @@ class SimCell:
         self._own = OwnEvents()
         self._asking: dict[int, asyncio.Future[Any]] = {}
         self._asked = 0
+        self._deadly: tuple[str, int, int] | None = None
+        """A failpoint, after how many hits it ends the process, and for how long."""
 
     @property
     def applied_round(self) -> Round:
@@ -131,6 +133,22 @@ class SimCell:
         if self.is_up:
             self.disk.watch(count)
             self.world.on_heal(lambda: self.disk.watch(None))
+
+    def crash_at_failpoint(self, name: str, hits: int, *, down_ms: int) -> None:
+        """Lose power at a hit of a failpoint from now; start again after."""
+        self._deadly = (name, hits, down_ms)
+        self.world.on_heal(lambda: setattr(self, "_deadly", None))
+
+    def hit(self, name: str) -> None:
+        """The cell's code comes to a failpoint."""
+        if self._deadly is None or self._deadly[0] != name:
+            return
+        _, left, down_ms = self._deadly
+        self._deadly = (name, left - 1, down_ms) if left > 1 else None
+        if self._deadly is None:
+            self.world.trace.note("crash at failpoint", self.index, name=name)
+            self._end(power=True)
+            self.world.start_later(self.index, down_ms)
 
     def _crashed(self, *, power: bool, down_ms: int) -> None:
         """The disk ended the process in the middle of an operation."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
+from core.failpoint import FAILPOINTS
 from sim.adversaries import ADVERSARIES
 from sim.chance import chance
 from sim.errors import BadScenario
@@ -20,7 +21,9 @@ from sim.scenario import Action, Liar, Scenario
 _NETWORK: Final = (
     "cut", "cut one way", "partition", "flap", "swizzle", "slow", "lossy", "break", "shuffle",
 )  # fmt: skip
-_CRASHES: Final = ("pause", "kill", "power cut", "crash at write", "restart all")
+_CRASHES: Final = (
+    "pause", "kill", "power cut", "crash at write", "crash at failpoint", "restart all",
+)  # fmt: skip
 _DISKS: Final = ("bit rot", "disk full", "disk error", "crash at write", "power cut")
 _STRANGE: Final = ("skew", "old copy", "other version", "overload", "member")
 
@@ -33,6 +36,9 @@ PROFILES: Final[Mapping[str, tuple[str, ...]]] = {
     "liars": _NETWORK + _CRASHES + ("skew", "overload"),
 }
 """What may strike. Only `liars` has members that break the rules, as many as there may be."""
+
+_ELSEWHERE: Final = frozenset({"file", "invites", "replication", "audit"})
+"""Failpoints of what no cell does here."""
 
 _EPOCHS: Final = (16, 16, 24, 48, 96, 2048)
 
@@ -130,6 +136,8 @@ def _draw_action(
     return [Action(at_ms, kind, whom, for_ms, amount, name)]
 
 
+_FAILPOINTS: Final = tuple(name for name in FAILPOINTS if name.partition(".")[0] not in _ELSEWHERE)
+
 _MANY: Final = frozenset(
     {"partition", "flap", "swizzle", "slow", "lossy", "break", "shuffle", "pause", "kill",
      "power cut", "skew"}
@@ -143,6 +151,10 @@ _AMOUNTS: Final[Mapping[str, Callable[[Random], tuple[int, str]]]] = {
     "crash at write": lambda random: (
         random.randint(1, 300),
         random.choice(("kill", "power cut")),
+    ),
+    "crash at failpoint": lambda random: (
+        random.choice((1, 1, 2, 5, 20)),
+        random.choice(_FAILPOINTS),
     ),
     "old copy": lambda random: (random.choice((300, 1_000, 4_000)), ""),
     "bit rot": lambda random: (random.choice((1, 8, 64)), ""),

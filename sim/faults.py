@@ -134,6 +134,15 @@ def crash_at_write(world: World, action: Action) -> None:
         )
 
 
+def crash_at_failpoint(world: World, action: Action) -> None:
+    """At the `amount`-th hit from now of the failpoint `name` a cell loses its power.
+
+    A failpoint is a named place before or after a write, an fsync or a send (`core.failpoint`).
+    """
+    for cell in action.cells:
+        world.cells[cell].crash_at_failpoint(action.name, action.amount, down_ms=action.for_ms)
+
+
 def old_copy(world: World, action: Action) -> None:
     """The disk is copied now, and put back after `amount` ms, as from a backup.
 
@@ -199,6 +208,7 @@ FAULTS: Final[dict[str, Fault]] = {
     "kill": kill,
     "power cut": power_cut,
     "crash at write": crash_at_write,
+    "crash at failpoint": crash_at_failpoint,
     "old copy": old_copy,
     "bit rot": bit_rot,
     "disk full": disk_full,

@@ -20,6 +20,7 @@ from typing import Any
 
 import structlog
 
+from core import failpoint
 from sim import clock
 from sim.disk import seed_sqlite
 from sim.limits import REAL_S_MIN, REAL_S_PER_VIRTUAL_S_MAX, RECOVERY_MS_MAX
@@ -41,6 +42,7 @@ def run_here(scenario: Scenario, trace_path: Path | None = None) -> Verdict:
         world = World(scenario, loop, trace)
         loop.on_error = on_error_of(world)
         _listen_to_logs(world)
+        failpoint.arm(world.hit)
         try:
             verdict = world.run()
         except Exception as error:  # noqa: BLE001 - supervisor of the run: whatever it is, is found

@@ -157,7 +157,7 @@ def test_truncations_new_files_and_deletions_may_be_lost_until_they_are_synced()
 
 
 @given(st.integers(), st.integers(1, 40))
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 def test_rot_flips_as_many_bits_as_it_is_told(seed: int, bits: int) -> None:
     files = VirtualFiles()
     for path, size_bytes in (("/a", 4000), ("/b", 40_000)):
