@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _STAGES: Final = (Stage.STORED, Stage.STORED, Stage.ORDERED, Stage.APPLIED, Stage.CERTIFIED)
 _PATIENCE_S: Final = 20.0
 _KEYS: Final = 8
+_LARGE_BYTES: Final = 30_000
 
 
 class Client:
@@ -59,6 +60,8 @@ class Client:
         return True
 
     async def _submit(self, text: bytes, stage: Stage, patience_s: float) -> TransactionId:
+        if self._chance.random() < 0.05:
+            text += self._chance.randbytes(_LARGE_BYTES)
         raw = opaque_transaction(text)
         await self._cell.ask(lambda cell: cell.submit([raw], wait=stage, timeout_s=patience_s))
         return transaction_id(raw)

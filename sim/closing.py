@@ -8,21 +8,20 @@ read by models that share no code with the cells (`sim.law`, `sim.rulebook`).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from core.codec import decode
-from core.ids import Epoch, PublicKey, Round
+from core.ids import Round
 from hashgraph.event import decode_any_event
 from identity.keys import verify
 from ledger.certificate import Certificate, checkpoint_message, parse_certificate
 from ledger.errors import NonceUsed
-from ledger.forks import fork_key
 from ledger.header import APPLIED
 from ledger.transaction import transaction_id
-from node.tables import EVENTS_JOURNAL, HEADERS_JOURNAL, state_value
+from node.tables import EVENTS_JOURNAL, HEADERS_JOURNAL
 from sim.errors import CellDown
 from sim.law import Law
 from sim.limits import CERTIFICATES_CHECKED_MAX, CLOSING_MS_MAX, SETTLE_STEP_MS
@@ -79,21 +78,6 @@ class Closing:
             self._referee.find("order by the voting rules", what)
         if not witness.has_jumped:
             self._check_replay(witness)
-
-    def unproven(self) -> Iterator[tuple[Epoch, PublicKey]]:
-        """Yield the forks that somebody of the core can still prove, and nobody has."""
-        newest = max(self._referee.rosters)
-        for epoch, author in self._referee.forks:
-            is_late = epoch < newest - 1
-            state = None if is_late else self._value(fork_key(epoch, author))
-            if state is None and not is_late:
-                yield epoch, author
-
-    def _value(self, key: bytes) -> bytes | None:
-        for cell in self._core:
-            if cell.parts is not None and cell.is_up:
-                return state_value(cell.parts.store, key)
-        return None
 
     # -- reading -------------------------------------------------------------------------------
 

@@ -62,12 +62,14 @@ def draw(seed: int, wishes: Wishes = Wishes()) -> Scenario:
     """Return the scenario of a seed; raises BadScenario for wishes that make none."""
     random = chance(seed, "scenario")
     kinds = wishes.kinds if wishes.kinds is not None else _kinds_of(wishes.profile)
-    members = wishes.cells or random.choice((4, 4, 4, 5, 7))
+    members = wishes.cells or random.choice((4, 4, 4, 5, 6, 7))
     followers = 0 if wishes.profile == "liars" else random.choice((0, 0, 1))
-    faulty = (members - 1) // 3
-    liars = _draw_liars(random, wishes, members, faulty)
-    down_max = faulty - len(liars)
-    down = wishes.down if wishes.down is not None else random.choice((0, 0, down_max))
+    weights = _draw_weights(random, members)
+    faulty = _draw_faulty(random, weights)
+    liars = _draw_liars(random, wishes, faulty)
+    down = () if liars or random.random() < 0.6 else faulty
+    if wishes.down is not None:
+        down = tuple(random.sample(range(members), min(wishes.down, members)))
     minutes = wishes.minutes
     troubled_ms = random.randint(4_000, 12_000) if minutes is None else round(minutes * 60_000)
     honest = [at for at in range(members) if at not in {liar.cell for liar in liars}]
@@ -80,19 +82,24 @@ def draw(seed: int, wishes: Wishes = Wishes()) -> Scenario:
         )
     ]
     if any(action.kind == "member" for action in actions):
-        down = 0  # of fewer members, or with other weights, they might be too many
+        down = ()  # of fewer members, or with other weights, they might be too many
+    if "power cut" in kinds and random.random() < 0.3:
+        # All at the last moment: what was told then is told by the disks alone.
+        everybody = tuple(range(members + followers))
+        actions.append(Action(troubled_ms - 1, "power cut", everybody, 1))
     return Scenario(
         seed,
         members,
         followers,
+        weights=weights,
         epoch_rounds=random.choice(_EPOCHS),
         delay_ms=random.choice((2, 5, 10, 25, 60)),
         loss=random.choice((0.0, 0.0, 0.01, 0.05)),
         load_per_s=random.choice((1.0, 3.0, 8.0)),
         troubled_ms=troubled_ms,
-        down=tuple(sorted(random.sample(honest, min(down, len(honest))))),
+        down=tuple(sorted(set(down) - {liar.cell for liar in liars})),
         liars=liars,
-        coin_period=random.choice((3, 10)) if liars else 10,
+        coin_period=random.choice((3, 10)),
         actions=tuple(sorted(actions, key=lambda action: action.at_ms)),
     )
 
@@ -103,17 +110,34 @@ def _kinds_of(profile: str) -> tuple[str, ...]:
     return PROFILES[profile]
 
 
-def _draw_liars(random: Random, wishes: Wishes, members: int, faulty: int) -> tuple[Liar, ...]:
+def _draw_weights(random: Random, members: int) -> tuple[int, ...]:
+    """Return the members' weights: mostly all the same."""
+    if random.random() < 0.7:
+        return (1,) * members
+    return tuple(random.randint(1, 3) for _ in range(members))
+
+
+def _draw_faulty(random: Random, weights: tuple[int, ...]) -> tuple[int, ...]:
+    """Return as many members as there may be with less than a third of the weight together."""
+    faulty: list[int] = []
+    left = sum(weights)
+    for member in random.sample(range(len(weights)), len(weights)):
+        if 3 * (sum(weights) - left + weights[member]) < sum(weights):
+            faulty.append(member)
+            left -= weights[member]
+    return tuple(sorted(faulty))
+
+
+def _draw_liars(random: Random, wishes: Wishes, cells: tuple[int, ...]) -> tuple[Liar, ...]:
     if wishes.liars is None and wishes.profile != "liars":
         return ()
     kinds = wishes.liars or tuple(ADVERSARIES)
     unknown = [kind for kind in kinds if kind not in ADVERSARIES]
     if unknown:
         raise BadScenario(f"no adversary {unknown[0]!r}; there are {', '.join(ADVERSARIES)}")
-    cells = random.sample(range(members), faulty)
     if random.random() < 0.5:
         kinds = (random.choice(kinds),)
-    return tuple(Liar(cell, random.choice(kinds)) for cell in sorted(cells))
+    return tuple(Liar(cell, random.choice(kinds)) for cell in cells)
 
 
 def _draw_action(

@@ -111,6 +111,3 @@ CERTIFICATES_CHECKED_MAX: Final = 20
 
 CLOSING_MS_MAX: Final = 10_000
 """Longest time in which a cell reads all it holds."""
-
-JUSTICE_MS_MAX: Final = 15_000
-"""Longest time from settling until forks that came to light are proven: two rounds of turns."""

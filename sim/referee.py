@@ -45,8 +45,6 @@ class Referee:
         self.order: dict[int, OrderedRow] = {}
         self.acknowledged: dict[TransactionId, Acknowledged] = {}
         self.rosters: dict[Epoch, Roster] = {Epoch(0): genesis.roster}
-        self.forks: dict[tuple[Epoch, PublicKey], None] = {}
-        """Members that signed two events with one sequence number, as honest cells journaled."""
         self._honest = honest
         self._now_ms = now_ms
         self._trace = trace
@@ -114,7 +112,6 @@ class Referee:
         known = self._events.setdefault((epoch, creator, sequence), event)
         honest = None if author is None else self._honest.get(author)
         if known != event and author is not None and honest is None:
-            self.forks.setdefault((epoch, author))
             self.lies.add((epoch, creator, sequence))
         if known != event and honest is not None:
             detail = f"cell {honest} signed two events {sequence} of epoch {epoch}"

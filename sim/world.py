@@ -28,7 +28,6 @@ from sim.closing import Closing
 from sim.faults import FAULTS
 from sim.life import Life, current_life
 from sim.limits import (
-    JUSTICE_MS_MAX,
     NO_QUORUM_MS,
     NO_QUORUM_SETTLE_MS,
     OVERLOAD_CLIENTS,
@@ -44,6 +43,7 @@ from sim.scenario import Action, Scenario
 from sim.taps import Tap
 from sim.trace import Trace
 from sim.verdict import Verdict
+from sim.wallets import Wallet
 
 
 class World:
@@ -184,16 +184,16 @@ class World:
         life = current_life.get()
         return next((cell.index for cell in self.cells if cell.life is life), None)
 
-    def is_lying(self) -> bool:
-        """Return whether a liar's code runs now: what it complains of is no wonder."""
-        life = current_life.get()
-        return any(life in (cell.life for cell in liar.cells) for liar in self.liars)
-
     def hit(self, name: str) -> None:
         """Somebody's code comes to a failpoint; for `core.failpoint.arm`."""
         index = self.index_of_life()
         if index is not None:
             self.cells[index].hit(name)
+
+    def is_lying(self) -> bool:
+        """Return whether a liar's code runs now: what it complains of is no wonder."""
+        life = current_life.get()
+        return any(life in (cell.life for cell in liar.cells) for liar in self.liars)
 
     def soon(self, action: Callable[[], None]) -> None:
         """Do something of the world's own in the next turn."""
@@ -233,6 +233,8 @@ class World:
         for cell in self.cells:
             if cell.is_honest:
                 self._spawn(self._client_of(cell, pause_s=pause_s).run())
+        wallet = Wallet(self, self.chance("wallet"), pause_s=3 / self.scenario.load_per_s)
+        self._spawn(wallet.run())
         for action in self.scenario.actions:
             self.later(action.at_ms, lambda action=action: self.strike(action))  # type: ignore[misc]  # a bound default
         self.loop.run_until(self.scenario.troubled_ms / 1000)
@@ -330,22 +332,8 @@ class World:
             if cell.is_up and cell.parts is not None:
                 cell.ask(lambda _, cell=cell: cell.audit())  # type: ignore[misc]  # a bound default
         closing = Closing(self, self.core)
-        settled = self.verdict.recovered_s is not None
-        if settled:
-            self._await_proofs(closing)
         self.referee.check_kept()
-        closing.run(settled=settled)
-
-    def _await_proofs(self, closing: Closing) -> None:
-        """Let the core prove the forks that came to light, and settle again."""
-        begun_ms = self.now_ms
-        while any(closing.unproven()) or not self._agree(self.core):
-            if self.now_ms - begun_ms > JUSTICE_MS_MAX:
-                for epoch, author in closing.unproven():
-                    name = self.honest.get(author, "a stranger")
-                    self.referee.find("forks are proven", f"that of {name} in epoch {epoch} is not")
-                return
-            self.loop.run_until((self.now_ms + SETTLE_STEP_MS) / 1000)
+        closing.run(settled=self.verdict.recovered_s is not None)
 
     def _tell_lies(self, lies: dict[str, int]) -> None:
         """Note what honest cells saw of the liars."""
