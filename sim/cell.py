@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from core.errors import InvariantBroken, MyceldError
-from core.ids import Epoch, Round
+from core.ids import Epoch, MemberIndex, Round
 from hashgraph.event import decode_any_event
 from identity.keys import KeyPair
 from journal import Appended, Store
@@ -73,6 +73,11 @@ class SimCell:
     def applied_round(self) -> Round:
         """The newest round that it has applied; 0 while it is down."""
         return Round(0) if self.parts is None else self.parts.execution.ledger.applied_round
+
+    @property
+    def forkers(self) -> tuple[MemberIndex, ...]:
+        """Members of its epoch that it knows to have forked: they are to leave."""
+        return () if self.parts is None else self.parts.consensus.engine.forked_creators
 
     @property
     def is_up(self) -> bool:

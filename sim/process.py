@@ -167,6 +167,8 @@ def _listen_to_logs(world: World) -> None:
             trouble = (
                 "".join(traceback.format_exception(*record.exc_info)) if record.exc_info else ""
             )
+            if world.is_lying():
+                return
             detail = f"{record.name}: {record.getMessage()} {trouble[-1500:]}"
             world.referee.find("no error goes unhandled", detail, world.index_of_life())
 

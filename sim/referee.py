@@ -6,10 +6,11 @@ to it; it knows which machines are honest, and what clients were told.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
 
 from core.ids import Epoch, EventId, MemberIndex, PublicKey, Round, TransactionId
+from gateway.views import Stage
 from ledger.genesis import Genesis
 from ledger.header import APPLIED, RoundHeader
 from ledger.roster import Roster
@@ -27,6 +28,15 @@ class Acknowledged:
     cell: int
     stage: str
     at_ms: int
+
+
+@dataclass(slots=True)
+class _Newest:
+    """The newest event of a member, and which machines have it."""
+
+    place: tuple[Epoch, int]
+    journaled: set[int]
+    durable: set[int] = field(default_factory=set)
 
 
 class Referee:
@@ -50,7 +60,7 @@ class Referee:
         self._trace = trace
         self._events: dict[tuple[Epoch, MemberIndex, int], EventId] = {}
         self._elsewhere: dict[PublicKey, tuple[Epoch, int]] = {}
-        self._newest_own: dict[PublicKey, tuple[Epoch, int, set[int]]] = {}
+        self._newest_own: dict[PublicKey, _Newest] = {}
         self._applied: dict[bytes, int] = {}
         self._epoch_of: dict[bytes, Epoch] = {}
         """By transaction: when it was listed; without a sender, when it was last."""
@@ -122,32 +132,46 @@ class Referee:
         return self._elsewhere.get(author)
 
     def is_known_by_others(self, cell: int, author: PublicKey) -> bool:
-        """Whether more than 2/3 of the other machines hold the newest event of a cell."""
+        """Whether more than 2/3 of the other machines durably hold the newest event of a cell."""
         newest = self._newest_own.get(author)
         if newest is None:
             return True
         others = len(self._honest) - 1
-        return 3 * len(newest[2] - {cell}) > 2 * others
+        return 3 * len(newest.durable - {cell}) > 2 * others
 
     def _note_newest(self, cell: int, author: PublicKey, epoch: Epoch, sequence: int) -> None:
+        if self._honest.get(author) == cell:
+            for known in self._newest_own.values():
+                if cell in known.journaled:
+                    known.durable.add(cell)  # an own event is fsynced with all before it
         newest = self._newest_own.get(author)
-        if newest is None or newest[:2] < (epoch, sequence):
-            self._newest_own[author] = (epoch, sequence, {cell})
-        elif newest[:2] == (epoch, sequence):
-            newest[2].add(cell)
+        if newest is None or newest.place < (epoch, sequence):
+            self._newest_own[author] = _Newest((epoch, sequence), {cell})
+        elif newest.place == (epoch, sequence):
+            newest.journaled.add(cell)
 
     def told(self, acknowledged: Acknowledged) -> None:
         """A client was told that its transaction reached a stage."""
         self.acknowledged.setdefault(acknowledged.transaction, acknowledged)
 
-    def check_kept(self, lost_by_copies: Iterable[TransactionId] = ()) -> None:
-        """In the end: all that was acknowledged is in the order, applied or refused by rule."""
-        excused = set(lost_by_copies)
-        for told in self.acknowledged.values():
-            if told.transaction not in self._applied and told.transaction not in excused:
-                at_s = told.at_ms / 1000
-                detail = f"{told.transaction.hex()[:12]} was {told.stage} after {at_s:.3f} s"
-                self.find("acknowledged stays", detail, told.cell)
+    def owed(self, gone: Collection[int] = ()) -> list[Acknowledged]:
+        """Return what was acknowledged and is not in the order, applied or refused by rule.
+
+        What only the disks of `gone` machines hold may be lost with them.
+        """
+        return [
+            told
+            for told in self.acknowledged.values()
+            if told.transaction not in self._applied
+            and not (told.cell in gone and told.stage == Stage.STORED.word)
+        ]
+
+    def check_kept(self, gone: Collection[int] = ()) -> None:
+        """In the end nothing is owed."""
+        for told in self.owed(gone):
+            at_s = told.at_ms / 1000
+            detail = f"{told.transaction.hex()[:12]} was {told.stage} after {at_s:.3f} s"
+            self.find("acknowledged stays", detail, told.cell)
 
     def _take_order(self, cell: int, header: RoundHeader, rows: list[OrderedRow]) -> None:
         before = self.headers.get(Round(header.round - 1))

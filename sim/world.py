@@ -306,14 +306,19 @@ class World:
         ]
         while self.now_ms - begun_ms < RECOVERY_MS_MAX:
             self.loop.run_until((self.now_ms + SETTLE_STEP_MS) / 1000)
-            if all(ask.done() for ask in asks) and self._agree(core):
+            is_over = all(ask.done() for ask in asks) and self._agree(core)
+            if is_over and self.referee.owed(self.scenario.down):
+                continue  # such as what a former member has others put
+            if is_over and not any(one.forkers for one in core):
                 self.verdict.recovered_s = (self.now_ms - begun_ms) / 1000
                 return
         waiting = [one.index for one, ask in zip(core, asks, strict=True) if not ask.done()]
         detail = f"{RECOVERY_MS_MAX} ms after the healing machines {waiting} got nothing certified"
+        if self.referee.owed(self.scenario.down):
+            self.referee.check_kept(self.scenario.down)
         if not waiting:
-            rounds = {one.index: one.applied_round for one in core}
-            detail = f"the machines do not settle: rounds applied {rounds}"
+            rounds = {one.index: (one.applied_round, one.forkers) for one in core}
+            detail = f"the machines do not settle: rounds applied, forkers kept: {rounds}"
         self.referee.find("gets on after healing", detail)
 
     async def _ask_until_certified(self, cell: SimCell) -> None:
@@ -332,7 +337,7 @@ class World:
             if cell.is_up and cell.parts is not None:
                 cell.ask(lambda _, cell=cell: cell.audit())  # type: ignore[misc]  # a bound default
         closing = Closing(self, self.core)
-        self.referee.check_kept()
+        self.referee.check_kept(self.scenario.down)
         closing.run(settled=self.verdict.recovered_s is not None)
 
     def _tell_lies(self, lies: dict[str, int]) -> None:
