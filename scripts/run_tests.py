@@ -48,6 +48,8 @@ def main() -> int:
 def run_at_a_time(shown: Sequence[str], beside: Mapping[str, Sequence[str]]) -> int:
     """Run a command, and others by name beside it; return the first status not 0, else 0."""
     signal.signal(signal.SIGTERM, _interrupt)
+    # A shell lets what it starts with & ignore Ctrl-C, and so would the parts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     processes: list[subprocess.Popen[bytes]] = []
     reading, writing = os.pipe()
     with ExitStack() as stack:

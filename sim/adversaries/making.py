@@ -19,6 +19,8 @@ from sim.adversaries.stage import LyingEpoch
 _COPIES = 5
 """How often one transaction is copied."""
 _HOUR_NS = 3_600 * 10**9
+_STALE_INTERVAL_MS = 30
+"""As others do: who never sees more than before could make events all the time."""
 _LIE_INTERVAL_MS = 400
 """Wrong frames are sent this often: who is banned at once does not lie much."""
 
@@ -27,6 +29,9 @@ class _StaleEpoch(LyingEpoch):
     liar: StaleParents
 
     def lie(self, plan: Plan) -> None:
+        if self.now_ms < self.liar.memory.get("next", 0):
+            return
+        self.liar.memory["next"] = self.now_ms + _STALE_INTERVAL_MS
         index, lag = self.index, self.liar.lag
         others: list[EventId] = []
         for at in range(len(self.roster.members)):

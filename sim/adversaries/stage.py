@@ -26,6 +26,9 @@ from node.stages.active_epoch import ActiveEpoch, EpochEffects
 if TYPE_CHECKING:
     from sim.adversaries.adversary import Adversary
 
+_TRY_INTERVAL_MS: Final = 700
+"""Between two tries of a liar that has been removed."""
+
 _WAKE_MS: Final = 50
 """How often a liar looks around even if nothing happens."""
 
@@ -171,12 +174,27 @@ class LyingEpoch(ActiveEpoch):
             del secret[own.id]
         return len(hidden)
 
+    def try_on(self) -> None:
+        """Go on without a vote: sign for another one, since nothing is ours to sign."""
+        if self.now_ms < self.liar.memory.get("next try", 0) or not self.peers:
+            return
+        self.liar.memory["next try"] = self.now_ms + _TRY_INTERVAL_MS
+        victim = MemberIndex(self.liar.chance.randrange(len(self.roster.members)))
+        tips = self.engine.tips(victim)
+        sequence = self.index.count(victim)
+        event = self.forge(victim, sequence, tips[0] if tips else None, [], self.time_ns)
+        for peer in self.peers:
+            self.push(peer, [encode_event(event)])
+        self.liar.note("tries of those removed")
+
     # -- in place of the honest stage ----------------------------------------------------------
 
     def finish(self, now_ms: int, time_ns: int) -> None:
         """Let time pass, and lie if it is time to."""
         self.now_ms, self.time_ns = now_ms, time_ns
-        if self.me is not None and self._observed:
+        if self.me is None:
+            self.try_on()
+        elif self._observed:
             self.pass_time()
         super().finish(now_ms, time_ns)
 

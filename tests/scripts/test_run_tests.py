@@ -19,7 +19,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def _run(shown: str, beside: str) -> subprocess.Popen[str]:
     code = (
-        f"import sys; sys.path.insert(0, {str(ROOT / 'scripts')!r}); import run_tests\n"
+        f"import signal, sys; sys.path.insert(0, {str(ROOT / 'scripts')!r}); import run_tests\n"
+        "signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell does for what runs behind it\n"
         "shown, beside = ((sys.executable, '-c', code) for code in sys.argv[1:])\n"
         "sys.exit(run_tests.run_at_a_time(shown, {'beside': beside}))"
     )
