@@ -7,6 +7,7 @@ simulator, run on that copy, has to find it (`scripts/plant`).
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from sim.drawing import Wishes, draw
+from sim.scenario import to_json
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 PACKAGES: Final = (
@@ -85,6 +87,8 @@ class PlantedFault:
     old: str
     """Text that is in the file exactly once."""
     new: str
+    likely: str = ""
+    """A pattern: scenarios in which it is found are run first."""
 
     @property
     def package(self) -> str:
@@ -138,13 +142,14 @@ def runs_in(root: Path, seeds: Sequence[int]) -> Generator[Run, None, None]:
             child.kill()
 
 
-def cheapest_first(seeds: Sequence[int]) -> list[int]:
-    """Return seeds in the order of what their runs are likely to cost."""
+def likely_first(seeds: Sequence[int], pattern: str = "") -> list[int]:
+    """Return seeds in the order in which they are run: likely ones first, then cheap ones."""
 
-    def cost(seed: int) -> tuple[float, int]:
+    def cost(seed: int) -> tuple[bool, float, int]:
         scenario = draw(seed, Wishes("mixed" if seed % 2 else "liars"))
         overload = sum(action.kind == "overload" for action in scenario.actions)
         work = scenario.load_per_s + 10 * overload
-        return scenario.machines**2 * scenario.troubled_ms * work, seed
+        is_unlikely = re.search(pattern, to_json(scenario)) is None
+        return is_unlikely, scenario.machines**2 * scenario.troubled_ms * work, seed
 
     return sorted(seeds, key=cost)
