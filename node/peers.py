@@ -24,7 +24,7 @@ from core.errors import MyceldError, RemoteViolation
 from core.ids import CellId, Epoch, NetworkId, short
 from gossip.budget import PeerBudget
 from gossip.discovery.book import AddressBook
-from gossip.host import Host, HostConfig, PeerStream
+from gossip.host import Host, HostConfig, HostFactory, PeerStream
 from gossip.limits import (
     PAYLOAD_COUNT_MAX,
     PAYLOAD_SIZE_BYTES_MAX,
@@ -131,7 +131,13 @@ class PeerInfo:
 class Peers:
     """Sessions by cell id, over one libp2p host."""
 
-    def __init__(self, config: PeersConfig, links: PeersLinks, book: AddressBook) -> None:
+    def __init__(
+        self,
+        config: PeersConfig,
+        links: PeersLinks,
+        book: AddressBook,
+        make_host: HostFactory = Host,
+    ) -> None:
         self._config = config
         self._links = links
         self.book = book
@@ -139,7 +145,7 @@ class Peers:
         self._sessions: dict[CellId, Session] = {}
         standings = Standings(self._is_wanted)
         self.conduct = Conduct(self._sessions, standings, lambda: self._roster, self._deny)
-        self.host = Host(config.host, self._accept, self.conduct.note_abuse)
+        self.host = make_host(config.host, self._accept, self.conduct.note_abuse)
         self._targets: dict[CellId, _Target] = {}
         self._wanted: frozenset[CellId] = frozenset()
         self._sought: frozenset[CellId] = frozenset()

@@ -22,7 +22,7 @@ from gossip.host.errors import (
     WriteTimedOut,
     WrongPeer,
 )
-from gossip.host.host import Host, StreamHandler
+from gossip.host.host import Host, HostFactory, StreamHandler
 from gossip.host.introduction import Introduction
 from gossip.host.stream import PeerStream
 
@@ -35,6 +35,7 @@ __all__ = [
     "Host",
     "HostConfig",
     "HostDown",
+    "HostFactory",
     "HostFailed",
     "HostMisused",
     "Introduction",

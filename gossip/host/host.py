@@ -45,6 +45,11 @@ DHT_PROTOCOL: Final = "/myceld/kad/1.0.0"
 StreamHandler: TypeAlias = Callable[[PeerStream], Awaitable[None]]
 """Called for every inbound stream; when it returns or raises, the stream is closed."""
 
+HostFactory: TypeAlias = (
+    "Callable[[HostConfig, StreamHandler, Callable[[CellId, str | None], None]], Host]"
+)
+"""Makes a host that is not started yet; the arguments are those of `Host`."""
+
 _LOG = logging.getLogger(__name__)
 
 

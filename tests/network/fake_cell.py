@@ -23,7 +23,7 @@ from ledger.transfer.wire import (
     decode_ask,
     encode_answer,
 )
-from node.daemon import gossip_protocol
+from node.assembly import gossip_protocol
 from node.transfer_serving import StoreSource, transfer_protocol
 from tests.ledger.transfer.world import History
 from tests.node.test_installation import _source, _store, _write

@@ -19,8 +19,9 @@ from gossip.host import PeerStream
 from gossip.wire import Frame, FrameReader, Hello, encode_frame
 from identity import keystore
 from identity.keys import KeyPair
+from node.assembly import gossip_protocol
 from node.config import Config
-from node.daemon import Daemon, gossip_protocol
+from node.daemon import Daemon
 from node.founding import Wishes, found
 from node.home import Home
 from node.parts import Parts
@@ -43,7 +44,10 @@ class Cell:
 
     @property
     def parts(self) -> Parts:
-        return self.daemon._cell._parts
+        supervisor = self.daemon._supervisor
+        assert supervisor is not None
+        assert supervisor._cell is not None
+        return supervisor._cell._parts
 
     @property
     def address(self) -> str:

@@ -1,0 +1,357 @@
+"""Opens the parts of one cell on its store, and joins them by bounded queues.
+
+The order is that of a start: the stages at the newest epochs, the ledger's last applied state, the
+replay of the consensus journal (what was decided but not applied is applied), then the network's
+parts. Nothing runs yet: that is for `node.supervisor`. The store is not closed here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from core.ids import CellId, Epoch, NetworkId, TransactionId
+from gossip.discovery.book import AddressBook, read_entries
+from gossip.discovery.invitation import INVITE_PROTOCOL
+from gossip.discovery.limits import BOOK_CELLS_MAX
+from gossip.host import HostConfig, NotAMultiaddr
+from gossip.host.addresses import parse_dial_address
+from gossip.wire import Forward, Frame
+from identity.keys import KeyPair
+from journal import Store
+from journal.replication import Copies
+from ledger.certificate import CheckpointSignature
+from ledger.genesis import Genesis
+from ledger.roster import Roster
+from ledger.spore_authority import network_identity
+from ledger.transaction import transaction_id
+from myceld import VERSION
+from node.audits import Audits
+from node.config import Config
+from node.consensus_task import ConsensusTask
+from node.discovery.roster_proofs import RosterProofs
+from node.discovery.setup import make_finders
+from node.discovery.task import Discovery, DiscoverySources
+from node.execution_task import ExecutionTask
+from node.follows import Follows
+from node.genesis_service import GENESIS_PROTOCOL, serve_genesis
+from node.headers import Headers
+from node.inbox import ConsensusInbox, ExecutionInbox
+from node.invite_views import Standing
+from node.invites import Invites
+from node.limits import EXECUTION_QUEUE_MAX, HEADERS_CACHED_MAX
+from node.parts import Parts
+from node.peers import Peers, PeersConfig, PeersLinks
+from node.receipts import Receipts
+from node.session import now_ms
+from node.snapshots import sealed_states
+from node.stages.consensus import Consensus, Identity
+from node.stages.execution import Execution
+from node.stages.intake import Intake
+from node.stages.mempool import Mempool
+from node.surroundings import Surroundings
+from node.tables import (
+    EVENTS_JOURNAL,
+    known_cells,
+    known_cells_statements,
+    known_ids,
+    newest_certificates,
+    newest_epochs,
+    state_value,
+    unplaced,
+    unplaced_statements,
+)
+from node.transfer_fetching import TransferFetching
+from node.transfer_serving import StoreSource, TransferServing, transfer_protocol
+from node.verifier import Verifier
+
+_LOG = structlog.get_logger("assembly")
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """Who a cell is, and what it was told at its making."""
+
+    key: KeyPair
+    genesis: Genesis
+    config: Config
+
+
+@dataclass(slots=True)
+class Tasks:
+    """The owners of the two stages."""
+
+    consensus: ConsensusTask
+    execution: ExecutionTask
+
+
+def gossip_protocol(network_id: NetworkId) -> str:
+    """Return the libp2p protocol of a network: cells of two networks have none in common."""
+    return f"/myceld/{network_id.hex()}/gossip/1"
+
+
+class Assembly:
+    """Makes the parts of a cell, again after each jump to a checkpoint."""
+
+    def __init__(
+        self,
+        setup: Setup,
+        store: Store,
+        verifier: Verifier,
+        surroundings: Surroundings,
+        take_forwarded: Callable[[CellId, Forward], Awaitable[None]],
+    ) -> None:
+        """`take_forwarded` is given the transactions that another cell asks us to put."""
+        self._setup = setup
+        self._store = store
+        self._verifier = verifier
+        self._surroundings = surroundings
+        self._take_forwarded = take_forwarded
+        self._started_ns = time.monotonic_ns()
+
+    async def assemble(self) -> tuple[Parts, Tasks]:
+        """Return the parts and the owners of the stages, at what the store holds."""
+        key, genesis = self._setup.key, self._setup.genesis
+        store, verifier = self._store, self._verifier
+        identity, mempool, receipts = Identity(key.public_key, key.sign), Mempool(), Receipts()
+        epochs = [(genesis.roster, 0), *newest_epochs(store, 3)][-3:]
+        rosters, first_block = [roster for roster, _ in epochs], epochs[-2:][0][1]
+        consensus = _make_consensus(genesis, rosters, identity, mempool, first_block)
+        execution = Execution(genesis, identity, lambda state_key: state_value(store, state_key))
+        intake = Intake(genesis.network_id, execution.ledger.account)
+        consensus_inbox = ConsensusInbox()
+        execution_inbox: ExecutionInbox = asyncio.Queue(EXECUTION_QUEUE_MAX)
+        execution_task = ExecutionTask(
+            execution,
+            store,
+            verifier,
+            await store.journal(EVENTS_JOURNAL),
+            inbox=execution_inbox,
+            receipts=receipts,
+            intake=intake,
+        )
+        headers = await Headers.open(store)
+        await execution_task.resume(await _restore(execution, store, headers, rosters))
+        again = await _replay(consensus, execution_task, store, first_block)
+        intake.note_stored([*again, *consensus.waiting_transactions()])
+        consensus_task = ConsensusTask(
+            consensus,
+            store,
+            verifier,
+            genesis,
+            inbox=consensus_inbox,
+            execution=execution_inbox,
+            receipts=receipts,
+            intake=intake,
+            applied_round=lambda: execution.ledger.applied_round,
+        )
+        discovery = self._make_discovery(consensus)
+        greeting = execution_task.greeting
+        links = self._make_links(consensus_inbox, execution_inbox, greeting, discovery)
+        peers = self._make_peers(consensus.roster, discovery.book, links)
+        parts = Parts(
+            cell_id=key.cell_id,
+            name=self._name(consensus.roster),
+            genesis=genesis,
+            store=store,
+            verifier=verifier,
+            receipts=receipts,
+            intake=intake,
+            mempool=mempool,
+            consensus=consensus,
+            consensus_inbox=consensus_inbox,
+            execution_inbox=execution_inbox,
+            metrics=consensus_task.metrics,
+            observed=consensus_task.observed,
+            execution=execution,
+            peers=peers,
+            follows=await _make_follows(store, key, genesis, peers),
+            discovery=discovery,
+            audits=Audits(store),
+            invites=_make_invites(store, genesis, peers, execution),
+            headers=headers,
+            fetching=self._make_fetching(consensus, execution, peers, headers),
+            started_ns=self._started_ns,
+        )
+        return parts, Tasks(consensus_task, execution_task)
+
+    def _make_discovery(self, consensus: Consensus) -> Discovery:
+        key, genesis, config = self._setup.key, self._setup.genesis, self._setup.config
+        store = self._store
+        known = read_entries(known_cells(store, BOOK_CELLS_MAX), genesis.network_id)
+        bootstrap = [str(parse_dial_address(address)) for address in config.bootstrap]
+        sources = DiscoverySources(
+            key,
+            genesis,
+            lambda: consensus.roster,
+            RosterProofs(store, genesis),
+            make_finders(
+                config, network_identity(genesis), key.cell_id, self._surroundings.directory
+            ),
+        )
+        book = AddressBook(key.cell_id, bootstrap, known, can_dial=_can_dial)
+        return Discovery(sources, book, self._verifier)
+
+    def _make_links(
+        self,
+        consensus: ConsensusInbox,
+        execution: ExecutionInbox,
+        greeting: Callable[[], Iterable[Frame]],
+        discovery: Discovery,
+    ) -> PeersLinks:
+        return PeersLinks(
+            consensus,
+            execution,
+            greeting=greeting,
+            save_cells=_cell_saver(self._store),
+            forwarded=self._take_forwarded,
+            introducer=discovery,
+        )
+
+    def _make_peers(self, roster: Roster, book: AddressBook, links: PeersLinks) -> Peers:
+        genesis, config = self._setup.genesis, self._setup.config
+        peers_config = PeersConfig(
+            host=HostConfig(
+                seed=self._setup.key.seed,
+                listen_addresses=config.listen,
+                protocol=gossip_protocol(genesis.network_id),
+                dht=config.discovery.dht,
+                dht_bootstrap=config.bootstrap if config.discovery.dht else (),
+                agent_version=f"myceld/{VERSION}",
+            ),
+            network_id=genesis.network_id,
+            rule_set=genesis.rule_set,
+            roster=roster,
+            faults=self._surroundings.faults,
+        )
+        peers = Peers(peers_config, links, book, self._surroundings.make_host)
+        peers.host.set_handler(GENESIS_PROTOCOL, peers.guarded(serve_genesis(genesis)))
+        return peers
+
+    def _make_fetching(
+        self, consensus: Consensus, execution: Execution, peers: Peers, headers: Headers
+    ) -> TransferFetching:
+        """Return what fetches checkpoints; others are served from the start of the host on."""
+        store, genesis = self._store, self._setup.genesis
+        source = StoreSource(store, genesis, execution.ledger, headers)
+        serve = peers.guarded(TransferServing(source).serve)
+        peers.host.set_handler(transfer_protocol(genesis.network_id), serve)
+        return TransferFetching(
+            store,
+            genesis,
+            consensus,
+            execution,
+            peers,
+            source,
+            self._surroundings.tell_progress,
+        )
+
+    def _name(self, roster: Roster) -> str:
+        """The roster's name for a member, the configured one for others."""
+        me = roster.index_of(self._setup.key.public_key)
+        return self._setup.config.name if me is None else roster.members[me].name
+
+
+def _can_dial(address: str) -> bool:
+    """Return whether the host speaks the transports of an address."""
+    try:
+        parse_dial_address(address)
+    except NotAMultiaddr:
+        return False
+    return True
+
+
+def _cell_saver(store: Store) -> Callable[[Mapping[CellId, bytes | None]], Awaitable[None]]:
+    async def save(changes: Mapping[CellId, bytes | None]) -> None:
+        await store.transaction({}, known_cells_statements(changes), durable=False)
+
+    return save
+
+
+def _make_consensus(
+    genesis: Genesis,
+    rosters: Sequence[Roster],
+    identity: Identity,
+    mempool: Mempool,
+    first_block: int,
+) -> Consensus:
+    """Return the stage in the epoch of the last roster, before its journal is replayed."""
+    before = rosters[-2] if len(rosters) > 1 else None
+    return Consensus(
+        genesis, rosters[-1], identity, mempool, first_block=first_block, before=before
+    )
+
+
+async def _make_follows(store: Store, key: KeyPair, genesis: Genesis, peers: Peers) -> Follows:
+    """Return the journals that are followed, which answers other cells too."""
+    follows = Follows(store, await Copies.open(store), key.cell_id, peers)
+    follows.listen(genesis.network_id)
+    return follows
+
+
+def _make_invites(store: Store, genesis: Genesis, peers: Peers, execution: Execution) -> Invites:
+    """Return the tickets' service, which answers newcomers from the start of the host on."""
+
+    def standing() -> Standing:
+        return Standing(execution.ledger.roster, execution.ledger.applied_round)
+
+    invites = Invites(store, genesis, peers, standing)
+    peers.host.set_handler(INVITE_PROTOCOL, peers.guarded(invites.serve))
+    return invites
+
+
+async def _restore(
+    execution: Execution, store: Store, headers: Headers, rosters: Sequence[Roster]
+) -> list[CheckpointSignature]:
+    """Load the last applied state; sign anew the last header to be certified of each epoch.
+
+    `rosters` are those of the newest three epochs, the present one last.
+    """
+    if headers.length == 0:
+        return []
+    recent = [header async for header in headers.newest(HEADERS_CACHED_MAX)]
+    sealed, state = await sealed_states(store, headers, rosters)
+    newest = rosters[-2:]
+    execution.restore(newest, state, recent, newest_certificates(store, newest), sealed)
+    signed: dict[Epoch, CheckpointSignature] = {}
+    for header in reversed(recent):
+        signature = None if header.epoch in signed else execution.sign(header)
+        if signature is not None:
+            signed[header.epoch] = signature
+    return list(signed.values())
+
+
+async def _replay(
+    consensus: Consensus, execution: ExecutionTask, store: Store, first_block: int
+) -> list[bytes]:
+    """Feed the consensus journal to the hashgraph, and apply what was decided but not applied.
+
+    Returns the stored transactions that are to be put again.
+    """
+    journal = await store.journal(EVENTS_JOURNAL)
+    started = time.monotonic()
+    lost: dict[TransactionId, bytes] = {}
+    sealed: Roster | None = None
+    async for block in journal.read(first_block):
+        for decided in consensus.replay(block):
+            sealed = await execution.execute(decided, None) or sealed
+        own = {transaction_id(raw): raw for raw in consensus.take_own_before()}
+        if own:
+            for known in known_ids(store, list(own)):
+                del own[TransactionId(known)]
+        if own:
+            # Before a round of the replay can seal the epoch: the next start begins later then.
+            await store.transaction({}, unplaced_statements(own.values()), durable=False)
+            lost |= own
+    consensus.replayed()
+    lost = {transaction_id(raw): raw for raw in unplaced(store)} | lost
+    consensus.put_again(list(lost.values()))
+    if sealed is not None:
+        consensus.seal(sealed, now_ms())
+    events = journal.length - first_block
+    _LOG.info("replayed", events=events, seconds=round(time.monotonic() - started, 3))
+    return list(lost.values())

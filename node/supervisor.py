@@ -1,0 +1,172 @@
+"""Runs the parts of one cell on its open store: supervises, stops, jumps to checkpoints.
+
+A part that fails stops the cell with its coded error: a cell never limps on without one of its
+parts. A jump ends all parts, puts the checkpoint in place and starts them again on the same store;
+clients are kept meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+import structlog
+
+from core.errors import MyceldError
+from core.ids import CellId
+from gossip.wire import Forward
+from journal import Store
+from ledger.roster import Roster
+from node.accuse_task import AccuseTask
+from node.assembly import Assembly, Setup, Tasks
+from node.cell import RunningCell
+from node.errors import NotStoredYet
+from node.installation import install
+from node.invite_tables import INVITE_SCHEMA
+from node.limits import STOP_TIMEOUT_MS
+from node.parts import Parts
+from node.surroundings import Surroundings
+from node.tables import SCHEMA, check_layout
+from node.verifier import Verifier
+
+_LOG = structlog.get_logger("supervisor")
+
+
+class Front(Protocol):
+    """What stands between the clients and the cell, such as the HTTP gateway."""
+
+    async def open(self, cell: RunningCell, parts: Parts) -> None:
+        """Let clients in. Called again after each jump, when they are in already."""
+
+    async def close(self) -> None:
+        """Let nobody in any more; safe to repeat."""
+
+
+class Supervisor:
+    """One cell on one store. `run` returns after `stop` was called and all parts have ended."""
+
+    def __init__(
+        self, setup: Setup, front: Front, surroundings: Surroundings, tell: Callable[[str], None]
+    ) -> None:
+        """`tell` gets the lines for the person who started the cell."""
+        self._setup = setup
+        self._front = front
+        self._surroundings = surroundings
+        self._tell = tell
+        self._stopping = asyncio.Event()
+        self._cell: RunningCell | None = None
+
+    def stop(self) -> None:
+        """Ask the cell to stop cleanly."""
+        self._stopping.set()
+
+    async def run(self, store: Store) -> None:
+        """Run the cell. Raises MyceldError when it can not start or has to stop by itself."""
+        verifier = Verifier()
+        try:
+            await store.create_tables(SCHEMA + INVITE_SCHEMA)
+            await check_layout(store)
+            assembly = Assembly(
+                self._setup, store, verifier, self._surroundings, self._take_forwarded
+            )
+            while await self._run_once(assembly, store):
+                _LOG.info("checkpoint in place")
+        finally:
+            await self._front.close()  # when what follows a jump failed
+            verifier.close()
+
+    async def _run_once(self, assembly: Assembly, store: Store) -> bool:
+        """Run the parts until they stop; return whether the cell jumped, and is to run again."""
+        parts, tasks = await assembly.assemble()
+        cell = self._shown(parts)  # before a peer can forward something to it
+        checkpoint = None
+        try:
+            await parts.peers.start()
+            parts.discovery.use_dht(parts.peers.host.dht)
+            await self._front.open(cell, parts)
+            await self._supervise(parts, tasks, cell)
+            checkpoint = None if self._stopping.is_set() else parts.fetching.checkpoint
+        finally:
+            parts.receipts.fail_all(NotStoredYet("the cell was stopped"))
+            try:
+                if checkpoint is None:
+                    await self._front.close()
+            finally:
+                async with asyncio.timeout(STOP_TIMEOUT_MS / 1000):
+                    await parts.peers.stop()
+        if checkpoint is None:
+            return False
+        if checkpoint.link.header.round > parts.execution.ledger.applied_round:
+            await install(store, checkpoint, parts.consensus.owed())
+        return True
+
+    def _shown(self, parts: Parts) -> RunningCell:
+        """Return the cell as clients see it; those who are in see the new parts from now on."""
+        if self._cell is None:
+            self._cell = RunningCell(parts, self._setup.key)
+        else:
+            self._cell.take_over(parts)
+        return self._cell
+
+    async def _supervise(self, parts: Parts, tasks: Tasks, cell: RunningCell) -> None:
+        """Run the owner tasks until `stop` is called; raise the error of the first that fails."""
+        accuse = AccuseTask(parts.store, parts.genesis, self._setup.key.public_key)
+
+        def sealed(roster: Roster) -> None:
+            tasks.consensus.sealed(roster)
+            accuse.epoch_began()
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                running = [
+                    group.create_task(
+                        tasks.consensus.run(parts.peers, accuse.seen), name="consensus"
+                    ),
+                    group.create_task(tasks.execution.run(parts.peers, sealed), name="execution"),
+                    group.create_task(_accuse(parts, accuse, cell), name="accuse"),
+                    group.create_task(parts.peers.run(), name="peers"),
+                    group.create_task(parts.discovery.run(parts.peers), name="discovery"),
+                    group.create_task(parts.follows.run(), name="follows"),
+                    group.create_task(parts.audits.run(), name="audits"),
+                    group.create_task(parts.invites.run(cell.change_members), name="invites"),
+                    group.create_task(parts.fetching.run(), name="fetching"),
+                ]
+                await _first_of(self._stopping, parts.fetching.ready)
+                self._tell("stopping" if self._stopping.is_set() else "going on from a checkpoint")
+                parts.peers.close()
+                for task in reversed(running):
+                    task.cancel()
+        except* MyceldError as failures:
+            raise _first(failures) from failures
+
+    async def _take_forwarded(self, peer: CellId, forward: Forward) -> None:
+        assert self._cell is not None  # noqa: S101 - for the type checker: it was made before
+        await self._cell.take_forwarded(peer, forward)
+
+
+async def _accuse(parts: Parts, task: AccuseTask, cell: RunningCell) -> None:
+    await task.run(
+        epoch=lambda: parts.execution.ledger.roster.epoch,
+        is_under_way=lambda transaction: parts.intake.checked(transaction) is not None,
+        submit=cell.accuse,
+    )
+
+
+async def _first_of(*events: asyncio.Event) -> None:
+    """Wait until one of the events is set."""
+    waits = [asyncio.create_task(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+
+
+def _first(failures: BaseExceptionGroup[MyceldError]) -> MyceldError:
+    """Return the first error inside a group."""
+    inner: BaseException = failures
+    while isinstance(inner, BaseExceptionGroup):
+        inner = inner.exceptions[0]
+    assert isinstance(inner, MyceldError)  # noqa: S101 - for the type checker: `except*` chose it
+    return inner

@@ -1,0 +1,30 @@
+"""What a cell stands on: the network below it, and the faults that tests put into it.
+
+The daemon takes the operating system's; a simulation gives each cell others.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gossip.host import Host, HostFactory
+from node.faults import LinkFaults
+from node.progress import ProgressTeller
+from node.transfer_fetching import CatchingUp
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Where the parts of one cell come from."""
+
+    directory: Path
+    """Where files that the configuration names by relative paths are."""
+    make_host: HostFactory = Host
+    faults: LinkFaults | None = None
+    tell_progress: Callable[[CatchingUp], None] = field(
+        default_factory=lambda: ProgressTeller(sys.stderr).tell
+    )
+    """Is told how far a checkpoint transfer has come, now and then."""
