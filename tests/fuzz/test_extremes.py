@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from hashlib import sha256
 from typing import Final
 
@@ -10,7 +11,11 @@ import pytest
 from core import codec
 from core.codec import NotCanonical
 from core.ids import Epoch, EventId, MemberIndex, Sequence, TransactionId
+from core.json_text import parse_json
 from core.limits import VALUES_COST_FACTOR, VALUES_COST_FREE_BYTES
+from gateway.limits import TRANSACTIONS_PER_SUBMIT_MAX
+from gossip.discovery.spore_file import from_json as spore_from_json
+from gossip.discovery.spore_file import to_json as spore_to_json
 from gossip.limits import PAYLOAD_COUNT_MAX, TIPS_MAX
 from gossip.wire import Forward, Have, decode_frame, encode_frame
 from hashgraph.event import decode_event, encode_event, make_event
@@ -18,6 +23,9 @@ from hashgraph.limits import PAYLOAD_ITEMS_MAX
 from journal.replication import wire as replication
 from journal.replication.limits import SPAN_BLOCKS_MAX
 from ledger.certificate import parse_certificate
+from ledger.genesis import Genesis
+from ledger.genesis import from_json as genesis_from_json
+from ledger.genesis import to_json as genesis_to_json
 from ledger.limits import MEMBERS_MAX
 from ledger.roster import Member, Roster, decode_roster
 from ledger.transaction import opaque_transaction
@@ -29,7 +37,7 @@ from ledger.transfer.limits import (
 )
 from ledger.transfer.wire import Entries, Receipts, decode_answer, encode_answer
 from tests.fuzz.samples import DIGEST
-from tests.gossip.discovery.spore_world import many
+from tests.gossip.discovery.spore_world import NETWORK_IDENTITY, many, node, spore
 from tests.ledger.world import KEYS, NETWORK
 
 SMALLEST: Final = opaque_transaction(b"")
@@ -90,6 +98,23 @@ def test_the_largest_roster_and_its_certificate() -> None:
     signed: list[codec.Value] = [[at, bytes(64)] for at in range(MEMBERS_MAX)]
     data = codec.encode([2**40, 2**40, DIGEST, signed])
     assert len(parse_certificate(codec.decode(data)).signatures) == MEMBERS_MAX
+
+
+def test_files_at_their_bounds() -> None:
+    keys = many(256)
+    made = spore([node(key) for key in keys])
+    assert len(made.nodes) == 256
+    assert spore_from_json(spore_to_json(made).encode(), NETWORK_IDENTITY) == made
+    members = tuple(Member(key.public_key, 1, "n") for key in keys[:MEMBERS_MAX])
+    genesis = Genesis("n", members, 1)
+    text = genesis_to_json(genesis)
+    assert genesis_from_json(text) == genesis
+    assert genesis_from_json(json.dumps(json.loads(text), separators=(",", ":"))) == genesis
+
+
+def test_bodies_at_their_bounds() -> None:
+    fields = {"transactions": [SMALLEST.hex()] * TRANSACTIONS_PER_SUBMIT_MAX}
+    assert parse_json(json.dumps(fields, separators=(",", ":"))) == fields
 
 
 def test_values_that_just_fit_are_taken_and_a_few_more_are_not() -> None:
