@@ -433,7 +433,7 @@ class _Pieces:
     """A byte stream that gives what has arrived, in the pieces in which it came."""
 
     def __init__(self, data: bytes) -> None:
-        self._pieces = iter(pieces(data))
+        self._pieces = pieces(data)
 
     async def read(self, size_max: int, *, timeout_s: float | None) -> bytes:  # noqa: ARG002 - the protocol's
         """Return the next piece; none is longer than what is asked for."""
