@@ -37,6 +37,9 @@ def _found() -> Iterator[tuple[str, bytes, str]]:
         yield "canonical value", _array(part), "MYC-CORE-002"
         yield "gossip frame", b"\x92\x06" + _array(part, 40_000), "MYC-GOSSIP-002"
         yield "transfer answer", b"\x92\x0e" + _array(part, 40_000), "MYC-TRANSFER-001"
+    # The first repair read on within a float, and took what it hid for bytes.
+    hidden = b"\xcb\x3f\xf8\x00\xc6\x00\x00\xf0\x00" + b"\x90" * 0xF000
+    yield "canonical value", b"\xdd\x00\x00\x3e\x81" + hidden + b"\xc0" * 15_996, "MYC-CORE-002"
     # A boolean stood for the number 1: two encodings of one request.
     yield "transfer request", bytes.fromhex("92c303"), "MYC-TRANSFER-001"
     # 401 entries out of order were all hashed, and took ten times their size.
