@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from core import codec
 from core.codec import NotCanonical, WrongShape
+from core.errors import check
 from core.ids import cell_id_of
 from gossip.discovery import errors as discovery_errors
 from gossip.discovery import ticket as tickets
@@ -376,11 +377,11 @@ def _libp2p() -> tuple[Target, ...]:
         except BadIdentify:
             return REFUSED
 
-    def messages(data: bytes) -> list[KadMessage]:
-        async def read_all() -> list[KadMessage]:
+    def messages(data: bytes) -> list[bytes]:
+        async def read_all() -> list[bytes]:
             reader, found = _Reader(_PeerPieces(data)), []  # type: ignore[arg-type]  # only `read`
             while (message := await reader.message()) is not None:
-                found.append(decode_kad(message))
+                found.append(message)
             return found
 
         return _run(read_all())
@@ -486,8 +487,9 @@ def _frame_again(frame: Frame) -> bytes | None:
 
 
 def _entry(data: bytes) -> Entry:
-    read_entries([(_CELL, data)], NETWORK)
-    return decode_entry(data, NETWORK)
+    entry = decode_entry(data, NETWORK)
+    check(read_entries([(_CELL, data)], NETWORK) == {_CELL: entry}, "rows are read as entries")
+    return entry
 
 
 def _entered(data: bytes, commit: bytes) -> object:

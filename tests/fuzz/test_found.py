@@ -51,6 +51,13 @@ def _found() -> Iterator[tuple[str, bytes, str]]:
     # Damaged rows gave errors of other modules.
     yield "head of a copy", b"12d3kOO/notes/0\n10\n", "MYC-JOURNAL-016"
     yield "head of the cell's own file", b"12D3\xdc/notes/0\n10\n\n", "MYC-JOURNAL-003"
+    # All lines were listed before they were counted: 9 and 13 times the size.
+    lines = "— a b\n".encode() * 1600
+    yield "head of a journal", lines, "MYC-JOURNAL-003"
+    yield "cosignatures", lines, "MYC-JOURNAL-003"
+    start = b"c2sp.org/tlog-proof@v1\nextra YmxvY2s=\nindex 3\n"
+    yield "proof file", start + b"A\n" * 100_000 + b"\n", "MYC-JOURNAL-061"
+    yield "proof file, verified", start + b"\n" + b"A\n" * 100_000, "MYC-JOURNAL-003"
     yield from _found_in_files()
 
 
