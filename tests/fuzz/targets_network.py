@@ -369,6 +369,7 @@ def _libp2p() -> tuple[Target, ...]:
     from gossip.host.identify import BadIdentify, Ourselves, decode_identify, encode_identify
     from gossip.host.kad_wire import KadMessage, Kind, decode_kad, encode_kad
     from gossip.host.kademlia import Contact
+    from gossip.host.limits import DHT_REQUESTS_PER_STREAM_MAX
     from gossip.host.varint import encode_varint
 
     def identified(data: bytes) -> object:
@@ -380,7 +381,10 @@ def _libp2p() -> tuple[Target, ...]:
     def messages(data: bytes) -> list[bytes]:
         async def read_all() -> list[bytes]:
             reader, found = _Reader(_PeerPieces(data)), []  # type: ignore[arg-type]  # only `read`
-            while (message := await reader.message()) is not None:
+            for _ in range(DHT_REQUESTS_PER_STREAM_MAX):
+                message = await reader.message()
+                if message is None:
+                    break
                 found.append(message)
             return found
 
