@@ -69,7 +69,7 @@ class Wallet:
                 self._left_out += range(self._next, self._next + gap)
                 self._next += gap
             nonce, self._next = self._next, self._next + 1
-        made = [self._sign(nonce) for _ in range(2 if way == "two" else 1)]
+        made = [self._sign(nonce) for _ in range(2 if way in ("two", "inside") else 1)]
         self._made += made
         return made
 
