@@ -40,6 +40,9 @@ PROFILES: Final[Mapping[str, tuple[str, ...]]] = {
 _ELSEWHERE: Final = frozenset({"file", "invites", "replication", "audit"})
 """Failpoints of what no cell does here."""
 
+_MANY_MEMBERS: Final = 6
+"""What a transaction costs grows with the square of the members."""
+
 _EPOCHS: Final = (16, 16, 24, 48, 96, 2048)
 
 
@@ -62,7 +65,7 @@ def draw(seed: int, wishes: Wishes = Wishes()) -> Scenario:
     """Return the scenario of a seed; raises BadScenario for wishes that make none."""
     random = chance(seed, "scenario")
     kinds = wishes.kinds if wishes.kinds is not None else _kinds_of(wishes.profile)
-    members = wishes.cells or random.choice((4, 4, 4, 5, 6, 7))
+    members = wishes.cells or random.choice((4, 4, 4, 4, 4, 5, 6, 7))
     followers = 0 if wishes.profile == "liars" else random.choice((0, 0, 1))
     weights = _draw_weights(random, members)
     faulty = _draw_faulty(random, weights)
@@ -71,7 +74,7 @@ def draw(seed: int, wishes: Wishes = Wishes()) -> Scenario:
     if wishes.down is not None:
         down = tuple(random.sample(range(members), min(wishes.down, members)))
     minutes = wishes.minutes
-    troubled_ms = random.randint(4_000, 12_000) if minutes is None else round(minutes * 60_000)
+    troubled_ms = random.randint(3_000, 8_000) if minutes is None else round(minutes * 60_000)
     honest = [at for at in range(members) if at not in {liar.cell for liar in liars}]
     count = random.randint(2, 7) if minutes is None else max(4, troubled_ms // 3_000)
     actions = [
@@ -93,9 +96,9 @@ def draw(seed: int, wishes: Wishes = Wishes()) -> Scenario:
         followers,
         weights=weights,
         epoch_rounds=random.choice(_EPOCHS),
-        delay_ms=random.choice((2, 5, 10, 25, 60)),
+        delay_ms=random.choice((5, 10, 25, 60)),
         loss=random.choice((0.0, 0.0, 0.01, 0.05)),
-        load_per_s=random.choice((1.0, 3.0, 8.0)),
+        load_per_s=random.choice((0.5, 1.5, 4.0)) if members < _MANY_MEMBERS else 0.8,
         troubled_ms=troubled_ms,
         down=tuple(sorted(set(down) - {liar.cell for liar in liars})),
         liars=liars,
