@@ -39,8 +39,9 @@ EPOCH_ROUNDS: Final = 64
 EPOCHS_MIN: Final = 2
 """Before the first crash: so that there is a checkpoint to fetch."""
 
-_FETCHES: Final = ("install.", "transfer.ask.", "transfer.keep.")
-_OF_OTHERS: Final = ("install.", "transfer.", "invites.proposal.")
+_NEW: Final = ("journal.create.", "install.", "transfer.ask.", "transfer.keep.")
+"""Only a cell that is new comes there."""
+_OF_OTHERS: Final = (*_NEW, "transfer.", "invites.proposal.")
 _REPLAYS: Final = "replay."
 _JOURNALS: Final = ("consensus", "state")
 _COUNTS_MAX: Final = (
@@ -53,6 +54,7 @@ _COUNTS_MAX: Final = (
     ("install.", 1),
     ("transfer.keep", 3),
     ("transfer.", 4),
+    ("journal.create", 1),
     ("journal.checkpoint", 3),
     ("consensus.epoch", 2),
     ("execution.seal", 2),
@@ -83,15 +85,15 @@ class Crasher:
 
     def run(self, names: Sequence[str], tell: Callable[[Tally], None]) -> list[Tally]:
         """Crash at each of these failpoints; tell of each."""
-        fetches = [name for name in names if name.startswith(_FETCHES)]
-        others = [name for name in names if name not in fetches]
+        new = [name for name in names if name.startswith(_NEW)]
+        others = [name for name in names if name not in new]
         self._prepare(names)
         tallies: list[Tally] = []
         failures: list[BaseException] = []
 
         def crash_newcomers() -> None:
             try:
-                for name in fetches:
+                for name in new:
                     tallies.append(self._crash_newcomer(name, self._others["newcomer"]))
                     tell(tallies[-1])
             except Exception as error:  # noqa: BLE001 - it is raised in the caller's thread
