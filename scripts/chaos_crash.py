@@ -33,7 +33,7 @@ from chaos_report import aligned, counted
 from core.failpoint import FAILPOINTS
 
 CRASHES: Final = 10
-HIT_S: Final = 20.0
+HIT_S: Final = 30.0
 """A failpoint has to be hit in this time after the start of the cell."""
 EPOCH_ROUNDS: Final = 64
 EPOCHS_MIN: Final = 2
