@@ -22,8 +22,8 @@ from chaos_provoke import (
     Fetching,
     Joining,
     Provoke,
-    invite,
     make_new,
+    make_ticket,
     newcomer,
     put_much,
     wait,
@@ -128,7 +128,7 @@ class Crasher:
         if name.startswith("journal.checkpoint"):
             return put_much
         if name.startswith("invites.create"):
-            return lambda cell: void(invite(cell))
+            return make_ticket
         if name.startswith("transfer.answer"):
             return Fetching(self._others["fetcher"])
         if name.startswith("invites.proposal"):
@@ -174,9 +174,8 @@ class Crasher:
                 tally.crashes += 1
                 return
             victim.end()
-        tally.findings.append(
-            Finding(NEVER_HIT, f"{victim.name}: no {tally.name} in {HIT_S:.0f} s")
-        )
+        detail = f"{victim.name}: no {tally.name} in {HIT_S:.0f} s"
+        tally.findings.append(Finding(NEVER_HIT, detail))
 
     def _crash_in_replay(self, tally: Tally, victim: Cell) -> None:
         """Crash just before a new epoch, so that the replay finds own transactions voided."""
@@ -184,24 +183,27 @@ class Crasher:
         while tally.crashes < self._crashes and time.monotonic() < until_s:
             self._dies(tally, victim, "consensus.epoch.before=kill@1", put_much)
             victim.end()
-            size = victim.log_size()
-            victim.start(f"{tally.name}=kill@1")
-            wait_until(lambda: victim.is_ready() or not victim.is_alive(), HIT_S, "no start")
-            if not victim.is_alive():
-                tally.crashes += 1
-                self._look_at_log(tally, victim, size)
+            order = f"{tally.name}=kill@1"
+            tally.crashes += self._dies(tally, victim, order, wait, unless=victim.is_ready)
             victim.end()
         if tally.crashes < self._crashes:
             detail = f"{victim.name}: {tally.name} was hit {tally.crashes} times"
             tally.findings.append(Finding(NEVER_HIT, detail))
 
-    def _dies(self, tally: Tally, victim: Cell, order: str, provoke: Provoke) -> bool:
-        """Start a cell with an order to crash; return whether it did in time."""
+    def _dies(
+        self,
+        tally: Tally,
+        victim: Cell,
+        order: str,
+        provoke: Provoke,
+        unless: Callable[[], bool] = lambda: False,
+    ) -> bool:
+        """Start a cell with an order to crash; return whether it did in time, and first."""
         size = victim.log_size()
         victim.start(order)
         until_s = time.monotonic() + HIT_S
         while victim.is_alive():
-            if time.monotonic() > until_s:
+            if unless() or time.monotonic() > until_s:
                 return False
             provoke(victim)
             time.sleep(POLL_S / 2)
@@ -247,10 +249,6 @@ class Crasher:
         if joining.joined == joined:
             detail = f"{inviter.name} after {tally.name}: the newcomer is not let in"
             tally.findings.append(Finding(NOT_BACK, detail))
-
-
-def void(_: object) -> None:
-    """Take a value that nobody wants."""
 
 
 def names_of(only: Sequence[str]) -> list[str]:
