@@ -137,8 +137,9 @@ class Assembly:
         )
         headers = await Headers.open(store)
         await execution_task.resume(await _restore(execution, store, headers, rosters))
-        again = await _replay(consensus, execution_task, store, first_block)
-        intake.note_stored([*again, *consensus.waiting_transactions()])
+        await _replay(consensus, execution_task, store, first_block)
+        # Also what the replay found to be void: its nonces are taken, though it is in no event.
+        intake.note_stored([*consensus.queued_transactions(), *consensus.waiting_transactions()])
         consensus_task = ConsensusTask(
             consensus,
             store,
@@ -328,10 +329,10 @@ async def _restore(
 
 async def _replay(
     consensus: Consensus, execution: ExecutionTask, store: Store, first_block: int
-) -> list[bytes]:
+) -> None:
     """Feed the consensus journal to the hashgraph, and apply what was decided but not applied.
 
-    Returns the stored transactions that are to be put again.
+    Stored transactions that have no place in the order are queued to be put again.
     """
     journal = await store.journal(EVENTS_JOURNAL)
     started = time.monotonic()
@@ -357,4 +358,3 @@ async def _replay(
         consensus.seal(sealed, now_ms())
     events = journal.length - first_block
     _LOG.info("replayed", events=events, seconds=round(time.monotonic() - started, 3))
-    return list(lost.values())

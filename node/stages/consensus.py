@@ -435,6 +435,10 @@ class Consensus:
         """Return the transactions of all events that have no place in the order yet."""
         return self._active.waiting_transactions()
 
+    def queued_transactions(self) -> list[bytes]:
+        """Return what is in no event of ours: after a replay, all that is to be put again."""
+        return [*self._homeless.all(), *self._mempool.all()]
+
     def own_count(self) -> int:
         """Return how many events of the epoch are our own."""
         return self._active.own_count()

@@ -48,6 +48,10 @@ class Mempool:
                 self._size_bytes += len(raw)
                 self._waiting.move_to_end(transaction, last=False)
 
+    def all(self) -> list[bytes]:
+        """Return all transactions, oldest first."""
+        return list(self._waiting.values())
+
     def take_all(self) -> list[tuple[TransactionId, bytes]]:
         """Remove and return all transactions."""
         taken = list(self._waiting.items())

@@ -460,6 +460,8 @@ def test_a_seal_found_in_the_replay_leads_into_the_next_epoch_and_observing() ->
     assert cell.stage.epoch == 1
     assert cell.stage.is_observing
     assert effects.homeless == []
+    assert cell.stage.queued_transactions() == _raws("first of 0", "second of 0")
+    assert cell.stage.waiting_transactions() == []
     assert _waiting(cell) == _raws("first of 0", "second of 0")
     cell.connect(1, 2, 3)
     cell.submit("a")
