@@ -22,7 +22,6 @@ from cli.daemon import node_command
 from cli.errors import BadInput, CannotStart, WaitedInVain
 from cli.limits import INVITE_POLL_S, TICKET_SIZE_BYTES_MAX
 from cli.options import (
-    HOME_DEFAULT,
     SECONDS,
     expand,
     home_option,
@@ -33,6 +32,7 @@ from core.errors import MyceldError
 from gossip.discovery.address import Reach, reach_of
 from gossip.discovery.ticket import parse_ticket
 from myceld.client import Client
+from myceld.home import HOME_DEFAULT
 
 _PORT: Final = click.IntRange(0, 65535)
 _WAIT_S: Final = 600.0

@@ -64,5 +64,17 @@ INVITE_POLL_S: Final = 0.5
 TICKET_SIZE_BYTES_MAX: Final = 4096
 """Most bytes of a ticket in a file or on standard input: twice the longest one."""
 
+SIM_CELLS_MAX: Final = 100
+"""Members of a simulated network: more make a minute of virtual time take hours."""
+
+SIM_MINUTES_MAX: Final = 1440
+"""A day of virtual time."""
+
+SIM_SEEDS_MAX: Final = 1_000_000
+"""Runs of one command: weeks."""
+
+SIM_SHRINK_RUNS_MAX: Final = 400
+"""Runs that a search for a smaller scenario may take: about ten minutes."""
+
 DEVNET_FILE_SIZE_BYTES_MAX: Final = 32 << 10
 """Largest devnet.json that is read: a cell takes 200 bytes."""

@@ -40,6 +40,7 @@ _COMMANDS: Final = {
     "journal": ("cli.journal:journal", "Read, check, export and follow journals."),
     "dag": ("cli.dag:dag", "Export the hashgraph for replay and analysis."),
     "devnet": ("cli.devnet.commands:devnet", "Run a local network of several cells."),
+    "sim": ("cli.sim:sim", "Run whole networks on virtual time, and break them."),
     "version": ("cli.cell:version", "Show the version of the program and of the cell."),
 }
 

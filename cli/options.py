@@ -14,8 +14,8 @@ import click
 from cli.errors import BadInput
 from cli.limits import INPUT_SIZE_BYTES_MAX, TIMEOUT_S_DEFAULT
 from myceld.client import Client
+from myceld.home import HOME_DEFAULT
 
-HOME_DEFAULT: Final = "~/.myceld"
 STAGE: Final = click.Choice(["accepted", "stored", "ordered", "applied", "certified"])
 SECONDS: Final = click.FloatRange(min=0, min_open=True, max=86_400)
 START: Final = click.IntRange(min=0, max=2**63 - 1)

@@ -6,12 +6,13 @@ protobuf-encoded public key, so the key can be read back from it (libp2p peer-id
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final, NewType
 
 import base58
 
 from core.errors import LocalMisuse
-from core.limits import PUBLIC_KEY_SIZE_BYTES
+from core.limits import CELL_IDS_CACHED_MAX, PUBLIC_KEY_SIZE_BYTES
 
 CellId = NewType("CellId", str)
 """A libp2p peer id, such as 12D3KooW…; one per cell."""
@@ -48,6 +49,7 @@ class NotACellId(LocalMisuse):
     remedy = "A cell id looks like 12D3KooW…; copy it whole from `myceld status` or `myceld init`."
 
 
+@lru_cache(CELL_IDS_CACHED_MAX)
 def cell_id_of(public_key: PublicKey) -> CellId:
     """Return the cell id of a 32-byte Ed25519 public key."""
     return CellId(base58.b58encode(_PEER_ID_PREFIX + public_key).decode("ascii"))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from core.failpoint import hit
+
 
 def write_private(path: Path, text: str, *, replace: bool) -> None:
     """Write `text` to `path` with mode 0600: whole or not at all, and durably.
@@ -18,15 +20,21 @@ def write_private(path: Path, text: str, *, replace: bool) -> None:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
+            hit("file.fsync.before")
             os.fsync(file.fileno())
+            hit("file.fsync.after")
+        hit("file.rename.before")
         if replace:
             temporary.replace(path)
         else:
             os.link(temporary, path)  # unlike rename, this never replaces
+        hit("file.rename.after")
     finally:
         temporary.unlink(missing_ok=True)
     directory = os.open(path.parent, os.O_RDONLY)
     try:
+        hit("file.directory.before")
         os.fsync(directory)
+        hit("file.directory.after")
     finally:
         os.close(directory)

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from core.errors import InvariantBroken, MyceldError
 from journal.copier import LogCopier
+from journal.disk import ConnectionThread, Disk
 from journal.edits import Clear, Edit, Truncate
 from journal.errors import (
     DiskFull,
@@ -37,7 +38,6 @@ from journal.limits import (
     TRANSACTION_SIZE_BYTES_MAX,
 )
 from journal.syncer import Mark, Syncer
-from journal.thread import DatabaseThread
 from journal.writer import Batch, Positions, Writer, Written
 
 
@@ -59,8 +59,10 @@ class Committer:
     def __init__(
         self,
         writer: Writer,
-        thread: DatabaseThread,
+        thread: ConnectionThread,
         path: Path,
+        disk: Disk,
+        *,
         on_change: Callable[[States, States], None],
         before_close: Callable[[], None],
     ) -> None:
@@ -77,8 +79,8 @@ class Committer:
         self._fsyncs_before_fill = FSYNCS_BEFORE_FILL
         self._shown: dict[str, Callable[[JournalState], None]] = {}
         self._is_writing = False
-        self._copier = LogCopier(path, self._wake)
-        self._syncer = Syncer(path.with_name(path.name + "-wal"), self._show, self._break)
+        self._copier = LogCopier(path, disk, self._wake)
+        self._syncer = Syncer(path.with_name(path.name + "-wal"), disk, self._show, self._break)
         self._changed: asyncio.Future[None] | None = None
         self._freed: asyncio.Future[None] | None = None
         self._closing = False

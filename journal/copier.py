@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import sqlite3
 from pathlib import Path
 from typing import Final
 
 from core.errors import MyceldError
+from core.failpoint import hit
 from journal.database import SQLITE_ERRORS, connect_copier, fault_of
+from journal.disk import ConnectionThread, Disk, LogFile
 from journal.errors import DiskFull
 from journal.limits import PAGE_SIZE_BYTES, WAL_REST_SIZE_BYTES, WAL_SIZE_BYTES, WAL_SIZE_BYTES_MAX
-from journal.thread import DatabaseThread
 
 _HEADER_BYTES: Final = 32
 _FRAME_HEADER_BYTES: Final = 24
@@ -35,16 +35,18 @@ class LogCopier:
     `failed` is set once a copy has failed; `wake` whenever one has ended.
     """
 
-    def __init__(self, path: Path, wake: asyncio.Event) -> None:
+    def __init__(self, path: Path, disk: Disk, wake: asyncio.Event) -> None:
         self.failed: MyceldError | None = None
         self._path = path
+        self._log_path = path.with_name(path.name + "-wal")
+        self._disk = disk
         self._wake = wake
-        self._thread: DatabaseThread | None = None
+        self._thread: ConnectionThread | None = None
         self._task: asyncio.Task[None] | None = None
         self._rest = False
         self._step = WAL_SIZE_BYTES // _FRAME_BYTES
         self._start_at = self._step
-        self._log = -1
+        self._log: LogFile | None = None
 
     @property
     def rest_is_due(self) -> bool:
@@ -81,11 +83,11 @@ class LogCopier:
         wrong here costs that time only; a write that goes wrong says so itself.
         """
         with contextlib.suppress(OSError):
-            log = os.open(f"{self._path}-wal", os.O_WRONLY | os.O_CLOEXEC)
+            log = self._disk.open_log(self._log_path, writable=True)
             try:
                 _fill(log, _HEADER_BYTES + (self._step + 2 * _REST_FRAMES) * _FRAME_BYTES)
             finally:
-                os.close(log)
+                log.close()
 
     def starts_over(self) -> None:
         """Note that the log was cut."""
@@ -97,9 +99,9 @@ class LogCopier:
         if self._thread is not None:
             await self._thread.close()
             self._thread.join()
-        if self._log >= 0:
-            os.close(self._log)
-            self._log = -1
+        if self._log is not None:
+            self._log.close()
+            self._log = None
 
     async def _copy(self) -> None:
         """Copy until little comes meanwhile, or pages are held back."""
@@ -125,8 +127,8 @@ class LogCopier:
             self._task = None
             self._wake.set()
 
-    async def _connect(self) -> DatabaseThread:
-        thread = DatabaseThread(lambda: connect_copier(self._path), iter_chunk_size=1)
+    async def _connect(self) -> ConnectionThread:
+        thread = self._disk.thread(lambda: connect_copier(self._path, self._disk))
         try:
             await thread
         except MyceldError:
@@ -144,10 +146,10 @@ class LogCopier:
         The file never shrinks; a frame is in use if it has the salt of the log's header.
         """
         try:
-            if self._log < 0:
-                self._log = os.open(f"{self._path}-wal", os.O_RDONLY | os.O_CLOEXEC)
-            header = os.pread(self._log, _HEADER_BYTES, 0)
-            frame = os.pread(self._log, _FRAME_HEADER_BYTES, _HEADER_BYTES + count * _FRAME_BYTES)
+            if self._log is None:
+                self._log = self._disk.open_log(self._log_path, writable=False)
+            header = self._log.read(_HEADER_BYTES, 0)
+            frame = self._log.read(_FRAME_HEADER_BYTES, _HEADER_BYTES + count * _FRAME_BYTES)
         except OSError:
             return True  # a copy too many costs little, a log without bound costs the disk
         used = header[:4] != bytes(4) and frame[8:16] == header[16:24]
@@ -157,18 +159,20 @@ class LogCopier:
 def _copy(connection: sqlite3.Connection) -> tuple[int, int]:
     """Copy the log as far as no reader needs it; return its frames, and those copied so far."""
     try:
+        hit("journal.checkpoint.before")
         row = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        hit("journal.checkpoint.after")
     except SQLITE_ERRORS as error:
         raise fault_of(error, writing=True) from error
     _, frames, copied = row
     return frames, copied
 
 
-def _fill(log: int, size_bytes: int) -> None:
-    size_before = os.fstat(log).st_size
+def _fill(log: LogFile, size_bytes: int) -> None:
+    size_before = log.size_bytes()
     try:
         for at in range(size_before, size_bytes, _ZEROS_BYTES):
-            os.pwrite(log, bytes(min(_ZEROS_BYTES, size_bytes - at)), at)
-        os.fsync(log)
+            log.write(bytes(min(_ZEROS_BYTES, size_bytes - at)), at)
+        log.sync()
     except OSError:
-        os.ftruncate(log, size_before)
+        log.truncate(size_before)

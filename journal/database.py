@@ -11,7 +11,6 @@ it does not end.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,10 +19,12 @@ from typing import Any, Final
 from nacl.exceptions import CryptoError
 
 from core.errors import MyceldError
+from core.failpoint import hit
 from core.ids import PublicKey, Signature
 from core.limits import HASH_SIZE_BYTES, SIGNATURE_SIZE_BYTES
 from journal.bundle import verify_own_head
 from journal.checkpoint import Sign, verify_signature
+from journal.disk import Disk
 from journal.errors import (
     DiskFull,
     HeadRefused,
@@ -80,17 +81,14 @@ _SCHEMA: Final = (
 )
 
 
-def connect_writer(path: Path) -> sqlite3.Connection:
+def connect_writer(path: Path, disk: Disk) -> sqlite3.Connection:
     """Open or create the file for writing, in WAL mode; raises a leaf of journal.errors."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        is_new = os.fstat(descriptor).st_size == 0
-        os.close(descriptor)
+        is_new = disk.create(path)
     except OSError as error:
         raise StoreUnavailable(f"{path}: {error.strerror}") from error
     # Two threads use the connection, never at once: see `journal.committer`.
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection = disk.connect(path, any_thread=True)
     try:
         if is_new:
             # Only a new file takes these; setting them again would be a transaction at each open.
@@ -118,12 +116,10 @@ def connect_writer(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def connect_reader(path: Path) -> sqlite3.Connection:
+def connect_reader(path: Path, disk: Disk) -> sqlite3.Connection:
     """Open the file read-only, for the calling thread."""
     try:
-        connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None
-        )
+        connection = disk.connect(path, read_only=True)
         connection.execute(f"PRAGMA busy_timeout = {LOCK_TIMEOUT_MS}")
         connection.execute(f"PRAGMA cache_size = -{CACHE_SIZE_KIB}")
     except SQLITE_ERRORS as error:
@@ -131,9 +127,9 @@ def connect_reader(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def connect_copier(path: Path) -> sqlite3.Connection:
+def connect_copier(path: Path, disk: Disk) -> sqlite3.Connection:
     """Open the file for copying the write-ahead log only; raises a leaf of journal.errors."""
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection = disk.connect(path, any_thread=True)
     try:
         for pragma in ("fullfsync = 1", "checkpoint_fullfsync = 1", "wal_autocheckpoint = 0"):
             connection.execute(f"PRAGMA {pragma}")
@@ -232,7 +228,9 @@ def _create(connection: sqlite3.Connection, cell_id: str) -> None:
         for statement in _SCHEMA:
             connection.execute(statement)
         connection.execute("INSERT INTO journal_store VALUES (?, 0)", (cell_id,))
+        hit("journal.create.before")
         connection.execute("COMMIT")
+        hit("journal.create.after")
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")

@@ -17,6 +17,7 @@ from typing import Any
 
 from core.ids import Hash
 from journal.database import SQLITE_ERRORS, connect_reader, fault_of
+from journal.disk import Disk
 from journal.errors import BlockCleared, NoSuchBlock, QueryTooLong, StoreCorrupt
 from journal.hashes import HashReader
 from journal.layout import JournalState, Slot, length_of, unpack_chunk
@@ -35,8 +36,8 @@ from journal.statements import SqlValue
 class Reader:
     """Owns a read-only connection and its caches. `hashes` reads over the same connection."""
 
-    def __init__(self, path: Path) -> None:
-        self._connection = connect_reader(path)
+    def __init__(self, path: Path, disk: Disk) -> None:
+        self._connection = connect_reader(path, disk)
         self._rows = RowCache(ROWS_CACHED_SIZE_BYTES)
         self.hashes = HashReader(self._connection)
 
@@ -69,6 +70,11 @@ class Reader:
         """Whether the journal was truncated or cleared on disk since it was in this state."""
         found = self._execute("SELECT edits FROM journal_head WHERE number = ?", (state.number,))
         return found != [(state.edits,)]
+
+    def is_at(self, state: JournalState) -> bool:
+        """Whether the journal on disk is at this very length, and was not edited since."""
+        sql = "SELECT edits, size FROM journal_head WHERE number = ?"
+        return self._execute(sql, (state.number,)) == [(state.edits, state.size)]
 
     def slot(self, state: JournalState, index: int) -> Slot:
         """Return block `index` as it is stored, checked, or the length of a cleared one.

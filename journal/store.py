@@ -24,6 +24,7 @@ from core.ids import public_key_of
 from journal.audit import Audit, Progress
 from journal.checkpoint import Sign, check_journal_name
 from journal.committer import Committer
+from journal.disk import OS_DISK, ConnectionThread, Disk
 from journal.errors import CommitRefused, NoDurability, StoreClosed, StoreUnavailable, TooManyOpen
 from journal.events import Appended, Event, Subscription, Truncated
 from journal.layout import JournalState, States
@@ -44,7 +45,6 @@ from journal.statements import (
     size_of_statements,
     split_script,
 )
-from journal.thread import DatabaseThread
 from journal.waiting import within
 from journal.writer import Batch, Positions, Writer
 
@@ -56,7 +56,13 @@ class Store:
     """All journals of a cell in one file. Made by `Store.open`; one process at a time."""
 
     def __init__(
-        self, path: Path, writer: Writer, thread: DatabaseThread, *, durability: Durability
+        self,
+        path: Path,
+        writer: Writer,
+        thread: ConnectionThread,
+        *,
+        durability: Durability,
+        disk: Disk,
     ) -> None:
         self.writer = writer
         self.cell_id = writer.cell_id
@@ -64,10 +70,13 @@ class Store:
         self.durable_default = durability == "power"
         self._path = path
         self._thread = thread
-        self._reader: Reader | None = Reader(path)
+        self._disk = disk
+        self._reader: Reader | None = Reader(path, disk)
         self._subscriptions: list[Subscription] = []
         self._snapshots: list[Snapshot] = []
-        self._committer = Committer(writer, thread, path, self._on_change, self._release)
+        self._committer = Committer(
+            writer, thread, path, disk, on_change=self._on_change, before_close=self._release
+        )
 
     @classmethod
     async def open(
@@ -79,6 +88,7 @@ class Store:
         durability: Durability = "power",
         encryption_keys: Mapping[str, bytes] | None = None,
         timeout_s: float | None = None,
+        disk: Disk = OS_DISK,
     ) -> Self:
         """Open or create the store at `path` and check every signed head.
 
@@ -92,14 +102,14 @@ class Store:
             raise NoDurability(f"{durability!r} is no durability")
         path = Path(path)
         keys = {check_journal_name(name): key for name, key in (encryption_keys or {}).items()}
-        writer = Writer(path, cell_id, public_key_of(cell_id), signer)
-        thread = DatabaseThread(writer.connect, iter_chunk_size=1)
+        writer = Writer(path, disk, cell_id=cell_id, public_key=public_key_of(cell_id), sign=signer)
+        thread = disk.thread(writer.connect)
         store: Self | None = None
         try:
             await within(timeout_s, thread)
             for name, key in keys.items():
                 writer.use_key(name, key)
-            store = cls(path, writer, thread, durability=durability)
+            store = cls(path, writer, thread, durability=durability, disk=disk)
         except sqlite3.Error as error:
             raise StoreUnavailable(f"{path}: {error}") from error
         finally:
@@ -193,14 +203,16 @@ class Store:
         self._committer.check_open()
         if len(self._snapshots) >= SNAPSHOTS_MAX:
             raise TooManyOpen(f"{SNAPSHOTS_MAX} snapshots are open")
-        reader = Reader(self._path)
+        reader = Reader(self._path, self._disk)
         snapshot: Snapshot | None = None
         try:
             reader.pin()
-            while reader.is_stale(self.state_of(journal)):
+            while not reader.is_at(state := self.state_of(journal)):
                 await self.settle(timeout_s=timeout_s)
+                if self.state_of(journal) is state:
+                    break  # nothing was on its way to be acknowledged: it is damage, to be read
                 reader.close()
-                reader = Reader(self._path)
+                reader = Reader(self._path, self._disk)
                 reader.pin()
             snapshot = Snapshot(
                 reader,

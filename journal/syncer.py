@@ -9,25 +9,17 @@ one would not say so: the store is broken then.
 from __future__ import annotations
 
 import asyncio
-import os
-import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from core.errors import MyceldError
+from core.failpoint import hit
+from journal.disk import Disk, LogFile
 from journal.errors import WriteFailed
 from journal.layout import States
 from journal.limits import QUICK_FSYNC_MS, QUICK_FSYNCS_MIN, SLOW_FSYNC_PATIENCE
 from journal.writer import Positions
-
-try:
-    import fcntl as _fcntl
-except ImportError:  # Windows
-    _fcntl = None  # type: ignore[assignment]  # there is then no such module
-
-_FULL_FSYNC: Final = getattr(_fcntl, "F_FULLFSYNC", None)  # macOS: fsync does not reach the platter
 
 
 class Mark(NamedTuple):
@@ -54,21 +46,23 @@ class Syncer:
     def __init__(
         self,
         log: Path,
+        disk: Disk,
         on_durable: Callable[[States], None],
         on_failure: Callable[[MyceldError], None],
     ) -> None:
         self.durable = Mark(-1, {})
         self._log = log
+        self._disk = disk
         self._on_durable = on_durable
         self._on_failure = on_failure
-        self._file = -1
+        self._file: LogFile | None = None
         self._quick = 0
         self._failed: MyceldError | None = None
         self._running: _Round | None = None
         self._next: _Round | None = None
         self._ended: asyncio.Future[None] | None = None
         self._loop = asyncio.get_running_loop()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal-fsync")
+        self._thread = disk.worker("journal-fsync")
 
     def covered(self, mark: Mark) -> None:
         """Note that an fsync, the writer's own or one of these, covers `mark`."""
@@ -96,20 +90,17 @@ class Syncer:
         if self._running is not None:
             self._ended = self._loop.create_future()
             await self._ended
-        self._thread.shutdown()
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
+        self._thread.close()
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
     def _begin(self) -> None:
         self._running, self._next = self._next, None
         if self._quick >= QUICK_FSYNCS_MIN:
             self._loop.call_soon(self._sync_here)  # after those who were just acknowledged
             return
-        done = self._thread.submit(self._fsync)
-        done.add_done_callback(
-            lambda done: self._loop.call_soon_threadsafe(lambda: self._end(done.result()))
-        )
+        self._thread.run(self._fsync).add_done_callback(lambda done: self._end(done.result()))
 
     def _sync_here(self) -> None:
         self._end(self._fsync())
@@ -135,24 +126,21 @@ class Syncer:
             self._ended.set_result(None)
 
     def _fsync(self) -> OSError | None:
-        began = time.perf_counter()
+        began = self._disk.clock()
         try:
+            hit("journal.fsync.before")
             self._call_fsync()
+            hit("journal.fsync.after")
         except OSError as error:
             return error
-        took_ms = (time.perf_counter() - began) * 1000
+        took_ms = (self._disk.clock() - began) * 1000
         self._quick = self._quick + 1 if took_ms < QUICK_FSYNC_MS else -SLOW_FSYNC_PATIENCE
         return None
 
     def _call_fsync(self) -> None:
-        if self._file < 0:
-            self._file = os.open(self._log, os.O_RDWR | os.O_CLOEXEC)
-        if _FULL_FSYNC is not None:
-            _fcntl.fcntl(self._file, _FULL_FSYNC)
-        elif hasattr(os, "fdatasync"):
-            os.fdatasync(self._file)
-        else:
-            os.fsync(self._file)
+        if self._file is None:
+            self._file = self._disk.open_log(self._log, writable=True)
+        self._file.sync()
 
 
 def _settle(future: asyncio.Future[Positions] | None, error: MyceldError | None) -> None:

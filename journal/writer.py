@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final, TypeAlias, TypeVar
 
 from core.errors import InvariantBroken, LocalMisuse, MyceldError, OperationalFault, check
+from core.failpoint import hit
 from core.ids import Hash, PublicKey
 from journal.bundle import NewHead, is_bundled, sign_together
 from journal.checkpoint import Sign, sign_checkpoint
@@ -29,6 +30,7 @@ from journal.database import (
     fault_of,
     prepare,
 )
+from journal.disk import Disk
 from journal.edits import Clear, Edit, clear, truncate
 from journal.errors import (
     CommitRefused,
@@ -81,8 +83,11 @@ class Written:
 class Writer:
     """Owns the writing connection; each method runs in its thread, one at a time."""
 
-    def __init__(self, path: Path, cell_id: str, public_key: PublicKey, sign: Sign) -> None:
+    def __init__(
+        self, path: Path, disk: Disk, *, cell_id: str, public_key: PublicKey, sign: Sign
+    ) -> None:
         self._path = path
+        self._disk = disk
         self.cell_id = cell_id
         self.public_key = public_key
         self._sign = sign
@@ -94,7 +99,7 @@ class Writer:
 
     def connect(self) -> sqlite3.Connection:
         """Open the file and check all heads; raises a leaf of journal.errors."""
-        connection = connect_writer(self._path)
+        connection = connect_writer(self._path, self._disk)
         try:
             self._states = prepare(connection, self.cell_id, self.public_key, self._sign)
         except MyceldError:
@@ -227,7 +232,9 @@ class Writer:
                 # SQLite fsyncs only if the transaction wrote a page; earlier commits need it.
                 connection.execute(_TICK)
             check(connection.in_transaction, "a statement ended the transaction")
+            hit("journal.durable.before" if durable else "journal.commit.before")
             connection.execute("COMMIT")
+            hit("journal.durable.after" if durable else "journal.commit.after")
         except SQLITE_ERRORS as error:
             raise fault_of(error, writing=True) from error
         finally:

@@ -1,4 +1,4 @@
-"""What a running cell leaves in its directory for clients: `run.json` and `gateway.token`.
+"""The directory of a cell as clients know it: `run.json` and `gateway.token` of a running one.
 
 The node writes both, this module only reads them.
 """
@@ -14,6 +14,7 @@ from core.json_text import NotJson, parse_json
 from myceld.errors import CellUnreachable, HomeUnreadable
 from myceld.limits import RUN_FILE_SIZE_BYTES_MAX
 
+HOME_DEFAULT: Final = "~/.myceld"
 RUN_FILE: Final = "run.json"
 TOKEN_FILE: Final = "gateway.token"  # noqa: S105 - the name of a file
 

@@ -27,6 +27,7 @@ from ledger.kinds import Put
 from ledger.transaction import sign_transaction
 from node import config as configuration
 from node.errors import NotInitialised
+from node.failpoints import arm_from, warn_of
 from node.founding import Founded, Wishes, found, make_genesis, read_genesis
 from node.home import Home, write_file
 
@@ -37,6 +38,7 @@ _FORCED = 130
 @click.group()
 def main() -> None:
     """Make and run a cell."""
+    arm_from(os.environ)
 
 
 @main.command()
@@ -106,6 +108,7 @@ def run(*, home: Path, log_level: str | None, log_json: bool) -> None:
         raise NotInitialised(f"{home} holds no cell")
     config = configuration.load(place.config, os.environ)
     _start_logging(log_level or config.log_level, as_json=log_json)
+    warn_of(os.environ)
     asyncio.run(_run(place, config))
 
 

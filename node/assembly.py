@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from core.failpoint import hit
 from core.ids import CellId, Epoch, NetworkId, TransactionId
 from gossip.discovery.book import AddressBook, read_entries
 from gossip.discovery.invitation import INVITE_PROTOCOL
@@ -345,7 +346,9 @@ async def _replay(
                 del own[TransactionId(known)]
         if own:
             # Before a round of the replay can seal the epoch: the next start begins later then.
+            hit("replay.unplaced.before")
             await store.transaction({}, unplaced_statements(own.values()), durable=False)
+            hit("replay.unplaced.after")
             lost |= own
     consensus.replayed()
     lost = {transaction_id(raw): raw for raw in unplaced(store)} | lost

@@ -44,6 +44,7 @@ from node.limits import ACCUSE_CHECK_MS, WAIT_S_MAX
 from node.member_answers import change_of, epoch_views, members_view
 from node.parts import Parts
 from node.receipts import Track
+from node.session import now_ms
 from node.tables import (
     OrderedRow,
     ordered_by_id,
@@ -272,11 +273,14 @@ class RunningCell(JournalAnswers):
             if not old
         ]
         parts.intake.check_nonces(transaction for transaction, _ in fresh)
-        parts.mempool.check_room(len(fresh), sum(len(raw) for _, raw in fresh))
+        waiting = parts.mempool if parts.consensus.me is not None else parts.consensus.homeless
+        waiting.check_room(len(fresh), sum(len(raw) for _, raw in fresh))
         if not fresh:
             return
         if parts.consensus.me is None:
             self._forward([raw for _, raw in fresh])
+            items = [(transaction.id, raw) for transaction, raw in fresh]
+            parts.consensus.homeless.hand_on(items, now_ms())
         for transaction, raw in fresh:
             parts.intake.admit(transaction)
             if parts.consensus.me is not None:

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from core.errors import check
+from core.failpoint import hit
 from core.ids import CellId, Epoch, MemberIndex, Round, short
 from gateway.views import Stage
 from gossip.sync import Send
@@ -23,6 +24,7 @@ from journal import Store
 from ledger.genesis import Genesis
 from ledger.roster import Roster
 from node.archive import Archive, read_epoch
+from node.clock import wall_ns
 from node.inbox import (
     Connected,
     ConsensusInbox,
@@ -104,7 +106,7 @@ class ConsensusTask:
         self._streaming: set[CellId] = set()
         self._next_block = stage.blocks
         self._load = LoadMeter()
-        self.metrics = ConsensusMetrics(time.time_ns())
+        self.metrics = ConsensusMetrics(wall_ns())
         self._sealed: Roster | None = None
         self._archives: list[Archive] = []
         self.observed = asyncio.Event()
@@ -138,7 +140,7 @@ class ConsensusTask:
             self._stage.pace(self._load.busy())
             self._stage.applied(self._applied_round())
             # First of all: what the replay left to do needs no input from outside.
-            effects = self._stage.finish(now_ms(), time.time_ns())
+            effects = self._stage.finish(now_ms(), wall_ns())
             await self._carry_out(effects, peers)
             for epoch in effects.loads:
                 group.create_task(self._read_epoch(epoch), name=f"read-epoch-{epoch}")
@@ -159,9 +161,11 @@ class ConsensusTask:
         """Enter the next epoch if a round sealed this one."""
         roster, self._sealed = self._sealed, None
         if roster is not None:
+            hit("consensus.epoch.before")
             self._stage.seal(roster, now_ms())
             peers.enter(roster)
             self.metrics.epoch_began()
+            hit("consensus.epoch.after")
             _LOG.info("epoch begins", epoch=roster.epoch, members=len(roster.members))
 
     async def _next_inputs(self) -> list[ConsensusInput]:
@@ -227,16 +231,22 @@ class ConsensusTask:
                 self._remember(block)
             kept = unplaced_statements(effects.unplaced) if effects.unplaced else ()
             began_ns = time.perf_counter_ns()
+            hit("consensus.own.before" if effects.durable else "consensus.persist.before")
             await self._store.transaction(
                 {EVENTS_JOURNAL: effects.blocks}, kept, durable=effects.durable
             )
+            hit("consensus.own.after" if effects.durable else "consensus.persist.after")
             if effects.durable:
                 self.metrics.commit.note((time.perf_counter_ns() - began_ns) / 1e6)
         self._intake.note_stored(effects.recovered)
         self._receipts.reached(effects.stored, Stage.STORED)
         if not self._stage.is_observing:
             self.observed.set()
-        await self._send(effects, peers)
+        if effects.sends:
+            hit("consensus.send.before")
+            await self._send(effects, peers)
+            hit("consensus.send.after")
+        self._intake.settle(effects.given_up)
         if effects.homeless:
             peers.forward(effects.homeless)
         for fork in effects.forks:
@@ -247,8 +257,10 @@ class ConsensusTask:
         for peer, what in effects.blames:
             peers.conduct.misbehaved(peer, what)
         for decided in effects.rounds:
-            self.metrics.decided(decided.round, self._stage.me, now_ms(), time.time_ns())
+            self.metrics.decided(decided.round, self._stage.me, now_ms(), wall_ns())
+            hit("consensus.deliver.before")
             await self._execution.put(decided)
+            hit("consensus.deliver.after")
 
     async def _send(self, effects: Effects, peers: Peers) -> None:
         encoded: dict[tuple[Epoch, tuple[int, ...], bool, frozenset[MemberIndex]], bytes] = {}

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-import time
 from collections.abc import Callable
 
 from gateway.server import Gateway
@@ -19,6 +18,7 @@ from journal import Store
 from myceld import VERSION
 from node.assembly import Setup
 from node.cell import RunningCell
+from node.clock import wall_ns
 from node.config import Config
 from node.faults import faults_of
 from node.founding import read_genesis
@@ -108,7 +108,7 @@ class _GatewayFront:
                 "url": parts.gateway_url,
                 "cell_id": parts.cell_id,
                 "addresses": addresses,
-                "started_ns": time.time_ns(),
+                "started_ns": wall_ns(),
             }
         )
         self._tell(f"myceld {VERSION}")

@@ -205,3 +205,10 @@ class DhtUnavailable(OperationalFault):
     code = "MYC-NODE-043"
     remedy = "It needs a connected cell; it is tried again by itself."
     retryable = True
+
+
+class BadFailpoints(LocalMisuse):
+    """MYCELD_FAILPOINTS asks for something that there is not."""
+
+    code = "MYC-NODE-060"
+    remedy = "Unset it; it is for tests only. node/failpoints.py says what it may hold."

@@ -10,6 +10,7 @@ import structlog
 
 from core.codec import WrongShape
 from core.errors import RemoteViolation
+from core.failpoint import hit
 from core.ids import Epoch, short
 from gateway.views import Stage
 from gossip.wire import CertificateFrame, Frame, SignatureFrame, encode_frame
@@ -115,13 +116,15 @@ class ExecutionTask:
             lambda item: id(item) not in invalid,
             known_ids(self._store, ids, ledger.window_first_round),
         )
-        applied = executed.applied
+        applied, seals = executed.applied, executed.applied.sealed is not None
+        hit("execution.seal.before" if seals else "execution.apply.before")
         await self._store.transaction(
             {HEADERS_JOURNAL: [applied.header.encode()]},
             applied_statements(applied, roster, self._events.length),
             # A cell that is thrown back over the end of an epoch may find nobody to serve it.
-            durable=applied.sealed is not None,
+            durable=seals,
         )
+        hit("execution.seal.after" if seals else "execution.apply.after")
         self._intake.settle(ids)
         self._receipts.applied(
             applied.header.round, [entry.receipt.id for entry in applied.entries]
@@ -129,7 +132,9 @@ class ExecutionTask:
         if executed.signature is not None:
             self._own = _newest_two({**self._own, roster.epoch: executed.signature})
             if peers is not None:
+                hit("execution.sign.before")
                 peers.broadcast(encode_frame(SignatureFrame(executed.signature.to_value())))
+                hit("execution.sign.after")
             await self._note_certificate(self._stage.add_signature(executed.signature))
         else:
             self._receipts.certified(self._stage.certified_round)
@@ -159,7 +164,9 @@ class ExecutionTask:
     async def _note_certificate(self, certificate: Certificate | None) -> None:
         if certificate is not None:
             statement = certificate_statement(certificate)
+            hit("execution.certificate.before")
             await self._store.transaction({}, [statement], durable=False)
+            hit("execution.certificate.after")
         self._receipts.certified(self._stage.certified_round)
 
 

@@ -19,6 +19,7 @@ from identity.keys import KeyPair
 from ledger.errors import BadGenesis
 from ledger.genesis import Genesis, from_json, to_json
 from ledger.roster import Member
+from myceld.home import HOME_DEFAULT
 from node import config as configuration
 from node.config import Config
 from node.errors import BadConfig, BadOption, NotInitialised, OtherNetwork
@@ -28,6 +29,9 @@ from node.home import Home, write_file
 _GENESIS_SIZE_BYTES_MAX: Final = 64 * 1024
 _LISTEN_PORT: Final = 4710
 _GATEWAY_PORT: Final = 8710
+_OTHER_LISTEN_PORTS: Final = range(20_000, 25_000)
+_OTHER_GATEWAY_PORTS: Final = range(25_000, 30_000)
+"""Below the ports that systems give to connections (Linux: from 32768 on)."""
 _DIGITS_MAX: Final = 18
 _LOOPBACK: Final = "127.0.0.1"
 
@@ -70,7 +74,7 @@ def found(home: Home, wishes: Wishes) -> Founded:
     with home.locked():
         key, created = key_of(home)
         old = configuration.load(home.config, {}) if home.config.exists() else None
-        config = _config(old or _fresh_config(), wishes)
+        config = _config(old or _fresh_config(home, key), wishes)
         # The genesis first: when it is refused, the configuration stays as it was.
         genesis = _genesis(home, wishes, wished_genesis, key, config)
         if config != old:
@@ -148,11 +152,20 @@ def _config(old: Config, wishes: Wishes) -> Config:
     return new
 
 
-def _fresh_config() -> Config:
-    """The configuration of a new cell: loopback, ports that are free now and stay the same."""
+def _fresh_config(home: Home, key: KeyPair) -> Config:
+    """The configuration of a new cell: loopback, ports that are free now and stay the same.
+
+    Cells that are made side by side before any of them runs see nobody on each other's ports, so
+    only the cell in the default directory asks for the well-known ones: those of others follow
+    from their keys.
+    """
+    listen, gateway = _LISTEN_PORT, _GATEWAY_PORT
+    if home.path.absolute() != Path(HOME_DEFAULT).expanduser():
+        place = int.from_bytes(key.public_key[:8], "big") % len(_OTHER_LISTEN_PORTS)
+        listen, gateway = _OTHER_LISTEN_PORTS[place], _OTHER_GATEWAY_PORTS[place]
     return Config(
-        listen=(f"/ip4/{_LOOPBACK}/tcp/{_free_port(_LISTEN_PORT)}",),
-        gateway_port=_free_port(_GATEWAY_PORT),
+        listen=(f"/ip4/{_LOOPBACK}/tcp/{_free_port(listen)}",),
+        gateway_port=_free_port(gateway),
     )
 
 

@@ -14,6 +14,7 @@ from typing import Final
 
 from core.codec import encode
 from core.errors import check
+from core.failpoint import hit
 from core.ids import Epoch, Round
 from journal import Store
 from journal.statements import SqlValue
@@ -83,6 +84,7 @@ async def prepare(store: Store, links: Sequence[RosterLink], first_round: Round)
     Raises StagedLost or a write's fault.
     """
     await store.transaction({}, [(sql, [()]) for sql in _PREPARE], durable=False)
+    hit("install.begin")
 
     def staged(identity: bytes) -> bytes | None:
         return staged_body(store, identity)
@@ -91,15 +93,18 @@ async def prepare(store: Store, links: Sequence[RosterLink], first_round: Round)
     for piece in state_of(link.header.state_root, staged):
         entries += len(piece)
         await store.transaction({}, [(_PUT_NEXT_STATE, piece)], durable=False)
+        hit("install.state")
     headers = headers_of(link.header, first_round, staged)
     for header in headers:
         rows = [_ordered_row(one, header.round) for one in receipts_of(header, staged)]
         for at in range(0, len(rows), _ROWS_PER_COMMIT):
             part = rows[at : at + _ROWS_PER_COMMIT]
             await store.transaction({}, [(_PUT_NEXT_ORDERED, part)], durable=False)
+            hit("install.ordered")
     for at in range(0, len(links), _LINKS_PER_COMMIT):
         some = [_link_row(one) for one in links[at : at + _LINKS_PER_COMMIT]]
         await store.transaction({}, [(_PUT_NEXT_LINK, some)], durable=False)
+        hit("install.links")
     check(
         store.query("SELECT count(*) FROM next_state") == [(entries,)],
         "the state that was made ready is the one that was verified",
@@ -125,7 +130,9 @@ async def install(store: Store, checkpoint: Checkpoint, owed: Sequence[bytes]) -
         *unplaced_statements(owed),
     ]
     blocks = [header.encode() for header in checkpoint.headers]
+    hit("install.swap.before")
     await store.transaction({HEADERS_JOURNAL: blocks}, statements, durable=True)
+    hit("install.swap.after")
 
 
 def _ordered_row(receipt: Receipt, round_number: Round) -> tuple[SqlValue, ...]:

@@ -18,6 +18,7 @@ from typing import Final, TypeAlias
 import structlog
 
 from core.errors import LocalMisuse, MyceldError, OperationalFault, RemoteViolation
+from core.failpoint import hit
 from core.ids import CellId, PublicKey, TransactionId, public_key_of, short
 from gateway.errors import NoSuchInvite
 from gateway.views import InviteView, InviteWish, IssuedView, MemberChange, ReceiptView, Stage
@@ -68,6 +69,7 @@ from ledger.genesis import Genesis, to_json
 from ledger.limits import WEIGHT_MAX
 from ledger.names import is_name
 from node import invite_tables as tables
+from node.clock import wall_ns
 from node.discovery.interfaces import dialable, machine_hosts
 from node.errors import BadOption, NothingToDial, NoVoteToPropose, TooManyInvites
 from node.invite_stream import read_message
@@ -106,13 +108,14 @@ class Invites:
         peers: Peers,
         standing: Callable[[], Standing],
         *,
-        now_ns: Callable[[], int] = time.time_ns,
+        now_ns: Callable[[], int] = wall_ns,
     ) -> None:
         """`standing` tells where the ledger stands."""
         self._store = store
         self._genesis = genesis
         self._peers = peers
         self._standing = standing
+        # Looked up now, not when the module was read: a simulation has a clock of its own.
         self._now_ns = now_ns
         self._tries = Tries()
         self._exchanges: Counter[str] = Counter()
@@ -146,7 +149,9 @@ class Invites:
         )
         if tables.invite_count(self._store) >= INVITES_MAX:
             raise TooManyInvites(f"{INVITES_MAX} tickets are kept already")
+        hit("invites.create.before")
         await self._store.transaction({}, [tables.add_invite(invite)], durable=True)
+        hit("invites.create.after")
         return IssuedView(text, self._view(invite))
 
     def shown(self) -> list[InviteView]:
@@ -205,7 +210,9 @@ class Invites:
         except OperationalFault:
             self._tries.failed(source, _now_ms())  # the stream is gone, or nothing comes
             raise
+        hit("invites.welcome.before")
         await stream.write(message, timeout_s=WRITE_TIMEOUT_MS / 1000)
+        hit("invites.welcome.after")
 
     async def _exchange(self, stream: PeerStream, source: str) -> bytes:
         """Return WELCOME once the use is durable; raises why the newcomer is refused."""
@@ -250,7 +257,9 @@ class Invites:
                 name = invite.terms.name or said
                 use = Use(invite.id, cell_id, name, self._now_ns(), words)
             use = replace(use, words=words)
+            hit("invites.use.before")
             await self._store.transaction({}, [tables.record_use(use)], durable=True)
+            hit("invites.use.after")
         self._used.set()
         return use, is_new
 
@@ -271,7 +280,9 @@ class Invites:
             except LocalMisuse as error:
                 problem = str(error)
         statement = tables.record_proposal(use, proposal, problem)
+        hit("invites.proposal.before")
         await self._store.transaction({}, [statement], durable=True)
+        hit("invites.proposal.after")
         return True
 
     def _check_load(self, source: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 
 from core.errors import MyceldError
 from core.ids import CellId, MemberIndex, public_key_of
@@ -19,6 +18,7 @@ from journal.merkle import leaf_hash
 from journal.proof_file import format_proof
 from ledger.header import decode_header
 from ledger.roster import Roster
+from node.clock import wall_ns
 from node.errors import JournalNeeded
 from node.limits import BLOCKS_SHOWN_MAX
 from node.parts import Parts
@@ -66,7 +66,7 @@ class JournalAnswers:
         elif copy.whole is None:
             raise NoSuchBlock(f"the copy {name} is not whole yet")
         else:
-            text = cosign(copy.whole.text, self._key.cell_id, self._key.sign, int(time.time()))
+            text = cosign(copy.whole.text, self._key.cell_id, self._key.sign, wall_ns() // 10**9)
         head = parse_checkpoint(text)
         if not 0 <= index < head.size:
             raise NoSuchBlock(f"journal {name} has {head.size} blocks, not block {index}")

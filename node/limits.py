@@ -71,7 +71,11 @@ ACCUSE_CHECK_MS: Final = 5_000
 """How often a cell looks whether its proof of a fork has come through."""
 
 HOMELESS_INTERVAL_MS: Final = 5_000
-"""How often a cell that lost its vote asks a member again to put what it had promised to keep."""
+"""How often a cell without a vote asks a member again to put what has no place yet."""
+
+HOMELESS_TRIES_MAX: Final = 60
+"""How often for what clients of such a cell gave it: five minutes. It may never get a place, as
+when another transaction took its nonce."""
 
 HOMELESS_SIZE_BYTES_MAX: Final = 4 * 1024 * 1024
 """Bytes of it at a time: half of what may wait for a peer."""
@@ -246,8 +250,20 @@ PROPOSE_CHECK_S: Final = 0.5
 PROPOSE_RETRY_S: Final = 10.0
 """Before a proposal that could not be handed in is tried again."""
 
+FAILPOINT_PAUSE_MS_MAX: Final = 60_000
+"""Longest time that a failpoint holds a thread up: much longer than any peer's patience."""
+
 FAULTS_INTERVAL_S: Final = 0.1
-"""How often a cell that was started for tests of partitions looks for links to be cut."""
+"""How often a cell that was started for tests of partitions looks for faults to have."""
 
 FAULTS_FILE_SIZE_BYTES_MAX: Final = 64 * 1024
 """Its file: a thousand cell ids."""
+
+FAULTS_HELD_MAX: Final = 64
+"""Reads that wait on a slow link before no more is taken from it: 4 MiB at most."""
+
+FAULTS_DELAY_MS_MAX: Final = 60_000
+"""Longest delay of a link: much longer than any peer's patience."""
+
+FAULTS_SKEW_MS_MAX: Final = 366 * 86_400_000
+"""Farthest that a clock is put wrong: a year."""

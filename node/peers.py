@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from typing import Protocol
 import structlog
 
 from core.errors import MyceldError, RemoteViolation
+from core.failpoint import hit
 from core.ids import CellId, Epoch, NetworkId, short
 from gossip.budget import PeerBudget
 from gossip.discovery.book import AddressBook
@@ -45,9 +45,10 @@ from gossip.wire import (
     encode_frame,
 )
 from ledger.roster import Roster
+from node.clock import wall_ns
 from node.conduct import Conduct
 from node.errors import PeerNotAdmitted, PeerReplaced, PeerTooSlow
-from node.faults import FaultyStream, LinkFaults
+from node.faults import Faults, FaultyStream
 from node.inbox import (
     MEMBER_LANE,
     STRANGER_LANE,
@@ -92,8 +93,8 @@ class PeersConfig:
     rule_set: int
     roster: Roster
     """Of the epoch that the cell is in at its start."""
-    faults: LinkFaults | None = None
-    """Links that are cut on purpose, in tests."""
+    faults: Faults | None = None
+    """Of the cell's surroundings, on purpose, in tests."""
 
 
 class Introducer(Protocol):
@@ -205,7 +206,9 @@ class Peers:
                     self._dial_if_due(group, cell_id, target)
                 self.conduct.deny_banned()
                 if changes := self.book.take_changes():
+                    hit("discovery.save.before")
                     await self._links.save_cells(changes)
+                    hit("discovery.save.after")
                 await asyncio.sleep(DIAL_BACKOFF_MS_MIN / 1000)
 
     def close(self) -> None:
@@ -283,11 +286,11 @@ class Peers:
             stream = await self.host.dial(address, timeout_s=timeout_s)
         except MyceldError as error:
             self._info(cell_id).last_error = str(error)
-            self.book.failed(cell_id, address, time.time_ns())
+            self.book.failed(cell_id, address, wall_ns())
             target.backoff_ms = min(2 * target.backoff_ms, DIAL_BACKOFF_MS_MAX)
         else:
             began_ms = now_ms()
-            self.book.worked(cell_id, address, time.time_ns())
+            self.book.worked(cell_id, address, wall_ns())
             await self._serve(stream)
             if now_ms() - began_ms >= DIAL_BACKOFF_MS_MAX:
                 target.backoff_ms = DIAL_BACKOFF_MS_MIN
@@ -370,7 +373,7 @@ class Peers:
         _LOG.info("peer connected", peer=short(peer), dialled=session.initiator)
         try:
             if not session.initiator:
-                self.book.worked(peer, None, time.time_ns())
+                self.book.worked(peer, None, wall_ns())
             self._greet(session)
             await session.run(lambda frame: self._take(session, frame))
         finally:

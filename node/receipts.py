@@ -7,7 +7,6 @@ times of its stages are lost. Owned by the event loop's thread; every method is 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from dataclasses import dataclass, field
 from core.errors import MyceldError
 from core.ids import Round, TransactionId
 from gateway.views import Stage
+from node.clock import wall_ns
 from node.limits import RECEIPTS_TRACKED_MAX
 
 
@@ -47,7 +47,7 @@ class Receipts:
 
         Those that nobody submitted or waits for here are not remembered: the order on disk is.
         """
-        now_ns = time.time_ns()
+        now_ns = wall_ns()
         for transaction in transactions:
             track = self._tracks.get(transaction)
             if track is None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from core.errors import MyceldError
+from core.failpoint import hit
 from core.ids import CellId
 from gossip.budget import PeerBudget
 from gossip.errors import HandshakeMismatch, HandshakeRefused, UnexpectedFrame
@@ -265,7 +266,9 @@ class Session:
             self._writable.clear()
 
     async def _write(self, data: bytes) -> None:
+        hit("session.write.before")
         await self._stream.write(data, timeout_s=WRITE_TIMEOUT_MS / 1000)
+        hit("session.write.after")
         self.counters.bytes_out += len(data)
 
     async def _ping_all(self) -> None:

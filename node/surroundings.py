@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gossip.host import Host, HostFactory
-from node.faults import LinkFaults
+from node.faults import Faults
 from node.progress import ProgressTeller
 from node.transfer_fetching import CatchingUp
 
@@ -23,7 +23,7 @@ class Surroundings:
     directory: Path
     """Where files that the configuration names by relative paths are."""
     make_host: HostFactory = Host
-    faults: LinkFaults | None = None
+    faults: Faults | None = None
     tell_progress: Callable[[CatchingUp], None] = field(
         default_factory=lambda: ProgressTeller(sys.stderr).tell
     )

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from core.errors import MyceldError, RemoteViolation
+from core.failpoint import hit
 from core.ids import CellId, Epoch, short
 from gossip.host import PeerStream, ReadTimedOut
 from identity.keys import verify
@@ -327,7 +328,9 @@ class TransferFetching:
             self._staged_epoch = epoch
             statements.append(old_staged_statement(epoch))
         try:
+            hit("transfer.keep.before")
             await self._store.transaction({}, statements, durable=False)
+            hit("transfer.keep.after")
         except MyceldError as error:
             self._fault = error
             raise
@@ -352,4 +355,6 @@ async def _send_all(line: _Line, stream: PeerStream) -> None:
         line.writable.clear()
         while line.asks:
             frame = encode_ask(line.asks.popleft())
+            hit("transfer.ask.before")
             await stream.write(frame, timeout_s=WRITE_TIMEOUT_MS / 1000)
+            hit("transfer.ask.after")

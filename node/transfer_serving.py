@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from core.failpoint import hit
 from core.ids import CellId, Epoch, NetworkId, Round, short
 from gossip.host import PeerStream
 from journal import Store
@@ -86,7 +87,7 @@ class StoreSource:
     async def headers(self, epoch: Epoch, last: Round, count_max: int) -> list[bytes]:
         """See `Source.headers`."""
         first, end = self._rounds(epoch)
-        if not first <= last < end:
+        if not first <= last < end or not self._headers.has(last):
             return []
         low = Round(max(first, last - count_max + 1))
         return (await self._headers.blocks(low, last))[::-1]
@@ -110,7 +111,7 @@ class StoreSource:
         if rows:
             return decode_header(rows[0][0])
         try:
-            return await self._headers.get(seal)
+            return await self._headers.get(seal) if self._headers.has(seal) else None
         except NotInHistory:
             return None
 
@@ -151,6 +152,8 @@ class TransferServing:
         began = time.monotonic()
         frame = encode_answer(await answer_of(decode_ask(body), self._source))
         spent_s = time.monotonic() - began
+        hit("transfer.answer.before")
         await stream.write(frame, timeout_s=WRITE_TIMEOUT_MS / 1000)
+        hit("transfer.answer.after")
         await asyncio.sleep(spent_s)
         return len(frame)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import MyceldError
 from core.ids import CellId
-from gossip.host.addresses import TcpAddress
+from gossip.host.addresses import DialAddress, TcpAddress
 from gossip.host.config import HostConfig
 from gossip.host.errors import HostDown, HostFailed
 from gossip.host.introduction import Introduction
@@ -27,10 +27,10 @@ from gossip.host.limits import (
     STOP_TIMEOUT_S,
 )
 from gossip.host.loading import load_libp2p
+from gossip.host.seam import StreamPort
 
 if TYPE_CHECKING:
     from gossip.host.engine import Engine
-    from gossip.host.port import Port
 
 _LOG = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class BridgeEvents:
         """The trio side ended; everything that belonged to it is gone."""
         raise NotImplementedError
 
-    def on_inbound(self, port: Port) -> None:
+    def on_inbound(self, port: StreamPort) -> None:
         """A peer opened a stream."""
         raise NotImplementedError
 
@@ -112,6 +112,25 @@ class Bridge:
         if engine is None:
             raise HostDown("the network side is not running")
         return engine
+
+    def dial(
+        self,
+        target: DialAddress,
+        protocol: str,
+        on_port: Callable[[StreamPort], None],
+        on_failed: Callable[[MyceldError], None],
+    ) -> Callable[[], None]:
+        """Begin a dial and return what cancels it; raises HostDown."""
+        from gossip.host.dialler import DialRequest  # noqa: PLC0415 - imports libp2p, loaded by start
+
+        engine = self.engine()
+        request = DialRequest(target, protocol, on_port, on_failed)
+        self.call(engine.dial, request)
+        return lambda: self.call(request.scope.cancel)
+
+    def ping(self, cell_id: CellId, answer: Callable[[float | MyceldError], None]) -> None:
+        """Ping a connected peer; raises HostDown."""
+        self.call(self.engine().ping, cell_id, answer)
 
     async def stop(self) -> bool:
         """End the thread; False if it did not end within STOP_TIMEOUT_S."""

@@ -24,7 +24,8 @@ from gossip.host.errors import DialFailed, ProtocolRefused, TooManyDials, WrongP
 from gossip.host.limits import NEGOTIATION_TIMEOUT_S
 from gossip.host.loading import Libp2pObject
 from gossip.host.muxer import NegotiationPipe
-from gossip.host.port import Port, PortInfo
+from gossip.host.port import Port
+from gossip.host.seam import PortInfo
 from gossip.host.slots import Slots
 from gossip.host.swarm import CellSwarm
 

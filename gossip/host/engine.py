@@ -39,7 +39,8 @@ from gossip.host.limits import (
 from gossip.host.listener import PacedListener
 from gossip.host.loading import Libp2pObject
 from gossip.host.muxer import NegotiationPipe, finish_shielded
-from gossip.host.port import Port, PortInfo
+from gossip.host.port import Port
+from gossip.host.seam import PortInfo
 from gossip.host.services import Introductions, Service, ServiceStream, ping
 from gossip.host.slots import Slots
 from gossip.host.swarm import CellSwarm, build_swarm

@@ -33,11 +33,11 @@ from gossip.host.limits import (
     START_TIMEOUT_S,
     STOP_TIMEOUT_S,
 )
+from gossip.host.seam import NetworkSide, StreamPort
 from gossip.host.stream import PeerStream
 
 if TYPE_CHECKING:
     from gossip.host.dht import Dht
-    from gossip.host.port import Port
 
 DHT_PROTOCOL: Final = "/myceld/kad/1.0.0"
 """libp2p's Kademlia messages under a name of ours: cells form a DHT of their own."""
@@ -75,12 +75,12 @@ class Host(BridgeEvents):
             self._handlers[DHT_PROTOCOL] = self._answer_dht
             for text in config.dht_bootstrap:
                 parse_dial_address(text)
-        self._bridge: Bridge | None = None
+        self._bridge: NetworkSide | None = None
         self._addresses: tuple[str, ...] = ()
         self._restarts = -1
         self._stopped = False
         self._started: asyncio.Future[None] | None = None
-        self._streams: set[PeerStream] = set()
+        self._streams: dict[PeerStream, None] = {}  # in order, for whoever replays
         self._tasks: set[asyncio.Task[None]] = set()
         self._dials: set[asyncio.Future[PeerStream]] = set()
         self._on_abused = on_abused
@@ -125,7 +125,7 @@ class Host(BridgeEvents):
         if self._bridge is not None:
             raise HostMisused("a host is started once")
         self._started = asyncio.get_running_loop().create_future()
-        self._bridge = Bridge(self._config, self._listen, tuple(self._handlers), self)
+        self._bridge = self._make_side(self._listen, tuple(self._handlers))
         self._bridge.start()
         try:
             async with asyncio.timeout(START_TIMEOUT_S):
@@ -166,15 +166,13 @@ class Host(BridgeEvents):
         Raises NotAMultiaddr, DialFailed (refused, unreachable, deadline), WrongPeer,
         ProtocolRefused, HostDown, HostMisused (not started, or our own address).
         """
-        from gossip.host.dialler import DialRequest  # noqa: PLC0415 - imports libp2p, loaded by start
-
         target = parse_dial_address(address)
         if target.cell_id == self._cell_id:
             raise HostMisused(f"{address} is this cell itself")
         bridge = self._running_bridge()
         answer: asyncio.Future[PeerStream] = asyncio.get_running_loop().create_future()
 
-        def on_port(port: Port) -> None:
+        def on_port(port: StreamPort) -> None:
             stream = self._adopt(bridge, port)
             if answer.done():
                 _spawn(stream.abort(), self._tasks)
@@ -185,17 +183,17 @@ class Host(BridgeEvents):
             if not answer.done():
                 answer.set_exception(error)
 
-        request = DialRequest(target, protocol or self._config.protocol, on_port, on_failed)
         self._dials.add(answer)
+        cancel: Callable[[], None] | None = None
         try:
-            bridge.call(bridge.engine().dial, request)
+            cancel = bridge.dial(target, protocol or self._config.protocol, on_port, on_failed)
             async with asyncio.timeout(timeout_s):
                 return await answer
         except TimeoutError as error:
-            _cancel(bridge, request.scope.cancel)
+            _give_up(cancel)
             raise DialFailed(f"{address}: no answer in {timeout_s} s") from error
         except asyncio.CancelledError:
-            _cancel(bridge, request.scope.cancel)
+            _give_up(cancel)
             if answer.done() and not answer.cancelled() and answer.exception() is None:
                 await answer.result().abort()
             raise
@@ -218,7 +216,7 @@ class Host(BridgeEvents):
             else:
                 waiting.set_result(result)
 
-        bridge.call(bridge.engine().ping, cell_id, answer)
+        bridge.ping(cell_id, answer)
         try:
             async with asyncio.timeout(timeout_s):
                 return await waiting
@@ -238,7 +236,7 @@ class Host(BridgeEvents):
             self._started.set_exception(error)
         self._fail_all(HostDown(f"the network side ended: {error}"))
 
-    def on_inbound(self, port: Port) -> None:
+    def on_inbound(self, port: StreamPort) -> None:
         """Run the handler of a stream that a peer opened (called by the bridge)."""
         stream = self._adopt(self._running_bridge(), port)
         handler = self._handlers[stream.protocol]
@@ -265,6 +263,14 @@ class Host(BridgeEvents):
         if self._dht is not None:
             self._dht.learn(cell_id, introduction)
 
+    def _make_side(
+        self,
+        listen: tuple[TcpAddress, ...],
+        protocols: tuple[str, ...],
+    ) -> NetworkSide:
+        """Return the network half; a simulation puts its own here."""
+        return Bridge(self._config, listen, protocols, self)
+
     def _make_dht(self) -> Dht:
         from gossip.host.dht import Dht, DhtLinks  # noqa: PLC0415 - 2 MB of libp2p, loaded by start
 
@@ -281,15 +287,18 @@ class Host(BridgeEvents):
         if self._dht is not None:
             await self._dht.handle(stream)
 
-    def _running_bridge(self) -> Bridge:
+    def _running_bridge(self) -> NetworkSide:
         if self._bridge is None:
             raise HostMisused("the host is not started")
         return self._bridge
 
-    def _adopt(self, bridge: Bridge, port: Port) -> PeerStream:
-        stream = PeerStream(bridge, port, self._streams.discard)
-        self._streams.add(stream)
+    def _adopt(self, bridge: NetworkSide, port: StreamPort) -> PeerStream:
+        stream = PeerStream(bridge, port, self._forget)
+        self._streams[stream] = None
         return stream
+
+    def _forget(self, stream: PeerStream) -> None:
+        self._streams.pop(stream, None)
 
     def _fail_all(self, error: HostDown) -> None:
         for answer in self._dials:
@@ -324,8 +333,9 @@ def _spawn(work: Awaitable[None], tasks: set[asyncio.Task[None]]) -> None:
     task.add_done_callback(tasks.discard)
 
 
-def _cancel(bridge: Bridge, function: Callable[[], None]) -> None:
+def _give_up(cancel: Callable[[], None] | None) -> None:
     try:
-        bridge.call(function)
+        if cancel is not None:
+            cancel()
     except HostDown:
         _LOG.debug("the network side is gone, nothing to cancel")

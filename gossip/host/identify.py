@@ -14,11 +14,8 @@ from libp2p.identity.identify.pb.identify_pb2 import Identify
 from multiaddr import Multiaddr
 
 from core.ids import CellId, public_key_of
-from gossip.host.introduction import Introduction
+from gossip.host.introduction import PROTOCOL_VERSION, Introduction
 from gossip.host.limits import IDENTIFY_ITEMS_MAX, IDENTIFY_TEXT_MAX
-
-PROTOCOL_VERSION = "myceld/1"
-"""Of the protocols that a cell speaks beside libp2p's; its software's version is the agent's."""
 
 # Protobuf of libp2p's public key: field 1 is the key type (1: Ed25519), field 2 has 32 bytes.
 _KEY_PREFIX = bytes.fromhex("08011220")

@@ -7,6 +7,10 @@ nothing but printable characters. The key alone is proven, by the Noise handshak
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
+
+PROTOCOL_VERSION: Final = "myceld/1"
+"""Of the protocols that a cell speaks beside libp2p's; its software's version is the agent's."""
 
 
 @dataclass(frozen=True, slots=True)

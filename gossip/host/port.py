@@ -12,15 +12,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Protocol
 
 import trio
 from libp2p.stream_muxer.exceptions import MuxedStreamError
 from libp2p.stream_muxer.yamux.yamux import DEFAULT_WINDOW_SIZE
 
 from core.errors import MyceldError
-from core.ids import CellId
 from gossip.host.errors import PeerOverran, StreamLost
 from gossip.host.limits import (
     CLOSE_LINGER_S,
@@ -33,31 +30,9 @@ from gossip.host.limits import (
 )
 from gossip.host.loading import Libp2pObject
 from gossip.host.muxer import finish_shielded
+from gossip.host.seam import PortInfo, StreamSink
 
 _LOG = logging.getLogger(__name__)
-
-
-class StreamSink(Protocol):
-    """The asyncio half. All methods are called in the loop's thread, and never block."""
-
-    def on_data(self, data: bytes) -> None:
-        """Take bytes that arrived."""
-
-    def on_end(self, error: MyceldError | None) -> None:
-        """No more bytes follow: the peer closed its side, or `error`. The first call counts."""
-
-    def on_closed(self) -> None:
-        """The stream is gone on both sides."""
-
-
-@dataclass(frozen=True, slots=True)
-class PortInfo:
-    """Facts about a stream that never change."""
-
-    cell_id: CellId
-    protocol: str
-    initiator: bool
-    remote_address: str | None
 
 
 class Port:

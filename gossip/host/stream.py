@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from core.errors import MyceldError
 from core.ids import CellId
-from gossip.host.bridge import Bridge
 from gossip.host.errors import (
     HostDown,
     HostMisused,
@@ -21,9 +20,7 @@ from gossip.host.errors import (
     WriteTimedOut,
 )
 from gossip.host.limits import CLOSE_TIMEOUT_S, READ_CHUNK_BYTES, RECEIVE_CREDIT_BYTES
-
-if TYPE_CHECKING:
-    from gossip.host.port import Port
+from gossip.host.seam import NetworkSide, StreamPort
 
 
 class PeerStream:
@@ -34,7 +31,9 @@ class PeerStream:
     close it. One reader at a time; writers take turns.
     """
 
-    def __init__(self, bridge: Bridge, port: Port, on_closed: Callable[[PeerStream], None]) -> None:
+    def __init__(
+        self, bridge: NetworkSide, port: StreamPort, on_closed: Callable[[PeerStream], None]
+    ) -> None:
         self.cell_id: CellId = port.info.cell_id
         self.protocol: str = port.info.protocol
         self.initiator: bool = port.info.initiator

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from core.errors import check
+from core.failpoint import hit
 from core.ids import CellId, Hash, NotACellId, public_key_of
 from journal.checkpoint import check_journal_name, verify_checkpoint
 from journal.errors import HeadRefused, StoreCorrupt
@@ -145,7 +146,9 @@ class Copies:
         else:
             row = (copy.number, copy.cell_id, copy.journal, copy.fork, *texts)
             put = (f"INSERT INTO followed ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)", [row])  # noqa: S608 - constant columns
+        hit("replication.copy.before")
         await self._store.transaction({copy.name: stored.blocks}, [put], durable=False)
+        hit("replication.copy.after")
         copy.head, copy.whole = stored.head, whole
         self._copies[key] = copy
         return copy

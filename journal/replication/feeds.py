@@ -29,7 +29,7 @@ class Feed:
         self.text = ""
         self.size = 0
         self.fork = 0
-        self.listeners: set[asyncio.Event] = set()
+        self.listeners: dict[asyncio.Event, None] = {}  # in order: a run can be repeated
 
     def show(self, text: str, size: int, fork: int) -> None:
         """Show a head from now on; it was published. An older one of the same fork is left out."""
@@ -98,13 +98,13 @@ class Shelf:
 
     def listen(self, feed: Feed, listener: asyncio.Event) -> None:
         """Set `listener` at each new head of the feed from now on, until `leave`."""
-        feed.listeners.add(listener)
+        feed.listeners[listener] = None
         if self._own.get(feed.name) is feed and len(feed.listeners) == 1:
             self._store.show(feed.name, lambda head, state: feed.show(head, state.size, state.fork))
 
     def leave(self, feed: Feed, listener: asyncio.Event) -> None:
         """Stop setting `listener`."""
-        feed.listeners.discard(listener)
+        feed.listeners.pop(listener, None)
         if self._own.get(feed.name) is feed and not feed.listeners:
             self._store.show(feed.name, None)
 

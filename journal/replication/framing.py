@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
+from core.failpoint import hit
 from journal.replication import wire
 from journal.replication.errors import PeerGone, PeerSilent
 from journal.replication.limits import READ_SIZE_BYTES, WRITE_SIZE_BYTES, WRITE_TIMEOUT_MS
@@ -85,7 +86,9 @@ class FrameStream:
     async def _send(self, parts: list[bytes]) -> None:
         data = b"".join(parts)
         try:
+            hit("replication.send.before")
             await self._stream.write(data, timeout_s=WRITE_TIMEOUT_MS / 1000)
+            hit("replication.send.after")
         except TimeoutError as error:
             raise PeerSilent("the peer takes no data") from error
         self.bytes_out += len(data)

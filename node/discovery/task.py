@@ -39,6 +39,7 @@ from identity.keys import KeyPair, verify_all
 from ledger.genesis import Genesis
 from ledger.roster import Roster
 from ledger.spore_authority import network_identity, proven_roster
+from node.clock import wall_ns
 from node.discovery.budget import PeerStates
 from node.discovery.dht import Dht, DhtFinder
 from node.discovery.finders import Finder, Findings
@@ -185,7 +186,7 @@ class Discovery:
         now_s, made = time.monotonic(), self._made.get((reach, variant))
         if made is not None and now_s - made[0] < SPORE_FRESH_S:
             return made[1]
-        now_ns, key = time.time_ns(), self._sources.key
+        now_ns, key = wall_ns(), self._sources.key
         own = tuple(item for item in self._own if item.reach >= reach)
         nodes = [Node(own, now_ns, TRUST_AT_FIRST)] if own else []
         for node in self.book.nodes(reach)[: SPORE_NODES_MAX - len(nodes)]:
@@ -229,7 +230,7 @@ class Discovery:
 
         Raises SporeTimeImpossible, SporeForged, SporeNotPrimary.
         """
-        spore.check_times(time.time_ns())
+        spore.check_times(wall_ns())
         checks = spore.signature_checks(self._is_known)
         check_verdicts(spore, await self._verifier.verify(checks))
         await self._check_proof(spore)
@@ -242,7 +243,7 @@ class Discovery:
         """Take what checked spores say; return whether any of it was news."""
         items = [item for known in nodes.values() for item in known.announcements]
         news = self._learn(items, teller, reach)
-        now_ns = time.time_ns()
+        now_ns = wall_ns()
         for cell_id, known in nodes.items():
             self.book.seen(cell_id, min(known.sighting.last_seen_ns, now_ns))
         return news
@@ -263,7 +264,7 @@ class Discovery:
             self._latest = roster
 
     async def _take_announced(self, peer: CellId, encoded: Sequence[bytes]) -> None:
-        state, now_ns = self._peers.of(peer), time.time_ns()
+        state, now_ns = self._peers.of(peer), wall_ns()
         items: list[Announcement] = []
         for data in encoded:
             item = decode_announcement(data, self._network.network_id)
@@ -307,7 +308,7 @@ class Discovery:
             network_id=self._network.network_id,
             public_key=key.public_key,
             node_type=role,
-            issued_ns=max(time.time_ns(), self._own_seen_ns + 1, issued_ns + 1),
+            issued_ns=max(wall_ns(), self._own_seen_ns + 1, issued_ns + 1),
             addresses=filter(is_peer_address, dialable(self._listening, machine_hosts)),
             sign=key.sign,
         )
@@ -339,7 +340,7 @@ class Discovery:
     def _pass_on(self, peers: Peers) -> None:
         """Tell every peer the news that make sense to it, but not to who told us."""
         news, self._news = self._news, {}
-        for peer in self._connected if news else ():
+        for peer in sorted(self._connected) if news else ():
             reach = self._peers.of(peer).reach
             told = [
                 item.encoded

@@ -41,9 +41,10 @@ from hashgraph.outcome import DecidedRound
 from ledger.genesis import Genesis
 from ledger.roster import Roster
 from ledger.transaction import transaction_id
-from node.limits import ARCHIVES_MAX, HOMELESS_INTERVAL_MS, HOMELESS_SIZE_BYTES_MAX
+from node.limits import ARCHIVES_MAX
 from node.stages.accuser import ForkSeen
 from node.stages.active_epoch import ActiveEpoch, Identity
+from node.stages.homeless import Homeless
 from node.stages.mempool import Mempool
 from node.stages.sealed_epoch import SealedEpoch
 
@@ -96,8 +97,10 @@ class Effects:
     stored: list[TransactionId] = field(default_factory=list)
     """Transactions that are in an own event among the blocks."""
     homeless: list[bytes] = field(default_factory=list)
-    """Transactions to be put by a member: this cell is none any more. Handed out again until they
-    have their place in the order, for whoever gets them may crash."""
+    """Transactions to be put by a member: this cell is none. Handed out again until they have
+    their place in the order, for whoever gets them may crash."""
+    given_up: list[TransactionId] = field(default_factory=list)
+    """Transactions of clients that no member put, however often it was asked."""
     sends: list[Send | SendBlocks] = field(default_factory=list)
     rounds: list[Decided] = field(default_factory=list)
     """Decided rounds, to be applied in this order."""
@@ -145,8 +148,7 @@ class Consensus:
         self._loading: Epoch | None = None
         self.is_jumping = False
         """Set while a later checkpoint is fetched: events of this epoch are not asked for then."""
-        self._homeless: dict[TransactionId, bytes] = {}
-        self._homeless_due_ms = 0
+        self._homeless = Homeless()
         self._effects = Effects()
 
     # -- at start ------------------------------------------------------------------------------
@@ -189,10 +191,14 @@ class Consensus:
         """Queue transactions that lost their place, or hand them out if we have no vote."""
         items = [(transaction_id(raw), raw) for raw in transactions]
         if self.me is None:
-            self._homeless.update(items)
-            self._homeless_due_ms = 0
+            self._homeless.keep(items)
         else:
             self._mempool.put_back(items)
+
+    @property
+    def homeless(self) -> Homeless:
+        """What waits for a member to put it: where clients' transactions go without a vote."""
+        return self._homeless
 
     # -- what the owner feeds in ---------------------------------------------------------------
 
@@ -308,8 +314,7 @@ class Consensus:
         if self.me is None:
             again += [raw for _, raw in self._mempool.take_all()]
         else:
-            again = [*self._homeless.values(), *again]
-            self._homeless.clear()
+            again = [*self._homeless.take_all(), *again]
         self._effects.unplaced += again
         self.put_again(again)
         for peer in self._peers:
@@ -333,7 +338,7 @@ class Consensus:
         For who leaves this stage behind with a jump to a later epoch: it is to be put again there.
         """
         own = self._active.own_transactions_after(Round(0))
-        return [*self._homeless.values(), *own, *(raw for _, raw in self._mempool.take_all())]
+        return [*self._homeless.all(), *own, *(raw for _, raw in self._mempool.take_all())]
 
     def pace(self, busy: float) -> None:
         """Tell how busy this cell's processor is, from 0 to 1: a busy one makes fewer events."""
@@ -348,9 +353,9 @@ class Consensus:
         for sealed in self._all_sealed():
             self._add_sends(sealed, sealed.answers.tick(now_ms))
             self._effects.blames += sealed.answers.take_blamed()
-        if self._homeless and now_ms >= self._homeless_due_ms:
-            self._homeless_due_ms = now_ms + HOMELESS_INTERVAL_MS
-            self._effects.homeless += self._some_homeless()
+        handed, given_up = self._homeless.due(now_ms)
+        self._effects.homeless += handed
+        self._effects.given_up += given_up
         effects, self._effects = self._effects, Effects()
         return effects
 
@@ -358,8 +363,7 @@ class Consensus:
         """Return after how long `finish` has something to do by itself; None if never."""
         waits = [self._active.wait_ms(now_ms)]
         waits += [sealed.answers.wait_ms(now_ms) for sealed in self._all_sealed()]
-        if self._homeless:
-            waits.append(max(0, self._homeless_due_ms - now_ms))
+        waits.append(self._homeless.wait_ms(now_ms))
         return min((wait for wait in waits if wait is not None), default=None)
 
     @property
@@ -481,23 +485,12 @@ class Consensus:
             self.disconnected(peer)
         self._blocks += len(taken.blocks)
 
-    def _some_homeless(self) -> list[bytes]:
-        """Return the oldest homeless transactions, as many as a member's link can take at once."""
-        some: list[bytes] = []
-        size = 0
-        for raw in self._homeless.values():
-            size += len(raw)
-            if size > HOMELESS_SIZE_BYTES_MAX:
-                break
-            some.append(raw)
-        return some
-
     def _note_ordered(self, decided: DecidedRound) -> None:
         """Forget homeless transactions that have a place now."""
         if self._homeless:
             for ordered in decided.ordered:
                 for raw in ordered.event.payload:
-                    self._homeless.pop(transaction_id(raw), None)
+                    self._homeless.pop(transaction_id(raw))
 
     def _add_sends(self, sealed: SealedEpoch | None, sends: Iterable[SyncEffect]) -> None:
         """Name events by their blocks."""

@@ -55,6 +55,7 @@ NOT_FUZZED: Final = {
     "ledger/machine.py:Ledger._load": "takes what a checkpoint has proven",
     "node/tables.py:staged_body": "a row by its key",
     "node/tables.py:staged_statement": "writes",
+    "sim/taps.py:FrameCutter.feed": "a simulated wire, of frames that our own cells made",
     "journal/replication/feeds.py:Shelf.feed": "a journal by its name",
 }
 

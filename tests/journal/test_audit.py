@@ -16,6 +16,9 @@ from journal.errors import StoreClosed, StoreCorrupt, TimedOut
 from journal.limits import PAGE_SIZE_BYTES
 from tests.journal.world import open_store
 
+_TURNS_TO_THE_WRITER = 5
+"""After so many turns of the event loop the writer's thread has what was appended."""
+
 
 def _run(
     tmp_path: Path, blocks: list[bytes], body: Callable[[Store, Journal], Awaitable[None]]
@@ -53,6 +56,48 @@ def test_rows_that_nothing_leads_to_and_counts_that_do_not_add_up_are_found(
         assert await journal.get(count - 1) == b"%d" % (count - 1)
 
     _run(tmp_path, [b"%d" % n for n in range(count)], body)
+
+
+def test_what_is_written_but_not_acknowledged_yet_is_no_damage(tmp_path: Path) -> None:
+    """The writer's thread may be a commit ahead of what this thread knows."""
+
+    async def body(store: Store, journal: Journal) -> None:
+        for _ in range(50):
+            before = journal.length
+            appending = asyncio.create_task(journal.append([b"more"] * 500))
+            for _ in range(_TURNS_TO_THE_WRITER):
+                await asyncio.sleep(0)
+            _wait_for_the_writer(tmp_path / "s.db", before)
+            if journal.length == before:  # else it was acknowledged in those turns already
+                break
+            await appending
+        assert journal.length == before
+        (audit,) = await store.audit()
+        assert audit.blocks == before + 500
+        await appending
+
+    _run(tmp_path, [b"first"] * 300, body)
+
+
+def test_a_head_that_is_not_what_was_acknowledged_is_found_at_once(tmp_path: Path) -> None:
+    async def body(store: Store, journal: Journal) -> None:
+        with contextlib.closing(sqlite3.connect(tmp_path / "s.db", isolation_level=None)) as other:
+            other.execute("DELETE FROM journal_chunk_1 WHERE first = 0")
+            other.execute("UPDATE journal_head SET size = size + 1")
+        with pytest.raises(StoreCorrupt):
+            await asyncio.wait_for(store.audit(), 5)
+        assert journal.length == 300
+
+    _run(tmp_path, [b"first"] * 300, body)
+
+
+def _wait_for_the_writer(path: Path, before: int) -> None:
+    """Return when a commit is on the disk; the event loop learns nothing meanwhile."""
+    deadline_s = time.monotonic() + 20
+    with contextlib.closing(sqlite3.connect(path)) as other:
+        while other.execute("SELECT size FROM journal_head").fetchall() == [(before,)]:
+            assert time.monotonic() < deadline_s
+            time.sleep(0.01)
 
 
 def test_damage_below_the_rows_is_an_error_with_a_code(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -11,6 +12,17 @@ from tests.network.devnet import Devnet, myceld, wait_until
 from tests.network.load import Load, check_acknowledged, check_no_fork
 
 ALL = (1, 2, 3, 4)
+
+
+@pytest.fixture(scope="module")
+def net(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Devnet]:
+    """One network for all tests here: each leaves it settled, with all four cells running."""
+    devnet = Devnet(tmp_path_factory.mktemp("faults") / "net")
+    try:
+        devnet.up()
+        yield devnet
+    finally:
+        devnet.down()
 
 
 def test_kill_9_of_one_cell_stops_nobody_and_it_catches_up_without_a_fork(net: Devnet) -> None:

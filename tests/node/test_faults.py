@@ -1,4 +1,4 @@
-"""Links are cut only when asked for, and a bad file changes nothing."""
+"""Faults are had only when asked for, and a bad file changes nothing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from core.ids import CellId
 from gossip.host import DialFailed, ReadTimedOut, WriteTimedOut
-from node.faults import FAULTS_FILE, FAULTS_VARIABLE, FaultyStream, LinkFaults, faults_of
+from node.faults import FAULTS_FILE, FAULTS_VARIABLE, Fault, Faults, FaultyStream, faults_of
 
 PEER, OTHER = CellId("peer"), CellId("other")
 
@@ -43,33 +43,39 @@ def test_without_the_variable_there_are_no_faults_whatever_the_file_says(tmp_pat
     assert faults_of(tmp_path, {FAULTS_VARIABLE: "0"}) is None
     faults = faults_of(tmp_path, {FAULTS_VARIABLE: "1"})
     assert faults is not None
-    assert not asyncio.run(faults.healed(PEER, 0.01))
+    assert not asyncio.run(faults.hears(PEER, 0.01))
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"version":2,"cut":[]}', '{"version":1,"cut":[1]}', "[" * 9999]
+    "text",
+    [
+        *("", "[]", "{}", '{"version":2,"cut":[]}', '{"version":1,"cut":[1]}', "[" * 9999),
+        *('{"version":1,"cuts":[]}', '{"version":1,"delay_ms":{"a":-1}}'),
+        *('{"version":1,"skew_ms":1.5}', '{"version":1,"skew_ms":99999999999999}'),
+        *('{"version":1,"disk_full":1}', '{"version":1,"deaf":null}'),
+    ],
 )
 def test_a_file_that_is_not_understood_changes_nothing(tmp_path: Path, text: str) -> None:
     path = tmp_path / FAULTS_FILE
     path.write_text(json.dumps({"version": 1, "cut": [PEER]}))
-    faults = LinkFaults(path)
+    faults = Faults(path)
     faults.read()
     path.write_text(text)
     faults.read()
-    assert not asyncio.run(faults.healed(PEER, 0.01))
+    assert not asyncio.run(faults.hears(PEER, 0.01))
     path.unlink()
     faults.read()
-    assert asyncio.run(faults.healed(PEER, 0.01))
+    assert asyncio.run(faults.hears(PEER, 0.01))
 
 
 def test_a_cut_link_carries_nothing_and_what_was_under_way_arrives_once_it_heals(
     tmp_path: Path,
 ) -> None:
     async def main() -> None:
-        faults, pipe = LinkFaults(tmp_path / FAULTS_FILE), Pipe()
+        faults, pipe = Faults(tmp_path / FAULTS_FILE), Pipe()
         stream = FaultyStream(pipe, faults)
         assert await stream.read(3, timeout_s=1) == b"xxx"
-        faults.cut(frozenset({PEER}))
+        faults.have(Fault(cut=frozenset({PEER})))
         with pytest.raises(ReadTimedOut):
             await stream.read(3, timeout_s=0.01)
         with pytest.raises(WriteTimedOut):
@@ -80,8 +86,90 @@ def test_a_cut_link_carries_nothing_and_what_was_under_way_arrives_once_it_heals
         writing = asyncio.create_task(stream.write(b"late", timeout_s=5))
         await asyncio.sleep(0)
         assert pipe.written == b""
-        faults.cut(frozenset({OTHER}))
+        faults.have(Fault(cut=frozenset({OTHER})))
         await writing
         assert pipe.written == b"late"
+        await stream.close()
 
     asyncio.run(main())
+
+
+def test_a_link_can_be_cut_one_way(tmp_path: Path) -> None:
+    async def main() -> None:
+        faults, pipe = Faults(tmp_path / FAULTS_FILE), Pipe()
+        stream = FaultyStream(pipe, faults)
+        faults.have(Fault(deaf=frozenset({PEER})))
+        await stream.write(b"out", timeout_s=1)
+        with pytest.raises(ReadTimedOut):
+            await stream.read(3, timeout_s=0.01)
+        faults.have(Fault(mute=frozenset({PEER})))
+        assert await stream.read(3, timeout_s=1) == b"xxx"
+        with pytest.raises(WriteTimedOut):
+            await stream.write(b"lost", timeout_s=0.01)
+        with pytest.raises(DialFailed):
+            await faults.before_dial(PEER, 0.01)
+        assert pipe.written == b"out"
+        await stream.close()
+
+    asyncio.run(main())
+
+
+class SpacedPipe(Pipe):
+    """A stream on which a byte comes every 10 ms, five in all; then it ends."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left = 5
+
+    async def read(self, size_max: int, *, timeout_s: float) -> bytes:
+        del size_max, timeout_s
+        await asyncio.sleep(0.01)
+        self.left -= 1
+        return b"x" if self.left >= 0 else b""
+
+
+def test_a_slow_link_delays_and_is_no_narrower_for_it(tmp_path: Path) -> None:
+    async def main() -> None:
+        faults = Faults(tmp_path / FAULTS_FILE)
+        faults.have(Fault(delay_ms={PEER: 500}))
+        stream = FaultyStream(SpacedPipe(), faults)
+        began_s = asyncio.get_running_loop().time()
+        while await stream.read(9, timeout_s=5):
+            pass
+        took_s = asyncio.get_running_loop().time() - began_s
+        assert 0.5 < took_s < 2, "one delay, and not one a read"
+        await stream.close()
+
+    asyncio.run(main())
+
+
+class SilentPipe(Pipe):
+    """A stream on which nothing ever comes."""
+
+    async def read(self, size_max: int, *, timeout_s: float) -> bytes:
+        raise ReadTimedOut(f"{size_max} {timeout_s}")
+
+
+def test_what_ends_a_stream_comes_through(tmp_path: Path) -> None:
+    async def main() -> None:
+        stream = FaultyStream(SilentPipe(), Faults(tmp_path / FAULTS_FILE))
+        with pytest.raises(ReadTimedOut):
+            await stream.read(9, timeout_s=5)
+        await stream.close()
+
+    asyncio.run(main())
+
+
+def test_clock_and_disk_follow_the_file(tmp_path: Path) -> None:
+    path = tmp_path / FAULTS_FILE
+    skews: list[int] = []
+    fills: list[bool] = []
+    faults = Faults(path, skew=skews.append, fill=fills.append)
+    path.write_text('{"version": 1, "skew_ms": -3600000}')
+    faults.read()
+    path.write_text('{"version": 1, "disk_full": true}')
+    faults.read()
+    faults.read()
+    path.unlink()
+    faults.read()
+    assert (skews, fills) == ([-3600 * 10**9, 0], [True, False])

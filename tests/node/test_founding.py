@@ -129,6 +129,31 @@ def test_a_fresh_configuration_takes_a_free_port(home: Home) -> None:
     assert config.listen[0].startswith("/ip4/127.0.0.1/tcp/")
 
 
+def test_cells_made_before_any_of_them_runs_have_ports_of_their_own(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(founding, "_free_port", lambda wanted: wanted)
+    made: list[tuple[str, int]] = []
+    for number in (1, 2, 3):
+        one = Home(home.path / str(number))
+        one.make()
+        keystore.create(one.key, bytes([number]) * 32)
+        config = found(one, Wishes()).config
+        made.append((config.listen[0], config.gateway_port))
+    listen, gateway = zip(*made, strict=True)
+    assert len({*listen}) == len({*gateway}) == 3
+    assert all(25_000 <= port < 30_000 for port in gateway)
+
+
+def test_the_cell_in_the_default_directory_asks_for_the_well_known_ports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(founding, "_free_port", lambda wanted: wanted)
+    config = found(Home(tmp_path / ".myceld"), Wishes()).config
+    assert (config.listen, config.gateway_port) == (("/ip4/127.0.0.1/tcp/4710",), 8710)
+
+
 @pytest.mark.parametrize(
     ("wishes", "error"),
     [

@@ -159,7 +159,8 @@ def test_a_rubbish_protocol_name_ends_only_its_stream(rubbish: bytes) -> None:
                 engine = b._bridge.engine()  # type: ignore[union-attr]  # the host is started
 
                 async def send() -> None:
-                    raw = await stream._port._connection.muxed_conn.open_stream()
+                    connection = stream._port._connection  # type: ignore[attr-defined]  # libp2p's
+                    raw = await connection.muxed_conn.open_stream()
                     # Reset by the other host, maybe before the last write.
                     with contextlib.suppress(Exception):
                         await raw.write(b"\x13/multistream/1.0.0\n")

@@ -131,11 +131,11 @@ def test_connections_without_a_purpose_yield_to_newcomers_and_those_in_use_stay(
 
             async def take_the_rest() -> None:
                 for _ in range(3):
-                    await engine._swarm.connect(target)  # type: ignore[union-attr]  # the same
+                    await engine._swarm.connect(target)
 
             idle._bridge.call(engine._nursery.start_soon, take_the_rest)  # type: ignore[union-attr]  # the same
-            await eventually(lambda: len(swarm._inbound) == 4)  # type: ignore[union-attr]  # the same
-            await eventually(lambda: len(swarm._upgrading) == 0)  # type: ignore[union-attr]  # the same
+            await eventually(lambda: len(swarm._inbound) == 4)
+            await eventually(lambda: len(swarm._upgrading) == 0)
             await asyncio.sleep(0.3)
             for _ in range(3):
                 await assert_serves(a, b)

@@ -142,7 +142,7 @@ def test_a_write_to_a_peer_that_does_not_read_times_out_and_closes_the_connectio
                 await stream.write(b"x", timeout_s=1)
             # Both sides forget the connection, and the peer's bytes stayed within its window.
             swarms = [host._bridge.engine()._swarm for host in (a, b)]  # type: ignore[union-attr]  # the host is started
-            await eventually(lambda: not any(s.get_connections() for s in swarms))  # type: ignore[union-attr]  # the host is started
+            await eventually(lambda: not any(s.get_connections() for s in swarms))
             await asyncio.gather(b.stop(), a.stop())
 
     run(main)
@@ -206,7 +206,7 @@ def test_a_peer_that_ignores_the_window_loses_its_connection() -> None:
 
         async with started("a", hold) as a, started("b") as b:
             stream = await b.dial(a.addresses[0], timeout_s=5)
-            stream._port._stream.send_window = 1 << 40
+            stream._port._stream.send_window = 1 << 40  # type: ignore[attr-defined]  # libp2p's
             with pytest.raises(StreamLost):
                 await stream.write(bytes(64 << 20), timeout_s=10)
             await done.wait()

@@ -131,7 +131,7 @@ def test_garbage_at_every_stage_of_a_websocket_leaves_the_host_serving() -> None
             for sock in silent:
                 sock.close()
             swarm = a._bridge.engine()._swarm  # type: ignore[union-attr]  # the host is started
-            await eventually(lambda: len(swarm._upgrading) == 0)  # type: ignore[union-attr]  # the host is started
+            await eventually(lambda: len(swarm._upgrading) == 0)
             assert a.restarts == 0
 
     run(main, timeout_s=60)

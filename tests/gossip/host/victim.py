@@ -20,9 +20,9 @@ async def main() -> None:
         swarm = host._bridge.engine()._swarm  # type: ignore[union-attr]  # the host is started
         report = {
             "restarts": host.restarts,
-            "connections": len(swarm.get_connections()),  # type: ignore[union-attr]  # the same
-            "inbound": len(swarm._inbound),  # type: ignore[union-attr]  # the same
-            "upgrading": len(swarm._upgrading),  # type: ignore[union-attr]  # the same
+            "connections": len(swarm.get_connections()),
+            "inbound": len(swarm._inbound),
+            "upgrading": len(swarm._upgrading),
             "streams": len(host._streams),
         }
         _tell(json.dumps(report))

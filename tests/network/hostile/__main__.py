@@ -21,7 +21,13 @@ from gossip.host import Host, HostConfig, PeerStream
 from identity.keys import KeyPair
 from ledger.genesis import from_json
 from tests.network.hostile.attacks import ATTACKS
-from tests.network.hostile.below import Outcome, half_open, many_streams, use_source
+from tests.network.hostile.below import (
+    FIRST_S,
+    Outcome,
+    half_open,
+    many_streams,
+    use_source,
+)
 from tests.network.hostile.peer import Forger, Talk, Target
 
 DIAL_TIMEOUT_S = 5.0
@@ -43,7 +49,7 @@ class Orders:
     seed: str
     """Whose key is used, in hex."""
     seconds: float
-    """From the first session on."""
+    """From the first session on, which is let live longer, see `FIRST_S`."""
     source: str | None = None
 
 
@@ -114,11 +120,13 @@ class Campaign:
         except (MyceldError, ConnectionError):
             self.outcome.refused += 1
             return
+        until_s = self._until_s
         if not self._taken:
             self._taken = True
             say_at_work()
             self._until_s = time.monotonic() + self._orders.seconds
-        async with asyncio.timeout(max(0.1, self._until_s - time.monotonic())):
+            until_s = max(self._until_s, talk.began_s + FIRST_S)
+        async with asyncio.timeout(max(0.1, until_s - time.monotonic())):
             await ATTACKS[self._orders.attack](talk, self._forger)
         raise ConnectionError("the stream is closed")
 

@@ -20,6 +20,7 @@ from tests.network.hostile.peer import Forger, Talk
 Attack: TypeAlias = Callable[[Talk, Forger], Awaitable[None]]
 
 _KNOWN_MAX = 2_000
+_SMALL_SIZE_BYTES = 1_000
 _UNREAD_PING_S = 1.0
 
 
@@ -32,9 +33,10 @@ async def bad_signatures(talk: Talk, forger: Forger) -> None:
 
 
 async def repeats(talk: Talk, forger: Forger) -> None:
-    """Known events again and again."""
+    """Known events again and again, small ones, so that a frame holds as many as it may."""
     del forger
-    known = await talk.fetch(_KNOWN_MAX)
+    fetched = await talk.fetch(_KNOWN_MAX)
+    known = [data for data in fetched if len(data) <= _SMALL_SIZE_BYTES]
     async with talk.reading():
         while True:
             for at in range(0, len(known), EVENTS_FRAME_COUNT_MAX):

@@ -17,7 +17,7 @@ from hashgraph.event import Event, UnresolvedEvent, decode_any_event, encode_eve
 from ledger.roster import Roster
 from ledger.transaction import opaque_transaction
 from node.limits import HOMELESS_INTERVAL_MS, OBSERVE_SETTLE_MS
-from node.stages import consensus as consensus_module
+from node.stages import homeless as homeless_module
 from node.stages.consensus import Effects, SendBlocks
 from tests.ledger.world import GENESIS, KEYS, START_NS
 from tests.node.stages.world import STRANGER, Cell, made, peer
@@ -373,7 +373,7 @@ def test_what_is_homeless_is_handed_out_in_parts_the_oldest_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     raws = _raws("a", "b", "c")
-    monkeypatch.setattr(consensus_module, "HOMELESS_SIZE_BYTES_MAX", 2 * len(raws[0]))
+    monkeypatch.setattr(homeless_module, "HOMELESS_SIZE_BYTES_MAX", 2 * len(raws[0]))
     cell = _ready()
     for text in ("a", "b", "c"):
         cell.submit(text)

@@ -1,0 +1,306 @@
+"""The ledger's rules read once more: what each listed transaction comes to, and who votes next.
+
+A plain model over dicts that shares no code with `ledger.machine`, `ledger.members` and
+`ledger.tree`, only their values and encodings. Given the agreed order round by round it says where
+a header or an outcome is not what the rules say, though all cells may agree on it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final
+
+from core.codec import Value, encode
+from core.errors import MyceldError
+from core.ids import Epoch, PublicKey, Round, TransactionId
+from hashgraph.evidence import decode_evidence, verify_fork
+from identity.keys import verify
+from ledger.accounts import account_key
+from ledger.forks import ForkProof, ProvenFork, fork_key
+from ledger.genesis import Genesis
+from ledger.header import APPLIED, RoundHeader
+from ledger.kinds import VALUE_PREFIX, Arguments, Put
+from ledger.limits import NONCE_WINDOW, PROPOSAL_ROUNDS_MAX, PROPOSALS_OPEN_MAX
+from ledger.members import (
+    Action,
+    MemberApprove,
+    MemberLeave,
+    MemberPropose,
+    Proposal,
+    proposal_key,
+    proposer_key,
+)
+from ledger.roster import NEXT_MEMBERS_KEY, Member, Roster, encode_members, roster_key
+from ledger.transaction import OpaqueTransaction, SignedTransaction, Transaction, parse
+from node.tables import OrderedRow
+
+Raw = Callable[[bytes], bytes | None]
+"""The bytes of a transaction, by its id."""
+
+_PATH_BITS: Final = 256
+
+
+class _Refused(Exception):
+    """A transaction has no effect."""
+
+
+class Law:
+    """The state that the rules lead to. `problems` are where history says something else."""
+
+    def __init__(self, genesis: Genesis, raw: Raw) -> None:
+        self.problems: list[str] = []
+        self.roster = genesis.roster
+        self._genesis = genesis
+        self._rosters = {Epoch(0): genesis.roster}
+        self._raw = raw
+        self._state: dict[bytes, bytes] = {}
+        self._nonces: dict[PublicKey, set[int]] = {}
+        self._proposals: dict[TransactionId, Proposal] = {}
+        self._open: dict[PublicKey, list[tuple[TransactionId, Round]]] = {}
+        self._planned = genesis.members
+        self._proven: set[tuple[Epoch, PublicKey]] = set()
+        self._listed: dict[bytes, Round] = {}
+        self._total = 0
+        self._time_ns = 0
+        self._is_whole = True
+        """Whether every transaction was known, so that the state is."""
+
+    def apply(self, header: RoundHeader, rows: Sequence[OrderedRow]) -> None:
+        """Take the next round and its lines of the order."""
+        self._check_lines(header, rows)
+        for row in rows:
+            self._take(row)
+        self._time_ns = max([self._time_ns, *(row.time_ns for row in rows)])
+        if header.consensus_time_ns < self._time_ns:
+            self._note(header, "its time is before that of what it lists")
+        self._time_ns = header.consensus_time_ns
+        is_last = self._end_epoch(header)
+        if header.roster != self.roster.hash:
+            self._note(header, "another roster votes next than the rules say")
+        if is_last and self._is_whole:
+            self.check_root(header)
+
+    def check_root(self, header: RoundHeader) -> None:
+        """Check the state root after the last round that was taken."""
+        if self._is_whole and _root(self._state) != header.state_root:
+            self._note(header, "its state root is not that of the state that the rules lead to")
+
+    def _check_lines(self, header: RoundHeader, rows: Sequence[OrderedRow]) -> None:
+        window = self._rosters.get(Epoch(self.roster.epoch - 1), self.roster).first_round
+        newest: dict[bytes, int] = {}
+        for row in rows:
+            if row.position != self._total:
+                self._note(header, f"position {row.position} follows {self._total - 1}")
+            self._total = row.position + 1
+            before = self._listed.get(row.id)
+            if before is not None and before >= window:
+                self._note(header, f"it lists again what round {before} listed")
+            self._listed[row.id] = header.round
+            if row.sender is not None and row.nonce is not None:
+                if row.nonce < newest.get(row.sender, -1):
+                    self._note(header, "a sender's transactions are not in the order of nonces")
+                newest[row.sender] = row.nonce
+        if header.transactions_total != self._total:
+            self._note(header, f"{header.transactions_total} transactions, not {self._total}")
+
+    def _take(self, row: OrderedRow) -> None:
+        raw = self._raw(row.id)
+        if raw is None:
+            self._is_whole = False
+            return
+        try:
+            self._carry_out(_checked(raw, self._genesis), row)
+        except _Refused as why:
+            if row.outcome == APPLIED:
+                self._problem(row, f"was applied, though {why}")
+            return
+        if row.outcome != APPLIED:
+            self._problem(row, f"was refused without reason: {row.outcome}")
+
+    def _carry_out(self, transaction: Transaction, row: OrderedRow) -> None:
+        if isinstance(transaction, OpaqueTransaction):
+            return
+        sender = transaction.sender
+        self._use_nonce(sender, transaction.nonce)
+        if 0 < transaction.expires_round < row.round:
+            raise _Refused("it had expired")
+        self._change(transaction, transaction.arguments, sender, row.round)
+
+    def _use_nonce(self, sender: PublicKey, nonce: int) -> None:
+        used = self._nonces.setdefault(sender, set())
+        highest = max(used, default=-1)
+        if nonce in used or nonce <= highest - NONCE_WINDOW:
+            raise _Refused(f"its nonce {nonce} was used")
+        used.add(nonce)
+        highest = max(highest, nonce)
+        bits = sum(1 << highest - one for one in used if one > highest - NONCE_WINDOW)
+        account: list[Value] = [highest, bits.to_bytes(NONCE_WINDOW // 8, "big")]
+        self._state[account_key(sender)] = encode(account)
+
+    def _change(
+        self, transaction: SignedTransaction, what: Arguments, sender: PublicKey, now: Round
+    ) -> None:
+        match what:
+            case Put():
+                value = encode([what.value, now, sender])
+                self._state[VALUE_PREFIX + what.key.encode()] = value
+            case MemberPropose():
+                self._propose(transaction.id, what, sender, now)
+            case MemberApprove():
+                self._approve(what.proposal, sender, now)
+            case MemberLeave():
+                self._check_member(sender)
+                self._plan(_changed(self._planned, MemberPropose(Action.REMOVE, sender)))
+            case ForkProof():
+                self._prove(what, sender, now)
+
+    # -- members -------------------------------------------------------------------------------
+
+    def _propose(
+        self, identity: TransactionId, what: MemberPropose, sender: PublicKey, now: Round
+    ) -> None:
+        self._check_member(sender)
+        own = self._open_of(sender, now)
+        if len(own) >= PROPOSALS_OPEN_MAX:
+            raise _Refused("the sender has too many open proposals")
+        if not self._count(identity, Proposal(what, sender, now, ()), sender, now):
+            self._keep_open(sender, [*own, (identity, now)])
+
+    def _approve(self, identity: TransactionId, sender: PublicKey, now: Round) -> None:
+        self._check_member(sender)
+        proposal = self._proposals.get(identity)
+        if proposal is None:
+            raise _Refused("there is no such proposal")
+        if proposal.accepted_round or now > proposal.round + PROPOSAL_ROUNDS_MAX:
+            raise _Refused("the proposal is closed")
+        if sender in proposal.approvals:
+            raise _Refused("the sender had approved it")
+        if self._count(identity, proposal, sender, now):
+            proposer = proposal.proposer
+            open_now = self._open_of(proposer, now)
+            self._keep_open(proposer, [one for one in open_now if one[0] != identity])
+
+    def _count(
+        self, identity: TransactionId, proposal: Proposal, sender: PublicKey, now: Round
+    ) -> bool:
+        """Count one more approval; return whether it decides."""
+        members = _changed(self._planned, proposal.change)
+        voters = [
+            member
+            for member in self.roster.members
+            if member.public_key == sender or member.public_key in proposal.approvals
+        ]
+        total = sum(member.weight for member in self.roster.members)
+        decided = 3 * sum(voter.weight for voter in voters) > 2 * total
+        after = dataclasses.replace(
+            proposal,
+            approvals=tuple(voter.public_key for voter in voters),
+            accepted_round=now if decided else Round(0),
+        )
+        self._proposals[identity] = after
+        self._state[proposal_key(identity)] = after.encode()
+        if decided:
+            self._plan(members)
+        return decided
+
+    def _open_of(self, sender: PublicKey, now: Round) -> list[tuple[TransactionId, Round]]:
+        known = self._open.get(sender, [])
+        return [one for one in known if now <= one[1] + PROPOSAL_ROUNDS_MAX]
+
+    def _keep_open(self, sender: PublicKey, proposals: list[tuple[TransactionId, Round]]) -> None:
+        self._open[sender] = proposals
+        items: list[Value] = [[identity, made] for identity, made in proposals]
+        self._state[proposer_key(sender)] = encode(items)
+
+    def _check_member(self, sender: PublicKey) -> None:
+        if self.roster.index_of(sender) is None:
+            raise _Refused("the sender is no member")
+
+    def _plan(self, members: tuple[Member, ...]) -> None:
+        self._planned = members
+        self._state[NEXT_MEMBERS_KEY] = encode_members(members)
+
+    def _prove(self, proof: ForkProof, sender: PublicKey, now: Round) -> None:
+        if not 0 <= self.roster.epoch - proof.epoch <= 1:
+            raise _Refused("it is evidence of another epoch")
+        network, roster = self._genesis.network_id, self._rosters[proof.epoch]
+        try:
+            found = decode_evidence(proof.evidence, network_id=network, epoch=proof.epoch)
+            accused = roster.members[found.creator].public_key
+            verify_fork(proof.evidence, network_id=network, epoch=proof.epoch, public_key=accused)
+        except (MyceldError, IndexError):
+            raise _Refused("it proves nothing") from None
+        if (proof.epoch, accused) in self._proven:
+            raise _Refused("that was proven before")
+        if any(member.public_key == accused for member in self._planned):
+            self._plan(_changed(self._planned, MemberPropose(Action.REMOVE, accused)))
+        self._proven.add((proof.epoch, accused))
+        digest = hashlib.sha256(proof.evidence).digest()
+        proven = ProvenFork(digest, now, sender)  # type: ignore[arg-type]  # a digest is a Hash
+        self._state[fork_key(proof.epoch, accused)] = proven.encode()
+
+    def _end_epoch(self, header: RoundHeader) -> bool:
+        """Begin the next epoch if this round is the last of its own; return whether it is."""
+        rounds = header.round - self.roster.first_round + 1
+        if self._planned == self.roster.members and rounds < self._genesis.epoch_rounds:
+            return False
+        epoch = Epoch(self.roster.epoch + 1)
+        first = Round(header.round + 1)
+        self.roster = Roster(epoch, first, header.consensus_time_ns, self._planned)
+        self._rosters[epoch] = self.roster
+        self._state[roster_key(epoch)] = self.roster.encode()
+        return True
+
+    def _note(self, header: RoundHeader, what: str) -> None:
+        self.problems.append(f"round {header.round}: {what}")
+
+    def _problem(self, row: OrderedRow, what: str) -> None:
+        self.problems.append(f"position {row.position} ({row.kind}) {what}")
+
+
+def _checked(raw: bytes, genesis: Genesis) -> Transaction:
+    """Return a well-formed, rightly signed transaction."""
+    try:
+        transaction = parse(raw, genesis.network_id)
+    except MyceldError:
+        raise _Refused("it is no transaction") from None
+    if isinstance(transaction, SignedTransaction) and not verify(*transaction.signature_check):
+        raise _Refused("its signature is wrong")
+    return transaction
+
+
+def _changed(members: tuple[Member, ...], change: MemberPropose) -> tuple[Member, ...]:
+    by_key = {member.public_key: member for member in members}
+    key = change.public_key
+    if (change.action is Action.ADD) == (key in by_key):
+        raise _Refused("the change is not possible")
+    if change.action is Action.REMOVE:
+        del by_key[key]
+    else:
+        name = change.name if change.action is Action.ADD else by_key[key].name
+        by_key[key] = Member(key, change.weight, name)
+    if not by_key:
+        raise _Refused("nobody would be left")
+    return tuple(by_key.values())
+
+
+def _root(state: Mapping[bytes, bytes]) -> bytes:
+    """Return the root of a sparse Merkle tree: a subtree with one entry is that entry's leaf."""
+    leaves = []
+    for key, value in state.items():
+        path = hashlib.sha256(key).digest()
+        leaf = hashlib.sha256(b"\x00" + path + hashlib.sha256(value).digest()).digest()
+        leaves.append((int.from_bytes(path, "big"), leaf))
+    return _subtree(sorted(leaves), _PATH_BITS - 1)
+
+
+def _subtree(leaves: list[tuple[int, bytes]], bit: int) -> bytes:
+    if len(leaves) <= 1:
+        return leaves[0][1] if leaves else bytes(32)
+    halves: Iterator[bytes] = (
+        _subtree([leaf for leaf in leaves if leaf[0] >> bit & 1 == side], bit - 1)
+        for side in (0, 1)
+    )
+    return hashlib.sha256(b"\x01" + b"".join(halves)).digest()

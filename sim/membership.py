@@ -1,0 +1,61 @@
+"""Members of a simulated network change its roster, as people would by `myceld member`."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from core.errors import MyceldError
+from core.ids import TransactionId
+from gateway.views import MemberChange, Stage
+from sim.referee import Acknowledged
+from sim.scenario import Action
+
+if TYPE_CHECKING:
+    from sim.cell import SimCell
+    from sim.world import World
+
+_PATIENCE_S: Final = 8.0
+
+
+class Membership:
+    """One proposal, and its approvals by all other members."""
+
+    def __init__(self, world: World, action: Action) -> None:
+        self._world = world
+        self._by = world.cells[action.cells[0]]
+        self._whom = world.cells[action.cells[1]]
+        self._action = action
+
+    async def run(self) -> None:
+        """Propose, and let everybody approve, as far as they can be reached."""
+        name = self._action.name
+        change = MemberChange(
+            name,
+            cell=self._whom.key.cell_id,
+            weight=0 if name == "remove" else self._action.amount,
+            name=f"cell-{self._whom.index + 1}" if name == "add" else "",
+        )
+        proposal = await self._submit(self._by, change)
+        if proposal is None:
+            return
+        others = [cell for cell in self._world.cells if cell is not self._by and cell.is_honest]
+        async with asyncio.TaskGroup() as group:
+            for cell in others:
+                group.create_task(self._submit(cell, MemberChange("approve", proposal=proposal)))
+
+    async def _submit(self, cell: SimCell, change: MemberChange) -> bytes | None:
+        """Return the transaction's id once it is ordered; None when it was refused or is late."""
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                receipt = await cell.ask(
+                    lambda running: running.change_members(
+                        change, wait=Stage.ORDERED, timeout_s=_PATIENCE_S
+                    )
+                )
+        except (MyceldError, TimeoutError):
+            return None
+        identity = TransactionId(bytes.fromhex(receipt.id))
+        told = Acknowledged(identity, cell.index, Stage.ORDERED.word, self._world.now_ms)
+        self._world.referee.told(told)
+        return identity

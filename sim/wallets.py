@@ -1,0 +1,101 @@
+"""People with keys of their own, who use them at several machines, and do what the rules refuse.
+
+A wallet submits signed transactions, now here, now there: the next nonce, one beyond a gap, one
+inside the gap, two with one nonce at two machines at once, one that is old or about to expire. What
+each has to come to is in `sim.law`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from random import Random
+from typing import TYPE_CHECKING, Final
+
+from core.errors import MyceldError
+from core.ids import Round, TransactionId
+from gateway.views import Stage
+from identity.keys import KeyPair
+from ledger.kinds import Put
+from ledger.transaction import sign_transaction, transaction_id
+from sim.referee import Acknowledged
+
+if TYPE_CHECKING:
+    from sim.cell import SimCell
+    from sim.world import World
+
+_PATIENCE_S: Final = 3.0
+_KEYS: Final = 8
+_GAP_MAX: Final = 5
+_ROUNDS_MAX: Final = 12
+_WAYS: Final = ("next", "next", "beyond", "inside", "two", "two", "again", "spent")
+
+
+class Wallet:
+    """One key, and the nonces that were used with it."""
+
+    def __init__(self, world: World, chance: Random, *, pause_s: float) -> None:
+        """`pause_s`: in the mean, between two requests."""
+        self._world = world
+        self._chance = chance
+        self._pause_s = pause_s
+        self._key = KeyPair(chance.randbytes(32))
+        self._next = 0
+        self._left_out: list[int] = []
+        self._made: list[bytes] = []
+
+    async def run(self) -> None:
+        """Go on until cancelled."""
+        while True:
+            await asyncio.sleep(self._chance.expovariate(1.0) * self._pause_s)
+            raws = self._make()
+            cells = self._chance.sample(self._world.cells, len(raws))
+            await asyncio.gather(
+                *(self._submit(cell, raw) for cell, raw in zip(cells, raws, strict=True))
+            )
+
+    def _make(self) -> list[bytes]:
+        """Return what to submit at once, each at another machine."""
+        way = self._chance.choice(_WAYS)
+        if way == "again" and self._made:
+            return [self._chance.choice(self._made)] * 2
+        if way == "inside" and self._left_out:
+            at = self._chance.randrange(len(self._left_out))
+            nonce = self._left_out.pop(at)
+        elif way == "spent" and self._next:
+            nonce = self._chance.randrange(self._next)
+        else:
+            if way == "beyond":
+                gap = self._chance.randint(1, _GAP_MAX)
+                self._left_out += range(self._next, self._next + gap)
+                self._next += gap
+            nonce, self._next = self._next, self._next + 1
+        made = [self._sign(nonce) for _ in range(2 if way in ("two", "inside") else 1)]
+        self._made += made
+        return made
+
+    def _sign(self, nonce: int) -> bytes:
+        expires = 0
+        if self._chance.random() < 0.3:
+            expires = self._world.referee.newest + self._chance.randint(1, _ROUNDS_MAX)
+        return sign_transaction(
+            network_id=self._world.genesis.network_id,
+            sender=self._key.public_key,
+            nonce=nonce,
+            arguments=Put(f"sim/{self._chance.randrange(_KEYS)}", self._chance.randbytes(8)),
+            sign=self._key.sign,
+            expires_round=Round(expires),
+        )
+
+    async def _submit(self, cell: SimCell, raw: bytes) -> None:
+        if not cell.is_honest:
+            return
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                await cell.ask(
+                    lambda running: running.submit([raw], wait=Stage.STORED, timeout_s=_PATIENCE_S)
+                )
+        except (MyceldError, TimeoutError):
+            return  # refused as it should be, or not told: then nothing was promised
+        identity: TransactionId = transaction_id(raw)
+        told = Acknowledged(identity, cell.index, Stage.STORED.word, self._world.now_ms)
+        self._world.referee.told(told)

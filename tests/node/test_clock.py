@@ -1,0 +1,29 @@
+"""The daemon has one wall clock, which a test may put wrong."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from node.clock import skew_by, wall_ns
+
+NODE = Path(__file__).resolve().parents[2] / "node"
+BEFORE_THE_DAEMON = {"founding.py", "joining.py"}
+
+
+def test_the_clock_is_the_machine_s_unless_it_is_put_wrong() -> None:
+    assert abs(wall_ns() - time.time_ns()) < 10**9
+    skew_by(3600 * 10**9)
+    try:
+        assert abs(wall_ns() - time.time_ns() - 3600 * 10**9) < 10**9
+    finally:
+        skew_by(0)
+
+
+def test_nothing_else_in_the_daemon_reads_the_machine_s() -> None:
+    readers = {
+        path.relative_to(NODE).as_posix()
+        for path in NODE.rglob("*.py")
+        if "time.time()" in path.read_text() or "time.time_ns" in path.read_text()
+    }
+    assert readers == {"clock.py", *BEFORE_THE_DAEMON}
