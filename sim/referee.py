@@ -64,7 +64,7 @@ class Referee:
         self._applied: dict[bytes, int] = {}
         self._epoch_of: dict[bytes, Epoch] = {}
         """By transaction: when it was listed; without a sender, when it was last."""
-        self._newest_time_ns = genesis.time_ns
+        self._newest_time_ns = genesis.roster.last_time_ns
         self._began_ns = genesis.time_ns
         self._ahead_ns = 0
         self.lies: set[tuple[Epoch, MemberIndex, int]] = set()
