@@ -150,7 +150,7 @@ def _parse_batch(data: bytes) -> list[bytes]:
     if not lines:
         raise BadInput("there is no transaction in the input")
     if len(lines) > TRANSACTIONS_PER_SUBMIT_MAX:
-        raise BadInput(f"more than {TRANSACTIONS_PER_SUBMIT_MAX} transactions at once")
+        raise BadInput(f"at most {TRANSACTIONS_PER_SUBMIT_MAX} transactions are sent at once")
     batch = []
     for index, text in enumerate(lines, start=1):
         try:

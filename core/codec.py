@@ -61,15 +61,19 @@ _PLAIN: Final = 0
 _BYTES: Final = 1
 _TEXT: Final = 2
 _ARRAY: Final = 3
+_REFUSED: Final = 4
 
 
 def _tag_table() -> tuple[tuple[int, int, int], ...]:
     """Return for each first byte of a value (msgpack specification) what it begins.
 
     Of plain values: (_PLAIN, bytes that follow, cost). Of others: (kind, bytes of the length that
-    follow, length where none follow). Maps and extensions count as plain: msgpack refuses them.
+    follow, length where none follow). What is _REFUSED must be so here: who took its first byte
+    for a value would read on at the wrong place, and count something else than msgpack decodes.
     """
     table = [(_PLAIN, 0, _SMALL_COST_BYTES)] * 256
+    for tag in (*range(0x80, 0x90), 0xC1, *range(0xC7, 0xCC), *range(0xD4, 0xD9), 0xDE, 0xDF):
+        table[tag] = (_REFUSED, 0, 0)  # maps, extensions, floats
     for length in range(16):
         table[0x90 + length] = (_ARRAY, 0, length)
     for length in range(32):
@@ -165,6 +169,8 @@ def _check_cost(data: bytes, values_max: int) -> None:
         kind, size, length = _TAGS[data[position]]
         position += 1 + size
         cost_bytes = length
+        if kind == _REFUSED:
+            raise NotCanonical("a map, an extension or a float")
         if kind != _PLAIN:
             if size:
                 length = int.from_bytes(data[position - size : position], "big")

@@ -52,6 +52,12 @@ def _both(
 FAILPOINTS: Final[Mapping[str, Failpoint]] = MappingProxyType(
     {
         **_both(
+            "journal.create",
+            "journal/database.py",
+            "the tables of a new store are committed, with an fsync",
+            Failure.DATABASE,
+        ),
+        **_both(
             "journal.commit",
             "journal/writer.py",
             "a transaction is committed, without an fsync",

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from core.errors import RemoteViolation
 
-_COST_FACTOR: Final = 6
+_COST_FACTOR: Final = 7
 _COST_FREE_BYTES: Final = 56 * 1024
 _COSTS: Final = (("[", 90), ("{", 250), ('"', 30), (",", 16), (":", 60))
 """Of each sign: an array, an object, half a text, one more item, one more pair."""

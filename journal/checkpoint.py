@@ -30,6 +30,7 @@ from core.ids import Hash, PublicKey, Signature
 from core.limits import HASH_SIZE_BYTES, INT_MAX, SIGNATURE_SIZE_BYTES
 from journal.errors import HeadRefused, NotAJournalName
 from journal.limits import (
+    HEAD_LINE_LENGTH_MAX,
     HEAD_SIGNATURES_MAX,
     HEAD_TEXT_SIZE_BYTES_MAX,
     JOURNAL_NAME_LENGTH_MAX,
@@ -127,7 +128,7 @@ def parse_checkpoint(text: str) -> Checkpoint:
     if len(text) > HEAD_TEXT_SIZE_BYTES_MAX:
         raise HeadRefused("a head is at most 16 KiB")
     body, separator, notes = text.partition("\n\n")
-    lines = body.split("\n")
+    lines = body.split("\n", 3)  # no more than it takes to see that there are too many
     if not separator or len(lines) != 3:
         raise HeadRefused("a head has three lines, an empty one, and signatures")
     origin = _ORIGIN.fullmatch(lines[0])
@@ -182,13 +183,15 @@ def _is_origin(text: str) -> bool:
 def _parse_signatures(notes: str) -> tuple[NoteSignature, ...]:
     if not notes.endswith("\n"):
         raise HeadRefused("the last line does not end")
-    lines = notes[:-1].split("\n")
-    if len(lines) > HEAD_SIGNATURES_MAX:
+    *lines, rest = notes.split("\n", HEAD_SIGNATURES_MAX)
+    if rest:
         raise HeadRefused(f"more than {HEAD_SIGNATURES_MAX} signatures")
     return tuple(_parse_signature(line) for line in lines)
 
 
 def _parse_signature(line: str) -> NoteSignature:
+    if len(line) > HEAD_LINE_LENGTH_MAX:
+        raise HeadRefused(f"a signature line of {len(line)} characters")
     name, _, encoded = line.removeprefix(_DASH).partition(" ")
     if not line.startswith(_DASH) or not _KEY_NAME.fullmatch(name):
         raise HeadRefused("a signature line is a dash, a name and base64")

@@ -19,6 +19,7 @@ from typing import Any, Final
 from nacl.exceptions import CryptoError
 
 from core.errors import MyceldError
+from core.failpoint import hit
 from core.ids import PublicKey, Signature
 from core.limits import HASH_SIZE_BYTES, SIGNATURE_SIZE_BYTES
 from journal.bundle import verify_own_head
@@ -227,7 +228,9 @@ def _create(connection: sqlite3.Connection, cell_id: str) -> None:
         for statement in _SCHEMA:
             connection.execute(statement)
         connection.execute("INSERT INTO journal_store VALUES (?, 0)", (cell_id,))
+        hit("journal.create.before")
         connection.execute("COMMIT")
+        hit("journal.create.after")
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")

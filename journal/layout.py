@@ -254,8 +254,13 @@ def unpack_chunk(body: object) -> list[Slot]:
     return cast("list[Slot]", slots)
 
 
+def length_of(slot: Slot) -> int:
+    """Return the bytes of a block, whether or not it was cleared."""
+    return slot if isinstance(slot, int) else len(slot)
+
+
 class _FlatOnly:
-    """Takes one array: those within others come first, and take 80 bytes for one on the disk."""
+    """Takes one array. Those within others end first, and take 80 bytes for one on the disk."""
 
     __slots__ = ("_seen",)
 
@@ -264,11 +269,6 @@ class _FlatOnly:
 
     def __call__(self, items: list[object]) -> list[object]:
         if self._seen:
-            raise ValueError
+            raise StoreCorrupt("a chunk row holds a list")
         self._seen = True
         return items
-
-
-def length_of(slot: Slot) -> int:
-    """Return the bytes of a block, whether or not it was cleared."""
-    return slot if isinstance(slot, int) else len(slot)

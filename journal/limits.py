@@ -41,6 +41,9 @@ HEAD_TEXT_SIZE_BYTES_MAX: Final = 16 << 10
 HEAD_SIGNATURES_MAX: Final = 100
 """Signature lines on one head: the cell's own and its witnesses'."""
 
+HEAD_LINE_LENGTH_MAX: Final = 4096
+"""Characters of one of them: a name of 256, and a longer signature than any witness makes."""
+
 JOURNAL_NAME_LENGTH_MAX: Final = 32
 """A journal's name is part of the origin of each of its heads."""
 

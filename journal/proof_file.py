@@ -78,7 +78,7 @@ def parse_proof(text: str) -> Proof:
     if len(text) > PROOF_FILE_SIZE_BYTES_MAX:
         raise ProofFileRefused(f"{len(text)} characters are too many for a proof file")
     top, separator, head = text.partition("\n\n")
-    lines = top.split("\n")
+    lines = top.split("\n", 3 + PROOF_HASHES_MAX)
     if not separator or lines[0] != _FIRST_LINE or len(lines) < 3:
         raise ProofFileRefused("a proof file begins with c2sp.org/tlog-proof@v1, extra and index")
     if not lines[1].startswith(_EXTRA):

@@ -102,7 +102,8 @@ class Faults:
             return
         before, self._now = self._now, fault
         wrong = {f.name: _shown(getattr(fault, f.name)) for f in fields(fault)}
-        _LOG.warning("faults", **{name: value for name, value in wrong.items() if value})
+        wrong = {name: value for name, value in wrong.items() if value}
+        _LOG.warning("faults" if wrong else "no faults", **wrong)
         if fault.skew_ms != before.skew_ms:
             self._skew(fault.skew_ms * 1_000_000)
         if fault.disk_full != before.disk_full:

@@ -66,6 +66,13 @@ class Headers:
         goes_on = self._stretches[at + 1].first_round
         raise NotInHistory(f"round {round_number} is not held here; history goes on at {goes_on}")
 
+    def has(self, round_number: int) -> bool:
+        """Return whether a round is acknowledged; raises NotInHistory for one left out.
+
+        The tables may be ahead: they show what the writer has just committed.
+        """
+        return self.index_of(round_number) < self.length
+
     async def get(self, round_number: Round) -> RoundHeader:
         """Return the header of an applied round; raises NotInHistory."""
         return decode_header(await self._journal.get(self.index_of(round_number)))

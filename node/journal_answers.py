@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from core.errors import MyceldError
-from core.ids import CellId, public_key_of
+from core.ids import CellId, MemberIndex, public_key_of
 from gateway.errors import NoSuchCell, NoSuchJournal
 from gateway.views import AuditView, BlockView, FollowView, JournalView, ProofView
 from hashgraph.event import decode_any_event
@@ -17,6 +17,7 @@ from journal.errors import NoSuchBlock
 from journal.merkle import leaf_hash
 from journal.proof_file import format_proof
 from ledger.header import decode_header
+from ledger.roster import Roster
 from node.clock import wall_ns
 from node.errors import JournalNeeded
 from node.limits import BLOCKS_SHOWN_MAX
@@ -135,9 +136,7 @@ class JournalAnswers:
         if journal == EVENTS_JOURNAL:
             event, epoch = decode_any_event(block, self._parts.genesis.network_id)
             roster = roster_of_epoch(self._parts.store, self._parts.genesis, epoch)
-            # A copy of another cell's journal may hold events of members that there are none of.
-            known = roster is not None and event.creator < len(roster.members)
-            name = roster.members[event.creator].name if roster is not None and known else "?"
+            name = name_of(roster, event.creator)
             return (
                 f"event {event.sequence} of {name} in epoch {epoch}, "
                 f"{len(event.other_places)} other parents, {len(event.payload)} transactions"
@@ -147,3 +146,10 @@ class JournalAnswers:
             root = header.state_root.hex()[:16]
             return f"round {header.round}, {header.transactions} transactions, state {root}…"
         return hashlib.sha256(block).hexdigest()[:16]
+
+
+def name_of(roster: Roster | None, creator: MemberIndex) -> str:
+    """Return what a member is called; a copy of another cell's journal may name any number."""
+    if roster is None or creator >= len(roster.members):
+        return "?"
+    return roster.members[creator].name

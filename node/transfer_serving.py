@@ -87,7 +87,7 @@ class StoreSource:
     async def headers(self, epoch: Epoch, last: Round, count_max: int) -> list[bytes]:
         """See `Source.headers`."""
         first, end = self._rounds(epoch)
-        if not first <= last < end:
+        if not first <= last < end or not self._headers.has(last):
             return []
         low = Round(max(first, last - count_max + 1))
         return (await self._headers.blocks(low, last))[::-1]
@@ -111,7 +111,7 @@ class StoreSource:
         if rows:
             return decode_header(rows[0][0])
         try:
-            return await self._headers.get(seal)
+            return await self._headers.get(seal) if self._headers.has(seal) else None
         except NotInHistory:
             return None
 

@@ -22,8 +22,8 @@ from chaos_provoke import (
     Fetching,
     Joining,
     Provoke,
-    invite,
     make_new,
+    make_ticket,
     newcomer,
     put_much,
     wait,
@@ -33,14 +33,15 @@ from chaos_report import aligned, counted
 from core.failpoint import FAILPOINTS
 
 CRASHES: Final = 10
-HIT_S: Final = 20.0
+HIT_S: Final = 30.0
 """A failpoint has to be hit in this time after the start of the cell."""
 EPOCH_ROUNDS: Final = 64
 EPOCHS_MIN: Final = 2
 """Before the first crash: so that there is a checkpoint to fetch."""
 
-_FETCHES: Final = ("install.", "transfer.ask.", "transfer.keep.")
-_OF_OTHERS: Final = ("install.", "transfer.", "invites.proposal.")
+_NEW: Final = ("journal.create.", "install.", "transfer.ask.", "transfer.keep.")
+"""Only a cell that is new comes there."""
+_OF_OTHERS: Final = (*_NEW, "transfer.", "invites.proposal.")
 _REPLAYS: Final = "replay."
 _JOURNALS: Final = ("consensus", "state")
 _COUNTS_MAX: Final = (
@@ -53,6 +54,7 @@ _COUNTS_MAX: Final = (
     ("install.", 1),
     ("transfer.keep", 3),
     ("transfer.", 4),
+    ("journal.create", 1),
     ("journal.checkpoint", 3),
     ("consensus.epoch", 2),
     ("execution.seal", 2),
@@ -83,15 +85,15 @@ class Crasher:
 
     def run(self, names: Sequence[str], tell: Callable[[Tally], None]) -> list[Tally]:
         """Crash at each of these failpoints; tell of each."""
-        fetches = [name for name in names if name.startswith(_FETCHES)]
-        others = [name for name in names if name not in fetches]
+        new = [name for name in names if name.startswith(_NEW)]
+        others = [name for name in names if name not in new]
         self._prepare(names)
         tallies: list[Tally] = []
         failures: list[BaseException] = []
 
         def crash_newcomers() -> None:
             try:
-                for name in fetches:
+                for name in new:
                     tallies.append(self._crash_newcomer(name, self._others["newcomer"]))
                     tell(tallies[-1])
             except Exception as error:  # noqa: BLE001 - it is raised in the caller's thread
@@ -126,7 +128,7 @@ class Crasher:
         if name.startswith("journal.checkpoint"):
             return put_much
         if name.startswith("invites.create"):
-            return lambda cell: void(invite(cell))
+            return make_ticket
         if name.startswith("transfer.answer"):
             return Fetching(self._others["fetcher"])
         if name.startswith("invites.proposal"):
@@ -172,9 +174,8 @@ class Crasher:
                 tally.crashes += 1
                 return
             victim.end()
-        tally.findings.append(
-            Finding(NEVER_HIT, f"{victim.name}: no {tally.name} in {HIT_S:.0f} s")
-        )
+        detail = f"{victim.name}: no {tally.name} in {HIT_S:.0f} s"
+        tally.findings.append(Finding(NEVER_HIT, detail))
 
     def _crash_in_replay(self, tally: Tally, victim: Cell) -> None:
         """Crash just before a new epoch, so that the replay finds own transactions voided."""
@@ -182,24 +183,27 @@ class Crasher:
         while tally.crashes < self._crashes and time.monotonic() < until_s:
             self._dies(tally, victim, "consensus.epoch.before=kill@1", put_much)
             victim.end()
-            size = victim.log_size()
-            victim.start(f"{tally.name}=kill@1")
-            wait_until(lambda: victim.is_ready() or not victim.is_alive(), HIT_S, "no start")
-            if not victim.is_alive():
-                tally.crashes += 1
-                self._look_at_log(tally, victim, size)
+            order = f"{tally.name}=kill@1"
+            tally.crashes += self._dies(tally, victim, order, wait, unless=victim.is_ready)
             victim.end()
         if tally.crashes < self._crashes:
             detail = f"{victim.name}: {tally.name} was hit {tally.crashes} times"
             tally.findings.append(Finding(NEVER_HIT, detail))
 
-    def _dies(self, tally: Tally, victim: Cell, order: str, provoke: Provoke) -> bool:
-        """Start a cell with an order to crash; return whether it did in time."""
+    def _dies(
+        self,
+        tally: Tally,
+        victim: Cell,
+        order: str,
+        provoke: Provoke,
+        unless: Callable[[], bool] = lambda: False,
+    ) -> bool:
+        """Start a cell with an order to crash; return whether it did in time, and first."""
         size = victim.log_size()
         victim.start(order)
         until_s = time.monotonic() + HIT_S
         while victim.is_alive():
-            if time.monotonic() > until_s:
+            if unless() or time.monotonic() > until_s:
                 return False
             provoke(victim)
             time.sleep(POLL_S / 2)
@@ -245,10 +249,6 @@ class Crasher:
         if joining.joined == joined:
             detail = f"{inviter.name} after {tally.name}: the newcomer is not let in"
             tally.findings.append(Finding(NOT_BACK, detail))
-
-
-def void(_: object) -> None:
-    """Take a value that nobody wants."""
 
 
 def names_of(only: Sequence[str]) -> list[str]:

@@ -84,7 +84,7 @@ class Perturber:
                 if cell.ordered() <= ordered:
                     detail = f"{one}: {cell.name} ordered nothing in {one.lasts_s} s"
                     outcome.findings.append(Finding(STOOD_STILL, detail))
-        goal = max(cell.ordered() for cell in self._asked(one))
+        goal = max(*before, *(cell.ordered() for cell in self._asked(one)), 0)
         for act in one.acts:
             self._end(act)
         outcome.ended_s = time.monotonic() - began_s

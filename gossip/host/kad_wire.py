@@ -86,10 +86,15 @@ def _contacts(peers: Iterable[Libp2pObject]) -> tuple[Contact, ...]:
     contacts: dict[CellId, Contact] = {}
     for peer in peers:
         cell_id = CellId(base58.b58encode(bytes(peer.id[:64])).decode("ascii"))
-        addresses = []
+        addresses: list[str] = []
+        try:
+            public_key_of(cell_id)
+        except MyceldError:
+            continue
         for data in peer.addrs[: 4 * DHT_ADDRESSES_MAX]:
+            if len(addresses) == DHT_ADDRESSES_MAX:
+                break
             try:
-                public_key_of(cell_id)
                 text = f"{Multiaddr(data)}/p2p/{cell_id}"
                 addresses.append(str(parse_dial_address(text)))
             except MyceldError:
@@ -97,5 +102,5 @@ def _contacts(peers: Iterable[Libp2pObject]) -> tuple[Contact, ...]:
             except Exception:  # noqa: BLE001, S112 - multiaddr raises what it likes on a stranger's bytes
                 continue
         if addresses:
-            contacts[cell_id] = Contact(cell_id, tuple(addresses[:DHT_ADDRESSES_MAX]))
+            contacts[cell_id] = Contact(cell_id, tuple(addresses))
     return tuple(contacts.values())

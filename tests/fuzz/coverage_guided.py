@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import Any
+import tempfile
+from pathlib import Path
+from typing import Any, Final
 
 from tests.fuzz.judge import Report, try_one
+
+_INSTRUMENTED: Final = ("core", "gossip", "hashgraph", "identity", "journal", "ledger", "node")
 
 
 def run(name: str, inputs: int) -> int:
@@ -16,9 +20,12 @@ def run(name: str, inputs: int) -> int:
     except ImportError:
         sys.stderr.write("atheris is not installed: pip install atheris\n")
         return 2
-    with atheris.instrument_imports(include=["core", "gossip", "hashgraph", "journal", "ledger"]):
+    with atheris.instrument_imports(include=list(_INSTRUMENTED)):
         targets = importlib.import_module("tests.fuzz.targets")
     (target,) = (target for target in targets.all_targets() if target.name == name)
+    corpus = Path(tempfile.mkdtemp(prefix="myceld-fuzz-"))
+    for number, sample in enumerate(target.samples):
+        (corpus / str(number)).write_bytes(sample)
 
     def test_one(data: bytes) -> None:
         report = Report(name)
@@ -27,6 +34,7 @@ def run(name: str, inputs: int) -> int:
         for failure in report.failures:
             raise AssertionError(failure.what)
 
-    atheris.Setup([sys.argv[0], f"-runs={inputs}", "-max_len=4096"], test_one)
+    arguments = [sys.argv[0], f"-runs={inputs}", "-max_len=4096", str(corpus)]
+    atheris.Setup(arguments, test_one)
     atheris.Fuzz()
     return 0

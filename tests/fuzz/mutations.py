@@ -123,7 +123,7 @@ def _cut(random: Random, data: bytes) -> bytes:
 def _repeat(random: Random, data: bytes) -> bytes:
     at = random.randrange(len(data) or 1)
     part = data[at : at + random.choice((1, 2, 8, 64, len(data)))]
-    return data[:at] + part * random.choice((2, 3, 17, 300)) + data[at:]
+    return data[:at] + part * random.choice((2, 2, 3, 3, 17, 17, 300)) + data[at:]
 
 
 def _swap(random: Random, data: bytes) -> bytes:
@@ -231,7 +231,7 @@ def _list_changed(random: Random, value: list[Any]) -> list[Any]:
         case 3:
             return random.sample(value, len(value))
         case _:
-            return value * random.choice((2, 9, 200))
+            return value * random.choice((2, 2, 3, 3, 9, 9, 9, 200))
 
 
 def _dict_changed(random: Random, value: dict[Any, Any], depth: int) -> dict[Any, Any]:

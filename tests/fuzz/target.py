@@ -41,5 +41,8 @@ class Target:
     own: bool = False
     """Whether the user's own programs write it, to be read by one that ends: then only the errors
     are judged, not time and memory."""
+    free_bytes: int = 64 * 1024
+    """Memory that does not count: what the interpreter takes for a few bytes, and 32 KiB that the
+    codec leaves to small messages."""
     size_bytes_max: int = 1 << 20
     """The longest input that can come here: what reads it from a stream or file is bounded."""

@@ -35,9 +35,12 @@ from journal.tile import Tile, split_hashes
 from myceld.client import _parsed
 from myceld.errors import CellAnswerUnreadable, CellRefused, CellUnreachable, HomeUnreadable
 from myceld.home import RunFile, read_token
-from node import config, faults, founding
+from node import config, failpoints, faults, founding
 from node.discovery.locations import check_location
-from node.errors import BadConfig, BadOption, SeedRefused
+from node.errors import BadConfig, BadFailpoints, BadOption, SeedRefused
+from sim import scenario
+from sim.drawing import draw
+from sim.errors import BadScenario
 from tests.fuzz.mutations import Form
 from tests.fuzz.samples import DIGEST, vector
 from tests.fuzz.target import REFUSED, Target
@@ -53,7 +56,10 @@ _KEY_FILE: Final = {
     "public_key": _PAIR.public_key.hex(),
     "seed": _PAIR.seed.hex(),
 }
-_FOLDER: Final = tempfile.TemporaryDirectory(prefix="myceld-fuzz-")
+_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a hundred thousand files, one after the other
+_FOLDER: Final = tempfile.TemporaryDirectory(
+    prefix="myceld-fuzz-", dir=_MEMORY if _MEMORY.is_dir() else None
+)
 
 
 def targets() -> tuple[Target, ...]:
@@ -170,6 +176,7 @@ def _rows() -> tuple[Target, ...]:
             samples=tuple(map(codec.encode, chunks)),
             errors=(StoreCorrupt,),
             covers=("journal/layout.py:unpack_chunk",),
+            free_bytes=2 << 20,  # a damaged length: msgpack nests 1,024 arrays of 256 places
             size_bytes_max=(4 << 20) + 64,
         ),
         Target(
@@ -231,6 +238,24 @@ def _files() -> tuple[Target, ...]:
             errors=(),
             form=Form.JSON,
             covers=("node/faults.py:_parse",),
+            size_bytes_max=64 << 10,
+        ),
+        Target(
+            name="scenario",
+            decode=lambda data: scenario.from_json(data.decode("utf-8", "surrogateescape")),
+            samples=(scenario.to_json(draw(7)).encode(), scenario.to_json(draw(8)).encode()),
+            errors=(BadScenario,),
+            form=Form.JSON,
+            covers=("sim/scenario.py:from_json",),
+            size_bytes_max=64 << 10,
+        ),
+        Target(
+            name="failpoints",
+            decode=lambda data: failpoints.parse(data.decode("utf-8", "surrogateescape")),
+            samples=(b"journal.fsync.after=kill@17", b"consensus.send.before=pause:20@3"),
+            errors=(BadFailpoints,),
+            form=Form.TEXT,
+            covers=("node/failpoints.py:parse",),
             size_bytes_max=64 << 10,
         ),
         Target(

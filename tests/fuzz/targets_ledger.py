@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any
@@ -449,15 +450,14 @@ def _transfer() -> tuple[Target, ...]:
     )
 
 
-def pieces(data: bytes) -> list[bytes]:
-    """Return a stream as it may arrive, in pieces whose sizes the content decides."""
+def pieces(data: bytes) -> Iterator[bytes]:
+    """Yield a stream as it may arrive, in pieces whose sizes the content decides."""
     sizes = (1, 3, 4, 5, 64, 1460, 65536)
-    found, at = [], 0
+    at = 0
     while at < len(data):
         size = sizes[(data[at] + at) % len(sizes)] if at < 4096 else 65536
-        found.append(data[at : at + size])
+        yield data[at : at + size]
         at += size
-    return found
 
 
 def _transfer_stream(data: bytes) -> list[object]:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from core import codec
 from core.codec import NotCanonical, WrongShape
+from core.errors import check
 from core.ids import cell_id_of
 from gossip.discovery import errors as discovery_errors
 from gossip.discovery import ticket as tickets
@@ -364,9 +365,12 @@ def _mdns() -> tuple[Target, ...]:
 
 def _libp2p() -> tuple[Target, ...]:
     load_libp2p()
+    from gossip.host.dht import _Reader
     from gossip.host.identify import BadIdentify, Ourselves, decode_identify, encode_identify
     from gossip.host.kad_wire import KadMessage, Kind, decode_kad, encode_kad
     from gossip.host.kademlia import Contact
+    from gossip.host.limits import DHT_REQUESTS_PER_STREAM_MAX
+    from gossip.host.varint import encode_varint
 
     def identified(data: bytes) -> object:
         try:
@@ -374,9 +378,26 @@ def _libp2p() -> tuple[Target, ...]:
         except BadIdentify:
             return REFUSED
 
+    def messages(data: bytes) -> list[bytes]:
+        async def read_all() -> list[bytes]:
+            reader, found = _Reader(_PeerPieces(data)), []  # type: ignore[arg-type]  # only `read`
+            for _ in range(DHT_REQUESTS_PER_STREAM_MAX):
+                message = await reader.message()
+                if message is None:
+                    break
+                found.append(message)
+            return found
+
+        return _run(read_all())
+
     addresses = tuple(text.partition("/p2p/")[0] for text in _ADDRESSES[:2])
     ourselves = Ourselves(_CELL, "myceld/0.1", ("/myceld/1", "/ipfs/ping/1.0.0"), addresses)
     contacts = tuple(Contact(key.cell_id, (at(key.cell_id),)) for key in KEYS)
+    requests = (
+        encode_kad(KadMessage(Kind.GET_PROVIDERS, b"k" * 32)),
+        encode_kad(KadMessage(Kind.FIND_NODE, b"k" * 32, contacts)),
+        encode_kad(KadMessage(Kind.ADD_PROVIDER, b"k" * 32, (), contacts[:1])),
+    )
     return (
         Target(
             name="identify",
@@ -393,15 +414,22 @@ def _libp2p() -> tuple[Target, ...]:
         Target(
             name="DHT message",
             decode=decode_kad,
-            samples=(
-                encode_kad(KadMessage(Kind.GET_PROVIDERS, b"k" * 32)),
-                encode_kad(KadMessage(Kind.FIND_NODE, b"k" * 32, contacts)),
-                encode_kad(KadMessage(Kind.ADD_PROVIDER, b"k" * 32, (), contacts[:1])),
-            ),
+            samples=requests,
             errors=(DhtViolated,),
             form=Form.PROTOBUF,
             covers=("gossip/host/kad_wire.py:decode_kad",),
             size_bytes_max=48 << 10,
+        ),
+        Target(
+            name="DHT stream",
+            decode=messages,
+            samples=(
+                b"".join(encode_varint(len(made)) + made for made in requests),
+                encode_varint(len(requests[1])) + requests[1],
+            ),
+            errors=(DhtViolated,),
+            form=Form.PROTOBUF,
+            size_bytes_max=64 << 10,
         ),
     )
 
@@ -410,7 +438,7 @@ class _Pieces:
     """A byte stream that gives what has arrived, in the pieces in which it came."""
 
     def __init__(self, data: bytes) -> None:
-        self._pieces = iter(pieces(data))
+        self._pieces = pieces(data)
 
     async def read(self, size_max: int, *, timeout_s: float | None) -> bytes:  # noqa: ARG002 - the protocol's
         """Return the next piece; none is longer than what is asked for."""
@@ -418,6 +446,14 @@ class _Pieces:
 
     async def write(self, data: bytes, *, timeout_s: float) -> None:
         """Take nothing."""
+
+
+class _PeerPieces(_Pieces):
+    """The same, as the host's streams are read."""
+
+    async def read(self, size_max: int = 1, *, timeout_s: float | None) -> bytes:
+        """Return the next piece."""
+        return await super().read(size_max, timeout_s=timeout_s)
 
 
 def _replication_stream(data: bytes) -> list[wire.Frame]:
@@ -455,8 +491,9 @@ def _frame_again(frame: Frame) -> bytes | None:
 
 
 def _entry(data: bytes) -> Entry:
-    read_entries([(_CELL, data)], NETWORK)
-    return decode_entry(data, NETWORK)
+    entry = decode_entry(data, NETWORK)
+    check(read_entries([(_CELL, data)], NETWORK) == {_CELL: entry}, "rows are read as entries")
+    return entry
 
 
 def _entered(data: bytes, commit: bytes) -> object:

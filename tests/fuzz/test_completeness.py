@@ -31,7 +31,6 @@ WITH_CONTENT: Final = re.compile(r"\b(bytes|str|bytearray|Value|object|Path|Stag
 NOT_FUZZED: Final = {
     "core/json_text.py:parse_json": "every file and body in JSON goes through it",
     "node/config_text.py:read_yaml": "config.yaml goes through it",
-    "node/config.py:load": "opens the file; `parse` and `_from_text` are fuzzed",
     "identity/keystore.py:load": "opens the file; `_parse` is fuzzed",
     "node/discovery/seeds.py:SeedFinder._read": "fetches; spore files are fuzzed",
     "node/discovery/seeds.py:read_seed": "fetches; spore files are fuzzed",
@@ -52,9 +51,12 @@ NOT_FUZZED: Final = {
     "journal/database.py:_load": "rows of SQLite: tests/journal/test_flips.py flips their bytes",
     "journal/replication/follower.py:Follower._verified": "calls parse_checkpoint, verify_parsed",
     "journal/statements.py:split_script": "our own SQL",
-    "journal/view.py:JournalView.read": "reads blocks by their index",
     "myceld/client.py:Client.from_home": "run.json and gateway.token are fuzzed",
-    "ledger/machine.py:Ledger._load": "entries that a checkpoint proved, in the state",
+    "ledger/machine.py:Ledger._load": "takes what a checkpoint has proven",
+    "node/tables.py:staged_body": "a row by its key",
+    "node/tables.py:staged_statement": "writes",
+    "sim/taps.py:FrameCutter.feed": "a simulated wire, of frames that our own cells made",
+    "journal/replication/feeds.py:Shelf.feed": "a journal by its name",
 }
 
 

@@ -13,7 +13,7 @@ from tests.fuzz.mutations import Form, Mutator
 from tests.fuzz.target import Target
 from tests.fuzz.targets import all_targets
 
-INPUTS: Final = int(os.environ.get("MYCELD_FUZZ_INPUTS", "200"))
+INPUTS: Final = int(os.environ.get("MYCELD_FUZZ_INPUTS", "400"))
 SEED: Final = os.environ.get("MYCELD_FUZZ_SEED", "in every test run")
 
 

@@ -97,6 +97,14 @@ def test_a_wrong_key_or_value_is_named(lines: str, words: str) -> None:
         ("[" * 5000, "nested too deeply"),
         ("version: 2020-99-99", "version is 2020-99-99, expected 1"),
         ("version: !!python/object/apply:os.system [ls]", "tags are not read"),
+        ("version: 1\ncell: &a {}\ndiscovery: *a", "line 2: anchors and aliases are not read"),
+        ("version: 1\ncell:\n  name: a\n  name: b", "line 4: 'name' is there twice"),
+        ("version: 1\n? [a]\n: b", "a key must be a word"),
+        ("version: 1\n---\nversion: 1", "there is a second document"),
+        ("version: 1\ncell: [" + "a, " * 1100 + "a]", "more than 1024 values"),
+        ("version: 1\ncell:\n  gateway_port: 0x10", "expected a number, got 0x10"),
+        ("version: 1\ncell:\n  gateway_port: 1:30", "expected a number, got 1:30"),
+        ("version: 1\ncell:\n  name: 1.5", "expected text, got 1.5"),
     ],
 )
 def test_a_file_of_another_shape_says_what_was_expected(text: str, words: str) -> None:

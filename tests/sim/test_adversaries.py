@@ -59,7 +59,12 @@ def test_two_liars_of_seven_are_removed_too(kind: str, tmp_path: Path) -> None:
     verdict, _ = run(kind, 1, tmp_path, members=7)
     assert verdict.lies[SEEN] >= 1
     assert verdict.lies[REMOVED] == 2
+
+
+def test_who_was_removed_tries_on_in_vain(tmp_path: Path) -> None:
+    verdict, trace = run("equivocates nested", 1, tmp_path)
     assert verdict.lies["tries of those removed"] >= 1
+    assert "MYC-GOSSIP-005" in trace, "it can only sign for itself"
 
 
 def test_what_was_withheld_comes_out_at_the_end_of_the_epoch(tmp_path: Path) -> None:
@@ -112,11 +117,9 @@ def test_events_on_what_nobody_made_are_held_against_their_sender(tmp_path: Path
 
 
 def test_divided_votes_need_more_rounds_and_agree_in_the_end(tmp_path: Path) -> None:
-    calm, _ = run("mute", 2, tmp_path)
-    forced, _ = run("coin forcing", 2, tmp_path)
-    assert forced.lies["undecided rounds"] >= 4
-    assert forced.rounds > 5
-    assert calm.is_clean
+    verdict, _ = run("coin forcing", 3, tmp_path)
+    assert verdict.lies["undecided rounds"] >= 4, "undivided votes leave two"
+    assert verdict.rounds > 5
 
 
 def test_every_adversary_says_what_it_does_and_what_it_hopes_for() -> None:
