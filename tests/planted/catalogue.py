@@ -147,8 +147,7 @@ def likely_first(seeds: Sequence[int], pattern: str = "") -> list[int]:
     def cost(seed: int) -> tuple[bool, float, int]:
         scenario = draw(seed, Wishes("mixed" if seed % 2 else "liars"))
         overload = sum(action.kind == "overload" for action in scenario.actions)
-        work = scenario.load_per_s + 10 * overload
         is_unlikely = re.search(pattern, to_json(scenario)) is None
-        return is_unlikely, scenario.machines**2 * scenario.troubled_ms * work, seed
+        return is_unlikely, scenario.machines**2 * scenario.troubled_ms * (1 + overload), seed
 
     return sorted(seeds, key=cost)
