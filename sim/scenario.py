@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from core.errors import LocalMisuse
+from core.json_text import NotJson, parse_json
 from sim.errors import BadScenario
 from sim.limits import SCENARIO_SIZE_BYTES_MAX
 
@@ -91,7 +92,7 @@ def from_json(text: str) -> Scenario:
     if len(text) > SCENARIO_SIZE_BYTES_MAX:
         raise BadScenario(f"a scenario of {len(text)} characters is too long")
     try:
-        content = json.loads(text)
+        content: Any = parse_json(text)
         if not isinstance(content, dict) or content.pop("version", None) != 1:
             raise BadScenario("expected a JSON object of version 1")
         content["liars"] = tuple(Liar(**liar) for liar in content.get("liars", ()))
@@ -99,7 +100,7 @@ def from_json(text: str) -> Scenario:
         for name in ("down", "weights", "names"):
             content[name] = tuple(content.get(name, ()))
         scenario = Scenario(**content)
-    except (ValueError, TypeError, RecursionError, AttributeError) as error:
+    except (NotJson, ValueError, TypeError, AttributeError) as error:
         if isinstance(error, LocalMisuse):
             raise
         raise BadScenario(f"not a scenario: {error}") from error

@@ -69,7 +69,7 @@ def targets() -> tuple[Target, ...]:
         *_proofs(),
         *_rows(),
         *_files(),
-        *_faults(),
+        *_tests_of_cells(),
         *_configuration(),
         *_gateway(),
         *_command_line(),
@@ -271,8 +271,7 @@ def _files() -> tuple[Target, ...]:
     )
 
 
-def _faults() -> tuple[Target, ...]:
-    """What tests of faults are told: of a simulation, and of real cells."""
+def _tests_of_cells() -> tuple[Target, ...]:
     return (
         Target(
             name="scenario",
