@@ -15,7 +15,7 @@ from typing import Any
 from core.errors import LocalMisuse
 from core.json_text import NotJson, parse_json
 from sim.errors import BadScenario
-from sim.limits import SCENARIO_SIZE_BYTES_MAX
+from sim.limits import MACHINES_MAX, SCENARIO_SIZE_BYTES_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +118,8 @@ def _check_types(scenario: Scenario) -> None:
         expected = int if field.name in {"seed", "members"} else type(default)
         if not isinstance(value, expected) and not (expected is float and isinstance(value, int)):
             raise BadScenario(f"{field.name} is {value!r}")
+    if not 0 < scenario.members <= MACHINES_MAX - scenario.followers:
+        raise BadScenario(f"there are 1 to {MACHINES_MAX} machines, not {scenario.machines}")
     named = [*scenario.down, *(liar.cell for liar in scenario.liars)]
     named += [cell for action in scenario.actions for cell in action.cells]
     # Not `in range`: that counts through all of a huge one for what is no integer.
