@@ -191,6 +191,7 @@ class SimCell:
     def fail_disk(self, after: int, for_ms: int) -> None:
         """Let operations of the disk fail for a while."""
         self.disk_was_bad = True
+        self._own.distrust()
         files = self.disk.files
         files.fail(None, after=after)
         self.world.while_it_lasts(for_ms, lambda: files.fail(0))

@@ -100,8 +100,17 @@ NO_QUORUM_SETTLE_MS: Final = 3_000
 
 NO_QUORUM_MS: Final = 15_000
 """How long it is watched then that nothing is ordered without a quorum."""
-ORACLE_EVENTS_MAX: Final = 90
+ORACLE_EVENTS: Final = 90
 """Events of one epoch that the oracle reads, which takes it 0.2 s: some ten rounds of four."""
+
+ORACLE_EVENTS_BEHIND_FORK: Final = 50
+"""It reads so far beyond the first fork of an epoch: some five rounds, in which votes on it end."""
+
+ORACLE_EVENTS_MAX: Final = 160
+"""But no further than this: its work grows with the third power."""
+
+WALLET_PAUSE_S: Final = 0.6
+"""In the mean, between what a wallet submits: some ten transactions in a run."""
 
 ORACLE_EPOCHS_MAX: Final = 2
 """Epochs of one run that the oracle reads, those with most forks first."""

@@ -16,7 +16,12 @@ from hashgraph.places import Places
 from hashgraph.replay import replay
 from ledger.genesis import Genesis
 from ledger.roster import Roster
-from sim.limits import ORACLE_EPOCHS_MAX, ORACLE_EVENTS_MAX
+from sim.limits import (
+    ORACLE_EPOCHS_MAX,
+    ORACLE_EVENTS,
+    ORACLE_EVENTS_BEHIND_FORK,
+    ORACLE_EVENTS_MAX,
+)
 
 
 def contradictions(
@@ -26,7 +31,7 @@ def contradictions(
     epochs = _events_by_epoch(genesis, rosters, blocks)
     by_forks = sorted(epochs, key=lambda epoch: (-_forks(epochs[epoch]), epoch))
     for epoch in by_forks[:ORACLE_EPOCHS_MAX]:
-        roster, events = rosters[epoch], epochs[epoch]
+        roster, events = rosters[epoch], _beginning(epochs[epoch])
         read = oracle(
             events,
             roster.weights,
@@ -60,6 +65,17 @@ def _events_by_epoch(
             of_epoch.add(event)
             known.append(event)
     return epochs
+
+
+def _beginning(events: list[Event]) -> list[Event]:
+    """Return the first events of an epoch, and what follows its first fork."""
+    known: set[tuple[int, int]] = set()
+    for at, event in enumerate(events):
+        place = (event.creator, event.sequence)
+        if place in known:
+            return events[: max(ORACLE_EVENTS, at + ORACLE_EVENTS_BEHIND_FORK)]
+        known.add(place)
+    return events[:ORACLE_EVENTS]
 
 
 def _forks(events: Iterable[Event]) -> int:

@@ -34,6 +34,7 @@ from sim.limits import (
     RECOVERY_MS_MAX,
     RESTART_PAUSE_MS,
     SETTLE_STEP_MS,
+    WALLET_PAUSE_S,
 )
 from sim.loop import SimLoop
 from sim.membership import Membership
@@ -233,7 +234,7 @@ class World:
         for cell in self.cells:
             if cell.is_honest:
                 self._spawn(self._client_of(cell, pause_s=pause_s).run())
-        wallet = Wallet(self, self.chance("wallet"), pause_s=3 / self.scenario.load_per_s)
+        wallet = Wallet(self, self.chance("wallet"), pause_s=WALLET_PAUSE_S)
         self._spawn(wallet.run())
         for action in self.scenario.actions:
             self.later(action.at_ms, lambda action=action: self.strike(action))  # type: ignore[misc]  # a bound default

@@ -18,6 +18,8 @@ from sim.adversaries.stage import LyingEpoch
 
 _COPIES = 5
 """How often one transaction is copied."""
+_COPIES_MAX = 400
+"""Copies in one run: more of them are only more work for whoever runs the simulation."""
 _HOUR_NS = 3_600 * 10**9
 _STALE_INTERVAL_MS = 30
 """As others do: who never sees more than before could make events all the time."""
@@ -225,7 +227,8 @@ class _CopyingEpoch(LyingEpoch):
         waiting = [
             raw for raw in dict.fromkeys(self.waiting_transactions()) if times[raw] < _COPIES
         ]
-        copied = self.liar.chance.sample(waiting, min(len(waiting), self.liar.at_once))
+        count = min(len(waiting), self.liar.at_once, _COPIES_MAX - times.total())
+        copied = self.liar.chance.sample(waiting, max(0, count))
         times.update(copied)
         payload = [*self.take_payload(), *copied, *copied[:1]]
         self.make(plan.self_parent, plan.other_parents, self.time_ns, payload)

@@ -102,8 +102,7 @@ class PlantedFault:
     def plant(self, target: Path, root: Path = ROOT) -> None:
         """Copy the packages to an empty folder, with the mistake."""
         for package in PACKAGES:
-            ignored = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(root / package, target / package, ignore=ignored)
+            shutil.copytree(root / package, target / package)  # compiled files too: they fit
         path = target / self.file
         text = path.read_text(encoding="utf-8")
         assert text.count(self.old) == 1, self.name
@@ -123,7 +122,7 @@ def runs_in(root: Path, seeds: Sequence[int]) -> Generator[Run, None, None]:
     The end of a process without a verdict is a finding too.
     """
     command = [sys.executable, "-c", _RUNNER, str(root), *map(str, seeds)]
-    environment = {"PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {"PYTHONPATH": str(root)}
     with subprocess.Popen(
         command, cwd=root, env=environment, stdout=subprocess.PIPE, text=True
     ) as child:
@@ -148,8 +147,7 @@ def likely_first(seeds: Sequence[int], pattern: str = "") -> list[int]:
     def cost(seed: int) -> tuple[bool, float, int]:
         scenario = draw(seed, Wishes("mixed" if seed % 2 else "liars"))
         overload = sum(action.kind == "overload" for action in scenario.actions)
-        work = scenario.load_per_s + 10 * overload
         is_unlikely = re.search(pattern, to_json(scenario)) is None
-        return is_unlikely, scenario.machines**2 * scenario.troubled_ms * work, seed
+        return is_unlikely, scenario.machines**2 * scenario.troubled_ms * (1 + overload), seed
 
     return sorted(seeds, key=cost)
