@@ -13,8 +13,9 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from core.errors import LocalMisuse
+from core.json_text import NotJson, parse_json
 from sim.errors import BadScenario
-from sim.limits import SCENARIO_SIZE_BYTES_MAX
+from sim.limits import MACHINES_MAX, SCENARIO_SIZE_BYTES_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ def from_json(text: str) -> Scenario:
     if len(text) > SCENARIO_SIZE_BYTES_MAX:
         raise BadScenario(f"a scenario of {len(text)} characters is too long")
     try:
-        content = json.loads(text)
+        content: Any = parse_json(text)
         if not isinstance(content, dict) or content.pop("version", None) != 1:
             raise BadScenario("expected a JSON object of version 1")
         content["liars"] = tuple(Liar(**liar) for liar in content.get("liars", ()))
@@ -99,7 +100,7 @@ def from_json(text: str) -> Scenario:
         for name in ("down", "weights", "names"):
             content[name] = tuple(content.get(name, ()))
         scenario = Scenario(**content)
-    except (ValueError, TypeError, RecursionError, AttributeError) as error:
+    except (NotJson, ValueError, TypeError, AttributeError) as error:
         if isinstance(error, LocalMisuse):
             raise
         raise BadScenario(f"not a scenario: {error}") from error
@@ -117,8 +118,10 @@ def _check_types(scenario: Scenario) -> None:
         expected = int if field.name in {"seed", "members"} else type(default)
         if not isinstance(value, expected) and not (expected is float and isinstance(value, int)):
             raise BadScenario(f"{field.name} is {value!r}")
-    machines = range(scenario.machines)
+    if not 0 < scenario.members <= MACHINES_MAX - scenario.followers:
+        raise BadScenario(f"there are 1 to {MACHINES_MAX} machines, not {scenario.machines}")
     named = [*scenario.down, *(liar.cell for liar in scenario.liars)]
     named += [cell for action in scenario.actions for cell in action.cells]
-    if not all(cell in machines for cell in named):
+    # Not `in range`: that counts through all of a huge one for what is no integer.
+    if not all(type(cell) is int and 0 <= cell < scenario.machines for cell in named):
         raise BadScenario(f"machines are counted from 0 to {scenario.machines - 1}")

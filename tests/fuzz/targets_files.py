@@ -69,6 +69,7 @@ def targets() -> tuple[Target, ...]:
         *_proofs(),
         *_rows(),
         *_files(),
+        *_tests_of_cells(),
         *_configuration(),
         *_gateway(),
         *_command_line(),
@@ -241,24 +242,6 @@ def _files() -> tuple[Target, ...]:
             size_bytes_max=64 << 10,
         ),
         Target(
-            name="scenario",
-            decode=lambda data: scenario.from_json(data.decode("utf-8", "surrogateescape")),
-            samples=(scenario.to_json(draw(7)).encode(), scenario.to_json(draw(8)).encode()),
-            errors=(BadScenario,),
-            form=Form.JSON,
-            covers=("sim/scenario.py:from_json",),
-            size_bytes_max=64 << 10,
-        ),
-        Target(
-            name="failpoints",
-            decode=lambda data: failpoints.parse(data.decode("utf-8", "surrogateescape")),
-            samples=(b"journal.fsync.after=kill@17", b"consensus.send.before=pause:20@3"),
-            errors=(BadFailpoints,),
-            form=Form.TEXT,
-            covers=("node/failpoints.py:parse",),
-            size_bytes_max=64 << 10,
-        ),
-        Target(
             name="run.json",
             decode=partial(_from_file, "run.json", RunFile.read),
             samples=(_json(run),),
@@ -283,6 +266,29 @@ def _files() -> tuple[Target, ...]:
             errors=(DevnetUnreadable,),
             form=Form.JSON,
             covers=("cli/devnet/directory.py:Devnet.load",),
+            size_bytes_max=64 << 10,
+        ),
+    )
+
+
+def _tests_of_cells() -> tuple[Target, ...]:
+    return (
+        Target(
+            name="scenario",
+            decode=lambda data: scenario.from_json(data.decode("utf-8", "surrogateescape")),
+            samples=(scenario.to_json(draw(7)).encode(), scenario.to_json(draw(8)).encode()),
+            errors=(BadScenario,),
+            form=Form.JSON,
+            covers=("sim/scenario.py:from_json",),
+            size_bytes_max=64 << 10,
+        ),
+        Target(
+            name="failpoints",
+            decode=lambda data: failpoints.parse(data.decode("utf-8", "surrogateescape")),
+            samples=(b"journal.fsync.after=kill@17", b"consensus.send.before=pause:20@3"),
+            errors=(BadFailpoints,),
+            form=Form.TEXT,
+            covers=("node/failpoints.py:parse",),
             size_bytes_max=64 << 10,
         ),
     )

@@ -11,6 +11,7 @@ from core.ids import Epoch, MemberIndex
 from hashgraph.event import decode_event, make_event
 from hashgraph.header import parents_hash
 from node.journal_answers import name_of
+from sim.errors import BadScenario
 from tests.fuzz.judge import MEMORY_FACTOR, Report, try_one
 from tests.fuzz.samples import DIGEST
 from tests.fuzz.target import Target
@@ -62,6 +63,9 @@ def _found() -> Iterator[tuple[str, bytes, str]]:
 
 
 def _found_in_files() -> Iterator[tuple[str, bytes, str]]:
+    # A cell that is no number was looked for among 2 ** 62 machines, one by one.
+    machines = b'{"version": 1, "seed": 1, "members": 4611686018427387904, "down": ["x"]}'
+    yield "scenario", machines, BadScenario.code
     version = b"version: 1\ncell:\n  "
     for value in (b"!!int ''", b"!!float ''", b"!!bool x", b"!!timestamp x"):
         # IndexError, KeyError, AttributeError of the library.

@@ -115,6 +115,7 @@ def test_a_drawn_scenario_survives_being_written_and_read(profile: str) -> None:
         '{"version": 1, "seed": 1}',
         '{"version": 1, "seed": 1, "members": 4, "actions": [{"at_ms": 1}]}',
         '{"version": 1, "seed": 1, "members": "4"}',
+        '{"version": 1, "seed": 1, "members": 4611686018427387904}',
         '{"version": 1, "seed": 1, "members": 4, "down": [9]}',
     ],
 )
