@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import traceback
 from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -30,6 +31,7 @@ from node.tables import EVENTS_JOURNAL, HEADERS_JOURNAL, OrderedRow, ordered_fro
 from sim.disk import Operation, SimDisk, VirtualFiles
 from sim.errors import CellDown
 from sim.life import Life
+from sim.limits import PUT_BACK_AGAIN_MS
 from sim.own_events import OwnEvents
 
 if TYPE_CHECKING:
@@ -162,10 +164,11 @@ class SimCell:
         self.world.start_later(self.index, down_ms)
 
     def put_back(self, copy: VirtualFiles, down_ms: int) -> None:
-        """Put an old copy of the disk in place, if others know all that was signed since."""
+        """Put an old copy of the disk in place, once others know all that was signed since."""
         if not self._is_known_by_others():
-            self.world.trace.note("not put back", self.index)
+            self.world.later(PUT_BACK_AGAIN_MS, partial(self.put_back, copy, down_ms))
             return
+        self.world.trace.note("put back", self.index)
         self.kill()
         self._replace_disk(copy)
         self.world.start_later(self.index, down_ms)

@@ -120,3 +120,6 @@ CERTIFICATES_CHECKED_MAX: Final = 20
 
 CLOSING_MS_MAX: Final = 10_000
 """Longest time in which a cell reads all it holds."""
+
+PUT_BACK_AGAIN_MS: Final = 50
+"""How often it is looked whether an old copy of a disk may be put back."""
