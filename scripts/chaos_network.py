@@ -86,8 +86,8 @@ def real_network(cells: int, *, epoch_rounds: int, quick: bool) -> Iterator[Netw
     A directory in which something went wrong stays. `quick` is for many restarts.
     """
     directory = Path(tempfile.mkdtemp(prefix="myceld-chaos-"))
-    for name in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(name, _interrupt)
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(name, _interrupt)  # also Ctrl-C: a shell's background jobs ignore it
     starter: PlainStarter | QuickStarter = QuickStarter() if quick else PlainStarter()
     network: Network | None = None
     kept = False

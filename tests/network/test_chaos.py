@@ -31,7 +31,7 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
 
 
 def test_crashes_at_failpoints_lose_nothing_and_fork_nobody(tmp_path: Path) -> None:
-    only = "consensus.own.after,consensus.send.before,journal.durable.before,execution.seal.after"
+    only = "consensus.own.after,consensus.send.before,journal.durable.before,execution.apply.after"
     output, errors = start(
         tmp_path,
         *("--failpoints", "--crashes", "1", "--only", only, "--json", str(tmp_path / "r.json")),
