@@ -151,7 +151,7 @@ class Assembly:
             intake=intake,
             applied_round=lambda: execution.ledger.applied_round,
         )
-        discovery = self._make_discovery(consensus)
+        discovery = self._make_discovery(consensus, headers)
         greeting = execution_task.greeting
         links = self._make_links(consensus_inbox, execution_inbox, greeting, discovery)
         peers = self._make_peers(consensus.roster, discovery.book, links)
@@ -181,7 +181,7 @@ class Assembly:
         )
         return parts, Tasks(consensus_task, execution_task)
 
-    def _make_discovery(self, consensus: Consensus) -> Discovery:
+    def _make_discovery(self, consensus: Consensus, headers: Headers) -> Discovery:
         key, genesis, config = self._setup.key, self._setup.genesis, self._setup.config
         store = self._store
         known = read_entries(known_cells(store, BOOK_CELLS_MAX), genesis.network_id)
@@ -190,7 +190,7 @@ class Assembly:
             key,
             genesis,
             lambda: consensus.roster,
-            RosterProofs(store, genesis),
+            RosterProofs(store, headers, genesis),
             make_finders(
                 config, network_identity(genesis), key.cell_id, self._surroundings.directory
             ),

@@ -55,6 +55,12 @@ class Headers:
         """How many headers there are."""
         return self._journal.length
 
+    @property
+    def last_round(self) -> Round:
+        """The newest round whose header is acknowledged; 0 before the first."""
+        newest = self._stretches[-1]
+        return Round(newest.first_round + self.length - newest.first_index - 1)
+
     def index_of(self, round_number: int) -> int:
         """Return the index of a round up to the next one; raises NotInHistory for one left out."""
         at = bisect_right(self._stretches, round_number, key=lambda one: one.first_round) - 1

@@ -16,10 +16,11 @@ from gossip.discovery.limits import SPORE_PROOF_SIZE_BYTES_MAX
 from journal import Store
 from ledger.certificate import Certificate
 from ledger.genesis import Genesis
-from ledger.header import decode_header
 from ledger.roster import Roster
 from ledger.roster_proof import RosterStep, encode_proof, shortest
-from node.tables import HEADERS_JOURNAL, certificate_of_round, epochs_from, newest_certificate
+from node.errors import NotInHistory
+from node.headers import Headers
+from node.tables import certificate_of_round, epochs_from, newest_certificate
 
 _PAGE: Final = 256
 _STEPS_KEPT_MAX: Final = 512
@@ -29,8 +30,9 @@ _STEPS_KEPT_MAX: Final = 512
 class RosterProofs:
     """Makes proofs; remembers the steps it read, as epochs that are sealed never change."""
 
-    def __init__(self, store: Store, genesis: Genesis) -> None:
+    def __init__(self, store: Store, headers: Headers, genesis: Genesis) -> None:
         self._store = store
+        self._headers = headers
         self._genesis = genesis
         self._steps: list[RosterStep] = []
         self._last: Roster = genesis.roster
@@ -41,8 +43,7 @@ class RosterProofs:
         Before anything is certified it is the empty proof: the genesis speaks for itself.
         """
         await self._read_changes()
-        headers = await self._store.journal(HEADERS_JOURNAL)
-        certificate = newest_certificate(self._store, headers.length)
+        certificate = newest_certificate(self._store, self._headers.last_round)
         if certificate is None:
             return encode_proof([]), self._genesis.roster
         newest = await self._step(certificate)
@@ -59,8 +60,11 @@ class RosterProofs:
         while True:
             page = epochs_from(self._store, self._genesis, Epoch(self._last.epoch + 1), _PAGE)
             for roster, _ in page:
+                seal = Round(roster.first_round - 1)
+                if seal > self._headers.last_round:
+                    return  # the tables show what the writer has just committed: next time
                 if roster.members != self._last.members:
-                    certificate = certificate_of_round(self._store, Round(roster.first_round - 1))
+                    certificate = certificate_of_round(self._store, seal)
                     step = None if certificate is None else await self._step(certificate)
                     self._steps += [] if step is None else [step]
                 self._last = roster
@@ -71,8 +75,10 @@ class RosterProofs:
 
     async def _step(self, certificate: Certificate) -> RosterStep | None:
         """Return the step of a certified round, None if this cell's records do not hold it."""
-        headers = await self._store.journal(HEADERS_JOURNAL)
-        header = decode_header(await headers.get(certificate.round - 1))
+        try:
+            header = await self._headers.get(certificate.round)
+        except NotInHistory:
+            return None  # a jump left it out
         around = epochs_from(self._store, self._genesis, certificate.epoch, 2)
         signers = _with_epoch(around, certificate.epoch)
         named = next((roster for roster, _ in around if roster.hash == header.roster), None)

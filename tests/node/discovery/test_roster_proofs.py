@@ -13,6 +13,7 @@ from ledger.certificate import Certificate
 from ledger.members import Action
 from ledger.roster_proof import decode_proof, verify_proof
 from node.discovery.roster_proofs import RosterProofs
+from node.headers import Headers
 from node.tables import HEADERS_JOURNAL, SCHEMA, certificate_statement
 from tests.ledger.test_roster_proof import SHORT, History
 from tests.ledger.world import ALL_KEYS, NEWCOMERS
@@ -49,7 +50,7 @@ async def _write(store: Store, history: History, certificates: list[Certificate]
 
 def test_a_new_network_is_proven_by_its_genesis_alone(tmp_path: Path) -> None:
     async def main(store: Store) -> None:
-        proven = await RosterProofs(store, SHORT).proof()
+        proven = await RosterProofs(store, await Headers.open(store), SHORT).proof()
         assert proven is not None
         proof, roster = proven
         assert roster == SHORT.roster
@@ -62,12 +63,12 @@ def test_the_proof_follows_the_members_over_epochs_and_while_the_cell_runs(tmp_p
     history = History()
 
     async def main(store: Store) -> None:
-        proofs = RosterProofs(store, SHORT)
+        proofs = RosterProofs(store, await Headers.open(store), SHORT)
         for number, key in enumerate((*NEWCOMERS[:2], *ALL_KEYS[1:4])):
             history.seal()
             history.change(Action.ADD if number < 2 else Action.REMOVE, key)
             await _write(store, history, [step.certificate for step in history.steps])
-            for source in (proofs, RosterProofs(store, SHORT)):
+            for source in (proofs, RosterProofs(store, await Headers.open(store), SHORT)):
                 proven = await source.proof()
                 assert proven is not None
                 proof, roster = proven
@@ -88,6 +89,29 @@ def test_a_cell_that_lacks_the_certificates_of_old_epochs_proves_nothing(tmp_pat
 
     async def main(store: Store) -> None:
         await _write(store, history, [history.steps[-1].certificate])
-        assert await RosterProofs(store, SHORT).proof() is None
+        assert await RosterProofs(store, await Headers.open(store), SHORT).proof() is None
+
+    _with_store(tmp_path, main)
+
+
+def test_an_epoch_whose_seal_is_not_acknowledged_yet_is_left_for_the_next_time(
+    tmp_path: Path,
+) -> None:
+    """The tables are read from the disk, where the writer may be ahead of what it told."""
+    history = History()
+
+    async def main(store: Store) -> None:
+        proofs = RosterProofs(store, await Headers.open(store), SHORT)
+        history.seal()
+        history.change(Action.ADD, NEWCOMERS[0])
+        epochs = [(roster.epoch, roster.encode(), 0) for roster in history.rosters[1:]]
+        await store.transaction({}, [("INSERT OR REPLACE INTO epoch VALUES (?, ?, ?)", epochs)])
+        early = await proofs.proof()
+        assert early is not None
+        assert early[1] == SHORT.roster
+        await _write(store, history, [step.certificate for step in history.steps])
+        late = await proofs.proof()
+        assert late is not None
+        assert late[1] == history.rosters[-1]
 
     _with_store(tmp_path, main)
