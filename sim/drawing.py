@@ -40,6 +40,9 @@ PROFILES: Final[Mapping[str, tuple[str, ...]]] = {
 _ELSEWHERE: Final = frozenset({"file", "invites", "replication", "audit"})
 """Failpoints of what no cell does here."""
 
+_OVERLOAD_MS_MAX: Final = 1_000
+"""A thousand transactions cost ten seconds of a core."""
+
 _MANY_MEMBERS: Final = 6
 """What a transaction costs grows with the square of the members."""
 
@@ -156,6 +159,8 @@ def _draw_action(
         return [Action(at_ms, power, everybody, for_ms)]
     if kind == "member":
         return [_draw_member(random, at_ms, machines)]
+    if kind == "overload":
+        for_ms = min(for_ms, _OVERLOAD_MS_MAX)
     whom = some if kind in _MANY else one
     if kind in ("cut", "cut one way"):
         whom = tuple(random.sample(range(machines), random.randint(2, machines)))
@@ -189,7 +194,7 @@ _AMOUNTS: Final[Mapping[str, Callable[[Random], tuple[int, str]]]] = {
     "disk error": lambda random: (random.randint(1, 200), ""),
     "skew": lambda random: (random.choice((-3_600_000, -5_000, 5_000, 3_600_000)), ""),
     "other version": lambda random: (0, random.choice(("wire", "rules"))),
-    "overload": lambda random: (random.choice((100, 400)), ""),
+    "overload": lambda random: (random.choice((50, 150)), ""),
 }
 """What the numbers of a kind are drawn from."""
 

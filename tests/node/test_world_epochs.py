@@ -22,7 +22,7 @@ def _epochs(world: World) -> set[int]:
 
 
 @pytest.mark.parametrize("cells", [1, 2, 4, 7])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_epochs_follow_each_other_and_nothing_is_lost_or_twice(seed: int, cells: int) -> None:
     world = _world(seed, cells)
     world.start()
@@ -36,7 +36,7 @@ def test_epochs_follow_each_other_and_nothing_is_lost_or_twice(seed: int, cells:
     assert header.epoch in (epoch, epoch - 1)
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(2))
 def test_crashes_around_the_ends_of_epochs_lose_nothing_and_never_fork(seed: int) -> None:
     world = _world(100 + seed)
     world.start()
@@ -52,7 +52,7 @@ def test_crashes_around_the_ends_of_epochs_lose_nothing_and_never_fork(seed: int
     assert min(_epochs(world)) >= 2
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(2))
 def test_all_cells_crashing_at_once_go_on_in_their_epoch(seed: int) -> None:
     world = _world(200 + seed)
     world.start()
@@ -68,7 +68,7 @@ def test_all_cells_crashing_at_once_go_on_in_their_epoch(seed: int) -> None:
     assert min(_epochs(world)) >= 2
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_cell_one_epoch_behind_is_served_what_it_lacks(seed: int) -> None:
     world = _world(300 + seed)
     world.start()
@@ -84,7 +84,7 @@ def test_a_cell_one_epoch_behind_is_served_what_it_lacks(seed: int) -> None:
     assert _epochs(world) == {world.cells[0].consensus.epoch}
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(2))
 def test_partitions_over_the_ends_of_epochs_heal_by_themselves(seed: int) -> None:
     world = _world(400 + seed)
     world.start()
@@ -99,7 +99,7 @@ def test_partitions_over_the_ends_of_epochs_heal_by_themselves(seed: int) -> Non
     world.check_settled(_stored(world))
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(2))
 def test_an_old_copy_from_the_epoch_before_never_forks_its_cell(seed: int) -> None:
     world = _world(500 + seed)
     world.start()
@@ -118,7 +118,7 @@ def test_an_old_copy_from_the_epoch_before_never_forks_its_cell(seed: int) -> No
     world.check_settled(sent)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_what_a_cell_stored_alone_survives_crashes_while_it_catches_up(seed: int) -> None:
     world = _world(900 + seed)
     world.start()
@@ -155,7 +155,7 @@ def test_a_quiet_network_stays_quiet_after_the_end_of_an_epoch() -> None:
 RING = ({0, 1}, {1, 2}, {2, 3}, {3, 0}, {3, 4})
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(2))
 def test_cells_that_are_not_all_connected_hear_the_end_of_every_epoch(seed: int) -> None:
     """Four members in a ring, and one cell without a vote that knows only one of them."""
     world = World(600 + seed, cells=5, members=4, epoch_rounds=16)
@@ -170,7 +170,7 @@ def test_cells_that_are_not_all_connected_hear_the_end_of_every_epoch(seed: int)
         world.check_settled(sent)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_cell_that_begins_many_epochs_later_gets_there_from_the_genesis(seed: int) -> None:
     world = World(700 + seed, cells=5, epoch_rounds=16, members=4)
     for cell in world.cells[:4]:

@@ -22,7 +22,7 @@ def _behind(seed: int, epochs: int) -> tuple[World, set[TransactionId]]:
     return world, sent
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_new_cell_jumps_to_the_newest_checkpoint_under_load(seed: int) -> None:
     world, sent = _behind(900 + seed, 4)
     world.cells[4].start()
@@ -35,7 +35,7 @@ def test_a_new_cell_jumps_to_the_newest_checkpoint_under_load(seed: int) -> None
     assert len(_epochs(world)) == 1
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_crash_after_any_write_of_a_jump_loses_nothing(seed: int) -> None:
     world, sent = _behind(950 + seed, 3)
     newcomer, step = world.cells[4], seed + 1
@@ -58,7 +58,7 @@ def test_a_crash_after_any_write_of_a_jump_loses_nothing(seed: int) -> None:
     assert _epochs(world) == {world.cells[0].consensus.epoch}
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_member_away_for_many_epochs_jumps_and_all_it_acknowledged_has_one_place(
     seed: int,
 ) -> None:
@@ -83,7 +83,7 @@ def test_a_member_away_for_many_epochs_jumps_and_all_it_acknowledged_has_one_pla
     assert _epochs(world) == {world.cells[0].consensus.epoch}
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_who_jumped_serves_who_comes_after_and_restarts_as_any_other(seed: int) -> None:
     world, sent = _behind(1100 + seed, 4)
     fifth = world.cells[4]

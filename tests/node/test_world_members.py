@@ -95,7 +95,7 @@ def _add(town: Town, cell: int, *, weight: int = 1) -> MemberPropose:
     return MemberPropose(Action.ADD, town.key(cell), weight, f"cell-{cell + 1}")
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_follower_that_is_voted_in_makes_events_from_the_next_epoch_on(seed: int) -> None:
     town = Town(seed)
     sent = town.load(40)
@@ -113,7 +113,7 @@ def test_a_follower_that_is_voted_in_makes_events_from_the_next_epoch_on(seed: i
     assert newest == town.roster_now().hash
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_the_vote_of_a_newcomer_counts(seed: int) -> None:
     """With a fifth member 3 of 5 are not enough any more, and the fifth makes 4 of them."""
     town = Town(10 + seed)
@@ -136,7 +136,7 @@ def test_the_vote_of_a_newcomer_counts(seed: int) -> None:
     town.check_settled(_stored(town))
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_member_that_leaves_follows_on_and_what_waits_there_is_not_lost(seed: int) -> None:
     town = Town(20 + seed)
     sent = town.load(20)
@@ -154,7 +154,7 @@ def test_a_member_that_leaves_follows_on_and_what_waits_there_is_not_lost(seed: 
     assert len(town.cells[2].mempool) == 0
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(2))
 def test_what_a_leaver_promised_survives_its_own_crash_and_that_of_whom_it_asked(seed: int) -> None:
     town = Town(30 + seed)
     town.load(10)
@@ -171,7 +171,7 @@ def test_what_a_leaver_promised_survives_its_own_crash_and_that_of_whom_it_asked
     town.check_settled(_stored(town))
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_new_weight_counts_from_the_next_epoch_on(seed: int) -> None:
     town = Town(40 + seed)
     sent = town.load(20)
@@ -194,7 +194,7 @@ def test_a_new_weight_counts_from_the_next_epoch_on(seed: int) -> None:
     assert len(town.cells[1].order) > ordered
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_member_is_voted_out_without_its_consent(seed: int) -> None:
     town = Town(50 + seed)
     town.load(20)
@@ -206,7 +206,7 @@ def test_a_member_is_voted_out_without_its_consent(seed: int) -> None:
     town.check_settled(_stored(town))
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(2))
 def test_ten_joins_and_leaves_in_a_row_under_load_with_crashes(seed: int) -> None:
     town = Town(60 + seed, cells=6, epoch_rounds=256)
     random = town.random

@@ -33,7 +33,7 @@ class _Received(World):
         super().send(sender, receiver, data)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_at_most_one_event_in_twenty_is_received_twice_in_a_healthy_network(seed: int) -> None:
     world = _Received(seed)
     world.start()
