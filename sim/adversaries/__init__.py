@@ -9,6 +9,7 @@ from sim.adversaries.adversary import Adversary, install
 from sim.adversaries.checkpoints import FalseCheckpoints
 from sim.adversaries.coin import CoinForcing
 from sim.adversaries.copies import TwoCopies
+from sim.adversaries.forging import ForgesTransactions
 from sim.adversaries.forking import (
     EquivocatesEarly,
     EquivocatesInPartition,
@@ -41,6 +42,7 @@ ADVERSARIES: Final[Mapping[str, type[Adversary]]] = {
     "bad signatures": BadSignatures,
     "phantom parents": PhantomParents,
     "copies transactions": CopiesTransactions,
+    "forges transactions": ForgesTransactions,
     "false checkpoints": FalseCheckpoints,
     "coin forcing": CoinForcing,
 }

@@ -84,6 +84,7 @@ def test_what_was_withheld_comes_out_at_the_end_of_the_epoch(tmp_path: Path) -> 
         ("stale parents", "stale events", 10),
         ("false times", "false times", 4),
         ("copies transactions", "copied transactions", 10),
+        ("forges transactions", "forged transactions", 5),
         ("false checkpoints", "false checkpoints", 5),
     ],
 )
