@@ -39,6 +39,9 @@ class _ForgingEpoch(LyingEpoch):
 
 
 class ForgesTransactions(Adversary):
-    """Puts transactions into its events that others should have signed."""
+    """Puts transactions into its events that others should have signed.
+
+    It hopes that somebody applies one, or refuses it otherwise than the others do.
+    """
 
     epoch_kind = _ForgingEpoch
