@@ -47,7 +47,7 @@ _KINDS_HELP: Final = f"A profile ({', '.join(PROFILES)}) or kinds of faults, sep
 @click.option(
     "--minutes",
     type=click.FloatRange(min=0, min_open=True, max=SIM_MINUTES_MAX),
-    help="Virtual minutes in which things go wrong (3 to 8 s if not given).",
+    help="Virtual minutes in which things go wrong (2 to 5 s if not given).",
 )
 @click.option("--faults", metavar="WHAT", default="mixed", show_default=True, help=_KINDS_HELP)
 @click.option("--liar", "liars", multiple=True, metavar="KIND", help="Members that lie like this.")

@@ -68,7 +68,7 @@ def draw(seed: int, wishes: Wishes = Wishes()) -> Scenario:
     """Return the scenario of a seed; raises BadScenario for wishes that make none."""
     random = chance(seed, "scenario")
     kinds = wishes.kinds if wishes.kinds is not None else _kinds_of(wishes.profile)
-    members = wishes.cells or random.choice((4, 4, 4, 4, 4, 5, 6, 7))
+    members = wishes.cells or random.choice((4, 4, 4, 4, 4, 4, 4, 5, 6, 7))
     followers = 0 if wishes.profile == "liars" else random.choice((0, 0, 1))
     weights = _draw_weights(random, members)
     faulty = _draw_faulty(random, weights)
@@ -77,9 +77,9 @@ def draw(seed: int, wishes: Wishes = Wishes()) -> Scenario:
     if wishes.down is not None:
         down = tuple(random.sample(range(members), min(wishes.down, members)))
     minutes = wishes.minutes
-    troubled_ms = random.randint(3_000, 8_000) if minutes is None else round(minutes * 60_000)
+    troubled_ms = random.randint(2_000, 5_000) if minutes is None else round(minutes * 60_000)
     honest = [at for at in range(members) if at not in {liar.cell for liar in liars}]
-    count = random.randint(2, 7) if minutes is None else max(4, troubled_ms // 3_000)
+    count = random.randint(2, 5) if minutes is None else max(4, troubled_ms // 3_000)
     actions = [
         action
         for _ in range(count if kinds else 0)
