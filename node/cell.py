@@ -222,9 +222,18 @@ class RunningCell(JournalAnswers):
         self, arguments: Arguments, nonce: int | None, wait: Stage, timeout_s: float
     ) -> ReceiptView:
         """Sign a transaction with the cell's key, queue it, and wait until it reached a stage."""
-        transaction = await self._queue_own(arguments, nonce, timeout_s)
-        await self._wait_all([transaction], wait, timeout_s)
-        return self._receipt(transaction)
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + timeout_s
+        while True:
+            left_s = max(0.0, until_s - loop.time())
+            transaction = await self._queue_own(arguments, nonce, left_s)
+            try:
+                await self._wait_all([transaction], wait, left_s)
+            except NonceUsed:
+                if nonce is not None:
+                    raise
+                continue  # we chose it when we were behind; the next one is chosen better
+            return self._receipt(transaction)
 
     async def _queue_own(
         self, arguments: Arguments, nonce: int | None, timeout_s: float

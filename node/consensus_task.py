@@ -21,6 +21,7 @@ from gateway.views import Stage
 from gossip.sync import Send
 from gossip.wire import Events, Have, Want, encode_frame
 from journal import Store
+from ledger.errors import NonceUsed
 from ledger.genesis import Genesis
 from ledger.roster import Roster
 from node.archive import Archive, read_epoch
@@ -95,6 +96,8 @@ class ConsensusTask:
         self._stage = stage
         self._intake = intake
         self._applied_round = applied_round
+        self._spent_round = Round(0)
+        """Up to which round it was looked whether homeless transactions can still have a place."""
         self._store = store
         self._verifier = verifier
         self._genesis = genesis
@@ -247,6 +250,7 @@ class ConsensusTask:
             await self._send(effects, peers)
             hit("consensus.send.after")
         self._intake.settle(effects.given_up)
+        self._give_up_spent()
         if effects.homeless:
             peers.forward(effects.homeless)
         for fork in effects.forks:
@@ -282,6 +286,16 @@ class ConsensusTask:
                         encoded[key] = encode_frame(Events(effect.epoch, events, effect.last))
                     peers.send(effect.peer, encoded[key])
                     self._note_sent(effect, len(encoded[key]), peers)
+
+    def _give_up_spent(self) -> None:
+        """Tell clients of a cell without a vote when another transaction took their nonce."""
+        applied = self._applied_round()
+        if applied == self._spent_round or not len(self._stage.homeless):
+            return
+        self._spent_round = applied
+        spent = self._stage.homeless.take_spent(self._intake.is_spent)
+        self._intake.settle(spent)
+        self._receipts.fail(spent, NonceUsed("another transaction of this sender has the nonce"))
 
     def _note_asked(self, peer: CellId, peers: Peers) -> None:
         session = peers.session(peer)

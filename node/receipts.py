@@ -88,6 +88,14 @@ class Receipts:
             if not track.stages_ns and not track.waiters:
                 del self._tracks[transaction]
 
+    def fail(self, transactions: Iterable[TransactionId], error: MyceldError) -> None:
+        """Tell who waits for these that they will never have a place, and forget them."""
+        for transaction in transactions:
+            track = self._tracks.pop(transaction, None)
+            for _, future in [] if track is None else track.waiters:
+                if not future.done():
+                    future.set_exception(type(error)(error.detail))
+
     def fail_all(self, error: MyceldError) -> None:
         """Tell everybody who waits that nothing will come: the cell stops."""
         for track in self._tracks.values():

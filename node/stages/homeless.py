@@ -7,7 +7,7 @@ after HOMELESS_TRIES_MAX. A member may die with what it was handed, so once is n
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from core.ids import TransactionId
@@ -67,6 +67,17 @@ class Homeless:
         found = self._waiting.pop(identity, None)
         if found is not None:
             self._size_bytes -= len(found.raw)
+
+    def take_spent(self, is_spent: Callable[[TransactionId], bool]) -> list[TransactionId]:
+        """Remove and return clients' transactions that can never have an effect any more."""
+        spent = [
+            identity
+            for identity, waiting in self._waiting.items()
+            if waiting.tries_left is not None and is_spent(identity)
+        ]
+        for identity in spent:
+            self.pop(identity)
+        return spent
 
     def due(self, now_ms: int) -> tuple[list[bytes], list[TransactionId]]:
         """Return what a member is to be handed now, and what is given up.

@@ -68,6 +68,13 @@ class Intake:
         taken = self._taken.get(transaction)
         return taken.transaction if taken is not None and taken.checked else None
 
+    def is_spent(self, transaction: TransactionId) -> bool:
+        """Whether the nonce of an admitted transaction was used by another one that was applied."""
+        taken = self._taken.get(transaction)
+        if taken is None or not isinstance(taken.transaction, SignedTransaction):
+            return False
+        return not self._applied(taken.transaction.sender).is_free(taken.transaction.nonce)
+
     def settle(self, transactions: Iterable[TransactionId]) -> None:
         """Forget transactions that were applied or refused: the ledger knows their nonces now."""
         for identity in transactions:

@@ -58,3 +58,16 @@ def test_what_was_promised_stays_promised_when_a_client_gives_it_again() -> None
     homeless.hand_on([item], 0)
     for number in range(HOMELESS_TRIES_MAX + 2):
         assert homeless.due(number * HOMELESS_INTERVAL_MS) == ([item[1]], [])
+
+
+def test_a_clients_transaction_that_can_have_no_effect_any_more_is_taken_out() -> None:
+    homeless, (mine, promised), (theirs, accepted) = (
+        Homeless(),
+        _item("promised"),
+        _item("client's"),
+    )
+    homeless.keep([(mine, promised)])
+    homeless.hand_on([(theirs, accepted)], 0)
+    assert homeless.take_spent(lambda _: False) == []
+    assert homeless.take_spent(lambda _: True) == [theirs]
+    assert homeless.all() == [promised]
