@@ -13,6 +13,7 @@ from gossip.wire import Forward, Have, decode_frame, encode_frame
 from identity.keys import KeyPair
 from ledger.limits import TRANSACTION_SIZE_BYTES_MAX
 from ledger.roster import Roster
+from ledger.transaction import opaque_transaction
 from node.inbox import ConsensusInbox
 from node.peers import Peers, PeersConfig, PeersLinks, _in_frames
 from tests.ledger.world import GENESIS, KEYS
@@ -20,7 +21,8 @@ from tests.node.silent import SilentIntroducer
 
 
 def test_many_and_large_transactions_are_cut_into_frames_in_order() -> None:
-    small = [number.to_bytes(4, "big") for number in range(2 * PAYLOAD_COUNT_MAX + 1)]
+    numbers = range(2 * PAYLOAD_COUNT_MAX + 1)
+    small = [opaque_transaction(number.to_bytes(4, "big")) for number in numbers]
     large = [bytes([number]) * TRANSACTION_SIZE_BYTES_MAX for number in range(9)]
     for transactions in (small, large, [*large, *small], small[:1]):
         parts = list(_in_frames(transactions))
