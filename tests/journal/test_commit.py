@@ -298,8 +298,8 @@ def test_the_write_ahead_log_is_copied_beside_the_writer_and_starts_over(tmp_pat
             for _ in range(40):
                 await journal.append([b"x" * 1000] * 1000)
             await store._committer._copier.idle()
-            for _ in range(20):  # the rest is copied, the log starts over, the file is cut
-                await journal.append(b"y")
+            for _ in range(40):  # the rest is copied, the log starts over, the file is cut
+                await journal.append([b"y" * 1000] * 1000)  # so much more, if pages were held back
                 await store.sync()
                 await store._committer._copier.idle()
                 if (tmp_path / "s.db-wal").stat().st_size <= 2 * WAL_SIZE_BYTES:
