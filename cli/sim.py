@@ -26,7 +26,7 @@ from sim.adversaries import ADVERSARIES
 from sim.drawing import PROFILES, Wishes, draw
 from sim.faults import FAULTS
 from sim.scenario import Action, Scenario, from_json, to_json
-from sim.shrink import shrink as shrink_scenario
+from sim.shrink import shrink_failed
 from sim.verdict import Verdict
 
 _KINDS_HELP: Final = f"A profile ({', '.join(PROFILES)}) or kinds of faults, separated by commas."
@@ -239,21 +239,11 @@ def _show_json(verdicts: list[tuple[Scenario, Verdict]]) -> None:
 
 def _shrink(scenario: Scenario, verdict: Verdict, target: str | None) -> None:
     """Look for the smallest scenario that breaks a promise that this one broke."""
-    promises = {finding.promise for finding in verdict.findings}
-    runs = 0
 
-    def fails(candidate: Scenario) -> bool:
-        nonlocal runs
-        runs += 1
-        if runs > SIM_SHRINK_RUNS_MAX:
-            return False
-        found = process.run(candidate).findings
-        return any(finding.promise in promises for finding in found)
-
-    def tell(better: Scenario) -> None:
+    def tell(runs: int, better: Scenario) -> None:
         click.echo(f"{runs} runs: {len(better.actions)} actions, {better.troubled_ms} ms", err=True)
 
-    smallest = shrink_scenario(scenario, fails, tell)
+    smallest = shrink_failed(scenario, verdict, runs_max=SIM_SHRINK_RUNS_MAX, tell=tell)
     if target:
         Path(target).write_text(to_json(smallest) + "\n", encoding="utf-8")
     show.line(to_json(smallest))

@@ -285,8 +285,7 @@ class SimCell:
             self.world.referee.find("no error goes unhandled", detail, self.index)
         finally:
             if life.alive:
-                life.kill()
-                self.disk.crash(power=False)
+                self._end(power=False)
 
     async def _run(self, life: Life) -> None:
         world = self.world

@@ -10,7 +10,6 @@ from core.errors import MyceldError
 from core.ids import TransactionId
 from gateway.views import Stage
 from ledger.transaction import opaque_transaction, transaction_id
-from sim.referee import Acknowledged
 
 if TYPE_CHECKING:
     from sim.cell import SimCell
@@ -53,10 +52,8 @@ class Client:
             code = getattr(error, "code", "no answer")
             self._world.trace.note("refused", self._cell.index, code=code)
             return False
-        now_ms = self._world.now_ms
-        told = Acknowledged(identity, self._cell.index, stage.word, now_ms)
         self._world.trace.note("told", self._cell.index, id=identity.hex()[:12], stage=stage.word)
-        self._world.referee.told(told)
+        self._world.referee.told(identity, self._cell.index, stage)
         return True
 
     async def _submit(self, text: bytes, stage: Stage, patience_s: float) -> TransactionId:

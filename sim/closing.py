@@ -187,6 +187,7 @@ async def _read(cell: SimCell) -> Held:
     parts = cell.parts
     if parts is None:
         raise CellDown(f"machine {cell.index}")
+    await cell.audit()
     store = parts.store
     rows = store.query(
         "SELECT value FROM certificate ORDER BY round DESC LIMIT ?", (CERTIFICATES_CHECKED_MAX,)

@@ -8,7 +8,7 @@ and machines that stay down are fewer than a third together.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random
 from typing import Final
 
@@ -57,11 +57,8 @@ class Wishes:
     cells: int | None = None
     minutes: float | None = None
     liars: tuple[str, ...] | None = None
-    down: int | None = None
-    """Cells that die together, and stay down."""
     kinds: tuple[str, ...] | None = None
     """Only these faults."""
-    options: Mapping[str, int] = field(default_factory=dict)
 
 
 def draw(seed: int, wishes: Wishes = Wishes()) -> Scenario:
@@ -74,8 +71,6 @@ def draw(seed: int, wishes: Wishes = Wishes()) -> Scenario:
     faulty = _draw_faulty(random, weights)
     liars = _draw_liars(random, wishes, faulty)
     down = () if liars or random.random() < 0.6 else faulty
-    if wishes.down is not None:
-        down = tuple(random.sample(range(members), min(wishes.down, members)))
     minutes = wishes.minutes
     troubled_ms = random.randint(2_000, 5_000) if minutes is None else round(minutes * 60_000)
     honest = [at for at in range(members) if at not in {liar.cell for liar in liars}]

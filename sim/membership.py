@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 from core.errors import MyceldError
 from core.ids import TransactionId
 from gateway.views import MemberChange, Stage
-from sim.referee import Acknowledged
 from sim.scenario import Action
 
 if TYPE_CHECKING:
@@ -56,6 +55,5 @@ class Membership:
         except (MyceldError, TimeoutError):
             return None
         identity = TransactionId(bytes.fromhex(receipt.id))
-        told = Acknowledged(identity, cell.index, Stage.ORDERED.word, self._world.now_ms)
-        self._world.referee.told(told)
+        self._world.referee.told(identity, cell.index, Stage.ORDERED)
         return identity

@@ -26,7 +26,7 @@ class Acknowledged:
 
     transaction: TransactionId
     cell: int
-    stage: str
+    stage: Stage
     at_ms: int
 
 
@@ -150,9 +150,10 @@ class Referee:
         elif newest.place == (epoch, sequence):
             newest.journaled.add(cell)
 
-    def told(self, acknowledged: Acknowledged) -> None:
-        """A client was told that its transaction reached a stage."""
-        self.acknowledged.setdefault(acknowledged.transaction, acknowledged)
+    def told(self, transaction: TransactionId, cell: int, stage: Stage) -> None:
+        """A client of a cell was told, now, that its transaction reached a stage."""
+        told = Acknowledged(transaction, cell, stage, self._now_ms())
+        self.acknowledged.setdefault(transaction, told)
 
     def owed(self, gone: Collection[int] = ()) -> list[Acknowledged]:
         """Return what was acknowledged and is not in the order, applied or refused by rule.
@@ -163,14 +164,14 @@ class Referee:
             told
             for told in self.acknowledged.values()
             if told.transaction not in self._applied
-            and not (told.cell in gone and told.stage == Stage.STORED.word)
+            and not (told.cell in gone and told.stage == Stage.STORED)
         ]
 
     def check_kept(self, gone: Collection[int] = ()) -> None:
         """In the end nothing is owed."""
         for told in self.owed(gone):
             at_s = told.at_ms / 1000
-            detail = f"{told.transaction.hex()[:12]} was {told.stage} after {at_s:.3f} s"
+            detail = f"{told.transaction.hex()[:12]} was {told.stage.word} after {at_s:.3f} s"
             self.find("acknowledged stays", detail, told.cell)
 
     def _take_order(self, cell: int, header: RoundHeader, rows: list[OrderedRow]) -> None:

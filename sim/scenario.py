@@ -12,7 +12,6 @@ import json
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from core.errors import LocalMisuse
 from core.json_text import NotJson, parse_json
 from sim.errors import BadScenario
 from sim.limits import MACHINES_MAX, SCENARIO_SIZE_BYTES_MAX
@@ -101,8 +100,6 @@ def from_json(text: str) -> Scenario:
             content[name] = tuple(content.get(name, ()))
         scenario = Scenario(**content)
     except (NotJson, ValueError, TypeError, AttributeError) as error:
-        if isinstance(error, LocalMisuse):
-            raise
         raise BadScenario(f"not a scenario: {error}") from error
     _check_types(scenario)
     return scenario

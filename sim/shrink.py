@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from sim import process
 from sim.scenario import Action, Scenario
+from sim.verdict import Verdict
 
 Fails = Callable[[Scenario], bool]
 
@@ -28,6 +30,26 @@ def shrink(scenario: Scenario, fails: Fails, tell: Callable[[Scenario], None]) -
             return best
         best = smaller
         tell(best)
+
+
+def shrink_failed(
+    scenario: Scenario, verdict: Verdict, *, runs_max: int, tell: Callable[[int, Scenario], None]
+) -> Scenario:
+    """Return the smallest scenario found that breaks a promise which this run broke.
+
+    It takes `runs_max` runs at the most; `tell` gets how many it took so far, and the best.
+    """
+    promises = {finding.promise for finding in verdict.findings}
+    runs = 0
+
+    def fails(candidate: Scenario) -> bool:
+        nonlocal runs
+        runs += 1
+        if runs > runs_max:
+            return False
+        return any(found.promise in promises for found in process.run(candidate).findings)
+
+    return shrink(scenario, fails, lambda best: tell(runs, best))
 
 
 def _shrink_actions(scenario: Scenario, fails: Fails) -> Scenario:

@@ -12,12 +12,11 @@ from random import Random
 from typing import TYPE_CHECKING, Final
 
 from core.errors import MyceldError
-from core.ids import Round, TransactionId
+from core.ids import Round
 from gateway.views import Stage
 from identity.keys import KeyPair
 from ledger.kinds import Put
 from ledger.transaction import sign_transaction, transaction_id
-from sim.referee import Acknowledged
 
 if TYPE_CHECKING:
     from sim.cell import SimCell
@@ -96,6 +95,4 @@ class Wallet:
                 )
         except (MyceldError, TimeoutError):
             return  # refused as it should be, or not told: then nothing was promised
-        identity: TransactionId = transaction_id(raw)
-        told = Acknowledged(identity, cell.index, Stage.STORED.word, self._world.now_ms)
-        self._world.referee.told(told)
+        self._world.referee.told(transaction_id(raw), cell.index, Stage.STORED)

@@ -122,9 +122,7 @@ class World:
 
     def while_it_lasts(self, for_ms: int, mend: Callable[[], None]) -> None:
         """Call `mend` after a while, or when the core heals if that is before."""
-        self._count += 1
-        number = self._count
-        self._mends[number] = mend
+        number = self.on_heal(mend)
 
         def end() -> None:
             ending = self._mends.pop(number, None)
@@ -200,10 +198,11 @@ class World:
         """Do something of the world's own in the next turn."""
         self.loop.call_soon(action, context=self.context)
 
-    def on_heal(self, mend: Callable[[], None]) -> None:
-        """Call `mend` when the core heals."""
+    def on_heal(self, mend: Callable[[], None]) -> int:
+        """Call `mend` when the core heals; return its number among all mends."""
         self._count += 1
         self._mends[self._count] = mend
+        return self._count
 
     def strike(self, action: Action) -> None:
         """Let one thing go wrong."""
@@ -315,8 +314,6 @@ class World:
                 return
         waiting = [one.index for one, ask in zip(core, asks, strict=True) if not ask.done()]
         detail = f"{RECOVERY_MS_MAX} ms after the healing machines {waiting} got nothing certified"
-        if self.referee.owed(self.scenario.down):
-            self.referee.check_kept(self.scenario.down)
         if not waiting:
             rounds = {one.index: (one.applied_round, one.forkers) for one in core}
             detail = f"the machines do not settle: rounds applied, forkers kept: {rounds}"
@@ -334,9 +331,6 @@ class World:
         return len(rounds) == 1 and rounds == {self.referee.newest}
 
     def _check_end(self) -> None:
-        for cell in self.core:
-            if cell.is_up and cell.parts is not None:
-                cell.ask(lambda _, cell=cell: cell.audit())  # type: ignore[misc]  # a bound default
         closing = Closing(self, self.core)
         self.referee.check_kept(self.scenario.down)
         closing.run(settled=self.verdict.recovered_s is not None)
