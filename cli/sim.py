@@ -7,9 +7,8 @@ if some of them died together.
 from __future__ import annotations
 
 import os
-import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
@@ -103,26 +102,25 @@ def sim(**options: Any) -> None:  # noqa: ANN401 - click's
     if failed and options["shrink"]:
         _shrink(*failed[0], options["write"])
     if failed:
-        sys.exit(EXIT_FAILED)
+        click.get_current_context().exit(EXIT_FAILED)
 
 
 def _scenarios(options: dict[str, Any]) -> Iterator[Scenario]:
     if options["scenario"]:
         path = expand(options["scenario"])
         try:
-            yield from_json(path.read_text(encoding="utf-8"))
+            scenario = from_json(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError) as error:
             raise BadInput(f"can not read {path}: {error}") from error
+        _check_kinds(
+            [action.kind for action in scenario.actions], [liar.kind for liar in scenario.liars]
+        )
+        yield scenario
         return
     like = _members_of(options["like"])
     faults = options["faults"]
     kinds = None if faults in PROFILES else tuple(name.strip() for name in faults.split(","))
-    for kind in kinds or ():
-        if kind not in FAULTS:
-            raise BadInput(f"no fault {kind!r}; there are {', '.join([*PROFILES, *FAULTS])}")
-    for kind in options["liars"]:
-        if kind not in ADVERSARIES:
-            raise BadInput(f"no adversary {kind!r}; there are {', '.join(ADVERSARIES)}")
+    _check_kinds(kinds or (), options["liars"])
     wishes = Wishes(
         profile="mixed" if kinds else faults,
         cells=len(like) if like else options["cells"],
@@ -132,6 +130,16 @@ def _scenarios(options: dict[str, Any]) -> Iterator[Scenario]:
     )
     for seed in range(options["seed"], options["seed"] + options["seeds"]):
         yield _with_choices(draw(seed, wishes), like, options)
+
+
+def _check_kinds(faults: Iterable[str], liars: Iterable[str]) -> None:
+    """Raise BadInput for a kind that there is not."""
+    for kind in faults:
+        if kind not in FAULTS:
+            raise BadInput(f"no fault {kind!r}; there are {', '.join([*PROFILES, *FAULTS])}")
+    for kind in liars:
+        if kind not in ADVERSARIES:
+            raise BadInput(f"no adversary {kind!r}; there are {', '.join(ADVERSARIES)}")
 
 
 def _with_choices(
