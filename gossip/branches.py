@@ -38,7 +38,8 @@ class HeldBranches:
     def __init__(self, index: EventIndex, orphans: Orphans) -> None:
         self._index = index
         self._orphans = orphans
-        self._needed: set[EventId] = set()
+        self._needed: dict[EventId, MemberIndex] = {}
+        """Held events, and for whose event each is."""
         self._sponsored: dict[tuple[MemberIndex, MemberIndex], set[EventId]] = {}
         """By who named an event of whom: the branches of the latter let in for that."""
         self._changed = False
@@ -46,7 +47,11 @@ class HeldBranches:
 
     def admits(self, event: Event) -> bool:
         """Return whether an event whose parents are here may be added, for itself or for others."""
-        return event.id in self._needed or self._index.branches(event.creator) < BRANCHES_MAX
+        namer = self._needed.get(event.id)
+        # Asked again here: another one may have taken the end of the branch since it was looked.
+        if namer is not None and self._may_open(namer, event):
+            return True
+        return self._index.branches(event.creator) < BRANCHES_MAX
 
     def noted(self, event: UnresolvedEvent, *, is_held: bool) -> None:
         """Note a new orphan, or one that waits again; `is_held`: it only lacks somebody's need.
@@ -85,9 +90,9 @@ class HeldBranches:
                 if event_id in self._needed:
                     self._orphans.wake_one(event_id)
 
-    def _what_is_needed(self) -> set[EventId]:
-        """Return the held events below orphans that have a right to them."""
-        needed: set[EventId] = set()
+    def _what_is_needed(self) -> dict[EventId, MemberIndex]:
+        """Return the held events below orphans that have a right to them, and who names each."""
+        needed: dict[EventId, MemberIndex] = {}
         todo = [(event, event.creator) for event in self._roots()]
         done: set[tuple[EventId, MemberIndex]] = set()
         while todo:
@@ -102,7 +107,7 @@ class HeldBranches:
                 todo.append((orphan.event, by))
                 is_ready = parent in self._orphans.held and not orphan.waits_at
                 if is_ready and self._may_need(by, orphan.event):
-                    needed.add(parent)
+                    needed.setdefault(parent, by)
         return needed
 
     def _roots(self) -> Iterator[UnresolvedEvent]:
@@ -121,16 +126,18 @@ class HeldBranches:
 
     def _may_need(self, namer: MemberIndex, held: UnresolvedEvent) -> bool:
         """Note that a member's event needs a held one; False if that is one branch too many."""
-        if namer == held.creator:
-            return False
-        resolved = self._index.resolve(held)
-        if resolved is None or not self._index.opens_branch(resolved):
-            return resolved is not None
-        sponsored = self._sponsored.setdefault((namer, held.creator), set())
-        if held.id not in sponsored:
+        resolved = None if namer == held.creator else self._index.resolve(held)
+        return resolved is not None and self._may_open(namer, resolved)
+
+    def _may_open(self, namer: MemberIndex, event: Event) -> bool:
+        """Note the branch that a needed event opens, if it does; False if it is one too many."""
+        if not self._index.opens_branch(event):
+            return True
+        sponsored = self._sponsored.setdefault((namer, event.creator), set())
+        if event.id not in sponsored:
             if len(sponsored) >= SPONSORED_PER_MEMBER * self._index.members:
                 return False
-            sponsored.add(held.id)
+            sponsored.add(event.id)
         return True
 
 

@@ -216,14 +216,20 @@ class Sync:
     def adoptable(self, now_ms: int) -> list[tuple[CellId, UnresolvedEvent, Event]]:
         """Return the orphans that can be added now, with who sent them: `added` or `discard` each.
 
-        Adding them can make others adoptable.
+        Adding them can make others adoptable, and may change what is admitted of their creators: so
+        it is one of each creator at a time. One that does not fork never has more.
         """
         found = []
+        creators: set[MemberIndex] = set()
         self._held.release(now_ms)
         for orphan in self._orphans.take_awake():
+            if orphan.event.creator in creators:
+                self._orphans.wake_one(orphan.event.id)
+                continue
             resolved = self._index.resolve(orphan.event)
             if resolved is not None and self._held.admits(resolved):
                 found.append((orphan.peer, orphan.event, resolved))
+                creators.add(resolved.creator)
                 continue
             lacking = () if resolved is not None else self._index.lacking(orphan.event)
             if self._orphans.wait(orphan.event.id, lacking):

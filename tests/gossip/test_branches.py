@@ -9,7 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.ids import MemberIndex
-from gossip.limits import BRANCHES_MAX, NEEDED_ORPHANS_QUICK, ORPHANS_PER_PEER_MAX
+from gossip.limits import (
+    BRANCHES_MAX,
+    NEEDED_ORPHANS_QUICK,
+    ORPHANS_PER_PEER_MAX,
+    SPONSORED_PER_MEMBER,
+)
 from hashgraph.event import Event
 from tests.gossip.world import Node, chain, connect, event, nodes, run, unresolved
 
@@ -131,6 +136,40 @@ def test_a_forker_can_not_need_its_own_branches() -> None:
     run([node], start_ms=100, until_ms=3_000)
     assert node.index.branches(MemberIndex(2)) <= BRANCHES_MAX
     assert _branches(node) <= 2 * BRANCHES_MAX
+
+
+def test_twins_that_wait_for_one_parent_are_bounded_too_when_it_comes() -> None:
+    hostile, node = nodes("hostile", "node")
+    connect(hostile, node)
+    trunk = chain(FORKER, 1)
+    twins = _twins(4 * BRANCHES_MAX, parent=trunk[0])
+    _give(node, hostile, *twins)
+    run([node], until_ms=100)
+    assert node.known == set()
+    _give(node, hostile, *trunk)
+    run([node], start_ms=100, until_ms=1_000)
+    assert _branches(node) == BRANCHES_MAX
+    assert len(node.events) == len(trunk) + BRANCHES_MAX
+
+
+@pytest.mark.parametrize("namer", [1, 2])
+def test_events_that_name_every_twin_at_once_open_no_branch_without_end(namer: int) -> None:
+    """Each twin would go on where a branch ends, until the first of them is there."""
+    hostile, node = nodes("hostile", "node")
+    connect(hostile, node)
+    roots = _twins(BRANCHES_MAX)
+    _give(node, hostile, *roots)
+    run([node], until_ms=100)
+    # They came too late for themselves, all on the end of one branch.
+    twins = _twins(6 * BRANCHES_MAX, parent=roots[0])
+    _give(node, hostile, *twins)
+    run([node], start_ms=100, until_ms=200)
+    assert _branches(node) == BRANCHES_MAX
+    naming = [event(namer, None, [twin], salt=b"names") for twin in twins]
+    encoded = [unresolved(item, hints=True).encoded for item in naming]
+    node.inbox.append((hostile.name, (encoded, False)))
+    run([node], start_ms=200, until_ms=4_000)
+    assert _branches(node) <= BRANCHES_MAX + SPONSORED_PER_MEMBER * node.members
 
 
 def test_many_orphans_delay_what_is_needed_but_do_not_keep_it_out() -> None:
