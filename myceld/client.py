@@ -3,15 +3,17 @@
     with Client.from_home(Path("~/.myceld").expanduser()) as cell:
         receipt = cell.put("hello", b"world", wait="certified", timeout_s=60)
 
-Every call has a deadline. A client is for one thread; it keeps one connection open. Calls that
-only read are tried once more when a kept connection turns out to be closed; submits never are,
-so nothing is put twice. Answers are the plain JSON objects of the API.
+Every call has a deadline. A client is for one thread; it keeps one connection open, and opens
+another when the cell closed that one. Calls that only read are tried once more when it is closed
+meanwhile; submits never are, so nothing is put twice. Answers are the plain JSON objects of the
+API.
 """
 
 from __future__ import annotations
 
 import http.client
 import json
+import socket
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -236,16 +238,29 @@ class Client:
 
     def _call(self, method: str, target: str, body: bytes | None, timeout_s: float) -> JsonObject:
         until_s = time.monotonic() + timeout_s
-        kept = self._connection is not None
-        if kept and time.monotonic() - self._used_at_s > IDLE_S_MAX:
+        kept = self._keeps_connection()
+        if not kept:
             self.close()
-            kept = False
         try:
             return self._exchange(method, target, body, until_s)
         except CellUnreachable:
             if not kept or method != "GET":
                 raise
         return self._exchange(method, target, body, until_s)
+
+    def _keeps_connection(self) -> bool:
+        """Return whether a kept connection can take a request: the cell may have ended since."""
+        sock = None if self._connection is None else self._connection.sock
+        if sock is None or time.monotonic() - self._used_at_s > IDLE_S_MAX:
+            return False
+        sock.settimeout(0)
+        try:
+            sock.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False  # its end, or words that nobody asked for
 
     def _exchange(self, method: str, target: str, body: bytes | None, until_s: float) -> JsonObject:
         headers = {"Content-Type": "application/json"} if body is not None else {}

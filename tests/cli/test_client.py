@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import select
 import socket
+import struct
 import threading
 import time
 import tomllib
@@ -28,8 +30,11 @@ RUN = {"pid": 1, "url": "http://127.0.0.1:1", "cell_id": "x", "addresses": [], "
 
 
 @contextlib.contextmanager
-def answering(*answers: bytes | None, delay_s: float = 0.0) -> Iterator[str]:
-    """Serve raw bytes, one answer per connection; None closes without a word."""
+def answering(*answers: bytes | None, delay_s: float = 0.0, reset: bool = False) -> Iterator[str]:
+    """Serve raw bytes, one answer per connection; None closes without a word.
+
+    `reset`: connections are reset at their end, as those of a killed process are.
+    """
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(5)
 
@@ -42,6 +47,9 @@ def answering(*answers: bytes | None, delay_s: float = 0.0) -> Iterator[str]:
                     for begin in range(0, len(answer or b""), step):
                         time.sleep(delay_s)
                         connection.sendall((answer or b"")[begin : begin + step])
+                    if reset:
+                        at_once = struct.pack("ii", 1, 0)
+                        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
 
     thread = threading.Thread(target=work)
     thread.start()
@@ -141,6 +149,24 @@ def test_a_slow_answer_ends_at_the_deadline_even_when_it_dribbles() -> None:
     ):
         cell.status()
     assert time.monotonic() - begun_s < 2
+
+
+@pytest.mark.parametrize("reset", [False, True])
+def test_a_submit_after_the_cell_was_restarted_takes_a_new_connection(
+    reset: bool,  # noqa: FBT001 - a table
+) -> None:
+    ends = [http(b'{"n": 1}'), http(b'{"n": 2}')]
+    with answering(*ends, reset=reset) as url, Client(url) as cell:
+        assert cell.put("k", b"v") == {"n": 1}
+        _wait_until_closed(cell)
+        assert cell.put("k", b"v") == {"n": 2}
+
+
+def _wait_until_closed(cell: Client) -> None:
+    """Wait until the end of the kept connection has come here."""
+    connection = cell._connection
+    assert connection is not None
+    select.select([connection.sock], [], [], 5)
 
 
 def test_a_read_is_repeated_once_when_a_kept_connection_was_closed() -> None:
