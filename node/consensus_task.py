@@ -50,7 +50,7 @@ from node.session import Session, now_ms
 from node.stages.accuser import ForkSeen
 from node.stages.consensus import Consensus, Effects, SendBlocks
 from node.stages.intake import Intake
-from node.tables import EVENTS_JOURNAL, unplaced_statements
+from node.tables import EVENTS_JOURNAL, no_longer_unplaced, unplaced_statements
 from node.verifier import Verifier
 
 _LOG = structlog.get_logger("consensus")
@@ -250,7 +250,7 @@ class ConsensusTask:
             await self._send(effects, peers)
             hit("consensus.send.after")
         self._intake.settle(effects.given_up)
-        self._give_up_spent()
+        await self._give_up_spent()
         if effects.homeless:
             peers.forward(effects.homeless)
         for fork in effects.forks:
@@ -287,13 +287,15 @@ class ConsensusTask:
                     peers.send(effect.peer, encoded[key])
                     self._note_sent(effect, len(encoded[key]), peers)
 
-    def _give_up_spent(self) -> None:
+    async def _give_up_spent(self) -> None:
         """Tell clients of a cell without a vote when another transaction took their nonce."""
         applied = self._applied_round()
         if applied == self._spent_round or not len(self._stage.homeless):
             return
         self._spent_round = applied
         spent = self._stage.homeless.take_spent(self._intake.is_spent)
+        if spent:
+            await self._store.transaction({}, no_longer_unplaced(spent), durable=False)
         self._intake.settle(spent)
         self._receipts.fail(spent, NonceUsed("another transaction of this sender has the nonce"))
 

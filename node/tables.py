@@ -12,7 +12,7 @@ without the events that made it.
     certificate   the certificate of every round that has one
     epoch         the roster of each epoch, and from where on EVENTS_JOURNAL can hold its events
     unplaced      transactions that this cell stored and a seal voided, or whose fate it did not
-                  know at a jump, until they are in the order
+                  know at a jump, until they are in the order or another one took their nonce
     known_cell    the address book: one encoded entry a cell
     seal          headers of the ends of epochs that a jump left out of HEADERS_JOURNAL
     staged        verified pieces of a checkpoint that is being fetched, by their hash (`transfer`)
@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from core.codec import decode, encode
-from core.ids import CellId, Epoch, PublicKey, Round
+from core.ids import CellId, Epoch, PublicKey, Round, TransactionId
 from core.limits import INT_MAX
 from journal import Store
 from ledger.certificate import Certificate, parse_certificate
@@ -141,6 +141,11 @@ def unplaced_statements(transactions: Iterable[bytes]) -> list[Statement]:
         ("DELETE FROM unplaced WHERE id IN (SELECT id FROM ordered)", [()]),
         ("INSERT OR IGNORE INTO unplaced VALUES (?, ?)", rows),
     ]
+
+
+def no_longer_unplaced(transactions: Iterable[TransactionId]) -> list[Statement]:
+    """Return what forgets transactions that can never have a place in the order."""
+    return [("DELETE FROM unplaced WHERE id = ?", [(identity,) for identity in transactions])]
 
 
 def certificate_statement(certificate: Certificate) -> Statement:

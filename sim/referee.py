@@ -28,6 +28,8 @@ class Acknowledged:
     cell: int
     stage: Stage
     at_ms: int
+    nonce: tuple[bytes, int] | None = None
+    """Sender and nonce, if the sender may use that nonce for other transactions too."""
 
 
 @dataclass(slots=True)
@@ -131,13 +133,31 @@ class Referee:
         """Return epoch and sequence of a member's newest event that another machine journaled."""
         return self._elsewhere.get(author)
 
-    def is_known_by_others(self, cell: int, author: PublicKey) -> bool:
-        """Whether more than 2/3 of the other machines durably hold the newest event of a cell."""
+    def is_known_without(self, machines: Collection[int], author: PublicKey) -> bool:
+        """Whether a member's newest event is held durably by enough honest others than these.
+
+        By more than a third of the weight: any two thirds of all have one of those among them.
+        """
         newest = self._newest_own.get(author)
         if newest is None:
             return True
-        others = len(self._honest) - 1
-        return 3 * len(newest.durable - {cell}) > 2 * others
+        holders = newest.durable.difference(machines)
+        rosters = (self.rosters[max(self.rosters)], self.rosters.get(newest.place[0]))
+        for roster in filter(None, rosters):
+            weights = [
+                member.weight
+                for member in roster.members
+                if self._honest.get(member.public_key) in holders
+            ]
+            if 3 * sum(weights) <= sum(member.weight for member in roster.members):
+                return False
+        return True
+
+    def lost(self, cell: int) -> None:
+        """A machine has another disk, or a damaged one: it may not hold what it held."""
+        for newest in self._newest_own.values():
+            newest.journaled.discard(cell)
+            newest.durable.discard(cell)
 
     def _note_newest(self, cell: int, author: PublicKey, epoch: Epoch, sequence: int) -> None:
         if self._honest.get(author) == cell:
@@ -150,21 +170,32 @@ class Referee:
         elif newest.place == (epoch, sequence):
             newest.journaled.add(cell)
 
-    def told(self, transaction: TransactionId, cell: int, stage: Stage) -> None:
+    def told(
+        self,
+        transaction: TransactionId,
+        cell: int,
+        stage: Stage,
+        nonce: tuple[bytes, int] | None = None,
+    ) -> None:
         """A client of a cell was told, now, that its transaction reached a stage."""
-        told = Acknowledged(transaction, cell, stage, self._now_ms())
+        told = Acknowledged(transaction, cell, stage, self._now_ms(), nonce)
         self.acknowledged.setdefault(transaction, told)
 
     def owed(self, gone: Collection[int] = ()) -> list[Acknowledged]:
         """Return what was acknowledged and is not in the order, applied or refused by rule.
 
-        What only the disks of `gone` machines hold may be lost with them.
+        What only the disks of `gone` machines hold may be lost with them. What a cell without a
+        vote holds gets no place once its sender used the nonce for something else.
         """
+        roster = self.rosters[max(self.rosters)]
+        voting = {self._honest.get(member.public_key) for member in roster.members}
+        used = {(row.sender, row.nonce) for row in self.order.values()}
         return [
             told
             for told in self.acknowledged.values()
             if told.transaction not in self._applied
             and not (told.cell in gone and told.stage == Stage.STORED)
+            and not (told.cell not in voting and told.nonce in used)
         ]
 
     def check_kept(self, gone: Collection[int] = ()) -> None:

@@ -16,7 +16,7 @@ from core.ids import Round
 from gateway.views import Stage
 from identity.keys import KeyPair
 from ledger.kinds import Put
-from ledger.transaction import sign_transaction, transaction_id
+from ledger.transaction import SignedTransaction, parse, sign_transaction
 
 if TYPE_CHECKING:
     from sim.cell import SimCell
@@ -95,4 +95,7 @@ class Wallet:
                 )
         except (MyceldError, TimeoutError):
             return  # refused as it should be, or not told: then nothing was promised
-        self._world.referee.told(transaction_id(raw), cell.index, Stage.STORED)
+        transaction = parse(raw, self._world.genesis.network_id)
+        assert isinstance(transaction, SignedTransaction)  # noqa: S101 - for the type checker
+        nonce = (transaction.sender, transaction.nonce)
+        self._world.referee.told(transaction.id, cell.index, Stage.STORED, nonce)

@@ -1,8 +1,10 @@
 """Transactions of a cell without a vote: handed to members until they have a place in the order.
 
-Two kinds. What the cell had promised to keep while it had a vote is handed out for ever. What a
-client gave it later is only accepted, not stored: it is bounded as the mempool is, and given up
-after HOMELESS_TRIES_MAX. A member may die with what it was handed, so once is never enough.
+Two kinds. What the cell had promised to keep while it had a vote is handed out until it has its
+place, or can have none because another transaction of its sender took its nonce: members would not
+take it then. What a client gave it later is only accepted, not stored: it is bounded as the mempool
+is, and given up after HOMELESS_TRIES_MAX. A member may die with what it was handed, so once is
+never enough.
 """
 
 from __future__ import annotations
@@ -69,12 +71,8 @@ class Homeless:
             self._size_bytes -= len(found.raw)
 
     def take_spent(self, is_spent: Callable[[TransactionId], bool]) -> list[TransactionId]:
-        """Remove and return clients' transactions that can never have an effect any more."""
-        spent = [
-            identity
-            for identity, waiting in self._waiting.items()
-            if waiting.tries_left is not None and is_spent(identity)
-        ]
+        """Remove and return the transactions that can never have an effect any more."""
+        spent = [identity for identity in self._waiting if is_spent(identity)]
         for identity in spent:
             self.pop(identity)
         return spent

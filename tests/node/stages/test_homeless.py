@@ -60,7 +60,7 @@ def test_what_was_promised_stays_promised_when_a_client_gives_it_again() -> None
         assert homeless.due(number * HOMELESS_INTERVAL_MS) == ([item[1]], [])
 
 
-def test_a_clients_transaction_that_can_have_no_effect_any_more_is_taken_out() -> None:
+def test_a_transaction_that_can_have_no_effect_any_more_is_taken_out() -> None:
     homeless, (mine, promised), (theirs, accepted) = (
         Homeless(),
         _item("promised"),
@@ -69,5 +69,7 @@ def test_a_clients_transaction_that_can_have_no_effect_any_more_is_taken_out() -
     homeless.keep([(mine, promised)])
     homeless.hand_on([(theirs, accepted)], 0)
     assert homeless.take_spent(lambda _: False) == []
+    assert homeless.take_spent(lambda identity: identity == mine) == [mine]
+    assert homeless.all() == [accepted]
     assert homeless.take_spent(lambda _: True) == [theirs]
-    assert homeless.all() == [promised]
+    assert homeless.all() == []
