@@ -82,6 +82,12 @@ FAILPOINTS: Final[Mapping[str, Failpoint]] = MappingProxyType(
             Failure.DATABASE,
         ),
         **_both(
+            "journal.recovery",
+            "journal/recovery.py",
+            "the log of the last run is written again, and fsynced",
+            Failure.FILE,
+        ),
+        **_both(
             "file.fsync",
             "identity/private_file.py",
             "a small file is fsynced under a name of its own",

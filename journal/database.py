@@ -46,6 +46,7 @@ from journal.limits import (
     WAL_SIZE_BYTES,
 )
 from journal.merkle import Frontier, leaf_hash
+from journal.recovery import write_log_again
 from journal.tile import TILE_LEVEL, split_hashes
 
 FORMAT_VERSION: Final = 3
@@ -107,6 +108,7 @@ def connect_writer(path: Path, disk: Disk) -> sqlite3.Connection:
             connection.execute(f"PRAGMA {pragma}")
         if connection.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
             raise StoreUnavailable(f"{path}: this file system cannot hold a write-ahead log")
+        write_log_again(connection, path, disk)
     except SQLITE_ERRORS as error:
         connection.close()
         raise fault_of(error, writing=True, ours=True) from error

@@ -55,6 +55,7 @@ _COUNTS_MAX: Final = (
     ("transfer.keep", 3),
     ("transfer.", 4),
     ("journal.create", 1),
+    ("journal.recovery", 1),
     ("journal.checkpoint", 3),
     ("consensus.epoch", 2),
     ("execution.seal", 2),

@@ -19,8 +19,8 @@ class OwnEvents:
 
     def __init__(self) -> None:
         self._places: list[tuple[int, Place]] = []
-        self._may_lack = False
-        self._is_trusted = True
+        self.may_lack = False
+        """Whether the disk is an old or damaged one, and others may have what it lacks."""
 
     def shown(self, index: int, place: Place) -> None:
         """Note an own event in the journal."""
@@ -34,16 +34,12 @@ class OwnEvents:
     def forget(self) -> None:
         """Note that another disk is in place, or that this one is damaged."""
         self._places.clear()
-        self._may_lack = True
-
-    def distrust(self) -> None:
-        """Note that an fsync may have failed: what it dropped, no later one brings back."""
-        self._is_trusted = False
+        self.may_lack = True
 
     def lacks(self, elsewhere: Place | None) -> Place | None:
         """Return the newest own event that another machine has, if it is not here and should be."""
         newest = max((place for _, place in self._places), default=None)
         if elsewhere is None or (newest is not None and newest >= elsewhere):
-            self._may_lack = False
+            self.may_lack = False
             return None
-        return None if self._may_lack or not self._is_trusted else elsewhere
+        return None if self.may_lack else elsewhere

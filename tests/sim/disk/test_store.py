@@ -16,6 +16,7 @@ from core.errors import MyceldError
 from journal import Store
 from journal.errors import DiskFull, WriteFailed
 from sim.disk import NO_LATENCY, Latency, Operation, SimDisk, seed_sqlite
+from sim.disk.files import CHANGES, Kind
 from sim.errors import DiskMisused
 from tests.journal.world import CELL_ID, check_head, read_all, sign
 
@@ -198,6 +199,29 @@ async def _fail(after: int) -> None:
     assert promised.codes <= _DISK_FAULTS
     disk.files.fail(0)
     disk.crash(power=True)
+    await _check(disk, promised, power=True)
+
+
+def test_what_a_failed_call_dropped_is_not_missing_below_what_comes_after_the_restart() -> None:
+    """Of the log, the next opening sees what the failed fsync forgot, and builds on it."""
+    for after in range(0, 60, 2):
+        asyncio.run(_fail_restart_and_cut(after, "sync"))
+    for after in range(0, 200, 9):
+        asyncio.run(_fail_restart_and_cut(after))
+
+
+async def _fail_restart_and_cut(after: int, *kinds: Kind) -> None:
+    disk, promised = SimDisk(Random(after), latency=NO_LATENCY), _Promised()
+    disk.files.fail(None, after=after, kinds=kinds or CHANGES)  # the closing fails too
+    await _work(disk, promised, 5)
+    disk.files.fail(0)
+    disk.crash(power=False)
+    async with await _open(disk) as store:
+        promised.blocks = await read_all(await store.journal("a"))
+        assert len(promised.blocks) >= promised.acknowledged
+        for _ in range(3):
+            await _append(store, promised, 2, durable=True)
+        disk.crash(power=True)
     await _check(disk, promised, power=True)
 
 
