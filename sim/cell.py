@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from core.errors import InvariantBroken, MyceldError
 from core.ids import Epoch, MemberIndex, Round
@@ -44,6 +44,16 @@ _ERROR_LENGTH_MAX: Final = 2_000
 STORE: Final = Path("/store.db")
 
 
+class _Deadly(NamedTuple):
+    """A failpoint that ends the process: at which hit, how much later, and for how long."""
+
+    name: str
+    hits: int
+    operations: int
+    """Of the disk after the hit; 0: at once."""
+    down_ms: int
+
+
 class SimCell:
     """A machine. `life` is the cell's process while it is up, `running` once it answers clients."""
 
@@ -68,8 +78,7 @@ class SimCell:
         self._own = OwnEvents()
         self._asking: dict[int, asyncio.Future[Any]] = {}
         self._asked = 0
-        self._deadly: tuple[str, int, int] | None = None
-        """A failpoint, after how many hits it ends the process, and for how long."""
+        self._deadly: _Deadly | None = None
 
     @property
     def applied_round(self) -> Round:
@@ -80,6 +89,11 @@ class SimCell:
     def forkers(self) -> tuple[MemberIndex, ...]:
         """Members of its epoch that it knows to have forked: they are to leave."""
         return () if self.parts is None else self.parts.consensus.engine.forked_creators
+
+    @property
+    def may_lack_events(self) -> bool:
+        """Whether its disk may lack own events that others have."""
+        return self._own.may_lack
 
     @property
     def is_up(self) -> bool:
@@ -141,21 +155,28 @@ class SimCell:
             self.disk.watch(count)
             self.world.on_heal(lambda: self.disk.watch(None))
 
-    def crash_at_failpoint(self, name: str, hits: int, *, down_ms: int) -> None:
-        """Lose power at a hit of a failpoint from now; start again after."""
-        self._deadly = (name, hits, down_ms)
+    def crash_at_failpoint(
+        self, name: str, hits: int, *, operations: int = 0, down_ms: int
+    ) -> None:
+        """Lose power at a hit of a failpoint from now, or so many operations after; start again."""
+        self._deadly = _Deadly(name, hits, operations, down_ms)
         self.world.on_heal(lambda: setattr(self, "_deadly", None))
 
     def hit(self, name: str) -> None:
         """The cell's code comes to a failpoint."""
-        if self._deadly is None or self._deadly[0] != name:
+        deadly = self._deadly
+        if deadly is None or deadly.name != name:
             return
-        _, left, down_ms = self._deadly
-        self._deadly = (name, left - 1, down_ms) if left > 1 else None
-        if self._deadly is None:
-            self.world.trace.note("crash at failpoint", self.index, name=name)
-            self._end(power=True)
-            self.world.start_later(self.index, down_ms)
+        if deadly.hits > 1:
+            self._deadly = deadly._replace(hits=deadly.hits - 1)
+            return
+        self._deadly = None
+        self.world.trace.note("crash at failpoint", self.index, name=name)
+        if deadly.operations:
+            self.crash_at(deadly.operations, power=True, down_ms=deadly.down_ms)
+            return
+        self._end(power=True)
+        self.world.start_later(self.index, deadly.down_ms)
 
     def _crashed(self, *, power: bool, down_ms: int) -> None:
         """The disk ended the process in the middle of an operation."""
@@ -180,7 +201,7 @@ class SimCell:
             return
         self.disk_was_bad = True
         self.kill()
-        self._own.forget()
+        self._lose()
         self.disk.rot(bits)
         self.world.start_later(self.index, down_ms)
 
@@ -194,7 +215,6 @@ class SimCell:
     def fail_disk(self, after: int, for_ms: int) -> None:
         """Let operations of the disk fail for a while."""
         self.disk_was_bad = True
-        self._own.distrust()
         files = self.disk.files
         files.fail(None, after=after)
         self.world.while_it_lasts(for_ms, lambda: files.fail(0))
@@ -216,12 +236,22 @@ class SimCell:
         self.disk.crash(power=power)
 
     def _replace_disk(self, files: VirtualFiles) -> None:
-        self._own.forget()
+        self._lose()
         self.disk.put_back(files)
         self._seen = dict.fromkeys(self._seen, 0)
 
+    def _lose(self) -> None:
+        """Note that what the disk held may not be on it any more."""
+        self._own.forget()
+        self.world.referee.lost(self.index)
+
     def _is_known_by_others(self) -> bool:
-        return self.world.referee.is_known_by_others(self.index, self.key.public_key)
+        """Whether others can tell this cell of its own events, and those that lack theirs too."""
+        others = [one for one in self.world.cells if one is not self and one.may_lack_events]
+        return all(
+            self.world.referee.is_known_without((self.index, one.index), one.key.public_key)
+            for one in (self, *others)
+        )
 
     # -- clients ---------------------------------------------------------------------------------
 
@@ -325,6 +355,7 @@ class SimCell:
             self.jumps += 1
             self.world.trace.note("jump", self.index)
         self.running, self.parts = cell, parts
+        self.world.opened(self)
 
     async def close(self) -> None:
         """Let nobody in any more."""

@@ -38,6 +38,10 @@ class Client:
             await asyncio.sleep(self._chance.expovariate(1.0) * self._pause_s)
             await self.ask(self._chance.choice(_STAGES), _PATIENCE_S)
 
+    async def ask_once(self) -> None:
+        """Ask for something that is to be stored, now."""
+        await self.ask(Stage.STORED, _PATIENCE_S)
+
     async def ask(self, stage: Stage, patience_s: float) -> bool:
         """Submit something; return whether the stage was reached in time."""
         self._number += 1

@@ -7,8 +7,8 @@ and machines that stay down are fewer than a third together.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Final
 
@@ -22,10 +22,11 @@ _NETWORK: Final = (
     "cut", "cut one way", "partition", "flap", "swizzle", "slow", "lossy", "break", "shuffle",
 )  # fmt: skip
 _CRASHES: Final = (
-    "pause", "kill", "power cut", "crash at write", "crash at failpoint", "restart all",
+    "pause", "kill", "power cut", "crash at write", "crash at failpoint", "crash after failpoint",
+    "restart all",
 )  # fmt: skip
 _DISKS: Final = ("bit rot", "disk full", "disk error", "crash at write", "power cut")
-_STRANGE: Final = ("skew", "old copy", "other version", "overload", "member")
+_STRANGE: Final = ("skew", "old copy", "old copy", "other version", "overload", "member")
 
 PROFILES: Final[Mapping[str, tuple[str, ...]]] = {
     "calm": (),
@@ -33,7 +34,7 @@ PROFILES: Final[Mapping[str, tuple[str, ...]]] = {
     "crashes": _CRASHES,
     "disks": _DISKS,
     "mixed": _NETWORK + _CRASHES + _DISKS + _STRANGE,
-    "liars": _NETWORK + _CRASHES + ("skew", "overload"),
+    "liars": _NETWORK + _CRASHES + ("skew", "overload", "old copy"),
 }
 """What may strike. Only `liars` has members that break the rules, as many as there may be."""
 
@@ -46,7 +47,24 @@ _OVERLOAD_MS_MAX: Final = 1_000
 _MANY_MEMBERS: Final = 6
 """What a transaction costs grows with the square of the members."""
 
+_LOADS: Final = (0.5, 1.5, 4.0)
+
 _EPOCHS: Final = (16, 16, 24, 48, 96, 2048)
+
+_SLEEPS: Final = ("partition", "kill", "power cut")
+"""What keeps a cell away until the others are epochs ahead: it has to fetch a checkpoint."""
+
+_SLEEP_SHARE: Final = 0.15
+"""Of all runs: they cost three times as much as others."""
+
+_SLEEP_MS: Final = (4_500, 8_000)
+_SLEEP_DELAY_MS: Final = 10
+_SLEEP_LOAD_PER_S: Final = 6.0
+"""Some twelve rounds a second, so that epochs go by."""
+
+_JUMPS: Final = tuple(
+    name for name in FAILPOINTS if name.startswith(("install.", "transfer.keep."))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +106,7 @@ def draw(seed: int, wishes: Wishes = Wishes()) -> Scenario:
         # All at the last moment: what was told then is told by the disks alone.
         everybody = tuple(range(members + followers))
         actions.append(Action(troubled_ms - 1, "power cut", everybody, 1))
-    return Scenario(
+    scenario = Scenario(
         seed,
         members,
         followers,
@@ -96,13 +114,45 @@ def draw(seed: int, wishes: Wishes = Wishes()) -> Scenario:
         epoch_rounds=random.choice(_EPOCHS),
         delay_ms=random.choice((5, 10, 25, 60)),
         loss=random.choice((0.0, 0.0, 0.01, 0.05)),
-        load_per_s=random.choice((0.5, 1.5, 4.0)) if members < _MANY_MEMBERS else 0.8,
+        load_per_s=random.choice(_LOADS) if members < _MANY_MEMBERS else 0.8,
         troubled_ms=troubled_ms,
         down=tuple(sorted(set(down) - {liar.cell for liar in liars})),
         liars=liars,
         coin_period=random.choice((3, 10)),
-        actions=tuple(sorted(actions, key=lambda action: action.at_ms)),
+        actions=_by_time(actions),
     )
+    if minutes is None and set(kinds).issuperset(_SLEEPS) and random.random() < _SLEEP_SHARE:
+        return _with_sleeper(random, scenario, honest)
+    return scenario
+
+
+def _with_sleeper(random: Random, scenario: Scenario, honest: list[int]) -> Scenario:
+    """Let one machine be away for some epochs, and come back while things still go wrong."""
+    followers = list(range(scenario.members, scenario.machines))
+    sleeper = random.choice(followers or honest)
+    at_ms, away_ms = random.randint(200, 1_000), random.randint(*_SLEEP_MS)
+    sleep = Action(at_ms, random.choice(_SLEEPS), (sleeper,), away_ms)
+    crash = Action(
+        at_ms,
+        "crash after failpoint",
+        (sleeper,),
+        random.choice((200, 1_000)),
+        random.choice((random.randint(1, 30), random.randint(25, 50))),
+        random.choice(("install.swap.before", random.choice(_JUMPS))),
+    )
+    others = random.sample(scenario.actions, min(1, len(scenario.actions)))
+    return replace(
+        scenario,
+        epoch_rounds=min(_EPOCHS),
+        delay_ms=min(scenario.delay_ms, _SLEEP_DELAY_MS),
+        load_per_s=_SLEEP_LOAD_PER_S,
+        troubled_ms=at_ms + away_ms + random.randint(1_500, 4_000),
+        actions=_by_time([*others, sleep, *random.choice(((), (crash,), (crash,)))]),
+    )
+
+
+def _by_time(actions: Sequence[Action]) -> tuple[Action, ...]:
+    return tuple(sorted(actions, key=lambda action: action.at_ms))
 
 
 def _kinds_of(profile: str) -> tuple[str, ...]:
@@ -183,6 +233,7 @@ _AMOUNTS: Final[Mapping[str, Callable[[Random], tuple[int, str]]]] = {
         random.choice((1, 1, 2, 5, 20)),
         random.choice(_FAILPOINTS),
     ),
+    "crash after failpoint": lambda random: (random.randint(1, 30), random.choice(_FAILPOINTS)),
     "old copy": lambda random: (random.choice((300, 1_000, 4_000)), ""),
     "bit rot": lambda random: (random.choice((1, 8, 64)), ""),
     "disk full": lambda random: (random.choice((0, 16, 256)), ""),

@@ -143,6 +143,14 @@ def crash_at_failpoint(world: World, action: Action) -> None:
         world.cells[cell].crash_at_failpoint(action.name, action.amount, down_ms=action.for_ms)
 
 
+def crash_after_failpoint(world: World, action: Action) -> None:
+    """A cell loses its power `amount` operations of its disk after it came to a failpoint."""
+    for cell in action.cells:
+        world.cells[cell].crash_at_failpoint(
+            action.name, 1, operations=action.amount, down_ms=action.for_ms
+        )
+
+
 def old_copy(world: World, action: Action) -> None:
     """The disk is copied now, and put back after `amount` ms, as from a backup.
 
@@ -209,6 +217,7 @@ FAULTS: Final[dict[str, Fault]] = {
     "power cut": power_cut,
     "crash at write": crash_at_write,
     "crash at failpoint": crash_at_failpoint,
+    "crash after failpoint": crash_after_failpoint,
     "old copy": old_copy,
     "bit rot": bit_rot,
     "disk full": disk_full,

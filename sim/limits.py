@@ -121,5 +121,11 @@ CERTIFICATES_CHECKED_MAX: Final = 20
 CLOSING_MS_MAX: Final = 10_000
 """Longest time in which a cell reads all it holds."""
 
+AT_THE_DOOR: Final = 0.5
+"""How probably clients wait for a cell to let them in."""
+
+AT_THE_DOOR_MAX: Final = 3
+"""How many of them at the most."""
+
 PUT_BACK_AGAIN_MS: Final = 50
 """How often it is looked whether an old copy of a disk may be put back."""

@@ -28,6 +28,8 @@ from sim.closing import Closing
 from sim.faults import FAULTS
 from sim.life import Life, current_life
 from sim.limits import (
+    AT_THE_DOOR,
+    AT_THE_DOOR_MAX,
     NO_QUORUM_MS,
     NO_QUORUM_SETTLE_MS,
     OVERLOAD_CLIENTS,
@@ -90,6 +92,7 @@ class World:
         ]
         self.troubled = True
         """Whether things may still go wrong: phase one."""
+        self._at_the_door = self.chance("at the door")
         self._mends: dict[int, Callable[[], None]] = {}
         self._cuts: Counter[tuple[int, int]] = Counter()
         self._tasks: list[asyncio.Task[None]] = []
@@ -193,6 +196,13 @@ class World:
         """Return whether a liar's code runs now: what it complains of is no wonder."""
         life = current_life.get()
         return any(life in (cell.life for cell in liar.cells) for liar in self.liars)
+
+    def opened(self, cell: SimCell) -> None:
+        """A cell lets clients in: some have waited for that, and ask at once."""
+        chance = self._at_the_door
+        if cell.is_honest and chance.random() < AT_THE_DOOR:
+            for _ in range(chance.randint(1, AT_THE_DOOR_MAX)):
+                self._spawn(self._client_of(cell, pause_s=1.0).ask_once())
 
     def soon(self, action: Callable[[], None]) -> None:
         """Do something of the world's own in the next turn."""

@@ -1,9 +1,9 @@
 """The disk of a simulated machine, and what a process that runs on it gives to its store.
 
-A `SimDisk` outlives the processes that mount it, one at a time. Calls run at once in the calling
-thread; whoever awaits one has the result after a virtual time drawn from the machine's chance, as
-if a thread had worked and the disk had turned meanwhile. So tasks interleave as on a real machine,
-and the same chance gives the same order.
+A `SimDisk` outlives the processes that mount it, one at a time. Calls run in the loop's thread, but
+begin and end after virtual times drawn from the machine's chance, as if a thread had worked and the
+disk had turned meanwhile. So tasks interleave as on a real machine, and the same chance gives the
+same order.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import weakref
+from collections import deque
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from functools import partial
@@ -193,29 +194,48 @@ class _Connection(sqlite3.Connection):
 
 
 class _Lane:
-    """Stands for a thread: a call runs at once, and its result comes when its time is over."""
+    """Stands for a thread: one call after the other runs, each after a while of its own.
+
+    What the loop does between a call and its running is on no disk yet; nor is it told between its
+    running and its result.
+    """
 
     def __init__(self, disk: MountedDisk) -> None:
         self._disk = disk
-        self._free_at_s = 0.0
+        self._waiting: deque[tuple[Callable[[], Any], asyncio.Future[Any]]] = deque()
+        self._is_busy = False
 
     def run(self, function: Callable[[], _T]) -> asyncio.Future[_T]:
-        """Run a function; what it returns or raises comes by the future."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[_T] = loop.create_future()
-        took_s = self._disk.hop_s() - self._disk.clock()
+        """Run a function soon; what it returns or raises comes by the future."""
+        future: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
+        self._waiting.append((function, future))
+        if not self._is_busy:
+            self._begin()
+        return future
+
+    def close(self) -> None:
+        """Do nothing: no thread runs."""
+
+    def _begin(self) -> None:
+        self._is_busy = True
+        asyncio.get_running_loop().call_later(self._disk.hop_s() / 2, self._carry_out)
+
+    def _carry_out(self) -> None:
+        function, future = self._waiting.popleft()
+        took_s = self._disk.hop_s() / 2 - self._disk.clock()
         settle: Callable[[], None]
         try:
             settle = partial(future.set_result, function())
         except Exception as error:  # noqa: BLE001 - it belongs to whoever awaits the future
             settle = partial(future.set_exception, error)
         took_s += self._disk.clock()
-        self._free_at_s = max(loop.time(), self._free_at_s) + took_s
-        loop.call_at(self._free_at_s, _settle, future, settle)
-        return future
+        asyncio.get_running_loop().call_later(took_s, self._end, future, settle)
 
-    def close(self) -> None:
-        """Do nothing: no thread runs."""
+    def _end(self, future: asyncio.Future[Any], settle: Callable[[], None]) -> None:
+        _settle(future, settle)
+        self._is_busy = False
+        if self._waiting:
+            self._begin()
 
 
 class _SimThread:
