@@ -34,6 +34,16 @@ from ledger.members import (
     propose_changes,
 )
 from ledger.names import controls_display
+from ledger.trust import (
+    TrustAttest,
+    TrustRevoke,
+    attest_changes,
+    build_attest,
+    build_revoke,
+    parse_attest,
+    parse_revoke,
+    revoke_changes,
+)
 
 VALUE_PREFIX: Final = b"value/"
 """State keys of user values: this prefix, then the key in UTF-8."""
@@ -47,7 +57,9 @@ class Put:
     value: bytes
 
 
-Arguments: TypeAlias = Put | MemberPropose | MemberApprove | MemberLeave | ForkProof
+Arguments: TypeAlias = (
+    Put | MemberPropose | MemberApprove | MemberLeave | ForkProof | TrustAttest | TrustRevoke
+)
 """All argument types, one per kind."""
 
 _A = TypeVar("_A", bound=Arguments)
@@ -131,6 +143,8 @@ _ROWS: Final[tuple[Kind[Any], ...]] = (
     Kind("member-approve", MemberApprove, parse_approve, build_approve, approve_changes),
     Kind("member-leave", MemberLeave, parse_leave, build_leave, leave_changes),
     Kind("fork-evidence", ForkProof, parse_proof, build_proof, proof_changes),
+    Kind("trust-attest", TrustAttest, parse_attest, build_attest, attest_changes),
+    Kind("trust-revoke", TrustRevoke, parse_revoke, build_revoke, revoke_changes),
 )
 _KINDS: Final = {row.name: row for row in _ROWS}
 _BY_ARGUMENTS: Final = {row.arguments: row for row in _ROWS}

@@ -38,6 +38,7 @@ from ledger.forks import EvidenceChecks
 from ledger.genesis import Genesis
 from ledger.header import APPLIED, NO_HEADER, Receipt, RoundHeader, receipts_root
 from ledger.kinds import changes_of
+from ledger.network_score import EPOCH_RECORD_KEY, EpochRecord, decode_record, score_changes
 from ledger.roster import (
     NEXT_MEMBERS_KEY,
     Roster,
@@ -110,6 +111,7 @@ class Ledger:
         self._epoch_rounds = genesis.epoch_rounds
         self._roster = self._first_roster = genesis.roster
         self._checks = EvidenceChecks()
+        self._record = EpochRecord()
         self._read = read
         self._tree = StateTree()
         self._accounts: dict[PublicKey, NonceWindow] = {}
@@ -173,7 +175,7 @@ class Ledger:
     def _load(self, header: RoundHeader, entries: Iterable[tuple[bytes, bytes]]) -> None:
         for key, value in entries:
             self._tree.put(key, value)
-            self._note_account(key, value)
+            self._note(key, value)
         check(
             self._tree.root() == header.state_root,
             f"the state on disk is not the one of round {header.round}: its root differs",
@@ -188,12 +190,14 @@ class Ledger:
         round_number: Round,
         candidates: Sequence[Candidate],
         *,
+        creators: Collection[MemberIndex],
         ordered_before: Collection[bytes],
         consensus_time_ns: int | None,
     ) -> Applied:
         """Apply a decided round and return its effects.
 
-        `candidates` are the round's transactions in consensus order. `ordered_before` holds exactly
+        `candidates` are the round's transactions in consensus order, `creators` those of all events
+        that it received, with transactions or without. `ordered_before` holds exactly
         those of their ids that a round from `window_first_round` on listed: a second copy in this
         epoch or the next is skipped. (A later one is listed again. A signed one is refused then,
         for its nonce is used; and no cell needs to remember all ids for ever.)
@@ -224,6 +228,7 @@ class Ledger:
         time_ns = last_time_ns if consensus_time_ns is None else consensus_time_ns
         epoch = self._roster.epoch
         sealed = self._sealed(round_number, time_ns, changes)
+        self._note_conduct(round_number, creators, changes, seals=sealed is not None)
         if sealed is not None:
             changes[roster_key(sealed.epoch)] = sealed.encode()
             self._window_first = self._roster.first_round
@@ -260,6 +265,24 @@ class Ledger:
             return None
         return self._roster.next(Round(round_number + 1), time_ns, members)
 
+    def _note_conduct(
+        self,
+        round_number: Round,
+        creators: Collection[MemberIndex],
+        changes: dict[bytes, bytes],
+        *,
+        seals: bool,
+    ) -> None:
+        """Add to `changes` what the round says of the members."""
+        record = self._record.after(creators, changes)
+        if seals:
+            rounds = round_number - self._roster.first_round + 1
+            changes.update(score_changes(record, self._roster, rounds, self._read))
+            record = EpochRecord()
+        if record != self._record:
+            changes[EPOCH_RECORD_KEY] = record.encode()
+            self._record = record
+
     def _take(
         self, candidate: Candidate, round_number: Round, changes: dict[bytes, bytes]
     ) -> TransactionRefused | None:
@@ -281,6 +304,7 @@ class Ledger:
             id=candidate.id,
             sender=parsed.sender,
             round=round_number,
+            time_ns=candidate.consensus_time_ns,
             network_id=self._network_id,
             roster=self._roster,
             first_roster=self._first_roster,
@@ -293,9 +317,12 @@ class Ledger:
             return refusal
         return None
 
-    def _note_account(self, key: bytes, value: bytes) -> None:
+    def _note(self, key: bytes, value: bytes) -> None:
+        """Keep what the machine has of the state beside its hashes."""
         if key.startswith(ACCOUNT_PREFIX):
             self._accounts[PublicKey(key[len(ACCOUNT_PREFIX) :])] = decode_account(value)
+        elif key == EPOCH_RECORD_KEY:
+            self._record = decode_record(value)
 
 
 def _in_nonce_order(candidates: Sequence[Candidate]) -> list[Candidate]:

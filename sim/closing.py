@@ -25,6 +25,7 @@ from node.tables import EVENTS_JOURNAL, HEADERS_JOURNAL
 from sim.errors import CellDown
 from sim.law import Law
 from sim.limits import CERTIFICATES_CHECKED_MAX, CLOSING_MS_MAX, SETTLE_STEP_MS
+from sim.presence import creators_by_round
 from sim.replay import Replay
 from sim.rulebook import contradictions
 
@@ -152,6 +153,9 @@ class Closing:
             event, _ = decode_any_event(block, network)
             raw.update((transaction_id(one), one) for one in event.payload)
         law = Law(self._world.genesis, raw.get)
+        creators = creators_by_round(
+            self._world.genesis, self._referee.rosters, [held.events for held in all_held]
+        )
         header, position = None, 0
         for number in range(1, self._referee.newest + 1):
             header = self._referee.headers.get(Round(number))
@@ -161,7 +165,7 @@ class Closing:
             rows = [
                 self._referee.order[at] for at in range(position, end) if at in self._referee.order
             ]
-            law.apply(header, rows)
+            law.apply(header, rows, creators.get(header.round))
             position = end
             if law.problems:
                 break

@@ -138,6 +138,7 @@ class Execution:
         applied = self.ledger.apply(
             decided.round,
             candidates,
+            creators={ordered.event.creator for ordered in decided.ordered},
             ordered_before=ordered_before,
             consensus_time_ns=times[-1] if times else None,
         )

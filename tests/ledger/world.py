@@ -46,11 +46,12 @@ class Cell:
         self.headers: list[RoundHeader] = []
         self.rosters: list[Roster] = [genesis.roster]
 
-    def apply(self, items: list[Candidate]) -> Applied:
-        """Apply the next round and make its effects durable."""
+    def apply(self, items: list[Candidate], present: Iterable[int] = ()) -> Applied:
+        """Apply the next round, with events of those present, and make its effects durable."""
         applied = self.ledger.apply(
             Round(self.ledger.applied_round + 1),
             items,
+            creators={MemberIndex(index) for index in present},
             ordered_before=self.in_window(),
             consensus_time_ns=items[-1].consensus_time_ns if items else None,
         )
@@ -142,7 +143,11 @@ def opaque(text: str) -> bytes:
 
 
 def candidates(
-    raws: Iterable[bytes], *, time_ns: int = START_NS, refused: TransactionRefused | None = None
+    raws: Iterable[bytes],
+    *,
+    time_ns: int = START_NS,
+    refused: TransactionRefused | None = None,
+    network_id: NetworkId = NETWORK,
 ) -> list[Candidate]:
     """Return transactions as events carry them, one event each."""
     return [
@@ -152,14 +157,14 @@ def candidates(
             EventId(hashlib.sha256(raw).digest()),
             MemberIndex(at % len(KEYS)),
             time_ns + at,
-            _parsed(raw) if refused is None else refused,
+            _parsed(raw, network_id) if refused is None else refused,
         )
         for at, raw in enumerate(raws)
     ]
 
 
-def _parsed(raw: bytes) -> Transaction | TransactionRefused:
+def _parsed(raw: bytes, network_id: NetworkId) -> Transaction | TransactionRefused:
     try:
-        return parse(raw, NETWORK)
+        return parse(raw, network_id)
     except TransactionRefused as refusal:
         return refusal
