@@ -192,8 +192,9 @@ def test_a_restored_certificate_that_contradicts_our_headers_stops_the_cell() ->
     stage, other = _stage(), _stage(1)
     applied = _apply(stage, [opaque("mine")]).applied
     theirs = _apply(other, [opaque("theirs")]).applied.header
+    certificate = _certificate(theirs, 1, 2, 3)
     with pytest.raises(Diverged):
-        _stage().restore([GENESIS.roster], [], [applied.header], [_certificate(theirs, 1, 2, 3)])
+        _stage().restore([GENESIS.roster], applied.changes, [applied.header], [certificate])
 
 
 def test_a_signature_of_an_epoch_that_is_not_here_is_left_alone() -> None:
