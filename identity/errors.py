@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.errors import LocalMisuse, OperationalFault
+from core.errors import LocalMisuse, OperationalFault, RemoteViolation
 
 
 class NotAKey(LocalMisuse):
@@ -39,3 +39,19 @@ class KeyFileNotWritten(OperationalFault):
     code = "MYC-IDENTITY-005"
     remedy = "Check free space and permissions of the cell's directory, then repeat."
     retryable = True
+
+
+class BadPolicy(LocalMisuse):
+    """A table of levels and needs that can not be applied."""
+
+    code = "MYC-IDENTITY-101"
+    remedy = (
+        "Name levels and kinds of requests as docs/configuration.md does; scores rise with them."
+    )
+
+
+class BadInteraction(RemoteViolation):
+    """Bytes that are no interaction which both cells signed."""
+
+    code = "MYC-IDENTITY-102"
+    remedy = "Ask the other cell to sign the interaction again; this one proves nothing."

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from core.codec import Value, WrongShape, encode
 from core.errors import MyceldError
-from core.ids import PublicKey, Round
+from core.ids import MemberIndex, NetworkId, PublicKey, Round
 from identity.keys import KeyPair
 from ledger import trust
 from ledger.errors import (
@@ -18,6 +21,8 @@ from ledger.errors import (
 from ledger.header import APPLIED
 from ledger.kinds import parse_arguments
 from ledger.limits import SCORE_MILLIONTHS_MAX
+from ledger.network_score import EpochRecord, score_key
+from ledger.transaction import SignedTransaction, parse
 from ledger.trust import (
     Attestation,
     TrustAttest,
@@ -32,6 +37,9 @@ from tests.ledger.world import KEYS, NEWCOMERS, START_NS, Cell, candidates, sign
 A, B, C, D = KEYS
 STRANGER = NEWCOMERS[0]
 HIGH = 900_000
+VECTORS = json.loads(
+    (Path(__file__).resolve().parents[1] / "vectors" / "trust.json").read_text(encoding="utf-8")
+)
 
 
 def attest(
@@ -173,3 +181,29 @@ def test_a_refused_attestation_uses_its_nonce_and_nothing_else() -> None:
     cell = Cell()
     applied = cell.apply(candidates([signed(A, 0, attest(A))]))
     assert [key for key, _ in applied.changes] == [b"account/" + A.public_key]
+
+
+def test_transactions_and_state_have_these_bytes() -> None:
+    pair, other = (KeyPair(bytes.fromhex(seed)) for seed in VECTORS["key_seeds"])
+    network = NetworkId(bytes.fromhex(VECTORS["network_id"]))
+    acts: dict[str, TrustAttest | TrustRevoke] = {
+        "attest": TrustAttest(other.public_key, "chat", HIGH, Round(42)),
+        "revoke": TrustRevoke(other.public_key, "chat"),
+    }
+    for name, act in acts.items():
+        raw = signed(pair, 7, act, network_id=network)
+        assert raw.hex() == VECTORS[name]["encoded"]
+        parsed = parse(raw, network)
+        assert isinstance(parsed, SignedTransaction)
+        assert parsed.arguments == act
+    made = Attestation(HIGH, Round(3), START_NS, Round(42))
+    gone = Attestation(0, Round(4), START_NS + 1, is_revoked=True)
+    record = EpochRecord(frozenset(map(MemberIndex, (0, 2))), frozenset({pair.public_key}))
+    assert {
+        "attestation_key": attestation_key(pair.public_key, other.public_key, "chat").hex(),
+        "attestation": made.encode().hex(),
+        "revoked": gone.encode().hex(),
+        "issuer_key": issuer_key(pair.public_key).hex(),
+        "score_key": score_key(pair.public_key).hex(),
+        "record": record.encode().hex(),
+    } == VECTORS["state"]
