@@ -36,6 +36,7 @@ _COMMANDS: Final = {
     "round": ("cli.history:rounds", "List decided rounds."),
     "invite": ("cli.invite:invite", "Make a ticket for somebody to join by."),
     "member": ("cli.member:member", "Show and change who votes."),
+    "trust": ("cli.trust:trust", "Say whom to trust, and see how far others are."),
     "spore": ("cli.spore:spore", "Show, export and check records of where cells are."),
     "journal": ("cli.journal:journal", "Read, check, export and follow journals."),
     "dag": ("cli.dag:dag", "Export the hashgraph for replay and analysis."),

@@ -68,6 +68,7 @@ from node.tables import (
 )
 from node.transfer_fetching import TransferFetching
 from node.transfer_serving import StoreSource, TransferServing, transfer_protocol
+from node.trust_view import TrustView
 from node.verifier import Verifier
 
 _LOG = structlog.get_logger("assembly")
@@ -125,6 +126,7 @@ class Assembly:
         execution = Execution(genesis, identity, lambda state_key: state_value(store, state_key))
         intake = Intake(genesis.network_id, execution.ledger.account)
         consensus_inbox = ConsensusInbox()
+        trust = TrustView(store, key.public_key, lambda: execution.ledger.applied_round)
         execution_inbox: ExecutionInbox = asyncio.Queue(EXECUTION_QUEUE_MAX)
         execution_task = ExecutionTask(
             execution,
@@ -134,6 +136,7 @@ class Assembly:
             inbox=execution_inbox,
             receipts=receipts,
             intake=intake,
+            trust=trust,
         )
         headers = await Headers.open(store)
         await execution_task.resume(await _restore(execution, store, headers, rosters))
@@ -175,6 +178,7 @@ class Assembly:
             discovery=discovery,
             audits=Audits(store),
             invites=_make_invites(store, genesis, peers, execution),
+            trust=trust,
             headers=headers,
             fetching=self._make_fetching(consensus, execution, peers, headers),
             started_ns=self._started_ns,

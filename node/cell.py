@@ -10,6 +10,7 @@ import structlog
 from core.codec import as_array, as_bytes, as_int, decode
 from core.ids import CellId, PublicKey, TransactionId, cell_id_of, short
 from gateway.errors import NoSuchKey, NoSuchReceipt, NotReachedInTime
+from gateway.trust_views import AttestWish, TrustGraphView, TrustWhyView
 from gateway.views import (
     AccountView,
     EpochView,
@@ -51,6 +52,7 @@ from node.tables import (
     ordered_from,
     state_value,
 )
+from node.trust_answers import arguments_of, graph_view, why_view
 
 _LOG = structlog.get_logger("cell")
 
@@ -176,6 +178,20 @@ class RunningCell(JournalAnswers):
         """See `gateway.cell.Cell.change_members`."""
         cell_id = self._cell_id(change.cell) if change.cell else self._parts.cell_id
         return await self._submit_own(change_of(change, cell_id), None, wait, timeout_s)
+
+    async def attest(self, wish: AttestWish, *, wait: Stage, timeout_s: float) -> ReceiptView:
+        """See `gateway.trust_views.TrustCell.attest`."""
+        arguments = arguments_of(wish, self._cell_id(wish.cell))
+        return await self._submit_own(arguments, None, wait, timeout_s)
+
+    async def trust_of(self, cell: str, paths_max: int) -> TrustWhyView:
+        """See `gateway.trust_views.TrustCell.trust_of`."""
+        cell_id = self._cell_id(cell)
+        return why_view(self._parts, await self._parts.trust.settled(), cell_id, paths_max)
+
+    async def trust_graph(self, limit: int) -> TrustGraphView:
+        """See `gateway.trust_views.TrustCell.trust_graph`."""
+        return graph_view(self._parts, await self._parts.trust.settled(), limit)
 
     async def create_invite(self, wish: InviteWish) -> IssuedView:
         """See `gateway.cell.Cell.create_invite`."""

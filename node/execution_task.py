@@ -30,6 +30,7 @@ from node.tables import (
     certificate_statement,
     known_ids,
 )
+from node.trust_view import TrustView
 from node.verifier import Verifier
 
 _LOG = structlog.get_logger("execution")
@@ -48,6 +49,7 @@ class ExecutionTask:
         inbox: ExecutionInbox,
         receipts: Receipts,
         intake: Intake,
+        trust: TrustView,
     ) -> None:
         self._stage = stage
         self._store = store
@@ -56,6 +58,7 @@ class ExecutionTask:
         self._inbox = inbox
         self._receipts = receipts
         self._intake = intake
+        self._trust = trust
         self._own: dict[Epoch, CheckpointSignature] = {}
         self._early: deque[CheckpointFrom] = deque(maxlen=CHECKPOINTS_EARLY_MAX)
         self.idle = asyncio.Event()
@@ -126,6 +129,7 @@ class ExecutionTask:
         )
         hit("execution.seal.after" if seals else "execution.apply.after")
         self._intake.settle(ids)
+        self._trust.applied(applied)
         self._receipts.applied(
             applied.header.round, [entry.receipt.id for entry in applied.entries]
         )

@@ -267,3 +267,22 @@ FAULTS_DELAY_MS_MAX: Final = 60_000
 
 FAULTS_SKEW_MS_MAX: Final = 366 * 86_400_000
 """Farthest that a clock is put wrong: a year."""
+
+TRUST_ROWS_PER_SLICE: Final = 1_024
+"""Attestations that are read from the state at once: ≈ 10 ms. An issuer's revoked ones stay there,
+so it can have more than that."""
+
+TRUST_ISSUERS_PER_SLICE: Final = 64
+"""Issuers of which they are read at once, with one query each."""
+
+TRUST_STEPS_PER_SLICE: Final = 20_000
+"""Edges along which trust is passed on at once: ≈ 10 ms."""
+
+TRUST_CELLS_SHOWN_MAX: Final = 1_000
+"""Cells of an answer about trust, those with the highest scores."""
+
+TRUST_SCOPES_SHOWN_MAX: Final = 100
+"""Own attestations of one cell that an answer shows, one a scope."""
+
+TRUST_EDGES_SHOWN_MAX: Final = 10_000
+"""Attestations among them that an answer shows, ≈ 150 bytes each."""

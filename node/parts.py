@@ -22,6 +22,7 @@ from node.stages.execution import Execution
 from node.stages.intake import Intake
 from node.stages.mempool import Mempool
 from node.transfer_fetching import TransferFetching
+from node.trust_view import TrustView
 from node.verifier import Verifier
 
 
@@ -49,6 +50,7 @@ class Parts:
     follows: Follows
     audits: Audits
     invites: Invites
+    trust: TrustView
     headers: Headers
     fetching: TransferFetching
     started_ns: int

@@ -12,7 +12,7 @@ from random import Random
 from typing import TYPE_CHECKING, Final
 
 from core.errors import MyceldError
-from core.ids import Round
+from core.ids import PublicKey, Round
 from gateway.views import Stage
 from identity.keys import KeyPair
 from ledger.kinds import Arguments, Put
@@ -30,7 +30,9 @@ _ROUNDS_MAX: Final = 12
 _SCOPES: Final = ("general", "chat")
 _ATTESTS: Final = 80
 """Of 256 transactions, this many attest a cell (or, in vain, the wallet itself)."""
-_REVOKES: Final = 24
+_REVOKES: Final = 40
+_SAID_AGAIN: Final = 3
+"""What is revoked is one of the newest so many attestations, or something else."""
 _WAYS: Final = ("next", "next", "beyond", "inside", "two", "two", "again", "spent")
 
 
@@ -46,6 +48,7 @@ class Wallet:
         self._next = 0
         self._left_out: list[int] = []
         self._made: list[bytes] = []
+        self._said: list[tuple[PublicKey, str]] = []
 
     async def run(self) -> None:
         """Go on until cancelled."""
@@ -97,9 +100,11 @@ class Wallet:
         if drawn[0] < _ATTESTS:
             ends = self._world.referee.newest + drawn[3] % _ROUNDS_MAX if drawn[4] % 2 else 0
             score = int.from_bytes(drawn[5:7], "big")
+            self._said.append((subject, scope))
             return TrustAttest(subject, scope, score, Round(ends))
         if drawn[0] < _ATTESTS + _REVOKES:
-            return TrustRevoke(subject, scope)
+            said = [*self._said[-_SAID_AGAIN:], (subject, scope)]
+            return TrustRevoke(*said[drawn[3] % len(said)])
         return Put(f"sim/{key}", drawn)
 
     async def _submit(self, cell: SimCell, raw: bytes) -> None:

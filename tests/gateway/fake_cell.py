@@ -30,6 +30,15 @@ from gateway.errors import (
     NotReachedInTime,
 )
 from gateway.server import Gateway
+from gateway.trust_views import (
+    AttestationView,
+    AttestWish,
+    ScoreView,
+    TrustEdgeView,
+    TrustGraphView,
+    TrustPathView,
+    TrustWhyView,
+)
 from gateway.views import (
     AccountView,
     AuditView,
@@ -65,6 +74,8 @@ from journal.proof_file import format_proof
 
 TOKEN = "t0ken-of-the-tests"  # noqa: S105 - a secret of nothing
 CELL_ID = "12D3KooWFakeCell"
+OTHER_ID = "12D3KooWOther"
+THIRD_ID = "12D3KooWThird"
 
 
 class UsedNonce(LocalMisuse):
@@ -98,6 +109,13 @@ _METRICS = MetricsView(
     ends={"MYC-NODE-021": 3},
     silent_because="observing",
     refusals={"observing": 4},
+)
+
+
+_TRUSTED = (
+    ScoreView(CELL_ID, "aa" * 32, "alpha", 1.0, "full", 0.51, is_self=True),
+    ScoreView(OTHER_ID, "bb" * 32, 'be\x1b[31mta <"', 0.9, "full", 0.5, is_self=False),
+    ScoreView(THIRD_ID, "cc" * 32, "", 0.07, "none", None, is_self=False),
 )
 
 
@@ -310,6 +328,28 @@ class FakeCell:
         data = repr(change).encode()
         self._take(data, key="")
         return await self.receipt(hashlib.sha256(data).digest(), wait=wait, timeout_s=timeout_s)
+
+    async def attest(self, wish: AttestWish, *, wait: Stage, timeout_s: float) -> ReceiptView:
+        self.calls.append(("attest", (wish, wait, timeout_s)))
+        data = repr(wish).encode()
+        self._take(data, key="refused" if wish.cell == CELL_ID else "")
+        return await self.receipt(hashlib.sha256(data).digest(), wait=wait, timeout_s=timeout_s)
+
+    async def trust_of(self, cell: str, paths_max: int) -> TrustWhyView:
+        if cell not in ("beta", OTHER_ID):
+            raise NoSuchCell(f"no member is called {cell!r}")
+        said = AttestationView(CELL_ID, OTHER_ID, "general", 0.9, 4, 0, 900)
+        ways = [
+            TrustPathView([CELL_ID, OTHER_ID], ["alpha", "be\x1b[31mta"], [0.9], 0.9),
+            TrustPathView([CELL_ID, THIRD_ID, OTHER_ID], ["alpha", "", "beta"], [0.5, 1.0], 0.07),
+        ]
+        return TrustWhyView(_TRUSTED[1], 0.9, 0.0, 0.0, [said], ways[:paths_max])
+
+    async def trust_graph(self, limit: int) -> TrustGraphView:
+        edges = [TrustEdgeView(CELL_ID, OTHER_ID, 0.9), TrustEdgeView(OTHER_ID, THIRD_ID, 0.5)]
+        shown = _TRUSTED[:limit]
+        ids = {one.cell_id for one in shown}
+        return TrustGraphView(list(shown), [e for e in edges if {e.issuer, e.subject} <= ids], 3)
 
     async def create_invite(self, wish: InviteWish) -> IssuedView:
         self.calls.append(("create_invite", wish))
