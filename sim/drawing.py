@@ -130,7 +130,8 @@ def _with_sleeper(random: Random, scenario: Scenario, honest: list[int]) -> Scen
     """Let one machine be away for some epochs, and come back while things still go wrong."""
     followers = list(range(scenario.members, scenario.machines))
     sleeper = random.choice(followers or honest)
-    at_ms, away_ms = random.randint(200, 1_000), random.randint(*_SLEEP_MS)
+    # A machine that is away from the beginning has no epoch of its own to finish first.
+    at_ms, away_ms = random.choice((0, random.randint(200, 1_000))), random.randint(*_SLEEP_MS)
     sleep = Action(at_ms, random.choice(_SLEEPS), (sleeper,), away_ms)
     crash = Action(
         at_ms,
