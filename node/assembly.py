@@ -126,7 +126,12 @@ class Assembly:
         execution = Execution(genesis, identity, lambda state_key: state_value(store, state_key))
         intake = Intake(genesis.network_id, execution.ledger.account)
         consensus_inbox = ConsensusInbox()
-        trust = TrustView(store, key.public_key, lambda: execution.ledger.applied_round)
+        trust = TrustView(
+            store,
+            key.public_key,
+            lambda: execution.ledger.applied_round,
+            self._setup.config.trust.policy(),
+        )
         execution_inbox: ExecutionInbox = asyncio.Queue(EXECUTION_QUEUE_MAX)
         execution_task = ExecutionTask(
             execution,

@@ -268,7 +268,7 @@ FAULTS_DELAY_MS_MAX: Final = 60_000
 FAULTS_SKEW_MS_MAX: Final = 366 * 86_400_000
 """Farthest that a clock is put wrong: a year."""
 
-TRUST_ROWS_PER_SLICE: Final = 1_024
+TRUST_ROWS_PER_SLICE: Final = 512
 """Attestations that are read from the state at once: ≈ 10 ms. An issuer's revoked ones stay there,
 so it can have more than that."""
 

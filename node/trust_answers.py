@@ -15,7 +15,7 @@ from gateway.trust_views import (
     TrustPathView,
     TrustWhyView,
 )
-from identity.trust import Path, Policy, TrustGraph, why
+from identity.trust import Path, TrustGraph, why
 from ledger.limits import SCORE_MILLIONTHS_MAX
 from ledger.network_score import decode_score, score_key
 from ledger.trust import TrustAttest, TrustRevoke, attestation_of_key, decode_attestation
@@ -26,8 +26,6 @@ from node.limits import (
 )
 from node.parts import Parts
 from node.tables import attestations_of, state_value
-
-_POLICY = Policy()
 
 
 def arguments_of(wish: AttestWish, cell_id: CellId) -> TrustAttest | TrustRevoke:
@@ -79,7 +77,7 @@ def _cell_view(
         public_key=key.hex(),
         name=names.get(key, ""),
         score=score,
-        level=_POLICY.level(score).word,
+        level=parts.trust.policy.level(score).word,
         network_score=decode_score(agreed) / SCORE_MILLIONTHS_MAX if known else None,
         is_self=key == graph.own,
     )

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable
 
 from core.ids import PublicKey, Round
-from identity.trust import TrustGraph
+from identity.trust import Decision, Policy, TrustGraph
 from journal import Store
 from ledger.machine import Applied
 from ledger.trust import ATTESTATION_PREFIX, attestation_of_key, decode_attestation
@@ -29,8 +29,15 @@ _MILLION = 1_000_000
 class TrustView:
     """The graph and what has still to be read. `run` is its only task; others ask."""
 
-    def __init__(self, store: Store, own: PublicKey, applied_round: Callable[[], Round]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        own: PublicKey,
+        applied_round: Callable[[], Round],
+        policy: Policy | None = None,
+    ) -> None:
         self.graph = TrustGraph(own)
+        self.policy = policy or Policy()
         self._store = store
         self._applied_round = applied_round
         self._unread: deque[tuple[PublicKey, bytes]] = deque([(own, b"")])
@@ -49,6 +56,14 @@ class TrustView:
             if key.startswith(ATTESTATION_PREFIX):
                 self._take(key, value)
         self._wake()
+
+    def decide(self, request: str, peer: PublicKey) -> Decision:
+        """Decide on a request of another cell, by its score as far as that is computed by now.
+
+        What a round changed is computed some milliseconds after it was applied. After a start
+        everybody has 0 until the state was read.
+        """
+        return self.policy.decide(request, self.graph.score(peer))
 
     async def settled(self) -> TrustGraph:
         """Return the graph once it holds all that was applied until now, as of the present time.

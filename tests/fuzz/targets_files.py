@@ -301,6 +301,7 @@ def _configuration() -> tuple[Target, ...]:
         bootstrap=(f"/ip4/192.0.2.7/tcp/4710/p2p/{_CELL}",),
         gateway_port=8710,
         discovery=config.DiscoveryConfig(seeds=("seed.json", "https://example.org/seed.json")),
+        trust=config.TrustConfig(("full=0.95", "read-only=.1"), ("exec=standard", "chat=none")),
     )
     return (
         Target(

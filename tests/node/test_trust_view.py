@@ -179,3 +179,19 @@ def test_words_fade_while_nothing_is_ordered(
         assert await bench.score(B) == pytest.approx(0.5)
 
     with_bench(tmp_path, story)
+
+
+def test_a_request_is_decided_by_the_score_as_it_is_now(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        assert not bench.view.decide("chat", B.public_key).allowed
+        await bench.act((A, B, 0.5))
+        await bench.score(B)
+        assert bench.view.decide("chat", B.public_key).allowed
+        refused = bench.view.decide("exec", B.public_key)
+        assert (refused.allowed, refused.level.word) == (False, "limited")
+        assert bench.view.decide("exec", A.public_key).allowed
+        await bench.act((A, B, None))
+        await bench.score(B)
+        assert not bench.view.decide("chat", B.public_key).allowed
+
+    with_bench(tmp_path, story)
