@@ -126,12 +126,7 @@ class Assembly:
         execution = Execution(genesis, identity, lambda state_key: state_value(store, state_key))
         intake = Intake(genesis.network_id, execution.ledger.account)
         consensus_inbox = ConsensusInbox()
-        trust = TrustView(
-            store,
-            key.public_key,
-            lambda: execution.ledger.applied_round,
-            self._setup.config.trust.policy(),
-        )
+        trust = self._make_trust(execution)
         execution_inbox: ExecutionInbox = asyncio.Queue(EXECUTION_QUEUE_MAX)
         execution_task = ExecutionTask(
             execution,
@@ -242,6 +237,10 @@ class Assembly:
         peers = Peers(peers_config, links, book, self._surroundings.make_host)
         peers.host.set_handler(GENESIS_PROTOCOL, peers.guarded(serve_genesis(genesis)))
         return peers
+
+    def _make_trust(self, execution: Execution) -> TrustView:
+        own, policy = self._setup.key.public_key, self._setup.config.trust.policy()
+        return TrustView(self._store, own, lambda: execution.ledger.applied_round, policy)
 
     def _make_fetching(
         self, consensus: Consensus, execution: Execution, peers: Peers, headers: Headers
