@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from tests.fuzz import targets_files, targets_ledger, targets_network
+from tests.fuzz import targets_files, targets_ledger, targets_messages, targets_network
 from tests.fuzz.judge import Report, fuzz
 from tests.fuzz.target import Target
 
@@ -12,7 +12,12 @@ from tests.fuzz.target import Target
 @cache
 def all_targets() -> tuple[Target, ...]:
     """Return every row; making the samples takes a moment."""
-    return (*targets_ledger.targets(), *targets_network.targets(), *targets_files.targets())
+    return (
+        *targets_ledger.targets(),
+        *targets_network.targets(),
+        *targets_messages.targets(),
+        *targets_files.targets(),
+    )
 
 
 def fuzz_named(name: str, seed: str, count: int) -> Report:
