@@ -15,7 +15,7 @@ durable before it is told. `next_number` is durable with the message that used i
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -93,7 +93,13 @@ class Outbox:
         """Everything below is confirmed or given up."""
         self.taken = taken
         self.read = read
+        self.retries = 0
+        """How often all was sent again because nothing was confirmed."""
         self._waiting: OrderedDict[int, Waiting] = OrderedDict()
+        self._reserved: deque[int] = deque()
+        self._used_through = 0
+        """Numbers that another life of this cell's directory has used."""
+        self._expires_ms = 0
         self._sent_through = 0
         self._retry_at_ms: int | None = None
         self._retry_ms = RETRY_MS_MIN
@@ -109,24 +115,45 @@ class Outbox:
         """Whether the receiver waits for a message that was given up."""
         return self.floor > self.taken + 1
 
+    @property
+    def last_number(self) -> int:
+        """Return the number of the last message that waits; 0 without any."""
+        return next(reversed(self._waiting), 0)
+
     def check_room(self) -> None:
         """Raise OutboxFull if nothing more may wait."""
-        if len(self._waiting) >= WAITING_COUNT_MAX:
+        if len(self._waiting) + len(self._reserved) >= WAITING_COUNT_MAX:
             raise OutboxFull(f"{len(self._waiting)} messages wait for {self.receiver}")
 
-    def expiry_of(self, wanted_ms: int) -> int:
-        """Return when the next message may be given up: not before those in front of it."""
-        last = next(reversed(self._waiting.values()), None)
-        return wanted_ms if last is None else max(wanted_ms, last.expires_ms)
+    def reserve(self, expires_ms: int) -> tuple[int, int]:
+        """Return the number of the next message, and when it expires: not before those in front.
 
-    def add(self, waiting: Waiting) -> None:
-        """Take a message that is durable here; its number is above all others."""
+        Each number that was reserved must be added, in order, once it is durable.
+        """
+        number = self.next_number
+        self.next_number += 1
+        self._reserved.append(number)
+        self._expires_ms = max(self._expires_ms, expires_ms)
+        return number, self._expires_ms
+
+    def add(self, waiting: Waiting) -> list[Change]:
+        """Take a message that is durable here; its number is above all others.
+
+        It has failed already if meanwhile the number turned out to be used in another life.
+        """
         last = next(reversed(self._waiting.values()), None)
         check(waiting.number >= self.floor, "what waits is not below the floor")
         check(last is None or waiting.number > last.number, "messages are added in order")
         check(last is None or waiting.expires_ms >= last.expires_ms, "they expire in order")
+        if self._reserved:
+            check(self._reserved.popleft() == waiting.number, "what was reserved is added in order")
+        if waiting.number <= self._used_through:
+            self._raise_floor()
+            return [Failed(self.receiver, waiting.number, NumberUsed.code)]
         self._waiting[waiting.number] = waiting
         self.next_number = max(self.next_number, waiting.number + 1)
+        self._expires_ms = max(self._expires_ms, waiting.expires_ms)
+        return []
 
     def connected(self) -> None:
         """Begin anew: there is a way to the receiver, and what was sent before may be lost."""
@@ -141,6 +168,7 @@ class Outbox:
         """
         if self._retry_at_ms is not None and now_ms >= self._retry_at_ms:
             self._sent_through = 0
+            self.retries += 1
             self._retry_ms = min(2 * self._retry_ms, RETRY_MS_MAX)
             self._retry_at_ms = None
         due: list[Waiting] = []
@@ -170,8 +198,9 @@ class Outbox:
         """
         if self._is_of_another_life(taken, replay_id):
             changes = self._give_up_through(taken, NumberUsed.code)
+            self._used_through = max(self._used_through, taken)
             self.next_number = max(self.next_number, taken + 1)
-            self.floor = max(self.floor, taken + 1)
+            self._raise_floor()
             self.taken, self.read = max(self.taken, taken), max(self.read, read)
             return changes
         news: list[Change] = []
@@ -212,8 +241,8 @@ class Outbox:
         return None if first is None else first.expires_ms
 
     def _is_of_another_life(self, taken: int, replay_id: bytes) -> bool:
-        if taken >= self.next_number:
-            return True
+        if taken >= (self._reserved[0] if self._reserved else self.next_number):
+            return True  # what is on its way to the disk was never sent
         ours = self._waiting.get(taken)
         return ours is not None and ours.replay_id != replay_id
 
@@ -224,8 +253,8 @@ class Outbox:
         return [Failed(self.receiver, gone, code) for gone in given_up]
 
     def _raise_floor(self) -> None:
-        lowest = next(iter(self._waiting), self.next_number)
-        self.floor = max(self.floor, lowest)
+        unconfirmed = self._reserved[0] if self._reserved else self.next_number
+        self.floor = max(self.floor, next(iter(self._waiting), unconfirmed))
 
 
 class Verdict(Enum):

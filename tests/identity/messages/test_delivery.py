@@ -85,6 +85,15 @@ def test_an_older_copy_of_a_directory_fails_what_has_used_numbers_and_goes_on_ab
     assert (box.next_number, box.floor, len(box), box.needs_floor) == (10, 10, 0, False)
 
 
+def test_a_number_that_was_used_fails_what_is_on_its_way_to_the_disk() -> None:
+    box = outbox(0)
+    number, expires_ms = box.reserve(10**9)
+    assert box.confirmed(number, b"x" * 16, 0) == []
+    waiting = message(number, expires_ms=expires_ms)
+    assert box.add(waiting) == [Failed(BOB, number, NumberUsed.code)]
+    assert (box.floor, len(box)) == (2, 0)
+
+
 def test_a_receipt_for_another_message_of_the_same_number_delivers_nothing() -> None:
     box = outbox(3)
     assert box.confirmed(2, b"x" * 16, 0) == [
@@ -105,11 +114,25 @@ def test_a_refusal_counts_only_for_the_message_it_names() -> None:
 def test_messages_expire_in_order_and_the_floor_rises_over_them() -> None:
     box = Outbox(BOB)
     box.add(message(1, expires_ms=50))
-    assert box.expiry_of(10) == 50
-    box.add(message(2, expires_ms=70))
+    assert box.reserve(10) == (2, 50)
+    box.add(message(2, expires_ms=50))
+    assert box.reserve(70) == (3, 70)
+    box.add(message(3, expires_ms=70))
     assert box.expire(49) == []
-    assert box.expire(50) == [Failed(BOB, 1, MessageExpired.code)]
-    assert (box.floor, box.needs_floor, box.expires_ms()) == (2, True, 70)
+    assert box.expire(50) == [
+        Failed(BOB, 1, MessageExpired.code),
+        Failed(BOB, 2, MessageExpired.code),
+    ]
+    assert (box.floor, box.needs_floor, box.expires_ms()) == (3, True, 70)
+
+
+def test_the_floor_does_not_rise_over_what_is_on_its_way_to_the_disk() -> None:
+    box = outbox(1)
+    number, expires_ms = box.reserve(10**9)
+    box.confirmed(1, message(1).replay_id, 0)
+    assert box.floor == number
+    box.add(message(number, expires_ms=expires_ms))
+    assert numbers(box.take_due(0)) == [2]
 
 
 def test_an_outbox_has_a_bound() -> None:

@@ -77,9 +77,8 @@ class Delivery(RuleBasedStateMachine):
     @rule(count=st.integers(1, 4), lives_ms=st.sampled_from([5_000, 60_000, 10**9]))
     def send(self, count: int, lives_ms: int) -> None:
         for _ in range(count):
-            number = self.outbox.next_number
+            number, expires_ms = self.outbox.reserve(self.now_ms + lives_ms)
             replay_id = len(self.sent).to_bytes(16, "big")
-            expires_ms = self.outbox.expiry_of(self.now_ms + lives_ms)
             waiting = Waiting(number, replay_id, number, SIZE_BYTES, expires_ms)
             self.disk.messages[number], self.disk.status[number] = waiting, "queued"
             self.outbox.add(waiting)
