@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from gateway.message_cell import MessageCell
 from gateway.views import (
     AccountView,
     AuditView,
@@ -33,7 +34,7 @@ from gateway.views import (
 )
 
 
-class Cell(Protocol):
+class Cell(MessageCell, Protocol):
     """What the gateway needs of a running cell."""
 
     async def submit(

@@ -27,6 +27,7 @@ from gateway.errors import (
     WrongMethod,
 )
 from gateway.limits import READ_TIMEOUT_S, WAIT_GRACE_S
+from gateway.message_routes import MessageRoutes
 from gateway.views import Stage
 
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
@@ -66,6 +67,7 @@ class Routes:
         self._budget = asks.BodyBudget()
         self._deadlines: set[asyncio.Timeout] = set()
         self._stopping = False
+        self._messages = MessageRoutes(cell, self._budget, self._within, self._read)
         self.app = self._build()
 
     def stop_waiting(self) -> None:
@@ -304,6 +306,7 @@ class Routes:
             ("GET", "/api/v1/follows", self.follows),
             ("POST", "/api/v1/follows", self.follow),
             ("POST", "/api/v1/follows/stop", self.stop_following),
+            *self._messages.table,
         ]
         app = Starlette(
             routes=[

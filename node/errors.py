@@ -219,17 +219,3 @@ class ToItself(LocalMisuse):
 
     code = "MYC-NODE-301"
     remedy = "Give the cell id or the name of another cell."
-
-
-class NoSuchMessage(LocalMisuse):
-    """This cell has no message of this id, or not of this kind."""
-
-    code = "MYC-NODE-302"
-    remedy = "`myceld inbox` and `myceld message list` show the ids."
-
-
-class NoSuchRoom(LocalMisuse):
-    """This cell is in no room of this name or id."""
-
-    code = "MYC-NODE-303"
-    remedy = "`myceld room list` shows the rooms."

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 
 import structlog
 
 from core.errors import InvariantBroken, MyceldError, RemoteViolation
 from core.ids import CellId, NetworkId, public_key_of, short
+from gateway.errors import NoSuchMessage, NoSuchRoom
 from gossip.host import PeerStream
 from identity.messages.chat import Chat, Room, encode_chat, make_room
 from identity.messages.delivery import Waiting
@@ -32,7 +33,7 @@ from identity.messages.sealing import seal
 from identity.messages.wire import Collect, EnvelopeFrame, StatementFrame
 from journal import Store
 from node import message_tables as tables
-from node.errors import NoSuchMessage, NoSuchRoom, ToItself
+from node.errors import ToItself
 from node.limits import (
     DIAL_TIMEOUT_MS,
     MESSAGE_COLLECT_S,
@@ -243,9 +244,9 @@ class Messages:
         page = tables.messages(store, wanted, offset=offset, limit=limit, oldest_first=oldest_first)
         return page, tables.message_count(store, wanted)
 
-    async def news(self) -> None:
-        """Return when a message has come, or one went on, after this call."""
-        await self._desk.news()
+    def news(self) -> Awaitable[None]:
+        """Return what is done when a message has come, or one went on, after this call."""
+        return self._desk.news()
 
     async def mark_read(self, message_id: int) -> MessageRow:
         """Note that a message was read, with all before it of its sender; tell the sender.

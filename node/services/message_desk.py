@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from core.ids import CellId, NetworkId, PublicKey, public_key_of
@@ -109,9 +109,9 @@ class Desk:
         news, self._news = self._news, asyncio.get_running_loop().create_future()
         news.set_result(None)
 
-    async def news(self) -> None:
-        """Return when something has changed after this call."""
-        await asyncio.shield(self._news)
+    def news(self) -> Awaitable[None]:
+        """Return what is done when something has changed after this call."""
+        return asyncio.shield(self._news)
 
     def remember(self, message_id: int, signed: bytes) -> None:
         """Keep a signed message that was just journaled."""

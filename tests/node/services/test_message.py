@@ -13,13 +13,14 @@ import pytest
 
 from core.errors import MyceldError, RemoteViolation
 from core.ids import CellId
+from gateway.errors import NoSuchMessage, NoSuchRoom
 from gossip.host import PeerStream
 from identity.messages.envelope import MessageType, encode_envelope, sent_block
 from identity.messages.errors import BodyTooLong, MessageDenied
 from identity.messages.limits import BODY_SIZE_BYTES_MAX
 from identity.messages.proof import encode_proof
 from identity.messages.wire import EnvelopeFrame, FrameReader, encode_frame
-from node.errors import NoSuchMessage, NoSuchRoom, ToItself
+from node.errors import ToItself
 from node.message_tables import Wanted
 from node.services.message import message_protocol
 from node.session import now_ms
