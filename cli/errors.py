@@ -64,6 +64,13 @@ class TicketOver(OperationalFault):
     remedy = "Make a new one with `myceld invite`, with a longer --expires if need be."
 
 
+class MessageFailed(OperationalFault):
+    """A message could not be delivered."""
+
+    code = "MYC-CLI-301"
+    remedy = "`myceld message status ID` says why; send it again when that has changed."
+
+
 class CellsMismatch(LocalMisuse):
     """The devnet directory holds another number of cells than was asked for."""
 

@@ -37,6 +37,8 @@ STATUSES: Final[Mapping[type[MyceldError], int]] = {
     errors.NoSuchJournal: 404,
     errors.NoSuchCell: 404,
     errors.NoSuchInvite: 404,
+    errors.NoSuchMessage: 404,
+    errors.NoSuchRoom: 404,
     errors.WrongMethod: 405,
     errors.BodyTooSlow: 408,
     NonceUsed: 409,

@@ -97,9 +97,9 @@ def query_fields(request: Request, allowed: frozenset[str]) -> Fields:
     found: dict[str, object] = {}
     for name, value in request.query_params.multi_items():
         if name not in allowed:
-            _refuse(name, _unknown(allowed))
+            refuse(name, _unknown(allowed))
         if name in found:
-            _refuse(name, "given twice")
+            refuse(name, "given twice")
         found[name] = value
     return found
 
@@ -110,7 +110,7 @@ def stage(fields: Fields, default: Stage | None) -> Stage | None:
     if word is None:
         return default
     if not isinstance(word, str) or word not in _STAGES:
-        _refuse("wait", f"expected one of {', '.join(_STAGES)}")
+        refuse("wait", f"expected one of {', '.join(_STAGES)}")
     return _STAGES[word]
 
 
@@ -122,18 +122,18 @@ def timeout_s(fields: Fields) -> float:
         try:
             value = float(value)
         except ValueError:
-            _refuse("timeout_s", expected)
+            refuse("timeout_s", expected)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        _refuse("timeout_s", expected)
+        refuse("timeout_s", expected)
     if not 0 < value <= WAIT_TIMEOUT_S_MAX:
-        _refuse("timeout_s", expected)
+        refuse("timeout_s", expected)
     return float(value)
 
 
 def page(fields: Fields) -> tuple[int, int]:
     """Return `start` and `limit` of a list."""
-    start = _query_int(fields, "start", default=0, low=0, high=INT_MAX)
-    limit = _query_int(fields, "limit", default=LIST_LIMIT_DEFAULT, low=1, high=LIST_LIMIT_MAX)
+    start = query_int(fields, "start", default=0, low=0, high=INT_MAX)
+    limit = query_int(fields, "limit", default=LIST_LIMIT_DEFAULT, low=1, high=LIST_LIMIT_MAX)
     return start, limit
 
 
@@ -141,31 +141,31 @@ def transactions(fields: Fields) -> list[bytes]:
     """Return the field `transactions`, decoded from hex."""
     items = fields.get("transactions")
     if not isinstance(items, list) or not items:
-        _refuse("transactions", "expected a list of at least one hex text")
+        refuse("transactions", "expected a list of at least one hex text")
     if len(items) > TRANSACTIONS_PER_SUBMIT_MAX:
-        _refuse("transactions", f"expected at most {TRANSACTIONS_PER_SUBMIT_MAX} items")
-    return [_from_hex(item, f"transactions[{index}]") for index, item in enumerate(items)]
+        refuse("transactions", f"expected at most {TRANSACTIONS_PER_SUBMIT_MAX} items")
+    return [from_hex(item, f"transactions[{index}]") for index, item in enumerate(items)]
 
 
 def key(fields: Fields) -> str:
     """Return the field `key`."""
     value = fields.get("key")
     if not isinstance(value, str) or not value:
-        _refuse("key", "expected text that is not empty")
-    _to_utf8(value, "key")
+        refuse("key", "expected text that is not empty")
+    to_utf8(value, "key")
     return value
 
 
 def value_bytes(fields: Fields) -> bytes:
     """Return the field `value` (text) or `value_hex`, whichever is given."""
     if ("value" in fields) == ("value_hex" in fields):
-        _refuse("value", "expected exactly one of `value` and `value_hex`")
+        refuse("value", "expected exactly one of `value` and `value_hex`")
     if "value_hex" in fields:
-        return _from_hex(fields["value_hex"], "value_hex")
+        return from_hex(fields["value_hex"], "value_hex")
     value = fields["value"]
     if not isinstance(value, str):
-        _refuse("value", "expected text; send bytes as `value_hex`")
-    return _to_utf8(value, "value")
+        refuse("value", "expected text; send bytes as `value_hex`")
+    return to_utf8(value, "value")
 
 
 def nonce(fields: Fields) -> int | None:
@@ -174,7 +174,7 @@ def nonce(fields: Fields) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= INT_MAX:
-        _refuse("nonce", f"expected an integer of 0 to {INT_MAX}")
+        refuse("nonce", f"expected an integer of 0 to {INT_MAX}")
     return value
 
 
@@ -192,23 +192,23 @@ def journal_name(request: Request) -> str:
     """Return the journal name in the path."""
     name: str = request.path_params["name"]
     if len(name) > JOURNAL_NAME_LENGTH_MAX:
-        _refuse("name", f"expected at most {JOURNAL_NAME_LENGTH_MAX} characters")
-    _to_utf8(name, "name")
+        refuse("name", f"expected at most {JOURNAL_NAME_LENGTH_MAX} characters")
+    to_utf8(name, "name")
     return name
 
 
 def index(fields: Fields, name: str) -> int:
     """Return a query parameter that is an index and has no default."""
     if name not in fields:
-        _refuse(name, "missing")
-    return _query_int(fields, name, default=0, low=0, high=INT_MAX)
+        refuse(name, "missing")
+    return query_int(fields, name, default=0, low=0, high=INT_MAX)
 
 
 def min_index(fields: Fields) -> int:
     """Return the field `min_index`."""
     value = fields.get("min_index")
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= INT_MAX:
-        _refuse("min_index", f"expected an integer of 0 to {INT_MAX}")
+        refuse("min_index", f"expected an integer of 0 to {INT_MAX}")
     return value
 
 
@@ -218,8 +218,8 @@ def followed(fields: Fields) -> tuple[str, str]:
     for name in ("cell", "journal"):
         value = fields.get(name)
         if not isinstance(value, str) or not 0 < len(value) <= JOURNAL_NAME_LENGTH_MAX:
-            _refuse(name, f"expected text of at most {JOURNAL_NAME_LENGTH_MAX} characters")
-        _to_utf8(value, name)
+            refuse(name, f"expected text of at most {JOURNAL_NAME_LENGTH_MAX} characters")
+        to_utf8(value, name)
         texts.append(value)
     return texts[0], texts[1]
 
@@ -228,8 +228,8 @@ def cell_named(fields: Fields) -> str:
     """Return the field `cell`: a cell id, or the name of a member."""
     value = fields.get("cell")
     if not isinstance(value, str) or not 0 < len(value) <= JOURNAL_NAME_LENGTH_MAX:
-        _refuse("cell", f"expected text of at most {JOURNAL_NAME_LENGTH_MAX} characters")
-    _to_utf8(value, "cell")
+        refuse("cell", f"expected text of at most {JOURNAL_NAME_LENGTH_MAX} characters")
+    to_utf8(value, "cell")
     return value
 
 
@@ -237,7 +237,7 @@ def scope(fields: Fields) -> str:
     """Return the field `scope` of an attestation, `general` unless it is given."""
     value = fields.get("scope", GENERAL_SCOPE)
     if not isinstance(value, str) or not is_name(value):
-        _refuse("scope", "expected 1 to 64 characters, none of them controls")
+        refuse("scope", "expected 1 to 64 characters, none of them controls")
     return value
 
 
@@ -245,7 +245,7 @@ def score_millionths(fields: Fields) -> int:
     """Return the field `score`, a number of 0 to 1, in millionths."""
     value = fields.get("score")
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        _refuse("score", "expected a number of 0 to 1")
+        refuse("score", "expected a number of 0 to 1")
     return round(value * SCORE_MILLIONTHS_MAX)
 
 
@@ -253,7 +253,7 @@ def expires_round(fields: Fields) -> int:
     """Return the field `expires_round`, 0 unless it is given."""
     value = fields.get("expires_round", 0)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= INT_MAX:
-        _refuse("expires_round", f"expected an integer of 0 to {INT_MAX}")
+        refuse("expires_round", f"expected an integer of 0 to {INT_MAX}")
     return value
 
 
@@ -261,7 +261,7 @@ def is_seed(fields: Fields) -> bool:
     """Return whether the field `type` asks for a seed."""
     value = fields.get("type")
     if value not in (None, "seed"):
-        _refuse("type", "expected `seed`, or leave it out")
+        refuse("type", "expected `seed`, or leave it out")
     return value is not None
 
 
@@ -270,19 +270,19 @@ def member_change(fields: Fields) -> MemberChange:
     action = fields.get("action")
     needed = _MEMBER_CHANGES.get(action) if isinstance(action, str) else None
     if needed is None:
-        _refuse("action", f"expected one of {', '.join(sorted(_MEMBER_CHANGES))}")
+        refuse("action", f"expected one of {', '.join(sorted(_MEMBER_CHANGES))}")
     for name in ("cell", "weight", "name", "proposal"):
         if (name in fields) != (name in needed):
-            _refuse(name, "is needed" if name in needed else f"does not belong to {action}")
+            refuse(name, "is needed" if name in needed else f"does not belong to {action}")
     for name in {"cell", "name"} & needed:
         text = fields[name]
         if not isinstance(text, str) or not 0 < len(text) <= JOURNAL_NAME_LENGTH_MAX:
-            _refuse(name, f"expected text of at most {JOURNAL_NAME_LENGTH_MAX} characters")
-        _to_utf8(text, name)
+            refuse(name, f"expected text of at most {JOURNAL_NAME_LENGTH_MAX} characters")
+        to_utf8(text, name)
     weight = fields.get("weight", 0)
     if isinstance(weight, bool) or not isinstance(weight, int) or not 0 <= weight <= INT_MAX:
-        _refuse("weight", f"expected an integer of 1 to {INT_MAX}")
-    proposal = _from_hex(fields["proposal"], "proposal") if "proposal" in needed else b""
+        refuse("weight", f"expected an integer of 1 to {INT_MAX}")
+    proposal = from_hex(fields["proposal"], "proposal") if "proposal" in needed else b""
     return MemberChange(
         action=str(action),
         cell=str(fields.get("cell", "")),
@@ -301,20 +301,20 @@ def invite_wish(fields: Fields) -> InviteWish:
     """Return what a ticket is to give; everything has a default."""
     role = fields.get("role", "rhizomorph")
     if role not in ("rhizomorph", "sclerotium"):
-        _refuse("role", "expected rhizomorph or sclerotium")
+        refuse("role", "expected rhizomorph or sclerotium")
     name = fields.get("name", "")
     if not isinstance(name, str) or len(name) > JOURNAL_NAME_LENGTH_MAX:
-        _refuse("name", f"expected text of at most {JOURNAL_NAME_LENGTH_MAX} characters")
-    _to_utf8(name, "name")
+        refuse("name", f"expected text of at most {JOURNAL_NAME_LENGTH_MAX} characters")
+    to_utf8(name, "name")
     numbers = {}
     for field, default in (("weight", 1), ("expires_s", INVITE_EXPIRES_S), ("uses_max", 1)):
         value = fields.get(field, default)
         if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= INT_MAX:
-            _refuse(field, f"expected an integer of 1 to {INT_MAX}")
+            refuse(field, f"expected an integer of 1 to {INT_MAX}")
         numbers[field] = value
     addresses = fields.get("addresses", [])
     if not isinstance(addresses, list) or not all(isinstance(item, str) for item in addresses):
-        _refuse("addresses", "expected a list of multiaddrs")
+        refuse("addresses", "expected a list of multiaddrs")
     return InviteWish(votes=role == "sclerotium", name=name, addresses=tuple(addresses), **numbers)
 
 
@@ -337,7 +337,7 @@ def _parse_object(body: bytes, allowed: frozenset[str]) -> Fields:
         raise BadRequest("the body must be a JSON object")
     for name in parsed:
         if name not in allowed:
-            _refuse(name, _unknown(allowed))
+            refuse(name, _unknown(allowed))
     return parsed
 
 
@@ -345,7 +345,7 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs):
         name = next(name for name, _ in pairs if sum(other == name for other, _ in pairs) > 1)
-        _refuse(name, "given twice")
+        refuse(name, "given twice")
     return found
 
 
@@ -353,49 +353,53 @@ def _no_constant(name: str) -> NoReturn:
     raise BadRequest(f"the body is not JSON ({name} is not a number)")
 
 
-def _query_int(fields: Fields, name: str, *, default: int, low: int, high: int) -> int:
+def query_int(fields: Fields, name: str, *, default: int, low: int, high: int) -> int:
+    """Return a number among query parameters, or in the path."""
     text = fields.get(name)
     if text is None:
         return default
     digits = isinstance(text, str) and text.isascii() and text.isdigit()
     if not isinstance(text, str) or not digits or len(text) > _DIGITS_MAX:
-        _refuse(name, f"expected an integer of {low} to {high}")
+        refuse(name, f"expected an integer of {low} to {high}")
     if not low <= int(text) <= high:
-        _refuse(name, f"expected an integer of {low} to {high}")
+        refuse(name, f"expected an integer of {low} to {high}")
     return int(text)
 
 
 def _exact_hex(request: Request, name: str, size_bytes: int) -> bytes:
-    data = _from_hex(request.path_params[name], name)
+    data = from_hex(request.path_params[name], name)
     if len(data) != size_bytes:
-        _refuse(name, f"expected {size_bytes * 2} hex digits")
+        refuse(name, f"expected {size_bytes * 2} hex digits")
     return data
 
 
-def _from_hex(value: object, name: str) -> bytes:
+def from_hex(value: object, name: str) -> bytes:
+    """Return the bytes of a field in lower-case hex."""
     if not isinstance(value, str):
-        _refuse(name, "expected hex text")
+        refuse(name, "expected hex text")
     try:
         data = bytes.fromhex(value)
     except ValueError:
-        _refuse(name, "expected lower-case hex")
+        refuse(name, "expected lower-case hex")
     if data.hex() != value:
-        _refuse(name, "expected lower-case hex without spaces")
+        refuse(name, "expected lower-case hex without spaces")
     return data
 
 
-def _to_utf8(value: str, name: str) -> bytes:
+def to_utf8(value: str, name: str) -> bytes:
+    """Return a text's bytes; refuses what is no valid Unicode."""
     try:
         return value.encode()
     except UnicodeEncodeError:
-        _refuse(name, "expected valid Unicode")
+        refuse(name, "expected valid Unicode")
 
 
 def _unknown(allowed: frozenset[str]) -> str:
     return f"unknown; this path takes {', '.join(sorted(allowed)) or 'none'}"
 
 
-def _refuse(name: str, why: str) -> NoReturn:
+def refuse(name: str, why: str) -> NoReturn:
+    """Raise BadRequest about a field."""
     raise BadRequest(f"field `{_short(name)}`: {why}")
 
 

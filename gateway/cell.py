@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from gateway.message_cell import MessageCell
 from gateway.trust_views import TrustCell
 from gateway.views import (
     AccountView,
@@ -34,7 +35,7 @@ from gateway.views import (
 )
 
 
-class Cell(TrustCell, Protocol):
+class Cell(TrustCell, MessageCell, Protocol):
     """What the gateway needs of a running cell."""
 
     async def submit(

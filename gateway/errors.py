@@ -148,6 +148,20 @@ class NoSuchInvite(LocalMisuse):
     remedy = "`myceld invite list` shows the ids of this cell's tickets."
 
 
+class NoSuchMessage(LocalMisuse):
+    """This cell has no message of this id, or not of this kind."""
+
+    code = "MYC-GATEWAY-301"
+    remedy = "`myceld inbox` and `myceld message list` show the ids."
+
+
+class NoSuchRoom(LocalMisuse):
+    """This cell is in no room of this id."""
+
+    code = "MYC-GATEWAY-302"
+    remedy = "`myceld room list` shows the rooms."
+
+
 class Unexpected(InvariantBroken):
     """An undeclared error reached the gateway; its traceback is in the cell's log."""
 

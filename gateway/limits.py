@@ -64,5 +64,8 @@ TRANSACTIONS_PER_SUBMIT_MAX: Final = 1000
 JOURNAL_NAME_LENGTH_MAX: Final = 64
 """Longest journal name that is looked up."""
 
+MESSAGE_EXPIRES_S: Final = 7 * 86_400
+"""How long a message is tried when the request does not say."""
+
 INVITE_EXPIRES_S: Final = 3600
 """Life of a ticket when the request does not say: time to hand it over, not to find it."""

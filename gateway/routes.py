@@ -27,6 +27,7 @@ from gateway.errors import (
     WrongMethod,
 )
 from gateway.limits import READ_TIMEOUT_S, WAIT_GRACE_S
+from gateway.message_routes import MessageRoutes
 from gateway.trust_routes import TrustRoutes
 from gateway.views import Stage
 
@@ -67,6 +68,7 @@ class Routes:
         self._budget = asks.BodyBudget()
         self._deadlines: set[asyncio.Timeout] = set()
         self._stopping = False
+        self._messages = MessageRoutes(cell, self._budget, self._within, self.read)
         self.app = self._build()
 
     def stop_waiting(self) -> None:
@@ -308,6 +310,7 @@ class Routes:
             ("POST", "/api/v1/follows", self.follow),
             ("POST", "/api/v1/follows/stop", self.stop_following),
             *TrustRoutes(self._cell, self, self._budget).table(),
+            *self._messages.table,
         ]
         app = Starlette(
             routes=[

@@ -17,7 +17,7 @@ import socket
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self, TypeAlias
+from typing import Self
 from urllib.parse import quote, urlencode, urlsplit
 
 from myceld.errors import CellAnswerUnreadable, CellRefused, CellTooLate, CellUnreachable
@@ -29,14 +29,12 @@ from myceld.limits import (
     WAIT_GRACE_S,
     WAIT_S_MAX,
 )
-
-JsonObject: TypeAlias = dict[str, Any]
-"""One object of the API, as documented in docs/api.md."""
+from myceld.message_calls import JsonObject, MessageCalls
 
 _READ_SIZE_BYTES = 1 << 16
 
 
-class Client:
+class Client(MessageCalls):
     """A connection to the cell at `url`.
 
     Every method raises CellUnreachable, CellTooLate, CellAnswerUnreadable, and CellRefused with
@@ -78,6 +76,12 @@ class Client:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+    def twin(self) -> Self:
+        """Return another client of the same cell, for another thread."""
+        if self._home is not None:
+            return self.from_home(self._home, timeout_s=self.timeout_s)
+        return type(self)(self.url, self._token, timeout_s=self.timeout_s)
 
     def health(self) -> JsonObject:
         """Return `{"status", "timestamp_ns", "uptime_s", "version"}`; needs no token."""

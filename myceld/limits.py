@@ -24,3 +24,6 @@ ANSWER_SIZE_BYTES_MAX: Final = 256 << 20
 
 RUN_FILE_SIZE_BYTES_MAX: Final = 16 << 10
 """Largest run.json or gateway.token that is read."""
+
+MESSAGE_STEP_S: Final = 5.0
+"""A stream of messages asks again after this time without news; so long its end may take."""

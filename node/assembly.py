@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import structlog
 
 from core.failpoint import hit
-from core.ids import CellId, Epoch, NetworkId, TransactionId
+from core.ids import CellId, Epoch, NetworkId, TransactionId, public_key_of
 from gossip.discovery.book import AddressBook, read_entries
 from gossip.discovery.invitation import INVITE_PROTOCOL
 from gossip.discovery.limits import BOOK_CELLS_MAX
@@ -23,6 +23,7 @@ from gossip.host import HostConfig, NotAMultiaddr
 from gossip.host.addresses import parse_dial_address
 from gossip.wire import Forward, Frame
 from identity.keys import KeyPair
+from identity.messages.policy import AllowMembers
 from journal import Store
 from journal.replication import Copies
 from ledger.certificate import CheckpointSignature
@@ -48,6 +49,8 @@ from node.limits import EXECUTION_QUEUE_MAX, HEADERS_CACHED_MAX
 from node.parts import Parts
 from node.peers import Peers, PeersConfig, PeersLinks
 from node.receipts import Receipts
+from node.services.message import Messages
+from node.services.message_desk import Owner
 from node.session import now_ms
 from node.snapshots import sealed_states
 from node.stages.consensus import Consensus, Identity
@@ -179,6 +182,7 @@ class Assembly:
             audits=Audits(store),
             invites=_make_invites(store, genesis, peers, execution),
             trust=trust,
+            messages=await _make_messages(store, key, genesis, peers),
             headers=headers,
             fetching=self._make_fetching(consensus, execution, peers, headers),
             started_ns=self._started_ns,
@@ -312,6 +316,16 @@ def _make_invites(store: Store, genesis: Genesis, peers: Peers, execution: Execu
     invites = Invites(store, genesis, peers, standing)
     peers.host.set_handler(INVITE_PROTOCOL, peers.guarded(invites.serve))
     return invites
+
+
+async def _make_messages(store: Store, key: KeyPair, genesis: Genesis, peers: Peers) -> Messages:
+    """Return the message service, which answers other cells from the start of the host on."""
+
+    def is_member(cell_id: CellId) -> bool:
+        return peers.roster.index_of(public_key_of(cell_id)) is not None
+
+    owner = Owner(key, genesis.network_id, AllowMembers(is_member), public_key_of)
+    return await Messages.open(store, owner, peers)
 
 
 async def _restore(

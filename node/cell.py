@@ -40,9 +40,9 @@ from node import status
 from node.errors import MempoolFull, NotStoredYet
 from node.exposition import metrics_text
 from node.inbox import Wake
-from node.journal_answers import JournalAnswers
 from node.limits import ACCUSE_CHECK_MS, WAIT_S_MAX
 from node.member_answers import change_of, epoch_views, members_view
+from node.message_answers import MessageAnswers
 from node.parts import Parts
 from node.receipts import Track
 from node.session import now_ms
@@ -57,7 +57,7 @@ from node.trust_answers import arguments_of, graph_view, why_view
 _LOG = structlog.get_logger("cell")
 
 
-class RunningCell(JournalAnswers):
+class RunningCell(MessageAnswers):
     """Implements `gateway.cell.Cell` on the parts of a daemon."""
 
     def take_over(self, parts: Parts) -> None:

@@ -61,6 +61,11 @@ class Conduct:
         self.standings.note_end(session.cell_id, address, error, now_ms())
         self.deny_banned()
 
+    def note_stream_end(self, cell_id: CellId, address: str | None, error: MyceldError) -> None:
+        """Note why a stream of another protocol ended."""
+        self.standings.note_end(cell_id, host_of(address), error, now_ms())
+        self.deny_banned()
+
     def note_abuse(self, cell_id: CellId, address: str | None) -> None:
         """Note a peer that opened far too many streams; its connection is gone already."""
         if self.is_banned(cell_id):

@@ -212,3 +212,10 @@ class BadFailpoints(LocalMisuse):
 
     code = "MYC-NODE-060"
     remedy = "Unset it; it is for tests only. node/failpoints.py says what it may hold."
+
+
+class ToItself(LocalMisuse):
+    """A cell was asked to send a message to itself."""
+
+    code = "MYC-NODE-301"
+    remedy = "Give the cell id or the name of another cell."

@@ -286,3 +286,71 @@ TRUST_SCOPES_SHOWN_MAX: Final = 100
 
 TRUST_EDGES_SHOWN_MAX: Final = 10_000
 """Attestations among them that an answer shows, ≈ 150 bytes each."""
+
+MESSAGES_PER_COMMIT_MAX: Final = 512
+"""Messages journaled in one transaction: 35 MB of the largest, 300 KB of usual ones."""
+
+MESSAGES_LEARNED_MAX: Final = 256
+"""Statements about messages that wait to be written without an fsync, half a KB each."""
+
+MESSAGES_LEARNED_S: Final = 0.1
+"""How long they wait, if no message is written meanwhile."""
+
+MESSAGES_RECENT_MAX: Final = 512
+"""Signed messages in memory after they were journaled, to be sent without reading them back: two
+windows of them, 0.3 MB of usual ones."""
+
+MESSAGE_READ_SIZE_BYTES: Final = 65_536
+"""Read from a stream of messages at once; what is in it is journaled before more is read."""
+
+MESSAGE_LINKS_MAX: Final = 128
+"""Streams of messages in all: as many as the host has connections for either way."""
+
+MESSAGE_LINKS_PER_PEER_MAX: Final = 2
+"""Streams with one cell: both may dial at once."""
+
+MESSAGE_LINK_IDLE_S: Final = 30.0
+"""A stream on which nothing moved for so long is closed by whoever dialled."""
+
+MESSAGE_LINK_SILENCE_S: Final = 90.0
+"""And by the other end after this."""
+
+MESSAGE_LINK_SIZE_BYTES_MAX: Final = 4 << 20
+"""Bytes that wait to be written to one peer: a window, and what a relay hands over."""
+
+MESSAGE_DIAL_MS_MIN: Final = 500
+"""Pause after a first failed dial to a cell for which something waits."""
+
+MESSAGE_DIAL_MS_MAX: Final = 15_000
+"""And doubled up to this."""
+
+MESSAGE_DIALS_MAX: Final = 8
+"""Dials at once: each may last DIAL_TIMEOUT_MS."""
+
+MESSAGE_RELAYS_MAX: Final = 2
+"""Members that are asked to keep a message for a cell that is away."""
+
+MESSAGE_RELAY_PAUSE_MS: Final = 30_000
+"""How long a relay that was full is not asked again."""
+
+MESSAGE_COLLECT_S: Final = 600.0
+"""How often a cell asks the members it is connected to for what they keep for it, in case they can
+not dial it."""
+
+MESSAGE_OWED_MAX: Final = 1_000
+"""Cells that are owed a receipt for what was read, and are not connected."""
+
+MESSAGE_WORDS_MAX: Final = 10_000
+"""Receipts, refusals and floors that a relay keeps, 250 bytes each."""
+
+MEMBER_MESSAGES_PER_S: Final = 4_000.0
+"""Messages and statements a second of a member: checking one costs 0.15 ms."""
+
+MEMBER_MESSAGES_BURST: Final = 4_000
+"""The same at once."""
+
+STRANGER_MESSAGES_PER_S: Final = 20.0
+"""Of a cell without a vote."""
+
+STRANGER_MESSAGES_BURST: Final = 512
+"""The same at once: two windows, as what waited for us comes in one go."""

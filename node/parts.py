@@ -17,6 +17,7 @@ from node.invites import Invites
 from node.metrics import ConsensusMetrics
 from node.peers import Peers
 from node.receipts import Receipts
+from node.services.message import Messages
 from node.stages.consensus import Consensus
 from node.stages.execution import Execution
 from node.stages.intake import Intake
@@ -51,6 +52,7 @@ class Parts:
     audits: Audits
     invites: Invites
     trust: TrustView
+    messages: Messages
     headers: Headers
     fetching: TransferFetching
     started_ns: int

@@ -158,6 +158,11 @@ class Peers:
         """Ends of sessions and of handshakes by the code of their reason."""
         self._stopping = False
 
+    @property
+    def roster(self) -> Roster:
+        """Return the members of the present epoch."""
+        return self._roster
+
     async def start(self) -> tuple[str, ...]:
         """Listen; return the real addresses. Raises the host's errors."""
         addresses = await self.host.start()

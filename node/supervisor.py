@@ -25,6 +25,7 @@ from node.errors import NotStoredYet
 from node.installation import install
 from node.invite_tables import INVITE_SCHEMA
 from node.limits import STOP_TIMEOUT_MS
+from node.message_tables import MESSAGE_SCHEMA
 from node.parts import Parts
 from node.surroundings import Surroundings
 from node.tables import SCHEMA, check_layout
@@ -65,7 +66,7 @@ class Supervisor:
         """Run the cell. Raises MyceldError when it can not start or has to stop by itself."""
         verifier = Verifier()
         try:
-            await store.create_tables(SCHEMA + INVITE_SCHEMA)
+            await store.create_tables(SCHEMA + INVITE_SCHEMA + MESSAGE_SCHEMA)
             await check_layout(store)
             assembly = Assembly(
                 self._setup, store, verifier, self._surroundings, self._take_forwarded
@@ -131,6 +132,7 @@ class Supervisor:
                     group.create_task(parts.audits.run(), name="audits"),
                     group.create_task(parts.invites.run(cell.change_members), name="invites"),
                     group.create_task(parts.trust.run(), name="trust"),
+                    group.create_task(parts.messages.run(), name="messages"),
                     group.create_task(parts.fetching.run(), name="fetching"),
                 ]
                 await _first_of(self._stopping, parts.fetching.ready)

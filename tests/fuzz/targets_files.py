@@ -352,7 +352,7 @@ def _gateway() -> tuple[Target, ...]:
             samples=tuple(map(_json, bodies)),
             errors=(BadRequest,),
             form=Form.JSON,
-            covers=("gateway/asks.py:_parse_object", "gateway/asks.py:_from_hex"),
+            covers=("gateway/asks.py:_parse_object", "gateway/asks.py:from_hex"),
             size_bytes_max=8 << 20,
         ),
         Target(

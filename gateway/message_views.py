@@ -1,0 +1,87 @@
+"""What the gateway shows of messages and rooms; as `gateway.views`, part of the public API."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class MessageWish:
+    """A message that a client wants sent: to a cell, or to everybody in a room."""
+
+    to: str
+    """A cell id or a member's name; empty for a room."""
+    room: bytes
+    """Empty for a cell."""
+    type: str
+    """`CHAT`, `AUTH`, `TX`, `POST`, `QUERY` or `EXEC`."""
+    text: str
+    """Of a chat."""
+    body: bytes
+    """Of every other type."""
+    expires_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class MessageQuery:
+    """Which messages a list is of; None: all."""
+
+    way: str | None
+    """`sent` or `received`."""
+    cell: str | None
+    room: bytes | None
+    status: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageView:
+    """One message as it stands."""
+
+    id: int
+    """Index of its block in this cell's journal `message`."""
+    way: str
+    """`sent` or `received`."""
+    cell: str
+    """Cell id of the other end."""
+    type: str
+    text: str | None
+    """What a chat says; null for other types."""
+    body_hex: str | None
+    """The body of other types; null for a chat."""
+    room: str | None
+    """Id of the room it was said in."""
+    timestamp_ms: int
+    """When it was written, by the sender's clock."""
+    status: str
+    """`queued`, `sent`, `delivered`, `read` or `failed`; what was received is `delivered` until it
+    is `read`."""
+    why: str | None
+    """Code of the reason why it failed."""
+    number: int
+    """Place among the messages from this sender to this receiver, from 1."""
+    origin: int
+    """Index of its block in the sender's journal."""
+    expires_ms: int
+    """When a message that is not delivered is given up; 0 for one that was received."""
+
+
+@dataclass(frozen=True, slots=True)
+class MessagesView:
+    """A page of messages, the newest first unless news were asked for."""
+
+    messages: list[MessageView]
+    total: int
+    offset: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class RoomView:
+    """A room as this cell knows it."""
+
+    id: str
+    name: str
+    members: list[str]
+    version: int
+    left: bool
+    """Whether this cell is not in it any more."""

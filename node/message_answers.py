@@ -1,0 +1,155 @@
+"""What a running cell answers about messages and rooms, and the way to send them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final, TypeVar
+
+from core.errors import MyceldError
+from core.ids import CellId
+from gateway.errors import NotReachedInTime
+from gateway.message_views import MessageQuery, MessagesView, MessageView, MessageWish, RoomView
+from identity.messages.chat import Room, decode_chat
+from identity.messages.envelope import MessageType
+from node.journal_answers import JournalAnswers
+from node.limits import WAIT_S_MAX
+from node.message_tables import MessageRow, Wanted
+from node.services.message import Messages
+
+_T = TypeVar("_T")
+_ORDER: Final = ("queued", "sent", "delivered", "read")
+
+
+class MessageAnswers(JournalAnswers):
+    """The part of `gateway.cell.Cell` that is about messages."""
+
+    @property
+    def _messages(self) -> Messages:
+        return self._parts.messages
+
+    async def send_message(
+        self, wish: MessageWish, *, wait: str | None, timeout_s: float
+    ) -> list[MessageView]:
+        """See `gateway.message_cell.MessageCell.send_message`."""
+        service, expires_ms = self._messages, wish.expires_s * 1000
+        if wish.room:
+            rows = await service.say(wish.room, wish.text, expires_ms=expires_ms)
+        elif wish.type == MessageType.CHAT.name:
+            to = self._cell_id(wish.to)
+            rows = [await service.chat(to, wish.text, expires_ms=expires_ms)]
+        else:
+            to, kind = self._cell_id(wish.to), MessageType[wish.type]
+            rows = [await service.send(to, kind, wish.body, expires_ms=expires_ms)]
+        if wait is not None:
+            ids = [row.id for row in rows]
+            rows = await self._wait_for(ids, wait, timeout_s)
+        return list(map(message_view, rows))
+
+    async def messages(self, query: MessageQuery, *, offset: int, limit: int) -> MessagesView:
+        """See `gateway.message_cell.MessageCell.messages`."""
+        wanted = self._wanted(query, None)
+        rows, total = await self._messages.messages(wanted, offset=offset, limit=limit)
+        return MessagesView(list(map(message_view, rows)), total, offset, limit)
+
+    async def next_messages(
+        self, query: MessageQuery, *, after: int, limit: int, timeout_s: float
+    ) -> MessagesView:
+        """See `gateway.message_cell.MessageCell.next_messages`."""
+        wanted = self._wanted(query, after)
+        rows: list[MessageRow] = []
+        total = 0
+        try:
+            async with asyncio.timeout(min(timeout_s, WAIT_S_MAX)):
+                while not rows:
+                    news = self._messages.news()  # before the look, so that nothing is missed
+                    rows, total = await self._messages.messages(
+                        wanted, offset=0, limit=limit, oldest_first=True
+                    )
+                    if not rows:
+                        await news
+        except TimeoutError:
+            rows, total = [], 0
+        return MessagesView(list(map(message_view, rows)), total, 0, limit)
+
+    async def message(self, message_id: int, *, wait: str | None, timeout_s: float) -> MessageView:
+        """See `gateway.message_cell.MessageCell.message`."""
+        if wait is None:
+            return message_view(await self._messages.message(message_id))
+        (row,) = await self._wait_for([message_id], wait, timeout_s)
+        return message_view(row)
+
+    async def mark_message_read(self, message_id: int) -> MessageView:
+        """See `gateway.message_cell.MessageCell.mark_message_read`."""
+        return message_view(await self._messages.mark_read(message_id))
+
+    async def rooms(self) -> list[RoomView]:
+        """See `gateway.message_cell.MessageCell.rooms`."""
+        return [room_view(room, is_left) for room, is_left in self._messages.rooms()]
+
+    async def create_room(self, name: str, members: Sequence[str]) -> RoomView:
+        """See `gateway.message_cell.MessageCell.create_room`."""
+        cells = [self._cell_id(member) for member in members]
+        return room_view(await self._messages.create_room(name, cells), is_left=False)
+
+    async def change_room(self, room_id: bytes, *, add: Sequence[str], leave: bool) -> RoomView:
+        """See `gateway.message_cell.MessageCell.change_room`."""
+        cells = [self._cell_id(member) for member in add]
+        room = await self._messages.change_room(room_id, add=cells, leave=leave)
+        return room_view(room, is_left=leave)
+
+    async def _wait_for(
+        self, ids: Sequence[int], status: str, timeout_s: float
+    ) -> list[MessageRow]:
+        """Return messages once each came so far or failed; raises NotReachedInTime."""
+        service = self._messages
+        try:
+            async with asyncio.timeout(min(timeout_s, WAIT_S_MAX)):
+                while True:
+                    news = service.news()  # before the look, so that nothing is missed
+                    rows = [await service.message(one) for one in ids]
+                    if all(_has_come(row, status) for row in rows):
+                        return rows
+                    await news
+        except TimeoutError as error:
+            raise NotReachedInTime(f"not {status} after {timeout_s:g} s; it is tried on") from error
+
+    def _wanted(self, query: MessageQuery, after: int | None) -> Wanted:
+        cell: CellId | None = None if query.cell is None else self._cell_id(query.cell)
+        return Wanted(query.way, cell, query.room, query.status, after)
+
+
+def message_view(row: MessageRow) -> MessageView:
+    """Return a message as the gateway shows it."""
+    is_chat = row.type is MessageType.CHAT
+    return MessageView(
+        id=row.id,
+        way=row.way,
+        cell=row.cell,
+        type=row.type.name,
+        text=_or_none(lambda: decode_chat(row.body).text) if is_chat else None,
+        body_hex=None if is_chat else row.body.hex(),
+        room=None if row.room is None else row.room.hex(),
+        timestamp_ms=row.time_ms,
+        status=row.status,
+        why=row.why,
+        number=row.number,
+        origin=row.origin,
+        expires_ms=row.expires_ms,
+    )
+
+
+def room_view(room: Room, is_left: bool) -> RoomView:  # noqa: FBT001 - a row of the table of rooms
+    """Return a room as the gateway shows it."""
+    return RoomView(room.id.hex(), room.name, list(room.member_ids), room.version, is_left)
+
+
+def _has_come(row: MessageRow, status: str) -> bool:
+    return row.status == "failed" or _ORDER.index(row.status) >= _ORDER.index(status)
+
+
+def _or_none(work: Callable[[], _T]) -> _T | None:
+    try:
+        return work()
+    except MyceldError:
+        return None

@@ -1,0 +1,1 @@
+"""The services of a cell, each with a journal of its own."""

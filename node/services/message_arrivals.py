@@ -1,0 +1,262 @@
+"""What arrives on a stream of messages, and what becomes of it.
+
+A message is taken when, in this order: it is for this cell and network; its sender's key signed it;
+it is in the sender's journal under a head which that key signed; it is the next of its sender; the
+policy allows it; its body opens. Before the last of the first three holds, nobody knows who wrote
+it: then the stream ends, as honest cells send no such thing. Later it is refused with a reason
+that its sender is told. Only what was taken is journaled, and only then confirmed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from core.codec import WrongShape
+from core.errors import MyceldError, RemoteViolation
+from core.ids import CellId, short
+from identity.messages.chat import Chat, decode_chat
+from identity.messages.delivery import Verdict
+from identity.messages.envelope import (
+    Envelope,
+    Message,
+    MessageType,
+    decode_envelope,
+    received_block,
+    verify_signature,
+)
+from identity.messages.errors import (
+    MessageDenied,
+    MessageNotForUs,
+    NumberUsed,
+)
+from identity.messages.policy import kind_of
+from identity.messages.proof import verify_proof
+from identity.messages.statements import (
+    Floor,
+    Receipt,
+    Refusal,
+    Statement,
+    decode_statement,
+    signer_of,
+    verify_statement,
+)
+from identity.messages.wire import (
+    Collect,
+    EnvelopeFrame,
+    Frame,
+    Full,
+    Keep,
+    Kept,
+    StatementFrame,
+)
+from node import message_tables as tables
+from node.services.message_desk import Desk
+from node.services.message_link import Link
+from node.services.message_relay import Relay
+from node.tables import Statement as Sql
+
+_LOG = structlog.get_logger("messages")
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What one read brought: what is on its way to the disk, and who is to be told."""
+
+    writes: list[asyncio.Future[int]] = field(default_factory=list)
+    touched: dict[CellId, None] = field(default_factory=dict)
+    refusals: list[tuple[CellId, bytes]] = field(default_factory=list)
+    kept: list[Envelope] = field(default_factory=list)
+
+
+class Arrivals:
+    """Takes frames for one cell. `link_to` finds the stream to a cell, `wake` its pump."""
+
+    def __init__(self, desk: Desk, relay: Relay, link_to: Callable[[CellId], Link | None]) -> None:
+        self._desk = desk
+        self._relay = relay
+        self._link_to = link_to
+
+    async def take(self, link: Link, frames: Sequence[Frame]) -> None:
+        """Deal with what one read brought; returns when all of it is durable.
+
+        Raises RemoteViolation when the peer sent what no honest cell sends.
+        """
+        batch = _Batch()
+        try:
+            for frame in frames:
+                await self._take_one(link, frame, batch)
+        except RemoteViolation:
+            self._desk.refused += 1
+            raise
+        finally:
+            if batch.writes:
+                await asyncio.wait(batch.writes)
+            await self._relay.keep(link, batch.kept)
+            self._answer(link, batch)
+
+    async def _take_one(self, link: Link, frame: Frame, batch: _Batch) -> None:
+        match frame:
+            case EnvelopeFrame():
+                envelope = decode_envelope(frame.envelope)
+                try:
+                    self._take_message(envelope, batch)
+                except RemoteViolation as error:
+                    if envelope.message.header.sender_id == link.cell_id:
+                        raise
+                    # A relay may not know yet that the sender has another key since.
+                    self._desk.refused += 1
+                    _LOG.debug(
+                        "relayed message refused", peer=short(link.cell_id), reason=str(error)
+                    )
+            case StatementFrame():
+                await self._take_statement(link, frame.statement, batch)
+            case Keep():
+                envelope = decode_envelope(frame.envelope)
+                if envelope.message.header.sender_id != link.cell_id:
+                    raise MessageNotForUs("a cell may only have its own messages kept")
+                self._check(envelope)
+                batch.kept.append(envelope)
+            case Kept() | Full():
+                self._relay.answered(link, frame)
+            case Collect():
+                link.wake()
+
+    def _take_message(self, envelope: Envelope, batch: _Batch) -> None:
+        desk, header = self._desk, envelope.message.header
+        if header.receiver_id != desk.cell_id:
+            raise MessageNotForUs(f"a message for {short(header.receiver_id)}")
+        origin = self._check(envelope)
+        sender = header.sender_id
+        inbox = desk.inbox(sender)
+        match inbox.judge(header.number, header.replay_id):
+            case Verdict.AGAIN | Verdict.EARLY:
+                batch.touched[sender] = None
+                return
+            case Verdict.CONFLICT:
+                batch.touched[sender] = None  # which tells it where to go on
+                self._refuse(envelope.message, NumberUsed.code, batch)
+                return
+        try:
+            body, chat = self._opened(envelope.message)
+        except MyceldError as error:
+            _LOG.info("message refused", sender=short(sender), reason=str(error))
+            self._refuse(envelope.message, error.code, batch)
+            return
+        batch.touched[sender] = None
+        inbox.accept(header.number, header.replay_id)
+
+        def make(index: int) -> tuple[bytes, list[Sql]]:
+            noted = tables.add_message(self._row(envelope, index, origin, body, chat))
+            return received_block(envelope.encoded), [*noted, *self._meet(envelope.message, chat)]
+
+        def done(_: int) -> None:
+            inbox.stored(header.number)
+            desk.tell()
+
+        batch.writes.append(asyncio.ensure_future(desk.scribe.write(make, done)))
+
+    def _check(self, envelope: Envelope) -> int:
+        """Return the message's index in its sender's journal if signature and proof are good."""
+        message, desk = envelope.message, self._desk
+        if message.header.network_id != desk.owner.network_id:
+            raise MessageNotForUs("a message of another network")
+        key = desk.owner.key_of(message.header.sender_id)
+        verify_signature(message, key)
+        return verify_proof(message, envelope.proof, key, desk.heads).index
+
+    def _opened(self, message: Message) -> tuple[bytes, Chat | None]:
+        """Return the body as it was before it was sealed, and what it says if it is a chat.
+
+        Raises MessageDenied, SealBroken or BadMessage.
+        """
+        header = message.header
+        decision = self._desk.owner.policy.may(header.sender_id, kind_of(header.type))
+        if not decision.allowed:
+            raise MessageDenied(decision.why)
+        if not header.type.is_sealed:
+            return message.body, None
+        body = self._desk.opener.open(header, message.body)
+        return body, decode_chat(body) if header.type is MessageType.CHAT else None
+
+    def _row(
+        self, envelope: Envelope, index: int, origin: int, body: bytes, chat: Chat | None
+    ) -> tables.MessageRow:
+        header = envelope.message.header
+        room = None if chat is None or chat.room is None else chat.room.id
+        return tables.MessageRow(
+            id=index,
+            way=tables.RECEIVED,
+            cell=header.sender_id,
+            number=header.number,
+            replay_id=header.replay_id,
+            origin=origin,
+            type=header.type,
+            time_ms=header.timestamp_ms,
+            expires_ms=0,
+            size_bytes=len(envelope.encoded),
+            status="delivered",
+            why=None,
+            room=room,
+            body=body,
+        )
+
+    def _meet(self, message: Message, chat: Chat | None) -> list[Sql]:
+        """Note what a chat tells of its room, if its sender may."""
+        if chat is None or chat.room is None:
+            return []
+        rooms, told, sender = self._desk.rooms, chat.room, message.header.sender
+        known = rooms.get(told.id)
+        is_new = known is None and sender in told.members
+        if not is_new and (known is None or not known[0].is_followed_by(told, sender)):
+            return []
+        is_left = self._desk.cell_id not in told.member_ids
+        rooms[told.id] = (told, is_left)
+        return [tables.put_room(told, is_left=is_left)]
+
+    def _refuse(self, message: Message, code: str, batch: _Batch) -> None:
+        header = message.header
+        word = self._desk.refusal(header.sender_id, header.number, header.replay_id, code)
+        batch.refusals.append((header.sender_id, word))
+
+    async def _take_statement(self, link: Link, data: bytes, batch: _Batch) -> None:
+        statement, body, signature = decode_statement(data)
+        desk = self._desk
+        if statement.pair.network_id != desk.owner.network_id:
+            raise MessageNotForUs("a statement of another network")
+        verify_statement(body, signature, desk.owner.key_of(signer_of(statement)))
+        sender, receiver = statement.pair.sender_id, statement.pair.receiver_id
+        if isinstance(statement, Floor) and receiver == desk.cell_id:
+            if desk.inbox(sender).skip_to(statement.floor):
+                await desk.scribe.note([tables.note_taken(sender, statement.floor - 1)])
+            batch.touched[sender] = None
+        elif not isinstance(statement, Floor) and sender == desk.cell_id:
+            self._hear(statement)
+        elif link.cell_id == signer_of(statement):
+            self._relay.hear(statement, data)
+
+    def _hear(self, statement: Statement) -> None:
+        """Note what a receiver says of our messages."""
+        receiver = statement.pair.receiver_id
+        outbox = self._desk.outbox(receiver)
+        match statement:
+            case Receipt():
+                changes = outbox.confirmed(statement.taken, statement.replay_id, statement.read)
+            case Refusal():
+                changes = outbox.refused(statement.number, statement.replay_id, statement.code)
+            case _:
+                raise WrongShape("a floor is not a receiver's word")
+        self._desk.note(outbox, changes)
+        link = self._link_to(receiver)
+        if link is not None and changes:
+            link.wake()
+
+    def _answer(self, link: Link, batch: _Batch) -> None:
+        """Confirm what is durable now, to the peer and to the sender if that is another one."""
+        words = [(sender, self._desk.receipt(sender)) for sender in batch.touched]
+        for sender, word in [*words, *batch.refusals]:
+            for to in {link, self._link_to(sender) or link}:
+                to.send(StatementFrame(word))
