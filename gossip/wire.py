@@ -15,6 +15,7 @@ nothing else before the other's HELLO has come; then, at any time and in any ord
 | 7 | CERTIFICATE | the newest certificate |
 | 8, 9 | PING, PONG | number |
 | 11 | FORWARD | [transactions] from a cell that has no vote |
+| 12 | DENIED | code, reason: what the receiver asked for is not done; the stream goes on |
 | 20 | SPORE | a spore |
 | 21 | ANNOUNCED | [announcements] that are news to the sender |
 """
@@ -152,6 +153,14 @@ class Forward:
 
 
 @dataclass(frozen=True, slots=True)
+class Denied:
+    """Why what the receiver asked for is not done; sent only to those who asked."""
+
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class SporeFrame:
     """A spore, opaque to the session (gossip.discovery parses it)."""
 
@@ -176,6 +185,7 @@ Frame: TypeAlias = (
     | Ping
     | Pong
     | Forward
+    | Denied
     | SporeFrame
     | Announced
 )
@@ -243,6 +253,8 @@ def _to_value(frame: Frame) -> Value:
             return [8 if isinstance(frame, Ping) else 9, frame.number]
         case Forward():
             return [11, list(frame.transactions)]
+        case Denied():
+            return [12, frame.code, frame.reason]
         case SporeFrame():
             return [20, frame.data]
         case Announced():
@@ -253,12 +265,9 @@ def _from_fields(kind: int, fields: list[Value]) -> Frame:
     match kind:
         case 1:
             return _hello(fields)
-        case 2:
-            code, reason = fields
-            return Refuse(
-                as_text(code, length_max=REASON_LENGTH_MAX),
-                as_text(reason, length_max=REASON_LENGTH_MAX),
-            )
+        case 2 | 12:
+            code, reason = (as_text(field, length_max=REASON_LENGTH_MAX) for field in fields)
+            return Refuse(code, reason) if kind == 2 else Denied(code, reason)
         case 3:
             number, vector, yours, sealed = fields
             return Have(Epoch(as_int(number)), _vector(vector), as_int(yours), as_bool(sealed))

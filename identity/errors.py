@@ -55,3 +55,53 @@ class BadInteraction(RemoteViolation):
 
     code = "MYC-IDENTITY-102"
     remedy = "Ask the other cell to sign the interaction again; this one proves nothing."
+
+
+class BadRecord(RemoteViolation):
+    """Bytes that are no row of an audit journal, or of a service's."""
+
+    code = "MYC-IDENTITY-401"
+    remedy = "Check the journal with `myceld audit verify`; another version may have written it."
+
+
+class BadChallenge(RemoteViolation):
+    """Bytes that are no challenge, or no answer to one."""
+
+    code = "MYC-IDENTITY-402"
+    remedy = "Ask the cell again; if it goes on, it runs another version or is at fault."
+
+
+class ChallengeNotOurs(RemoteViolation):
+    """A challenge or an answer of another network, of other cells or of another connection."""
+
+    code = "MYC-IDENTITY-403"
+    remedy = "Nothing is proven: what another cell was asked was passed on. Do not trust the peer."
+
+
+class ChallengeReplayed(RemoteViolation):
+    """A nonce that was used before, or that nobody gave out."""
+
+    code = "MYC-IDENTITY-404"
+    remedy = "Nothing is proven: an old exchange was sent again. Do not trust the peer."
+
+
+class ChallengeExpired(RemoteViolation):
+    """The time for an answer is over."""
+
+    code = "MYC-IDENTITY-405"
+    remedy = "Ask again. If it goes on, compare the two cells' clocks."
+
+
+class ChallengeUnproven(RemoteViolation):
+    """The answer is not signed by the key that was to be proven."""
+
+    code = "MYC-IDENTITY-406"
+    remedy = "Nothing is proven: the peer does not hold that key."
+
+
+class TooManyChallenges(OperationalFault):
+    """More identities are being proven at once than a cell keeps in mind."""
+
+    code = "MYC-IDENTITY-407"
+    remedy = "Try again in a moment."
+    retryable = True

@@ -23,7 +23,6 @@ from gossip.host import HostConfig, NotAMultiaddr
 from gossip.host.addresses import parse_dial_address
 from gossip.wire import Forward, Frame
 from identity.keys import KeyPair
-from identity.messages.policy import AllowMembers
 from journal import Store
 from journal.replication import Copies
 from ledger.certificate import CheckpointSignature
@@ -32,6 +31,7 @@ from ledger.roster import Roster
 from ledger.spore_authority import network_identity
 from ledger.transaction import transaction_id
 from myceld import VERSION
+from node.access import Access, MessageAccess
 from node.audits import Audits
 from node.config import Config
 from node.consensus_task import ConsensusTask
@@ -49,6 +49,7 @@ from node.limits import EXECUTION_QUEUE_MAX, HEADERS_CACHED_MAX
 from node.parts import Parts
 from node.peers import Peers, PeersConfig, PeersLinks
 from node.receipts import Receipts
+from node.services.audit import AuditTrail
 from node.services.message import Messages
 from node.services.message_desk import Owner
 from node.session import now_ms
@@ -109,6 +110,7 @@ class Assembly:
         verifier: Verifier,
         surroundings: Surroundings,
         take_forwarded: Callable[[CellId, Forward], Awaitable[None]],
+        audit: AuditTrail,
     ) -> None:
         """`take_forwarded` is given the transactions that another cell asks us to put."""
         self._setup = setup
@@ -116,6 +118,7 @@ class Assembly:
         self._verifier = verifier
         self._surroundings = surroundings
         self._take_forwarded = take_forwarded
+        self._audit = audit
         self._started_ns = time.monotonic_ns()
 
     async def assemble(self) -> tuple[Parts, Tasks]:
@@ -161,6 +164,7 @@ class Assembly:
         greeting = execution_task.greeting
         links = self._make_links(consensus_inbox, execution_inbox, greeting, discovery)
         peers = self._make_peers(consensus.roster, discovery.book, links)
+        access = Access(store, trust, lambda: execution.ledger.roster, self._audit)
         parts = Parts(
             cell_id=key.cell_id,
             name=self._name(consensus.roster),
@@ -177,12 +181,14 @@ class Assembly:
             observed=consensus_task.observed,
             execution=execution,
             peers=peers,
-            follows=await _make_follows(store, key, genesis, peers),
+            follows=await _make_follows(store, self._setup, peers, access),
             discovery=discovery,
             audits=Audits(store),
-            invites=_make_invites(store, genesis, peers, execution),
+            invites=_make_invites(store, genesis, peers, execution, self._audit),
             trust=trust,
-            messages=await _make_messages(store, key, genesis, peers),
+            access=access,
+            audit=self._audit,
+            messages=await _make_messages(store, self._setup, peers, access),
             headers=headers,
             fetching=self._make_fetching(consensus, execution, peers, headers),
             started_ns=self._started_ns,
@@ -300,31 +306,30 @@ def _make_consensus(
     )
 
 
-async def _make_follows(store: Store, key: KeyPair, genesis: Genesis, peers: Peers) -> Follows:
+async def _make_follows(store: Store, setup: Setup, peers: Peers, access: Access) -> Follows:
     """Return the journals that are followed, which answers other cells too."""
-    follows = Follows(store, await Copies.open(store), key.cell_id, peers)
-    follows.listen(genesis.network_id)
+    follows = Follows(store, await Copies.open(store), setup.key.cell_id, peers, access)
+    follows.listen(setup.genesis.network_id)
     return follows
 
 
-def _make_invites(store: Store, genesis: Genesis, peers: Peers, execution: Execution) -> Invites:
+def _make_invites(
+    store: Store, genesis: Genesis, peers: Peers, execution: Execution, audit: AuditTrail
+) -> Invites:
     """Return the tickets' service, which answers newcomers from the start of the host on."""
 
     def standing() -> Standing:
         return Standing(execution.ledger.roster, execution.ledger.applied_round)
 
-    invites = Invites(store, genesis, peers, standing)
+    invites = Invites(store, genesis, peers, standing, audit=audit)
     peers.host.set_handler(INVITE_PROTOCOL, peers.guarded(invites.serve))
     return invites
 
 
-async def _make_messages(store: Store, key: KeyPair, genesis: Genesis, peers: Peers) -> Messages:
+async def _make_messages(store: Store, setup: Setup, peers: Peers, access: Access) -> Messages:
     """Return the message service, which answers other cells from the start of the host on."""
-
-    def is_member(cell_id: CellId) -> bool:
-        return peers.roster.index_of(public_key_of(cell_id)) is not None
-
-    owner = Owner(key, genesis.network_id, AllowMembers(is_member), public_key_of)
+    policy = MessageAccess(access)
+    owner = Owner(setup.key, setup.genesis.network_id, policy, public_key_of)
     return await Messages.open(store, owner, peers)
 
 

@@ -220,8 +220,10 @@ class RunningCell(MessageAnswers):
     async def take_forwarded(self, peer: CellId, forward: Forward) -> None:
         """Queue what a cell without a vote asks us to put into our events, as far as it is valid.
 
-        Raises what is wrong with the first that is not: that cell checked them before it asked.
+        Raises AccessDenied, or what is wrong with the first that is not: that cell checked them
+        before it asked.
         """
+        self._parts.access.check("tx-forward", peer)
         intake = self._parts.intake
         parsed = [intake.parse(raw) for raw in forward.transactions]
         await self._check_signatures(parsed)

@@ -219,3 +219,27 @@ class ToItself(LocalMisuse):
 
     code = "MYC-NODE-301"
     remedy = "Give the cell id or the name of another cell."
+
+
+class AccessDenied(OperationalFault):
+    """A policy does not let the other cell do what it asked for; `detail` says what it needs."""
+
+    code = "MYC-NODE-401"
+    remedy = (
+        "Its operator can raise the score with `myceld trust attest`, or the section `trust` of "
+        "config.yaml can ask for less."
+    )
+
+
+class BadServices(LocalMisuse):
+    """Services that can not be started: one needs itself, or one that there is not."""
+
+    code = "MYC-NODE-402"
+    remedy = "Correct the table in node/services/table.py."
+
+
+class JournalNotGranted(LocalMisuse):
+    """Somebody wanted to write a journal that is not its own."""
+
+    code = "MYC-NODE-403"
+    remedy = "Each service writes its own journal, with the grant that the nucleus gave it."

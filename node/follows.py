@@ -22,6 +22,7 @@ from journal import Store
 from journal.replication import Copies, Copy, FollowSession, Servers, Shelf
 from journal.replication.errors import FollowsItself, HeadsConflict, NotFollowed
 from journal.replication.limits import REDIAL_MS_MAX, REDIAL_MS_MIN
+from node.access import Access
 from node.limits import DIAL_TIMEOUT_MS
 from node.peers import Peers
 
@@ -68,7 +69,10 @@ class _Followed:
 class Follows:
     """Owner of the copies, of the sessions that fill them, and of those that serve others."""
 
-    def __init__(self, store: Store, copies: Copies, cell_id: CellId, peers: Peers) -> None:
+    def __init__(
+        self, store: Store, copies: Copies, cell_id: CellId, peers: Peers, access: Access
+    ) -> None:
+        self._access = access
         self._copies = copies
         self._cell_id = cell_id
         self._peers = peers
@@ -172,7 +176,10 @@ class Follows:
             await session.run()
 
     async def _serve(self, stream: PeerStream) -> None:
-        await self._servers.serve(PeerBytes(stream))
+        def may_read(cell_id: str, journal: str) -> MyceldError | None:
+            return self._access.journal_refusal(stream.cell_id, cell_id, journal)
+
+        await self._servers.serve(PeerBytes(stream), may_read)
 
     def _view(self, followed: _Followed) -> FollowView:
         copy = self._copies.newest(followed.cell_id, followed.journal)

@@ -147,6 +147,16 @@ def uses(store: Store, ticket: TicketId) -> list[Use]:
     return [_use(row) for row in store.query(sql, (ticket,))]
 
 
+def is_guest(store: Store, cell_id: CellId) -> bool:
+    """Return whether a cell came by a ticket of this one that was not taken back since."""
+    rows = store.query(
+        "SELECT 1 FROM invite_use u JOIN invite i ON i.id = u.invite "
+        "WHERE u.cell_id = ? AND i.revoked = 0 LIMIT 1",
+        (cell_id,),
+    )
+    return bool(rows)
+
+
 def unproposed(store: Store, limit: int) -> list[tuple[Use, Terms]]:
     """Return who waits to be proposed as a member, the oldest first."""
     sql = (

@@ -64,6 +64,7 @@ from gossip.discovery.tries import Tries
 from gossip.discovery.words import words_of
 from gossip.host import PeerStream
 from gossip.host.addresses import parse_dial_address
+from identity.audit import AUDIT_JOURNAL, TOKEN
 from journal import Store
 from ledger.genesis import Genesis, to_json
 from ledger.limits import WEIGHT_MAX
@@ -90,6 +91,7 @@ from node.limits import (
     WRITE_TIMEOUT_MS,
 )
 from node.peers import Peers
+from node.services.audit import AuditTrail
 
 _DAY_NS: Final = 86_400 * 10**9
 _LOG = structlog.get_logger("invites")
@@ -108,9 +110,11 @@ class Invites:
         peers: Peers,
         standing: Callable[[], Standing],
         *,
+        audit: AuditTrail,
         now_ns: Callable[[], int] = wall_ns,
     ) -> None:
         """`standing` tells where the ledger stands."""
+        self._audit = audit
         self._store = store
         self._genesis = genesis
         self._peers = peers
@@ -150,7 +154,10 @@ class Invites:
         if tables.invite_count(self._store) >= INVITES_MAX:
             raise TooManyInvites(f"{INVITES_MAX} tickets are kept already")
         hit("invites.create.before")
-        await self._store.transaction({}, [tables.add_invite(invite)], durable=True)
+        row = self._audit.block("invite.create", ticket.id.hex(), actor=TOKEN)
+        await self._store.transaction(
+            {AUDIT_JOURNAL: [row]}, [tables.add_invite(invite)], durable=True
+        )
         hit("invites.create.after")
         return IssuedView(text, self._view(invite))
 
@@ -165,8 +172,9 @@ class Invites:
         """
         async with self._recording:
             self._known(TicketId(ticket))
+            row = self._audit.block("invite.revoke", ticket.hex(), actor=TOKEN)
             await self._store.transaction(
-                {}, [tables.revoke_invite(TicketId(ticket))], durable=True
+                {AUDIT_JOURNAL: [row]}, [tables.revoke_invite(TicketId(ticket))], durable=True
             )
         return self._view(self._known(TicketId(ticket)))
 
@@ -258,7 +266,11 @@ class Invites:
                 use = Use(invite.id, cell_id, name, self._now_ns(), words)
             use = replace(use, words=words)
             hit("invites.use.before")
-            await self._store.transaction({}, [tables.record_use(use)], durable=True)
+            actor, key = f"cell:{cell_id}", public_key_of(cell_id)
+            row = self._audit.block("invite.use", invite.id.hex(), actor=actor, key=key)
+            # One that comes again with its ticket is no new act.
+            appends = {AUDIT_JOURNAL: [row]} if is_new else {}
+            await self._store.transaction(appends, [tables.record_use(use)], durable=True)
             hit("invites.use.after")
         self._used.set()
         return use, is_new
@@ -295,6 +307,9 @@ class Invites:
 
     def _refused(self, stream: PeerStream, error: MyceldError) -> bytes:
         _LOG.info("newcomer refused", cell=short(stream.cell_id), reason=str(error))
+        self._audit.refused(
+            stream.cell_id, "invite.use", "", code=error.code, reason=type(error).__name__
+        )
         return refused_message(error)
 
     def _transcript(self, newcomer: CellId, ask: Ask, proof: Proof, nonce: bytes) -> Transcript:

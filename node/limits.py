@@ -354,3 +354,31 @@ STRANGER_MESSAGES_PER_S: Final = 20.0
 
 STRANGER_MESSAGES_BURST: Final = 512
 """The same at once: two windows, as what waited for us comes in one go."""
+
+AUDIT_WAITING_MAX: Final = 512
+"""Rows of the audit journal that wait to be written, 0.5 KB each; more are counted only."""
+
+AUDIT_PAUSE_S: Final = 0.5
+"""How long rows wait, so that one commit takes many."""
+
+AUDIT_WINDOW_MS: Final = 60_000
+"""Acts alike in this time are counted together, beyond the first ones."""
+
+AUDIT_ALONE_MAX: Final = 20
+"""Acts alike that get a row each in a window; of refusals the first one does."""
+
+AUDIT_WINDOWS_MAX: Final = 1_024
+"""Kinds of acts that are counted at once, 0.5 KB each; beyond it those of all others together. So
+the journal grows by at most 21 rows a minute for each of them, whatever peers do."""
+
+AUDIT_KEPT_MAX: Final = 1_000_000
+"""Rows that are kept; older ones are deleted, and the proofs of the others stay valid: 300 MB."""
+
+AUDIT_PRUNE_STEP: Final = 10_000
+"""How many there may be more before that is done."""
+
+AUDIT_SCANNED_MAX: Final = 20_000
+"""Rows that are looked at for one answer: ≈ 0.2 s, in slices."""
+
+AUDIT_SLICE: Final = 500
+"""Rows that are read at once, ≈ 5 ms."""

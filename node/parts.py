@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from core.ids import CellId
 from journal import Store
 from ledger.genesis import Genesis
+from node.access import Access
 from node.audits import Audits
 from node.discovery.task import Discovery
 from node.follows import Follows
@@ -17,6 +18,7 @@ from node.invites import Invites
 from node.metrics import ConsensusMetrics
 from node.peers import Peers
 from node.receipts import Receipts
+from node.services.audit import AuditTrail
 from node.services.message import Messages
 from node.stages.consensus import Consensus
 from node.stages.execution import Execution
@@ -52,6 +54,8 @@ class Parts:
     audits: Audits
     invites: Invites
     trust: TrustView
+    access: Access
+    audit: AuditTrail
     messages: Messages
     headers: Headers
     fetching: TransferFetching

@@ -28,12 +28,14 @@ from gossip.host import Host, HostConfig, HostFactory, PeerStream
 from gossip.limits import (
     PAYLOAD_COUNT_MAX,
     PAYLOAD_SIZE_BYTES_MAX,
+    REASON_LENGTH_MAX,
 )
 from gossip.score import Misbehaviour
 from gossip.wire import (
     WIRE_VERSION,
     Announced,
     CertificateFrame,
+    Denied,
     Events,
     Forward,
     Frame,
@@ -47,7 +49,7 @@ from gossip.wire import (
 from ledger.roster import Roster
 from node.clock import wall_ns
 from node.conduct import Conduct
-from node.errors import PeerNotAdmitted, PeerReplaced, PeerTooSlow
+from node.errors import AccessDenied, PeerNotAdmitted, PeerReplaced, PeerTooSlow
 from node.faults import Faults, FaultyStream
 from node.inbox import (
     MEMBER_LANE,
@@ -429,7 +431,14 @@ class Peers:
                 session.budget.forwards.spend(len(frame.transactions), now_ms())
                 wait_ms = session.budget.forwards.wait_ms(now_ms())
                 await asyncio.sleep(min(wait_ms, READ_PAUSE_MS_MAX) / 1000)
-                await self._links.forwarded(session.cell_id, frame)
+                try:
+                    await self._links.forwarded(session.cell_id, frame)
+                except AccessDenied as error:
+                    session.send(encode_frame(Denied(error.code, error.detail[:REASON_LENGTH_MAX])))
+            case Denied():
+                info = self._info(session.cell_id)
+                info.last_error = f"{frame.code}: {frame.reason}"
+                _LOG.warning("denied by a peer", peer=short(session.cell_id), reason=frame.reason)
 
     def _info(self, cell_id: CellId) -> PeerInfo:
         info = self.infos.get(cell_id)

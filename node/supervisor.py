@@ -27,6 +27,7 @@ from node.invite_tables import INVITE_SCHEMA
 from node.limits import STOP_TIMEOUT_MS
 from node.message_tables import MESSAGE_SCHEMA
 from node.parts import Parts
+from node.services.audit import AuditTrail
 from node.surroundings import Surroundings
 from node.tables import SCHEMA, check_layout
 from node.verifier import Verifier
@@ -68,8 +69,9 @@ class Supervisor:
         try:
             await store.create_tables(SCHEMA + INVITE_SCHEMA + MESSAGE_SCHEMA)
             await check_layout(store)
+            audit = await AuditTrail.open(store, self._setup.key.public_key)
             assembly = Assembly(
-                self._setup, store, verifier, self._surroundings, self._take_forwarded
+                self._setup, store, verifier, self._surroundings, self._take_forwarded, audit
             )
             while await self._run_once(assembly, store):
                 _LOG.info("checkpoint in place")
@@ -131,6 +133,7 @@ class Supervisor:
                     group.create_task(parts.follows.run(), name="follows"),
                     group.create_task(parts.audits.run(), name="audits"),
                     group.create_task(parts.invites.run(cell.change_members), name="invites"),
+                    group.create_task(parts.audit.run(), name="audit"),
                     group.create_task(parts.trust.run(), name="trust"),
                     group.create_task(parts.messages.run(), name="messages"),
                     group.create_task(parts.fetching.run(), name="fetching"),

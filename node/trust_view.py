@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable
 
 from core.ids import PublicKey, Round
-from identity.trust import Decision, Policy, TrustGraph
+from identity.trust import Policy, TrustGraph
 from journal import Store
 from ledger.machine import Applied
 from ledger.trust import ATTESTATION_PREFIX, attestation_of_key, decode_attestation
@@ -56,14 +56,6 @@ class TrustView:
             if key.startswith(ATTESTATION_PREFIX):
                 self._take(key, value)
         self._wake()
-
-    def decide(self, request: str, peer: PublicKey) -> Decision:
-        """Decide on a request of another cell, by its score as far as that is computed by now.
-
-        What a round changed is computed some milliseconds after it was applied. After a start
-        everybody has 0 until the state was read.
-        """
-        return self.policy.decide(request, self.graph.score(peer))
 
     async def settled(self) -> TrustGraph:
         """Return the graph once it holds all that was applied until now, as of the present time.

@@ -86,3 +86,6 @@ ROOM_ID_SIZE_BYTES: Final = 16
 
 ROOM_NAME_LENGTH_MAX: Final = 64
 """Characters."""
+
+CODE_LENGTH_MAX: Final = 32
+"""Of an error's code in a refusal, such as MYC-IDENTITY-308."""

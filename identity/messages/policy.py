@@ -26,6 +26,8 @@ class Kind(StrEnum):
     EXEC = "exec"
     RELAY = "relay"
     """To keep its messages for somebody else."""
+    ROOM = "room"
+    """To take this cell into a room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class AllowMembers:
 
     def may(self, peer: CellId, kind: Kind) -> Decision:
         """See `Policy.may`."""
-        if kind in (Kind.CHAT, Kind.AUTH) or self._is_member(peer):
+        if kind in (Kind.CHAT, Kind.AUTH, Kind.ROOM) or self._is_member(peer):
             return Decision(allowed=True)
         return Decision(allowed=False, why=f"{kind.value} is for members")
 

@@ -24,12 +24,15 @@ from core.ids import CellId, NetworkId, PublicKey, Signature, cell_id_of
 from core.limits import HASH_SIZE_BYTES, PUBLIC_KEY_SIZE_BYTES, SIGNATURE_SIZE_BYTES
 from identity.keys import KeyPair, verify
 from identity.messages.errors import BadMessage, WrongMessageSignature
-from identity.messages.limits import REPLAY_ID_SIZE_BYTES, STATEMENT_SIZE_BYTES_MAX
+from identity.messages.limits import (
+    CODE_LENGTH_MAX,
+    REPLAY_ID_SIZE_BYTES,
+    STATEMENT_SIZE_BYTES_MAX,
+)
 
 _RECEIPT: Final = "myceld/message-receipt/1"
 _REFUSAL: Final = "myceld/message-refusal/1"
 _FLOOR: Final = "myceld/message-floor/1"
-_CODE_LENGTH_MAX: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +145,7 @@ def _statement_of(items: list[Value]) -> Statement:
         return Floor(pair, as_int(items[4], low=1))
     if domain == _REFUSAL:
         replay_id = as_bytes(items[5], size=REPLAY_ID_SIZE_BYTES)
-        code = as_text(items[6], length_max=_CODE_LENGTH_MAX)
+        code = as_text(items[6], length_max=CODE_LENGTH_MAX)
         return Refusal(pair, as_int(items[4], low=1), replay_id, code)
     if domain != _RECEIPT:
         raise BadMessage("no statement about messages of this version")

@@ -4,7 +4,7 @@
     2 STATEMENT  [2, statement]            receipt, refusal or floor
     3 KEEP       [3, envelope]             keep this message of mine for its receiver, who is away
     4 KEPT       [4, receiver, number]     it is on this relay's disk
-    5 FULL       [5, receiver, number]     this relay does not keep it, now
+    5 FULL       [5, receiver, number, code]   this relay does not keep it, and why
     6 COLLECT    [6]                       give me what you keep for me
 
 Four bytes of length, big-endian, then a canonical array.
@@ -15,12 +15,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from core.codec import Value, as_array, as_bytes, as_int, decode, encode
+from core.codec import Value, as_array, as_bytes, as_int, as_text, decode, encode
 from core.errors import MyceldError
 from core.ids import PublicKey
 from core.limits import PUBLIC_KEY_SIZE_BYTES
 from identity.messages.errors import BadMessage
 from identity.messages.limits import (
+    CODE_LENGTH_MAX,
     ENVELOPE_SIZE_BYTES_MAX,
     FRAME_SIZE_BYTES_MAX,
     STATEMENT_SIZE_BYTES_MAX,
@@ -61,10 +62,11 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Full:
-    """A relay does not take a message."""
+    """A relay does not take a message: it has no room, or the sender may not; `code` says which."""
 
     receiver: PublicKey
     number: int
+    code: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ def encode_frame(frame: Frame) -> bytes:
 def decode_frame(body: bytes) -> Frame:
     """Return the frame in `body`, without its length; raises BadMessage."""
     try:
-        items = as_array(decode(body, size_bytes_max=FRAME_SIZE_BYTES_MAX), length_max=3)
+        items = as_array(decode(body, size_bytes_max=FRAME_SIZE_BYTES_MAX), length_max=4)
         return _frame_of(as_int(items[0]) if items else 0, items[1:])
     except BadMessage:
         raise
@@ -127,7 +129,7 @@ def _fields_of(frame: Frame) -> list[Value]:
         case Kept():
             return [4, frame.receiver, frame.number]
         case Full():
-            return [5, frame.receiver, frame.number]
+            return [5, frame.receiver, frame.number, frame.code]
         case Collect():
             return [6]
 
@@ -142,8 +144,10 @@ def _frame_of(kind: int, fields: list[Value]) -> Frame:
             return Keep(as_bytes(data, size_max=ENVELOPE_SIZE_BYTES_MAX))
         case 4, [receiver, number]:
             return Kept(_key(receiver), as_int(number, low=1))
-        case 5, [receiver, number]:
-            return Full(_key(receiver), as_int(number, low=1))
+        case 5, [receiver, number, code]:
+            return Full(
+                _key(receiver), as_int(number, low=1), as_text(code, length_max=CODE_LENGTH_MAX)
+            )
         case 6, []:
             return Collect()
     raise BadMessage(f"no frame of kind {kind} with {len(fields)} fields")

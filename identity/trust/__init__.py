@@ -13,7 +13,7 @@ from identity.trust.interaction import (
     proof_of,
 )
 from identity.trust.paths import Explanation, Path, why
-from identity.trust.policy import Decision, Level, Policy, policy_of
+from identity.trust.policy import Decision, Level, Policy, better_score, policy_of
 
 __all__ = [
     "GENERAL_SCOPE",
@@ -25,6 +25,7 @@ __all__ = [
     "Path",
     "Policy",
     "TrustGraph",
+    "better_score",
     "decode_interaction",
     "exchange_digest",
     "interaction",

@@ -38,16 +38,17 @@ NEEDS: Final[Mapping[str, Level]] = MappingProxyType(
     {
         "ping": Level.NONE,
         "identity-challenge": Level.NONE,
+        "journal-read": Level.NONE,  # of `consensus` and `state`, which each cell has anyway
+        "tx-forward": Level.NONE,  # each is signed by its sender, and budgets bound their number
         "query": Level.READ_ONLY,
-        "journal-read": Level.READ_ONLY,
         "blob-fetch": Level.READ_ONLY,
         "chat": Level.LIMITED,
         "auth": Level.LIMITED,
         "room-join": Level.LIMITED,
-        "tx-forward": Level.STANDARD,
+        "message-relay": Level.LIMITED,  # members of a new network relay for each other
         "post": Level.STANDARD,
-        "message-relay": Level.STANDARD,
         "exec": Level.FULL,
+        "journal-read-private": Level.FULL,  # those that say what the cell itself did
         "journal-write": Level.FULL,
     }
 )
@@ -82,6 +83,11 @@ class Policy:
         if sorted(set(scores)) != scores or not 0.0 < scores[0] <= scores[-1] <= 1.0:
             raise BadPolicy("the scores of the levels rise, and are above 0 and at most 1")
 
+    @property
+    def guest_score(self) -> float:
+        """Return the score that a cell has at least which was let in by a ticket of ours."""
+        return self.scores[Level.LIMITED]
+
     def level(self, score: float) -> Level:
         """Return the highest level that a score reaches."""
         reached = [level for level, least in self.scores.items() if score >= least]
@@ -103,6 +109,15 @@ class Policy:
                 f"score {shown} gives {level.word}"
             )
         return Decision(level >= needed, request, level, needed, score, reason)
+
+
+def better_score(own: float, agreed: float) -> float:
+    """Return the score that counts for a cell of which there are two: the better one.
+
+    What the network agreed on is there without anybody's word; a cell's own word can only add to
+    it. Whoever is not to be let in although it behaves is denied by what requests need.
+    """
+    return max(own, agreed)
 
 
 def policy_of(

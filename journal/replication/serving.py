@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from typing import TypeAlias
 
 from core.errors import MyceldError
 from journal.errors import BlockCleared
@@ -21,6 +23,10 @@ from journal.replication.ranges import prove_prefix, prove_range
 from journal.replication.server import Read, ReadBlocks, ReadHead, ReadTail, ReadTile, Server
 
 
+MayRead: TypeAlias = Callable[[str, str], MyceldError | None]
+"""Told a cell id and a journal of it: returns why the follower may not read that, if so."""
+
+
 class Servers:
     """All sessions in which this cell serves; at most SERVED_MAX at a time."""
 
@@ -28,7 +34,7 @@ class Servers:
         self._shelf = shelf
         self.count = 0
 
-    async def serve(self, stream: ByteStream) -> None:
+    async def serve(self, stream: ByteStream, may_read: MayRead | None = None) -> None:
         """Serve one follower until it goes away, is silent, or breaks a rule (which raises)."""
         frames = FrameStream(stream)
         if self.count >= SERVED_MAX:
@@ -37,7 +43,7 @@ class Servers:
             return
         self.count += 1
         try:
-            await ServeSession(frames, self._shelf).run()
+            await ServeSession(frames, self._shelf, may_read).run()
         except PeerGone:
             return
         finally:
@@ -47,8 +53,9 @@ class Servers:
 class ServeSession:
     """One follower: a task reads its frames, another answers them and pushes what is new."""
 
-    def __init__(self, frames: FrameStream, shelf: Shelf) -> None:
+    def __init__(self, frames: FrameStream, shelf: Shelf, may_read: MayRead | None = None) -> None:
         self._frames = frames
+        self._may_read = may_read
         self._shelf = shelf
         self._server = Server(now_ms())
         self._wake = asyncio.Event()
@@ -59,6 +66,10 @@ class ServeSession:
         follow = self._server.follow
         assert follow is not None  # noqa: S101 - for the type checker: the first frame is taken
         try:
+            denied = self._may_read(follow.cell_id, follow.journal) if self._may_read else None
+            if denied is not None:
+                await self._frames.write([wire.Refuse(denied.code, denied.detail)])
+                return
             feed = await self._shelf.feed(follow.cell_id, follow.journal)
         except NotServed as error:
             await self._frames.write([wire.Refuse(error.code, error.detail)])

@@ -33,7 +33,7 @@ from identity.messages.errors import (
     MessageNotForUs,
     NumberUsed,
 )
-from identity.messages.policy import kind_of
+from identity.messages.policy import Kind, kind_of
 from identity.messages.proof import verify_proof
 from identity.messages.statements import (
     Floor,
@@ -180,7 +180,14 @@ class Arrivals:
         if not header.type.is_sealed:
             return message.body, None
         body = self._desk.opener.open(header, message.body)
-        return body, decode_chat(body) if header.type is MessageType.CHAT else None
+        if header.type is not MessageType.CHAT:
+            return body, None
+        chat = decode_chat(body)
+        if chat.room is not None and chat.room.id not in self._desk.rooms:
+            decision = self._desk.owner.policy.may(header.sender_id, Kind.ROOM)
+            if not decision.allowed:
+                raise MessageDenied(decision.why)
+        return body, chat
 
     def _row(
         self, envelope: Envelope, index: int, origin: int, body: bytes, chat: Chat | None

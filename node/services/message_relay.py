@@ -16,7 +16,7 @@ import structlog
 from core.ids import CellId, PublicKey, cell_id_of, public_key_of, short
 from identity.messages.delivery import Outbox
 from identity.messages.envelope import Envelope
-from identity.messages.errors import RelayFull
+from identity.messages.errors import MessageDenied, RelayFull
 from identity.messages.limits import KEPT_MS_MAX
 from identity.messages.policy import Kind
 from identity.messages.relay import Held
@@ -60,9 +60,9 @@ class Relay:
                     self._check_may_keep(held)
                     desk.keeping.keep(held)
                     statements.append(tables.put_kept(held, envelope.encoded))
-            except RelayFull as error:
+            except (RelayFull, MessageDenied) as error:
                 _LOG.info("message not kept", sender=short(held.sender), reason=str(error))
-                answers.append(Full(header.receiver, header.number))
+                answers.append(Full(header.receiver, header.number, error.code))
             else:
                 answers.append(Kept(header.receiver, header.number))
                 receivers[held.receiver] = None
@@ -147,6 +147,7 @@ class Relay:
         """Take what a relay says that it did with a message of ours."""
         receiver = cell_id_of(answer.receiver)
         if isinstance(answer, Full):
+            _LOG.info("not kept by a relay", relay=short(link.cell_id), code=answer.code)
             link.full_until_ms = now_ms() + MESSAGE_RELAY_PAUSE_MS
             before = link.relayed.get(receiver, 0)
             link.relayed[receiver] = min(before, answer.number - 1)
@@ -167,10 +168,10 @@ class Relay:
             self._desk.scribe.learn([*tables.drop_kept(dropped), tables.drop_old_words(wall_ms())])
 
     def _check_may_keep(self, held: Held) -> None:
-        """Raise RelayFull for what this cell keeps for nobody."""
+        """Raise MessageDenied or RelayFull for what is not kept."""
         decision = self._desk.owner.policy.may(held.sender, Kind.RELAY)
         if not decision.allowed:
-            raise RelayFull(decision.why)
+            raise MessageDenied(decision.why)
         if held.receiver == self._desk.cell_id or not self._is_known(held.receiver):
             raise RelayFull("the receiver is not known here")
 

@@ -30,6 +30,7 @@ from gossip.wire import (
     WIRE_VERSION,
     Announced,
     CertificateFrame,
+    Denied,
     Events,
     Forward,
     Frame,
@@ -67,6 +68,7 @@ FRAMES: st.SearchStrategy[Frame] = st.one_of(
     st.builds(Ping, _NUMBERS),
     st.builds(Pong, _NUMBERS),
     st.builds(Forward, st.lists(st.binary(max_size=50), max_size=4).map(tuple)),
+    st.builds(Denied, _TEXT, _TEXT),
     st.builds(SporeFrame, st.binary(max_size=50)),
     st.builds(Announced, st.lists(st.binary(max_size=50), max_size=4).map(tuple)),
 )

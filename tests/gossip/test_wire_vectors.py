@@ -12,6 +12,7 @@ from gossip.wire import (
     WIRE_VERSION,
     Announced,
     CertificateFrame,
+    Denied,
     Events,
     Forward,
     Frame,
@@ -47,6 +48,7 @@ FRAMES: dict[str, Frame] = {
     "ping": Ping(1),
     "pong": Pong(2**63 - 1),
     "forward": Forward((b"transaction",)),
+    "denied": Denied("MYC-NODE-401", "tx-forward needs full access"),
     "spore": SporeFrame(b"spore"),
     "announced": Announced((b"one", b"two")),
 }

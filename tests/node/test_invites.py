@@ -46,6 +46,7 @@ from node.invite_views import Standing
 from node.invites import Invites
 from node.joining import Joined, join
 from node.peers import Peers, PeersConfig, PeersLinks
+from node.services.audit import AuditTrail
 from node.tables import SCHEMA
 from tests.ledger.world import GENESIS, KEYS, NEWCOMERS
 from tests.node.silent import SilentIntroducer
@@ -106,7 +107,10 @@ async def _world(
     try:
         await store.create_tables(SCHEMA + INVITE_SCHEMA)
         standing = Standing(roster or genesis.roster, Round(0))
-        invites = Invites(store, genesis, peers, lambda: standing, now_ns=lambda: clock_ns[0])
+        audit = await AuditTrail.open(store, key.public_key)
+        invites = Invites(
+            store, genesis, peers, lambda: standing, audit=audit, now_ns=lambda: clock_ns[0]
+        )
         peers.host.set_handler(INVITE_PROTOCOL, invites.serve)
         await peers.start()
         world = World(tmp, store, peers, invites, clock_ns)

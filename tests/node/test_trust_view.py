@@ -10,6 +10,7 @@ import pytest
 
 from core.ids import PublicKey, Round
 from identity.keys import KeyPair
+from identity.trust import Decision
 from identity.trust.limits import DAMPING, HALF_LIFE_PERIODS, PERIOD_S, SHARES_MIN
 from journal import Store
 from ledger.machine import Applied
@@ -183,15 +184,19 @@ def test_words_fade_while_nothing_is_ordered(
 
 def test_a_request_is_decided_by_the_score_as_it_is_now(tmp_path: Path) -> None:
     async def story(bench: Bench) -> None:
-        assert not bench.view.decide("chat", B.public_key).allowed
+        def decide(request: str, cell: KeyPair) -> Decision:
+            view = bench.view
+            return view.policy.decide(request, view.graph.score(cell.public_key))
+
+        assert not decide("chat", B).allowed
         await bench.act((A, B, 0.5))
         await bench.score(B)
-        assert bench.view.decide("chat", B.public_key).allowed
-        refused = bench.view.decide("exec", B.public_key)
+        assert decide("chat", B).allowed
+        refused = decide("exec", B)
         assert (refused.allowed, refused.level.word) == (False, "limited")
-        assert bench.view.decide("exec", A.public_key).allowed
+        assert decide("exec", A).allowed
         await bench.act((A, B, None))
         await bench.score(B)
-        assert not bench.view.decide("chat", B.public_key).allowed
+        assert not decide("chat", B).allowed
 
     with_bench(tmp_path, story)

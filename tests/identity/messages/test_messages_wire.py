@@ -30,7 +30,7 @@ FRAMES: tuple[Frame, ...] = (
     StatementFrame(b"s" * 40),
     Keep(b"k" * 300),
     Kept(BOB.public_key, 7),
-    Full(BOB.public_key, 8),
+    Full(BOB.public_key, 8, "MYC-IDENTITY-311"),
     Collect(),
 )
 VECTORS = json.loads(
