@@ -23,11 +23,11 @@ def status(common: Common) -> None:
       myceld status --json | jq .round_decided
     """
     with common.client() as cell:
-        answer = cell.status()
+        answer, services = cell.status(), cell.services()["items"]
     if common.as_json:
-        show.as_json(answer)
+        show.as_json({**answer, "services": services})
     else:
-        _show_status(answer)
+        _show_status(answer, services)
 
 
 @click.command()
@@ -62,7 +62,7 @@ def version(common: Common) -> None:
         show.pairs([("myceld", VERSION), ("cell", show.safe(running or "not running"))])
 
 
-def _show_status(answer: dict[str, Any]) -> None:
+def _show_status(answer: dict[str, Any], services: list[dict[str, Any]]) -> None:
     counts = [f"{name} {show.number(answer[f'round_{name}'])}" for name in _ROUNDS]
     members = f"{answer['members_reachable']} of {answer['members_total']} reachable"
     ordered = show.number(answer["transactions_ordered"])
@@ -73,6 +73,7 @@ def _show_status(answer: dict[str, Any]) -> None:
             ("network", f"{show.safe(answer['network_name'])}  {show.brief(answer['network_id'])}"),
             ("role", show.safe(answer["role"])),
             ("phase", f"{show.safe(answer['phase'])}: {show.safe(answer['summary'])}"),
+            ("services", _services_line(services)),
             ("members", f"{members}, {answer['members_needed']} needed"),
             ("silent", silent),
             ("epoch", show.number(answer["epoch"])),
@@ -100,6 +101,17 @@ def _show_status(answer: dict[str, Any]) -> None:
 
 
 _ROUNDS = ("decided", "applied", "certified")
+
+
+def _services_line(services: list[dict[str, Any]]) -> str:
+    """Return which services are not well, and why; or that all are."""
+    ill = [item for item in services if item["status"] != "healthy"]
+    if not ill:
+        return f"all {len(services)} healthy"
+    return "; ".join(
+        f"{show.safe(item['name'])} {show.safe(item['status'])}: {show.safe(item['why'])}"
+        for item in ill
+    )
 
 
 def _metric_rows(metrics: dict[str, Any]) -> list[tuple[str, str]]:

@@ -132,9 +132,7 @@ def verify(file: Path, cell_id: str | None, *, raw: bool, as_json: bool) -> None
     """
     if raw and as_json:
         raise BadUsage("--raw and --json exclude each other")
-    if cell_id is not None:
-        public_key_of(cell_id)  # a mistyped id is no fault of the file
-    proven = verify_proof(_read_text(file), None if cell_id is None else CellId(cell_id))
+    proven = proven_in(file, cell_id)
     if as_json:
         show.as_json(_proven(proven))
     elif raw:
@@ -167,6 +165,11 @@ def audit(common: Common, name: str) -> None:
     Example:
       myceld journal audit consensus
     """
+    audit_whole(common, name)
+
+
+def audit_whole(common: Common, name: str) -> None:
+    """Have the cell check a whole journal, and show what came of it; raises AuditFailed."""
     began = time.monotonic()
     with common.client() as cell, progress(common, "auditing") as advance:
         local = _local(cell, name)
@@ -270,6 +273,13 @@ def follow(common: Common, target: str, *, stop: bool, no_wait: bool) -> None:
             f"{show.safe(view['state'])}: {show.number(view['length'])} blocks of "
             f"{show.safe(view['journal'])}, fork {view['fork']}, copy {show.safe(view['copy'])}"
         )
+
+
+def proven_in(file: Path, cell_id: str | None) -> VerifiedProof:
+    """Return what a proof file proves, of `cell_id` if given. Raises what is wrong with it."""
+    if cell_id is not None:
+        public_key_of(cell_id)  # a mistyped id is no fault of the file
+    return verify_proof(_read_text(file), None if cell_id is None else CellId(cell_id))
 
 
 @contextlib.contextmanager

@@ -44,6 +44,8 @@ _MEMBER_CHANGES: Final = {
     "leave": frozenset[str](),
 }
 
+_NAMES: Final = ("action", "cell", "journal", "key", "room", "scope", "to")
+"""Fields that say what a request is about, and may be written down."""
 _DIGITS_MAX: Final = 19
 _STAGES: Final = {stage.word: stage for stage in Stage}
 
@@ -81,13 +83,26 @@ async def read_fields(request: Request, allowed: frozenset[str], budget: BodyBud
                 budget.take(len(part))
                 taken_bytes += len(part)
                 parts.append(part)
-        return _parse_object(b"".join(parts), allowed)
+        return _named(request, _parse_object(b"".join(parts), allowed))
     except TimeoutError as error:
         raise BodyTooSlow(f"the body took longer than {BODY_TIMEOUT_S:.0f} s") from error
     except ClientDisconnect as error:
         raise BadRequest("the client went away before the body was complete") from error
     finally:
         budget.give_back(taken_bytes)
+
+
+def subject_of(request: Request) -> str:
+    """Return what a request is about, for the audit journal: a name in its path or body."""
+    named = {**getattr(request.state, "named", {}), **request.path_params}
+    return " ".join(f"{name}={value}" for name, value in sorted(named.items()))
+
+
+def _named(request: Request, fields: Fields) -> Fields:
+    """Note for `subject_of` what a body is about; return it."""
+    texts = {name: fields.get(name) for name in _NAMES}
+    request.state.named = {name: text for name, text in texts.items() if isinstance(text, str)}
+    return fields
 
 
 def query_fields(request: Request, allowed: frozenset[str]) -> Fields:

@@ -13,7 +13,8 @@ import asyncio
 import hashlib
 import hmac
 import ipaddress
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeAlias
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -24,6 +25,8 @@ from gateway.errors import ForeignHost, GatewayBusy, Unauthorized
 from gateway.limits import HEAD_TIMEOUT_S, REQUESTS_MAX
 
 _PUBLIC: Final = "/api/public/"
+TurnedAway: TypeAlias = Callable[[str, str, MyceldError], None]
+"""Told the address, the method, and why."""
 
 
 class Connection(H11Protocol):
@@ -61,7 +64,16 @@ class Connection(H11Protocol):
 class Door:
     """ASGI application that lets a request through to `inner`, or answers why not."""
 
-    def __init__(self, inner: ASGIApp, token: str, *, requests_max: int = REQUESTS_MAX) -> None:
+    def __init__(
+        self,
+        inner: ASGIApp,
+        token: str,
+        *,
+        turned_away: TurnedAway,
+        requests_max: int = REQUESTS_MAX,
+    ) -> None:
+        """`turned_away` is told of requests that show no good token, or come from elsewhere."""
+        self._turned_away = turned_away
         self._inner = inner
         self._token_hash = hashlib.sha256(token.encode()).digest()
         self._free = requests_max
@@ -71,6 +83,9 @@ class Door:
         try:
             self._check(scope)
         except MyceldError as refusal:
+            if isinstance(refusal, Unauthorized | ForeignHost):
+                address = scope["client"][0] if scope.get("client") else "?"
+                self._turned_away(address, scope["method"], refusal)
             await error_answer(refusal)(scope, receive, send)
             return
         self._free -= 1

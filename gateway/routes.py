@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, TypeAlias, TypeVar
 
 import structlog
@@ -28,6 +28,7 @@ from gateway.errors import (
 )
 from gateway.limits import READ_TIMEOUT_S, WAIT_GRACE_S
 from gateway.message_routes import MessageRoutes
+from gateway.service_routes import ServiceRoutes, note_request
 from gateway.trust_routes import TrustRoutes
 from gateway.views import Stage
 
@@ -37,7 +38,7 @@ T = TypeVar("T")
 METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 """Of the text format of Prometheus."""
 
-_WORKING: Final = frozenset({"ordering", "idle"})
+_HEALTH: Final = ("healthy", "degraded", "unhealthy")
 _NOTHING: Final[frozenset[str]] = frozenset()
 _PAGE: Final = frozenset({"start", "limit"})
 _SUBMIT: Final = frozenset({"transactions", "wait", "timeout_s"})
@@ -80,13 +81,17 @@ class Routes:
 
     async def health(self, _request: Request) -> Response:
         """GET /api/public/health."""
-        status = self._cell.status()
+        status, services = self._cell.status(), self._cell.services()
         return JsonAnswer(
             {
-                "status": "healthy" if status.phase in _WORKING else "degraded",
+                "status": _worst([service.status for service in services]),
                 "timestamp_ns": self._now_ns(),
                 "uptime_s": status.uptime_s,
                 "version": status.version,
+                "services": {
+                    service.name: {"status": service.status, "why": service.why}
+                    for service in services
+                },
             }
         )
 
@@ -311,10 +316,11 @@ class Routes:
             ("POST", "/api/v1/follows/stop", self.stop_following),
             *TrustRoutes(self._cell, self, self._budget).table(),
             *self._messages.table,
+            *ServiceRoutes(self._cell, self, self._budget).table(),
         ]
         app = Starlette(
             routes=[
-                Route(path, self._guarded(endpoint), methods=[method])
+                Route(path, self._guarded(endpoint, path), methods=[method])
                 for method, path, endpoint in table
             ],
             exception_handlers={HTTPException: self._unrouted},
@@ -322,17 +328,22 @@ class Routes:
         app.router.redirect_slashes = False
         return app
 
-    def _guarded(self, endpoint: Endpoint) -> Endpoint:
+    def _guarded(self, endpoint: Endpoint, path: str) -> Endpoint:
         async def guarded(request: Request) -> Response:
             try:
-                return await endpoint(request)
+                answer = await endpoint(request)
             except MyceldError as error:
+                note_request(self._cell, request, path, error)
                 if isinstance(error, InvariantBroken):
                     _log.exception("invariant broken", path=request.url.path, code=error.code)
                 return error_answer(error, self._statuses)
             except Exception:  # noqa: BLE001 - supervises requests: no traceback may leave
                 _log.exception("unexpected error", path=request.url.path)
-                return error_answer(Unexpected("the gateway met an unexpected error"))
+                unexpected = Unexpected("the gateway met an unexpected error")
+                note_request(self._cell, request, path, unexpected)
+                return error_answer(unexpected)
+            note_request(self._cell, request, path, None)
+            return answer
 
         return guarded
 
@@ -342,3 +353,7 @@ class Routes:
             refusal.headers.update(error.headers or {})
             return refusal
         return error_answer(NoSuchRoute("there is nothing at this path"))
+
+
+def _worst(statuses: Sequence[str]) -> str:
+    return max(statuses, key=_HEALTH.index, default=_HEALTH[0])

@@ -9,6 +9,7 @@ import asyncio
 import errno
 import socket
 from collections.abc import Callable, Mapping
+from functools import partial
 from time import time_ns
 
 from uvicorn import Config, Server
@@ -26,6 +27,7 @@ from gateway.limits import (
     STOP_TIMEOUT_S,
 )
 from gateway.routes import Routes
+from gateway.service_routes import note_turned_away
 
 
 class Gateway:
@@ -50,7 +52,12 @@ class Gateway:
             raise NotLoopback(f"{host} is not a loopback address")
         self._address = ("127.0.0.1" if host.lower() == "localhost" else host, port)
         self._routes = Routes(cell, statuses=statuses, now_ns=now_ns)
-        self._door = Door(self._routes.app, token, requests_max=requests_max)
+        self._door = Door(
+            self._routes.app,
+            token,
+            turned_away=partial(note_turned_away, cell),
+            requests_max=requests_max,
+        )
         self._server: Server | None = None
         self._socket: socket.socket | None = None
 

@@ -9,11 +9,12 @@ or body of a message. The journal's tree chains the rows.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from core.codec import as_array, as_bytes, as_int, as_text, decode, encode
+from core.codec import Value, as_array, as_bytes, as_int, as_text, decode, encode
 from core.errors import MyceldError
 from core.limits import PUBLIC_KEY_SIZE_BYTES
 from identity.errors import BadRecord
@@ -90,15 +91,10 @@ def decode_act(data: bytes) -> Act:
     """Return the act in a block; raises BadRecord."""
     try:
         items = as_array(decode(data, size_bytes_max=AUDIT_SIZE_BYTES_MAX), length=10)
-        if as_text(items[0], length_max=len(_DOMAIN)) != _DOMAIN:
-            raise BadRecord("not a row of an audit journal")
-        key = as_bytes(items[3], size_max=PUBLIC_KEY_SIZE_BYTES)
-        if len(key) not in (0, PUBLIC_KEY_SIZE_BYTES):
-            raise BadRecord(f"a key of {len(key)} bytes")
         return Act(
-            as_int(items[1]),
+            _time(items),
             as_text(items[2], length_max=ACTOR_LENGTH_MAX),
-            key,
+            _key(items[3]),
             as_text(items[4], length_max=ACTION_LENGTH_MAX),
             as_text(items[5], length_max=SUBJECT_LENGTH_MAX),
             _outcome(as_text(items[6], length_max=8)),
@@ -110,6 +106,19 @@ def decode_act(data: bytes) -> Act:
         raise
     except MyceldError as error:
         raise BadRecord(f"not a row of an audit journal: {error.detail}") from error
+
+
+def _time(items: Sequence[Value]) -> int:
+    if as_text(items[0], length_max=len(_DOMAIN)) != _DOMAIN:
+        raise BadRecord("not a row of an audit journal")
+    return as_int(items[1])
+
+
+def _key(item: Value) -> bytes:
+    key = as_bytes(item, size_max=PUBLIC_KEY_SIZE_BYTES)
+    if len(key) not in (0, PUBLIC_KEY_SIZE_BYTES):
+        raise BadRecord(f"a key of {len(key)} bytes")
+    return key
 
 
 def _outcome(word: str) -> Outcome:

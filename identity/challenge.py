@@ -18,11 +18,11 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from core.codec import as_array, as_bytes, as_int, as_text, decode, encode
+from core.codec import Value, as_array, as_bytes, as_int, as_text, decode, encode
 from core.errors import MyceldError
 from core.ids import NetworkId, PublicKey, Signature
 from core.limits import HASH_SIZE_BYTES, PUBLIC_KEY_SIZE_BYTES, SIGNATURE_SIZE_BYTES
@@ -42,6 +42,7 @@ from identity.service_limits import (
     CHALLENGE_SIZE_BYTES_MAX,
     CHALLENGES_ANSWERED_MAX,
     CHALLENGES_OPEN_MAX,
+    CODE_LENGTH_MAX,
     IDENTITY_SESSION_MS,
     IDENTITY_SESSIONS_MAX,
 )
@@ -199,10 +200,8 @@ def decode_challenge(data: bytes) -> Challenge:
     """Return the challenge in bytes; raises BadChallenge."""
     try:
         items = as_array(decode(data, size_bytes_max=CHALLENGE_SIZE_BYTES_MAX), length=7)
-        if as_text(items[0], length_max=len(_CHALLENGE)) != _CHALLENGE:
-            raise BadChallenge("not a challenge")
         return Challenge(
-            NetworkId(as_bytes(items[1], size=HASH_SIZE_BYTES)),
+            _network_of(items),
             PublicKey(as_bytes(items[2], size=PUBLIC_KEY_SIZE_BYTES)),
             PublicKey(as_bytes(items[3], size=PUBLIC_KEY_SIZE_BYTES)),
             as_bytes(items[4], size=CHALLENGE_NONCE_SIZE_BYTES),
@@ -215,5 +214,29 @@ def decode_challenge(data: bytes) -> Challenge:
         raise BadChallenge(f"not a challenge: {error.detail}") from error
 
 
+def _network_of(items: Sequence[Value]) -> NetworkId:
+    if as_text(items[0], length_max=len(_CHALLENGE)) != _CHALLENGE:
+        raise BadChallenge("not a challenge")
+    return NetworkId(as_bytes(items[1], size=HASH_SIZE_BYTES))
+
+
 def _to_sign(challenge: bytes) -> bytes:
     return encode([_ANSWER, hashlib.sha256(challenge).digest()])
+
+
+def encode_reply(signature: bytes, code: str) -> bytes:
+    """Return what a prover sends back: its answer, or an empty one and why there is none."""
+    return encode([signature, code])
+
+
+def decode_reply(data: bytes) -> tuple[bytes, str]:
+    """Return answer and code in a reply, one of them empty; raises BadChallenge."""
+    try:
+        items = as_array(decode(data, size_bytes_max=CHALLENGE_SIZE_BYTES_MAX), length=2)
+        signature = as_bytes(items[0], size_max=SIGNATURE_SIZE_BYTES)
+        code = as_text(items[1], length_max=CODE_LENGTH_MAX)
+    except MyceldError as error:
+        raise BadChallenge(f"not a reply to a challenge: {error.detail}") from error
+    if bool(signature) == bool(code):
+        raise BadChallenge("a reply has an answer, or a reason why not")
+    return signature, code

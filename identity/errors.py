@@ -105,3 +105,11 @@ class TooManyChallenges(OperationalFault):
     code = "MYC-IDENTITY-407"
     remedy = "Try again in a moment."
     retryable = True
+
+
+class ChallengeRefused(OperationalFault):
+    """The other cell does not answer the challenge; `detail` has its reason."""
+
+    code = "MYC-IDENTITY-408"
+    remedy = "Look the code up in docs/cli.md; its operator may have to let this cell ask."
+    retryable = True

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from core.codec import as_array, as_int, as_text, decode, encode
+from core.codec import Value, as_array, as_int, as_text, decode, encode
 from core.errors import MyceldError
 from identity.errors import BadRecord
 from identity.service_limits import (
@@ -42,10 +43,8 @@ def decode_record(data: bytes) -> Record:
     """Return the record in a block; raises BadRecord."""
     try:
         items = as_array(decode(data, size_bytes_max=RECORD_SIZE_BYTES_MAX), length=5)
-        if as_text(items[0], length_max=len(_DOMAIN)) != _DOMAIN:
-            raise BadRecord("not a row of a journal of events")
         return Record(
-            as_int(items[1]),
+            _time(items),
             as_text(items[2], length_max=EVENT_LENGTH_MAX),
             as_text(items[3], length_max=SUBJECT_LENGTH_MAX),
             as_text(items[4], length_max=REASON_LENGTH_MAX),
@@ -54,3 +53,9 @@ def decode_record(data: bytes) -> Record:
         raise
     except MyceldError as error:
         raise BadRecord(f"not a row of a journal of events: {error.detail}") from error
+
+
+def _time(items: Sequence[Value]) -> int:
+    if as_text(items[0], length_max=len(_DOMAIN)) != _DOMAIN:
+        raise BadRecord("not a row of a journal of events")
+    return as_int(items[1])

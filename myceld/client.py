@@ -30,11 +30,12 @@ from myceld.limits import (
     WAIT_S_MAX,
 )
 from myceld.message_calls import JsonObject, MessageCalls
+from myceld.service_calls import ServiceCalls
 
 _READ_SIZE_BYTES = 1 << 16
 
 
-class Client(MessageCalls):
+class Client(MessageCalls, ServiceCalls):
     """A connection to the cell at `url`.
 
     Every method raises CellUnreachable, CellTooLate, CellAnswerUnreadable, and CellRefused with
@@ -84,7 +85,7 @@ class Client(MessageCalls):
         return type(self)(self.url, self._token, timeout_s=self.timeout_s)
 
     def health(self) -> JsonObject:
-        """Return `{"status", "timestamp_ns", "uptime_s", "version"}`; needs no token."""
+        """Return status, timestamp_ns, uptime_s, version and services; needs no token."""
         return self._get("/api/public/health")
 
     def info(self) -> JsonObject:

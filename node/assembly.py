@@ -50,8 +50,10 @@ from node.parts import Parts
 from node.peers import Peers, PeersConfig, PeersLinks
 from node.receipts import Receipts
 from node.services.audit import AuditTrail
+from node.services.identity import IdentityService
 from node.services.message import Messages
 from node.services.message_desk import Owner
+from node.services.nucleus import Nucleus
 from node.session import now_ms
 from node.snapshots import sealed_states
 from node.stages.consensus import Consensus, Identity
@@ -110,7 +112,7 @@ class Assembly:
         verifier: Verifier,
         surroundings: Surroundings,
         take_forwarded: Callable[[CellId, Forward], Awaitable[None]],
-        audit: AuditTrail,
+        nucleus: Nucleus,
     ) -> None:
         """`take_forwarded` is given the transactions that another cell asks us to put."""
         self._setup = setup
@@ -118,7 +120,7 @@ class Assembly:
         self._verifier = verifier
         self._surroundings = surroundings
         self._take_forwarded = take_forwarded
-        self._audit = audit
+        self._nucleus, self._audit = nucleus, nucleus.audit
         self._started_ns = time.monotonic_ns()
 
     async def assemble(self) -> tuple[Parts, Tasks]:
@@ -188,6 +190,8 @@ class Assembly:
             trust=trust,
             access=access,
             audit=self._audit,
+            nucleus=self._nucleus,
+            identity=IdentityService(key, genesis.network_id, peers, access, nucleus=self._nucleus),
             messages=await _make_messages(store, self._setup, peers, access),
             headers=headers,
             fetching=self._make_fetching(consensus, execution, peers, headers),

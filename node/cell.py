@@ -45,6 +45,7 @@ from node.member_answers import change_of, epoch_views, members_view
 from node.message_answers import MessageAnswers
 from node.parts import Parts
 from node.receipts import Track
+from node.service_answers import ServiceAnswers
 from node.session import now_ms
 from node.tables import (
     OrderedRow,
@@ -57,7 +58,7 @@ from node.trust_answers import arguments_of, graph_view, why_view
 _LOG = structlog.get_logger("cell")
 
 
-class RunningCell(MessageAnswers):
+class RunningCell(MessageAnswers, ServiceAnswers):
     """Implements `gateway.cell.Cell` on the parts of a daemon."""
 
     def take_over(self, parts: Parts) -> None:

@@ -382,3 +382,15 @@ AUDIT_SCANNED_MAX: Final = 20_000
 
 AUDIT_SLICE: Final = 500
 """Rows that are read at once, ≈ 5 ms."""
+
+CHALLENGES_PER_S: Final = 1.0
+"""Challenges of one cell that are answered a second: each costs a signature."""
+
+CHALLENGES_BURST: Final = 16
+"""The same at once."""
+
+CERTIFIED_LAG_ROUNDS_MAX: Final = 256
+"""Rounds that may be applied and not certified before the cell says so: seconds at full speed."""
+
+MESSAGES_WAITING_SHARE: Final = 0.9
+"""Share of the messages that may wait to be delivered from which on the cell says so."""

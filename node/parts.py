@@ -19,7 +19,9 @@ from node.metrics import ConsensusMetrics
 from node.peers import Peers
 from node.receipts import Receipts
 from node.services.audit import AuditTrail
+from node.services.identity import IdentityService
 from node.services.message import Messages
+from node.services.nucleus import Nucleus
 from node.stages.consensus import Consensus
 from node.stages.execution import Execution
 from node.stages.intake import Intake
@@ -57,6 +59,8 @@ class Parts:
     access: Access
     audit: AuditTrail
     messages: Messages
+    nucleus: Nucleus
+    identity: IdentityService
     headers: Headers
     fetching: TransferFetching
     started_ns: int

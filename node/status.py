@@ -59,9 +59,14 @@ def status_view(parts: Parts) -> StatusView:
     )
 
 
+def phase_of(parts: Parts) -> tuple[str, str]:
+    """Return what the cell does in a word, and in plain words."""
+    return _phase(parts, _members(parts))
+
+
 def summary(parts: Parts) -> str:
     """Return in plain words what the cell does or waits for."""
-    return _phase(parts, _members(parts))[1]
+    return phase_of(parts)[1]
 
 
 def peer_views(parts: Parts) -> list[PeerView]:

@@ -18,6 +18,7 @@ from core.ids import CellId
 from gossip.wire import Forward
 from journal import Store
 from ledger.roster import Roster
+from myceld import VERSION
 from node.accuse_task import AccuseTask
 from node.assembly import Assembly, Setup, Tasks
 from node.cell import RunningCell
@@ -28,6 +29,8 @@ from node.limits import STOP_TIMEOUT_MS
 from node.message_tables import MESSAGE_SCHEMA
 from node.parts import Parts
 from node.services.audit import AuditTrail
+from node.services.nucleus import Nucleus
+from node.services.table import start_order
 from node.surroundings import Surroundings
 from node.tables import SCHEMA, check_layout
 from node.verifier import Verifier
@@ -70,8 +73,9 @@ class Supervisor:
             await store.create_tables(SCHEMA + INVITE_SCHEMA + MESSAGE_SCHEMA)
             await check_layout(store)
             audit = await AuditTrail.open(store, self._setup.key.public_key)
+            nucleus = Nucleus(store, audit)
             assembly = Assembly(
-                self._setup, store, verifier, self._surroundings, self._take_forwarded, audit
+                self._setup, store, verifier, self._surroundings, self._take_forwarded, nucleus
             )
             while await self._run_once(assembly, store):
                 _LOG.info("checkpoint in place")
@@ -84,12 +88,15 @@ class Supervisor:
         parts, tasks = await assembly.assemble()
         cell = self._shown(parts)  # before a peer can forward something to it
         checkpoint = None
+        why = "a part failed"
         try:
+            await parts.nucleus.started(VERSION, parts.name)
             await parts.peers.start()
             parts.discovery.use_dht(parts.peers.host.dht)
             await self._front.open(cell, parts)
             await self._supervise(parts, tasks, cell)
             checkpoint = None if self._stopping.is_set() else parts.fetching.checkpoint
+            why = "going on from a checkpoint" if checkpoint else "asked to stop"
         finally:
             parts.receipts.fail_all(NotStoredYet("the cell was stopped"))
             try:
@@ -98,6 +105,7 @@ class Supervisor:
             finally:
                 async with asyncio.timeout(STOP_TIMEOUT_MS / 1000):
                     await parts.peers.stop()
+                await _note_stop(parts, why)
         if checkpoint is None:
             return False
         if checkpoint.link.header.round > parts.execution.ledger.applied_round:
@@ -122,21 +130,32 @@ class Supervisor:
 
         try:
             async with asyncio.TaskGroup() as group:
+                work = {
+                    "nucleus": {
+                        "audit": parts.audit.run(),
+                        "audits": parts.audits.run(),
+                        "follows": parts.follows.run(),
+                        "peers": parts.peers.run(),
+                        "discovery": parts.discovery.run(parts.peers),
+                    },
+                    "state": {
+                        "execution": tasks.execution.run(parts.peers, sealed),
+                        "fetching": parts.fetching.run(),
+                    },
+                    "identity": {
+                        "trust": parts.trust.run(),
+                        "invites": parts.invites.run(cell.change_members),
+                    },
+                    "consensus": {
+                        "consensus": tasks.consensus.run(parts.peers, accuse.seen),
+                        "accuse": _accuse(parts, accuse, cell),
+                    },
+                    "message": {"messages": parts.messages.run()},
+                }
                 running = [
-                    group.create_task(
-                        tasks.consensus.run(parts.peers, accuse.seen), name="consensus"
-                    ),
-                    group.create_task(tasks.execution.run(parts.peers, sealed), name="execution"),
-                    group.create_task(_accuse(parts, accuse, cell), name="accuse"),
-                    group.create_task(parts.peers.run(), name="peers"),
-                    group.create_task(parts.discovery.run(parts.peers), name="discovery"),
-                    group.create_task(parts.follows.run(), name="follows"),
-                    group.create_task(parts.audits.run(), name="audits"),
-                    group.create_task(parts.invites.run(cell.change_members), name="invites"),
-                    group.create_task(parts.audit.run(), name="audit"),
-                    group.create_task(parts.trust.run(), name="trust"),
-                    group.create_task(parts.messages.run(), name="messages"),
-                    group.create_task(parts.fetching.run(), name="fetching"),
+                    group.create_task(task, name=name)
+                    for service in start_order()
+                    for name, task in work[service.name].items()
                 ]
                 await _first_of(self._stopping, parts.fetching.ready)
                 self._tell("stopping" if self._stopping.is_set() else "going on from a checkpoint")
@@ -157,6 +176,15 @@ async def _accuse(parts: Parts, task: AccuseTask, cell: RunningCell) -> None:
         is_under_way=lambda transaction: parts.intake.checked(transaction) is not None,
         submit=cell.accuse,
     )
+
+
+async def _note_stop(parts: Parts, why: str) -> None:
+    """Write down that the cell stops; a store that can not be written says so elsewhere."""
+    try:
+        await parts.nucleus.stopped(parts.name, why)
+        await parts.audit.close()
+    except MyceldError as error:
+        _LOG.warning("the stop was not noted", reason=str(error))
 
 
 async def _first_of(*events: asyncio.Event) -> None:

@@ -48,6 +48,11 @@ class TrustView:
         self._work.set()
         self._idle = asyncio.Event()
 
+    @property
+    def is_read(self) -> bool:
+        """Whether all that the state says, as far as it can be reached, was read."""
+        return not self._unread
+
     def applied(self, applied: Applied) -> None:
         """Take in what a round changed, after that became durable."""
         header = applied.header

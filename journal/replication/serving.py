@@ -22,7 +22,6 @@ from journal.replication.limits import (
 from journal.replication.ranges import prove_prefix, prove_range
 from journal.replication.server import Read, ReadBlocks, ReadHead, ReadTail, ReadTile, Server
 
-
 MayRead: TypeAlias = Callable[[str, str], MyceldError | None]
 """Told a cell id and a journal of it: returns why the follower may not read that, if so."""
 

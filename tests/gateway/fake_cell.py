@@ -72,6 +72,7 @@ from journal.checkpoint import sign_checkpoint
 from journal.merkle import leaf_hash, node_hash, subtree_inclusion_proof, subtree_root
 from journal.proof_file import format_proof
 from tests.gateway.fake_messages import FakeMessages
+from tests.gateway.fake_services import FakeServices
 
 TOKEN = "t0ken-of-the-tests"  # noqa: S105 - a secret of nothing
 CELL_ID = "12D3KooWFakeCell"
@@ -120,11 +121,12 @@ _TRUSTED = (
 )
 
 
-class FakeCell(FakeMessages):
+class FakeCell(FakeMessages, FakeServices):
     """Keeps receipts and values; keys with special names make it fail in special ways."""
 
     def __init__(self, *, goes_to: Stage = Stage.CERTIFIED) -> None:
-        super().__init__()
+        FakeMessages.__init__(self)
+        FakeServices.__init__(self)
         self.receipts: dict[str, ReceiptView] = {}
         self.values: dict[str, bytes] = {}
         self.calls: list[tuple[str, object]] = []

@@ -245,7 +245,7 @@ def test_bad_fields_of_a_ticket_are_refused_with_their_name() -> None:
     serve(talk)
 
 
-def test_public_routes_need_no_token_and_health_follows_the_phase() -> None:
+def test_public_routes_need_no_token_and_health_is_that_of_the_worst_service() -> None:
     async def talk(wire: Wire, cell: FakeCell) -> None:
         health = await wire.ask("GET", "/api/public/health", token=None)
         assert health[2] == {
@@ -253,10 +253,16 @@ def test_public_routes_need_no_token_and_health_follows_the_phase() -> None:
             "timestamp_ns": 42,
             "uptime_s": 61.5,
             "version": "0.1.0",
+            "services": {
+                "nucleus": {"status": "healthy", "why": ""},
+                "message": {"status": "healthy", "why": ""},
+            },
         }
-        cell.phase = "waiting"
-        health = await wire.ask("GET", "/api/public/health", token=None)
-        assert health[2]["status"] == "degraded"
+        for status in ("degraded", "unhealthy"):
+            cell.health["message"] = (status, "too much waits")
+            health = await wire.ask("GET", "/api/public/health", token=None)
+            assert health[2]["status"] == status
+            assert health[2]["services"]["message"] == {"status": status, "why": "too much waits"}
         info = await wire.ask("GET", "/api/public/info", token=None)
         assert set(info[2]) == {"version", "cell_id", "network_id", "network_name", "role"}
 

@@ -1,0 +1,51 @@
+"""The client's calls about services, the audit journal, and proofs of identity."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+JsonObject: TypeAlias = dict[str, Any]
+"""One object of the API, as documented in docs/api.md."""
+
+
+class ServiceCalls(ABC):
+    """The part of `Client` that is about services."""
+
+    @abstractmethod
+    def _post(self, path: str, fields: JsonObject, wait: str, timeout_s: float) -> JsonObject: ...
+
+    @abstractmethod
+    def _get(
+        self,
+        path: str,
+        query: Mapping[str, object] | None = None,
+        *,
+        deadline_s: float | None = None,
+    ) -> JsonObject: ...
+
+    @abstractmethod
+    def _send(self, path: str, fields: JsonObject) -> JsonObject: ...
+
+    def services(self) -> JsonObject:
+        """Return the list of ServiceViews, in the order of their start."""
+        return self._get("/api/v1/services")
+
+    def acts(
+        self,
+        *,
+        limit: int = 100,
+        before: int | None = None,
+        since_ms: int = 0,
+        refused: bool = False,
+    ) -> JsonObject:
+        """Return a page of the audit journal, the newest first: ActViews, and `next`."""
+        query: dict[str, object] = {"limit": limit, "since_ms": since_ms, "refused": int(refused)}
+        if before is not None:
+            query["before"] = before
+        return self._get("/api/v1/audit", query)
+
+    def verify_identity(self, cell: str) -> JsonObject:
+        """Have a cell (its id, or a member's name) prove its key; return the ProvenView."""
+        return self._send("/api/v1/identity/verify", {"cell": cell})

@@ -1,0 +1,62 @@
+"""Services, an audit journal and proofs of identity as a fake cell has them."""
+
+from __future__ import annotations
+
+from core.ids import cell_id_of
+from gateway.errors import NoSuchCell
+from gateway.service_views import (
+    ActsQuery,
+    ActsView,
+    ActView,
+    ProvenView,
+    RequestNote,
+    ServiceView,
+)
+from tests.ledger.world import KEYS
+
+
+class FakeServices:
+    """The part of FakeCell that is about services. Notes of requests are its audit journal."""
+
+    def __init__(self) -> None:
+        self.notes: list[RequestNote] = []
+        self.health = {"nucleus": ("healthy", ""), "message": ("healthy", "")}
+
+    def services(self) -> list[ServiceView]:
+        return [
+            ServiceView(name, name, 7, [] if name == "nucleus" else ["nucleus"], status, why)
+            for name, (status, why) in self.health.items()
+        ]
+
+    async def acts(self, query: ActsQuery) -> ActsView:
+        acts = [
+            ActView(
+                index=index,
+                time_ms=1_700_000_000_000 + index,
+                actor=note.actor,
+                key=None,
+                action=note.action,
+                subject=note.subject,
+                outcome=("refused" if note.is_refused else "failed") if note.code else "done",
+                code=note.code,
+                reason=note.reason,
+                count=1,
+            )
+            for index, note in enumerate(self.notes)
+        ]
+        before = len(acts) if query.before is None else query.before
+        found = [
+            act
+            for act in reversed(acts[:before])
+            if act.time_ms >= query.since_ms and (act.outcome != "done" or not query.refused)
+        ][: query.limit]
+        return ActsView(found, found[-1].index if found and found[-1].index else None)
+
+    async def verify_identity(self, cell: str) -> ProvenView:
+        if cell != "beta":
+            raise NoSuchCell(f"no member is called {cell!r}")
+        key = KEYS[1].public_key
+        return ProvenView(cell_id_of(key), key.hex(), 1_700_000_000_000, 1_700_003_600_000)
+
+    def note_request(self, note: RequestNote) -> None:
+        self.notes.append(note)
