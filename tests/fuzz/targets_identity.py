@@ -1,20 +1,31 @@
-"""Decoders of who a cell is to others: what two cells signed together."""
+"""Decoders of who a cell is to others, and of what it writes down about that and itself."""
 
 from __future__ import annotations
 
 from core.ids import NetworkId
-from identity.errors import BadInteraction
+from identity.audit import decode_act
+from identity.challenge import decode_challenge, decode_reply, encode_reply
+from identity.errors import BadChallenge, BadInteraction, BadRecord
+from identity.record import decode_record
+from identity.service_limits import (
+    AUDIT_SIZE_BYTES_MAX,
+    CHALLENGE_SIZE_BYTES_MAX,
+    RECORD_SIZE_BYTES_MAX,
+)
 from identity.trust.interaction import decode_interaction
 from tests.fuzz.samples import from_hex, vector
 from tests.fuzz.target import Target
 
 _TRUST = vector("trust")
+_SERVICES = vector("services")["values"]
 _NETWORK = NetworkId(bytes.fromhex(_TRUST["network_id"]))
 
 
 def targets() -> tuple[Target, ...]:
     """Return the rows of this part of the table."""
     return (
+        *_rows(),
+        *_challenges(),
         Target(
             name="interaction",
             decode=lambda data: decode_interaction(data, _NETWORK),
@@ -25,5 +36,51 @@ def targets() -> tuple[Target, ...]:
                 "identity/trust/interaction.py:decode_interaction",
                 "identity/trust/interaction.py:_parse",
             ),
+        ),
+    )
+
+
+def _rows() -> tuple[Target, ...]:
+    return (
+        Target(
+            name="row of the audit journal",
+            decode=decode_act,
+            encode=lambda act: act.encode(),
+            samples=from_hex(_SERVICES["act"]),
+            errors=(BadRecord,),
+            covers=("identity/audit.py:decode_act",),
+            size_bytes_max=AUDIT_SIZE_BYTES_MAX,
+        ),
+        Target(
+            name="row of a service's journal",
+            decode=decode_record,
+            encode=lambda record: record.encode(),
+            samples=from_hex(_SERVICES["record"]),
+            errors=(BadRecord,),
+            covers=("identity/record.py:decode_record",),
+            size_bytes_max=RECORD_SIZE_BYTES_MAX,
+        ),
+    )
+
+
+def _challenges() -> tuple[Target, ...]:
+    return (
+        Target(
+            name="challenge",
+            decode=decode_challenge,
+            encode=lambda challenge: challenge.encode(),
+            samples=from_hex(_SERVICES["challenge"]),
+            errors=(BadChallenge,),
+            covers=("identity/challenge.py:decode_challenge",),
+            size_bytes_max=CHALLENGE_SIZE_BYTES_MAX,
+        ),
+        Target(
+            name="reply to a challenge",
+            decode=decode_reply,
+            encode=lambda reply: encode_reply(*reply),
+            samples=from_hex(_SERVICES["reply"], _SERVICES["refusal"]),
+            errors=(BadChallenge,),
+            covers=("identity/challenge.py:decode_reply",),
+            size_bytes_max=CHALLENGE_SIZE_BYTES_MAX,
         ),
     )

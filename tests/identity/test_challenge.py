@@ -66,9 +66,7 @@ def test_an_answer_makes_a_session_of_an_hour() -> None:
     assert alice.session(MALLORY.public_key, NOW + 60) is None
 
 
-REFUSED_BY_THE_PROVER: dict[
-    str, tuple[Callable[[Challenge], Challenge], type[MyceldError]]
-] = {
+REFUSED_BY_THE_PROVER: dict[str, tuple[Callable[[Challenge], Challenge], type[MyceldError]]] = {
     "of another network": (lambda c: replace(c, network_id=OTHER_NETWORK), ChallengeNotOurs),
     "to another cell": (lambda c: replace(c, prover=MALLORY.public_key), ChallengeNotOurs),
     "that its sender did not make": (
