@@ -151,17 +151,8 @@ class Assembly:
         await _replay(consensus, execution_task, store, first_block)
         # Also what the replay found to be void: its nonces are taken, though it is in no event.
         intake.note_stored([*consensus.queued_transactions(), *consensus.waiting_transactions()])
-        consensus_task = ConsensusTask(
-            consensus,
-            store,
-            verifier,
-            genesis,
-            inbox=consensus_inbox,
-            execution=execution_inbox,
-            receipts=receipts,
-            intake=intake,
-            applied_round=lambda: execution.ledger.applied_round,
-        )
+        inboxes = (consensus_inbox, execution_inbox)
+        consensus_task = self._make_consensus_task(consensus, execution, inboxes, receipts, intake)
         discovery = self._make_discovery(consensus, headers)
         greeting = execution_task.greeting
         links = self._make_links(consensus_inbox, execution_inbox, greeting, discovery)
@@ -189,7 +180,6 @@ class Assembly:
             invites=_make_invites(store, genesis, peers, execution, self._audit),
             trust=trust,
             access=access,
-            audit=self._audit,
             nucleus=self._nucleus,
             identity=IdentityService(key, genesis.network_id, peers, access, nucleus=self._nucleus),
             messages=await _make_messages(store, self._setup, peers, access),
@@ -198,6 +188,26 @@ class Assembly:
             started_ns=self._started_ns,
         )
         return parts, Tasks(consensus_task, execution_task)
+
+    def _make_consensus_task(
+        self,
+        consensus: Consensus,
+        execution: Execution,
+        inboxes: tuple[ConsensusInbox, ExecutionInbox],
+        receipts: Receipts,
+        intake: Intake,
+    ) -> ConsensusTask:
+        return ConsensusTask(
+            consensus,
+            self._store,
+            self._verifier,
+            self._setup.genesis,
+            inbox=inboxes[0],
+            execution=inboxes[1],
+            receipts=receipts,
+            intake=intake,
+            applied_round=lambda: execution.ledger.applied_round,
+        )
 
     def _make_discovery(self, consensus: Consensus, headers: Headers) -> Discovery:
         key, genesis, config = self._setup.key, self._setup.genesis, self._setup.config

@@ -57,7 +57,6 @@ class Parts:
     invites: Invites
     trust: TrustView
     access: Access
-    audit: AuditTrail
     messages: Messages
     nucleus: Nucleus
     identity: IdentityService
@@ -65,3 +64,8 @@ class Parts:
     fetching: TransferFetching
     started_ns: int
     gateway_url: str = ""
+
+    @property
+    def audit(self) -> AuditTrail:
+        """Return the cell's audit journal."""
+        return self.nucleus.audit

@@ -85,10 +85,9 @@ class Relay:
             case Floor():
                 kind = "floor"
                 dropped = keeping.drop_through(sender, receiver, statement.floor - 1)
-        allowed = self._desk.owner.policy.may(sender, Kind.RELAY).allowed
         if kind != "floor" and not dropped:
             return  # it says nothing new about what we kept
-        if kind == "floor" and not (allowed and self._is_known(receiver)):
+        if kind == "floor" and not self._may_keep_floor(sender, receiver):
             return
         statements = tables.drop_kept(dropped)
         if tables.word_count(self._desk.store) < MESSAGE_WORDS_MAX:
@@ -166,6 +165,10 @@ class Relay:
         dropped = self._desk.keeping.expire(wall_ms())
         if dropped:
             self._desk.scribe.learn([*tables.drop_kept(dropped), tables.drop_old_words(wall_ms())])
+
+    def _may_keep_floor(self, sender: CellId, receiver: CellId) -> bool:
+        policy = self._desk.owner.policy
+        return self._is_known(receiver) and policy.may(sender, Kind.RELAY).allowed
 
     def _check_may_keep(self, held: Held) -> None:
         """Raise MessageDenied or RelayFull for what is not kept."""
