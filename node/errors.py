@@ -212,3 +212,11 @@ class BadFailpoints(LocalMisuse):
 
     code = "MYC-NODE-060"
     remedy = "Unset it; it is for tests only. node/failpoints.py says what it may hold."
+
+
+class InteractionRefused(OperationalFault):
+    """The other cell does not sign that both dealt with each other."""
+
+    code = "MYC-NODE-101"
+    remedy = "Check that both clocks are right; it is tried again another time."
+    retryable = True

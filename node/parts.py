@@ -13,6 +13,7 @@ from node.discovery.task import Discovery
 from node.follows import Follows
 from node.headers import Headers
 from node.inbox import ConsensusInbox, ExecutionInbox
+from node.interactions import Interactions
 from node.invites import Invites
 from node.metrics import ConsensusMetrics
 from node.peers import Peers
@@ -51,6 +52,7 @@ class Parts:
     audits: Audits
     invites: Invites
     trust: TrustView
+    interactions: Interactions
     headers: Headers
     fetching: TransferFetching
     started_ns: int
