@@ -174,13 +174,15 @@ class Interactions:
 
     def _is_due(self, peer: CellId, digest: Hash) -> bool:
         """Return whether this cell knows of an exchange, and has not signed it yet."""
-        until_s = self._exchanges.pop((peer, digest), 0.0)
-        if asyncio.get_running_loop().time() < until_s:
+        now_s = asyncio.get_running_loop().time()
+        if now_s < self._exchanges.pop((peer, digest), 0.0):
             return True
-        # Half of the interval: the other end's clock and last start are not ours.
+        # Half of the times: the other end's clock and last start are not ours. Without them whoever
+        # makes keys could have a block written for each.
+        lasted = 2 * (now_s - self._since_s.get(peer, now_s)) >= INTERACTION_AFTER_S
         over_ns = wall_ns() - self._last_ns.get(peer, 0)
         is_time = 2 * over_ns >= INTERACTION_INTERVAL_S * _SECOND_NS
-        return is_time and self._execution.has_header(digest)
+        return lasted and is_time and self._execution.has_header(digest)
 
     async def _keep(self, proof: InteractionProof) -> None:
         await self._store.transaction({INTERACTIONS_JOURNAL: [proof.encode()]}, durable=False)

@@ -79,6 +79,7 @@ def test_what_is_revoked_counts_no_more(told: dict[str, Any]) -> None:
 def test_cells_that_stay_connected_sign_with_each_other_once(told: dict[str, Any]) -> None:
     signed = told["interactions"]
     assert signed["before"] == [False] * 4
+    assert signed["early"] == InteractionRefused.code  # they had hardly met
     blocks = [set(data) for data in signed["data"]]
     assert [len(data) for data in signed["data"]] == [3] * 4
     assert [len(one & other) for one, other in combinations(blocks, 2)] == [1] * 6

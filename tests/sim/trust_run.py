@@ -92,6 +92,8 @@ def interactions(network: Network) -> dict[str, Any]:
     cells = network.world.cells
     signed = [INTERACTIONS_JOURNAL in cell.parts.store.journals() for cell in cells if cell.parts]
     told: dict[str, Any] = {"before": signed}
+    certified = cells[1].parts.execution.certified_hash if cells[1].parts else None
+    told["early"] = None if certified is None else network.sign(0, 1, certified, known=False)
     network.loop.run_until(network.loop.time() + 30)
     blocks = [
         network.ask(at, lambda cell: cell.journal_blocks(INTERACTIONS_JOURNAL, start=0, limit=100))
