@@ -43,6 +43,7 @@ from node.follows import Follows
 from node.genesis_service import GENESIS_PROTOCOL, serve_genesis
 from node.headers import Headers
 from node.inbox import ConsensusInbox, ExecutionInbox
+from node.interactions import Interactions
 from node.invite_views import Standing
 from node.invites import Invites
 from node.limits import EXECUTION_QUEUE_MAX, HEADERS_CACHED_MAX
@@ -183,6 +184,7 @@ class Assembly:
             invites=_make_invites(store, genesis, peers, execution),
             trust=trust,
             messages=await _make_messages(store, key, genesis, peers),
+            interactions=await self._make_interactions(peers, trust, execution),
             headers=headers,
             fetching=self._make_fetching(consensus, execution, peers, headers),
             started_ns=self._started_ns,
@@ -245,6 +247,14 @@ class Assembly:
     def _make_trust(self, execution: Execution) -> TrustView:
         own, policy = self._setup.key.public_key, self._setup.config.trust.policy()
         return TrustView(self._store, own, lambda: execution.ledger.applied_round, policy)
+
+    async def _make_interactions(
+        self, peers: Peers, trust: TrustView, execution: Execution
+    ) -> Interactions:
+        key, network_id = self._setup.key, self._setup.genesis.network_id
+        made = Interactions(self._store, key, network_id, peers, trust, execution)
+        await made.load()
+        return made
 
     def _make_fetching(
         self, consensus: Consensus, execution: Execution, peers: Peers, headers: Headers

@@ -219,3 +219,11 @@ class ToItself(LocalMisuse):
 
     code = "MYC-NODE-301"
     remedy = "Give the cell id or the name of another cell."
+
+
+class InteractionRefused(OperationalFault):
+    """The other cell does not sign that both dealt with each other."""
+
+    code = "MYC-NODE-101"
+    remedy = "Check that both clocks are right; it is tried again another time."
+    retryable = True

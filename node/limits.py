@@ -354,3 +354,20 @@ STRANGER_MESSAGES_PER_S: Final = 20.0
 
 STRANGER_MESSAGES_BURST: Final = 512
 """The same at once: two windows, as what waited for us comes in one go."""
+INTERACTION_CHECK_S: Final = 60.0
+"""How often it is looked whether to sign an interaction with somebody."""
+
+INTERACTION_AFTER_S: Final = 3_600.0
+"""How long a connection has to have lasted: one that comes and goes was of little use."""
+
+INTERACTION_INTERVAL_S: Final = 86_400.0
+"""Between two interactions with one cell for being of one history: eight of them count."""
+
+INTERACTIONS_READ_MAX: Final = 1_024
+"""Newest interactions that are read at a start: eight of each member, ≈ 0.1 s for signatures."""
+
+EXCHANGES_KNOWN_MAX: Final = 1_024
+"""Exchanges that the other end may still want to have signed, ≈ 0.2 KB each."""
+
+EXCHANGE_KNOWN_S: Final = 300.0
+"""How long it may: the clocks of both must agree as well."""

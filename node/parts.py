@@ -13,6 +13,7 @@ from node.discovery.task import Discovery
 from node.follows import Follows
 from node.headers import Headers
 from node.inbox import ConsensusInbox, ExecutionInbox
+from node.interactions import Interactions
 from node.invites import Invites
 from node.metrics import ConsensusMetrics
 from node.peers import Peers
@@ -53,6 +54,7 @@ class Parts:
     invites: Invites
     trust: TrustView
     messages: Messages
+    interactions: Interactions
     headers: Headers
     fetching: TransferFetching
     started_ns: int
