@@ -316,7 +316,7 @@ async def _make_messages(store: Store, key: KeyPair, genesis: Genesis, peers: Pe
     def is_member(cell_id: CellId) -> bool:
         return peers.roster.index_of(public_key_of(cell_id)) is not None
 
-    owner = Owner(key, genesis.network_id, AllowMembers(is_member), public_key_of)
+    owner = Owner(key, genesis.network_id, AllowMembers(is_member), public_key_of, is_member)
     return await Messages.open(store, owner, peers)
 
 

@@ -290,6 +290,21 @@ MESSAGE_LINKS_MAX: Final = 128
 MESSAGE_LINKS_PER_PEER_MAX: Final = 2
 """Streams with one cell: both may dial at once."""
 
+MESSAGE_STRANGER_LINKS_MAX: Final = 64
+"""Of these, with cells without a vote, so that they leave room for members."""
+
+MESSAGE_STRANGER_UNREAD_BYTES_MAX: Final = 4 << 20
+"""Messages of one cell without a vote that nobody here has read yet; then it has to wait."""
+
+MESSAGE_STRANGERS_UNREAD_BYTES_MAX: Final = 256 << 20
+"""The same of all of them together: what strangers can make a cell store."""
+
+MESSAGE_FRAMES_PER_TURN: Final = 32
+"""Frames dealt with between two turns of the event loop: 5 ms of signatures."""
+
+MESSAGE_OWED_TRIES_MAX: Final = 5
+"""Dials for the sake of a receipt alone: a later one says the same."""
+
 MESSAGE_LINK_IDLE_S: Final = 30.0
 """A stream on which nothing moved for so long is closed by whoever dialled."""
 

@@ -212,12 +212,22 @@ def message(store: Store, message_id: int) -> MessageRow | None:
     return _row_from(rows[0]) if rows else None
 
 
-def sent_id(store: Store, receiver: CellId, number: int) -> int | None:
-    """Return the id of a message by its number."""
-    rows = store.query(
-        "SELECT id FROM message WHERE way = 'sent' AND cell = ? AND number = ?", (receiver, number)
+def unread(store: Store) -> list[tuple[CellId, int]]:
+    """Return how many bytes of each sender's messages nobody has read."""
+    return store.query(
+        "SELECT cell, sum(size_bytes) FROM message WHERE way = 'received' "
+        "AND status = 'delivered' GROUP BY cell"
     )
-    return int(rows[0][0]) if rows else None
+
+
+def unread_of(store: Store, cell: CellId) -> int:
+    """Return how many bytes of one sender's messages nobody has read."""
+    ((size_bytes,),) = store.query(
+        "SELECT coalesce(sum(size_bytes), 0) FROM message WHERE way = 'received' AND cell = ? "
+        "AND status = 'delivered'",
+        (cell,),
+    )
+    return int(size_bytes)
 
 
 def messages(

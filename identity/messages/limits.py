@@ -50,6 +50,10 @@ WAITING_COUNT_MAX: Final = 10_000
 WAITING_TOTAL_MAX: Final = 50_000
 """The same to all receivers: 10 MB."""
 
+NUMBER_MAX: Final = 1 << 48
+"""Greatest number of a message between two cells: a receiver that claims to have taken more would
+otherwise drive its sender's numbers out of what can be encoded."""
+
 RETRY_MS_MIN: Final = 2_000
 """A connected receiver that confirms nothing is sent the same again after this; a confirmation
 takes a round trip and an fsync."""

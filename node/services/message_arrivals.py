@@ -54,6 +54,7 @@ from identity.messages.wire import (
     StatementFrame,
 )
 from node import message_tables as tables
+from node.limits import MESSAGE_FRAMES_PER_TURN
 from node.services.message_desk import Desk
 from node.services.message_link import Link
 from node.services.message_relay import Relay
@@ -87,8 +88,10 @@ class Arrivals:
         """
         batch = _Batch()
         try:
-            for frame in frames:
+            for number, frame in enumerate(frames, start=1):
                 await self._take_one(link, frame, batch)
+                if number % MESSAGE_FRAMES_PER_TURN == 0:
+                    await asyncio.sleep(0)
         except RemoteViolation:
             self._desk.refused += 1
             raise
@@ -140,6 +143,8 @@ class Arrivals:
                 batch.touched[sender] = None  # which tells it where to go on
                 self._refuse(envelope.message, NumberUsed.code, batch)
                 return
+        if not desk.may_store(sender):
+            return  # it will come again
         try:
             body, chat = self._opened(envelope.message)
         except MyceldError as error:
@@ -148,6 +153,7 @@ class Arrivals:
             return
         batch.touched[sender] = None
         inbox.accept(header.number, header.replay_id)
+        desk.unread_bytes[sender] += len(envelope.encoded)
 
         def make(index: int) -> tuple[bytes, list[Sql]]:
             noted = tables.add_message(self._row(envelope, index, origin, body, chat))
