@@ -33,7 +33,7 @@ from ledger.spore_authority import network_identity
 from ledger.transaction import transaction_id
 from myceld import VERSION
 from node.audits import Audits
-from node.config import Config
+from node.config import Config, commands_of
 from node.consensus_task import ConsensusTask
 from node.discovery.roster_proofs import RosterProofs
 from node.discovery.setup import make_finders
@@ -51,6 +51,7 @@ from node.peers import Peers, PeersConfig, PeersLinks
 from node.receipts import Receipts
 from node.services.message import Messages
 from node.services.message_desk import Owner
+from node.services.message_work import MessageWork
 from node.session import now_ms
 from node.snapshots import sealed_states
 from node.stages.consensus import Consensus, Identity
@@ -158,6 +159,7 @@ class Assembly:
         greeting = execution_task.greeting
         links = self._make_links(consensus_inbox, execution_inbox, greeting, discovery)
         peers = self._make_peers(consensus.roster, discovery.book, links)
+        messages = await _make_messages(store, key, genesis, peers)
         parts = Parts(
             cell_id=key.cell_id,
             name=self._name(consensus.roster),
@@ -178,7 +180,8 @@ class Assembly:
             discovery=discovery,
             audits=Audits(store),
             invites=_make_invites(store, genesis, peers, execution),
-            messages=await _make_messages(store, key, genesis, peers),
+            messages=messages,
+            work=MessageWork(messages, intake.parse, commands_of(self._setup.config.commands)),
             headers=headers,
             fetching=self._make_fetching(consensus, execution, peers, headers),
             started_ns=self._started_ns,

@@ -350,3 +350,15 @@ STRANGER_MESSAGES_PER_S: Final = 20.0
 
 STRANGER_MESSAGES_BURST: Final = 512
 """The same at once: two windows, as what waited for us comes in one go."""
+
+MESSAGE_RUN_TIMEOUT_S: Final = 60.0
+"""A command that another cell asked for is killed after this, with all that it has started."""
+
+MESSAGE_WORK_PAUSE_S: Final = 1.0
+"""Pause before a transaction is handed on again that could not be taken, as without a quorum."""
+
+MESSAGES_UNDONE_PAGE: Final = 64
+"""Messages that ask for something and are read at once."""
+
+COMMANDS_MAX: Final = 64
+"""Commands that a cell declares for others."""

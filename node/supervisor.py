@@ -132,6 +132,7 @@ class Supervisor:
                     group.create_task(parts.audits.run(), name="audits"),
                     group.create_task(parts.invites.run(cell.change_members), name="invites"),
                     group.create_task(parts.messages.run(), name="messages"),
+                    group.create_task(parts.work.run(cell.hand_in), name="message-work"),
                     group.create_task(parts.fetching.run(), name="fetching"),
                 ]
                 await _first_of(self._stopping, parts.fetching.ready)

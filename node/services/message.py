@@ -48,7 +48,7 @@ from node.limits import (
 )
 from node.message_tables import MessageRow, Wanted
 from node.peers import Peers
-from node.services.message_arrivals import Arrivals
+from node.services.message_arrivals import Arrivals, Judge
 from node.services.message_desk import Desk, Owner, wall_ms
 from node.services.message_link import Link
 from node.services.message_relay import Relay, relays_for
@@ -105,6 +105,10 @@ class Messages:
         """Return the stream on which a cell is sent what there is for it."""
         links = self._links.get(cell)
         return links[0] if links else None
+
+    def judge_work(self, judge: Judge) -> None:
+        """Have what messages ask for judged when they arrive."""
+        self._arrivals.judge = judge
 
     async def run(self) -> None:
         """Write, dial and deliver until cancelled."""

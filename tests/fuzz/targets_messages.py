@@ -29,6 +29,7 @@ from identity.messages.limits import (
 from identity.messages.proof import decode_proof, encode_proof
 from identity.messages.statements import decode_statement
 from identity.messages.wire import FrameReader, decode_frame, encode_frame
+from identity.messages.work import Result, Run, decode_work, encode_work
 from tests.fuzz.samples import bodies, from_hex, vector
 from tests.fuzz.target import Target
 from tests.identity.messages.world import ALICE, BOB, enveloped, header, signed
@@ -38,7 +39,7 @@ _FOLDER = "identity/messages/"
 
 def targets() -> tuple[Target, ...]:
     """Return the rows of this part of the table."""
-    return (*_envelopes(), *_statements(), *_frames(), *_chats())
+    return (*_envelopes(), *_statements(), *_frames(), *_chats(), *_work())
 
 
 def _envelopes() -> tuple[Target, ...]:
@@ -115,6 +116,24 @@ def _frames() -> tuple[Target, ...]:
             errors=(BadMessage,),
             covers=(f"{_FOLDER}wire.py:FrameReader.feed",),
             size_bytes_max=FRAME_SIZE_BYTES_MAX,
+        ),
+    )
+
+
+def _work() -> tuple[Target, ...]:
+    return (
+        Target(
+            name="request to run something",
+            decode=decode_work,
+            encode=encode_work,
+            samples=(
+                encode_work(Run("uptime", b"input")),
+                encode_work(Result(7, 0, b"up 3 days\n", is_cut=False)),
+                encode_work(Result(7, -255, b"", is_cut=True)),
+            ),
+            errors=(BadMessage,),
+            covers=(f"{_FOLDER}work.py:decode_work",),
+            size_bytes_max=BODY_SIZE_BYTES_MAX,
         ),
     )
 

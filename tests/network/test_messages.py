@@ -67,3 +67,24 @@ def test_each_message_arrives_once_in_order_though_both_ends_go_down(devnet: Dev
     relayed = b"".join(path.read_bytes() for path in devnet.home(RELAY).glob("cell.db*"))
     assert SECRET.encode() not in relayed
     myceld("journal", "audit", "message", "--home", str(devnet.home(BOB)))
+
+
+def test_a_member_has_what_another_one_declared_run_and_its_transactions_ordered(
+    devnet: Devnet,
+) -> None:
+    config = devnet.home(BOB) / "config.yaml"
+    config.write_text(config.read_text().replace("commands: []", "commands: ['greet=echo hello']"))
+    devnet.do("kill", BOB)
+    devnet.do("restart", BOB)
+    bob, home = devnet.status(BOB)["cell_id"], str(devnet.home(ALICE))
+    assert myceld("exec", bob, "greet", "--home", home).stdout == "hello\n"
+    assert "MYC-IDENTITY-313" in myceld("exec", bob, "rm", "--home", home, expect=1).stderr
+    signed = myceld("tx", "sign", "--home", home, "--nonce", "1", "greeting", "good morning").stdout
+    sent = devnet.client(ALICE).send_message(
+        to=bob, type="TX", body_hex=signed.strip(), wait="delivered", timeout_s=60
+    )
+    assert sent["messages"][0]["status"] == "delivered"
+    wait_until(
+        lambda: devnet.client(RELAY).state_value("greeting")["value"] == "good morning",
+        "the transaction was not ordered",
+    )

@@ -150,7 +150,7 @@ def test_cells_without_a_vote_may_talk_but_have_nothing_kept_and_nothing_run(
         member, stranger = cells[0], cells[4]
         (sent,) = await stranger.chat(member, "hello")
         await stranger.until_status(sent.id, "delivered")
-        asked = await stranger.messages.send(member.cell_id, MessageType.EXEC, b"rm")
+        asked = await stranger.messages.send(member.cell_id, MessageType.TX, b"pay")
         failed = await stranger.until_status(asked.id, "failed")
         assert failed.why == MessageDenied.code
         (after,) = await stranger.chat(member, "still there?")
