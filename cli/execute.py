@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -38,7 +39,10 @@ def execute(common: Common, to: str, name: str, given: str) -> None:
     with common.client() as cell:
         body = encode_work(Run(name, read_value(given) if given else b""))
         answer = cell.send_message(to=to, type="EXEC", body_hex=body.hex())
-        item, result = _result(cell, answer["messages"][0], until_s)
+        item = answer_to(cell, answer["messages"][0], until_s, _number_in)
+    result = decode_work(bytes.fromhex(item["body_hex"]))
+    if not isinstance(result, Result):
+        raise WaitedInVain("no result came")
     if common.as_json:
         show.as_json(
             {
@@ -58,8 +62,16 @@ def execute(common: Common, to: str, name: str, given: str) -> None:
         raise CommandFailed(f"{name} ended with status {result.status} there")
 
 
-def _result(cell: Client, request: dict[str, Any], until_s: float) -> tuple[dict[str, Any], Result]:
-    """Return the message with the result of a request, and what it says."""
+def answer_to(
+    cell: Client,
+    request: dict[str, Any],
+    until_s: float,
+    number_in: Callable[[dict[str, Any]], int | None],
+) -> dict[str, Any]:
+    """Return the message that answers a request, by its number; raises WaitedInVain.
+
+    `number_in` tells which request a message answers, if any.
+    """
     after = request["id"]
     while (left_s := until_s - time.monotonic()) > 0:
         page = cell.next_messages(
@@ -67,11 +79,16 @@ def _result(cell: Client, request: dict[str, Any], until_s: float) -> tuple[dict
         )
         for item in page["messages"]:
             after = item["id"]
-            result = _result_in(item)
-            if result is not None and result.number == request["number"]:
-                return item, result
+            if item["type"] == request["type"] and number_in(item) == request["number"]:
+                answer: dict[str, Any] = item
+                return answer
         check_sent([cell.message(request["id"])])
-    raise WaitedInVain("no result came in time; it may come later, see `myceld message list`")
+    raise WaitedInVain("no answer came in time; it may come later, see `myceld message list`")
+
+
+def _number_in(item: dict[str, Any]) -> int | None:
+    result = _result_in(item)
+    return None if result is None else result.number
 
 
 def _result_in(item: dict[str, Any]) -> Result | None:
@@ -79,4 +96,4 @@ def _result_in(item: dict[str, Any]) -> Result | None:
         work = decode_work(bytes.fromhex(item["body_hex"] or ""))
     except MyceldError:
         return None
-    return work if isinstance(work, Result) and item["type"] == "EXEC" else None
+    return work if isinstance(work, Result) else None

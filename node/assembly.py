@@ -51,6 +51,7 @@ from node.peers import Peers, PeersConfig, PeersLinks
 from node.receipts import Receipts
 from node.services.message import Messages
 from node.services.message_desk import Owner
+from node.services.message_state import States
 from node.services.message_work import MessageWork
 from node.session import now_ms
 from node.snapshots import sealed_states
@@ -181,7 +182,18 @@ class Assembly:
             audits=Audits(store),
             invites=_make_invites(store, genesis, peers, execution),
             messages=messages,
-            work=MessageWork(messages, intake.parse, commands_of(self._setup.config.commands)),
+            work=MessageWork(
+                messages,
+                intake.parse,
+                States(
+                    store,
+                    genesis,
+                    headers,
+                    execution.ledger,
+                    lambda: execution.certified_round,
+                ),
+                commands_of(self._setup.config.commands),
+            ),
             headers=headers,
             fetching=self._make_fetching(consensus, execution, peers, headers),
             started_ns=self._started_ns,

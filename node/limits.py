@@ -362,3 +362,9 @@ MESSAGES_UNDONE_PAGE: Final = 64
 
 COMMANDS_MAX: Final = 64
 """Commands that a cell declares for others."""
+
+STATE_PROOF_TRIES_MAX: Final = 50
+"""How often a certified state is looked for to answer a question, while rounds go on."""
+
+STATE_PROOF_WAIT_S: Final = 0.02
+"""Pause between two looks: a round takes some ten milliseconds, so they fall between rounds."""

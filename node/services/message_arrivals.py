@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import structlog
 
@@ -62,6 +62,9 @@ from node.services.message_relay import Relay
 from node.tables import Statement as Sql
 
 _LOG = structlog.get_logger("messages")
+
+_ANSWERED: Final = frozenset({MessageType.EXEC, MessageType.QUERY})
+"""Types of which there are answers, too: those are taken from whoever was asked."""
 
 Judge: TypeAlias = Callable[[CellId, MessageType, bytes], bool]
 """Sender, type and body -> whether there is something to do; raises why it is not taken."""
@@ -187,7 +190,7 @@ class Arrivals:
         """
         header = message.header
         if not header.type.is_sealed:
-            if header.type is not MessageType.EXEC:  # of which there are answers, too
+            if header.type not in _ANSWERED:
                 self._check_allowed(message)
             asks = self.judge(header.sender_id, header.type, message.body)
             if asks:

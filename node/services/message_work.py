@@ -1,4 +1,4 @@
-"""Does what messages ask for: has transactions ordered, and runs what this cell has declared.
+"""Does what messages ask for: orders transactions, proves state, runs what this cell declared.
 
 What can not be done is refused when it arrives, so that its sender learns why. A transaction may
 be handed on again after a crash, which changes nothing: it is applied once. A command is noted as
@@ -30,6 +30,7 @@ from node import message_tables as tables
 from node.limits import MESSAGE_RUN_TIMEOUT_S, MESSAGE_WORK_PAUSE_S
 from node.message_tables import MessageRow
 from node.services.message import Messages
+from node.services.message_state import States
 
 _LOG = structlog.get_logger("messages")
 _TIMED_OUT: Final = -255
@@ -46,11 +47,13 @@ class MessageWork:
         self,
         messages: Messages,
         parse: Callable[[bytes], Transaction],
+        states: States,
         commands: Mapping[str, Sequence[str]],
     ) -> None:
         """`parse` is the intake's, `commands` what this cell runs for others, by name."""
         self._messages = messages
         self._parse = parse
+        self._states = states
         self._commands = commands
         messages.judge_work(self._judge)
 
@@ -83,17 +86,24 @@ class MessageWork:
                 work = decode_work(body)
                 if isinstance(work, Run) and work.name not in self._commands:
                     raise NothingToRun(f"nothing is declared as {work.name[:64]!r}")
-                if isinstance(work, Result) and not self._was_asked(sender, work.number):
+                if isinstance(work, Result) and not self._was_asked(
+                    sender, message_type, work.number
+                ):
                     raise BadMessage("a result that nobody asked for")
                 return isinstance(work, Run)
-            case MessageType.POST | MessageType.QUERY:
-                raise NothingToRun(f"{message_type.name} is not answered by this version")
+            case MessageType.QUERY:
+                asked = self._states.judge(body)
+                if asked is not None and not self._was_asked(sender, message_type, asked):
+                    raise BadMessage("an answer that nobody asked for")
+                return asked is None
+            case MessageType.POST:
+                raise NothingToRun("content is not taken by this version")
             case _:
                 return False
 
-    def _was_asked(self, cell: CellId, number: int) -> bool:
+    def _was_asked(self, cell: CellId, kind: MessageType, number: int) -> bool:
         row = tables.sent_row(self._messages.desk.store, cell, number)
-        return row is not None and row.type is MessageType.EXEC
+        return row is not None and row.type is kind
 
     async def _do(self, row: MessageRow, submit: Submit) -> bool:
         """Do what one message asks for; return False if that has to be tried again."""
@@ -109,15 +119,20 @@ class MessageWork:
             await scribe.note([tables.note_done(row.id)])
             return True
         await scribe.note([tables.note_done(row.id)])  # before it runs: never twice
+        if row.type is MessageType.QUERY:
+            await self._answer(row, await self._states.answer(row.body, row.number))
+            return True
         work = decode_work(row.body)
         if isinstance(work, Run) and work.name in self._commands:
             status, output, is_cut = await _run(self._commands[work.name], work.input)
-            result = encode_work(Result(row.number, status, output, is_cut))
-            try:
-                await self._messages.send(row.cell, MessageType.EXEC, result)
-            except OperationalFault as error:
-                _LOG.warning("result not sent", receiver=short(row.cell), reason=str(error))
+            await self._answer(row, encode_work(Result(row.number, status, output, is_cut)))
         return True
+
+    async def _answer(self, row: MessageRow, body: bytes) -> None:
+        try:
+            await self._messages.send(row.cell, row.type, body)
+        except OperationalFault as error:
+            _LOG.warning("answer not sent", receiver=short(row.cell), reason=str(error))
 
 
 async def _run(command: Sequence[str], given: bytes) -> tuple[int, bytes, bool]:

@@ -88,3 +88,5 @@ def test_a_member_has_what_another_one_declared_run_and_its_transactions_ordered
         lambda: devnet.client(RELAY).state_value("greeting")["value"] == "good morning",
         "the transaction was not ordered",
     )
+    assert myceld("query", bob, "greeting", "--home", home).stdout == "good morning\n"
+    assert "no value, proven" in myceld("query", bob, "absent", "--home", home).stdout

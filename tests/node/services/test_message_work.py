@@ -14,7 +14,7 @@ from identity.messages.envelope import MessageType
 from identity.messages.errors import NothingToRun
 from identity.messages.limits import RUN_OUTPUT_SIZE_BYTES_MAX
 from identity.messages.work import Result, Run, decode_work, encode_work
-from ledger.errors import NonceUsed, TransactionRefused, WrongSignature
+from ledger.errors import BadStateProof, NonceUsed, TransactionRefused, WrongSignature
 from ledger.kinds import Put
 from ledger.transaction import parse, sign_transaction
 from node.errors import MempoolFull
@@ -42,10 +42,8 @@ def run(tmp: Path, talk: Callable[..., Awaitable[None]]) -> None:
                 cells[0].meet(cells[1])
                 cells[1].meet(cells[0])
                 submitted: list[bytes] = []
-                work = MessageWork(
-                    cells[1].messages, lambda raw: parse(raw, GENESIS.network_id), COMMANDS
-                )
-                MessageWork(cells[0].messages, lambda raw: parse(raw, GENESIS.network_id), {})
+                work = worker(cells[1], COMMANDS)
+                worker(cells[0], {})
 
                 async def submit(raw: bytes) -> None:
                     submitted.append(raw)
@@ -64,6 +62,30 @@ def run(tmp: Path, talk: Callable[..., Awaitable[None]]) -> None:
                 await cell.stop()
 
     asyncio.run(main())
+
+
+def worker(cell: MessageCell, commands: dict[str, tuple[str, ...]]) -> MessageWork:
+    return MessageWork(
+        cell.messages,
+        lambda raw: parse(raw, GENESIS.network_id),
+        FakeStates(),  # type: ignore[arg-type]  # as much of it as is used
+        commands,
+    )
+
+
+class FakeStates:
+    """Takes `?` for a question, and `!` with a number for an answer."""
+
+    def judge(self, body: bytes) -> int | None:
+        if body == b"?":
+            return None
+        if not body.startswith(b"!"):
+            raise BadStateProof("neither")
+        return int(body[1:])
+
+    async def answer(self, body: bytes, number: int) -> bytes:
+        assert body == b"?"
+        return b"!%d" % number
 
 
 def transaction(nonce: int) -> bytes:
@@ -137,6 +159,16 @@ def test_a_command_runs_and_its_result_comes_back(
     run(tmp_path, talk)
 
 
+def test_a_question_about_the_state_is_answered_by_a_message(tmp_path: Path) -> None:
+    async def talk(alice: MessageCell, bob: MessageCell, _: list[bytes]) -> None:
+        sent = await alice.messages.send(bob.cell_id, MessageType.QUERY, b"?")
+        await alice.until(lambda: alice.messages.desk.inbox(bob.cell_id).taken == 1)
+        (row,) = await alice.received()
+        assert (row.type, row.body) == (MessageType.QUERY, b"!%d" % sent.number)
+
+    run(tmp_path, talk)
+
+
 def test_what_was_not_declared_or_not_asked_for_is_refused(tmp_path: Path) -> None:
     async def talk(alice: MessageCell, bob: MessageCell, _: list[bytes]) -> None:
         bodies = {
@@ -147,9 +179,14 @@ def test_what_was_not_declared_or_not_asked_for_is_refused(tmp_path: Path) -> No
         for body, code in bodies.items():
             sent = await alice.messages.send(bob.cell_id, MessageType.EXEC, body)
             assert (await alice.until_status(sent.id, "failed")).why == code
-        for kind in (MessageType.POST, MessageType.QUERY):
-            sent = await alice.messages.send(bob.cell_id, kind, b"")
-            assert (await alice.until_status(sent.id, "failed")).why == NothingToRun.code
+        refusals = {
+            (MessageType.POST, b""): NothingToRun.code,
+            (MessageType.QUERY, b"lies"): BadStateProof.code,
+            (MessageType.QUERY, b"!1"): "MYC-IDENTITY-301",
+        }
+        for (kind, body), code in refusals.items():
+            sent = await alice.messages.send(bob.cell_id, kind, body)
+            assert (await alice.until_status(sent.id, "failed")).why == code
         assert bob.messages.desk.journal.length == 0
 
     run(tmp_path, talk)
