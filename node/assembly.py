@@ -33,7 +33,7 @@ from ledger.spore_authority import network_identity
 from ledger.transaction import transaction_id
 from myceld import VERSION
 from node.audits import Audits
-from node.config import Config
+from node.config import Config, commands_of
 from node.consensus_task import ConsensusTask
 from node.discovery.roster_proofs import RosterProofs
 from node.discovery.setup import make_finders
@@ -52,6 +52,8 @@ from node.peers import Peers, PeersConfig, PeersLinks
 from node.receipts import Receipts
 from node.services.message import Messages
 from node.services.message_desk import Owner
+from node.services.message_state import States
+from node.services.message_work import MessageWork
 from node.session import now_ms
 from node.snapshots import sealed_states
 from node.stages.consensus import Consensus, Identity
@@ -162,6 +164,7 @@ class Assembly:
         greeting = execution_task.greeting
         links = self._make_links(consensus_inbox, execution_inbox, greeting, discovery)
         peers = self._make_peers(consensus.roster, discovery.book, links)
+        messages = await _make_messages(store, key, genesis, peers)
         parts = Parts(
             cell_id=key.cell_id,
             name=self._name(consensus.roster),
@@ -183,8 +186,20 @@ class Assembly:
             audits=Audits(store),
             invites=_make_invites(store, genesis, peers, execution),
             trust=trust,
-            messages=await _make_messages(store, key, genesis, peers),
             interactions=await self._make_interactions(peers, trust, execution),
+            messages=messages,
+            work=MessageWork(
+                messages,
+                intake.parse,
+                States(
+                    store,
+                    genesis,
+                    headers,
+                    execution.ledger,
+                    lambda: execution.certified_round,
+                ),
+                commands_of(self._setup.config.commands),
+            ),
             headers=headers,
             fetching=self._make_fetching(consensus, execution, peers, headers),
             started_ns=self._started_ns,
@@ -334,7 +349,7 @@ async def _make_messages(store: Store, key: KeyPair, genesis: Genesis, peers: Pe
     def is_member(cell_id: CellId) -> bool:
         return peers.roster.index_of(public_key_of(cell_id)) is not None
 
-    owner = Owner(key, genesis.network_id, AllowMembers(is_member), public_key_of)
+    owner = Owner(key, genesis.network_id, AllowMembers(is_member), public_key_of, is_member)
     return await Messages.open(store, owner, peers)
 
 

@@ -10,6 +10,8 @@ from gateway.errors import NoSuchCell, NoSuchJournal
 from gateway.views import AuditView, BlockView, FollowView, JournalView, ProofView
 from hashgraph.event import decode_any_event
 from identity.keys import KeyPair
+from identity.messages.envelope import decode_block, decode_message
+from identity.messages.proof import MESSAGE_JOURNAL
 from identity.trust import decode_interaction
 from journal import Journal
 from journal.checkpoint import parse_checkpoint
@@ -151,6 +153,11 @@ class JournalAnswers:
             found = decode_interaction(block, None).interaction
             ends = " and ".join(short(cell_id_of(key)) for key in (found.one, found.other))
             return f"interaction of {ends}, digest {found.digest.hex()[:16]}…"
+        if journal == MESSAGE_JOURNAL:
+            is_sent, signed = decode_block(block)
+            said = decode_message(signed).header
+            way = f"to {said.receiver_id}" if is_sent else f"from {said.sender_id}"
+            return f"{said.type.name} {said.number} {way}, {len(signed)} bytes"
         return hashlib.sha256(block).hexdigest()[:16]
 
 

@@ -19,6 +19,7 @@ from node.metrics import ConsensusMetrics
 from node.peers import Peers
 from node.receipts import Receipts
 from node.services.message import Messages
+from node.services.message_work import MessageWork
 from node.stages.consensus import Consensus
 from node.stages.execution import Execution
 from node.stages.intake import Intake
@@ -55,6 +56,7 @@ class Parts:
     trust: TrustView
     messages: Messages
     interactions: Interactions
+    work: MessageWork
     headers: Headers
     fetching: TransferFetching
     started_ns: int

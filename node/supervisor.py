@@ -134,6 +134,7 @@ class Supervisor:
                     group.create_task(parts.trust.run(), name="trust"),
                     group.create_task(parts.messages.run(), name="messages"),
                     group.create_task(parts.interactions.run(), name="interactions"),
+                    group.create_task(parts.work.run(cell.hand_in), name="message-work"),
                     group.create_task(parts.fetching.run(), name="fetching"),
                 ]
                 await _first_of(self._stopping, parts.fetching.ready)

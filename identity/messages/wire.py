@@ -23,6 +23,7 @@ from identity.messages.errors import BadMessage
 from identity.messages.limits import (
     ENVELOPE_SIZE_BYTES_MAX,
     FRAME_SIZE_BYTES_MAX,
+    NUMBER_MAX,
     STATEMENT_SIZE_BYTES_MAX,
 )
 
@@ -141,9 +142,9 @@ def _frame_of(kind: int, fields: list[Value]) -> Frame:
         case 3, [data]:
             return Keep(as_bytes(data, size_max=ENVELOPE_SIZE_BYTES_MAX))
         case 4, [receiver, number]:
-            return Kept(_key(receiver), as_int(number, low=1))
+            return Kept(_key(receiver), as_int(number, low=1, high=NUMBER_MAX))
         case 5, [receiver, number]:
-            return Full(_key(receiver), as_int(number, low=1))
+            return Full(_key(receiver), as_int(number, low=1, high=NUMBER_MAX))
         case 6, []:
             return Collect()
     raise BadMessage(f"no frame of kind {kind} with {len(fields)} fields")
