@@ -71,6 +71,21 @@ class MessageFailed(OperationalFault):
     remedy = "`myceld message status ID` says why; send it again when that has changed."
 
 
+class CommandFailed(OperationalFault):
+    """What another cell was asked to run ended with a status other than 0."""
+
+    code = "MYC-CLI-302"
+    remedy = "Its output is shown above; -254: it could not be started, -255: it took too long."
+
+
+class QueryUnanswered(OperationalFault):
+    """Another cell could not prove its state."""
+
+    code = "MYC-CLI-303"
+    remedy = "Ask again in a moment, or another cell: the newest state has to be certified first."
+    retryable = True
+
+
 class CellsMismatch(LocalMisuse):
     """The devnet directory holds another number of cells than was asked for."""
 

@@ -279,7 +279,7 @@ def proven_in(file: Path, cell_id: str | None) -> VerifiedProof:
     """Return what a proof file proves, of `cell_id` if given. Raises what is wrong with it."""
     if cell_id is not None:
         public_key_of(cell_id)  # a mistyped id is no fault of the file
-    return verify_proof(_read_text(file), None if cell_id is None else CellId(cell_id))
+    return verify_proof(read_text(file), None if cell_id is None else CellId(cell_id))
 
 
 @contextlib.contextmanager
@@ -365,7 +365,8 @@ def _follow_row(item: dict[str, Any]) -> list[str]:
     ]
 
 
-def _read_text(file: Path) -> str:
+def read_text(file: Path) -> str:
+    """Return the text of a proof file, as far as one can be long; raises BadInput."""
     try:
         with file.open("rb") as opened:
             data = opened.read(PROOF_FILE_SIZE_BYTES_MAX + 1)

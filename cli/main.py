@@ -42,6 +42,8 @@ _COMMANDS: Final = {
     "chat": ("cli.chat:chat", "Talk with a cell or in a room."),
     "message": ("cli.message:message", "List messages, and say how far each has come."),
     "room": ("cli.message:room", "Make and change rooms, to talk with several cells."),
+    "query": ("cli.query:query", "Ask another cell for a value, with its proof."),
+    "exec": ("cli.execute:execute", "Have another cell run what it has declared."),
     "spore": ("cli.spore:spore", "Show, export and check records of where cells are."),
     "audit": ("cli.audit:audit", "Show who did what, and what was refused."),
     "services": ("cli.service:services", "List the cell's services, and how each is."),

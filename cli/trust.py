@@ -9,9 +9,14 @@ import click
 
 from cli import show, trust_picture
 from cli.errors import BadInput
+from cli.journal import read_text
 from cli.limits import TRUST_CELLS_DRAWN
-from cli.options import LIMIT, STAGE, Common, common_options
+from cli.options import LIMIT, STAGE, Common, common_options, json_option
 from cli.receipt import finish, show_receipt
+from core.ids import CellId, cell_id_of, public_key_of
+from identity.errors import BadInteraction
+from identity.trust.interaction import decode_interaction
+from journal.proof_file import verify_proof
 
 _SCORE: Final = click.FloatRange(0, 1)
 _ROUND: Final = click.IntRange(0, 2**63 - 1)
@@ -177,6 +182,52 @@ def graph(common: Common, form: str, out: str | None, limit: int) -> None:
     except OSError as error:
         raise BadInput(f"can not write {out}: {error.strerror}") from error
     show.line(f"{out}: {len(answer['cells'])} cells, {len(answer['edges'])} attestations")
+
+
+@trust.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--cell", "cell_id", metavar="CELL_ID", help="The cell that must show it.")
+@json_option
+def verify(file: Path, cell_id: str | None, *, as_json: bool) -> None:
+    """Check offline that two cells signed together that they dealt with each other.
+
+    FILE is what `myceld journal export interactions INDEX` writes: the interaction with the proof
+    that it is in the journal of one of the two.
+
+    \b
+    Example:
+      myceld trust verify interactions-0.tlog-proof --cell 12D3KooW…
+    """
+    if cell_id is not None:
+        public_key_of(cell_id)  # a mistyped id is no fault of the file
+    proven = verify_proof(read_text(file), None if cell_id is None else CellId(cell_id))
+    found = decode_interaction(proven.block, None).interaction
+    cells = [cell_id_of(found.one), cell_id_of(found.other)]
+    if proven.head.cell_id not in cells:
+        raise BadInteraction("it is in the journal of a cell that had no part in it")
+    if as_json:
+        show.as_json(
+            {
+                "valid": True,
+                "cells": cells,
+                "shown_by": proven.head.cell_id,
+                "network_id": found.network_id.hex(),
+                "time_ns": found.time_ns,
+                "digest": found.digest.hex(),
+                "index": proven.index,
+            }
+        )
+        return
+    show.pairs(
+        [
+            ("signed by both", cells[0]),
+            ("and", cells[1]),
+            ("time", show.moment(found.time_ns)),
+            ("digest", found.digest.hex()),
+            ("network", found.network_id.hex()),
+            ("shown by", f"{proven.head.cell_id}, block {proven.index}"),
+        ]
+    )
 
 
 def _show_receipt(common: Common, answer: dict[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.errors import InvariantBroken, LocalMisuse, RemoteViolation
+from core.errors import InvariantBroken, LocalMisuse, OperationalFault, RemoteViolation
 
 
 class BadGenesis(LocalMisuse):
@@ -225,3 +225,18 @@ class BadRosterChain(RemoteViolation):
     remedy = (
         "Check the genesis file, then ask another cell; the one that sent this is broken or lies."
     )
+
+
+class BadStateProof(RemoteViolation):
+    """An answer about the state that proves nothing."""
+
+    code = "MYC-LEDGER-301"
+    remedy = "Ask another cell; the one that answered is broken or lies."
+
+
+class NoStateProof(OperationalFault):
+    """There is no certified state to prove the answer by, now."""
+
+    code = "MYC-LEDGER-302"
+    remedy = "Ask again in a moment: the newest state has to be certified first."
+    retryable = True

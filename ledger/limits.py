@@ -77,3 +77,10 @@ CERTIFICATE_ROUNDS_PENDING_MAX: Final = 1024
 ROSTER_STEPS_MAX: Final = 32
 """Steps of a proof of the present roster: at most 32 × 128 signatures to check, a third of a
 second. A network whose members changed more often than that at a stretch is proven by its chain."""
+
+STATE_KEY_SIZE_BYTES_MAX: Final = 512
+"""Key of the state as it is asked for: a user's key with its prefix is shorter."""
+
+STATE_ANSWER_SIZE_BYTES_MAX: Final = 60 * 1024
+"""An answer about the state: the largest value (32 KiB), a path of 256 hashes and a certificate of
+128 members (9 KB) fit."""

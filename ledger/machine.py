@@ -128,6 +128,10 @@ class Ledger:
         """Return the state's tree at the end of an epoch: one of the newest two that ended."""
         return self._snapshots.get(epoch)
 
+    def path(self, key: bytes) -> tuple[list[bytes], bytes | None]:
+        """Return what leads from a state key to the present root; see `StateTree.path`."""
+        return self._tree.path(key)
+
     @property
     def header(self) -> RoundHeader | None:
         """The header of the last applied round, None before the first."""

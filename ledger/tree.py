@@ -74,6 +74,16 @@ Frontier: TypeAlias = "Sequence[tuple[int, bytes]]"
 """(depth, digest) of subtrees that lie side by side, from left to right."""
 
 
+@dataclass(frozen=True, slots=True)
+class Path:
+    """What leads from a key's place to the root."""
+
+    siblings: tuple[bytes, ...]
+    """From the root down."""
+    other: tuple[bytes, bytes] | None = None
+    """The leaf of another key at that place: its path, and the hash of its value."""
+
+
 class Snapshot:
     """The tree as it was at a moment, whatever is written later."""
 
@@ -125,6 +135,20 @@ class StateTree:
     def root(self) -> Hash:
         """Return the 32-byte root over all entries."""
         return Hash(_digest(self._root))
+
+    def path(self, key: bytes) -> tuple[list[bytes], bytes | None]:
+        """Return the siblings from the root down to a key's place, and the key that is there.
+
+        None is there for nothing; another key where this one has no value.
+        """
+        place = hashlib.sha256(key).digest()
+        siblings: list[bytes] = []
+        node = self._root
+        while isinstance(node, _Inner):
+            is_right = _bit(place, len(siblings))
+            siblings.append(_digest(node.left if is_right else node.right))
+            node = node.right if is_right else node.left
+        return siblings, None if node is None else node.key
 
     def seal(self) -> Snapshot:
         """Return the tree as it is now; what is changed from now on is copied first."""

@@ -33,7 +33,7 @@ from ledger.transaction import transaction_id
 from myceld import VERSION
 from node.access import Access, MessageAccess
 from node.audits import Audits
-from node.config import Config
+from node.config import Config, commands_of
 from node.consensus_task import ConsensusTask
 from node.discovery.roster_proofs import RosterProofs
 from node.discovery.setup import make_finders
@@ -43,6 +43,7 @@ from node.follows import Follows
 from node.genesis_service import GENESIS_PROTOCOL, serve_genesis
 from node.headers import Headers
 from node.inbox import ConsensusInbox, ExecutionInbox
+from node.interactions import Interactions
 from node.invite_views import Standing
 from node.invites import Invites
 from node.limits import EXECUTION_QUEUE_MAX, HEADERS_CACHED_MAX
@@ -53,6 +54,8 @@ from node.services.audit import AuditTrail
 from node.services.identity import IdentityService
 from node.services.message import Messages
 from node.services.message_desk import Owner
+from node.services.message_state import States
+from node.services.message_work import MessageWork
 from node.services.nucleus import Nucleus
 from node.session import now_ms
 from node.snapshots import sealed_states
@@ -158,6 +161,7 @@ class Assembly:
         links = self._make_links(consensus_inbox, execution_inbox, greeting, discovery)
         peers = self._make_peers(consensus.roster, discovery.book, links)
         access = Access(store, trust, lambda: execution.ledger.roster, self._audit)
+        messages = await _make_messages(store, self._setup, peers, access)
         parts = Parts(
             cell_id=key.cell_id,
             name=self._name(consensus.roster),
@@ -182,12 +186,28 @@ class Assembly:
             access=access,
             nucleus=self._nucleus,
             identity=IdentityService(key, genesis.network_id, peers, access, nucleus=self._nucleus),
-            messages=await _make_messages(store, self._setup, peers, access),
+            interactions=await self._make_interactions(peers, trust, execution),
+            messages=messages,
+            work=self._make_work(messages, intake, execution, headers),
             headers=headers,
             fetching=self._make_fetching(consensus, execution, peers, headers),
             started_ns=self._started_ns,
         )
         return parts, Tasks(consensus_task, execution_task)
+
+    def _make_work(
+        self, messages: Messages, intake: Intake, execution: Execution, headers: Headers
+    ) -> MessageWork:
+        """Return what does what messages ask for."""
+        states = States(
+            self._store,
+            self._setup.genesis,
+            headers,
+            execution.ledger,
+            lambda: execution.certified_round,
+        )
+        commands = commands_of(self._setup.config.commands)
+        return MessageWork(messages, intake.parse, states, commands, self._audit.done)
 
     def _make_consensus_task(
         self,
@@ -266,6 +286,14 @@ class Assembly:
         own, policy = self._setup.key.public_key, self._setup.config.trust.policy()
         return TrustView(self._store, own, lambda: execution.ledger.applied_round, policy)
 
+    async def _make_interactions(
+        self, peers: Peers, trust: TrustView, execution: Execution
+    ) -> Interactions:
+        key, network_id = self._setup.key, self._setup.genesis.network_id
+        made = Interactions(self._store, key, network_id, peers, trust, execution)
+        await made.load()
+        return made
+
     def _make_fetching(
         self, consensus: Consensus, execution: Execution, peers: Peers, headers: Headers
     ) -> TransferFetching:
@@ -342,8 +370,12 @@ def _make_invites(
 
 async def _make_messages(store: Store, setup: Setup, peers: Peers, access: Access) -> Messages:
     """Return the message service, which answers other cells from the start of the host on."""
-    policy = MessageAccess(access)
-    owner = Owner(setup.key, setup.genesis.network_id, policy, public_key_of)
+
+    def is_member(cell_id: CellId) -> bool:
+        return peers.roster.index_of(public_key_of(cell_id)) is not None
+
+    network_id, policy = setup.genesis.network_id, MessageAccess(access)
+    owner = Owner(setup.key, network_id, policy, public_key_of, is_member)
     return await Messages.open(store, owner, peers)
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Final, TypeVar
@@ -18,11 +19,13 @@ from typing import Final, TypeVar
 import yaml
 
 from identity.errors import BadPolicy
+from identity.messages.limits import RUN_NAME_LENGTH_MAX
 from identity.trust import Policy, policy_of
 from node.config_text import read_yaml
 from node.discovery.limits import SEEDS_MAX
 from node.discovery.locations import check_location
 from node.errors import BadConfig, SeedRefused
+from node.limits import COMMANDS_MAX
 
 _VERSION: Final = 1
 _FILE_SIZE_BYTES_MAX: Final = 256 * 1024
@@ -40,6 +43,7 @@ _LISTS: Final = {
     "seeds": "paths and URLs",
     "levels": "LEVEL=SCORE",
     "needs": "REQUEST=LEVEL",
+    "commands": "NAME=COMMAND",
 }
 _LEVELS: Final = ("debug", "info", "warning", "error")
 
@@ -85,6 +89,9 @@ class Config:
     gateway_port: int = 0
     """Port of the HTTP gateway; 0 takes a free one at each start."""
     log_level: str = "info"
+    commands: tuple[str, ...] = ()
+    """What members may have run here by EXEC: NAME=COMMAND, split as a shell does, run without
+    one."""
     discovery: DiscoveryConfig = DiscoveryConfig()
     trust: TrustConfig = TrustConfig()
 
@@ -193,6 +200,8 @@ def _with(section: _Section, key: str, value: object, *, where: str) -> _Section
         raise BadConfig(f"{where}: expected one of {', '.join(_LEVELS)}, got {_shown(value)}")
     if key == "listen" and not value:
         raise BadConfig(f"{where}: at least one address is needed")
+    if key == "commands" and isinstance(value, tuple):
+        _check_commands(value, where)
     if key == "seeds" and isinstance(value, tuple):
         _check_seeds(value, where)
     changed: _Section = replace(section, **{key: value})  # type: ignore[arg-type] # checked above
@@ -223,6 +232,27 @@ def _shown(value: object) -> str:
     """Return a value for a message of one line."""
     cut = value[:_SHOWN_MAX] if isinstance(value, str | list) else value
     return repr(cut)[: 2 * _SHOWN_MAX]
+
+
+def _check_commands(commands: tuple[str, ...], where: str) -> None:
+    if len(commands) > COMMANDS_MAX:
+        raise BadConfig(f"{where}: {len(commands)} commands, at most {COMMANDS_MAX} are declared")
+    for text in commands:
+        try:
+            ((name, command),) = commands_of([text]).items()
+        except ValueError as error:
+            raise BadConfig(f"{where}: {_shown(text)}: {error}") from error
+        if not 0 < len(name) <= RUN_NAME_LENGTH_MAX or not command:
+            raise BadConfig(f"{where}: expected NAME=COMMAND, got {_shown(text)}")
+
+
+def commands_of(declared: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Return commands by name from texts NAME=COMMAND; raises ValueError."""
+    found = {}
+    for text in declared:
+        name, _, command = text.partition("=")
+        found[name.strip()] = tuple(shlex.split(command))
+    return found
 
 
 def _check_seeds(seeds: tuple[str, ...], where: str) -> None:

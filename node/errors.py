@@ -243,3 +243,11 @@ class JournalNotGranted(LocalMisuse):
 
     code = "MYC-NODE-403"
     remedy = "Each service writes its own journal, with the grant that the nucleus gave it."
+
+
+class InteractionRefused(OperationalFault):
+    """The other cell does not sign that both dealt with each other."""
+
+    code = "MYC-NODE-101"
+    remedy = "Check that both clocks are right; it is tried again another time."
+    retryable = True

@@ -67,6 +67,7 @@ class _Cell(Collector):
         yield from self._progress()
         yield from self._queues()
         yield from self._peers()
+        yield from self._messages()
         yield from self._latencies()
 
     def _progress(self) -> Iterator[Metric]:
@@ -112,6 +113,17 @@ class _Cell(Collector):
         for code, count in view.ends.items():
             ends.add_metric([code], count)
         yield ends
+
+    def _messages(self) -> Iterator[Metric]:
+        desk = self._parts.messages.desk
+        text = "Blocks of the journal of messages: sent and received."
+        yield _gauge("messages", text, desk.journal.length)
+        text = "Own messages that are not delivered."
+        yield _gauge("messages_waiting", text, desk.waiting_total())
+        yield _gauge("messages_kept", "Messages kept for other cells.", len(desk.keeping))
+        text = "Bytes of messages kept for other cells."
+        yield _gauge("messages_kept_bytes", text, desk.keeping.size_bytes)
+        yield _counter("messages_refused", "Messages that were not genuine.", desk.refused)
 
     def _peers(self) -> Iterator[Metric]:
         peers = self._parts.peers

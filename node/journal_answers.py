@@ -5,11 +5,16 @@ from __future__ import annotations
 import hashlib
 
 from core.errors import MyceldError
-from core.ids import CellId, MemberIndex, public_key_of
+from core.ids import CellId, MemberIndex, cell_id_of, public_key_of, short
 from gateway.errors import NoSuchCell, NoSuchJournal
 from gateway.views import AuditView, BlockView, FollowView, JournalView, ProofView
 from hashgraph.event import decode_any_event
+from identity.audit import AUDIT_JOURNAL, decode_act
 from identity.keys import KeyPair
+from identity.messages.envelope import decode_block, decode_message
+from identity.messages.proof import MESSAGE_JOURNAL
+from identity.record import IDENTITY_JOURNAL, NUCLEUS_JOURNAL, decode_record
+from identity.trust import decode_interaction
 from journal import Journal
 from journal.checkpoint import parse_checkpoint
 from journal.cosignature import cosign
@@ -20,6 +25,7 @@ from ledger.header import decode_header
 from ledger.roster import Roster
 from node.clock import wall_ns
 from node.errors import JournalNeeded
+from node.interactions import INTERACTIONS_JOURNAL
 from node.limits import BLOCKS_SHOWN_MAX
 from node.parts import Parts
 from node.tables import EVENTS_JOURNAL, HEADERS_JOURNAL, roster_of_epoch
@@ -145,6 +151,21 @@ class JournalAnswers:
             header = decode_header(block)
             root = header.state_root.hex()[:16]
             return f"round {header.round}, {header.transactions} transactions, state {root}…"
+        if journal == INTERACTIONS_JOURNAL:
+            found = decode_interaction(block, None).interaction
+            ends = " and ".join(short(cell_id_of(key)) for key in (found.one, found.other))
+            return f"interaction of {ends}, digest {found.digest.hex()[:16]}…"
+        if journal == MESSAGE_JOURNAL:
+            is_sent, signed = decode_block(block)
+            said = decode_message(signed).header
+            way = f"to {said.receiver_id}" if is_sent else f"from {said.sender_id}"
+            return f"{said.type.name} {said.number} {way}, {len(signed)} bytes"
+        if journal == AUDIT_JOURNAL:
+            act = decode_act(block)
+            return f"{act.actor} {act.action} {act.outcome.value} × {act.count}"
+        if journal in (NUCLEUS_JOURNAL, IDENTITY_JOURNAL):
+            record = decode_record(block)
+            return f"{record.event} {record.subject} {record.detail}"
         return hashlib.sha256(block).hexdigest()[:16]
 
 

@@ -309,6 +309,21 @@ MESSAGE_LINKS_MAX: Final = 128
 MESSAGE_LINKS_PER_PEER_MAX: Final = 2
 """Streams with one cell: both may dial at once."""
 
+MESSAGE_STRANGER_LINKS_MAX: Final = 64
+"""Of these, with cells without a vote, so that they leave room for members."""
+
+MESSAGE_STRANGER_UNREAD_BYTES_MAX: Final = 4 << 20
+"""Messages of one cell without a vote that nobody here has read yet; then it has to wait."""
+
+MESSAGE_STRANGERS_UNREAD_BYTES_MAX: Final = 256 << 20
+"""The same of all of them together: what strangers can make a cell store."""
+
+MESSAGE_FRAMES_PER_TURN: Final = 32
+"""Frames dealt with between two turns of the event loop: 5 ms of signatures."""
+
+MESSAGE_OWED_TRIES_MAX: Final = 5
+"""Dials for the sake of a receipt alone: a later one says the same."""
+
 MESSAGE_LINK_IDLE_S: Final = 30.0
 """A stream on which nothing moved for so long is closed by whoever dialled."""
 
@@ -394,3 +409,39 @@ CERTIFIED_LAG_ROUNDS_MAX: Final = 256
 
 MESSAGES_WAITING_SHARE: Final = 0.9
 """Share of the messages that may wait to be delivered from which on the cell says so."""
+
+INTERACTION_CHECK_S: Final = 60.0
+"""How often it is looked whether to sign an interaction with somebody."""
+
+INTERACTION_AFTER_S: Final = 3_600.0
+"""How long a connection has to have lasted: one that comes and goes was of little use."""
+
+INTERACTION_INTERVAL_S: Final = 86_400.0
+"""Between two interactions with one cell for being of one history: eight of them count."""
+
+INTERACTIONS_READ_MAX: Final = 1_024
+"""Newest interactions that are read at a start: eight of each member, ≈ 0.1 s for signatures."""
+
+EXCHANGES_KNOWN_MAX: Final = 1_024
+"""Exchanges that the other end may still want to have signed, ≈ 0.2 KB each."""
+
+EXCHANGE_KNOWN_S: Final = 300.0
+"""How long it may: the clocks of both must agree as well."""
+
+MESSAGE_RUN_TIMEOUT_S: Final = 60.0
+"""A command that another cell asked for is killed after this, with all that it has started."""
+
+MESSAGE_WORK_PAUSE_S: Final = 1.0
+"""Pause before a transaction is handed on again that could not be taken, as without a quorum."""
+
+MESSAGES_UNDONE_PAGE: Final = 64
+"""Messages that ask for something and are read at once."""
+
+COMMANDS_MAX: Final = 64
+"""Commands that a cell declares for others."""
+
+STATE_PROOF_TRIES_MAX: Final = 50
+"""How often a certified state is looked for to answer a question, while rounds go on."""
+
+STATE_PROOF_WAIT_S: Final = 0.02
+"""Pause between two looks: a round takes some ten milliseconds, so they fall between rounds."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
@@ -10,6 +11,7 @@ from core.errors import MyceldError
 from core.ids import CellId
 from gateway.errors import NotReachedInTime
 from gateway.message_views import MessageQuery, MessagesView, MessageView, MessageWish, RoomView
+from gateway.views import ReceiptView, Stage
 from identity.messages.chat import Room, decode_chat
 from identity.messages.envelope import MessageType
 from node.journal_answers import JournalAnswers
@@ -21,7 +23,7 @@ _T = TypeVar("_T")
 _ORDER: Final = ("queued", "sent", "delivered", "read")
 
 
-class MessageAnswers(JournalAnswers):
+class MessageAnswers(JournalAnswers, ABC):
     """The part of `gateway.cell.Cell` that is about messages."""
 
     @property
@@ -97,6 +99,16 @@ class MessageAnswers(JournalAnswers):
         cells = [self._cell_id(member) for member in add]
         room = await self._messages.change_room(room_id, add=cells, leave=leave)
         return room_view(room, is_left=leave)
+
+    async def hand_in(self, transaction: bytes) -> None:
+        """Have a transaction ordered that another cell sent; raises what `submit` does."""
+        await self.submit([transaction], wait=Stage.ACCEPTED, timeout_s=WAIT_S_MAX)
+
+    @abstractmethod
+    async def submit(
+        self, transactions: Sequence[bytes], *, wait: Stage, timeout_s: float
+    ) -> list[ReceiptView]:
+        """See `gateway.cell.Cell.submit`."""
 
     async def _wait_for(
         self, ids: Sequence[int], status: str, timeout_s: float

@@ -20,6 +20,7 @@ from identity.messages.delivery import Change, Delivered, Failed, Waiting
 from identity.messages.envelope import MessageType
 from identity.messages.relay import Held
 from journal import Store
+from node.limits import MESSAGES_UNDONE_PAGE
 from node.tables import Statement
 
 MESSAGE_SCHEMA: Final = """
@@ -27,7 +28,8 @@ CREATE TABLE IF NOT EXISTS message (
   id INTEGER PRIMARY KEY, way TEXT NOT NULL, cell TEXT NOT NULL, number INTEGER NOT NULL,
   replay_id BLOB NOT NULL, origin INTEGER NOT NULL, type INTEGER NOT NULL,
   time_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL, size_bytes INTEGER NOT NULL,
-  status TEXT NOT NULL, why TEXT, room BLOB, body BLOB NOT NULL);
+  status TEXT NOT NULL, why TEXT, room BLOB, body BLOB NOT NULL, is_done INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS message_undone ON message (id) WHERE is_done = 0;
 CREATE UNIQUE INDEX IF NOT EXISTS message_by_number ON message (way, cell, number);
 CREATE INDEX IF NOT EXISTS message_by_room ON message (room, id) WHERE room IS NOT NULL;
 CREATE TABLE IF NOT EXISTS message_pair (
@@ -50,7 +52,7 @@ RECEIVED: Final = "received"
 
 _COLUMNS: Final = (
     "id, way, cell, number, replay_id, origin, type, time_ms, expires_ms, size_bytes, status, why, "
-    "room, body"
+    "room, body, is_done"
 )
 
 
@@ -75,6 +77,8 @@ class MessageRow:
     why: str | None
     room: bytes | None
     body: bytes
+    is_done: bool = True
+    """False while it asks for something that this cell has not done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +110,11 @@ def add_message(row: MessageRow) -> list[Statement]:
     values = (
         *(row.id, row.way, row.cell, row.number, row.replay_id, row.origin, int(row.type)),
         *(row.time_ms, row.expires_ms, row.size_bytes, row.status, row.why, row.room, row.body),
+        int(row.is_done),
     )
     column, value = ("next_number", row.number + 1) if row.way == SENT else ("taken", row.number)
     return [
-        (f"INSERT INTO message ({_COLUMNS}) VALUES ({','.join('?' * 14)})", [values]),  # noqa: S608 - constant columns
+        (f"INSERT INTO message ({_COLUMNS}) VALUES ({','.join('?' * 15)})", [values]),  # noqa: S608 - constant columns
         _put_pair(row.cell, column, value),
     ]
 
@@ -212,12 +217,45 @@ def message(store: Store, message_id: int) -> MessageRow | None:
     return _row_from(rows[0]) if rows else None
 
 
-def sent_id(store: Store, receiver: CellId, number: int) -> int | None:
-    """Return the id of a message by its number."""
+def sent_row(store: Store, receiver: CellId, number: int) -> MessageRow | None:
+    """Return a message that was sent, by its number."""
     rows = store.query(
-        "SELECT id FROM message WHERE way = 'sent' AND cell = ? AND number = ?", (receiver, number)
+        f"SELECT {_COLUMNS} FROM message WHERE way = 'sent' AND cell = ? AND number = ?",  # noqa: S608 - constant columns
+        (receiver, number),
     )
-    return int(rows[0][0]) if rows else None
+    return _row_from(rows[0]) if rows else None
+
+
+def undone(store: Store) -> list[MessageRow]:
+    """Return messages that ask for something that was not done, in their order."""
+    rows = store.query(
+        f"SELECT {_COLUMNS} FROM message WHERE is_done = 0 ORDER BY id LIMIT ?",  # noqa: S608 - constant columns
+        (MESSAGES_UNDONE_PAGE,),
+    )
+    return [_row_from(row) for row in rows]
+
+
+def note_done(message_id: int) -> Statement:
+    """Return what notes that a message's request was done, or begun."""
+    return ("UPDATE message SET is_done = 1 WHERE id = ?", [(message_id,)])
+
+
+def unread(store: Store) -> list[tuple[CellId, int]]:
+    """Return how many bytes of each sender's messages nobody has read."""
+    return store.query(
+        "SELECT cell, sum(size_bytes) FROM message WHERE way = 'received' "
+        "AND status = 'delivered' GROUP BY cell"
+    )
+
+
+def unread_of(store: Store, cell: CellId) -> int:
+    """Return how many bytes of one sender's messages nobody has read."""
+    ((size_bytes,),) = store.query(
+        "SELECT coalesce(sum(size_bytes), 0) FROM message WHERE way = 'received' AND cell = ? "
+        "AND status = 'delivered'",
+        (cell,),
+    )
+    return int(size_bytes)
 
 
 def messages(
@@ -350,4 +388,5 @@ def _where(wanted: Wanted) -> tuple[str, tuple[Any, ...]]:
 def _row_from(row: Sequence[Any]) -> MessageRow:
     values = list(row)
     values[6] = MessageType(values[6])
+    values[14] = bool(values[14])
     return MessageRow(*values)

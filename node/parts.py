@@ -14,6 +14,7 @@ from node.discovery.task import Discovery
 from node.follows import Follows
 from node.headers import Headers
 from node.inbox import ConsensusInbox, ExecutionInbox
+from node.interactions import Interactions
 from node.invites import Invites
 from node.metrics import ConsensusMetrics
 from node.peers import Peers
@@ -21,6 +22,7 @@ from node.receipts import Receipts
 from node.services.audit import AuditTrail
 from node.services.identity import IdentityService
 from node.services.message import Messages
+from node.services.message_work import MessageWork
 from node.services.nucleus import Nucleus
 from node.stages.consensus import Consensus
 from node.stages.execution import Execution
@@ -60,6 +62,8 @@ class Parts:
     messages: Messages
     nucleus: Nucleus
     identity: IdentityService
+    interactions: Interactions
+    work: MessageWork
     headers: Headers
     fetching: TransferFetching
     started_ns: int

@@ -145,12 +145,16 @@ class Supervisor:
                     "identity": {
                         "trust": parts.trust.run(),
                         "invites": parts.invites.run(cell.change_members),
+                        "interactions": parts.interactions.run(),
                     },
                     "consensus": {
                         "consensus": tasks.consensus.run(parts.peers, accuse.seen),
                         "accuse": _accuse(parts, accuse, cell),
                     },
-                    "message": {"messages": parts.messages.run()},
+                    "message": {
+                        "messages": parts.messages.run(),
+                        "message-work": parts.work.run(cell.hand_in),
+                    },
                 }
                 running = [
                     group.create_task(task, name=name)

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable
 
 from core.ids import PublicKey, Round
-from identity.trust import Policy, TrustGraph
+from identity.trust import InteractionProof, Policy, TrustGraph
 from journal import Store
 from ledger.machine import Applied
 from ledger.trust import ATTESTATION_PREFIX, attestation_of_key, decode_attestation
@@ -60,6 +60,17 @@ class TrustView:
         for key, value in applied.changes:
             if key.startswith(ATTESTATION_PREFIX):
                 self._take(key, value)
+        self._wake()
+
+    def interacted(self, proof: InteractionProof) -> None:
+        """Take in an interaction of this cell, whose signatures were checked."""
+        found = proof.interaction
+        time_s = found.time_ns // 10**9
+        self.graph.interact(found.one, found.other, time_s=time_s, identity=found.identity)
+        for cell in (found.one, found.other):
+            if cell not in self._reached:
+                self._reached.add(cell)
+                self._unread.append((cell, b""))
         self._wake()
 
     async def settled(self) -> TrustGraph:

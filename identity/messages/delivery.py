@@ -25,6 +25,7 @@ from core.errors import check
 from core.ids import CellId
 from identity.messages.errors import MessageExpired, NumberUsed, OutboxFull
 from identity.messages.limits import (
+    NUMBER_MAX,
     RETRY_MS_MAX,
     RETRY_MS_MIN,
     WAITING_COUNT_MAX,
@@ -124,6 +125,8 @@ class Outbox:
         """Raise OutboxFull if nothing more may wait."""
         if len(self._waiting) + len(self._reserved) >= WAITING_COUNT_MAX:
             raise OutboxFull(f"{len(self._waiting)} messages wait for {self.receiver}")
+        if self.next_number > NUMBER_MAX:
+            raise OutboxFull(f"{self.receiver} claims to have taken more than was ever sent")
 
     def reserve(self, expires_ms: int) -> tuple[int, int]:
         """Return the number of the next message, and when it expires: not before those in front.

@@ -27,6 +27,7 @@ from identity.messages.errors import BadMessage, WrongMessageSignature
 from identity.messages.limits import (
     BODY_SIZE_BYTES_MAX,
     ENVELOPE_SIZE_BYTES_MAX,
+    NUMBER_MAX,
     PROOF_SIZE_BYTES_MAX,
     REPLAY_ID_SIZE_BYTES,
     SEALED_SIZE_BYTES_MAX,
@@ -211,7 +212,7 @@ def _header_of(items: list[Value]) -> Header:
         PublicKey(as_bytes(items[3], size=PUBLIC_KEY_SIZE_BYTES)),
         PublicKey(as_bytes(items[4], size=PUBLIC_KEY_SIZE_BYTES)),
         MessageType(number),
-        as_int(items[6], low=1),
+        as_int(items[6], low=1, high=NUMBER_MAX),
         as_bytes(items[7], size=REPLAY_ID_SIZE_BYTES),
     )
 

@@ -89,3 +89,10 @@ class BadRoom(LocalMisuse):
 
     code = "MYC-IDENTITY-312"
     remedy = "A room has 2 to 64 members, itself included, and a name of 1 to 64 characters."
+
+
+class NothingToRun(RemoteViolation):
+    """The receiver does not do what the message asks for."""
+
+    code = "MYC-IDENTITY-313"
+    remedy = "Ask whoever runs that cell to declare it: `commands` in its config.yaml."

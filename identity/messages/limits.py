@@ -50,6 +50,10 @@ WAITING_COUNT_MAX: Final = 10_000
 WAITING_TOTAL_MAX: Final = 50_000
 """The same to all receivers: 10 MB."""
 
+NUMBER_MAX: Final = 1 << 48
+"""Greatest number of a message between two cells: a receiver that claims to have taken more would
+otherwise drive its sender's numbers out of what can be encoded."""
+
 RETRY_MS_MIN: Final = 2_000
 """A connected receiver that confirms nothing is sent the same again after this; a confirmation
 takes a round trip and an fsync."""
@@ -77,6 +81,15 @@ KEPT_COUNT_MAX: Final = 100_000
 
 KEPT_MS_MAX: Final = 7 * 86_400_000
 """How long a relay keeps an envelope."""
+
+RUN_NAME_LENGTH_MAX: Final = 64
+"""Characters of the name of something that a cell runs for others."""
+
+RUN_INPUT_SIZE_BYTES_MAX: Final = 56 * 1024
+"""What a command is given, so that the request fits a body."""
+
+RUN_OUTPUT_SIZE_BYTES_MAX: Final = 56 * 1024
+"""What is kept of its output, so that the result fits a body."""
 
 ROOM_MEMBERS_MAX: Final = 64
 """A message to a room is sealed for each member by itself."""

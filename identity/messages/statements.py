@@ -26,6 +26,7 @@ from identity.keys import KeyPair, verify
 from identity.messages.errors import BadMessage, WrongMessageSignature
 from identity.messages.limits import (
     CODE_LENGTH_MAX,
+    NUMBER_MAX,
     REPLAY_ID_SIZE_BYTES,
     STATEMENT_SIZE_BYTES_MAX,
 )
@@ -142,15 +143,15 @@ def _statement_of(items: list[Value]) -> Statement:
         PublicKey(as_bytes(items[3], size=PUBLIC_KEY_SIZE_BYTES)),
     )
     if domain == _FLOOR:
-        return Floor(pair, as_int(items[4], low=1))
+        return Floor(pair, as_int(items[4], low=1, high=NUMBER_MAX + 1))
     if domain == _REFUSAL:
         replay_id = as_bytes(items[5], size=REPLAY_ID_SIZE_BYTES)
         code = as_text(items[6], length_max=CODE_LENGTH_MAX)
-        return Refusal(pair, as_int(items[4], low=1), replay_id, code)
+        return Refusal(pair, as_int(items[4], low=1, high=NUMBER_MAX), replay_id, code)
     if domain != _RECEIPT:
         raise BadMessage("no statement about messages of this version")
     replay_id = as_bytes(items[5], size_max=REPLAY_ID_SIZE_BYTES)
     if len(replay_id) not in (0, REPLAY_ID_SIZE_BYTES):
         raise BadMessage("a replay id has another length")
-    taken = as_int(items[4])
+    taken = as_int(items[4], high=NUMBER_MAX)
     return Receipt(pair, taken, replay_id, as_int(items[6], high=taken))

@@ -24,6 +24,7 @@ from identity.messages.limits import (
     CODE_LENGTH_MAX,
     ENVELOPE_SIZE_BYTES_MAX,
     FRAME_SIZE_BYTES_MAX,
+    NUMBER_MAX,
     STATEMENT_SIZE_BYTES_MAX,
 )
 
@@ -143,10 +144,12 @@ def _frame_of(kind: int, fields: list[Value]) -> Frame:
         case 3, [data]:
             return Keep(as_bytes(data, size_max=ENVELOPE_SIZE_BYTES_MAX))
         case 4, [receiver, number]:
-            return Kept(_key(receiver), as_int(number, low=1))
+            return Kept(_key(receiver), as_int(number, low=1, high=NUMBER_MAX))
         case 5, [receiver, number, code]:
             return Full(
-                _key(receiver), as_int(number, low=1), as_text(code, length_max=CODE_LENGTH_MAX)
+                _key(receiver),
+                as_int(number, low=1, high=NUMBER_MAX),
+                as_text(code, length_max=CODE_LENGTH_MAX),
             )
         case 6, []:
             return Collect()

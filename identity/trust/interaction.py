@@ -96,11 +96,37 @@ def proof_of(found: Interaction, signatures: dict[PublicKey, Signature]) -> Inte
     return InteractionProof(found, (pair[0], pair[1]))
 
 
-def decode_interaction(data: bytes, network_id: NetworkId) -> InteractionProof:
+def encode_offer(found: Interaction, signature: Signature) -> bytes:
+    """Return an interaction that one end has signed, for the other to sign it too."""
+    return encode([found.body, signature])
+
+
+def decode_offer(
+    data: bytes, network_id: NetworkId, *, by: PublicKey, to: PublicKey
+) -> tuple[Interaction, Signature]:
+    """Return what `by` offers to sign together with `to`, with its signature checked.
+
+    Whether it took place, and now, is for the caller to know. Raises BadInteraction.
+    """
+    try:
+        body, item = as_array(decode(data, size_bytes_max=INTERACTION_SIZE_BYTES_MAX), length=2)
+        found = _parse(as_bytes(body))
+        signature = Signature(as_bytes(item, size=SIGNATURE_SIZE_BYTES))
+    except (NotCanonical, WrongShape) as error:
+        raise BadInteraction(error.detail) from error
+    expected = interaction(network_id, by, to, time_ns=found.time_ns, digest=found.digest)
+    if found != expected:
+        raise BadInteraction("it is of another network, or of other cells")
+    if not verify(by, found.body, signature):
+        raise BadInteraction("the one who offers it did not sign it")
+    return found, signature
+
+
+def decode_interaction(data: bytes, network_id: NetworkId | None) -> InteractionProof:
     """Return the proof in `data`, with both signatures checked.
 
-    Accepted only if (1) it is canonical and of this version, (2) of this network, (3) of two keys,
-    the smaller one first, and (4) both signed it. Raises BadInteraction.
+    Accepted only if (1) it is canonical and of this version, (2) of this network, or of any if that
+    is None, (3) of two keys, the smaller one first, and (4) both signed it. Raises BadInteraction.
     """
     try:
         body, first, second = as_array(
@@ -112,7 +138,7 @@ def decode_interaction(data: bytes, network_id: NetworkId) -> InteractionProof:
         ]
     except (NotCanonical, WrongShape) as error:
         raise BadInteraction(error.detail) from error
-    if found.network_id != network_id:
+    if network_id is not None and found.network_id != network_id:
         raise BadInteraction("it is of another network")
     if found.one >= found.other:
         raise BadInteraction("its keys are not two in ascending order")

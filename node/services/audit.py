@@ -78,6 +78,11 @@ class AuditTrail:
         )
         self.note(act)
 
+    def done(self, peer: CellId, action: str, subject: str) -> None:
+        """Note what was done because another cell asked for it."""
+        key = public_key_of(peer)
+        self.note(Act(_wall_ms(), f"cell:{peer}", key, action, subject, Outcome.DONE))
+
     def block(self, action: str, subject: str, *, actor: str = LOCAL, key: bytes = b"") -> bytes:
         """Return the row of an act that is done by the transaction which appends it."""
         act = Act(_wall_ms(), actor, key or self._own, action, subject, Outcome.DONE)

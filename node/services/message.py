@@ -43,10 +43,12 @@ from node.limits import (
     MESSAGE_LINKS_MAX,
     MESSAGE_LINKS_PER_PEER_MAX,
     MESSAGE_OWED_MAX,
+    MESSAGE_OWED_TRIES_MAX,
+    MESSAGE_STRANGER_LINKS_MAX,
 )
 from node.message_tables import MessageRow, Wanted
 from node.peers import Peers
-from node.services.message_arrivals import Arrivals
+from node.services.message_arrivals import Arrivals, Judge
 from node.services.message_desk import Desk, Owner, wall_ms
 from node.services.message_link import Link
 from node.services.message_relay import Relay, relays_for
@@ -103,6 +105,10 @@ class Messages:
         """Return the stream on which a cell is sent what there is for it."""
         links = self._links.get(cell)
         return links[0] if links else None
+
+    def judge_work(self, judge: Judge) -> None:
+        """Have what messages ask for judged when they arrive."""
+        self._arrivals.judge = judge
 
     async def run(self) -> None:
         """Write, dial and deliver until cancelled."""
@@ -258,6 +264,8 @@ class Messages:
             raise NoSuchMessage(f"message {message_id} was sent by this cell")
         if self._desk.inbox(row.cell).mark_read(row.number):
             self._desk.scribe.learn(tables.note_read(row.cell, row.number))
+            await self._desk.scribe.flush()
+            self._desk.unread_bytes[row.cell] = tables.unread_of(self._desk.store, row.cell)
             if len(self._owed) < MESSAGE_OWED_MAX:
                 self._owed[row.cell] = None
             self._stir(row.cell)
@@ -322,8 +330,9 @@ class Messages:
                 self._dial_if_due(group, cell, target)
         expiries = [box.expires_ms() for box in desk.outboxes.values()]
         waits_ms = [at - wall for at in expiries if at is not None]
-        if any(self.link_to(cell) is None for cell in wanted):
-            waits_ms.append(MESSAGE_DIAL_MS_MIN)
+        now = now_ms()
+        dues_ms = [t.due_ms - now for c, t in self._targets.items() if self.link_to(c) is None]
+        waits_ms += [due for due in dues_ms if due > 0] or [MESSAGE_DIAL_MS_MIN] * bool(dues_ms)
         return max(0.05, min(waits_ms) / 1000) if waits_ms else None
 
     def _wanted(self) -> set[CellId]:
@@ -376,6 +385,9 @@ class Messages:
             target.failures += 1
             return
         finally:
+            self._collect.discard(cell)
+            if target.failures >= MESSAGE_OWED_TRIES_MAX:
+                self._owed.pop(cell, None)
             target.pause_ms = min(2 * target.pause_ms, MESSAGE_DIAL_MS_MAX)
             target.due_ms = now_ms() + target.pause_ms
             self._stirred.set()
@@ -391,11 +403,10 @@ class Messages:
         """Serve a stream of messages to its end."""
         cell = stream.cell_id
         links = self._links.setdefault(cell, [])
-        full = sum(map(len, self._links.values())) >= MESSAGE_LINKS_MAX
-        if full or len(links) >= MESSAGE_LINKS_PER_PEER_MAX:
+        is_member = self._desk.owner.is_member(cell)
+        if len(links) >= MESSAGE_LINKS_PER_PEER_MAX or not self._has_place(is_member=is_member):
             await stream.abort()
             return
-        is_member = any(member.cell_id == cell for member in self._peers.roster.members)
         link = Link(stream, member=is_member)
         links.append(link)
         self._begin(cell)
@@ -414,6 +425,13 @@ class Messages:
             else:
                 self._links.pop(cell, None)
             self._stirred.set()
+
+    def _has_place(self, *, is_member: bool) -> bool:
+        """Return whether another stream fits beside those that there are."""
+        if sum(map(len, self._links.values())) >= MESSAGE_LINKS_MAX:
+            return False
+        strangers = [cell for cell in self._links if not self._desk.owner.is_member(cell)]
+        return is_member or len(strangers) <= MESSAGE_STRANGER_LINKS_MAX
 
     def _begin(self, cell: CellId) -> None:
         """A cell is reached anew: what was sent before may be lost."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Final, TypeAlias
 
 import structlog
 
@@ -54,12 +55,19 @@ from identity.messages.wire import (
     StatementFrame,
 )
 from node import message_tables as tables
+from node.limits import MESSAGE_FRAMES_PER_TURN
 from node.services.message_desk import Desk
 from node.services.message_link import Link
 from node.services.message_relay import Relay
 from node.tables import Statement as Sql
 
 _LOG = structlog.get_logger("messages")
+
+_ANSWERED: Final = frozenset({MessageType.EXEC, MessageType.QUERY})
+"""Types of which there are answers, too: those are taken from whoever was asked."""
+
+Judge: TypeAlias = Callable[[CellId, MessageType, bytes], bool]
+"""Sender, type and body -> whether there is something to do; raises why it is not taken."""
 
 
 @dataclass(slots=True)
@@ -79,6 +87,7 @@ class Arrivals:
         self._desk = desk
         self._relay = relay
         self._link_to = link_to
+        self.judge: Judge = _nothing_to_do
 
     async def take(self, link: Link, frames: Sequence[Frame]) -> None:
         """Deal with what one read brought; returns when all of it is durable.
@@ -87,8 +96,10 @@ class Arrivals:
         """
         batch = _Batch()
         try:
-            for frame in frames:
+            for number, frame in enumerate(frames, start=1):
                 await self._take_one(link, frame, batch)
+                if number % MESSAGE_FRAMES_PER_TURN == 0:
+                    await asyncio.sleep(0)
         except RemoteViolation:
             self._desk.refused += 1
             raise
@@ -140,17 +151,20 @@ class Arrivals:
                 batch.touched[sender] = None  # which tells it where to go on
                 self._refuse(envelope.message, NumberUsed.code, batch)
                 return
+        if not desk.may_store(sender):
+            return  # it will come again
         try:
-            body, chat = self._opened(envelope.message)
+            body, chat, is_done = self._opened(envelope.message)
         except MyceldError as error:
             _LOG.info("message refused", sender=short(sender), reason=str(error))
             self._refuse(envelope.message, error.code, batch)
             return
         batch.touched[sender] = None
         inbox.accept(header.number, header.replay_id)
+        desk.unread_bytes[sender] += len(envelope.encoded)
 
         def make(index: int) -> tuple[bytes, list[Sql]]:
-            noted = tables.add_message(self._row(envelope, index, origin, body, chat))
+            noted = tables.add_message(self._row(envelope, index, origin, body, chat, is_done))
             return received_block(envelope.encoded), [*noted, *self._meet(envelope.message, chat)]
 
         def done(_: int) -> None:
@@ -168,29 +182,47 @@ class Arrivals:
         verify_signature(message, key)
         return verify_proof(message, envelope.proof, key, desk.heads).index
 
-    def _opened(self, message: Message) -> tuple[bytes, Chat | None]:
-        """Return the body as it was before it was sealed, and what it says if it is a chat.
+    def _opened(self, message: Message) -> tuple[bytes, Chat | None, bool]:
+        """Return the body as it was before it was sealed, what it says if it is a chat, and
+        whether there is nothing to do about it.
 
-        Raises MessageDenied, SealBroken or BadMessage.
+        Raises MessageDenied, SealBroken, BadMessage, or what is wrong with what it asks for.
         """
         header = message.header
-        decision = self._desk.owner.policy.may(header.sender_id, kind_of(header.type))
+        if not header.type.is_sealed:
+            if header.type not in _ANSWERED:
+                self._check_allowed(message)
+            try:
+                asks = self.judge(header.sender_id, header.type, message.body)
+            except MyceldError:
+                self._check_allowed(message)  # who may not ask learns nothing of what there is
+                raise
+            if asks:
+                self._check_allowed(message)
+            return message.body, None, not asks
+        self._check_allowed(message)
+        body = self._desk.opener.open(header, message.body)
+        chat = decode_chat(body) if header.type is MessageType.CHAT else None
+        if chat is not None and chat.room is not None and chat.room.id not in self._desk.rooms:
+            self._check_may(header.sender_id, Kind.ROOM)
+        return body, chat, True
+
+    def _check_allowed(self, message: Message) -> None:
+        self._check_may(message.header.sender_id, kind_of(message.header.type))
+
+    def _check_may(self, sender: CellId, kind: Kind) -> None:
+        decision = self._desk.owner.policy.may(sender, kind)
         if not decision.allowed:
             raise MessageDenied(decision.why)
-        if not header.type.is_sealed:
-            return message.body, None
-        body = self._desk.opener.open(header, message.body)
-        if header.type is not MessageType.CHAT:
-            return body, None
-        chat = decode_chat(body)
-        if chat.room is not None and chat.room.id not in self._desk.rooms:
-            decision = self._desk.owner.policy.may(header.sender_id, Kind.ROOM)
-            if not decision.allowed:
-                raise MessageDenied(decision.why)
-        return body, chat
 
     def _row(
-        self, envelope: Envelope, index: int, origin: int, body: bytes, chat: Chat | None
+        self,
+        envelope: Envelope,
+        index: int,
+        origin: int,
+        body: bytes,
+        chat: Chat | None,
+        is_done: bool,  # noqa: FBT001 - a column of the row
     ) -> tables.MessageRow:
         header = envelope.message.header
         room = None if chat is None or chat.room is None else chat.room.id
@@ -209,6 +241,7 @@ class Arrivals:
             why=None,
             room=room,
             body=body,
+            is_done=is_done,
         )
 
     def _meet(self, message: Message, chat: Chat | None) -> list[Sql]:
@@ -267,3 +300,8 @@ class Arrivals:
         for sender, word in [*words, *batch.refusals]:
             for to in {link, self._link_to(sender) or link}:
                 to.send(StatementFrame(word))
+
+
+def _nothing_to_do(_sender: CellId, _type: MessageType, _body: bytes) -> bool:
+    """Take everything, and do nothing about it."""
+    return False

@@ -7,7 +7,7 @@ change goes back there through the scribe.
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
@@ -24,7 +24,11 @@ from identity.messages.statements import Floor, Pair, Receipt, Refusal, sign_sta
 from journal import Journal, Store
 from node import message_tables as tables
 from node.clock import wall_ns
-from node.limits import MESSAGES_RECENT_MAX
+from node.limits import (
+    MESSAGE_STRANGER_UNREAD_BYTES_MAX,
+    MESSAGE_STRANGERS_UNREAD_BYTES_MAX,
+    MESSAGES_RECENT_MAX,
+)
 from node.services.message_scribe import Scribe
 
 
@@ -37,6 +41,7 @@ class Owner:
     policy: Policy
     key_of: Callable[[CellId], PublicKey]
     """The present key of a cell."""
+    is_member: Callable[[CellId], bool]
 
 
 class Desk:
@@ -56,6 +61,8 @@ class Desk:
         self.keeping = Keeping(tables.kept(store))
         self.words_for = tables.word_cells(store)
         """Cells for which a statement is kept."""
+        self.unread_bytes: Counter[CellId] = Counter(dict(tables.unread(store)))
+        """Of what was taken from each cell."""
         self.refused = 0
         """Messages and statements that were not what they should be."""
         self._recent: OrderedDict[int, bytes] = OrderedDict()
@@ -95,6 +102,20 @@ class Desk:
     def waiting_total(self) -> int:
         """Return how many messages of this cell are not delivered."""
         return sum(map(len, self.outboxes.values()))
+
+    def may_store(self, sender: CellId) -> bool:
+        """Return whether a sender may have more journaled here before somebody reads it."""
+        if self.owner.is_member(sender):
+            return True
+        strangers = sum(
+            size_bytes
+            for cell, size_bytes in self.unread_bytes.items()
+            if not self.owner.is_member(cell)
+        )
+        return (
+            self.unread_bytes[sender] < MESSAGE_STRANGER_UNREAD_BYTES_MAX
+            and strangers < MESSAGE_STRANGERS_UNREAD_BYTES_MAX
+        )
 
     def note(self, outbox: Outbox, changes: Sequence[Change]) -> None:
         """Note how messages went on."""

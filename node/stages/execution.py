@@ -213,6 +213,15 @@ class Execution:
         return [certificate for certificate in newest if certificate is not None]
 
     @property
+    def certified_hash(self) -> Hash | None:
+        """The hash of that round's header; None before any was certified."""
+        return self._hashes.get(self.certified_round)
+
+    def has_header(self, header_hash: Hash) -> bool:
+        """Return whether a header is one of the newest that this cell applied."""
+        return header_hash in self._hashes.values()
+
+    @property
     def certified_round(self) -> Round:
         """The highest round that this cell applied and the network certified."""
         newest = [Round(0), *(certificate.round for certificate in self.certificates())]

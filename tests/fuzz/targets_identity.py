@@ -6,19 +6,22 @@ from core.ids import NetworkId
 from identity.audit import decode_act
 from identity.challenge import decode_challenge, decode_reply, encode_reply
 from identity.errors import BadChallenge, BadInteraction, BadRecord
+from identity.keys import KeyPair
 from identity.record import decode_record
 from identity.service_limits import (
     AUDIT_SIZE_BYTES_MAX,
     CHALLENGE_SIZE_BYTES_MAX,
     RECORD_SIZE_BYTES_MAX,
 )
-from identity.trust.interaction import decode_interaction
+from identity.trust.interaction import decode_interaction, decode_offer, encode_offer
 from tests.fuzz.samples import from_hex, vector
 from tests.fuzz.target import Target
 
 _TRUST = vector("trust")
 _SERVICES = vector("services")["values"]
 _NETWORK = NetworkId(bytes.fromhex(_TRUST["network_id"]))
+_ONE, _OTHER = (KeyPair(bytes.fromhex(seed)) for seed in _TRUST["key_seeds"])
+_FOUND = decode_interaction(bytes.fromhex(_TRUST["interaction"]["encoded"]), _NETWORK).interaction
 
 
 def targets() -> tuple[Target, ...]:
@@ -36,6 +39,16 @@ def targets() -> tuple[Target, ...]:
                 "identity/trust/interaction.py:decode_interaction",
                 "identity/trust/interaction.py:_parse",
             ),
+        ),
+        Target(
+            name="interaction that is offered",
+            decode=lambda data: decode_offer(
+                data, _NETWORK, by=_ONE.public_key, to=_OTHER.public_key
+            ),
+            encode=lambda offer: encode_offer(*offer),
+            samples=(encode_offer(_FOUND, _ONE.sign(_FOUND.body)),),
+            errors=(BadInteraction,),
+            covers=("identity/trust/interaction.py:decode_offer",),
         ),
     )
 

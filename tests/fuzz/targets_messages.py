@@ -29,16 +29,23 @@ from identity.messages.limits import (
 from identity.messages.proof import decode_proof, encode_proof
 from identity.messages.statements import decode_statement
 from identity.messages.wire import FrameReader, decode_frame, encode_frame
+from identity.messages.work import Result, Run, decode_work, encode_work
+from ledger.errors import BadStateProof
+from ledger.limits import STATE_ANSWER_SIZE_BYTES_MAX
+from ledger.state_proof import NoAnswer, StateQuestion
+from ledger.state_proof import decode_message as decode_state_message
+from ledger.state_proof import encode_message as encode_state_message
 from tests.fuzz.samples import bodies, from_hex, vector
 from tests.fuzz.target import Target
 from tests.identity.messages.world import ALICE, BOB, enveloped, header, signed
+from tests.ledger.test_state_proof import STATE, answer
 
 _FOLDER = "identity/messages/"
 
 
 def targets() -> tuple[Target, ...]:
     """Return the rows of this part of the table."""
-    return (*_envelopes(), *_statements(), *_frames(), *_chats())
+    return (*_envelopes(), *_statements(), *_frames(), *_chats(), *_work(), *_states())
 
 
 def _envelopes() -> tuple[Target, ...]:
@@ -115,6 +122,44 @@ def _frames() -> tuple[Target, ...]:
             errors=(BadMessage,),
             covers=(f"{_FOLDER}wire.py:FrameReader.feed",),
             size_bytes_max=FRAME_SIZE_BYTES_MAX,
+        ),
+    )
+
+
+def _work() -> tuple[Target, ...]:
+    return (
+        Target(
+            name="request to run something",
+            decode=decode_work,
+            encode=encode_work,
+            samples=(
+                encode_work(Run("uptime", b"input")),
+                encode_work(Result(7, 0, b"up 3 days\n", is_cut=False)),
+                encode_work(Result(7, -255, b"", is_cut=True)),
+            ),
+            errors=(BadMessage,),
+            covers=(f"{_FOLDER}work.py:decode_work",),
+            size_bytes_max=BODY_SIZE_BYTES_MAX,
+        ),
+    )
+
+
+def _states() -> tuple[Target, ...]:
+    found = answer(STATE, b"value/7")
+    return (
+        Target(
+            name="question about the state",
+            decode=decode_state_message,
+            encode=encode_state_message,
+            samples=(
+                encode_state_message(found),
+                encode_state_message(answer(STATE, b"value/none")),
+                encode_state_message(StateQuestion(b"value/7")),
+                encode_state_message(NoAnswer(7, "MYC-LEDGER-302")),
+            ),
+            errors=(BadStateProof,),
+            covers=("ledger/state_proof.py:decode_message",),
+            size_bytes_max=STATE_ANSWER_SIZE_BYTES_MAX,
         ),
     )
 

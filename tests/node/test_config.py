@@ -21,6 +21,7 @@ CONFIGS = st.builds(
     bootstrap=st.lists(_TEXT, max_size=3).map(tuple),
     gateway_host=_TEXT,
     gateway_port=st.integers(0, 65535),
+    commands=st.lists(st.sampled_from(["up=uptime", "disk=df -h /"]), max_size=2).map(tuple),
     log_level=st.sampled_from(["debug", "info", "warning", "error"]),
     discovery=st.builds(
         DiscoveryConfig,
@@ -74,6 +75,8 @@ def test_every_key_has_a_default() -> None:
         ("  gateway_port: 1.0", "expected a number"),
         ("  gateway_port: -1", "0 to 65535, got -1"),
         ("  gateway_port: 65536", "0 to 65535, got 65536"),
+        ("  commands: ['uptime']", "expected NAME=COMMAND, got 'uptime'"),
+        ("  commands: ['a=echo \"b']", "No closing quotation"),
         ("  log_level: loud", "expected one of debug, info, warning, error"),
         ("  listen: []", "at least one address"),
         ("  listen: /ip4/127.0.0.1/tcp/1", "expected a list of multiaddrs"),

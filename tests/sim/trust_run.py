@@ -11,9 +11,14 @@ from collections.abc import Callable, Coroutine
 from dataclasses import asdict
 from typing import Any, TypeVar
 
+import node.interactions as interactions_module
+from core.errors import MyceldError
+from core.ids import Hash
 from gateway.trust_views import AttestWish
 from gateway.views import ReceiptView, Stage
+from identity.trust import exchange_digest
 from node.cell import RunningCell
+from node.interactions import INTERACTIONS_JOURNAL
 from sim import clock
 from sim.cell import SimCell
 from sim.disk import seed_sqlite
@@ -58,10 +63,57 @@ class Network:
     def score(self, at: int, about: str) -> dict[str, Any]:
         return asdict(self.ask(at, lambda cell: cell.trust_of(about, 8)))
 
+    def sign(self, here: int, there: int, digest: Hash, *, known: bool) -> str:
+        """Let a cell offer to sign an exchange; return how that ended."""
+        ends = [self.world.cells[at].key.cell_id for at in (here, there)]
+
+        async def note(cell: RunningCell) -> None:
+            cell._parts.interactions.took_part(ends[0], digest)
+
+        async def offer(cell: RunningCell) -> str:
+            try:
+                await cell._parts.interactions.sign_with(ends[1], digest)
+            except MyceldError as error:
+                return error.code
+            return "signed"
+
+        if known:
+            self.ask(there, note)
+        return self.ask(here, offer)
+
     def caught_up(self) -> None:
         cells = self.world.cells
         newest = max(cell.applied_round for cell in cells)
         self.wait(lambda: all(cell.applied_round >= newest for cell in cells))
+
+
+def interactions(network: Network) -> dict[str, Any]:
+    """Let time pass until cells have signed with each other that they are of one history."""
+    cells = network.world.cells
+    signed = [INTERACTIONS_JOURNAL in cell.parts.store.journals() for cell in cells if cell.parts]
+    told: dict[str, Any] = {"before": signed}
+    certified = cells[1].parts.execution.certified_hash if cells[1].parts else None
+    told["early"] = None if certified is None else network.sign(0, 1, certified, known=False)
+    network.loop.run_until(network.loop.time() + 30)
+    blocks = [
+        network.ask(at, lambda cell: cell.journal_blocks(INTERACTIONS_JOURNAL, start=0, limit=100))
+        for at in range(len(cells))
+    ]
+    told["summaries"] = [[block.summary for block in some] for some in blocks]
+    told["data"] = [[block.data_hex for block in some] for some in blocks]
+    told["score"] = network.score(3, "cell-1")
+    proof = network.ask(0, lambda cell: cell.journal_proof(INTERACTIONS_JOURNAL, 0))
+    told["proof"] = proof.file
+    told["network"] = network.world.genesis.network_id.hex()
+    told["cells"] = [cell.key.cell_id for cell in cells]
+    digest, other = exchange_digest(b"question", b"answer"), exchange_digest(b"a", b"b")
+    told["exchange"] = [
+        network.sign(0, 1, digest, known=False),
+        network.sign(0, 1, digest, known=True),
+        network.sign(0, 1, digest, known=False),
+        network.sign(0, 1, other, known=False),
+    ]
+    return told
 
 
 def story(network: Network) -> dict[str, Any]:
@@ -80,18 +132,21 @@ def story(network: Network) -> dict[str, Any]:
     told["direct"] = network.score(0, "cell-2")
     told["indirect"] = network.score(0, "cell-3")
     told["elsewhere"] = network.score(3, "cell-3")
+    told["interactions"] = interactions(network)
+    told["before"] = network.score(0, "cell-3")
     network.world.cells[0].kill()
     network.start(network.world.cells[0])
     told["restarted"] = network.score(0, "cell-3")
     told["graph"] = asdict(network.ask(0, lambda cell: cell.trust_graph(10)))
     told["revoked outcome"] = network.attest(0, "cell-2", None).outcome
-    told["revoked"] = network.score(0, "cell-3")
+    told["revoked"] = network.score(0, "cell-2")
     told["findings"] = [str(one) for one in network.world.referee.findings]
     return told
 
 
 def main() -> None:
     seed_sqlite(1)
+    vars(interactions_module).update(INTERACTION_CHECK_S=1.0, INTERACTION_AFTER_S=5.0)
     network = Network(1)
     with clock.installed(network.loop, 1):
         told = story(network)

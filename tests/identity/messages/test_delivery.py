@@ -13,6 +13,7 @@ from identity.messages.errors import MessageExpired, NumberUsed, OutboxFull, Rel
 from identity.messages.limits import (
     KEPT_PER_CELL_SIZE_BYTES_MAX,
     KEPT_PER_PAIR_MAX,
+    NUMBER_MAX,
     RETRY_MS_MIN,
     WAITING_COUNT_MAX,
     WINDOW_COUNT_MAX,
@@ -138,6 +139,13 @@ def test_the_floor_does_not_rise_over_what_is_on_its_way_to_the_disk() -> None:
 def test_an_outbox_has_a_bound() -> None:
     with pytest.raises(OutboxFull):
         outbox(WAITING_COUNT_MAX).check_room()
+
+
+def test_a_receiver_that_claims_too_much_only_stops_what_is_sent_to_it() -> None:
+    box = outbox(1)
+    assert box.confirmed(NUMBER_MAX, b"x" * 16, 0) == [Failed(BOB, 1, NumberUsed.code)]
+    with pytest.raises(OutboxFull):
+        box.check_room()
 
 
 def test_a_number_is_taken_once_and_only_after_the_one_before() -> None:

@@ -18,6 +18,8 @@ from identity.keys import KeyPair
 from identity.trust.interaction import (
     InteractionProof,
     decode_interaction,
+    decode_offer,
+    encode_offer,
     exchange_digest,
     interaction,
     proof_of,
@@ -114,6 +116,29 @@ def test_one_flipped_bit_anywhere_is_refused(at: int, bit: int) -> None:
 def test_what_is_no_proof_is_refused(data: bytes) -> None:
     with pytest.raises(BadInteraction):
         decode_interaction(data, NETWORK)
+
+
+def test_an_offer_is_signed_by_who_makes_it_and_made_to_who_gets_it() -> None:
+    offer = encode_offer(MET, SIGNED[A.public_key])
+    read = decode_offer(offer, NETWORK, by=A.public_key, to=B.public_key)
+    assert read == (MET, SIGNED[A.public_key])
+    third = KeyPair(bytes([3]) * 32).public_key
+    for by, to, network in (
+        (B.public_key, A.public_key, NETWORK),
+        (A.public_key, third, NETWORK),
+        (third, B.public_key, NETWORK),
+        (A.public_key, A.public_key, NETWORK),
+        (A.public_key, B.public_key, OTHER_NETWORK),
+    ):
+        with pytest.raises(BadInteraction):
+            decode_offer(offer, network, by=by, to=to)
+    for data in (b"", PROOF.encode(), encode([MET.body, SIGNED[B.public_key]])):
+        with pytest.raises(BadInteraction):
+            decode_offer(data, NETWORK, by=A.public_key, to=B.public_key)
+
+
+def test_a_proof_of_any_network_is_read_where_none_is_named() -> None:
+    assert decode_interaction(PROOF.encode(), None) == PROOF
 
 
 def test_a_cell_signs_only_what_happens_now() -> None:

@@ -22,6 +22,7 @@ from identity.messages.proof import encode_proof
 from identity.messages.wire import EnvelopeFrame, FrameReader, encode_frame
 from node.errors import ToItself
 from node.message_tables import Wanted
+from node.services import message_desk
 from node.services.message import message_protocol
 from node.session import now_ms
 from tests.identity.messages.world import TEXT, enveloped, header, proof_in, signed
@@ -149,12 +150,28 @@ def test_cells_without_a_vote_may_talk_but_have_nothing_kept_and_nothing_run(
         member, stranger = cells[0], cells[4]
         (sent,) = await stranger.chat(member, "hello")
         await stranger.until_status(sent.id, "delivered")
-        asked = await stranger.messages.send(member.cell_id, MessageType.EXEC, b"rm")
+        asked = await stranger.messages.send(member.cell_id, MessageType.TX, b"pay")
         failed = await stranger.until_status(asked.id, "failed")
         assert failed.why == MessageDenied.code
         (after,) = await stranger.chat(member, "still there?")
         await stranger.until_status(after.id, "delivered")
         assert texts_of(await member.received()) == ["hello", "still there?"]
+
+    run(tmp_path, talk, count=5)
+
+
+def test_a_cell_without_a_vote_waits_until_somebody_has_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(message_desk, "MESSAGE_STRANGER_UNREAD_BYTES_MAX", 1500)
+
+    async def talk(*cells: MessageCell) -> None:
+        member, stranger = cells[0], cells[4]
+        sent = await stranger.chat(member, "one", "two", "three")
+        await stranger.until_status(sent[1].id, "delivered")
+        assert (await stranger.messages.message(sent[2].id)).status == "sent"
+        await member.messages.mark_read((await member.received())[1].id)
+        await stranger.until_status(sent[2].id, "delivered")
 
     run(tmp_path, talk, count=5)
 

@@ -67,7 +67,11 @@ class MessageCell:
         self.peers.connected = lambda: sorted(self.linked)  # type: ignore[method-assign]  # no gossip runs here
         members = {key.cell_id for key in KEYS}
         owner = Owner(
-            self.key, GENESIS.network_id, AllowMembers(members.__contains__), public_key_of
+            self.key,
+            GENESIS.network_id,
+            AllowMembers(members.__contains__),
+            public_key_of,
+            members.__contains__,
         )
         self.messages = await Messages.open(self.store, owner, self.peers)
         (address, *_) = await self.peers.start()

@@ -1,0 +1,195 @@
+"""Does what messages ask for: orders transactions, proves state, runs what this cell declared.
+
+What can not be done is refused when it arrives, so that its sender learns why. A transaction may
+be handed on again after a crash, which changes nothing: it is applied once. A command is noted as
+begun, durably, before it runs, so that it never runs twice; after a crash in between there is no
+result.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final, TypeAlias
+
+import structlog
+
+from core.errors import MyceldError, OperationalFault
+from core.ids import CellId, short
+from identity.keys import verify
+from identity.messages.envelope import MessageType
+from identity.messages.errors import BadMessage, NothingToRun
+from identity.messages.limits import RUN_OUTPUT_SIZE_BYTES_MAX
+from identity.messages.work import Result, Run, decode_work, encode_work
+from ledger.errors import WrongSignature
+from ledger.transaction import SignedTransaction, Transaction
+from node import message_tables as tables
+from node.limits import MESSAGE_RUN_TIMEOUT_S, MESSAGE_WORK_PAUSE_S
+from node.message_tables import MessageRow
+from node.services.message import Messages
+from node.services.message_state import States
+
+_LOG = structlog.get_logger("messages")
+_TIMED_OUT: Final = -255
+_NOT_STARTED: Final = -254
+
+Note: TypeAlias = Callable[[CellId, str, str], None]
+"""Told who asked, the kind of request, and what for: for the audit journal."""
+Submit: TypeAlias = Callable[[bytes], Awaitable[None]]
+"""Hands a transaction to the cell's intake; raises what is wrong with it."""
+
+
+class MessageWork:
+    """Judges what messages ask for when they arrive, and does it once they are journaled."""
+
+    def __init__(
+        self,
+        messages: Messages,
+        parse: Callable[[bytes], Transaction],
+        states: States,
+        commands: Mapping[str, Sequence[str]],
+        note: Note,
+    ) -> None:
+        """`parse` is the intake's, `commands` what this cell runs for others, by name.
+
+        `note` is told whatever is begun for another cell.
+        """
+        self._note = note
+        self._messages = messages
+        self._parse = parse
+        self._states = states
+        self._commands = commands
+        messages.judge_work(self._judge)
+
+    async def run(self, submit: Submit) -> None:
+        """Do what was asked for, one after the other, each sender's in order; until cancelled."""
+        desk = self._messages.desk
+        while True:
+            news = desk.news()
+            rows = tables.undone(desk.store)
+            held: set[CellId] = set()
+            for row in rows:
+                if row.cell not in held and not await self._do(row, submit):
+                    held.add(row.cell)
+            if held:
+                await asyncio.sleep(MESSAGE_WORK_PAUSE_S)
+            elif not rows:
+                await news
+
+    def _judge(self, sender: CellId, message_type: MessageType, body: bytes) -> bool:
+        """Return whether there is something to do; raises why it is not taken."""
+        match message_type:
+            case MessageType.TX:
+                transaction = self._parse(body)
+                if isinstance(transaction, SignedTransaction) and not verify(
+                    *transaction.signature_check
+                ):
+                    raise WrongSignature("the signature is not the sender's of these bytes")
+                return True
+            case MessageType.EXEC:
+                work = decode_work(body)
+                if isinstance(work, Run) and work.name not in self._commands:
+                    raise NothingToRun(f"nothing is declared as {work.name[:64]!r}")
+                if isinstance(work, Result) and not self._was_asked(
+                    sender, message_type, work.number
+                ):
+                    raise BadMessage("a result that nobody asked for")
+                return isinstance(work, Run)
+            case MessageType.QUERY:
+                asked = self._states.judge(body)
+                if asked is not None and not self._was_asked(sender, message_type, asked):
+                    raise BadMessage("an answer that nobody asked for")
+                return asked is None
+            case MessageType.POST:
+                raise NothingToRun("content is not taken by this version")
+            case _:
+                return False
+
+    def _was_asked(self, cell: CellId, kind: MessageType, number: int) -> bool:
+        row = tables.sent_row(self._messages.desk.store, cell, number)
+        return row is not None and row.type is kind
+
+    async def _do(self, row: MessageRow, submit: Submit) -> bool:
+        """Do what one message asks for; return False if that has to be tried again."""
+        scribe = self._messages.desk.scribe
+        if row.type is MessageType.TX:
+            try:
+                await submit(row.body)
+            except OperationalFault as error:
+                _LOG.info("transaction waits", sender=short(row.cell), reason=str(error))
+                return False
+            except MyceldError as error:
+                _LOG.info("transaction not taken", sender=short(row.cell), reason=str(error))
+            self._note(row.cell, "tx-forward", f"message {row.id}")
+            await scribe.note([tables.note_done(row.id)])
+            return True
+        await scribe.note([tables.note_done(row.id)])  # before it runs: never twice
+        if row.type is MessageType.QUERY:
+            await self._answer(row, await self._states.answer(row.body, row.number))
+            return True
+        work = decode_work(row.body)
+        if isinstance(work, Run) and work.name in self._commands:
+            self._note(row.cell, "exec", work.name)
+            status, output, is_cut = await _run(self._commands[work.name], work.input)
+            await self._answer(row, encode_work(Result(row.number, status, output, is_cut)))
+        return True
+
+    async def _answer(self, row: MessageRow, body: bytes) -> None:
+        try:
+            await self._messages.send(row.cell, row.type, body)
+        except OperationalFault as error:
+            _LOG.warning("answer not sent", receiver=short(row.cell), reason=str(error))
+
+
+async def _run(command: Sequence[str], given: bytes) -> tuple[int, bytes, bool]:
+    """Run a command to its end or its deadline; return status, output, and whether it is cut."""
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,
+            env={"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"},
+            cwd="/",
+        )
+    except (OSError, ValueError) as error:
+        return _NOT_STARTED, str(error).encode()[:RUN_OUTPUT_SIZE_BYTES_MAX], False
+    try:
+        async with asyncio.timeout(MESSAGE_RUN_TIMEOUT_S):
+            output, is_cut = await _talk(process, given)
+            if is_cut:
+                _kill(process)
+            status = await process.wait()
+    except TimeoutError:
+        status, output, is_cut = _TIMED_OUT, b"", True
+    finally:
+        if process.returncode is None:
+            _kill(process)
+            await process.wait()
+    return max(-255, min(status, 255)), output, is_cut
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    """End a process that runs, with all that it has started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+async def _talk(process: asyncio.subprocess.Process, given: bytes) -> tuple[bytes, bool]:
+    """Give a process its input and return what it says, up to the bound."""
+    if process.stdin is None or process.stdout is None:
+        return b"", True
+    with contextlib.suppress(ConnectionError):
+        process.stdin.write(given)
+        await process.stdin.drain()
+    process.stdin.close()
+    output = b""
+    while part := await process.stdout.read(RUN_OUTPUT_SIZE_BYTES_MAX + 1 - len(output)):
+        output += part
+        if len(output) > RUN_OUTPUT_SIZE_BYTES_MAX:
+            return output[:RUN_OUTPUT_SIZE_BYTES_MAX], True
+    return output, False

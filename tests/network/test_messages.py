@@ -1,0 +1,100 @@
+"""Messages between real cells: the receiver is away, the sender is killed, and nothing is lost.
+
+How long the receiver is away: MYCELD_AWAY_S seconds, 3 unless told otherwise.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.network.devnet import Devnet, myceld, wait_until
+
+pytestmark = pytest.mark.slow
+
+AWAY_S = float(os.environ.get("MYCELD_AWAY_S", "3"))
+COUNT = 1000
+SECRET = "the treasure is below the old oak"  # noqa: S105 - a text that nobody else shall see
+ALICE, BOB, RELAY = 1, 2, 3
+
+
+@pytest.fixture(name="devnet")
+def _devnet(tmp_path: Path) -> Iterator[Devnet]:
+    devnet = Devnet(tmp_path / "net", cells=3)
+    try:
+        devnet.up()
+        yield devnet
+    finally:
+        devnet.down()
+
+
+def test_each_message_arrives_once_in_order_though_both_ends_go_down(devnet: Devnet) -> None:
+    bob = devnet.status(BOB)["cell_id"]
+    texts = [f"{SECRET}, said {number} times" for number in range(COUNT)]
+
+    def send(part: list[str]) -> int:
+        ids = [devnet.client(ALICE).send_message(to=bob, text=text) for text in part]
+        return int(ids[-1]["messages"][0]["id"])
+
+    send(texts[:300])
+    devnet.do("kill", BOB)
+    began = time.monotonic()
+    send(texts[300:600])
+    devnet.do("kill", ALICE)
+    devnet.do("restart", ALICE)
+    last = send(texts[600:])
+    wait_until(
+        lambda: devnet.client(ALICE).message(last)["status"] == "sent",
+        "no relay took the messages",
+    )
+    time.sleep(max(0.0, AWAY_S - (time.monotonic() - began)))
+    devnet.do("restart", BOB)
+    wait_until(
+        lambda: devnet.client(BOB).message_list(way="received", limit=1)["total"] >= COUNT,
+        "messages are missing",
+    )
+    page = devnet.client(BOB).next_messages(limit=1000, way="received")
+    assert [item["text"] for item in page["messages"]] == texts
+    assert [item["number"] for item in page["messages"]] == list(range(1, COUNT + 1))
+    wait_until(
+        lambda: devnet.client(ALICE).message(last)["status"] == "delivered",
+        "the sender was not told",
+    )
+    relayed = b"".join(path.read_bytes() for path in devnet.home(RELAY).glob("cell.db*"))
+    assert SECRET.encode() not in relayed
+    myceld("journal", "audit", "message", "--home", str(devnet.home(BOB)))
+
+
+def test_a_member_has_what_another_one_declared_run_and_its_transactions_ordered(
+    devnet: Devnet,
+) -> None:
+    config = devnet.home(BOB) / "config.yaml"
+    config.write_text(config.read_text().replace("commands: []", "commands: ['greet=echo hello']"))
+    devnet.do("kill", BOB)
+    devnet.do("restart", BOB)
+    bob, home = devnet.status(BOB)["cell_id"], str(devnet.home(ALICE))
+    denied = myceld("exec", bob, "greet", "--home", home, expect=1).stderr
+    assert "MYC-IDENTITY-307" in denied, "a member has limited access until somebody says more"
+    refused = myceld("audit", "show", "--refused", "--json", "--home", str(devnet.home(BOB))).stdout
+    assert [item["action"] for item in json.loads(refused)["items"]] == ["exec"]
+    alice = devnet.status(ALICE)["cell_id"]
+    myceld("trust", "attest", alice, "--score", "0.9", "--home", str(devnet.home(BOB)))
+    assert myceld("exec", bob, "greet", "--home", home).stdout == "hello\n"
+    assert json.loads(myceld("challenge", bob, "--home", home, "--json").stdout)["cell_id"] == bob
+    assert "MYC-IDENTITY-313" in myceld("exec", bob, "rm", "--home", home, expect=1).stderr
+    signed = myceld("tx", "sign", "--home", home, "--nonce", "1", "greeting", "good morning").stdout
+    sent = devnet.client(ALICE).send_message(
+        to=bob, type="TX", body_hex=signed.strip(), wait="delivered", timeout_s=60
+    )
+    assert sent["messages"][0]["status"] == "delivered"
+    wait_until(
+        lambda: devnet.client(RELAY).state_value("greeting")["value"] == "good morning",
+        "the transaction was not ordered",
+    )
+    assert myceld("query", bob, "greeting", "--home", home).stdout == "good morning\n"
+    assert "no value, proven" in myceld("query", bob, "absent", "--home", home).stdout
