@@ -63,7 +63,9 @@ class Nucleus:
         await self._store.transaction({grant.journal: blocks}, durable=durable)
 
     async def started(self, version: str, name: str) -> None:
-        """Note that the cell starts, and its services in their order."""
+        """Note that the cell starts, and its services in their order; each has its journal then."""
+        for service in start_order():
+            await self._store.journal(service.journal)
         services = ", ".join(service.name for service in start_order())
         now = wall_ms()
         await self.write(
