@@ -188,23 +188,25 @@ class Assembly:
             trust=trust,
             interactions=await self._make_interactions(peers, trust, execution),
             messages=messages,
-            work=MessageWork(
-                messages,
-                intake.parse,
-                States(
-                    store,
-                    genesis,
-                    headers,
-                    execution.ledger,
-                    lambda: execution.certified_round,
-                ),
-                commands_of(self._setup.config.commands),
-            ),
+            work=self._make_work(messages, intake, headers, execution),
             headers=headers,
             fetching=self._make_fetching(consensus, execution, peers, headers),
             started_ns=self._started_ns,
         )
         return parts, Tasks(consensus_task, execution_task)
+
+    def _make_work(
+        self, messages: Messages, intake: Intake, headers: Headers, execution: Execution
+    ) -> MessageWork:
+        states = States(
+            self._store,
+            self._setup.genesis,
+            headers,
+            execution.ledger,
+            lambda: execution.certified_round,
+        )
+        commands = commands_of(self._setup.config.commands)
+        return MessageWork(messages, intake.parse, states, commands)
 
     def _make_discovery(self, consensus: Consensus, headers: Headers) -> Discovery:
         key, genesis, config = self._setup.key, self._setup.genesis, self._setup.config
