@@ -78,3 +78,6 @@ SIM_SHRINK_RUNS_MAX: Final = 400
 
 DEVNET_FILE_SIZE_BYTES_MAX: Final = 32 << 10
 """Largest devnet.json that is read: a cell takes 200 bytes."""
+
+SHARE_FILE_SIZE_BYTES_MAX: Final = 32 << 10
+"""Most bytes of a file with shares: sixteen shares and much room for remarks."""

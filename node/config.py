@@ -60,6 +60,8 @@ class Config:
     gateway_port: int = 0
     """Port of the HTTP gateway; 0 takes a free one at each start."""
     log_level: str = "info"
+    passphrase_file: str = ""
+    """File with the passphrase of key.json, relative to the cell's directory; empty: ask."""
     discovery: DiscoveryConfig = DiscoveryConfig()
 
 

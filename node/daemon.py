@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from gateway.server import Gateway
 from identity import keystore
+from identity.passphrase import Passphrase
 from journal import Store
 from myceld import VERSION
 from node.assembly import Setup
@@ -32,11 +33,21 @@ from node.surroundings import Surroundings
 class Daemon:
     """One cell. `run` returns after `stop` was called and everything is closed."""
 
-    def __init__(self, home: Home, config: Config, tell: Callable[[str], None]) -> None:
-        """`tell` gets the lines for the person who started the cell."""
+    def __init__(
+        self,
+        home: Home,
+        config: Config,
+        tell: Callable[[str], None],
+        unlock: Callable[[], Passphrase] | None = None,
+    ) -> None:
+        """`tell` gets the lines for the person who started the cell.
+
+        `unlock` gives the passphrase of a key that has one.
+        """
         self._home = home
         self._config = config
         self._tell = tell
+        self._unlock = unlock
         self._supervisor: Supervisor | None = None
         self._stopped = False
 
@@ -50,7 +61,8 @@ class Daemon:
         """Run the cell. Raises MyceldError when it can not start or has to stop by itself."""
         sys.setswitchinterval(THREAD_SWITCH_S)
         with self._home.locked():
-            key = keystore.load(self._home.key)
+            key = keystore.load(self._home.key, self._unlock)
+            self._unlock = None
             genesis = read_genesis(self._home.genesis)
             store = await Store.open(
                 self._home.database, signer=key.sign, cell_id=key.cell_id, durability="power"
