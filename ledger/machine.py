@@ -33,7 +33,7 @@ from ledger.accounts import (
     encode_account,
 )
 from ledger.context import Context
-from ledger.errors import Expired, NonceUsed, TransactionRefused
+from ledger.errors import Expired, KeyRotated, NonceUsed, TransactionRefused
 from ledger.forks import EvidenceChecks
 from ledger.genesis import Genesis
 from ledger.header import APPLIED, NO_HEADER, Receipt, RoundHeader, receipts_root
@@ -44,6 +44,7 @@ from ledger.roster import (
     decode_members,
     roster_key,
 )
+from ledger.succession import ROTATED_PREFIX
 from ledger.transaction import OpaqueTransaction, SignedTransaction, Transaction
 from ledger.tree import Snapshot, StateTree
 
@@ -113,6 +114,7 @@ class Ledger:
         self._read = read
         self._tree = StateTree()
         self._accounts: dict[PublicKey, NonceWindow] = {}
+        self._rotated: set[PublicKey] = set()
         self._header: RoundHeader | None = None
         self._window_first = genesis.roster.first_round
         self._snapshots: dict[Epoch, Snapshot] = {}
@@ -145,6 +147,11 @@ class Ledger:
         """Return the used nonces of a sender after the last applied round."""
         return self._accounts.get(sender, NonceWindow())
 
+    def check_sender(self, sender: PublicKey) -> None:
+        """Raise KeyRotated if the key was given up for another one."""
+        if sender in self._rotated:
+            raise KeyRotated("the sender gave this key up for another one")
+
     def restore(
         self,
         header: RoundHeader,
@@ -173,7 +180,7 @@ class Ledger:
     def _load(self, header: RoundHeader, entries: Iterable[tuple[bytes, bytes]]) -> None:
         for key, value in entries:
             self._tree.put(key, value)
-            self._note_account(key, value)
+            self._note(key, value)
         check(
             self._tree.root() == header.state_root,
             f"the state on disk is not the one of round {header.round}: its root differs",
@@ -269,6 +276,8 @@ class Ledger:
             return parsed
         if isinstance(parsed, OpaqueTransaction):
             return None
+        if parsed.sender in self._rotated:
+            return KeyRotated("the sender gave this key up for another one")
         window = self.account(parsed.sender)
         if not window.is_free(parsed.nonce):
             return NonceUsed(f"nonce {parsed.nonce} was used; the highest is {window.highest}")
@@ -288,14 +297,20 @@ class Ledger:
             read=lambda key: changes[key] if key in changes else self._read(key),
         )
         try:
-            changes.update(changes_of(parsed.arguments, context))
+            written = changes_of(parsed.arguments, context)
         except TransactionRefused as refusal:
             return refusal
+        changes.update(written)
+        for key, value in written:
+            self._note(key, value)
         return None
 
-    def _note_account(self, key: bytes, value: bytes) -> None:
+    def _note(self, key: bytes, value: bytes) -> None:
+        """Keep in memory what every transaction is checked against."""
         if key.startswith(ACCOUNT_PREFIX):
             self._accounts[PublicKey(key[len(ACCOUNT_PREFIX) :])] = decode_account(value)
+        elif key.startswith(ROTATED_PREFIX):
+            self._rotated.add(PublicKey(key[len(ROTATED_PREFIX) :]))
 
 
 def _in_nonce_order(candidates: Sequence[Candidate]) -> list[Candidate]:

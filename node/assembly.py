@@ -123,7 +123,7 @@ class Assembly:
         rosters, first_block = [roster for roster, _ in epochs], epochs[-2:][0][1]
         consensus = _make_consensus(genesis, rosters, identity, mempool, first_block)
         execution = Execution(genesis, identity, lambda state_key: state_value(store, state_key))
-        intake = Intake(genesis.network_id, execution.ledger.account)
+        intake = Intake(genesis.network_id, execution.ledger.account, execution.ledger.check_sender)
         consensus_inbox = ConsensusInbox()
         execution_inbox: ExecutionInbox = asyncio.Queue(EXECUTION_QUEUE_MAX)
         execution_task = ExecutionTask(

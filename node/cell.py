@@ -268,7 +268,8 @@ class RunningCell(JournalAnswers):
 
     async def _check_signatures(self, parsed: Sequence[Transaction]) -> None:
         """Raise WrongSignature unless every signature is its sender's."""
-        checks = [tx.signature_check for tx in parsed if isinstance(tx, SignedTransaction)]
+        signed = [tx for tx in parsed if isinstance(tx, SignedTransaction)]
+        checks = [check for tx in signed for check in tx.signature_checks]
         if not all(await self._parts.verifier.verify(checks)):
             raise WrongSignature("the signature is not the sender's signature of these bytes")
 

@@ -141,9 +141,8 @@ class ExecutionTask:
         return applied.sealed
 
     async def _invalid(self, unverified: Sequence[Unverified]) -> set[int]:
-        """Return the `id()`s of those whose signature is wrong."""
-        checks = [(item, item.signature_check) for item in unverified]
-        wanted = [(item, check) for item, check in checks if check is not None]
+        """Return the `id()`s of those with a wrong signature."""
+        wanted = [(item, check) for item in unverified for check in item.signature_checks]
         verdicts = await self._verifier.verify([check for _, check in wanted])
         return {id(item) for (item, _), valid in zip(wanted, verdicts, strict=True) if not valid}
 

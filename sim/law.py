@@ -16,13 +16,18 @@ from core.codec import Value, encode
 from core.errors import MyceldError
 from core.ids import Epoch, PublicKey, Round, TransactionId
 from hashgraph.evidence import decode_evidence, verify_fork
-from identity.keys import verify
+from identity.keys import verify_all
 from ledger.accounts import account_key
 from ledger.forks import ForkProof, ProvenFork, fork_key
 from ledger.genesis import Genesis
 from ledger.header import APPLIED, RoundHeader
 from ledger.kinds import VALUE_PREFIX, Arguments, Put
-from ledger.limits import NONCE_WINDOW, PROPOSAL_ROUNDS_MAX, PROPOSALS_OPEN_MAX
+from ledger.limits import (
+    NONCE_WINDOW,
+    PROPOSAL_ROUNDS_MAX,
+    PROPOSALS_OPEN_MAX,
+    ROTATION_ROUNDS_MIN,
+)
 from ledger.members import (
     Action,
     MemberApprove,
@@ -33,6 +38,8 @@ from ledger.members import (
     proposer_key,
 )
 from ledger.roster import NEXT_MEMBERS_KEY, Member, Roster, encode_members, roster_key
+from ledger.rotation import KeyRotate
+from ledger.succession import Origin, Succession, origin_key, present_key, rotated_key
 from ledger.transaction import OpaqueTransaction, SignedTransaction, Transaction, parse
 from node.tables import OrderedRow
 
@@ -60,6 +67,10 @@ class Law:
         self._proposals: dict[TransactionId, Proposal] = {}
         self._open: dict[PublicKey, list[tuple[TransactionId, Round]]] = {}
         self._planned = genesis.members
+        self._followed: dict[PublicKey, PublicKey] = {}
+        """Old key -> the one it was given up for."""
+        self._came: dict[PublicKey, tuple[PublicKey, Round]] = {}
+        """New key -> the one before it, and when."""
         self._proven: set[tuple[Epoch, PublicKey]] = set()
         self._listed: dict[bytes, Round] = {}
         self._total = 0
@@ -123,6 +134,8 @@ class Law:
         if isinstance(transaction, OpaqueTransaction):
             return
         sender = transaction.sender
+        if sender in self._followed:
+            raise _Refused("its sender had given up the key")
         self._use_nonce(sender, transaction.nonce)
         if 0 < transaction.expires_round < row.round:
             raise _Refused("it had expired")
@@ -155,6 +168,8 @@ class Law:
                 self._plan(_changed(self._planned, MemberPropose(Action.REMOVE, sender)))
             case ForkProof():
                 self._prove(what, sender, now)
+            case KeyRotate():
+                self._rotate(what, sender, now)
 
     # -- members -------------------------------------------------------------------------------
 
@@ -175,10 +190,10 @@ class Law:
             raise _Refused("there is no such proposal")
         if proposal.accepted_round or now > proposal.round + PROPOSAL_ROUNDS_MAX:
             raise _Refused("the proposal is closed")
-        if sender in proposal.approvals:
+        if sender in map(self._today, proposal.approvals):
             raise _Refused("the sender had approved it")
         if self._count(identity, proposal, sender, now):
-            proposer = proposal.proposer
+            proposer = self._today(proposal.proposer)
             open_now = self._open_of(proposer, now)
             self._keep_open(proposer, [one for one in open_now if one[0] != identity])
 
@@ -186,12 +201,10 @@ class Law:
         self, identity: TransactionId, proposal: Proposal, sender: PublicKey, now: Round
     ) -> bool:
         """Count one more approval; return whether it decides."""
-        members = _changed(self._planned, proposal.change)
-        voters = [
-            member
-            for member in self.roster.members
-            if member.public_key == sender or member.public_key in proposal.approvals
-        ]
+        named = self._today(proposal.change.public_key)
+        members = _changed(self._planned, dataclasses.replace(proposal.change, public_key=named))
+        approved = {sender, *map(self._today, proposal.approvals)}
+        voters = [member for member in self.roster.members if member.public_key in approved]
         total = sum(member.weight for member in self.roster.members)
         decided = 3 * sum(voter.weight for voter in voters) > 2 * total
         after = dataclasses.replace(
@@ -234,12 +247,48 @@ class Law:
             raise _Refused("it proves nothing") from None
         if (proof.epoch, accused) in self._proven:
             raise _Refused("that was proven before")
-        if any(member.public_key == accused for member in self._planned):
-            self._plan(_changed(self._planned, MemberPropose(Action.REMOVE, accused)))
+        today = self._today(accused)
+        if any(member.public_key == today for member in self._planned):
+            self._plan(_changed(self._planned, MemberPropose(Action.REMOVE, today)))
         self._proven.add((proof.epoch, accused))
         digest = hashlib.sha256(proof.evidence).digest()
         proven = ProvenFork(digest, now, sender)  # type: ignore[arg-type]  # a digest is a Hash
         self._state[fork_key(proof.epoch, accused)] = proven.encode()
+
+    # -- keys ----------------------------------------------------------------------------------
+
+    def _today(self, key: PublicKey) -> PublicKey:
+        """Return what became of a key, one step after the other."""
+        while key in self._followed:
+            key = self._followed[key]
+        return key
+
+    def _rotate(self, what: KeyRotate, old: PublicKey, now: Round) -> None:
+        new = what.successor
+        seats = [*self.roster.members, *self._planned]
+        if new == old or new in self._nonces or new in self._came:
+            raise _Refused("the new key was used before")
+        if any(member.public_key == new for member in seats):
+            raise _Refused("the new key is a member's")
+        if old in self._came and now < self._came[old][1] + ROTATION_ROUNDS_MIN:
+            raise _Refused("the old key had come just before")
+        self._followed[old], self._came[new] = new, (old, now)
+        first = old
+        while first in self._came:
+            first = self._came[first][0]
+        step = Succession(new, now, what.consent, what.possession)
+        self._state[rotated_key(old)] = step.encode()
+        self._state[origin_key(new)] = Origin(first, old, now).encode()
+        self._state[present_key(first)] = new
+        if proposer_key(old) in self._state:
+            self._open[new] = self._open[old]
+            self._state[proposer_key(new)] = self._state[proposer_key(old)]
+        if any(member.public_key == old for member in self._planned):
+            renamed = (
+                dataclasses.replace(member, public_key=new) if member.public_key == old else member
+                for member in self._planned
+            )
+            self._plan(tuple(renamed))
 
     def _end_epoch(self, header: RoundHeader) -> bool:
         """Begin the next epoch if this round is the last of its own; return whether it is."""
@@ -266,7 +315,9 @@ def _checked(raw: bytes, genesis: Genesis) -> Transaction:
         transaction = parse(raw, genesis.network_id)
     except MyceldError:
         raise _Refused("it is no transaction") from None
-    if isinstance(transaction, SignedTransaction) and not verify(*transaction.signature_check):
+    if isinstance(transaction, SignedTransaction) and not all(
+        verify_all(transaction.signature_checks)
+    ):
         raise _Refused("its signature is wrong")
     return transaction
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from core.ids import Epoch
 from hashgraph.event import decode_any_event
-from identity.keys import KeyPair, verify
+from identity.keys import KeyPair, verify, verify_all
 from ledger.genesis import Genesis
 from ledger.machine import Applied
 from ledger.roster import Roster
@@ -54,7 +54,7 @@ class Replay:
         if item.epoch != ledger.roster.epoch or item.round.round <= ledger.applied_round:
             return None  # decided after the seal
         candidates = self._execution.candidates(item.round)
-        invalid = {id(one) for one in candidates if not _is_valid(one.signature_check)}
+        invalid = {id(one) for one in candidates if not all(verify_all(one.signature_checks))}
         first = ledger.window_first_round
         known = {one for one, number in self._known.items() if number >= first}
         applied = self._execution.apply(
@@ -71,7 +71,3 @@ class Replay:
             self.problems.append(f"an event of epoch {epoch}, before that began")
         elif not verify(roster.members[event.creator].public_key, event.body, event.signature):
             self.problems.append(f"event {event.sequence} of member {event.creator} is not signed")
-
-
-def _is_valid(check: tuple[bytes, bytes, bytes] | None) -> bool:
-    return check is None or verify(check[0], check[1], check[2])  # type: ignore[arg-type]  # a public key

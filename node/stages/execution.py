@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from core.codec import Value
-from core.ids import Epoch, Hash, PublicKey, Round, TransactionId
+from core.ids import Epoch, Hash, Round, TransactionId
 from hashgraph.outcome import DecidedRound
 from identity.keys import verify
 from ledger.certificate import (
@@ -31,6 +31,7 @@ from ledger.genesis import Genesis
 from ledger.header import RoundHeader
 from ledger.machine import Applied, Candidate, Ledger, Read, SealedState
 from ledger.roster import Roster
+from ledger.succession import SignatureCheck
 from ledger.transaction import SignedTransaction, Transaction, parse, transaction_id
 from node.limits import HEADERS_CACHED_MAX
 from node.stages.active_epoch import Identity
@@ -56,11 +57,11 @@ class Unverified:
     """Whether this cell checked the signature when it took the transaction from a client."""
 
     @property
-    def signature_check(self) -> tuple[PublicKey, bytes, bytes] | None:
-        """What `identity.keys.verify_all` is to check, None when there is nothing."""
+    def signature_checks(self) -> tuple[SignatureCheck, ...]:
+        """What `identity.keys.verify_all` is to check."""
         if isinstance(self.parsed, SignedTransaction) and not self.checked:
-            return self.parsed.signature_check
-        return None
+            return self.parsed.signature_checks
+        return ()
 
 
 class Execution:

@@ -14,6 +14,8 @@ from ledger.header import RoundHeader
 from ledger.kinds import Arguments, Put
 from ledger.machine import Applied, Candidate, Ledger
 from ledger.roster import Member, Roster
+from ledger.rotation import KeyRotate
+from ledger.succession import succession_message
 from ledger.transaction import (
     Transaction,
     opaque_transaction,
@@ -134,6 +136,12 @@ def signed(
         sign=pair.sign,
         expires_round=Round(expires),
     )
+
+
+def rotation(old: KeyPair, new: KeyPair, network_id: NetworkId = NETWORK) -> KeyRotate:
+    """Return what gives one key up for another, signed by both."""
+    message = succession_message(network_id, old.public_key, new.public_key)
+    return KeyRotate(new.public_key, old.sign(message), new.sign(message))
 
 
 def opaque(text: str) -> bytes:
