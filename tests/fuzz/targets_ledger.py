@@ -38,6 +38,7 @@ from ledger.members import (
 )
 from ledger.roster import decode_members, decode_roster, encode_members
 from ledger.roster_proof import RosterStep, decode_proof, encode_proof
+from ledger.succession import Origin, Succession, decode_origin, decode_succession
 from ledger.transaction import parse
 from ledger.transfer.errors import BadTransferFrame
 from ledger.transfer.staging import (
@@ -62,7 +63,7 @@ from ledger.tree import TOP
 from tests.fuzz.mutations import Form
 from tests.fuzz.samples import DIGEST, SIGNED, VECTORS, bodies, from_hex, network_of, vector
 from tests.fuzz.target import REFUSED, Target
-from tests.ledger.world import GENESIS, KEYS, NEWCOMERS, Cell, certified, signed
+from tests.ledger.world import GENESIS, KEYS, NEWCOMERS, Cell, certified, rotation, signed
 
 _NEITHER = (NotCanonical, WrongShape)
 _EVENT_ERRORS = (
@@ -215,6 +216,7 @@ def _transactions() -> tuple[Target, ...]:
         MemberPropose(Action.WEIGHT, pair.public_key, 2**32),
         MemberApprove(parse(signed(pair, 0, MemberLeave()), GENESIS.network_id).id),
         MemberLeave(),
+        rotation(pair, newcomer),
     )
     made = tuple(signed(pair, at, arguments) for at, arguments in enumerate(acts))
     rows = ("signed", "opaque")
@@ -225,6 +227,7 @@ def _transactions() -> tuple[Target, ...]:
         ["member-approve", [DIGEST]],
         ["member-leave", []],
         ["fork-evidence", [3, *from_hex(_FORK["evidence"])]],
+        ["key-rotate", [DIGEST, SIGNED, SIGNED[::-1]]],
     )
     arguments = (
         ledger_errors.Malformed,
@@ -232,6 +235,7 @@ def _transactions() -> tuple[Target, ...]:
         ledger_errors.UnknownKind,
         ledger_errors.BadProposal,
         ledger_errors.BadEvidence,
+        ledger_errors.BadRotation,
     )
     return (
         Target(
@@ -259,6 +263,7 @@ def _transactions() -> tuple[Target, ...]:
                 "ledger/members.py:parse_approve",
                 "ledger/members.py:parse_leave",
                 "ledger/forks.py:parse_proof",
+                "ledger/rotation.py:parse_rotate",
             ),
         ),
     )
@@ -350,6 +355,7 @@ def _state() -> tuple[Target, ...]:
     approvals = tuple(key.public_key for key in KEYS)
     proposal = Proposal(change, KEYS[0].public_key, Round(9), approvals, Round(11))
     proven = ProvenFork(Hash(DIGEST), Round(3), KEYS[1].public_key)
+    sign = Signature(SIGNED)
     return (
         Target(
             name="state: account",
@@ -382,6 +388,22 @@ def _state() -> tuple[Target, ...]:
             samples=(proven.encode(),),
             errors=_NEITHER,
             covers=("ledger/forks.py:decode_proven",),
+        ),
+        Target(
+            name="state: what follows a key",
+            decode=decode_succession,
+            encode=lambda found: found.encode(),
+            samples=(Succession(PublicKey(DIGEST), Round(7), sign, sign).encode(),),
+            errors=_NEITHER,
+            covers=("ledger/succession.py:decode_succession",),
+        ),
+        Target(
+            name="state: where a key came from",
+            decode=decode_origin,
+            encode=lambda found: found.encode(),
+            samples=(Origin(PublicKey(DIGEST), PublicKey(bytes(32)), Round(7)).encode(),),
+            errors=_NEITHER,
+            covers=("ledger/succession.py:decode_origin",),
         ),
     )
 

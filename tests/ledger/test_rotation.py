@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import json
+from pathlib import Path
 
 import pytest
 
@@ -51,6 +53,7 @@ from tests.ledger.world import (
     signed,
 )
 
+VECTORS = Path(__file__).resolve().parents[1] / "vectors"
 A, B, C, D = KEYS
 E, F, G, H = NEWCOMERS
 PUT = Put("k", b"v")
@@ -338,3 +341,17 @@ def test_the_members_planned_for_the_next_epoch_are_what_changes() -> None:
     assert cell.act((C, into), (D, rotation(D, F))) == [APPLIED, APPLIED]
     assert keys_of(cell) == [k.public_key for k in (A, B, C, F, E)]
     assert cell.headers[-1].round == Round(3)
+
+
+def test_a_rotation_has_these_bytes() -> None:
+    vectors = json.loads((VECTORS / "key-rotation.json").read_text(encoding="utf-8"))
+    assert vectors["network_id"] == NETWORK.hex()
+    message = succession_message(NETWORK, A.public_key, E.public_key)
+    assert message.hex() == vectors["message"]
+    raw = signed(A, 3, rotation(A, E))
+    assert raw.hex() == vectors["transaction"]
+    cell = Cell()
+    pass_rounds(cell, 8)
+    cell.apply(candidates([raw]))
+    for key, value in vectors["state"].items():
+        assert cell.state[bytes.fromhex(key)].hex() == value
