@@ -214,15 +214,15 @@ def change_passphrase(
       myceld key change-passphrase
     """
     path = expand(home) / _KEY_FILE
-    pair = keystore.load(path, passphrase.read)
+    keys = keystore.open_keys(path, passphrase.read)
     if remove:
         if new_passphrase.is_given:
             raise BadInput("--remove takes no new passphrase")
         _warn("the mode of the key file is now all that protects the key")
-        keystore.rewrite(path, pair.seed)
+        keystore.rewrite(path, keys)
     else:
         lock = Lock(new_passphrase.read_new(), Cost(ops, memory_mib << 10))
-        keystore.rewrite(path, pair.seed, lock)
+        keystore.rewrite(path, keys, lock)
     _show(path, keystore.inspect(path), as_json=as_json)
 
 

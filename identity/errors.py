@@ -123,3 +123,10 @@ class BadSplit(LocalMisuse):
 
     code = "MYC-IDENTITY-211"
     remedy = "Take 2 to 16 shares, and a threshold from 2 up to their number."
+
+
+class KeyFileChanged(LocalMisuse):
+    """Somebody put another key file in the place of the one that the cell runs with."""
+
+    code = "MYC-IDENTITY-212"
+    remedy = "Start the cell again, with the passphrase of the file that is there now."

@@ -3,8 +3,9 @@
 JSON, with `version`, `kdf` and `public_key`. Version 1 has kdf "none" and the `seed` in hex: the
 file's mode is all that protects it, as cells need that start unattended. Version 2 has "argon2id",
 its cost and salt, a nonce and the `sealed` seed (`identity.sealed_seed`), and a checksum, so that a
-damaged file and a wrong passphrase are told apart. Mode and owner are checked at every load, and
-that seed and public key belong together.
+damaged file and a wrong passphrase are told apart. Around a rotation `others` has the keys before
+and after, protected as the first one is: one file, so that no crash separates them. Mode and owner
+are checked at every load, and that each seed and public key belong together.
 """
 
 from __future__ import annotations
@@ -14,16 +15,17 @@ import json
 import os
 import secrets
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from core.codec import WrongShape, as_bytes, as_int
+from core.codec import WrongShape, as_array, as_bytes, as_int
 from core.ids import CellId, PublicKey, cell_id_of
 from core.json_text import NotJson, parse_json
 from core.limits import PUBLIC_KEY_SIZE_BYTES
 from identity.errors import (
+    KeyFileChanged,
     KeyFileNotOwned,
     KeyFileNotWritten,
     KeyFileTooOpen,
@@ -33,7 +35,7 @@ from identity.errors import (
     UnreadableKeyFile,
 )
 from identity.keys import KeyPair
-from identity.limits import KEY_FILE_SIZE_BYTES_MAX
+from identity.limits import KEY_FILE_SIZE_BYTES_MAX, OTHER_KEYS_MAX
 from identity.passphrase import Passphrase, PassphraseSource
 from identity.private_file import sweep_private, write_private
 from identity.sealed_seed import (
@@ -41,8 +43,10 @@ from identity.sealed_seed import (
     SALT_SIZE_BYTES,
     SEALED_SIZE_BYTES,
     Cost,
+    DerivedKey,
     SealedSeed,
-    seal,
+    checksum,
+    derive,
 )
 
 _KDF_NONE: Final = "none"
@@ -63,6 +67,7 @@ class PlainKey:
     """What a key file without a passphrase holds."""
 
     pair: KeyPair
+    others: tuple[KeyPair, ...] = ()
     version: int = 1
 
     @property
@@ -76,6 +81,7 @@ class LockedKey:
     """What a key file with a passphrase holds."""
 
     seed: SealedSeed
+    others: tuple[SealedSeed, ...] = ()
     version: int = 2
 
     @property
@@ -84,32 +90,67 @@ class LockedKey:
         return self.seed.public_key
 
 
+@dataclass(frozen=True, slots=True)
+class OpenKeys:
+    """An opened key file."""
+
+    pair: KeyPair
+    others: tuple[KeyPair, ...] = ()
+    """The keys before and after, if there are any, in no order that means anything."""
+    lock: DerivedKey | None = None
+    """What the file is written again with; None: it has no passphrase."""
+
+
 def create(path: Path, seed: bytes, lock: Lock | None = None) -> KeyPair:
     """Write a new key file for `seed` durably and return its pair.
 
     The file appears whole or not at all. Raises KeyFileNotWritten, also when `path` exists, and
     what is wrong with the lock.
     """
-    return _write(path, seed, lock, replace=False)
+    keys = OpenKeys(KeyPair(seed), (), _derived(lock))
+    _write(path, keys, replace=False)
+    return keys.pair
 
 
-def rewrite(path: Path, seed: bytes, lock: Lock | None = None) -> KeyPair:
-    """Put a key file in the place of another, as `create`: at any moment one of them is there."""
-    return _write(path, seed, lock, replace=True)
+def rewrite(path: Path, keys: OpenKeys, lock: Lock | None = None) -> None:
+    """Put a file of the same keys under another lock in its place: always one of them is there."""
+    _write(path, OpenKeys(keys.pair, keys.others, _derived(lock)), replace=True)
+
+
+def update(path: Path, before: OpenKeys, after: OpenKeys) -> None:
+    """Put other keys into the file that `before` was read from, under the same lock.
+
+    Raises KeyFileChanged if somebody put another file there meanwhile, and what `create` does.
+    """
+    stored = inspect(path)
+    lock = None if isinstance(stored, PlainKey) else (stored.seed.cost, stored.seed.salt)
+    held = None if before.lock is None else (before.lock.cost, before.lock.salt)
+    if stored.public_key != before.pair.public_key or lock != held:
+        raise KeyFileChanged(f"{path} is not the file that this cell started with")
+    _write(path, OpenKeys(after.pair, after.others, before.lock), replace=True)
 
 
 def load(path: Path, ask: Callable[[], Passphrase] | None = None) -> KeyPair:
-    """Return the pair in the key file at `path`; `ask` is called if it has a passphrase.
+    """Return the first pair in the key file at `path`, as `open_keys`."""
+    return open_keys(path, ask).pair
+
+
+def open_keys(path: Path, ask: Callable[[], Passphrase] | None = None) -> OpenKeys:
+    """Return the keys in the file at `path`; `ask` is called if it has a passphrase.
 
     Without `ask` the terminal is asked. Raises what `inspect` does, WrongPassphrase, and
     what `ask` raises.
     """
     stored = inspect(path)
     if isinstance(stored, PlainKey):
-        return stored.pair
-    pair = _pair(path, stored.seed.open((ask or PassphraseSource().read)()))
-    _check_public_key(path, pair, stored.public_key)
-    return pair
+        return OpenKeys(stored.pair, stored.others)
+    lock = derive((ask or PassphraseSource().read)(), stored.seed.cost, stored.seed.salt)
+    pairs = []
+    for sealed in (stored.seed, *stored.others):
+        pair = _pair(path, lock.open(sealed))
+        _check_public_key(path, pair, sealed.public_key)
+        pairs.append(pair)
+    return OpenKeys(pairs[0], tuple(pairs[1:]), lock)
 
 
 def inspect(path: Path) -> PlainKey | LockedKey:
@@ -140,45 +181,53 @@ def cell_id_in(stored: PlainKey | LockedKey) -> CellId:
     return cell_id_of(stored.public_key)
 
 
-def _write(path: Path, seed: bytes, lock: Lock | None, *, replace: bool) -> KeyPair:
-    pair = KeyPair(seed)
-    content = _plain_content(pair) if lock is None else _locked_content(pair, lock)
+def _derived(lock: Lock | None) -> DerivedKey | None:
+    if lock is None:
+        return None
+    lock.cost.check_new()
+    lock.passphrase.check_new()
+    return derive(lock.passphrase, lock.cost, secrets.token_bytes(SALT_SIZE_BYTES))
+
+
+def _write(path: Path, keys: OpenKeys, *, replace: bool) -> None:
+    content = _plain_content(keys) if keys.lock is None else _locked_content(keys, keys.lock)
     try:
         sweep_private(path)
         write_private(path, json.dumps(content, indent=2) + "\n", replace=replace)
     except OSError as error:
         raise KeyFileNotWritten(f"{path}: {error.strerror}") from error
-    return pair
 
 
-def _plain_content(pair: KeyPair) -> dict[str, object]:
-    return {
-        "version": 1,
-        "kdf": _KDF_NONE,
-        "public_key": pair.public_key.hex(),
-        "seed": pair.seed.hex(),
-    }
+def _plain_content(keys: OpenKeys) -> dict[str, object]:
+    first, *others = [
+        {"public_key": pair.public_key.hex(), "seed": pair.seed.hex()}
+        for pair in (keys.pair, *keys.others)
+    ]
+    return {"version": 1, "kdf": _KDF_NONE, **first, **({"others": others} if others else {})}
 
 
-def _locked_content(pair: KeyPair, lock: Lock) -> dict[str, object]:
-    sealed = seal(
-        pair.seed,
-        pair.public_key,
-        lock.passphrase,
-        lock.cost,
-        salt=secrets.token_bytes(SALT_SIZE_BYTES),
-        nonce=secrets.token_bytes(NONCE_SIZE_BYTES),
-    )
+def _locked_content(keys: OpenKeys, lock: DerivedKey) -> dict[str, object]:
+    seeds = [
+        lock.seal(pair.seed, pair.public_key, secrets.token_bytes(NONCE_SIZE_BYTES))
+        for pair in (keys.pair, *keys.others)
+    ]
+    first, *others = [
+        {
+            "public_key": one.public_key.hex(),
+            "nonce": one.nonce.hex(),
+            "sealed": one.sealed.hex(),
+        }
+        for one in seeds
+    ]
     return {
         "version": 2,
         "kdf": _KDF_ARGON2ID,
         "ops": lock.cost.ops,
         "memory_kib": lock.cost.memory_kib,
-        "salt": sealed.salt.hex(),
-        "public_key": sealed.public_key.hex(),
-        "nonce": sealed.nonce.hex(),
-        "sealed": sealed.sealed.hex(),
-        "checksum": sealed.checksum.hex(),
+        "salt": lock.salt.hex(),
+        **first,
+        **({"others": others} if others else {}),
+        "checksum": checksum(seeds).hex(),
     }
 
 
@@ -197,7 +246,7 @@ def _parse(path: Path, data: bytes) -> PlainKey | LockedKey:
 
 
 @contextlib.contextmanager
-def _damage_told(path: Path) -> Any:  # noqa: ANN401 - a context manager without a value
+def _damage_told(path: Path) -> Iterator[None]:
     try:
         yield
     except (WrongShape, ValueError, KeyError, TypeError):
@@ -206,24 +255,34 @@ def _damage_told(path: Path) -> Any:  # noqa: ANN401 - a context manager without
 
 
 def _plain_key(path: Path, content: Any) -> PlainKey:  # noqa: ANN401 - JSON, checked here
-    pair = _pair(path, bytes.fromhex(content["seed"]))
-    _check_public_key(path, pair, bytes.fromhex(content["public_key"]))
-    return PlainKey(pair)
+    pairs = []
+    for one in (content, *_others(content)):
+        pair = _pair(path, bytes.fromhex(one["seed"]))
+        _check_public_key(path, pair, bytes.fromhex(one["public_key"]))
+        pairs.append(pair)
+    return PlainKey(pairs[0], tuple(pairs[1:]))
 
 
 def _locked_key(path: Path, content: Any) -> LockedKey:  # noqa: ANN401 - JSON, checked here
     cost = Cost(as_int(content["ops"], low=1), as_int(content["memory_kib"], low=8))
     cost.check_readable()  # before the checksum: what it is, not that somebody changed it
-    sealed = SealedSeed(
-        cost,
-        _hex(content["salt"], SALT_SIZE_BYTES),
-        PublicKey(_hex(content["public_key"], PUBLIC_KEY_SIZE_BYTES)),
-        _hex(content["nonce"], NONCE_SIZE_BYTES),
-        _hex(content["sealed"], SEALED_SIZE_BYTES),
-    )
-    if bytes.fromhex(content["checksum"]) != sealed.checksum:
+    seeds = [
+        SealedSeed(
+            cost,
+            _hex(content["salt"], SALT_SIZE_BYTES),
+            PublicKey(_hex(one["public_key"], PUBLIC_KEY_SIZE_BYTES)),
+            _hex(one["nonce"], NONCE_SIZE_BYTES),
+            _hex(one["sealed"], SEALED_SIZE_BYTES),
+        )
+        for one in (content, *_others(content))
+    ]
+    if bytes.fromhex(content["checksum"]) != checksum(seeds):
         raise UnreadableKeyFile(f"{path} is damaged: its checksum is wrong")
-    return LockedKey(sealed)
+    return LockedKey(seeds[0], tuple(seeds[1:]))
+
+
+def _others(content: Any) -> Sequence[Any]:  # noqa: ANN401 - JSON, checked here
+    return as_array(content.get("others", []), length_max=OTHER_KEYS_MAX)
 
 
 def _hex(value: str, size_bytes: int) -> bytes:

@@ -7,6 +7,9 @@ from typing import Final
 KEY_FILE_SIZE_BYTES_MAX: Final = 4096
 """A key file has some 600 bytes; nothing longer is read."""
 
+OTHER_KEYS_MAX: Final = 2
+"""Keys beside the first one in a file: the one before it, and the one that is to follow."""
+
 KDF_OPS_DEFAULT: Final = 3
 KDF_MEMORY_KIB_DEFAULT: Final = 256 << 10
 """libsodium's "moderate": three passes over 256 MiB, about a second at each start of a cell. The

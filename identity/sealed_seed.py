@@ -8,14 +8,15 @@ before anything is allocated. Salt and nonce are passed in and must be fresh for
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import nacl.bindings
 import nacl.exceptions
 import nacl.pwhash
 
-from core.codec import encode
+from core.codec import Value, encode
 from core.ids import PublicKey
 from identity.errors import CostTooHigh, CostTooLow, WrongPassphrase
 from identity.limits import (
@@ -77,49 +78,51 @@ class SealedSeed:
         cost = self.cost
         return encode([_DOMAIN, _KDF, cost.ops, cost.memory_kib, self.salt, self.public_key])
 
-    @property
-    def checksum(self) -> bytes:
-        """SHA-256 over all of it: tells a damaged file from a wrong passphrase. It keeps no secret
-        and proves nothing against somebody who means ill."""
-        return hashlib.sha256(encode([self.header, self.nonce, self.sealed])).digest()
 
-    def open(self, passphrase: Passphrase) -> bytes:
-        """Return the seed; raises CostTooHigh, before anything is allocated, or WrongPassphrase."""
-        self.cost.check_readable()
-        key = _derive(passphrase, self.salt, self.cost)
+@dataclass(frozen=True, slots=True)
+class DerivedKey:
+    """What a passphrase opens a file with. It is of no use for any other file."""
+
+    cost: Cost
+    salt: bytes
+    key: bytes = field(repr=False)
+
+    def open(self, sealed: SealedSeed) -> bytes:
+        """Return the seed; raises WrongPassphrase."""
         try:
             return nacl.bindings.crypto_aead_xchacha20poly1305_ietf_decrypt(
-                self.sealed, self.header, self.nonce, key
+                sealed.sealed, sealed.header, sealed.nonce, self.key
             )
         except nacl.exceptions.CryptoError:
             raise WrongPassphrase("the passphrase does not open the key") from None
 
-
-def seal(
-    seed: bytes,
-    public_key: PublicKey,
-    passphrase: Passphrase,
-    cost: Cost,
-    *,
-    salt: bytes,
-    nonce: bytes,
-) -> SealedSeed:
-    """Return the seed under the passphrase; raises CostTooLow, CostTooHigh, BadPassphrase."""
-    cost.check_new()
-    passphrase.check_new()
-    empty = SealedSeed(cost, salt, public_key, nonce, b"")
-    key = _derive(passphrase, salt, cost)
-    sealed = nacl.bindings.crypto_aead_xchacha20poly1305_ietf_encrypt(
-        seed, empty.header, nonce, key
-    )
-    return SealedSeed(cost, salt, public_key, nonce, sealed)
+    def seal(self, seed: bytes, public_key: PublicKey, nonce: bytes) -> SealedSeed:
+        """Return the sealed seed; `nonce` is fresh for each."""
+        empty = SealedSeed(self.cost, self.salt, public_key, nonce, b"")
+        sealed = nacl.bindings.crypto_aead_xchacha20poly1305_ietf_encrypt(
+            seed, empty.header, nonce, self.key
+        )
+        return SealedSeed(self.cost, self.salt, public_key, nonce, sealed)
 
 
-def _derive(passphrase: Passphrase, salt: bytes, cost: Cost) -> bytes:
-    return nacl.pwhash.argon2id.kdf(
+def derive(passphrase: Passphrase, cost: Cost, salt: bytes) -> DerivedKey:
+    """Return the key of a passphrase; raises CostTooHigh before anything is allocated."""
+    cost.check_readable()
+    key = nacl.pwhash.argon2id.kdf(
         _KEY_SIZE_BYTES,
         passphrase.secret,
         salt,
         opslimit=cost.ops,
         memlimit=cost.memory_kib * 1024,
     )
+    return DerivedKey(cost, salt, key)
+
+
+def checksum(seeds: Sequence[SealedSeed]) -> bytes:
+    """Return the SHA-256 over all of a file: tells a damaged one from a wrong passphrase.
+
+    It keeps no secret and proves nothing against somebody who means ill.
+    """
+    first, *others = seeds
+    rest: list[Value] = [[one.public_key, one.nonce, one.sealed] for one in others]
+    return hashlib.sha256(encode([first.header, first.nonce, first.sealed, *rest])).digest()

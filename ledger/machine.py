@@ -147,6 +147,10 @@ class Ledger:
         """Return the used nonces of a sender after the last applied round."""
         return self._accounts.get(sender, NonceWindow())
 
+    def is_rotated(self, key: PublicKey) -> bool:
+        """Return whether a key was given up for another one."""
+        return key in self._rotated
+
     def check_sender(self, sender: PublicKey) -> None:
         """Raise KeyRotated if the key was given up for another one."""
         if sender in self._rotated:

@@ -75,6 +75,11 @@ class Execution:
         self.ledger = Ledger(genesis, read)
         self._certifiers = {Epoch(0): Certifier(genesis.roster)}
 
+    @property
+    def gave_up_key(self) -> bool:
+        """Whether this cell's key was given up for another one."""
+        return self.ledger.is_rotated(self._identity.public_key)
+
     def restore(
         self,
         rosters: Sequence[Roster],
@@ -161,13 +166,12 @@ class Execution:
         if certifier is None:
             return None
         roster = certifier.roster
-        me = roster.index_of(self._identity.public_key)
-        if me is None or (header.transactions == 0 and header.roster == roster.hash):
+        seat = self._identity.in_roster(roster)
+        if seat is None or (header.transactions == 0 and header.roster == roster.hash):
             return None
         message = self._message(header.epoch, header.round, header.hash)
-        return CheckpointSignature(
-            header.epoch, header.round, header.hash, me, self._identity.sign(message)
-        )
+        me, sign = seat
+        return CheckpointSignature(header.epoch, header.round, header.hash, me, sign(message))
 
     def add_signature(self, signature: CheckpointSignature) -> Certificate | None:
         """Take a checked signature; return the certificate that it completes, if any."""

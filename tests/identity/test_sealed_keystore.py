@@ -26,13 +26,14 @@ from identity.errors import (
     WrongPassphrase,
 )
 from identity.keys import KeyPair
-from identity.keystore import Lock, LockedKey
+from identity.keystore import Lock, LockedKey, OpenKeys
 from identity.passphrase import Passphrase
-from identity.sealed_seed import Cost, SealedSeed
+from identity.sealed_seed import Cost, SealedSeed, checksum
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 VECTOR: Final = json.loads((ROOT / "tests" / "vectors" / "keystore.json").read_text())
 SEED: Final = bytes([1]) * 32
+KEYS: Final = OpenKeys(KeyPair(SEED))
 CHEAP: Final = Cost(2, 64 << 10)
 OLD: Final = Passphrase("old passphrase")
 NEW: Final = Passphrase("new passphrase")
@@ -60,7 +61,7 @@ def _forge(path: Path, **changes: object) -> None:
         bytes.fromhex(content["nonce"]),
         bytes.fromhex(content["sealed"]),
     )
-    path.write_text(json.dumps(content | {"checksum": sealed.checksum.hex()}))
+    path.write_text(json.dumps(content | {"checksum": checksum([sealed]).hex()}))
 
 
 def _never() -> Passphrase:
@@ -203,9 +204,9 @@ def test_a_changed_byte_never_gives_another_key(path: Path, data: st.DataObject)
 def test_an_existing_key_gives_way_to_a_rewrite_only(path: Path) -> None:
     with pytest.raises(KeyFileNotWritten):
         keystore.create(path, SEED, Lock(NEW, CHEAP))
-    keystore.rewrite(path, SEED, Lock(NEW, CHEAP))
+    keystore.rewrite(path, KEYS, Lock(NEW, CHEAP))
     assert keystore.load(path, lambda: NEW).seed == SEED
-    keystore.rewrite(path, SEED)
+    keystore.rewrite(path, KEYS)
     assert keystore.load(path, _never).seed == SEED
 
 
@@ -214,12 +215,13 @@ import os, sys
 from pathlib import Path
 from core.failpoint import arm
 from identity import keystore
+from identity.keys import KeyPair
 from identity.passphrase import Passphrase
 from identity.sealed_seed import Cost
 place = sys.argv[2]
 arm(lambda name: os._exit(9) if name == place else None)
 lock = keystore.Lock(Passphrase("new passphrase"), Cost(2, 64 << 10))
-keystore.rewrite(Path(sys.argv[1]), bytes([1]) * 32, lock)
+keystore.rewrite(Path(sys.argv[1]), keystore.OpenKeys(KeyPair(bytes([1]) * 32)), lock)
 """
 
 
@@ -231,6 +233,6 @@ def test_a_change_of_passphrase_killed_anywhere_leaves_the_key_under_one_of_the_
     assert done.returncode == 9
     is_new = place in {"file.rename.after", "file.directory.before", "file.directory.after"}
     assert keystore.load(path, lambda: NEW if is_new else OLD).seed == SEED
-    keystore.rewrite(path, SEED, Lock(NEW, CHEAP))
+    keystore.rewrite(path, KEYS, Lock(NEW, CHEAP))
     assert keystore.load(path, lambda: NEW).seed == SEED
     assert [entry.name for entry in path.parent.iterdir()] == ["key.json"]
