@@ -9,16 +9,19 @@ from __future__ import annotations
 import resource
 import secrets
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
 from cli import show
-from cli.errors import BadInput
-from cli.limits import SHARE_FILE_SIZE_BYTES_MAX
+from cli.errors import BadInput, WaitedInVain
+from cli.limits import POLL_S, SHARE_FILE_SIZE_BYTES_MAX
 from cli.options import (
+    Common,
+    common_options,
     expand,
     home_option,
     json_option,
@@ -27,6 +30,7 @@ from cli.options import (
     passphrase_options,
     protecting_options,
 )
+from cli.receipt import finish, show_receipt
 from core.ids import CellId
 from core.limits import PUBLIC_KEY_SIZE_BYTES
 from identity import keystore
@@ -43,6 +47,8 @@ from identity.private_file import write_private
 from identity.sealed_seed import Cost
 from identity.shares import make_shares, shares_in
 from identity.shares import recover as recover_seed
+from myceld.errors import CellAnswerUnreadable, CellRefused, CellUnreachable
+from myceld.home import RunFile
 
 _KEY_FILE: Final = "key.json"
 _SEED_LINE_LENGTH_MAX: Final = 2 * PUBLIC_KEY_SIZE_BYTES + 2
@@ -226,6 +232,38 @@ def change_passphrase(
     _show(path, keystore.inspect(path), as_json=as_json)
 
 
+@key.command()
+@common_options
+def rotate(common: Common) -> None:
+    """Give the key of the running cell up for a new one, and wait until the cell is that.
+
+    The cell makes the new key, puts it beside the old one in its key file (under the same
+    passphrase) and has the network agree. From then on everything that the old key signs is
+    refused, by every cell. A member keeps its place and weight. The cell id changes: the old
+    one leads to the new one in `myceld member`, and for cells that dial it. Tickets that the
+    cell made before, and journals followed under the old id, are to be made and followed anew.
+
+    Interrupted at any moment, it can be run again. Copies and shares of the old key are worth
+    nothing afterwards: make new ones.
+
+    \b
+    Example:
+      myceld key rotate --timeout 60
+    """
+    until_s = time.monotonic() + common.timeout_s
+    with common.client() as cell:
+        answer = cell.rotate_key(wait="stored", timeout_s=common.timeout_s)
+    while not _is_rotated(common, answer):
+        if time.monotonic() >= until_s:
+            raise WaitedInVain(f"the cell is not {answer['cell_id']} yet")
+        time.sleep(POLL_S)
+    if common.as_json:
+        show.as_json(answer)
+        return
+    show.pairs([("old", answer["old_cell_id"]), ("cell", answer["cell_id"])])
+    show.line("Copies and shares of the old key are of no use any more: make new ones.")
+
+
 @key.command(name="split")
 @click.option("--shares", "count", type=click.IntRange(2, SHARES_MAX), required=True, metavar="N")
 @click.option(
@@ -316,6 +354,21 @@ def recover(
         raise BadShares(f"they are the key of {found}")
     lock = _lock(new_passphrase, ops, memory_mib)
     _create(home, seed, lock, as_json=as_json)
+
+
+def _is_rotated(common: Common, answer: dict[str, Any]) -> bool:
+    """Return whether the cell runs with its new key; ends the command if the ledger refused."""
+    try:
+        if RunFile.read(common.home).cell_id == answer["cell_id"]:
+            return True
+        with common.client() as cell:
+            answer["receipt"] = cell.receipt(answer["receipt"]["id"])
+    except (CellUnreachable, CellRefused, CellAnswerUnreadable):
+        return False  # it is starting again
+    if answer["receipt"]["outcome"] == "refused":
+        show_receipt(answer["receipt"])
+        finish([answer["receipt"]])
+    return False
 
 
 def _lock(source: PassphraseSource, ops: int, memory_mib: int) -> Lock | None:

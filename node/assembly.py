@@ -44,6 +44,7 @@ from node.headers import Headers
 from node.inbox import ConsensusInbox, ExecutionInbox
 from node.invite_views import Standing
 from node.invites import Invites
+from node.keyring import KeyRing, reader_of
 from node.limits import EXECUTION_QUEUE_MAX, HEADERS_CACHED_MAX
 from node.parts import Parts
 from node.peers import Peers, PeersConfig, PeersLinks
@@ -54,6 +55,7 @@ from node.stages.consensus import Consensus, Identity
 from node.stages.execution import Execution
 from node.stages.intake import Intake
 from node.stages.mempool import Mempool
+from node.successors import keep_reachable, with_present_key
 from node.surroundings import Surroundings
 from node.tables import (
     EVENTS_JOURNAL,
@@ -80,6 +82,10 @@ class Setup:
     key: KeyPair
     genesis: Genesis
     config: Config
+    earlier: tuple[KeyPair, ...] = ()
+    """Keys that the cell gave up."""
+    ring: KeyRing | None = None
+    """The key file; without it the cell can not rotate."""
 
 
 @dataclass(slots=True)
@@ -118,7 +124,12 @@ class Assembly:
         """Return the parts and the owners of the stages, at what the store holds."""
         key, genesis = self._setup.key, self._setup.genesis
         store, verifier = self._store, self._verifier
-        identity, mempool, receipts = Identity(key.public_key, key.sign), Mempool(), Receipts()
+        earlier = tuple(Identity(one.public_key, one.sign) for one in self._setup.earlier)
+        identity, mempool, receipts = (
+            Identity(key.public_key, key.sign, earlier),
+            Mempool(),
+            Receipts(),
+        )
         epochs = [(genesis.roster, 0), *newest_epochs(store, 3)][-3:]
         rosters, first_block = [roster for roster, _ in epochs], epochs[-2:][0][1]
         consensus = _make_consensus(genesis, rosters, identity, mempool, first_block)
@@ -134,6 +145,7 @@ class Assembly:
             inbox=execution_inbox,
             receipts=receipts,
             intake=intake,
+            can_rotate=self._has_successor,
         )
         headers = await Headers.open(store)
         await execution_task.resume(await _restore(execution, store, headers, rosters))
@@ -181,11 +193,17 @@ class Assembly:
         )
         return parts, Tasks(consensus_task, execution_task)
 
+    def _has_successor(self) -> bool:
+        """Return whether our key was given up for another one that we have."""
+        ring, key = self._setup.ring, self._setup.key.public_key
+        return ring is not None and ring.successor(key, reader_of(self._store)) is not None
+
     def _make_discovery(self, consensus: Consensus, headers: Headers) -> Discovery:
         key, genesis, config = self._setup.key, self._setup.genesis, self._setup.config
         store = self._store
         known = read_entries(known_cells(store, BOOK_CELLS_MAX), genesis.network_id)
-        bootstrap = [str(parse_dial_address(address)) for address in config.bootstrap]
+        configured = [str(parse_dial_address(address)) for address in config.bootstrap]
+        bootstrap = [with_present_key(address, reader_of(store)) for address in configured]
         sources = DiscoverySources(
             key,
             genesis,
@@ -196,6 +214,7 @@ class Assembly:
             ),
         )
         book = AddressBook(key.cell_id, bootstrap, known, can_dial=_can_dial)
+        keep_reachable(book, consensus.roster, reader_of(store))
         return Discovery(sources, book, self._verifier)
 
     def _make_links(

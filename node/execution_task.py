@@ -48,7 +48,12 @@ class ExecutionTask:
         inbox: ExecutionInbox,
         receipts: Receipts,
         intake: Intake,
+        can_rotate: Callable[[], bool] = lambda: False,
     ) -> None:
+        """`can_rotate` tells whether this cell has the key that its own was given up for."""
+        self._can_rotate = can_rotate
+        self.rotated = asyncio.Event()
+        """Set once the cell is to go on with another key: this one is of no use any more."""
         self._stage = stage
         self._store = store
         self._verifier = verifier
@@ -76,6 +81,7 @@ class ExecutionTask:
         for signature in own:
             self._own[signature.epoch] = signature
             await self._note_certificate(self._stage.add_signature(signature))
+        self._note_rotation()
 
     async def run(self, peers: Peers, tell_sealed: Callable[[Roster], None]) -> None:
         """Serve the inbox until cancelled; tell the roster after each round that seals an epoch.
@@ -138,7 +144,12 @@ class ExecutionTask:
             await self._note_certificate(self._stage.add_signature(executed.signature))
         else:
             self._receipts.certified(self._stage.certified_round)
+        self._note_rotation()
         return applied.sealed
+
+    def _note_rotation(self) -> None:
+        if self._stage.gave_up_key and self._can_rotate():
+            self.rotated.set()
 
     async def _invalid(self, unverified: Sequence[Unverified]) -> set[int]:
         """Return the `id()`s of those with a wrong signature."""

@@ -50,6 +50,7 @@ from gateway.views import (
     ProofView,
     ReceiptView,
     RefusalView,
+    RotationView,
     RoundView,
     SporeView,
     Stage,
@@ -310,6 +311,13 @@ class FakeCell:
         data = repr(change).encode()
         self._take(data, key="")
         return await self.receipt(hashlib.sha256(data).digest(), wait=wait, timeout_s=timeout_s)
+
+    async def rotate_key(self, *, wait: Stage, timeout_s: float) -> RotationView:
+        self.calls.append(("rotate_key", (wait, timeout_s)))
+        self._take(b"rotation", key="")
+        identity = hashlib.sha256(b"rotation").digest()
+        receipt = await self.receipt(identity, wait=wait, timeout_s=timeout_s)
+        return RotationView(CELL_ID, "12D3KooWnew", receipt)
 
     async def create_invite(self, wish: InviteWish) -> IssuedView:
         self.calls.append(("create_invite", wish))
