@@ -66,7 +66,8 @@ class Cell:
 
     def act(self, *acts: tuple[KeyPair, Arguments]) -> list[str]:
         """Apply a round of signed transactions with the next free nonces; return the outcomes."""
-        used = {key.public_key: self.ledger.account(key.public_key).highest for key in ALL_KEYS}
+        keys = {pair.public_key for pair, _ in acts}
+        used = {key: self.ledger.account(key).highest for key in keys}
         raws: list[bytes] = []
         for pair, arguments in acts:
             used[pair.public_key] += 1
