@@ -68,6 +68,7 @@ class RunningCell(JournalAnswers):
         """
         old, self._parts = self._parts, parts
         old.receipts.fail_all(NotStoredYet("the cell went on from a checkpoint meanwhile"))
+        old.observed.set()  # it never will: who waits for it goes on to wait for the new one
 
     async def submit(
         self, transactions: Sequence[bytes], *, wait: Stage, timeout_s: float
@@ -275,7 +276,8 @@ class RunningCell(JournalAnswers):
         """
         try:
             async with asyncio.timeout(min(timeout_s, WAIT_S_MAX)):
-                await self._parts.observed.wait()
+                while not self._parts.observed.is_set():
+                    await self._parts.observed.wait()
         except TimeoutError as error:
             raise NotReachedInTime(
                 f"not accepted after {timeout_s:g} s: {status.summary(self._parts)}"

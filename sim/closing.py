@@ -18,8 +18,6 @@ from core.ids import Round
 from hashgraph.event import decode_any_event
 from identity.keys import verify
 from ledger.certificate import Certificate, checkpoint_message, parse_certificate
-from ledger.errors import NonceUsed
-from ledger.header import APPLIED
 from ledger.transaction import transaction_id
 from node.tables import EVENTS_JOURNAL, HEADERS_JOURNAL
 from sim.errors import CellDown
@@ -136,12 +134,11 @@ class Closing:
 
     def _check_own_nonces(self) -> None:
         """No cell gives a nonce of its own key to two transactions."""
-        order = self._referee.order.values()
-        applied = {row.id for row in order if row.outcome == APPLIED}
         keys = {cell.key.public_key for cell in self._world.cells if cell.is_honest}
-        for row in order:
-            if row.outcome == NonceUsed.code and row.sender in keys and row.id not in applied:
-                detail = f"position {row.position} was refused for its nonce {row.nonce}"
+        used: dict[tuple[bytes | None, int | None], bytes] = {}
+        for _, row in sorted(self._referee.order.items()):
+            if row.sender in keys and used.setdefault((row.sender, row.nonce), row.id) != row.id:
+                detail = f"position {row.position} is another transaction with nonce {row.nonce}"
                 self._referee.find("own nonces are used once", detail)
 
     def _check_law(self, all_held: list[Held]) -> None:

@@ -62,6 +62,10 @@ _SLEEP_DELAY_MS: Final = 10
 _SLEEP_LOAD_PER_S: Final = 6.0
 """Some twelve rounds a second, so that epochs go by."""
 
+_SWAP_SHARE: Final = 0.6
+_SWAP_OPERATIONS: Final = (25, 50)
+"""Of the disk, from the failpoint on: the transaction that puts it in place takes some forty."""
+
 _JUMPS: Final = tuple(
     name for name in FAILPOINTS if name.startswith(("install.", "transfer.keep."))
 )
@@ -130,15 +134,18 @@ def _with_sleeper(random: Random, scenario: Scenario, honest: list[int]) -> Scen
     """Let one machine be away for some epochs, and come back while things still go wrong."""
     followers = list(range(scenario.members, scenario.machines))
     sleeper = random.choice(followers or honest)
-    at_ms, away_ms = random.randint(200, 1_000), random.randint(*_SLEEP_MS)
+    # A machine that is away from the beginning has no epoch of its own to finish first.
+    at_ms, away_ms = random.choice((0, random.randint(200, 1_000))), random.randint(*_SLEEP_MS)
     sleep = Action(at_ms, random.choice(_SLEEPS), (sleeper,), away_ms)
+    # Where it puts a checkpoint in place is the last of many places: it is given more weight.
+    at_swap = random.random() < _SWAP_SHARE
     crash = Action(
         at_ms,
         "crash after failpoint",
         (sleeper,),
         random.choice((200, 1_000)),
-        random.choice((random.randint(1, 30), random.randint(25, 50))),
-        random.choice(("install.swap.before", random.choice(_JUMPS))),
+        random.randint(*(_SWAP_OPERATIONS if at_swap else (1, 30))),
+        "install.swap.before" if at_swap else random.choice(_JUMPS),
     )
     others = random.sample(scenario.actions, min(1, len(scenario.actions)))
     return replace(
@@ -147,7 +154,7 @@ def _with_sleeper(random: Random, scenario: Scenario, honest: list[int]) -> Scen
         delay_ms=min(scenario.delay_ms, _SLEEP_DELAY_MS),
         load_per_s=_SLEEP_LOAD_PER_S,
         troubled_ms=at_ms + away_ms + random.randint(1_500, 4_000),
-        actions=_by_time([*others, sleep, *random.choice(((), (crash,), (crash,)))]),
+        actions=_by_time([*others, sleep, *random.choice(((), *[(crash,)] * 4))]),
     )
 
 
