@@ -22,6 +22,7 @@ from identity.keys import KeyPair
 from identity.keystore import OpenKeys
 from identity.passphrase import Passphrase
 from journal import Store
+from journal.disk import OS_DISK, Disk
 from journal.errors import WrongCell
 from ledger.rotation import KeyRotate
 from ledger.succession import Read, current_key, rotated_key, succession_message
@@ -64,13 +65,14 @@ class KeyRing:
     def settle(self, key: PublicKey, read: Read) -> None:
         """Make `key` the first one of the file, durably, and forget all older than the one before.
 
-        Raises KeyFileChanged or KeyFileNotWritten.
+        Only forward: a store may be older than the file, and its state not know yet that the
+        file's first key is the present one. Raises KeyFileChanged or KeyFileNotWritten.
         """
-        pair = self._pair_of(key)
-        if pair is None or pair is self._keys.pair:
+        pair, given_up = self._pair_of(key), self.earlier(key, read)
+        if pair is None or self._keys.pair not in given_up:
             return
-        before = [one for one in self.earlier(key, read) if one is self._keys.pair]
-        self._put(OpenKeys(pair, tuple(before)))
+        after = [one for one in self.pairs if one is not pair and one not in given_up]
+        self._put(OpenKeys(pair, (self._keys.pair, *after[:1])))
         _LOG.info("the key file has the new key first", cell=short(pair.cell_id))
 
     def make_next(self, key: PublicKey, read: Read) -> KeyPair:
@@ -87,8 +89,11 @@ class KeyRing:
         return made
 
     def _put(self, after: OpenKeys) -> None:
-        keystore.update(self._path, self._keys, after)
+        self._write(self._keys, after)
         self._keys = OpenKeys(after.pair, after.others, self._keys.lock)
+
+    def _write(self, before: OpenKeys, after: OpenKeys) -> None:
+        keystore.update(self._path, before, after)
 
     def _pair_of(self, key: PublicKey) -> KeyPair | None:
         return next((pair for pair in self.pairs if pair.public_key == key), None)
@@ -105,13 +110,13 @@ def rotation_of(network_id: NetworkId, old: KeyPair, new: KeyPair) -> KeyRotate:
     return KeyRotate(new.public_key, old.sign(message), new.sign(message))
 
 
-async def open_as_present(path: Path, ring: KeyRing) -> tuple[Store, KeyPair]:
+async def open_as_present(path: Path, ring: KeyRing, disk: Disk = OS_DISK) -> tuple[Store, KeyPair]:
     """Open the store of a cell as who the cell is by its state, and return both.
 
     A store that still belongs to a key that was given up goes over to the present one. Raises
     what `Store.open` does.
     """
-    store, pair = await _open_as_owner(path, ring)
+    store, pair = await _open_as_owner(path, ring, disk)
     while True:
         await store.create_tables(SCHEMA + INVITE_SCHEMA)
         following = ring.successor(pair.public_key, reader_of(store))
@@ -127,20 +132,23 @@ async def open_as_present(path: Path, ring: KeyRing) -> tuple[Store, KeyPair]:
             cell_id=following.cell_id,
             former=pair.cell_id,
             durability="power",
+            disk=disk,
         )
         pair = following
 
 
-async def _open_as_owner(path: Path, ring: KeyRing) -> tuple[Store, KeyPair]:
+async def _open_as_owner(path: Path, ring: KeyRing, disk: Disk) -> tuple[Store, KeyPair]:
     """Open the store with that of our keys to which it belongs."""
     *others, last = ring.pairs
     for pair in others:
         try:
-            return await _open(path, pair), pair
+            return await _open(path, pair, disk), pair
         except WrongCell:
             continue
-    return await _open(path, last), last
+    return await _open(path, last, disk), last
 
 
-async def _open(path: Path, pair: KeyPair) -> Store:
-    return await Store.open(path, signer=pair.sign, cell_id=pair.cell_id, durability="power")
+async def _open(path: Path, pair: KeyPair, disk: Disk) -> Store:
+    return await Store.open(
+        path, signer=pair.sign, cell_id=pair.cell_id, durability="power", disk=disk
+    )

@@ -6,7 +6,8 @@ signature checked; what they decide and apply has to be what the cell committed,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from core.ids import Epoch
 from hashgraph.event import decode_any_event
@@ -22,11 +23,12 @@ from node.stages.mempool import Mempool
 class Replay:
     """One history, from the genesis on."""
 
-    def __init__(self, genesis: Genesis, key: KeyPair) -> None:
-        """`key` is that of the cell whose events come: its own have another way to be found."""
+    def __init__(self, genesis: Genesis, keys: Sequence[KeyPair]) -> None:
+        """`keys` are those of the cell whose events come: its own have another way to be found."""
         self.problems: list[str] = []
         self._genesis = genesis
-        self._identity = Identity(key.public_key, key.sign)
+        first, *others = (Identity(key.public_key, key.sign) for key in keys)
+        self._identity = replace(first, earlier=tuple(others))
         self._state: dict[bytes, bytes] = {}
         self._known: dict[bytes, int] = {}
         self._execution = Execution(genesis, self._identity, self._state.get)

@@ -112,6 +112,19 @@ def test_a_key_given_up_for_one_that_is_not_ours_has_no_successor_here(path: Pat
     assert ring.successor(mine.public_key, cell.state.get) is None
 
 
+def test_an_older_store_does_not_take_the_present_key_out_of_the_file(path: Path) -> None:
+    ring = opened(path)
+    old = ring.pairs[0].public_key
+    read = state_after(ring, old)
+    following = ring.successor(old, read)
+    assert following is not None
+    ring.settle(following.public_key, read)
+    before = path.read_bytes()
+    ring.settle(old, nothing)  # as of a state from before the rotation
+    assert path.read_bytes() == before
+    assert ring.successor(old, read) is following
+
+
 def test_a_file_that_somebody_replaced_is_not_written_over(path: Path) -> None:
     ring = opened(path)
     keys = keystore.open_keys(path, lambda: PHRASE)
