@@ -87,6 +87,12 @@ class Setup:
     ring: KeyRing | None = None
     """The key file; without it the cell can not rotate."""
 
+    @property
+    def identity(self) -> Identity:
+        """Return whose events the cell makes, and made."""
+        earlier = tuple(Identity(one.public_key, one.sign) for one in self.earlier)
+        return Identity(self.key.public_key, self.key.sign, earlier)
+
 
 @dataclass(slots=True)
 class Tasks:
@@ -124,12 +130,7 @@ class Assembly:
         """Return the parts and the owners of the stages, at what the store holds."""
         key, genesis = self._setup.key, self._setup.genesis
         store, verifier = self._store, self._verifier
-        earlier = tuple(Identity(one.public_key, one.sign) for one in self._setup.earlier)
-        identity, mempool, receipts = (
-            Identity(key.public_key, key.sign, earlier),
-            Mempool(),
-            Receipts(),
-        )
+        identity, mempool, receipts = self._setup.identity, Mempool(), Receipts()
         epochs = [(genesis.roster, 0), *newest_epochs(store, 3)][-3:]
         rosters, first_block = [roster for roster, _ in epochs], epochs[-2:][0][1]
         consensus = _make_consensus(genesis, rosters, identity, mempool, first_block)
