@@ -31,7 +31,7 @@ from cli.options import (
     protecting_options,
 )
 from cli.receipt import finish, show_receipt
-from core.ids import CellId
+from core.ids import CellId, cell_id_of
 from core.limits import PUBLIC_KEY_SIZE_BYTES
 from identity import keystore
 from identity.errors import BadShares, KeyFileNotWritten, NotAKey, UnreadableKeyFile
@@ -394,6 +394,7 @@ def _create(home: str, seed: bytes, lock: Lock | None, *, as_json: bool) -> None
 def _show(path: Path, stored: PlainKey | LockedKey, *, as_json: bool) -> None:
     cost = stored.seed.cost if isinstance(stored, LockedKey) else None
     cell_id = keystore.cell_id_in(stored)
+    others = [cell_id_of(other.public_key) for other in stored.others]
     if as_json:
         show.as_json(
             {
@@ -401,6 +402,7 @@ def _show(path: Path, stored: PlainKey | LockedKey, *, as_json: bool) -> None:
                 "public_key": stored.public_key.hex(),
                 "path": str(path),
                 "version": stored.version,
+                "others": others,
                 "kdf": "none" if cost is None else "argon2id",
                 "ops": None if cost is None else cost.ops,
                 "memory_kib": None if cost is None else cost.memory_kib,
@@ -416,6 +418,7 @@ def _show(path: Path, stored: PlainKey | LockedKey, *, as_json: bool) -> None:
             ("public key", stored.public_key.hex()),
             ("file", str(path)),
             ("protected by", protected),
+            ("beside it", "  ".join(others)),
         ]
     )
 

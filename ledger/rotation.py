@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from core.codec import Value, as_array, as_bytes
 from core.ids import NetworkId, PublicKey, Signature
@@ -21,7 +22,7 @@ from ledger.accounts import account_key
 from ledger.context import Context
 from ledger.errors import BadRotation, KeyNotFresh, RotatedTooSoon
 from ledger.limits import ROTATION_ROUNDS_MIN
-from ledger.members import Changes, planned_members, proposer_key
+from ledger.members import PROPOSER_PREFIX, Changes, planned_members
 from ledger.roster import NEXT_MEMBERS_KEY, encode_members
 from ledger.succession import (
     Origin,
@@ -33,6 +34,12 @@ from ledger.succession import (
     rotated_key,
     succession_message,
 )
+
+CARRIED_PREFIXES: Final = (PROPOSER_PREFIX,)
+"""What the state has of a key that goes along to the next one: state keys of these, then the key.
+
+A new key must be no way to get rid of a bound, or of a bad name.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +102,10 @@ def rotate_changes(rotate: KeyRotate, context: Context) -> Changes:
         (origin_key(new), Origin(first, old, context.round).encode()),
         (present_key(first), bytes(new)),
     ]
-    proposals = context.read(proposer_key(old))
-    if proposals is not None:
-        changes.append((proposer_key(new), proposals))
+    for prefix in CARRIED_PREFIXES:
+        value = context.read(prefix + old)
+        if value is not None:
+            changes.append((prefix + new, value))
     planned = planned_members(context)
     after = tuple(
         dataclasses.replace(member, public_key=new) if member.public_key == old else member

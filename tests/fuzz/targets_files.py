@@ -220,7 +220,10 @@ def _keys() -> tuple[Target, ...]:
         Target(
             name="key file",
             decode=lambda data: keystore._parse(Path("key.json"), data),
-            samples=(_json(_KEY_FILE), _json(vector("keystore")["files"][0]["file"])),
+            samples=(
+                _json(_KEY_FILE),
+                *(_json(one["file"]) for one in vector("keystore")["files"]),
+            ),
             errors=(UnreadableKeyFile, UnknownKeyFileVersion, CostTooHigh),
             form=Form.JSON,
             covers=("identity/keystore.py:_parse",),
