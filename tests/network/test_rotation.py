@@ -82,7 +82,6 @@ def test_members_rotate_keep_their_seats_and_come_up_as_themselves(net: Devnet) 
     [
         ("file.rename.after", 2),  # the new key (after run.json) is on disk, no transaction made
         ("execution.seal.after", 1),  # the rotation is applied, nothing else
-        ("journal.takeover.before", 1),
         ("journal.takeover.after", 1),  # the journals are the new key's, the key file is not
     ],
 )
