@@ -34,6 +34,7 @@ _COMMANDS: Final = {
     "state": ("cli.state:state", "Read the agreed state."),
     "receipt": ("cli.receipt:receipt", "Show how far a transaction has come."),
     "round": ("cli.history:rounds", "List decided rounds."),
+    "key": ("cli.key:key", "Make, show, move, protect and split the cell's key."),
     "invite": ("cli.invite:invite", "Make a ticket for somebody to join by."),
     "member": ("cli.member:member", "Show and change who votes."),
     "trust": ("cli.trust:trust", "Say whom to trust, and see how far others are."),

@@ -27,6 +27,7 @@ from gateway.views import (
     PeerView,
     ProofView,
     ReceiptView,
+    RotationView,
     RoundView,
     SporeView,
     Stage,
@@ -100,6 +101,14 @@ class Cell(TrustCell, MessageCell, ServiceCell, Protocol):
         """Sign a change of the members with the cell's key and submit it, as `submit` does.
 
         Raises NoSuchCell, TransactionRefused or what `submit` raises.
+        """
+        ...
+
+    async def rotate_key(self, *, wait: Stage, timeout_s: float) -> RotationView:
+        """Make a key, durably, sign a transaction that gives the cell's key up for it, submit that.
+
+        Raises NoKeyFile, KeyFileChanged, KeyFileNotWritten, TransactionRefused or what `submit`
+        raises.
         """
         ...
 

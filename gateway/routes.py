@@ -183,6 +183,13 @@ class Routes:
         work = self._cell.change_members(change, wait=wait, timeout_s=timeout_s)
         return JsonAnswer(await self.reached(work, wait, timeout_s))
 
+    async def rotate_key(self, request: Request) -> Response:
+        """POST /api/v1/key/rotate."""
+        fields = await asks.read_fields(request, _RECEIPT, self._budget)
+        wait, timeout_s = asks.stage(fields, Stage.STORED) or Stage.STORED, asks.timeout_s(fields)
+        work = self._cell.rotate_key(wait=wait, timeout_s=timeout_s)
+        return JsonAnswer(await self.reached(work, wait, timeout_s))
+
     async def create_invite(self, request: Request) -> Response:
         """POST /api/v1/invites."""
         wish = asks.invite_wish(await asks.read_fields(request, _INVITE, self._budget))
@@ -300,6 +307,7 @@ class Routes:
             ("GET", "/api/v1/epochs", self.epochs),
             ("GET", "/api/v1/members", self.members),
             ("POST", "/api/v1/members", self.change_members),
+            ("POST", "/api/v1/key/rotate", self.rotate_key),
             ("GET", "/api/v1/invites", self.invites),
             ("POST", "/api/v1/invites", self.create_invite),
             ("POST", "/api/v1/invites/{id}/revoke", self.revoke_invite),

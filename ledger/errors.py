@@ -204,6 +204,34 @@ class TooManyAttestations(TransactionRefused):
     remedy = "Revoke some that ended or that you do not need, then attest again."
 
 
+class KeyRotated(TransactionRefused):
+    """The sender gave this key up for another one."""
+
+    code = "MYC-LEDGER-201"
+    remedy = "Sign it with the key that followed; whoever else has the old one can do nothing here."
+
+
+class KeyNotFresh(TransactionRefused):
+    """A rotation to a key that this network knows already."""
+
+    code = "MYC-LEDGER-202"
+    remedy = "Make a new key: one that never signed anything here and is no member's."
+
+
+class RotatedTooSoon(TransactionRefused):
+    """A rotation of a key that came by a rotation a few rounds ago."""
+
+    code = "MYC-LEDGER-203"
+    remedy = "Wait until the round that is named; members can vote a stolen key out at any time."
+
+
+class BadRotation(TransactionRefused):
+    """A rotation whose arguments are out of bounds."""
+
+    code = "MYC-LEDGER-204"
+    remedy = "It takes a public key of 32 bytes and two signatures of 64."
+
+
 class BadCertificate(RemoteViolation):
     """A certificate that does not prove what it claims."""
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from core.codec import Value, as_array, as_bytes, as_text, encode
+from core.ids import NetworkId, PublicKey
 from core.limits import INT_MAX
 from ledger.context import Context
 from ledger.errors import Malformed, Oversize, UnknownKind
@@ -34,6 +35,14 @@ from ledger.members import (
     propose_changes,
 )
 from ledger.names import controls_display
+from ledger.rotation import (
+    KeyRotate,
+    build_rotate,
+    parse_rotate,
+    rotate_changes,
+    rotate_proofs,
+)
+from ledger.succession import SignatureCheck
 from ledger.trust import (
     TrustAttest,
     TrustRevoke,
@@ -58,11 +67,22 @@ class Put:
 
 
 Arguments: TypeAlias = (
-    Put | MemberPropose | MemberApprove | MemberLeave | ForkProof | TrustAttest | TrustRevoke
+    Put
+    | MemberPropose
+    | MemberApprove
+    | MemberLeave
+    | ForkProof
+    | TrustAttest
+    | TrustRevoke
+    | KeyRotate
 )
 """All argument types, one per kind."""
 
 _A = TypeVar("_A", bound=Arguments)
+
+
+def _no_proofs(_: object, __: NetworkId, ___: PublicKey) -> tuple[SignatureCheck, ...]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +94,14 @@ class Kind(Generic[_A]):
     parse: Callable[[list[Value]], _A]
     build: Callable[[_A], Sequence[Value]]
     changes: Callable[[_A, Context], list[tuple[bytes, bytes]]]
+    proofs: Callable[[_A, NetworkId, PublicKey], tuple[SignatureCheck, ...]] = _no_proofs
+    """Signatures inside of the arguments."""
 
 
 def parse_arguments(kind: str, items: list[Value]) -> Arguments:
     """Return the checked arguments of a kind.
 
-    Raises UnknownKind, Malformed, Oversize, BadProposal or WrongShape.
+    Raises UnknownKind, Malformed, Oversize, BadProposal, BadRotation or WrongShape.
     """
     row = _KINDS.get(kind)
     if row is None:
@@ -94,6 +116,13 @@ def build_arguments(arguments: Arguments) -> tuple[str, Sequence[Value]]:
     items: Sequence[Value] = row.build(arguments)
     row.parse(list(items))
     return row.name, items
+
+
+def proofs_of(
+    arguments: Arguments, network_id: NetworkId, sender: PublicKey
+) -> tuple[SignatureCheck, ...]:
+    """Return the signatures inside of the arguments, to be checked with the transaction's own."""
+    return _BY_ARGUMENTS[type(arguments)].proofs(arguments, network_id, sender)
 
 
 def changes_of(arguments: Arguments, context: Context) -> list[tuple[bytes, bytes]]:
@@ -145,6 +174,7 @@ _ROWS: Final[tuple[Kind[Any], ...]] = (
     Kind("fork-evidence", ForkProof, parse_proof, build_proof, proof_changes),
     Kind("trust-attest", TrustAttest, parse_attest, build_attest, attest_changes),
     Kind("trust-revoke", TrustRevoke, parse_revoke, build_revoke, revoke_changes),
+    Kind("key-rotate", KeyRotate, parse_rotate, build_rotate, rotate_changes, rotate_proofs),
 )
 _KINDS: Final = {row.name: row for row in _ROWS}
 _BY_ARGUMENTS: Final = {row.arguments: row for row in _ROWS}

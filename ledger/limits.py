@@ -35,6 +35,10 @@ network decides some 40 rounds a second (a quiet one none). It costs no memory: 
 PROPOSALS_OPEN_MAX: Final = 8
 """Open proposals of one member: it can not fill the state, and its list stays below 400 bytes."""
 
+ROTATION_ROUNDS_MIN: Final = 64
+"""Rounds for which a key that came by a rotation stays. A member's rotation ends the epoch: who did
+nothing else would stop the network."""
+
 EVIDENCE_OF_MEMBER_MAX: Final = 4
 """Evidence of one member that is checked in one round; it will seldom have more than one to bring.
 That of 128 hostile ones together takes ≈ 0.1 s."""

@@ -33,7 +33,7 @@ from ledger.accounts import (
     encode_account,
 )
 from ledger.context import Context
-from ledger.errors import Expired, NonceUsed, TransactionRefused
+from ledger.errors import Expired, KeyRotated, NonceUsed, TransactionRefused
 from ledger.forks import EvidenceChecks
 from ledger.genesis import Genesis
 from ledger.header import APPLIED, NO_HEADER, Receipt, RoundHeader, receipts_root
@@ -45,6 +45,7 @@ from ledger.roster import (
     decode_members,
     roster_key,
 )
+from ledger.succession import ROTATED_PREFIX
 from ledger.transaction import OpaqueTransaction, SignedTransaction, Transaction
 from ledger.tree import Snapshot, StateTree
 
@@ -115,6 +116,7 @@ class Ledger:
         self._read = read
         self._tree = StateTree()
         self._accounts: dict[PublicKey, NonceWindow] = {}
+        self._rotated: set[PublicKey] = set()
         self._header: RoundHeader | None = None
         self._window_first = genesis.roster.first_round
         self._snapshots: dict[Epoch, Snapshot] = {}
@@ -150,6 +152,15 @@ class Ledger:
     def account(self, sender: PublicKey) -> NonceWindow:
         """Return the used nonces of a sender after the last applied round."""
         return self._accounts.get(sender, NonceWindow())
+
+    def is_rotated(self, key: PublicKey) -> bool:
+        """Return whether a key was given up for another one."""
+        return key in self._rotated
+
+    def check_sender(self, sender: PublicKey) -> None:
+        """Raise KeyRotated if the key was given up for another one."""
+        if sender in self._rotated:
+            raise KeyRotated("the sender gave this key up for another one")
 
     def restore(
         self,
@@ -281,7 +292,11 @@ class Ledger:
         record = self._record.after(creators, changes)
         if seals:
             rounds = round_number - self._roster.first_round + 1
-            changes.update(score_changes(record, self._roster, rounds, self._read))
+
+            def read(key: bytes) -> bytes | None:
+                return changes[key] if key in changes else self._read(key)
+
+            changes.update(score_changes(record, self._roster, rounds, read))
             record = EpochRecord()
         if record != self._record:
             changes[EPOCH_RECORD_KEY] = record.encode()
@@ -296,6 +311,8 @@ class Ledger:
             return parsed
         if isinstance(parsed, OpaqueTransaction):
             return None
+        if parsed.sender in self._rotated:
+            return KeyRotated("the sender gave this key up for another one")
         window = self.account(parsed.sender)
         if not window.is_free(parsed.nonce):
             return NonceUsed(f"nonce {parsed.nonce} was used; the highest is {window.highest}")
@@ -316,9 +333,12 @@ class Ledger:
             read=lambda key: changes[key] if key in changes else self._read(key),
         )
         try:
-            changes.update(changes_of(parsed.arguments, context))
+            written = changes_of(parsed.arguments, context)
         except TransactionRefused as refusal:
             return refusal
+        changes.update(written)
+        for key, value in written:
+            self._note(key, value)
         return None
 
     def _note(self, key: bytes, value: bytes) -> None:
@@ -327,6 +347,8 @@ class Ledger:
             self._accounts[PublicKey(key[len(ACCOUNT_PREFIX) :])] = decode_account(value)
         elif key == EPOCH_RECORD_KEY:
             self._record = decode_record(value)
+        elif key.startswith(ROTATED_PREFIX):
+            self._rotated.add(PublicKey(key[len(ROTATED_PREFIX) :]))
 
 
 def _in_nonce_order(candidates: Sequence[Candidate]) -> list[Candidate]:

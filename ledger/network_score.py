@@ -29,6 +29,7 @@ from ledger.limits import (
     SCORE_WRONG_MILLIONTHS,
 )
 from ledger.roster import Roster
+from ledger.succession import current_key
 
 SCORE_PREFIX: Final = b"score/"
 """State keys of scores: this prefix, then the public key. Without one it is the start."""
@@ -95,13 +96,18 @@ def decode_record(value: bytes) -> EpochRecord:
 def score_changes(
     record: EpochRecord, roster: Roster, rounds: int, read: Read
 ) -> list[tuple[bytes, bytes]]:
-    """Return the scores that move when the epoch of `roster` is sealed after so many rounds."""
+    """Return the scores that move when the epoch of `roster` is sealed after so many rounds.
+
+    A score belongs to whoever has a key, under the key that followed it. `read` sees what the
+    sealing round writes.
+    """
     changes: list[tuple[bytes, bytes]] = []
-    keys = [member.public_key for member in roster.members]
+    keys = [current_key(read, member.public_key) for member in roster.members]
     present = {keys[index] for index in record.present}
-    for key in [*keys, *sorted(record.wrong.difference(keys))]:
+    wrong = {current_key(read, key) for key in record.wrong}
+    for key in [*keys, *sorted(wrong.difference(keys))]:
         before = decode_score(read(score_key(key)))
-        score = before + _move(key, present, record.wrong, rounds)
+        score = before + _move(key, present, wrong, rounds)
         score = min(max(score, 0), SCORE_MILLIONTHS_MAX)
         changes.append((score_key(key), encode([score])))
     return changes

@@ -167,6 +167,13 @@ class Client(MessageCalls, ServiceCalls):
         """
         return self._post("/api/v1/members", {"action": action, **fields}, wait, timeout_s)
 
+    def rotate_key(self, *, wait: str = "stored", timeout_s: float = 30.0) -> JsonObject:
+        """Have the cell give its key up for a new one; return the RotationView.
+
+        The cell starts again as the new one once that is applied: who is connected must reconnect.
+        """
+        return self._post("/api/v1/key/rotate", {}, wait, timeout_s)
+
     def create_invite(self, **fields: object) -> JsonObject:
         """Make a ticket; return the IssuedView, the only place where its text is told.
 

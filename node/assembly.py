@@ -46,6 +46,7 @@ from node.inbox import ConsensusInbox, ExecutionInbox
 from node.interactions import Interactions
 from node.invite_views import Standing
 from node.invites import Invites
+from node.keyring import KeyRing, reader_of
 from node.limits import EXECUTION_QUEUE_MAX, HEADERS_CACHED_MAX
 from node.parts import Parts
 from node.peers import Peers, PeersConfig, PeersLinks
@@ -63,6 +64,7 @@ from node.stages.consensus import Consensus, Identity
 from node.stages.execution import Execution
 from node.stages.intake import Intake
 from node.stages.mempool import Mempool
+from node.successors import keep_reachable, with_present_key
 from node.surroundings import Surroundings
 from node.tables import (
     EVENTS_JOURNAL,
@@ -90,6 +92,16 @@ class Setup:
     key: KeyPair
     genesis: Genesis
     config: Config
+    earlier: tuple[KeyPair, ...] = ()
+    """Keys that the cell gave up."""
+    ring: KeyRing | None = None
+    """The key file; without it the cell can not rotate."""
+
+    @property
+    def identity(self) -> Identity:
+        """Return whose events the cell makes, and made."""
+        earlier = tuple(Identity(one.public_key, one.sign) for one in self.earlier)
+        return Identity(self.key.public_key, self.key.sign, earlier)
 
 
 @dataclass(slots=True)
@@ -128,26 +140,25 @@ class Assembly:
 
     async def assemble(self) -> tuple[Parts, Tasks]:
         """Return the parts and the owners of the stages, at what the store holds."""
-        key, genesis = self._setup.key, self._setup.genesis
-        store, verifier = self._store, self._verifier
-        identity, mempool, receipts = Identity(key.public_key, key.sign), Mempool(), Receipts()
+        key, genesis, store = self._setup.key, self._setup.genesis, self._store
+        identity, mempool, receipts = self._setup.identity, Mempool(), Receipts()
         epochs = [(genesis.roster, 0), *newest_epochs(store, 3)][-3:]
         rosters, first_block = [roster for roster, _ in epochs], epochs[-2:][0][1]
         consensus = _make_consensus(genesis, rosters, identity, mempool, first_block)
         execution = Execution(genesis, identity, lambda state_key: state_value(store, state_key))
-        intake = Intake(genesis.network_id, execution.ledger.account)
-        consensus_inbox = ConsensusInbox()
-        trust = self._make_trust(execution)
+        intake = Intake(genesis.network_id, execution.ledger.account, execution.ledger.check_sender)
+        trust, consensus_inbox = self._make_trust(execution), ConsensusInbox()
         execution_inbox: ExecutionInbox = asyncio.Queue(EXECUTION_QUEUE_MAX)
         execution_task = ExecutionTask(
             execution,
             store,
-            verifier,
+            self._verifier,
             await store.journal(EVENTS_JOURNAL),
             inbox=execution_inbox,
             receipts=receipts,
             intake=intake,
             trust=trust,
+            can_rotate=self._has_successor,
         )
         headers = await Headers.open(store)
         await execution_task.resume(await _restore(execution, store, headers, rosters))
@@ -156,10 +167,7 @@ class Assembly:
         intake.note_stored([*consensus.queued_transactions(), *consensus.waiting_transactions()])
         inboxes = (consensus_inbox, execution_inbox)
         consensus_task = self._make_consensus_task(consensus, execution, inboxes, receipts, intake)
-        discovery = self._make_discovery(consensus, headers)
-        greeting = execution_task.greeting
-        links = self._make_links(consensus_inbox, execution_inbox, greeting, discovery)
-        peers = self._make_peers(consensus.roster, discovery.book, links)
+        discovery, peers = self._make_network(consensus, execution_task, headers, *inboxes)
         access = Access(store, trust, lambda: execution.ledger.roster, self._audit)
         messages = await _make_messages(store, self._setup, peers, access)
         parts = Parts(
@@ -167,7 +175,7 @@ class Assembly:
             name=self._name(consensus.roster),
             genesis=genesis,
             store=store,
-            verifier=verifier,
+            verifier=self._verifier,
             receipts=receipts,
             intake=intake,
             mempool=mempool,
@@ -188,17 +196,29 @@ class Assembly:
             identity=IdentityService(key, genesis.network_id, peers, access, nucleus=self._nucleus),
             interactions=await self._make_interactions(peers, trust, execution),
             messages=messages,
-            work=self._make_work(messages, intake, execution, headers),
+            work=self._make_work(messages, intake, headers, execution),
             headers=headers,
             fetching=self._make_fetching(consensus, execution, peers, headers),
             started_ns=self._started_ns,
         )
         return parts, Tasks(consensus_task, execution_task)
 
+    def _make_network(
+        self,
+        consensus: Consensus,
+        execution_task: ExecutionTask,
+        headers: Headers,
+        consensus_inbox: ConsensusInbox,
+        execution_inbox: ExecutionInbox,
+    ) -> tuple[Discovery, Peers]:
+        discovery = self._make_discovery(consensus, headers)
+        greeting = execution_task.greeting
+        links = self._make_links(consensus_inbox, execution_inbox, greeting, discovery)
+        return discovery, self._make_peers(consensus.roster, discovery.book, links)
+
     def _make_work(
-        self, messages: Messages, intake: Intake, execution: Execution, headers: Headers
+        self, messages: Messages, intake: Intake, headers: Headers, execution: Execution
     ) -> MessageWork:
-        """Return what does what messages ask for."""
         states = States(
             self._store,
             self._setup.genesis,
@@ -229,11 +249,17 @@ class Assembly:
             applied_round=lambda: execution.ledger.applied_round,
         )
 
+    def _has_successor(self) -> bool:
+        """Return whether our key was given up for another one that we have."""
+        ring, key = self._setup.ring, self._setup.key.public_key
+        return ring is not None and ring.successor(key, reader_of(self._store)) is not None
+
     def _make_discovery(self, consensus: Consensus, headers: Headers) -> Discovery:
         key, genesis, config = self._setup.key, self._setup.genesis, self._setup.config
         store = self._store
         known = read_entries(known_cells(store, BOOK_CELLS_MAX), genesis.network_id)
-        bootstrap = [str(parse_dial_address(address)) for address in config.bootstrap]
+        configured = [str(parse_dial_address(address)) for address in config.bootstrap]
+        bootstrap = [with_present_key(address, reader_of(store)) for address in configured]
         sources = DiscoverySources(
             key,
             genesis,
@@ -244,6 +270,7 @@ class Assembly:
             ),
         )
         book = AddressBook(key.cell_id, bootstrap, known, can_dial=_can_dial)
+        keep_reachable(book, consensus.roster, reader_of(store))
         return Discovery(sources, book, self._verifier)
 
     def _make_links(

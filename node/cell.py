@@ -22,6 +22,7 @@ from gateway.views import (
     PeerView,
     ReceiptView,
     RefusalView,
+    RotationView,
     RoundView,
     SporeView,
     Stage,
@@ -31,7 +32,8 @@ from gateway.views import (
 )
 from gossip.discovery.spore_file import to_json
 from gossip.wire import Forward
-from ledger.errors import NonceUsed, WrongSignature
+from identity.errors import NoKeyFile
+from ledger.errors import KeyRotated, NonceUsed, WrongSignature
 from ledger.forks import ForkProof
 from ledger.header import APPLIED
 from ledger.kinds import VALUE_PREFIX, Arguments, Put, check_key
@@ -40,6 +42,7 @@ from node import status
 from node.errors import MempoolFull, NotStoredYet
 from node.exposition import metrics_text
 from node.inbox import Wake
+from node.keyring import reader_of, rotation_of
 from node.limits import ACCUSE_CHECK_MS, WAIT_S_MAX
 from node.member_answers import change_of, epoch_views, members_view
 from node.message_answers import MessageAnswers
@@ -195,6 +198,18 @@ class RunningCell(MessageAnswers, ServiceAnswers):
         """See `gateway.trust_views.TrustCell.trust_graph`."""
         return graph_view(self._parts, await self._parts.trust.settled(), limit)
 
+    async def rotate_key(self, *, wait: Stage, timeout_s: float) -> RotationView:
+        """See `gateway.cell.Cell.rotate_key`."""
+        if self._ring is None:
+            raise NoKeyFile("this cell runs without a key file")
+        ledger, old = self._parts.execution.ledger, self._key
+        ledger.check_sender(old.public_key)
+        # On disk before anybody hears of it, and not in a thread: one call makes one key.
+        new = self._ring.make_next(old.public_key, reader_of(self._parts.store))
+        rotate = rotation_of(self._parts.genesis.network_id, old, new)
+        receipt = await self._submit_own(rotate, None, wait, timeout_s)
+        return RotationView(old.cell_id, new.cell_id, receipt)
+
     async def create_invite(self, wish: InviteWish) -> IssuedView:
         """See `gateway.cell.Cell.create_invite`."""
         return await self._parts.invites.create(wish)
@@ -231,7 +246,7 @@ class RunningCell(MessageAnswers, ServiceAnswers):
         for transaction, raw in zip(parsed, forward.transactions, strict=True):
             try:
                 self._queue([transaction], [raw])
-            except (MempoolFull, NonceUsed, NotStoredYet) as error:
+            except (KeyRotated, MempoolFull, NonceUsed, NotStoredYet) as error:
                 _LOG.info("forwarded transaction left out", peer=short(peer), reason=str(error))
 
     async def accuse(self, proof: ForkProof) -> TransactionId:
@@ -289,7 +304,8 @@ class RunningCell(MessageAnswers, ServiceAnswers):
 
     async def _check_signatures(self, parsed: Sequence[Transaction]) -> None:
         """Raise WrongSignature unless every signature is its sender's."""
-        checks = [tx.signature_check for tx in parsed if isinstance(tx, SignedTransaction)]
+        signed = [tx for tx in parsed if isinstance(tx, SignedTransaction)]
+        checks = [check for tx in signed for check in tx.signature_checks]
         if not all(await self._parts.verifier.verify(checks)):
             raise WrongSignature("the signature is not the sender's signature of these bytes")
 

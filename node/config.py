@@ -92,6 +92,8 @@ class Config:
     commands: tuple[str, ...] = ()
     """What members may have run here by EXEC: NAME=COMMAND, split as a shell does, run without
     one."""
+    passphrase_file: str = ""
+    """File with the passphrase of key.json, relative to the cell's directory; empty: ask."""
     discovery: DiscoveryConfig = DiscoveryConfig()
     trust: TrustConfig = TrustConfig()
 

@@ -26,6 +26,7 @@ from ledger.roster import Roster
 from node.clock import wall_ns
 from node.errors import JournalNeeded
 from node.interactions import INTERACTIONS_JOURNAL
+from node.keyring import KeyRing
 from node.limits import BLOCKS_SHOWN_MAX
 from node.parts import Parts
 from node.tables import EVENTS_JOURNAL, HEADERS_JOURNAL, roster_of_epoch
@@ -34,9 +35,10 @@ from node.tables import EVENTS_JOURNAL, HEADERS_JOURNAL, roster_of_epoch
 class JournalAnswers:
     """The part of `gateway.cell.Cell` that is about journals."""
 
-    def __init__(self, parts: Parts, key: KeyPair) -> None:
+    def __init__(self, parts: Parts, key: KeyPair, ring: KeyRing | None = None) -> None:
         self._parts = parts
         self._key = key
+        self._ring = ring
 
     async def journals(self) -> list[JournalView]:
         """See `gateway.cell.Cell.journals`."""

@@ -135,7 +135,12 @@ class Closing:
 
     def _check_own_nonces(self) -> None:
         """No cell gives a nonce of its own key to two transactions."""
-        keys = {cell.key.public_key for cell in self._world.cells if cell.is_honest}
+        keys = {
+            pair.public_key
+            for cell in self._world.cells
+            if cell.is_honest
+            for pair in cell.keys.pairs
+        }
         used: dict[tuple[bytes | None, int | None], bytes] = {}
         for _, row in sorted(self._referee.order.items()):
             if row.sender in keys and used.setdefault((row.sender, row.nonce), row.id) != row.id:
@@ -173,7 +178,7 @@ class Closing:
 
     def _check_replay(self, held: Held) -> None:
         """A cell's events lead to the very headers that it holds, and to no other ones."""
-        replay = Replay(self._world.genesis, held.cell.key)
+        replay = Replay(self._world.genesis, held.cell.keys.pairs)
         again = list(replay.headers(held.events))
         for problem in replay.problems:
             self._referee.find("every event is signed", problem, held.cell.index)

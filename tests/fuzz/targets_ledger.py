@@ -49,6 +49,7 @@ from ledger.members import (
 from ledger.network_score import EpochRecord, decode_record, decode_score
 from ledger.roster import decode_members, decode_roster, encode_members
 from ledger.roster_proof import RosterStep, decode_proof, encode_proof
+from ledger.succession import Origin, Succession, decode_origin, decode_succession
 from ledger.transaction import parse
 from ledger.transfer.errors import BadTransferFrame
 from ledger.transfer.staging import (
@@ -74,7 +75,7 @@ from ledger.trust import Attestation, TrustAttest, TrustRevoke, decode_attestati
 from tests.fuzz.mutations import Form
 from tests.fuzz.samples import DIGEST, SIGNED, VECTORS, bodies, from_hex, network_of, vector
 from tests.fuzz.target import REFUSED, Target
-from tests.ledger.world import GENESIS, KEYS, NEWCOMERS, Cell, certified, signed
+from tests.ledger.world import GENESIS, KEYS, NEWCOMERS, Cell, certified, rotation, signed
 
 _NEITHER = (NotCanonical, WrongShape)
 _EVENT_ERRORS = (
@@ -229,6 +230,7 @@ def _transactions() -> tuple[Target, ...]:
         MemberLeave(),
         TrustAttest(newcomer.public_key, "general", 900_000, Round(7)),
         TrustRevoke(newcomer.public_key, "general"),
+        rotation(pair, newcomer),
     )
     made = tuple(signed(pair, at, arguments) for at, arguments in enumerate(acts))
     rows = ("signed", "opaque")
@@ -241,6 +243,7 @@ def _transactions() -> tuple[Target, ...]:
         ["fork-evidence", [3, *from_hex(_FORK["evidence"])]],
         ["trust-attest", [DIGEST, "general", 1_000_000, 0]],
         ["trust-revoke", [DIGEST, "general"]],
+        ["key-rotate", [DIGEST, SIGNED, SIGNED[::-1]]],
     )
     arguments = (
         ledger_errors.Malformed,
@@ -249,6 +252,7 @@ def _transactions() -> tuple[Target, ...]:
         ledger_errors.BadProposal,
         ledger_errors.BadEvidence,
         ledger_errors.BadAttestation,
+        ledger_errors.BadRotation,
     )
     return (
         Target(
@@ -278,6 +282,7 @@ def _transactions() -> tuple[Target, ...]:
                 "ledger/forks.py:parse_proof",
                 "ledger/trust.py:parse_attest",
                 "ledger/trust.py:parse_revoke",
+                "ledger/rotation.py:parse_rotate",
             ),
         ),
     )
@@ -369,6 +374,7 @@ def _state() -> tuple[Target, ...]:
     approvals = tuple(key.public_key for key in KEYS)
     proposal = Proposal(change, KEYS[0].public_key, Round(9), approvals, Round(11))
     proven = ProvenFork(Hash(DIGEST), Round(3), KEYS[1].public_key)
+    sign = Signature(SIGNED)
     return (
         Target(
             name="state: account",
@@ -401,6 +407,22 @@ def _state() -> tuple[Target, ...]:
             samples=(proven.encode(),),
             errors=_NEITHER,
             covers=("ledger/forks.py:decode_proven",),
+        ),
+        Target(
+            name="state: what follows a key",
+            decode=decode_succession,
+            encode=lambda found: found.encode(),
+            samples=(Succession(PublicKey(DIGEST), Round(7), sign, sign).encode(),),
+            errors=_NEITHER,
+            covers=("ledger/succession.py:decode_succession",),
+        ),
+        Target(
+            name="state: where a key came from",
+            decode=decode_origin,
+            encode=lambda found: found.encode(),
+            samples=(Origin(PublicKey(DIGEST), PublicKey(bytes(32)), Round(7)).encode(),),
+            errors=_NEITHER,
+            covers=("ledger/succession.py:decode_origin",),
         ),
         *_trust(),
     )

@@ -59,6 +59,7 @@ from gateway.views import (
     ProofView,
     ReceiptView,
     RefusalView,
+    RotationView,
     RoundView,
     SporeView,
     Stage,
@@ -354,6 +355,13 @@ class FakeCell(FakeMessages, FakeServices):
         shown = _TRUSTED[:limit]
         ids = {one.cell_id for one in shown}
         return TrustGraphView(list(shown), [e for e in edges if {e.issuer, e.subject} <= ids], 3)
+
+    async def rotate_key(self, *, wait: Stage, timeout_s: float) -> RotationView:
+        self.calls.append(("rotate_key", (wait, timeout_s)))
+        self._take(b"rotation", key="")
+        identity = hashlib.sha256(b"rotation").digest()
+        receipt = await self.receipt(identity, wait=wait, timeout_s=timeout_s)
+        return RotationView(CELL_ID, "12D3KooWnew", receipt)
 
     async def create_invite(self, wish: InviteWish) -> IssuedView:
         self.calls.append(("create_invite", wish))

@@ -14,6 +14,8 @@ from ledger.header import RoundHeader
 from ledger.kinds import Arguments, Put
 from ledger.machine import Applied, Candidate, Ledger
 from ledger.roster import Member, Roster
+from ledger.rotation import KeyRotate
+from ledger.succession import succession_message
 from ledger.transaction import (
     Transaction,
     opaque_transaction,
@@ -65,7 +67,8 @@ class Cell:
 
     def act(self, *acts: tuple[KeyPair, Arguments]) -> list[str]:
         """Apply a round of signed transactions with the next free nonces; return the outcomes."""
-        used = {key.public_key: self.ledger.account(key.public_key).highest for key in ALL_KEYS}
+        keys = {pair.public_key for pair, _ in acts}
+        used = {key: self.ledger.account(key).highest for key in keys}
         raws: list[bytes] = []
         for pair, arguments in acts:
             used[pair.public_key] += 1
@@ -135,6 +138,12 @@ def signed(
         sign=pair.sign,
         expires_round=Round(expires),
     )
+
+
+def rotation(old: KeyPair, new: KeyPair, network_id: NetworkId = NETWORK) -> KeyRotate:
+    """Return what gives one key up for another, signed by both."""
+    message = succession_message(network_id, old.public_key, new.public_key)
+    return KeyRotate(new.public_key, old.sign(message), new.sign(message))
 
 
 def opaque(text: str) -> bytes:

@@ -11,7 +11,7 @@ from core.codec import Value, WrongShape, decode, encode
 from core.errors import RemoteViolation
 from core.ids import Epoch, Hash, MemberIndex, Round
 from hashgraph.outcome import DecidedRound, OrderedEvent
-from identity.keys import verify
+from identity.keys import verify_all
 from ledger.certificate import Certificate, CheckpointSignature, checkpoint_message
 from ledger.errors import BadCertificate, Diverged, Malformed, WrongSignature
 from ledger.header import APPLIED, RoundHeader
@@ -44,7 +44,7 @@ _ROUND_1 = (Round(1), Hash(bytes(32)))
 
 
 def _valid(item: Unverified) -> bool:
-    return item.signature_check is None or verify(*item.signature_check)
+    return all(verify_all(item.signature_checks))
 
 
 def _apply(stage: Execution, *payloads: Sequence[bytes]) -> Executed:
