@@ -15,6 +15,7 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from core.codec import Value, as_array, as_bytes, as_text, encode
 from core.limits import INT_MAX
+from ledger.content import Post, build_post, parse_post, post_changes
 from ledger.context import Context
 from ledger.errors import Malformed, Oversize, UnknownKind
 from ledger.forks import ForkProof, build_proof, parse_proof, proof_changes
@@ -47,7 +48,7 @@ class Put:
     value: bytes
 
 
-Arguments: TypeAlias = Put | MemberPropose | MemberApprove | MemberLeave | ForkProof
+Arguments: TypeAlias = Put | MemberPropose | MemberApprove | MemberLeave | ForkProof | Post
 """All argument types, one per kind."""
 
 _A = TypeVar("_A", bound=Arguments)
@@ -131,6 +132,7 @@ _ROWS: Final[tuple[Kind[Any], ...]] = (
     Kind("member-approve", MemberApprove, parse_approve, build_approve, approve_changes),
     Kind("member-leave", MemberLeave, parse_leave, build_leave, leave_changes),
     Kind("fork-evidence", ForkProof, parse_proof, build_proof, proof_changes),
+    Kind("post", Post, parse_post, build_post, post_changes),
 )
 _KINDS: Final = {row.name: row for row in _ROWS}
 _BY_ARGUMENTS: Final = {row.arguments: row for row in _ROWS}

@@ -49,6 +49,7 @@ from node.limits import EXECUTION_QUEUE_MAX, HEADERS_CACHED_MAX
 from node.parts import Parts
 from node.peers import Peers, PeersConfig, PeersLinks
 from node.receipts import Receipts
+from node.services.content import Contents
 from node.services.message import Messages
 from node.services.message_desk import Owner
 from node.services.message_state import States
@@ -182,6 +183,9 @@ class Assembly:
             audits=Audits(store),
             invites=_make_invites(store, genesis, peers, execution),
             messages=messages,
+            contents=Contents(
+                store, genesis.network_id, peers, lambda: execution.ledger.applied_round
+            ),
             work=MessageWork(
                 messages,
                 intake.parse,

@@ -219,3 +219,10 @@ class ToItself(LocalMisuse):
 
     code = "MYC-NODE-301"
     remedy = "Give the cell id or the name of another cell."
+
+
+class ContentTooLarge(LocalMisuse):
+    """Content of no bytes, or of more than one post can have."""
+
+    code = "MYC-NODE-302"
+    remedy = "Cut it in parts of at most 1 MiB, and post each."

@@ -17,6 +17,7 @@ from node.invites import Invites
 from node.metrics import ConsensusMetrics
 from node.peers import Peers
 from node.receipts import Receipts
+from node.services.content import Contents
 from node.services.message import Messages
 from node.services.message_work import MessageWork
 from node.stages.consensus import Consensus
@@ -53,6 +54,7 @@ class Parts:
     invites: Invites
     messages: Messages
     work: MessageWork
+    contents: Contents
     headers: Headers
     fetching: TransferFetching
     started_ns: int

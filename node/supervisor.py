@@ -27,6 +27,7 @@ from node.invite_tables import INVITE_SCHEMA
 from node.limits import STOP_TIMEOUT_MS
 from node.message_tables import MESSAGE_SCHEMA
 from node.parts import Parts
+from node.services.content import CONTENT_SCHEMA
 from node.surroundings import Surroundings
 from node.tables import SCHEMA, check_layout
 from node.verifier import Verifier
@@ -66,7 +67,7 @@ class Supervisor:
         """Run the cell. Raises MyceldError when it can not start or has to stop by itself."""
         verifier = Verifier()
         try:
-            await store.create_tables(SCHEMA + INVITE_SCHEMA + MESSAGE_SCHEMA)
+            await store.create_tables(SCHEMA + INVITE_SCHEMA + MESSAGE_SCHEMA + CONTENT_SCHEMA)
             await check_layout(store)
             assembly = Assembly(
                 self._setup, store, verifier, self._surroundings, self._take_forwarded
@@ -132,7 +133,10 @@ class Supervisor:
                     group.create_task(parts.audits.run(), name="audits"),
                     group.create_task(parts.invites.run(cell.change_members), name="invites"),
                     group.create_task(parts.messages.run(), name="messages"),
-                    group.create_task(parts.work.run(cell.hand_in), name="message-work"),
+                    group.create_task(parts.contents.run(), name="contents"),
+                    group.create_task(
+                        parts.work.run(cell.hand_in, cell.post_for), name="message-work"
+                    ),
                     group.create_task(parts.fetching.run(), name="fetching"),
                 ]
                 await _first_of(self._stopping, parts.fetching.ready)

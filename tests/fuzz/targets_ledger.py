@@ -225,6 +225,7 @@ def _transactions() -> tuple[Target, ...]:
         ["member-approve", [DIGEST]],
         ["member-leave", []],
         ["fork-evidence", [3, *from_hex(_FORK["evidence"])]],
+        ["post", [DIGEST, 1024, "minutes of May"]],
     )
     arguments = (
         ledger_errors.Malformed,
@@ -259,6 +260,7 @@ def _transactions() -> tuple[Target, ...]:
                 "ledger/members.py:parse_approve",
                 "ledger/members.py:parse_leave",
                 "ledger/forks.py:parse_proof",
+                "ledger/content.py:parse_post",
             ),
         ),
     )
