@@ -125,13 +125,12 @@ class Assembly:
         key, genesis = self._setup.key, self._setup.genesis
         store, verifier = self._store, self._verifier
         identity, mempool, receipts = Identity(key.public_key, key.sign), Mempool(), Receipts()
+        consensus_inbox, execution_inbox = ConsensusInbox(), _execution_inbox()
         epochs = [(genesis.roster, 0), *newest_epochs(store, 3)][-3:]
         rosters, first_block = [roster for roster, _ in epochs], epochs[-2:][0][1]
         consensus = _make_consensus(genesis, rosters, identity, mempool, first_block)
         execution = Execution(genesis, identity, lambda state_key: state_value(store, state_key))
         intake = Intake(genesis.network_id, execution.ledger.account)
-        consensus_inbox = ConsensusInbox()
-        execution_inbox: ExecutionInbox = asyncio.Queue(EXECUTION_QUEUE_MAX)
         execution_task = ExecutionTask(
             execution,
             store,
@@ -183,26 +182,27 @@ class Assembly:
             audits=Audits(store),
             invites=_make_invites(store, genesis, peers, execution),
             messages=messages,
-            contents=Contents(
-                store, genesis.network_id, peers, lambda: execution.ledger.applied_round
-            ),
-            work=MessageWork(
-                messages,
-                intake.parse,
-                States(
-                    store,
-                    genesis,
-                    headers,
-                    execution.ledger,
-                    lambda: execution.certified_round,
-                ),
-                commands_of(self._setup.config.commands),
-            ),
+            contents=_make_contents(store, genesis, peers, execution),
+            work=self._make_work(messages, intake, execution, headers),
             headers=headers,
             fetching=self._make_fetching(consensus, execution, peers, headers),
             started_ns=self._started_ns,
         )
         return parts, Tasks(consensus_task, execution_task)
+
+    def _make_work(
+        self, messages: Messages, intake: Intake, execution: Execution, headers: Headers
+    ) -> MessageWork:
+        """Return what does what messages of other cells ask for."""
+        states = States(
+            self._store,
+            self._setup.genesis,
+            headers,
+            execution.ledger,
+            lambda: execution.certified_round,
+        )
+        commands = commands_of(self._setup.config.commands)
+        return MessageWork(messages, intake.parse, states, commands)
 
     def _make_discovery(self, consensus: Consensus, headers: Headers) -> Discovery:
         key, genesis, config = self._setup.key, self._setup.genesis, self._setup.config
@@ -281,6 +281,10 @@ class Assembly:
         return self._setup.config.name if me is None else roster.members[me].name
 
 
+def _execution_inbox() -> ExecutionInbox:
+    return asyncio.Queue(EXECUTION_QUEUE_MAX)
+
+
 def _can_dial(address: str) -> bool:
     """Return whether the host speaks the transports of an address."""
     try:
@@ -337,6 +341,11 @@ async def _make_messages(store: Store, key: KeyPair, genesis: Genesis, peers: Pe
 
     owner = Owner(key, genesis.network_id, AllowMembers(is_member), public_key_of, is_member)
     return await Messages.open(store, owner, peers)
+
+
+def _make_contents(store: Store, genesis: Genesis, peers: Peers, execution: Execution) -> Contents:
+    """Return the contents, which are served to other cells from the start of the host on."""
+    return Contents(store, genesis.network_id, peers, lambda: execution.ledger.applied_round)
 
 
 async def _restore(

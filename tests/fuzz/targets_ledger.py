@@ -24,6 +24,7 @@ from ledger.certificate import (
     parse_certificate,
     parse_checkpoint_signature,
 )
+from ledger.content import decode_content
 from ledger.forks import ProvenFork, decode_proven
 from ledger.genesis import from_json, to_json
 from ledger.header import decode_header, receipts_root
@@ -376,6 +377,13 @@ def _state() -> tuple[Target, ...]:
             samples=(proposal.encode(),),
             errors=(*_NEITHER, ledger_errors.BadProposal),
             covers=("ledger/members.py:decode_proposal",),
+        ),
+        Target(
+            name="state: content",
+            decode=decode_content,
+            samples=(codec.encode([1024, "minutes of May", 7, DIGEST]),),
+            errors=_NEITHER,
+            covers=("ledger/content.py:decode_content",),
         ),
         Target(
             name="state: proven fork",
