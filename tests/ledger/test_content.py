@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from core.errors import MyceldError
@@ -11,7 +14,8 @@ from ledger.errors import Malformed, Oversize
 from ledger.header import APPLIED
 from ledger.kinds import build_arguments, parse_arguments
 from ledger.limits import CONTENT_SIZE_BYTES_MAX
-from tests.ledger.world import KEYS, NEWCOMERS, Cell
+from ledger.transaction import SignedTransaction, parse
+from tests.ledger.world import GENESIS, KEYS, NEWCOMERS, Cell, signed
 
 HASH = Hash(b"h" * 32)
 POST = Post(HASH, 1024, "minutes of May")
@@ -55,6 +59,15 @@ def test_only_members_post() -> None:
 def test_a_post_out_of_bounds_is_refused(post: Post, error: type[MyceldError]) -> None:
     with pytest.raises(error):
         build_arguments(post)
+
+
+def test_a_signed_post_is_that_of_the_golden_vector() -> None:
+    raw = signed(KEYS[1], 3, POST)
+    text = (Path(__file__).parents[1] / "vectors" / "post.json").read_text(encoding="utf-8")
+    assert json.loads(text) == {"signed": raw.hex()}
+    parsed = parse(raw, GENESIS.network_id)
+    assert isinstance(parsed, SignedTransaction)
+    assert parsed.arguments == POST
 
 
 def test_its_arguments_survive_their_encoding() -> None:
