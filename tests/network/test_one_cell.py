@@ -142,7 +142,7 @@ def test_a_network_of_one_cell_works_alone(cell: Cell) -> None:
     assert cell.json("state", "get", "alone")["value"] == "works"
     assert cell.json("receipt", str(receipt["id"]))["stage"] == "certified"
     journals = {item["name"]: item for item in cell.json("journal", "list")["items"]}  # type: ignore[attr-defined]  # the shape is tested here
-    assert set(journals) == {"consensus", "state"}
+    assert set(journals) == {"consensus", "message", "state"}
     blocks = cell.json("journal", "show", "consensus")["items"]
     assert blocks[0]["index"] == 0  # type: ignore[index]  # the shape is tested here
 
