@@ -17,7 +17,15 @@ from typing import Final, NoReturn
 import click
 
 from cli.errors import CannotStart
-from cli.options import expand, home_option, json_option
+from cli.options import (
+    expand,
+    home_option,
+    json_option,
+    passphrase_arguments,
+    passphrase_options,
+    protecting_options,
+)
+from identity.passphrase import PassphraseSource
 
 _PORT: Final = click.IntRange(0, 65535)
 _LEVELS: Final = click.Choice(["debug", "info", "warning", "error"])
@@ -41,6 +49,7 @@ _LEVELS: Final = click.Choice(["debug", "info", "warning", "error"])
 )
 @click.option("--gateway-port", type=_PORT, metavar="N", help="Port for the API; 0 = any free one.")
 @click.option("--name", metavar="TEXT", help="Name of the cell, for people.")
+@protecting_options
 @json_option
 def init(
     home: str,
@@ -51,6 +60,7 @@ def init(
     gateway_port: int | None,
     name: str | None,
     *,
+    passphrase: PassphraseSource,
     as_json: bool,
 ) -> None:
     """Make a cell: its key, its configuration, and a network of one unless --genesis is given.
@@ -58,9 +68,13 @@ def init(
     Run again it changes nothing that exists, but takes over the options that are given. Prints
     the cell id.
 
+    The key is protected by the mode of its file alone unless --encrypt or a passphrase is given:
+    then `myceld run` needs the passphrase at each start.
+
     \b
     Examples:
       myceld init
+      myceld init --encrypt
       myceld init --home ./cell-2 --genesis genesis.json \\
         --bootstrap /ip4/192.0.2.7/tcp/4710/p2p/12D3KooW…
     """
@@ -72,6 +86,7 @@ def init(
         for value in values:
             arguments += [option, value]
     arguments += ["--gateway-port", str(gateway_port)] if gateway_port is not None else []
+    arguments += passphrase_arguments(passphrase)
     arguments += ["--json"] if as_json else []
     become_node(arguments)
 
@@ -80,8 +95,12 @@ def init(
 @home_option
 @click.option("--log-level", type=_LEVELS, help="How much to log; default: info.")
 @click.option("--log-json", is_flag=True, help="Log one JSON object per line.")
-def run(home: str, log_level: str | None, *, log_json: bool) -> None:
+@passphrase_options
+def run(home: str, log_level: str | None, *, log_json: bool, passphrase: PassphraseSource) -> None:
     """Run the cell until Ctrl-C or SIGTERM; a second Ctrl-C exits at once.
+
+    A key with a passphrase is opened first: with the one that is given here, else the one in the
+    file that config.yaml names as `passphrase_file`, else the one asked for on the terminal.
 
     Prints the version, the cell id, the addresses, the URL of the API, and `ready`.
 
@@ -93,6 +112,7 @@ def run(home: str, log_level: str | None, *, log_json: bool) -> None:
     arguments = ["run", "--home", str(expand(home))]
     arguments += ["--log-level", log_level] if log_level is not None else []
     arguments += ["--log-json"] if log_json else []
+    arguments += passphrase_arguments(passphrase)
     become_node(arguments)
 
 
@@ -144,12 +164,20 @@ def become_node(arguments: Sequence[str]) -> NoReturn:
         raise CannotStart(f"can not start {command[0]}: {error.strerror}") from error
 
 
-def ask_node(arguments: Sequence[str]) -> tuple[int, str]:
-    """Run `python -m node`; return its exit status and output. Its errors go to our stderr."""
+def ask_node(arguments: Sequence[str], descriptors: tuple[int, ...] = ()) -> tuple[int, str]:
+    """Run `python -m node`; return its exit status and output. Its errors go to our stderr.
+
+    It inherits `descriptors`.
+    """
     command, environment = node_command(arguments)
     try:
         done = subprocess.run(
-            command, env=environment, stdout=subprocess.PIPE, text=True, check=False
+            command,
+            env=environment,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=False,
+            pass_fds=descriptors,
         )
     except OSError as error:
         raise CannotStart(f"can not start {command[0]}: {error.strerror}") from error

@@ -26,11 +26,15 @@ from cli.options import (
     expand,
     home_option,
     json_option,
+    passphrase_arguments,
+    passphrase_descriptors,
+    protecting_options,
     read_value,
 )
 from core.errors import MyceldError
 from gossip.discovery.address import Reach, reach_of
 from gossip.discovery.ticket import parse_ticket
+from identity.passphrase import PassphraseSource
 from myceld.client import Client
 from myceld.home import HOME_DEFAULT
 
@@ -59,6 +63,7 @@ _WAIT_S: Final = 600.0
     show_default=True,
     help="How long to --wait.",
 )
+@protecting_options
 @json_option
 def join(
     ticket: str,
@@ -69,6 +74,7 @@ def join(
     *,
     wait: bool,
     timeout_s: float,
+    passphrase: PassphraseSource,
     as_json: bool,
 ) -> None:
     """Make a cell and join the network of a TICKET, which `myceld invite` printed.
@@ -95,8 +101,9 @@ def join(
     for address in listen:
         arguments += ["--listen", address]
     arguments += ["--gateway-port", str(gateway_port)] if gateway_port is not None else []
+    arguments += passphrase_arguments(passphrase)
     text = _read_ticket(ticket)
-    joined = _ask_node(arguments, text)
+    joined = _ask_node(arguments, text, passphrase_descriptors(passphrase))
     if as_json:
         show.as_json(joined)
     else:
@@ -114,12 +121,17 @@ def _read_ticket(argument: str) -> bytes:
     return data
 
 
-def _ask_node(arguments: list[str], ticket: bytes) -> dict[str, Any]:
+def _ask_node(arguments: list[str], ticket: bytes, descriptors: tuple[int, ...]) -> dict[str, Any]:
     """Run the daemon's `join`; exit with its status if it fails. Its error goes to our stderr."""
     command, environment = node_command(arguments)
     try:
         done = subprocess.run(
-            command, env=environment, input=ticket, stdout=subprocess.PIPE, check=False
+            command,
+            env=environment,
+            input=ticket,
+            stdout=subprocess.PIPE,
+            check=False,
+            pass_fds=descriptors,
         )
     except OSError as error:
         raise CannotStart(f"can not start {command[0]}: {error.strerror}") from error

@@ -134,7 +134,7 @@ def verify(file: Path, cell_id: str | None, *, raw: bool, as_json: bool) -> None
         raise BadUsage("--raw and --json exclude each other")
     if cell_id is not None:
         public_key_of(cell_id)  # a mistyped id is no fault of the file
-    proven = verify_proof(_read_text(file), None if cell_id is None else CellId(cell_id))
+    proven = verify_proof(read_text(file), None if cell_id is None else CellId(cell_id))
     if as_json:
         show.as_json(_proven(proven))
     elif raw:
@@ -355,7 +355,8 @@ def _follow_row(item: dict[str, Any]) -> list[str]:
     ]
 
 
-def _read_text(file: Path) -> str:
+def read_text(file: Path) -> str:
+    """Return the text of a proof file, as far as one can be long; raises BadInput."""
     try:
         with file.open("rb") as opened:
             data = opened.read(PROOF_FILE_SIZE_BYTES_MAX + 1)

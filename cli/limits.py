@@ -78,3 +78,9 @@ SIM_SHRINK_RUNS_MAX: Final = 400
 
 DEVNET_FILE_SIZE_BYTES_MAX: Final = 32 << 10
 """Largest devnet.json that is read: a cell takes 200 bytes."""
+
+TRUST_CELLS_DRAWN: Final = 60
+"""Cells of a picture of trust unless told otherwise: of more nobody can read the names."""
+
+SHARE_FILE_SIZE_BYTES_MAX: Final = 32 << 10
+"""Most bytes of a file with shares: sixteen shares and much room for remarks."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +13,7 @@ import click
 
 from cli.errors import BadInput
 from cli.limits import INPUT_SIZE_BYTES_MAX, TIMEOUT_S_DEFAULT
+from identity.passphrase import PassphraseSource
 from myceld.client import Client
 from myceld.home import HOME_DEFAULT
 
@@ -71,6 +72,87 @@ def common_options(command: Callable[..., None]) -> Callable[..., None]:
         help="Give up after this many seconds.",
     )(with_common)
     return home_option(json_option(timed))
+
+
+def passphrase_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add --passphrase-fd and --passphrase-file; the command takes them as one source."""
+    return _passphrase(
+        command, "passphrase", "Passphrase", "Read the passphrase of the cell's key from"
+    )
+
+
+def protecting_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the same and --encrypt, which has a new key protected."""
+    return _encrypt(passphrase_options, command)
+
+
+def new_passphrase_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the same for the key file that the command writes, as `new_passphrase`."""
+    return _passphrase(
+        command, "new_passphrase", "New passphrase", "Read that of the key file to write from"
+    )
+
+
+def new_protecting_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the same and --encrypt."""
+    return _encrypt(new_passphrase_options, command)
+
+
+def _encrypt(
+    options: Callable[[Callable[..., None]], Callable[..., None]], command: Callable[..., None]
+) -> Callable[..., None]:
+    @functools.wraps(command)
+    def with_wish(*, encrypt: bool, **rest: object) -> None:
+        for name, value in rest.items():
+            if name in {"passphrase", "new_passphrase"} and isinstance(value, PassphraseSource):
+                rest[name] = replace(value, is_wanted=encrypt)
+        command(**rest)
+
+    text = "Protect the key with a passphrase: the given one, or asked for."
+    return options(click.option("--encrypt", is_flag=True, help=text)(with_wish))
+
+
+def _passphrase(
+    command: Callable[..., None], name: str, prompt: str, text: str
+) -> Callable[..., None]:
+    descriptor, file = f"{name}_fd", f"{name}_file"
+
+    @functools.wraps(command)
+    def with_source(**rest: object) -> None:
+        number, path = rest.pop(descriptor), rest.pop(file)
+        if number is not None and path is not None:
+            raise BadInput("the passphrase comes from a descriptor or a file, not from both")
+        source = PassphraseSource(
+            number if isinstance(number, int) else None,
+            expand(path) if isinstance(path, str) else None,
+            prompt,
+        )
+        command(**rest, **{name: source})
+
+    option = f"--{name.replace('_', '-')}"
+    from_file = click.option(
+        f"{option}-file", file, metavar="FILE", help=f"{text} the first line of FILE."
+    )(with_source)
+    return click.option(
+        f"{option}-fd",
+        descriptor,
+        type=click.IntRange(0),
+        metavar="N",
+        help=f"{text} the open descriptor N.",
+    )(from_file)
+
+
+def passphrase_arguments(source: PassphraseSource) -> list[str]:
+    """Return the same options for the daemon's program."""
+    wish = ["--encrypt"] if source.is_wanted else []
+    if source.descriptor is not None:
+        return [*wish, "--passphrase-fd", str(source.descriptor)]
+    return wish if source.file is None else [*wish, "--passphrase-file", str(source.file)]
+
+
+def passphrase_descriptors(source: PassphraseSource) -> tuple[int, ...]:
+    """Return the descriptors that the daemon's program needs for them."""
+    return () if source.descriptor is None else (source.descriptor,)
 
 
 def page_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -10,8 +10,19 @@ from cli import show
 from cli.daemon import ask_node, become_node
 from cli.errors import BadInput
 from cli.limits import SIGNED_VALUE_SIZE_BYTES_MAX, TRANSACTIONS_PER_SUBMIT_MAX
-from cli.options import STAGE, START, Common, common_options, page_options, read_value
+from cli.options import (
+    STAGE,
+    START,
+    Common,
+    common_options,
+    page_options,
+    passphrase_arguments,
+    passphrase_descriptors,
+    passphrase_options,
+    read_value,
+)
 from cli.receipt import finish, show_receipt
+from identity.passphrase import PassphraseSource
 
 _WAIT_HELP = "Answer when this stage is reached."
 
@@ -82,8 +93,9 @@ def send(common: Common, transactions: str, wait: str) -> None:
 @click.argument("key")
 @click.argument("value")
 @click.option("--nonce", type=START, required=True, help="Number of the transaction.")
+@passphrase_options
 @common_options
-def sign(common: Common, key: str, value: str, nonce: int) -> None:
+def sign(common: Common, key: str, value: str, nonce: int, *, passphrase: PassphraseSource) -> None:
     """Sign a put with the cell's key without sending it; works offline, prints hex.
 
     \b
@@ -93,10 +105,11 @@ def sign(common: Common, key: str, value: str, nonce: int) -> None:
     data = read_value(value)
     if len(data) > SIGNED_VALUE_SIZE_BYTES_MAX:
         raise BadInput(f"the value has {len(data)} bytes, far more than the ledger takes")
-    arguments = ["sign", "--home", str(common.home), "--nonce", str(nonce), "--", key, data.hex()]
+    arguments = ["sign", "--home", str(common.home), "--nonce", str(nonce)]
+    arguments += [*passphrase_arguments(passphrase), "--", key, data.hex()]
     if not common.as_json:
         become_node(arguments)
-    status, output = ask_node(arguments)
+    status, output = ask_node(arguments, passphrase_descriptors(passphrase))
     if status == 0:
         show.as_json({"transaction": output.strip()})
     raise click.exceptions.Exit(status)

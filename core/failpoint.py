@@ -58,6 +58,12 @@ FAILPOINTS: Final[Mapping[str, Failpoint]] = MappingProxyType(
             Failure.DATABASE,
         ),
         **_both(
+            "journal.takeover",
+            "journal/takeover.py",
+            "the heads of a store are signed with the next key, with an fsync",
+            Failure.DATABASE,
+        ),
+        **_both(
             "journal.commit",
             "journal/writer.py",
             "a transaction is committed, without an fsync",

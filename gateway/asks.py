@@ -29,6 +29,9 @@ from gateway.limits import (
 )
 from gateway.views import InviteWish, MemberChange, Stage
 from gossip.discovery.limits import TICKET_ID_SIZE_BYTES
+from identity.trust import GENERAL_SCOPE
+from ledger.limits import SCORE_MILLIONTHS_MAX
+from ledger.names import is_name
 
 Fields: TypeAlias = Mapping[str, object]
 """A parsed JSON object, or query parameters."""
@@ -219,6 +222,39 @@ def followed(fields: Fields) -> tuple[str, str]:
         to_utf8(value, name)
         texts.append(value)
     return texts[0], texts[1]
+
+
+def cell_named(fields: Fields) -> str:
+    """Return the field `cell`: a cell id, or the name of a member."""
+    value = fields.get("cell")
+    if not isinstance(value, str) or not 0 < len(value) <= JOURNAL_NAME_LENGTH_MAX:
+        refuse("cell", f"expected text of at most {JOURNAL_NAME_LENGTH_MAX} characters")
+    to_utf8(value, "cell")
+    return value
+
+
+def scope(fields: Fields) -> str:
+    """Return the field `scope` of an attestation, `general` unless it is given."""
+    value = fields.get("scope", GENERAL_SCOPE)
+    if not isinstance(value, str) or not is_name(value):
+        refuse("scope", "expected 1 to 64 characters, none of them controls")
+    return value
+
+
+def score_millionths(fields: Fields) -> int:
+    """Return the field `score`, a number of 0 to 1, in millionths."""
+    value = fields.get("score")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        refuse("score", "expected a number of 0 to 1")
+    return round(value * SCORE_MILLIONTHS_MAX)
+
+
+def expires_round(fields: Fields) -> int:
+    """Return the field `expires_round`, 0 unless it is given."""
+    value = fields.get("expires_round", 0)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= INT_MAX:
+        refuse("expires_round", f"expected an integer of 0 to {INT_MAX}")
+    return value
 
 
 def is_seed(fields: Fields) -> bool:

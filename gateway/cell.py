@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from gateway.message_cell import MessageCell
+from gateway.trust_views import TrustCell
 from gateway.views import (
     AccountView,
     AuditView,
@@ -25,6 +26,7 @@ from gateway.views import (
     PeerView,
     ProofView,
     ReceiptView,
+    RotationView,
     RoundView,
     SporeView,
     Stage,
@@ -34,7 +36,7 @@ from gateway.views import (
 )
 
 
-class Cell(MessageCell, Protocol):
+class Cell(TrustCell, MessageCell, Protocol):
     """What the gateway needs of a running cell."""
 
     async def submit(
@@ -98,6 +100,14 @@ class Cell(MessageCell, Protocol):
         """Sign a change of the members with the cell's key and submit it, as `submit` does.
 
         Raises NoSuchCell, TransactionRefused or what `submit` raises.
+        """
+        ...
+
+    async def rotate_key(self, *, wait: Stage, timeout_s: float) -> RotationView:
+        """Make a key, durably, sign a transaction that gives the cell's key up for it, submit that.
+
+        Raises NoKeyFile, KeyFileChanged, KeyFileNotWritten, TransactionRefused or what `submit`
+        raises.
         """
         ...
 

@@ -28,6 +28,7 @@ from gateway.errors import (
 )
 from gateway.limits import READ_TIMEOUT_S, WAIT_GRACE_S
 from gateway.message_routes import MessageRoutes
+from gateway.trust_routes import TrustRoutes
 from gateway.views import Stage
 
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
@@ -67,7 +68,7 @@ class Routes:
         self._budget = asks.BodyBudget()
         self._deadlines: set[asyncio.Timeout] = set()
         self._stopping = False
-        self._messages = MessageRoutes(cell, self._budget, self._within, self._read)
+        self._messages = MessageRoutes(cell, self._budget, self._within, self.read)
         self.app = self._build()
 
     def stop_waiting(self) -> None:
@@ -116,12 +117,12 @@ class Routes:
         transactions = asks.transactions(fields)
         wait, timeout_s = asks.stage(fields, Stage.STORED) or Stage.STORED, asks.timeout_s(fields)
         work = self._cell.submit(transactions, wait=wait, timeout_s=timeout_s)
-        return listing(await self._reached(work, wait, timeout_s))
+        return listing(await self.reached(work, wait, timeout_s))
 
     async def transactions(self, request: Request) -> Response:
         """GET /api/v1/transactions."""
         start, limit = asks.page(asks.query_fields(request, _PAGE))
-        items = await self._read(self._cell.transactions(start=start, limit=limit))
+        items = await self.read(self._cell.transactions(start=start, limit=limit))
         following = items[-1].position + 1 if items else 0
         # A page ends at a gap in the history too: asking for what follows says where it goes on.
         ends_early = bool(items) and following < self._cell.status().transactions_ordered
@@ -133,12 +134,12 @@ class Routes:
         key, value, nonce = asks.key(fields), asks.value_bytes(fields), asks.nonce(fields)
         wait, timeout_s = asks.stage(fields, Stage.STORED) or Stage.STORED, asks.timeout_s(fields)
         work = self._cell.put(key, value, nonce=nonce, wait=wait, timeout_s=timeout_s)
-        return JsonAnswer(await self._reached(work, wait, timeout_s))
+        return JsonAnswer(await self.reached(work, wait, timeout_s))
 
     async def state_value(self, request: Request) -> Response:
         """GET /api/v1/state/value."""
         key = asks.key(asks.query_fields(request, frozenset({"key"})))
-        return JsonAnswer(await self._read(self._cell.state_value(key)))
+        return JsonAnswer(await self.read(self._cell.state_value(key)))
 
     async def receipt(self, request: Request) -> Response:
         """GET /api/v1/receipts/{id}."""
@@ -147,13 +148,13 @@ class Routes:
         wait, timeout_s = asks.stage(fields, None), asks.timeout_s(fields)
         work = self._cell.receipt(transaction_id, wait=wait, timeout_s=timeout_s)
         if wait is None:
-            return JsonAnswer(await self._read(work))
-        return JsonAnswer(await self._reached(work, wait, timeout_s))
+            return JsonAnswer(await self.read(work))
+        return JsonAnswer(await self.reached(work, wait, timeout_s))
 
     async def rounds(self, request: Request) -> Response:
         """GET /api/v1/rounds."""
         start, limit = asks.page(asks.query_fields(request, _PAGE))
-        items = await self._read(self._cell.rounds(start=start, limit=limit))
+        items = await self.read(self._cell.rounds(start=start, limit=limit))
         following = items[-1].round + 1 if items else 0
         ends_early = bool(items) and following <= self._cell.status().round_applied
         return listing(items, following if len(items) >= limit or ends_early else None)
@@ -161,13 +162,13 @@ class Routes:
     async def epochs(self, request: Request) -> Response:
         """GET /api/v1/epochs."""
         start, limit = asks.page(asks.query_fields(request, _PAGE))
-        items = await self._read(self._cell.epochs(start=start, limit=limit))
+        items = await self.read(self._cell.epochs(start=start, limit=limit))
         return listing(items, items[-1].epoch + 1 if len(items) >= limit else None)
 
     async def members(self, request: Request) -> Response:
         """GET /api/v1/members."""
         asks.query_fields(request, _NOTHING)
-        return JsonAnswer(await self._read(self._cell.members()))
+        return JsonAnswer(await self.read(self._cell.members()))
 
     async def change_members(self, request: Request) -> Response:
         """POST /api/v1/members."""
@@ -175,89 +176,98 @@ class Routes:
         change = asks.member_change(fields)
         wait, timeout_s = asks.stage(fields, Stage.STORED) or Stage.STORED, asks.timeout_s(fields)
         work = self._cell.change_members(change, wait=wait, timeout_s=timeout_s)
-        return JsonAnswer(await self._reached(work, wait, timeout_s))
+        return JsonAnswer(await self.reached(work, wait, timeout_s))
+
+    async def rotate_key(self, request: Request) -> Response:
+        """POST /api/v1/key/rotate."""
+        fields = await asks.read_fields(request, _RECEIPT, self._budget)
+        wait, timeout_s = asks.stage(fields, Stage.STORED) or Stage.STORED, asks.timeout_s(fields)
+        work = self._cell.rotate_key(wait=wait, timeout_s=timeout_s)
+        return JsonAnswer(await self.reached(work, wait, timeout_s))
 
     async def create_invite(self, request: Request) -> Response:
         """POST /api/v1/invites."""
         wish = asks.invite_wish(await asks.read_fields(request, _INVITE, self._budget))
-        return JsonAnswer(await self._read(self._cell.create_invite(wish)))
+        return JsonAnswer(await self.read(self._cell.create_invite(wish)))
 
     async def invites(self, request: Request) -> Response:
         """GET /api/v1/invites."""
         asks.query_fields(request, _NOTHING)
-        return listing(await self._read(self._cell.invites()))
+        return listing(await self.read(self._cell.invites()))
 
     async def revoke_invite(self, request: Request) -> Response:
         """POST /api/v1/invites/{id}/revoke."""
         invite_id = asks.invite_id(request)
         await asks.read_fields(request, _NOTHING, self._budget)
-        return JsonAnswer(await self._read(self._cell.revoke_invite(invite_id)))
+        return JsonAnswer(await self.read(self._cell.revoke_invite(invite_id)))
 
     async def account(self, request: Request) -> Response:
         """GET /api/v1/accounts/{public key}."""
         asks.query_fields(request, _NOTHING)
-        return JsonAnswer(await self._read(self._cell.account(asks.public_key(request))))
+        return JsonAnswer(await self.read(self._cell.account(asks.public_key(request))))
 
     async def spore(self, request: Request) -> Response:
         """GET /api/v1/spore."""
         seed = asks.is_seed(asks.query_fields(request, _SPORE))
-        return JsonAnswer(await self._read(self._cell.spore(seed=seed)))
+        return JsonAnswer(await self.read(self._cell.spore(seed=seed)))
 
     async def journals(self, request: Request) -> Response:
         """GET /api/v1/journals."""
         asks.query_fields(request, _NOTHING)
-        return listing(await self._read(self._cell.journals()))
+        return listing(await self.read(self._cell.journals()))
 
     async def journal_blocks(self, request: Request) -> Response:
         """GET /api/v1/journals/{name}/blocks."""
         name = asks.journal_name(request)
         start, limit = asks.page(asks.query_fields(request, _PAGE))
-        items = await self._read(self._cell.journal_blocks(name, start=start, limit=limit))
+        items = await self.read(self._cell.journal_blocks(name, start=start, limit=limit))
         return listing(items, items[-1].index + 1 if len(items) >= limit else None)
 
     async def journal_proof(self, request: Request) -> Response:
         """GET /api/v1/journals/{name}/proof."""
         name = asks.journal_name(request)
         index = asks.index(asks.query_fields(request, frozenset({"index"})), "index")
-        return JsonAnswer(await self._read(self._cell.journal_proof(name, index)))
+        return JsonAnswer(await self.read(self._cell.journal_proof(name, index)))
 
     async def audit_journal(self, request: Request) -> Response:
         """POST /api/v1/journals/{name}/audit."""
         name = asks.journal_name(request)
         await asks.read_fields(request, _NOTHING, self._budget)
-        return JsonAnswer(await self._read(self._cell.audit_journal(name)))
+        return JsonAnswer(await self.read(self._cell.audit_journal(name)))
 
     async def audit_of_journal(self, request: Request) -> Response:
         """GET /api/v1/journals/{name}/audit."""
         asks.query_fields(request, _NOTHING)
-        return JsonAnswer(await self._read(self._cell.audit_of_journal(asks.journal_name(request))))
+        return JsonAnswer(await self.read(self._cell.audit_of_journal(asks.journal_name(request))))
 
     async def prune_journal(self, request: Request) -> Response:
         """POST /api/v1/journals/{name}/prune."""
         name = asks.journal_name(request)
         min_index = asks.min_index(await asks.read_fields(request, _PRUNE, self._budget))
-        return JsonAnswer(await self._read(self._cell.prune_journal(name, min_index)))
+        return JsonAnswer(await self.read(self._cell.prune_journal(name, min_index)))
 
     async def follows(self, request: Request) -> Response:
         """GET /api/v1/follows."""
         asks.query_fields(request, _NOTHING)
-        return listing(await self._read(self._cell.follows()))
+        return listing(await self.read(self._cell.follows()))
 
     async def follow(self, request: Request) -> Response:
         """POST /api/v1/follows."""
         cell, journal = asks.followed(await asks.read_fields(request, _FOLLOW, self._budget))
-        return JsonAnswer(await self._read(self._cell.follow(cell, journal)))
+        return JsonAnswer(await self.read(self._cell.follow(cell, journal)))
 
     async def stop_following(self, request: Request) -> Response:
         """POST /api/v1/follows/stop."""
         cell, journal = asks.followed(await asks.read_fields(request, _FOLLOW, self._budget))
-        return JsonAnswer(await self._read(self._cell.stop_following(cell, journal)))
+        return JsonAnswer(await self.read(self._cell.stop_following(cell, journal)))
 
-    async def _reached(self, work: Awaitable[T], wait: Stage, timeout_s: float) -> T:
+    async def reached(self, work: Awaitable[T], wait: Stage, timeout_s: float) -> T:
+        """See `gateway.trust_routes.Waits`."""
         late = NotReachedInTime(f"stage {wait.word} was not reached in {timeout_s:g} s")
         return await self._within(work, timeout_s + WAIT_GRACE_S, late)
 
-    async def _read(self, work: Awaitable[T]) -> T:
+    async def read(self, work: Awaitable[T]) -> T:
+        """See `gateway.trust_routes.Waits`."""
         late = AnswerTooLate(f"the cell did not answer in {READ_TIMEOUT_S:.0f} s")
         return await self._within(work, READ_TIMEOUT_S, late)
 
@@ -292,6 +302,7 @@ class Routes:
             ("GET", "/api/v1/epochs", self.epochs),
             ("GET", "/api/v1/members", self.members),
             ("POST", "/api/v1/members", self.change_members),
+            ("POST", "/api/v1/key/rotate", self.rotate_key),
             ("GET", "/api/v1/invites", self.invites),
             ("POST", "/api/v1/invites", self.create_invite),
             ("POST", "/api/v1/invites/{id}/revoke", self.revoke_invite),
@@ -306,6 +317,7 @@ class Routes:
             ("GET", "/api/v1/follows", self.follows),
             ("POST", "/api/v1/follows", self.follow),
             ("POST", "/api/v1/follows/stop", self.stop_following),
+            *TrustRoutes(self._cell, self, self._budget).table(),
             *self._messages.table,
         ]
         app = Starlette(

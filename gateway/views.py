@@ -197,6 +197,17 @@ class MemberChange:
 
 
 @dataclass(frozen=True, slots=True)
+class RotationView:
+    """The cell gives its key up for another one, which is on its disk by now."""
+
+    old_cell_id: str
+    cell_id: str
+    """What the cell will be once the rotation is applied."""
+    receipt: ReceiptView
+    """Of the transaction."""
+
+
+@dataclass(frozen=True, slots=True)
 class EpochView:
     """An epoch, and the rules and members by which it votes."""
 

@@ -1,8 +1,8 @@
-"""Declared errors of keys and key files."""
+"""Declared errors of keys, key files, passphrases and shares."""
 
 from __future__ import annotations
 
-from core.errors import LocalMisuse, OperationalFault
+from core.errors import LocalMisuse, OperationalFault, RemoteViolation
 
 
 class NotAKey(LocalMisuse):
@@ -23,7 +23,10 @@ class UnreadableKeyFile(LocalMisuse):
     """The key file is damaged, or is not one."""
 
     code = "MYC-IDENTITY-003"
-    remedy = "Restore key.json from your backup; a new key would be another cell."
+    remedy = (
+        "Restore key.json from your backup, or with `myceld key recover` from its shares; a new "
+        "key would be another cell."
+    )
 
 
 class KeyFileTooOpen(LocalMisuse):
@@ -39,3 +42,107 @@ class KeyFileNotWritten(OperationalFault):
     code = "MYC-IDENTITY-005"
     remedy = "Check free space and permissions of the cell's directory, then repeat."
     retryable = True
+
+
+class BadPolicy(LocalMisuse):
+    """A table of levels and needs that can not be applied."""
+
+    code = "MYC-IDENTITY-101"
+    remedy = (
+        "Name levels and kinds of requests as docs/configuration.md does; scores rise with them."
+    )
+
+
+class BadInteraction(RemoteViolation):
+    """Bytes that are no interaction which both cells signed."""
+
+    code = "MYC-IDENTITY-102"
+    remedy = "Ask the other cell to sign the interaction again; this one proves nothing."
+
+
+class WrongPassphrase(LocalMisuse):
+    """The passphrase does not open the key file."""
+
+    code = "MYC-IDENTITY-201"
+    remedy = "Try again; without the passphrase only a copy, or its shares, bring the key back."
+    retryable = True
+
+
+class CostTooHigh(LocalMisuse):
+    """A key file asks for more memory or passes than any key is worth."""
+
+    code = "MYC-IDENTITY-202"
+    remedy = "Nothing was computed. Somebody may have changed the file: restore it from a backup."
+
+
+class CostTooLow(LocalMisuse):
+    """A passphrase would protect the key too little."""
+
+    code = "MYC-IDENTITY-203"
+    remedy = "Use at least 2 passes over 64 MiB, or leave the options out."
+
+
+class UnknownKeyFileVersion(LocalMisuse):
+    """A key file of a version, or with a way of protection, that is not known here."""
+
+    code = "MYC-IDENTITY-204"
+    remedy = "Use the version of myceld that wrote it, or a newer one."
+
+
+class KeyFileNotOwned(LocalMisuse):
+    """The key file belongs to another user, who can open it to anybody."""
+
+    code = "MYC-IDENTITY-205"
+    remedy = "Run the cell as the owner of its directory, or `chown` the file."
+
+
+class PassphraseNeeded(LocalMisuse):
+    """The key file is encrypted, and there is nobody to ask for the passphrase."""
+
+    code = "MYC-IDENTITY-206"
+    remedy = (
+        "Give it with --passphrase-fd or --passphrase-file, name the file as `passphrase_file` in "
+        "config.yaml, or run this on a terminal."
+    )
+
+
+class BadPassphrase(LocalMisuse):
+    """Something that can not be a passphrase."""
+
+    code = "MYC-IDENTITY-207"
+    remedy = "A passphrase is one line of UTF-8 text, 8 characters or more, at most 1024 bytes."
+
+
+class PassphraseUnreadable(LocalMisuse):
+    """The file or descriptor that should give the passphrase does not."""
+
+    code = "MYC-IDENTITY-208"
+    remedy = "Check the path or the number, and that the cell's user may read it."
+
+
+class PassphraseFileTooOpen(LocalMisuse):
+    """Others on this machine could read or change the file with the passphrase."""
+
+    code = "MYC-IDENTITY-209"
+    remedy = "Run `chmod 600` on it; if others may have read it, change the passphrase."
+
+
+class BadShares(LocalMisuse):
+    """Shares that do not bring a key back."""
+
+    code = "MYC-IDENTITY-210"
+    remedy = "Check the words of each share, and that there are enough of one and the same split."
+
+
+class BadSplit(LocalMisuse):
+    """Numbers of shares that no key can be split into."""
+
+    code = "MYC-IDENTITY-211"
+    remedy = "Take 2 to 16 shares, and a threshold from 2 up to their number."
+
+
+class KeyFileChanged(LocalMisuse):
+    """Somebody put another key file in the place of the one that the cell runs with."""
+
+    code = "MYC-IDENTITY-212"
+    remedy = "Start the cell again, with the passphrase of the file that is there now."

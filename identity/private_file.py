@@ -8,6 +8,17 @@ from pathlib import Path
 from core.failpoint import hit
 
 
+def sweep_private(path: Path) -> None:
+    """Remove what a process left that was killed while it wrote `path`: it may be a secret.
+
+    Raises OSError.
+    """
+    for left in path.parent.glob(f".{path.name}.*"):
+        number = left.name.rpartition(".")[2]
+        if number.isascii() and number.isdecimal() and not _is_running(int(number)):
+            left.unlink(missing_ok=True)
+
+
 def write_private(path: Path, text: str, *, replace: bool) -> None:
     """Write `text` to `path` with mode 0600: whole or not at all, and durably.
 
@@ -38,3 +49,13 @@ def write_private(path: Path, text: str, *, replace: bool) -> None:
         hit("file.directory.after")
     finally:
         os.close(directory)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -20,7 +20,7 @@ from nacl.exceptions import CryptoError
 
 from core.errors import MyceldError
 from core.failpoint import hit
-from core.ids import PublicKey, Signature
+from core.ids import CellId, PublicKey, Signature, public_key_of
 from core.limits import HASH_SIZE_BYTES, SIGNATURE_SIZE_BYTES
 from journal.bundle import verify_own_head
 from journal.checkpoint import Sign, verify_signature
@@ -47,6 +47,7 @@ from journal.limits import (
 )
 from journal.merkle import Frontier, leaf_hash
 from journal.recovery import write_log_again
+from journal.takeover import sign_anew
 from journal.tile import TILE_LEVEL, split_hashes
 
 FORMAT_VERSION: Final = 3
@@ -143,26 +144,43 @@ def connect_copier(path: Path, disk: Disk) -> sqlite3.Connection:
 
 
 def prepare(
-    connection: sqlite3.Connection, cell_id: str, public_key: PublicKey, sign: Sign
+    connection: sqlite3.Connection,
+    cell_id: str,
+    public_key: PublicKey,
+    sign: Sign,
+    former: CellId | None = None,
 ) -> dict[str, JournalState]:
     """Create the schema or check it, and return the verified state of each journal by name.
 
+    A store of the `former` cell id is checked as that one's first, and goes over to the new one.
     Raises NotAStore, WrongCell, SignerFailed, StoreCorrupt, ReadFailed or a write's fault.
     """
     _check_signer(public_key, sign)
     try:
         if _is_blank(connection):
             _create(connection, cell_id)
-        _check_format(connection, cell_id)
-        rows = connection.execute(
-            "SELECT number, name, fork, size, bytes, edits, pruned, key_check, head, body "
-            "FROM journal_head LEFT JOIN journal_tail USING (number) ORDER BY number"
-        ).fetchall()
-        states = [_load(connection, row, cell_id, public_key) for row in rows]
-        _check_tables(connection, states)
+        owner = _check_format(connection)
+        if former is not None and owner == former:
+            old = _states(connection, former, public_key_of(former))
+            sign_anew(connection, old, cell_id=cell_id, public_key=public_key, sign=sign)
+        elif owner != cell_id:
+            raise WrongCell(f"the store belongs to {owner}, not to {cell_id}")
+        states = _states(connection, cell_id, public_key)
     except SQLITE_ERRORS as error:
         raise fault_of(error, writing=True, ours=True) from error
     return {state.name: state for state in states}
+
+
+def _states(
+    connection: sqlite3.Connection, cell_id: str, public_key: PublicKey
+) -> list[JournalState]:
+    rows = connection.execute(
+        "SELECT number, name, fork, size, bytes, edits, pruned, key_check, head, body "
+        "FROM journal_head LEFT JOIN journal_tail USING (number) ORDER BY number"
+    ).fetchall()
+    states = [_load(connection, row, cell_id, public_key) for row in rows]
+    _check_tables(connection, states)
+    return states
 
 
 def create_journal_tables(connection: sqlite3.Connection, number: int) -> None:
@@ -239,15 +257,15 @@ def _create(connection: sqlite3.Connection, cell_id: str) -> None:
     connection.execute("PRAGMA synchronous = NORMAL")
 
 
-def _check_format(connection: sqlite3.Connection, cell_id: str) -> None:
+def _check_format(connection: sqlite3.Connection) -> str | None:
+    """Return whose store it is."""
     if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
         raise NotAStore("the file is a database, but not a journal store")
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version != FORMAT_VERSION:
         raise NotAStore(f"the store has format {version}, this version reads {FORMAT_VERSION}")
     owner = connection.execute("SELECT cell_id FROM journal_store").fetchone()
-    if owner != (cell_id,):
-        raise WrongCell(f"the store belongs to {owner and owner[0]}, not to {cell_id}")
+    return owner and str(owner[0])
 
 
 def _tables_of(number: int) -> list[str]:

@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self, TypeAlias, get_args
 
-from core.ids import public_key_of
+from core.ids import CellId, public_key_of
 from journal.audit import Audit, Progress
 from journal.checkpoint import Sign, check_journal_name
 from journal.committer import Committer
@@ -85,6 +85,7 @@ class Store:
         *,
         signer: Sign,
         cell_id: str,
+        former: CellId | None = None,
         durability: Durability = "power",
         encryption_keys: Mapping[str, bytes] | None = None,
         timeout_s: float | None = None,
@@ -93,8 +94,9 @@ class Store:
         """Open or create the store at `path` and check every signed head.
 
         `signer` signs bytes with the cell's key; it is called in the writer's thread or the
-        caller's. `encryption_keys`: 32 bytes per journal that is, or will be, encrypted. Raises
-        NotACellId, WrongCell, NotAStore, StoreCorrupt, StoreUnavailable, SignerFailed,
+        caller's. A store that belongs to the cell id `former` goes over to `cell_id`, in one
+        durable commit. `encryption_keys`: 32 bytes per journal that is, or will be, encrypted.
+        Raises NotACellId, WrongCell, NotAStore, StoreCorrupt, StoreUnavailable, SignerFailed,
         WrongEncryptionKey, NotEncrypted, NotAJournalName, NoDurability, TimedOut or a disk's
         fault.
         """
@@ -102,7 +104,14 @@ class Store:
             raise NoDurability(f"{durability!r} is no durability")
         path = Path(path)
         keys = {check_journal_name(name): key for name, key in (encryption_keys or {}).items()}
-        writer = Writer(path, disk, cell_id=cell_id, public_key=public_key_of(cell_id), sign=signer)
+        writer = Writer(
+            path,
+            disk,
+            cell_id=cell_id,
+            public_key=public_key_of(cell_id),
+            sign=signer,
+            former=former,
+        )
         thread = disk.thread(writer.connect)
         store: Self | None = None
         try:

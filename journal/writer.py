@@ -19,7 +19,7 @@ from typing import Final, TypeAlias, TypeVar
 
 from core.errors import InvariantBroken, LocalMisuse, MyceldError, OperationalFault, check
 from core.failpoint import hit
-from core.ids import Hash, PublicKey
+from core.ids import CellId, Hash, PublicKey
 from journal.bundle import NewHead, is_bundled, sign_together
 from journal.checkpoint import Sign, sign_checkpoint
 from journal.database import (
@@ -84,8 +84,16 @@ class Writer:
     """Owns the writing connection; each method runs in its thread, one at a time."""
 
     def __init__(
-        self, path: Path, disk: Disk, *, cell_id: str, public_key: PublicKey, sign: Sign
+        self,
+        path: Path,
+        disk: Disk,
+        *,
+        cell_id: str,
+        public_key: PublicKey,
+        sign: Sign,
+        former: CellId | None = None,
     ) -> None:
+        self._former = former
         self._path = path
         self._disk = disk
         self.cell_id = cell_id
@@ -101,7 +109,9 @@ class Writer:
         """Open the file and check all heads; raises a leaf of journal.errors."""
         connection = connect_writer(self._path, self._disk)
         try:
-            self._states = prepare(connection, self.cell_id, self.public_key, self._sign)
+            self._states = prepare(
+                connection, self.cell_id, self.public_key, self._sign, self._former
+            )
         except MyceldError:
             connection.close()
             raise

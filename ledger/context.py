@@ -25,6 +25,8 @@ class Context:
     id: TransactionId
     sender: PublicKey
     round: Round
+    time_ns: int
+    """Consensus time of the event that carries it."""
     network_id: NetworkId
     roster: Roster
     """Of the round's epoch."""

@@ -176,6 +176,62 @@ class EvidenceLimit(TransactionRefused):
     remedy = "Submit it again; a member's evidence has a share of its own in every round."
 
 
+class BadAttestation(TransactionRefused):
+    """An attestation whose arguments are out of bounds, or that has ended before it was ordered."""
+
+    code = "MYC-LEDGER-101"
+    remedy = "Scores are 0 to 1, scopes 1 to 64 characters, and an expiry is a round to come, or 0."
+
+
+class SelfAttestation(TransactionRefused):
+    """The sender speaks of itself."""
+
+    code = "MYC-LEDGER-102"
+    remedy = "Ask somebody else to attest you."
+
+
+class NoSuchAttestation(TransactionRefused):
+    """There is nothing to revoke."""
+
+    code = "MYC-LEDGER-103"
+    remedy = "Check subject and scope; if it was revoked before, nothing is left to do."
+
+
+class TooManyAttestations(TransactionRefused):
+    """The sender has as many attestations as one issuer can."""
+
+    code = "MYC-LEDGER-104"
+    remedy = "Revoke some that ended or that you do not need, then attest again."
+
+
+class KeyRotated(TransactionRefused):
+    """The sender gave this key up for another one."""
+
+    code = "MYC-LEDGER-201"
+    remedy = "Sign it with the key that followed; whoever else has the old one can do nothing here."
+
+
+class KeyNotFresh(TransactionRefused):
+    """A rotation to a key that this network knows already."""
+
+    code = "MYC-LEDGER-202"
+    remedy = "Make a new key: one that never signed anything here and is no member's."
+
+
+class RotatedTooSoon(TransactionRefused):
+    """A rotation of a key that came by a rotation a few rounds ago."""
+
+    code = "MYC-LEDGER-203"
+    remedy = "Wait until the round that is named; members can vote a stolen key out at any time."
+
+
+class BadRotation(TransactionRefused):
+    """A rotation whose arguments are out of bounds."""
+
+    code = "MYC-LEDGER-204"
+    remedy = "It takes a public key of 32 bytes and two signatures of 64."
+
+
 class BadCertificate(RemoteViolation):
     """A certificate that does not prove what it claims."""
 

@@ -29,6 +29,7 @@ from ledger.errors import BadEvidence, EvidenceLimit, EvidenceOutOfTime, ForkPro
 from ledger.limits import EVIDENCE_OF_MEMBER_MAX, EVIDENCE_OF_OTHERS_MAX
 from ledger.members import Changes, planned_members, removal_changes
 from ledger.roster import Member, Roster, decode_roster, roster_key
+from ledger.succession import current_key
 
 FORK_PREFIX: Final = b"fork/"
 """State keys of proven forks: this prefix, eight bytes of epoch, then the member's public key."""
@@ -137,8 +138,10 @@ def proof_changes(proof: ForkProof, context: Context) -> Changes:
         raise BadEvidence(error.detail) from error
     evidence_hash = Hash(hashlib.sha256(proof.evidence).digest())
     changes = [(key, ProvenFork(evidence_hash, context.round, context.sender).encode())]
-    if any(member.public_key == accused.public_key for member in planned_members(context)):
-        changes += removal_changes(accused.public_key, context)
+    # A new key is no way out: the member is removed under the one that it has by now.
+    present = current_key(context.read, accused.public_key)
+    if any(member.public_key == present for member in planned_members(context)):
+        changes += removal_changes(present, context)
     return changes
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from core.codec import Value, as_array, as_bytes, as_text, encode
+from core.ids import NetworkId, PublicKey
 from core.limits import INT_MAX
 from ledger.content import Post, build_post, parse_post, post_changes
 from ledger.context import Context
@@ -35,6 +36,24 @@ from ledger.members import (
     propose_changes,
 )
 from ledger.names import controls_display
+from ledger.rotation import (
+    KeyRotate,
+    build_rotate,
+    parse_rotate,
+    rotate_changes,
+    rotate_proofs,
+)
+from ledger.succession import SignatureCheck
+from ledger.trust import (
+    TrustAttest,
+    TrustRevoke,
+    attest_changes,
+    build_attest,
+    build_revoke,
+    parse_attest,
+    parse_revoke,
+    revoke_changes,
+)
 
 VALUE_PREFIX: Final = b"value/"
 """State keys of user values: this prefix, then the key in UTF-8."""
@@ -48,10 +67,24 @@ class Put:
     value: bytes
 
 
-Arguments: TypeAlias = Put | MemberPropose | MemberApprove | MemberLeave | ForkProof | Post
+Arguments: TypeAlias = (
+    Put
+    | MemberPropose
+    | MemberApprove
+    | MemberLeave
+    | ForkProof
+    | TrustAttest
+    | TrustRevoke
+    | KeyRotate
+    | Post
+)
 """All argument types, one per kind."""
 
 _A = TypeVar("_A", bound=Arguments)
+
+
+def _no_proofs(_: object, __: NetworkId, ___: PublicKey) -> tuple[SignatureCheck, ...]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +96,14 @@ class Kind(Generic[_A]):
     parse: Callable[[list[Value]], _A]
     build: Callable[[_A], Sequence[Value]]
     changes: Callable[[_A, Context], list[tuple[bytes, bytes]]]
+    proofs: Callable[[_A, NetworkId, PublicKey], tuple[SignatureCheck, ...]] = _no_proofs
+    """Signatures inside of the arguments."""
 
 
 def parse_arguments(kind: str, items: list[Value]) -> Arguments:
     """Return the checked arguments of a kind.
 
-    Raises UnknownKind, Malformed, Oversize, BadProposal or WrongShape.
+    Raises UnknownKind, Malformed, Oversize, BadProposal, BadRotation or WrongShape.
     """
     row = _KINDS.get(kind)
     if row is None:
@@ -83,6 +118,13 @@ def build_arguments(arguments: Arguments) -> tuple[str, Sequence[Value]]:
     items: Sequence[Value] = row.build(arguments)
     row.parse(list(items))
     return row.name, items
+
+
+def proofs_of(
+    arguments: Arguments, network_id: NetworkId, sender: PublicKey
+) -> tuple[SignatureCheck, ...]:
+    """Return the signatures inside of the arguments, to be checked with the transaction's own."""
+    return _BY_ARGUMENTS[type(arguments)].proofs(arguments, network_id, sender)
 
 
 def changes_of(arguments: Arguments, context: Context) -> list[tuple[bytes, bytes]]:
@@ -132,6 +174,9 @@ _ROWS: Final[tuple[Kind[Any], ...]] = (
     Kind("member-approve", MemberApprove, parse_approve, build_approve, approve_changes),
     Kind("member-leave", MemberLeave, parse_leave, build_leave, leave_changes),
     Kind("fork-evidence", ForkProof, parse_proof, build_proof, proof_changes),
+    Kind("trust-attest", TrustAttest, parse_attest, build_attest, attest_changes),
+    Kind("trust-revoke", TrustRevoke, parse_revoke, build_revoke, revoke_changes),
+    Kind("key-rotate", KeyRotate, parse_rotate, build_rotate, rotate_changes, rotate_proofs),
     Kind("post", Post, parse_post, build_post, post_changes),
 )
 _KINDS: Final = {row.name: row for row in _ROWS}

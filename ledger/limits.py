@@ -35,12 +35,39 @@ network decides some 40 rounds a second (a quiet one none). It costs no memory: 
 PROPOSALS_OPEN_MAX: Final = 8
 """Open proposals of one member: it can not fill the state, and its list stays below 400 bytes."""
 
+ROTATION_ROUNDS_MIN: Final = 64
+"""Rounds for which a key that came by a rotation stays. A member's rotation ends the epoch: who did
+nothing else would stop the network."""
+
 EVIDENCE_OF_MEMBER_MAX: Final = 4
 """Evidence of one member that is checked in one round; it will seldom have more than one to bring.
 That of 128 hostile ones together takes ≈ 0.1 s."""
 
 EVIDENCE_OF_OTHERS_MAX: Final = 16
 """The same of all other senders together: accounts cost nothing, so they share."""
+
+SCORE_MILLIONTHS_MAX: Final = 1_000_000
+"""A score of 1, as integers say it."""
+
+ATTESTATIONS_OF_ISSUER_MAX: Final = 1_024
+"""Attestations of one issuer that are not revoked: more than anybody can know, and each cell that
+computes its own view of them goes through all of an issuer's when one changes (0.2 ms)."""
+
+SCORE_START_MILLIONTHS: Final = 500_000
+"""The network's score of a member of which it knows nothing yet."""
+
+SCORE_RIGHT_MILLIONTHS: Final = 10_000
+"""What an epoch in which a member took part adds to its score: 50 of them from the start to 1."""
+
+SCORE_WRONG_MILLIONTHS: Final = 50_000
+"""What a proven fork takes: as much as five good epochs give."""
+
+SCORE_ABSENT_MILLIONTHS: Final = 20_000
+"""What an epoch without an event of the member takes: to be away costs two good epochs."""
+
+ABSENCE_ROUNDS_MIN: Final = EPOCH_ROUNDS_MIN
+"""Rounds after which a member of which nothing was received was absent: an event takes some five
+to be ordered, and an epoch of normal length has at least so many."""
 
 KIND_LENGTH_MAX: Final = 32
 """Characters of a transaction kind's name."""

@@ -33,17 +33,19 @@ from ledger.accounts import (
     encode_account,
 )
 from ledger.context import Context
-from ledger.errors import Expired, NonceUsed, TransactionRefused
+from ledger.errors import Expired, KeyRotated, NonceUsed, TransactionRefused
 from ledger.forks import EvidenceChecks
 from ledger.genesis import Genesis
 from ledger.header import APPLIED, NO_HEADER, Receipt, RoundHeader, receipts_root
 from ledger.kinds import changes_of
+from ledger.network_score import EPOCH_RECORD_KEY, EpochRecord, decode_record, score_changes
 from ledger.roster import (
     NEXT_MEMBERS_KEY,
     Roster,
     decode_members,
     roster_key,
 )
+from ledger.succession import ROTATED_PREFIX
 from ledger.transaction import OpaqueTransaction, SignedTransaction, Transaction
 from ledger.tree import Snapshot, StateTree
 
@@ -110,9 +112,11 @@ class Ledger:
         self._epoch_rounds = genesis.epoch_rounds
         self._roster = self._first_roster = genesis.roster
         self._checks = EvidenceChecks()
+        self._record = EpochRecord()
         self._read = read
         self._tree = StateTree()
         self._accounts: dict[PublicKey, NonceWindow] = {}
+        self._rotated: set[PublicKey] = set()
         self._header: RoundHeader | None = None
         self._window_first = genesis.roster.first_round
         self._snapshots: dict[Epoch, Snapshot] = {}
@@ -149,6 +153,15 @@ class Ledger:
         """Return the used nonces of a sender after the last applied round."""
         return self._accounts.get(sender, NonceWindow())
 
+    def is_rotated(self, key: PublicKey) -> bool:
+        """Return whether a key was given up for another one."""
+        return key in self._rotated
+
+    def check_sender(self, sender: PublicKey) -> None:
+        """Raise KeyRotated if the key was given up for another one."""
+        if sender in self._rotated:
+            raise KeyRotated("the sender gave this key up for another one")
+
     def restore(
         self,
         header: RoundHeader,
@@ -177,7 +190,7 @@ class Ledger:
     def _load(self, header: RoundHeader, entries: Iterable[tuple[bytes, bytes]]) -> None:
         for key, value in entries:
             self._tree.put(key, value)
-            self._note_account(key, value)
+            self._note(key, value)
         check(
             self._tree.root() == header.state_root,
             f"the state on disk is not the one of round {header.round}: its root differs",
@@ -192,12 +205,14 @@ class Ledger:
         round_number: Round,
         candidates: Sequence[Candidate],
         *,
+        creators: Collection[MemberIndex],
         ordered_before: Collection[bytes],
         consensus_time_ns: int | None,
     ) -> Applied:
         """Apply a decided round and return its effects.
 
-        `candidates` are the round's transactions in consensus order. `ordered_before` holds exactly
+        `candidates` are the round's transactions in consensus order, `creators` those of all events
+        that it received, with transactions or without. `ordered_before` holds exactly
         those of their ids that a round from `window_first_round` on listed: a second copy in this
         epoch or the next is skipped. (A later one is listed again. A signed one is refused then,
         for its nonce is used; and no cell needs to remember all ids for ever.)
@@ -228,6 +243,7 @@ class Ledger:
         time_ns = last_time_ns if consensus_time_ns is None else consensus_time_ns
         epoch = self._roster.epoch
         sealed = self._sealed(round_number, time_ns, changes)
+        self._note_conduct(round_number, creators, changes, seals=sealed is not None)
         if sealed is not None:
             changes[roster_key(sealed.epoch)] = sealed.encode()
             self._window_first = self._roster.first_round
@@ -264,6 +280,28 @@ class Ledger:
             return None
         return self._roster.next(Round(round_number + 1), time_ns, members)
 
+    def _note_conduct(
+        self,
+        round_number: Round,
+        creators: Collection[MemberIndex],
+        changes: dict[bytes, bytes],
+        *,
+        seals: bool,
+    ) -> None:
+        """Add to `changes` what the round says of the members."""
+        record = self._record.after(creators, changes)
+        if seals:
+            rounds = round_number - self._roster.first_round + 1
+
+            def read(key: bytes) -> bytes | None:
+                return changes[key] if key in changes else self._read(key)
+
+            changes.update(score_changes(record, self._roster, rounds, read))
+            record = EpochRecord()
+        if record != self._record:
+            changes[EPOCH_RECORD_KEY] = record.encode()
+            self._record = record
+
     def _take(
         self, candidate: Candidate, round_number: Round, changes: dict[bytes, bytes]
     ) -> TransactionRefused | None:
@@ -273,6 +311,8 @@ class Ledger:
             return parsed
         if isinstance(parsed, OpaqueTransaction):
             return None
+        if parsed.sender in self._rotated:
+            return KeyRotated("the sender gave this key up for another one")
         window = self.account(parsed.sender)
         if not window.is_free(parsed.nonce):
             return NonceUsed(f"nonce {parsed.nonce} was used; the highest is {window.highest}")
@@ -285,6 +325,7 @@ class Ledger:
             id=candidate.id,
             sender=parsed.sender,
             round=round_number,
+            time_ns=candidate.consensus_time_ns,
             network_id=self._network_id,
             roster=self._roster,
             first_roster=self._first_roster,
@@ -292,14 +333,22 @@ class Ledger:
             read=lambda key: changes[key] if key in changes else self._read(key),
         )
         try:
-            changes.update(changes_of(parsed.arguments, context))
+            written = changes_of(parsed.arguments, context)
         except TransactionRefused as refusal:
             return refusal
+        changes.update(written)
+        for key, value in written:
+            self._note(key, value)
         return None
 
-    def _note_account(self, key: bytes, value: bytes) -> None:
+    def _note(self, key: bytes, value: bytes) -> None:
+        """Keep what the machine has of the state beside its hashes."""
         if key.startswith(ACCOUNT_PREFIX):
             self._accounts[PublicKey(key[len(ACCOUNT_PREFIX) :])] = decode_account(value)
+        elif key == EPOCH_RECORD_KEY:
+            self._record = decode_record(value)
+        elif key.startswith(ROTATED_PREFIX):
+            self._rotated.add(PublicKey(key[len(ROTATED_PREFIX) :]))
 
 
 def _in_nonce_order(candidates: Sequence[Candidate]) -> list[Candidate]:

@@ -7,7 +7,8 @@ one round build on each other. A member may also leave by itself, without approv
 
 A change must be possible when it is proposed and again at each approval. Proposals are never
 deleted: an expired one stays in the state and takes no approvals. Those pile up slowly: at most
-PROPOSALS_OPEN_MAX of a member in PROPOSAL_ROUNDS_MAX rounds.
+PROPOSALS_OPEN_MAX of a member in PROPOSAL_ROUNDS_MAX rounds. A key that was given up stands for
+the one that followed (`ledger.succession`), in changes and in approvals.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from ledger.errors import (
 from ledger.limits import MEMBERS_MAX, PROPOSAL_ROUNDS_MAX, PROPOSALS_OPEN_MAX, WEIGHT_MAX
 from ledger.names import is_name
 from ledger.roster import NEXT_MEMBERS_KEY, Member, decode_members, encode_members
+from ledger.succession import current_key
 
 PROPOSAL_PREFIX: Final = b"proposal/"
 """State keys of proposals: this prefix, then the id of the proposing transaction."""
@@ -204,12 +206,13 @@ def approve_changes(approve: MemberApprove, context: Context) -> Changes:
         if proposal.accepted_round == 0:
             why = f"expired after round {proposal.round + PROPOSAL_ROUNDS_MAX}"
         raise ProposalClosed(f"the proposal {why}")
-    if context.sender in proposal.approvals:
+    if context.sender in _approvers(proposal, context):
         raise AlreadyApproved("the sender approved this proposal before")
     changes, accepted = _approved(approve.proposal, proposal, context)
     if accepted:
-        others = _open_proposals(context, proposal.proposer, but=approve.proposal)
-        changes.append(_own_list(proposal.proposer, others))
+        proposer = current_key(context.read, proposal.proposer)
+        others = _open_proposals(context, proposer, but=approve.proposal)
+        changes.append(_own_list(proposer, others))
     return changes
 
 
@@ -258,8 +261,10 @@ def _approved(
     proposal_id: TransactionId, proposal: Proposal, context: Context
 ) -> tuple[Changes, bool]:
     """Return what the sender's approval writes, and whether it decides the proposal."""
-    members = _changed(planned_members(context), proposal.change)
-    approved = {*proposal.approvals, context.sender}
+    named = current_key(context.read, proposal.change.public_key)
+    change = dataclasses.replace(proposal.change, public_key=named)
+    members = _changed(planned_members(context), change)
+    approved = {*_approvers(proposal, context), context.sender}
     voters = [member for member in context.roster.members if member.public_key in approved]
     accepted = context.roster.is_supermajority(sum(voter.weight for voter in voters))
     after = dataclasses.replace(
@@ -271,6 +276,11 @@ def _approved(
     if accepted:
         changes.append((NEXT_MEMBERS_KEY, encode_members(members)))
     return changes, accepted
+
+
+def _approvers(proposal: Proposal, context: Context) -> list[PublicKey]:
+    """Return the present keys of those who approved."""
+    return [current_key(context.read, key) for key in proposal.approvals]
 
 
 def _changed(members: tuple[Member, ...], change: MemberPropose) -> tuple[Member, ...]:

@@ -25,8 +25,9 @@ from core.codec import encode as encode_value
 from core.ids import NetworkId, PublicKey, Round, Signature, TransactionId
 from core.limits import HASH_SIZE_BYTES, PUBLIC_KEY_SIZE_BYTES, SIGNATURE_SIZE_BYTES
 from ledger.errors import Malformed, Oversize, WrongNetwork
-from ledger.kinds import Arguments, build_arguments, parse_arguments
+from ledger.kinds import Arguments, build_arguments, parse_arguments, proofs_of
 from ledger.limits import KIND_LENGTH_MAX, TRANSACTION_SIZE_BYTES_MAX
+from ledger.succession import SignatureCheck
 
 _SIGNED_DOMAIN: Final = "myceld/transaction/1"
 _OPAQUE_DOMAIN: Final = "myceld/opaque/1"
@@ -36,7 +37,7 @@ OPAQUE_KIND: Final = "opaque"
 
 @dataclass(frozen=True, slots=True)
 class SignedTransaction:
-    """A parsed signed transaction. Its signature is not checked yet: see `signature_check`."""
+    """A parsed signed transaction. Its signatures are not checked yet: see `signature_checks`."""
 
     id: TransactionId
     sender: PublicKey
@@ -46,12 +47,14 @@ class SignedTransaction:
     arguments: Arguments
     body: bytes
     signature: Signature
+    proofs: tuple[SignatureCheck, ...]
+    """Signatures inside of the arguments."""
     size_bytes: int
 
     @property
-    def signature_check(self) -> tuple[PublicKey, bytes, bytes]:
-        """(public key, message, signature), as `identity.keys.verify_all` takes them."""
-        return self.sender, self.body, self.signature
+    def signature_checks(self) -> tuple[SignatureCheck, ...]:
+        """All signatures that must be right, the sender's first."""
+        return ((self.sender, self.body, self.signature), *self.proofs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,8 @@ def opaque_transaction(data: bytes) -> bytes:
 def parse(raw: bytes, network_id: NetworkId) -> Transaction:
     """Return the transaction in `raw`.
 
-    Raises Oversize, Malformed, WrongNetwork, UnknownKind or BadProposal; never anything else.
+    Raises Oversize, Malformed, WrongNetwork, UnknownKind, BadProposal or BadRotation; never
+    anything else.
     """
     if len(raw) > TRANSACTION_SIZE_BYTES_MAX:
         raise Oversize(
@@ -129,14 +133,17 @@ def _parse_signed(
         raise WrongNetwork("the transaction was signed for another network")
     items: list[Value] = as_array(arguments)
     kind_name = as_text(kind, length_max=KIND_LENGTH_MAX)
+    sender_key = PublicKey(as_bytes(sender, size=PUBLIC_KEY_SIZE_BYTES))
+    parsed = parse_arguments(kind_name, items)
     return SignedTransaction(
         id=transaction_id(raw),
-        sender=PublicKey(as_bytes(sender, size=PUBLIC_KEY_SIZE_BYTES)),
+        sender=sender_key,
         nonce=as_int(nonce),
         expires_round=Round(as_int(expires)),
         kind=kind_name,
-        arguments=parse_arguments(kind_name, items),
+        arguments=parsed,
         body=body,
         signature=signature,
+        proofs=proofs_of(parsed, network_id, sender_key),
         size_bytes=len(raw),
     )

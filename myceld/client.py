@@ -166,6 +166,13 @@ class Client(MessageCalls):
         """
         return self._post("/api/v1/members", {"action": action, **fields}, wait, timeout_s)
 
+    def rotate_key(self, *, wait: str = "stored", timeout_s: float = 30.0) -> JsonObject:
+        """Have the cell give its key up for a new one; return the RotationView.
+
+        The cell starts again as the new one once that is applied: who is connected must reconnect.
+        """
+        return self._post("/api/v1/key/rotate", {}, wait, timeout_s)
+
     def create_invite(self, **fields: object) -> JsonObject:
         """Make a ticket; return the IssuedView, the only place where its text is told.
 
@@ -184,6 +191,37 @@ class Client(MessageCalls):
     def account(self, public_key: str) -> JsonObject:
         """Return the AccountView of a public key (hex)."""
         return self._get(f"/api/v1/accounts/{quote(public_key, safe='')}")
+
+    def attest(
+        self,
+        cell: str,
+        score: float,
+        *,
+        scope: str = "general",
+        expires_round: int = 0,
+        wait: str = "stored",
+        timeout_s: float = 30.0,
+    ) -> JsonObject:
+        """Say how far a cell (its id, or a member's name) is to be trusted; return the ReceiptView.
+
+        `score` is 0 to 1. It counts up to `expires_round`, without an end if that is 0.
+        """
+        fields = {"cell": cell, "score": score, "scope": scope, "expires_round": expires_round}
+        return self._post("/api/v1/trust/attest", fields, wait, timeout_s)
+
+    def revoke_attestation(
+        self, cell: str, *, scope: str = "general", wait: str = "stored", timeout_s: float = 30.0
+    ) -> JsonObject:
+        """Take back what the cell said of another one; return the ReceiptView."""
+        return self._post("/api/v1/trust/revoke", {"cell": cell, "scope": scope}, wait, timeout_s)
+
+    def trust_of(self, cell: str, *, paths_max: int = 8) -> JsonObject:
+        """Return the TrustWhyView of a cell: its score, and what makes it."""
+        return self._get("/api/v1/trust/cell", {"cell": cell, "limit": paths_max})
+
+    def trust_graph(self, *, limit: int = 100) -> JsonObject:
+        """Return the TrustGraphView of the cells with the highest scores."""
+        return self._get("/api/v1/trust/graph", {"limit": limit})
 
     def journals(self) -> JsonObject:
         """Return the list of JournalViews."""

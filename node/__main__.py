@@ -8,11 +8,14 @@ genesis  make a network's genesis  sign     sign a transaction without a running
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import logging
 import os
+import resource
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -22,6 +25,7 @@ from core.errors import MyceldError
 from gossip.discovery.limits import TICKET_LENGTH_MAX
 from gossip.discovery.ticket import parse_ticket
 from identity import keystore
+from identity.passphrase import Passphrase, PassphraseSource
 from ledger.genesis import to_json
 from ledger.kinds import Put
 from ledger.transaction import sign_transaction
@@ -30,14 +34,35 @@ from node.errors import NotInitialised
 from node.failpoints import arm_from, warn_of
 from node.founding import Founded, Wishes, found, make_genesis, read_genesis
 from node.home import Home, write_file
+from node.unlocking import ask_ahead, passphrase_source
 
 _FAILED = 1
 _FORCED = 130
 
 
+def _passphrase_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add where the passphrase of the key comes from; the command takes it as one source.
+
+    --encrypt has a new key protected, also if the passphrase must be asked for.
+    """
+
+    @functools.wraps(command)
+    def with_source(
+        *, passphrase_fd: int | None, passphrase_file: Path | None, encrypt: bool, **rest: object
+    ) -> None:
+        source = PassphraseSource(passphrase_fd, passphrase_file, is_wanted=encrypt)
+        command(passphrase=source, **rest)
+
+    with_fd = click.option("--passphrase-fd", type=click.IntRange(0))(with_source)
+    with_file = click.option("--passphrase-file", type=click.Path(path_type=Path))(with_fd)
+    return click.option("--encrypt", is_flag=True)(with_file)
+
+
 @click.group()
 def main() -> None:
     """Make and run a cell."""
+    # What is in memory is not to end in a file: the key is.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     arm_from(os.environ)
 
 
@@ -50,6 +75,7 @@ def main() -> None:
 @click.option("--listen", multiple=True)
 @click.option("--gateway-port", type=int)
 @click.option("--json", "as_json", is_flag=True)
+@_passphrase_options
 def init(
     *,
     home: Path,
@@ -60,9 +86,18 @@ def init(
     listen: tuple[str, ...],
     gateway_port: int | None,
     as_json: bool,
+    passphrase: PassphraseSource,
 ) -> None:
     """Make the cell in a directory; idempotent."""
-    wishes = Wishes(network, name, genesis, bootstrap, listen, gateway_port)
+    wishes = Wishes(
+        network,
+        name,
+        genesis,
+        bootstrap,
+        listen,
+        gateway_port,
+        passphrase=passphrase,
+    )
     founded = found(Home(home), wishes)
     member = founded.genesis.roster.index_of(founded.key.public_key) is not None
     if as_json:
@@ -80,14 +115,25 @@ def init(
 @click.option("--name")
 @click.option("--listen", multiple=True)
 @click.option("--gateway-port", type=int)
+@_passphrase_options
 def join(
-    *, home: Path, name: str | None, listen: tuple[str, ...], gateway_port: int | None
+    *,
+    home: Path,
+    name: str | None,
+    listen: tuple[str, ...],
+    gateway_port: int | None,
+    passphrase: PassphraseSource,
 ) -> None:
     """Make the cell in a directory by the ticket on standard input; print it as JSON."""
     from node.joining import join as join_network  # noqa: PLC0415 - keeps `init` and `sign` quick
 
     text = sys.stdin.buffer.read(TICKET_LENGTH_MAX + 1).decode("ascii", "replace")
-    wishes = Wishes(name=name, listen=listen, gateway_port=gateway_port)
+    wishes = Wishes(
+        name=name,
+        listen=listen,
+        gateway_port=gateway_port,
+        passphrase=passphrase,
+    )
     joined = join_network(Home(home), parse_ticket(text), wishes)
     content = {
         **_founded(home, joined.founded),
@@ -101,7 +147,8 @@ def join(
 @click.option("--home", type=click.Path(path_type=Path), required=True)
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]))
 @click.option("--log-json", is_flag=True)
-def run(*, home: Path, log_level: str | None, log_json: bool) -> None:
+@_passphrase_options
+def run(*, home: Path, log_level: str | None, log_json: bool, passphrase: PassphraseSource) -> None:
     """Run the cell until SIGINT or SIGTERM."""
     place = Home(home)
     if not place.key.exists():
@@ -109,7 +156,7 @@ def run(*, home: Path, log_level: str | None, log_json: bool) -> None:
     config = configuration.load(place.config, os.environ)
     _start_logging(log_level or config.log_level, as_json=log_json)
     warn_of(os.environ)
-    asyncio.run(_run(place, config))
+    asyncio.run(_run(place, config, ask_ahead(place, passphrase)))
 
 
 @main.group()
@@ -134,10 +181,11 @@ def create(*, name: str, members: tuple[str, ...], epoch_rounds: int | None, out
 @click.option("--nonce", type=click.IntRange(0), required=True)
 @click.argument("key")
 @click.argument("value_hex")
-def sign(*, home: Path, nonce: int, key: str, value_hex: str) -> None:
+@_passphrase_options
+def sign(*, home: Path, nonce: int, key: str, value_hex: str, passphrase: PassphraseSource) -> None:
     """Print a signed put in hex, without a running cell."""
     place = Home(home)
-    pair = keystore.load(place.key)
+    pair = keystore.load(place.key, passphrase_source(place, passphrase).read)
     raw = sign_transaction(
         network_id=read_genesis(place.genesis).network_id,
         sender=pair.public_key,
@@ -160,10 +208,12 @@ def _founded(home: Path, founded: Founded) -> dict[str, object]:
     }
 
 
-async def _run(home: Home, config: configuration.Config) -> None:
+async def _run(
+    home: Home, config: configuration.Config, unlock: Callable[[], Passphrase] | None
+) -> None:
     from node.daemon import Daemon  # noqa: PLC0415 - keeps `init` and `sign` quick
 
-    daemon = Daemon(home, config, _tell)
+    daemon = Daemon(home, config, _tell, unlock)
     stops = 0
 
     def on_signal() -> None:
@@ -190,7 +240,10 @@ def _start_logging(level: str, *, as_json: bool) -> None:
     renderer = (
         structlog.processors.JSONRenderer()
         if as_json
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        # Plain tracebacks: the other formatters show the values of variables, and some are secret.
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
     )
     structlog.configure(
         processors=[

@@ -43,8 +43,10 @@ from node.follows import Follows
 from node.genesis_service import GENESIS_PROTOCOL, serve_genesis
 from node.headers import Headers
 from node.inbox import ConsensusInbox, ExecutionInbox
+from node.interactions import Interactions
 from node.invite_views import Standing
 from node.invites import Invites
+from node.keyring import KeyRing, reader_of
 from node.limits import EXECUTION_QUEUE_MAX, HEADERS_CACHED_MAX
 from node.parts import Parts
 from node.peers import Peers, PeersConfig, PeersLinks
@@ -60,6 +62,7 @@ from node.stages.consensus import Consensus, Identity
 from node.stages.execution import Execution
 from node.stages.intake import Intake
 from node.stages.mempool import Mempool
+from node.successors import keep_reachable, with_present_key
 from node.surroundings import Surroundings
 from node.tables import (
     EVENTS_JOURNAL,
@@ -74,6 +77,7 @@ from node.tables import (
 )
 from node.transfer_fetching import TransferFetching
 from node.transfer_serving import StoreSource, TransferServing, transfer_protocol
+from node.trust_view import TrustView
 from node.verifier import Verifier
 
 _LOG = structlog.get_logger("assembly")
@@ -86,6 +90,16 @@ class Setup:
     key: KeyPair
     genesis: Genesis
     config: Config
+    earlier: tuple[KeyPair, ...] = ()
+    """Keys that the cell gave up."""
+    ring: KeyRing | None = None
+    """The key file; without it the cell can not rotate."""
+
+    @property
+    def identity(self) -> Identity:
+        """Return whose events the cell makes, and made."""
+        earlier = tuple(Identity(one.public_key, one.sign) for one in self.earlier)
+        return Identity(self.key.public_key, self.key.sign, earlier)
 
 
 @dataclass(slots=True)
@@ -122,23 +136,24 @@ class Assembly:
 
     async def assemble(self) -> tuple[Parts, Tasks]:
         """Return the parts and the owners of the stages, at what the store holds."""
-        key, genesis = self._setup.key, self._setup.genesis
-        store, verifier = self._store, self._verifier
-        identity, mempool, receipts = Identity(key.public_key, key.sign), Mempool(), Receipts()
-        consensus_inbox, execution_inbox = ConsensusInbox(), _execution_inbox()
-        epochs = [(genesis.roster, 0), *newest_epochs(store, 3)][-3:]
-        rosters, first_block = [roster for roster, _ in epochs], epochs[-2:][0][1]
+        key, genesis, store = self._setup.key, self._setup.genesis, self._store
+        identity, mempool, receipts = self._setup.identity, Mempool(), Receipts()
+        rosters, first_block = _newest_rosters(store, genesis)
         consensus = _make_consensus(genesis, rosters, identity, mempool, first_block)
         execution = Execution(genesis, identity, lambda state_key: state_value(store, state_key))
-        intake = Intake(genesis.network_id, execution.ledger.account)
+        intake = Intake(genesis.network_id, execution.ledger.account, execution.ledger.check_sender)
+        trust, consensus_inbox = self._make_trust(execution), ConsensusInbox()
+        execution_inbox: ExecutionInbox = asyncio.Queue(EXECUTION_QUEUE_MAX)
         execution_task = ExecutionTask(
             execution,
             store,
-            verifier,
+            self._verifier,
             await store.journal(EVENTS_JOURNAL),
             inbox=execution_inbox,
             receipts=receipts,
             intake=intake,
+            trust=trust,
+            can_rotate=self._has_successor,
         )
         headers = await Headers.open(store)
         await execution_task.resume(await _restore(execution, store, headers, rosters))
@@ -148,7 +163,7 @@ class Assembly:
         consensus_task = ConsensusTask(
             consensus,
             store,
-            verifier,
+            self._verifier,
             genesis,
             inbox=consensus_inbox,
             execution=execution_inbox,
@@ -156,17 +171,15 @@ class Assembly:
             intake=intake,
             applied_round=lambda: execution.ledger.applied_round,
         )
-        discovery = self._make_discovery(consensus, headers)
-        greeting = execution_task.greeting
-        links = self._make_links(consensus_inbox, execution_inbox, greeting, discovery)
-        peers = self._make_peers(consensus.roster, discovery.book, links)
+        inboxes = (consensus_inbox, execution_inbox)
+        discovery, peers = self._make_network(consensus, execution_task, headers, *inboxes)
         messages = await _make_messages(store, key, genesis, peers)
         parts = Parts(
             cell_id=key.cell_id,
             name=self._name(consensus.roster),
             genesis=genesis,
             store=store,
-            verifier=verifier,
+            verifier=self._verifier,
             receipts=receipts,
             intake=intake,
             mempool=mempool,
@@ -181,19 +194,33 @@ class Assembly:
             discovery=discovery,
             audits=Audits(store),
             invites=_make_invites(store, genesis, peers, execution),
+            trust=trust,
+            interactions=await self._make_interactions(peers, trust, execution),
             messages=messages,
             contents=_make_contents(store, genesis, peers, execution),
-            work=self._make_work(messages, intake, execution, headers),
+            work=self._make_work(messages, intake, headers, execution),
             headers=headers,
             fetching=self._make_fetching(consensus, execution, peers, headers),
             started_ns=self._started_ns,
         )
         return parts, Tasks(consensus_task, execution_task)
 
+    def _make_network(
+        self,
+        consensus: Consensus,
+        execution_task: ExecutionTask,
+        headers: Headers,
+        consensus_inbox: ConsensusInbox,
+        execution_inbox: ExecutionInbox,
+    ) -> tuple[Discovery, Peers]:
+        discovery = self._make_discovery(consensus, headers)
+        greeting = execution_task.greeting
+        links = self._make_links(consensus_inbox, execution_inbox, greeting, discovery)
+        return discovery, self._make_peers(consensus.roster, discovery.book, links)
+
     def _make_work(
-        self, messages: Messages, intake: Intake, execution: Execution, headers: Headers
+        self, messages: Messages, intake: Intake, headers: Headers, execution: Execution
     ) -> MessageWork:
-        """Return what does what messages of other cells ask for."""
         states = States(
             self._store,
             self._setup.genesis,
@@ -204,11 +231,17 @@ class Assembly:
         commands = commands_of(self._setup.config.commands)
         return MessageWork(messages, intake.parse, states, commands)
 
+    def _has_successor(self) -> bool:
+        """Return whether our key was given up for another one that we have."""
+        ring, key = self._setup.ring, self._setup.key.public_key
+        return ring is not None and ring.successor(key, reader_of(self._store)) is not None
+
     def _make_discovery(self, consensus: Consensus, headers: Headers) -> Discovery:
         key, genesis, config = self._setup.key, self._setup.genesis, self._setup.config
         store = self._store
         known = read_entries(known_cells(store, BOOK_CELLS_MAX), genesis.network_id)
-        bootstrap = [str(parse_dial_address(address)) for address in config.bootstrap]
+        configured = [str(parse_dial_address(address)) for address in config.bootstrap]
+        bootstrap = [with_present_key(address, reader_of(store)) for address in configured]
         sources = DiscoverySources(
             key,
             genesis,
@@ -219,6 +252,7 @@ class Assembly:
             ),
         )
         book = AddressBook(key.cell_id, bootstrap, known, can_dial=_can_dial)
+        keep_reachable(book, consensus.roster, reader_of(store))
         return Discovery(sources, book, self._verifier)
 
     def _make_links(
@@ -257,6 +291,18 @@ class Assembly:
         peers.host.set_handler(GENESIS_PROTOCOL, peers.guarded(serve_genesis(genesis)))
         return peers
 
+    def _make_trust(self, execution: Execution) -> TrustView:
+        own, policy = self._setup.key.public_key, self._setup.config.trust.policy()
+        return TrustView(self._store, own, lambda: execution.ledger.applied_round, policy)
+
+    async def _make_interactions(
+        self, peers: Peers, trust: TrustView, execution: Execution
+    ) -> Interactions:
+        key, network_id = self._setup.key, self._setup.genesis.network_id
+        made = Interactions(self._store, key, network_id, peers, trust, execution)
+        await made.load()
+        return made
+
     def _make_fetching(
         self, consensus: Consensus, execution: Execution, peers: Peers, headers: Headers
     ) -> TransferFetching:
@@ -281,8 +327,10 @@ class Assembly:
         return self._setup.config.name if me is None else roster.members[me].name
 
 
-def _execution_inbox() -> ExecutionInbox:
-    return asyncio.Queue(EXECUTION_QUEUE_MAX)
+def _newest_rosters(store: Store, genesis: Genesis) -> tuple[list[Roster], int]:
+    """Return the rosters of the newest epochs, and the first block of events of the last two."""
+    epochs = [(genesis.roster, 0), *newest_epochs(store, 3)][-3:]
+    return [roster for roster, _ in epochs], epochs[-2:][0][1]
 
 
 def _can_dial(address: str) -> bool:

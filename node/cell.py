@@ -10,6 +10,7 @@ import structlog
 from core.codec import as_array, as_bytes, as_int, decode
 from core.ids import CellId, PublicKey, TransactionId, cell_id_of, short
 from gateway.errors import NoSuchKey, NoSuchReceipt, NotReachedInTime
+from gateway.trust_views import AttestWish, TrustGraphView, TrustWhyView
 from gateway.views import (
     AccountView,
     EpochView,
@@ -21,6 +22,7 @@ from gateway.views import (
     PeerView,
     ReceiptView,
     RefusalView,
+    RotationView,
     RoundView,
     SporeView,
     Stage,
@@ -30,7 +32,8 @@ from gateway.views import (
 )
 from gossip.discovery.spore_file import to_json
 from gossip.wire import Forward
-from ledger.errors import NonceUsed, WrongSignature
+from identity.errors import NoKeyFile
+from ledger.errors import KeyRotated, NonceUsed, WrongSignature
 from ledger.forks import ForkProof
 from ledger.header import APPLIED
 from ledger.kinds import VALUE_PREFIX, Arguments, Put, check_key
@@ -39,6 +42,7 @@ from node import status
 from node.errors import MempoolFull, NotStoredYet
 from node.exposition import metrics_text
 from node.inbox import Wake
+from node.keyring import reader_of, rotation_of
 from node.limits import ACCUSE_CHECK_MS, WAIT_S_MAX
 from node.member_answers import change_of, epoch_views, members_view
 from node.message_answers import MessageAnswers
@@ -51,6 +55,7 @@ from node.tables import (
     ordered_from,
     state_value,
 )
+from node.trust_answers import arguments_of, graph_view, why_view
 
 _LOG = structlog.get_logger("cell")
 
@@ -178,6 +183,32 @@ class RunningCell(MessageAnswers):
         cell_id = self._cell_id(change.cell) if change.cell else self._parts.cell_id
         return await self._submit_own(change_of(change, cell_id), None, wait, timeout_s)
 
+    async def attest(self, wish: AttestWish, *, wait: Stage, timeout_s: float) -> ReceiptView:
+        """See `gateway.trust_views.TrustCell.attest`."""
+        arguments = arguments_of(wish, self._cell_id(wish.cell))
+        return await self._submit_own(arguments, None, wait, timeout_s)
+
+    async def trust_of(self, cell: str, paths_max: int) -> TrustWhyView:
+        """See `gateway.trust_views.TrustCell.trust_of`."""
+        cell_id = self._cell_id(cell)
+        return why_view(self._parts, await self._parts.trust.settled(), cell_id, paths_max)
+
+    async def trust_graph(self, limit: int) -> TrustGraphView:
+        """See `gateway.trust_views.TrustCell.trust_graph`."""
+        return graph_view(self._parts, await self._parts.trust.settled(), limit)
+
+    async def rotate_key(self, *, wait: Stage, timeout_s: float) -> RotationView:
+        """See `gateway.cell.Cell.rotate_key`."""
+        if self._ring is None:
+            raise NoKeyFile("this cell runs without a key file")
+        ledger, old = self._parts.execution.ledger, self._key
+        ledger.check_sender(old.public_key)
+        # On disk before anybody hears of it, and not in a thread: one call makes one key.
+        new = self._ring.make_next(old.public_key, reader_of(self._parts.store))
+        rotate = rotation_of(self._parts.genesis.network_id, old, new)
+        receipt = await self._submit_own(rotate, None, wait, timeout_s)
+        return RotationView(old.cell_id, new.cell_id, receipt)
+
     async def create_invite(self, wish: InviteWish) -> IssuedView:
         """See `gateway.cell.Cell.create_invite`."""
         return await self._parts.invites.create(wish)
@@ -212,7 +243,7 @@ class RunningCell(MessageAnswers):
         for transaction, raw in zip(parsed, forward.transactions, strict=True):
             try:
                 self._queue([transaction], [raw])
-            except (MempoolFull, NonceUsed, NotStoredYet) as error:
+            except (KeyRotated, MempoolFull, NonceUsed, NotStoredYet) as error:
                 _LOG.info("forwarded transaction left out", peer=short(peer), reason=str(error))
 
     async def accuse(self, proof: ForkProof) -> TransactionId:
@@ -270,7 +301,8 @@ class RunningCell(MessageAnswers):
 
     async def _check_signatures(self, parsed: Sequence[Transaction]) -> None:
         """Raise WrongSignature unless every signature is its sender's."""
-        checks = [tx.signature_check for tx in parsed if isinstance(tx, SignedTransaction)]
+        signed = [tx for tx in parsed if isinstance(tx, SignedTransaction)]
+        checks = [check for tx in signed for check in tx.signature_checks]
         if not all(await self._parts.verifier.verify(checks)):
             raise WrongSignature("the signature is not the sender's signature of these bytes")
 

@@ -1,14 +1,15 @@
 """The cell's configuration file: `config.yaml`, read once at start.
 
-One YAML mapping: `version: 1`, the section `cell` with the keys of `Config`, and the section
-`discovery` with those of `DiscoveryConfig`. Unknown keys, wrong types and impossible values are
-refused with the key's name: a misspelt option never passes in silence. `MYCELD_<SECTION>__<KEY>` in
-the environment overrides a key.
+One YAML mapping: `version: 1`, the section `cell` with the keys of `Config`, and the sections
+`discovery` and `trust` with those of `DiscoveryConfig` and `TrustConfig`. Unknown keys, wrong types
+and impossible values are refused with the key's name: a misspelt option never passes in silence.
+`MYCELD_<SECTION>__<KEY>` in the environment overrides a key.
 """
 
 from __future__ import annotations
 
 import difflib
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -17,7 +18,9 @@ from typing import Final, TypeVar
 
 import yaml
 
+from identity.errors import BadPolicy
 from identity.messages.limits import RUN_NAME_LENGTH_MAX
+from identity.trust import Policy, policy_of
 from node.config_text import read_yaml
 from node.discovery.limits import SEEDS_MAX
 from node.discovery.locations import check_location
@@ -30,13 +33,16 @@ _PREFIX: Final = "MYCELD_{}__"
 _DIGITS_MAX: Final = 18
 _KEY_LENGTH_MAX: Final = 64
 _SHOWN_MAX: Final = 80
-_SECTIONS: Final = ("cell", "discovery")
+_SECTIONS: Final = ("cell", "discovery", "trust")
+_DECIMAL: Final = re.compile(r"[01]?\.?[0-9]{1,9}", re.ASCII)
 _BOOLEANS: Final = {"true": True, "false": False}
 _KINDS: Final = {bool: "true or false", int: "a number", str: "text"}
 _LISTS: Final = {
     "listen": "multiaddrs",
     "bootstrap": "multiaddrs",
     "seeds": "paths and URLs",
+    "levels": "LEVEL=SCORE",
+    "needs": "REQUEST=LEVEL",
     "commands": "NAME=COMMAND",
 }
 _LEVELS: Final = ("debug", "info", "warning", "error")
@@ -52,6 +58,21 @@ class DiscoveryConfig:
     """Look for cells in the DHT of those that are connected, and be found there."""
     seeds: tuple[str, ...] = ()
     """Spore files to read: paths, relative to the cell's directory, or https URLs."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrustConfig:
+    """Where the access of other cells differs from the defaults of `identity.trust.policy`."""
+
+    levels: tuple[str, ...] = ()
+    """LEVEL=SCORE: the least score of a level of access."""
+    needs: tuple[str, ...] = ()
+    """REQUEST=LEVEL: the level that a kind of request needs."""
+
+    def policy(self) -> Policy:
+        """Return the policy; raises BadPolicy."""
+        scores = {level: _score(text) for level, text in map(_halves, self.levels)}
+        return policy_of(scores, dict(map(_halves, self.needs)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +92,13 @@ class Config:
     commands: tuple[str, ...] = ()
     """What members may have run here by EXEC: NAME=COMMAND, split as a shell does, run without
     one."""
+    passphrase_file: str = ""
+    """File with the passphrase of key.json, relative to the cell's directory; empty: ask."""
     discovery: DiscoveryConfig = DiscoveryConfig()
+    trust: TrustConfig = TrustConfig()
 
 
-_Section = TypeVar("_Section", Config, DiscoveryConfig)
+_Section = TypeVar("_Section", Config, DiscoveryConfig, TrustConfig)
 
 
 def load(path: Path, environment: Mapping[str, str]) -> Config:
@@ -87,13 +111,15 @@ def load(path: Path, environment: Mapping[str, str]) -> Config:
     if len(data) > _FILE_SIZE_BYTES_MAX:
         raise BadConfig(f"{path} is larger than {_FILE_SIZE_BYTES_MAX} bytes")
     config = parse(data, str(path))
-    discovery = config.discovery
+    discovery, trust = config.discovery, config.trust
     for name, text in environment.items():
         if (key := _key_in(name, "cell")) is not None:
             config = _with(config, key, _from_text(config, key, text), where=name)
         if (key := _key_in(name, "discovery")) is not None:
             discovery = _with(discovery, key, _from_text(discovery, key, text), where=name)
-    return replace(config, discovery=discovery)
+        if (key := _key_in(name, "trust")) is not None:
+            trust = _with(trust, key, _from_text(trust, key, text), where=name)
+    return replace(config, discovery=discovery, trust=trust)
 
 
 def parse(data: bytes, where: str) -> Config:
@@ -108,25 +134,31 @@ def parse(data: bytes, where: str) -> Config:
     unknown = sorted(str(key) for key in content if key not in ("version", *_SECTIONS))
     if unknown:
         raise BadConfig(
-            f"{where}: unknown section {_shown(unknown[0])}, expected `cell` or `discovery`"
+            f"{where}: unknown section {_shown(unknown[0])}, expected one of {', '.join(_SECTIONS)}"
         )
     config = _section(Config(), content.get("cell"), f"{where}: cell")
     discovery = _section(config.discovery, content.get("discovery"), f"{where}: discovery")
-    return replace(config, discovery=discovery)
+    trust = _section(config.trust, content.get("trust"), f"{where}: trust")
+    return replace(config, discovery=discovery, trust=trust)
 
 
 def dump(config: Config) -> str:
     """Return the text of a configuration file."""
-    content = {"version": _VERSION, "cell": _plain(config), "discovery": _plain(config.discovery)}
+    content = {
+        "version": _VERSION,
+        "cell": _plain(config),
+        "discovery": _plain(config.discovery),
+        "trust": _plain(config.trust),
+    }
     text: str = yaml.safe_dump(content, sort_keys=False)
     return "# Configuration of a myceld cell; docs/configuration.md explains every key.\n" + text
 
 
-def _keys(section: Config | DiscoveryConfig) -> list[str]:
+def _keys(section: Config | DiscoveryConfig | TrustConfig) -> list[str]:
     return [field.name for field in fields(section) if field.name not in _SECTIONS]
 
 
-def _plain(section: Config | DiscoveryConfig) -> dict[str, object]:
+def _plain(section: Config | DiscoveryConfig | TrustConfig) -> dict[str, object]:
     values = {key: getattr(section, key) for key in _keys(section)}
     return {
         key: list(value) if isinstance(value, tuple) else value for key, value in values.items()
@@ -175,7 +207,27 @@ def _with(section: _Section, key: str, value: object, *, where: str) -> _Section
     if key == "seeds" and isinstance(value, tuple):
         _check_seeds(value, where)
     changed: _Section = replace(section, **{key: value})  # type: ignore[arg-type] # checked above
+    if isinstance(changed, TrustConfig):
+        try:
+            changed.policy()
+        except BadPolicy as error:
+            raise BadConfig(f"{where}: {_cut(error.detail)}") from error
     return changed
+
+
+def _halves(text: str) -> tuple[str, str]:
+    left, _, right = text.partition("=")
+    return left.strip(), right.strip()
+
+
+def _score(text: str) -> float:
+    """Return a plain decimal number; what is none is beyond every bound of a score."""
+    return float(text) if _DECIMAL.fullmatch(text) else -1.0
+
+
+def _cut(text: str) -> str:
+    """Return a message in one line of a bounded length, whatever it quotes."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)[: 4 * _SHOWN_MAX]
 
 
 def _shown(value: object) -> str:
@@ -215,7 +267,7 @@ def _check_seeds(seeds: tuple[str, ...], where: str) -> None:
             raise BadConfig(f"{where}: {error.detail}") from error
 
 
-def _from_text(section: Config | DiscoveryConfig, key: str, text: str) -> object:
+def _from_text(section: Config | DiscoveryConfig | TrustConfig, key: str, text: str) -> object:
     """Return an environment variable's text in the type of the key."""
     expected = getattr(section, key, "")
     if isinstance(expected, tuple):

@@ -2,7 +2,8 @@
 
 Start: lock, key, genesis, store; then everything that `node.supervisor` runs. Stop: the gateway
 first (nothing new comes in), then the network, then what is under way is finished, then the store
-is closed.
+is closed. A cell whose key was given up for another one of its own stops like that, and starts
+again as the new one.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ import sys
 from collections.abc import Callable
 
 from gateway.server import Gateway
-from identity import keystore
+from identity.passphrase import Passphrase
 from journal import Store
+from ledger.genesis import Genesis
 from myceld import VERSION
 from node.assembly import Setup
 from node.cell import RunningCell
@@ -23,6 +25,7 @@ from node.config import Config
 from node.faults import faults_of
 from node.founding import read_genesis
 from node.home import Home
+from node.keyring import KeyRing, open_as_present, reader_of
 from node.limits import STOP_TIMEOUT_MS, THREAD_SWITCH_S
 from node.parts import Parts
 from node.supervisor import Supervisor
@@ -32,11 +35,21 @@ from node.surroundings import Surroundings
 class Daemon:
     """One cell. `run` returns after `stop` was called and everything is closed."""
 
-    def __init__(self, home: Home, config: Config, tell: Callable[[str], None]) -> None:
-        """`tell` gets the lines for the person who started the cell."""
+    def __init__(
+        self,
+        home: Home,
+        config: Config,
+        tell: Callable[[str], None],
+        unlock: Callable[[], Passphrase] | None = None,
+    ) -> None:
+        """`tell` gets the lines for the person who started the cell.
+
+        `unlock` gives the passphrase of a key that has one.
+        """
         self._home = home
         self._config = config
         self._tell = tell
+        self._unlock = unlock
         self._supervisor: Supervisor | None = None
         self._stopped = False
 
@@ -50,23 +63,30 @@ class Daemon:
         """Run the cell. Raises MyceldError when it can not start or has to stop by itself."""
         sys.setswitchinterval(THREAD_SWITCH_S)
         with self._home.locked():
-            key = keystore.load(self._home.key)
+            ring = KeyRing.open(self._home.key, self._unlock)
+            self._unlock = None
             genesis = read_genesis(self._home.genesis)
-            store = await Store.open(
-                self._home.database, signer=key.sign, cell_id=key.cell_id, durability="power"
-            )
-            try:
-                await self._supervise(Setup(key, genesis, self._config), store)
-            finally:
-                await store.close()
+            while await self._run_as_present(ring, genesis):
+                self._tell("going on with the new key")
 
-    async def _supervise(self, setup: Setup, store: Store) -> None:
+    async def _run_as_present(self, ring: KeyRing, genesis: Genesis) -> bool:
+        """Run the cell until it stops, or gave its key up: then it is to run again."""
+        store, key = await open_as_present(self._home.database, ring)
+        try:
+            read = reader_of(store)
+            ring.settle(key.public_key, read)
+            earlier = ring.earlier(key.public_key, read)
+            return await self._supervise(Setup(key, genesis, self._config, earlier, ring), store)
+        finally:
+            await store.close()
+
+    async def _supervise(self, setup: Setup, store: Store) -> bool:
         front = _GatewayFront(self._home, self._config, self._tell)
         surroundings = Surroundings(self._home.path, faults=faults_of(self._home.path, os.environ))
         self._supervisor = Supervisor(setup, front, surroundings, self._tell)
         if self._stopped:
             self._supervisor.stop()
-        await self._supervisor.run(store)
+        return await self._supervisor.run(store)
 
 
 class _GatewayFront:

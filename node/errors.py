@@ -221,6 +221,14 @@ class ToItself(LocalMisuse):
     remedy = "Give the cell id or the name of another cell."
 
 
+class InteractionRefused(OperationalFault):
+    """The other cell does not sign that both dealt with each other."""
+
+    code = "MYC-NODE-101"
+    remedy = "Check that both clocks are right; it is tried again another time."
+    retryable = True
+
+
 class ContentTooLarge(LocalMisuse):
     """Content of no bytes, or of more than one post can have."""
 

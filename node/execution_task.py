@@ -30,6 +30,7 @@ from node.tables import (
     certificate_statement,
     known_ids,
 )
+from node.trust_view import TrustView
 from node.verifier import Verifier
 
 _LOG = structlog.get_logger("execution")
@@ -48,7 +49,13 @@ class ExecutionTask:
         inbox: ExecutionInbox,
         receipts: Receipts,
         intake: Intake,
+        trust: TrustView,
+        can_rotate: Callable[[], bool] = lambda: False,
     ) -> None:
+        """`can_rotate` tells whether this cell has the key that its own was given up for."""
+        self._can_rotate = can_rotate
+        self.rotated = asyncio.Event()
+        """Set once the cell is to go on with another key: this one is of no use any more."""
         self._stage = stage
         self._store = store
         self._verifier = verifier
@@ -56,6 +63,7 @@ class ExecutionTask:
         self._inbox = inbox
         self._receipts = receipts
         self._intake = intake
+        self._trust = trust
         self._own: dict[Epoch, CheckpointSignature] = {}
         self._early: deque[CheckpointFrom] = deque(maxlen=CHECKPOINTS_EARLY_MAX)
         self.idle = asyncio.Event()
@@ -76,6 +84,7 @@ class ExecutionTask:
         for signature in own:
             self._own[signature.epoch] = signature
             await self._note_certificate(self._stage.add_signature(signature))
+        self._note_rotation()
 
     async def run(self, peers: Peers, tell_sealed: Callable[[Roster], None]) -> None:
         """Serve the inbox until cancelled; tell the roster after each round that seals an epoch.
@@ -126,6 +135,7 @@ class ExecutionTask:
         )
         hit("execution.seal.after" if seals else "execution.apply.after")
         self._intake.settle(ids)
+        self._trust.applied(applied)
         self._receipts.applied(
             applied.header.round, [entry.receipt.id for entry in applied.entries]
         )
@@ -138,12 +148,16 @@ class ExecutionTask:
             await self._note_certificate(self._stage.add_signature(executed.signature))
         else:
             self._receipts.certified(self._stage.certified_round)
+        self._note_rotation()
         return applied.sealed
 
+    def _note_rotation(self) -> None:
+        if self._stage.gave_up_key and self._can_rotate():
+            self.rotated.set()
+
     async def _invalid(self, unverified: Sequence[Unverified]) -> set[int]:
-        """Return the `id()`s of those whose signature is wrong."""
-        checks = [(item, item.signature_check) for item in unverified]
-        wanted = [(item, check) for item, check in checks if check is not None]
+        """Return the `id()`s of those with a wrong signature."""
+        wanted = [(item, check) for item in unverified for check in item.signature_checks]
         verdicts = await self._verifier.verify([check for _, check in wanted])
         return {id(item) for (item, _), valid in zip(wanted, verdicts, strict=True) if not valid}
 

@@ -7,7 +7,7 @@ import secrets
 import socket
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +16,7 @@ from core.limits import PUBLIC_KEY_SIZE_BYTES
 from gossip.host.addresses import parse_dial_address, parse_listen_address
 from identity import keystore
 from identity.keys import KeyPair
+from identity.passphrase import PassphraseSource
 from ledger.errors import BadGenesis
 from ledger.genesis import Genesis, from_json, to_json
 from ledger.roster import Member
@@ -25,6 +26,7 @@ from node.config import Config
 from node.errors import BadConfig, BadOption, NotInitialised, OtherNetwork
 from node.genesis_service import fetch_genesis
 from node.home import Home, write_file
+from node.unlocking import passphrase_source
 
 _GENESIS_SIZE_BYTES_MAX: Final = 64 * 1024
 _LISTEN_PORT: Final = 4710
@@ -48,6 +50,8 @@ class Wishes:
     gateway_port: int | None = None
     told: Genesis | None = None
     """The network's genesis, where it came by a ticket."""
+    passphrase: PassphraseSource = field(default_factory=PassphraseSource)
+    """Where that of the key file comes from, unless the configuration says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +65,10 @@ class Founded:
     """Whether the key was made by this call."""
 
 
-def found(home: Home, wishes: Wishes) -> Founded:
+def found(home: Home, wishes: Wishes, opened: KeyPair | None = None) -> Founded:
     """Make the cell in `home`, or bring an existing one in line with the wishes.
 
+    `opened` is the cell's key, if the caller made or opened it already.
     The key is never replaced. The genesis is replaced only while the cell has no database, that is
     before its first run; after that, another network raises OtherNetwork. Not to be called from
     inside an event loop.
@@ -72,7 +77,7 @@ def found(home: Home, wishes: Wishes) -> Founded:
     wished_genesis = wishes.told if wishes.genesis is None else read_genesis(wishes.genesis)
     home.make()
     with home.locked():
-        key, created = key_of(home)
+        key, created = key_of(home, wishes) if opened is None else (opened, False)
         old = configuration.load(home.config, {}) if home.config.exists() else None
         config = _config(old or _fresh_config(home, key), wishes)
         # The genesis first: when it is refused, the configuration stays as it was.
@@ -83,11 +88,13 @@ def found(home: Home, wishes: Wishes) -> Founded:
     return Founded(key, genesis, config, created)
 
 
-def key_of(home: Home) -> tuple[KeyPair, bool]:
+def key_of(home: Home, wishes: Wishes) -> tuple[KeyPair, bool]:
     """Return the cell's key, and whether it was made now."""
+    source = passphrase_source(home, wishes.passphrase)
     if home.key.exists():
-        return keystore.load(home.key), False
-    return keystore.create(home.key, secrets.token_bytes(PUBLIC_KEY_SIZE_BYTES)), True
+        return keystore.load(home.key, source.read), False
+    lock = keystore.Lock(source.read_new()) if source.protects_new else None
+    return keystore.create(home.key, secrets.token_bytes(PUBLIC_KEY_SIZE_BYTES), lock), True
 
 
 def check_wishes(wishes: Wishes) -> None:

@@ -79,7 +79,7 @@ def join(home: Home, ticket: Ticket, wishes: Wishes) -> Joined:
     check_wishes(wishes)
     home.make()
     with home.locked():
-        key, created = key_of(home)
+        key, created = key_of(home, wishes)
         _check_network(home, ticket)
         name = wishes.name or _own_name(home)
     let = asyncio.run(_use(ticket, key, name))
@@ -89,7 +89,7 @@ def join(home: Home, ticket: Ticket, wishes: Wishes) -> Joined:
         name=wishes.name or name or let.welcome.name or None,
         bootstrap=_bootstrap(ticket, let.welcome),
     )
-    founded = replace(found(home, told), created=created)
+    founded = replace(found(home, told, key), created=created)
     return Joined(founded, let.welcome.votes, let.words)
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 
 from core.errors import MyceldError
-from core.ids import CellId, MemberIndex, public_key_of
+from core.ids import CellId, MemberIndex, cell_id_of, public_key_of, short
 from gateway.errors import NoSuchCell, NoSuchJournal
 from gateway.views import AuditView, BlockView, FollowView, JournalView, ProofView
 from hashgraph.event import decode_any_event
 from identity.keys import KeyPair
 from identity.messages.envelope import decode_block, decode_message
 from identity.messages.proof import MESSAGE_JOURNAL
+from identity.trust import decode_interaction
 from journal import Journal
 from journal.checkpoint import parse_checkpoint
 from journal.cosignature import cosign
@@ -22,6 +23,8 @@ from ledger.header import decode_header
 from ledger.roster import Roster
 from node.clock import wall_ns
 from node.errors import JournalNeeded
+from node.interactions import INTERACTIONS_JOURNAL
+from node.keyring import KeyRing
 from node.limits import BLOCKS_SHOWN_MAX
 from node.parts import Parts
 from node.tables import EVENTS_JOURNAL, HEADERS_JOURNAL, roster_of_epoch
@@ -30,9 +33,10 @@ from node.tables import EVENTS_JOURNAL, HEADERS_JOURNAL, roster_of_epoch
 class JournalAnswers:
     """The part of `gateway.cell.Cell` that is about journals."""
 
-    def __init__(self, parts: Parts, key: KeyPair) -> None:
+    def __init__(self, parts: Parts, key: KeyPair, ring: KeyRing | None = None) -> None:
         self._parts = parts
         self._key = key
+        self._ring = ring
 
     async def journals(self) -> list[JournalView]:
         """See `gateway.cell.Cell.journals`."""
@@ -147,6 +151,10 @@ class JournalAnswers:
             header = decode_header(block)
             root = header.state_root.hex()[:16]
             return f"round {header.round}, {header.transactions} transactions, state {root}…"
+        if journal == INTERACTIONS_JOURNAL:
+            found = decode_interaction(block, None).interaction
+            ends = " and ".join(short(cell_id_of(key)) for key in (found.one, found.other))
+            return f"interaction of {ends}, digest {found.digest.hex()[:16]}…"
         if journal == MESSAGE_JOURNAL:
             is_sent, signed = decode_block(block)
             said = decode_message(signed).header

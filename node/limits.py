@@ -268,6 +268,25 @@ FAULTS_DELAY_MS_MAX: Final = 60_000
 FAULTS_SKEW_MS_MAX: Final = 366 * 86_400_000
 """Farthest that a clock is put wrong: a year."""
 
+TRUST_ROWS_PER_SLICE: Final = 512
+"""Attestations that are read from the state at once: ≈ 10 ms. An issuer's revoked ones stay there,
+so it can have more than that."""
+
+TRUST_ISSUERS_PER_SLICE: Final = 64
+"""Issuers of which they are read at once, with one query each."""
+
+TRUST_STEPS_PER_SLICE: Final = 20_000
+"""Edges along which trust is passed on at once: ≈ 10 ms."""
+
+TRUST_CELLS_SHOWN_MAX: Final = 1_000
+"""Cells of an answer about trust, those with the highest scores."""
+
+TRUST_SCOPES_SHOWN_MAX: Final = 100
+"""Own attestations of one cell that an answer shows, one a scope."""
+
+TRUST_EDGES_SHOWN_MAX: Final = 10_000
+"""Attestations among them that an answer shows, ≈ 150 bytes each."""
+
 MESSAGES_PER_COMMIT_MAX: Final = 512
 """Messages journaled in one transaction: 35 MB of the largest, 300 KB of usual ones."""
 
@@ -350,6 +369,23 @@ STRANGER_MESSAGES_PER_S: Final = 20.0
 
 STRANGER_MESSAGES_BURST: Final = 512
 """The same at once: two windows, as what waited for us comes in one go."""
+INTERACTION_CHECK_S: Final = 60.0
+"""How often it is looked whether to sign an interaction with somebody."""
+
+INTERACTION_AFTER_S: Final = 3_600.0
+"""How long a connection has to have lasted: one that comes and goes was of little use."""
+
+INTERACTION_INTERVAL_S: Final = 86_400.0
+"""Between two interactions with one cell for being of one history: eight of them count."""
+
+INTERACTIONS_READ_MAX: Final = 1_024
+"""Newest interactions that are read at a start: eight of each member, ≈ 0.1 s for signatures."""
+
+EXCHANGES_KNOWN_MAX: Final = 1_024
+"""Exchanges that the other end may still want to have signed, ≈ 0.2 KB each."""
+
+EXCHANGE_KNOWN_S: Final = 300.0
+"""How long it may: the clocks of both must agree as well."""
 
 MESSAGE_RUN_TIMEOUT_S: Final = 60.0
 """A command that another cell asked for is killed after this, with all that it has started."""

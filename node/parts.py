@@ -13,6 +13,7 @@ from node.discovery.task import Discovery
 from node.follows import Follows
 from node.headers import Headers
 from node.inbox import ConsensusInbox, ExecutionInbox
+from node.interactions import Interactions
 from node.invites import Invites
 from node.metrics import ConsensusMetrics
 from node.peers import Peers
@@ -25,6 +26,7 @@ from node.stages.execution import Execution
 from node.stages.intake import Intake
 from node.stages.mempool import Mempool
 from node.transfer_fetching import TransferFetching
+from node.trust_view import TrustView
 from node.verifier import Verifier
 
 
@@ -52,7 +54,9 @@ class Parts:
     follows: Follows
     audits: Audits
     invites: Invites
+    trust: TrustView
     messages: Messages
+    interactions: Interactions
     work: MessageWork
     contents: Contents
     headers: Headers

@@ -153,9 +153,11 @@ def _phase(parts: Parts, members: Sequence[MemberView]) -> tuple[str, str]:
 
 
 def _without_vote(parts: Parts) -> str:
-    """Return why this cell has no vote, if that is because its key forked; else nothing."""
+    """Return why this cell has no vote, if that is because of its key; else nothing."""
     if parts.consensus.me is not None:
         return ""
+    if parts.execution.gave_up_key:
+        return "; no vote: this key was given up for one that is not in the cell's key file"
     own = [fork for fork in fork_views(parts) if fork.cell_id == parts.cell_id]
     if not own:
         return ""

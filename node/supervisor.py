@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from enum import Enum
 from typing import Protocol
 
 import structlog
@@ -24,10 +25,12 @@ from node.cell import RunningCell
 from node.errors import NotStoredYet
 from node.installation import install
 from node.invite_tables import INVITE_SCHEMA
+from node.keyring import reader_of
 from node.limits import STOP_TIMEOUT_MS
 from node.message_tables import MESSAGE_SCHEMA
 from node.parts import Parts
 from node.services.content import CONTENT_SCHEMA
+from node.successors import keep_reachable
 from node.surroundings import Surroundings
 from node.tables import SCHEMA, check_layout
 from node.verifier import Verifier
@@ -45,8 +48,20 @@ class Front(Protocol):
         """Let nobody in any more; safe to repeat."""
 
 
+class _End(Enum):
+    """Why the parts ended."""
+
+    STOPPED = 0
+    JUMPED = 1
+    """A checkpoint was put in place."""
+    ROTATED = 2
+    """The cell's key was given up for another one that it has."""
+
+
 class Supervisor:
-    """One cell on one store. `run` returns after `stop` was called and all parts have ended."""
+    """One cell on one store. `run` returns after `stop` was called and all parts have ended, or
+    once the cell is to go on with another key.
+    """
 
     def __init__(
         self, setup: Setup, front: Front, surroundings: Surroundings, tell: Callable[[str], None]
@@ -63,8 +78,11 @@ class Supervisor:
         """Ask the cell to stop cleanly."""
         self._stopping.set()
 
-    async def run(self, store: Store) -> None:
-        """Run the cell. Raises MyceldError when it can not start or has to stop by itself."""
+    async def run(self, store: Store) -> bool:
+        """Run the cell; return whether it is to run again with the next key.
+
+        Raises MyceldError when it can not start or has to stop by itself.
+        """
         verifier = Verifier()
         try:
             await store.create_tables(SCHEMA + INVITE_SCHEMA + MESSAGE_SCHEMA + CONTENT_SCHEMA)
@@ -72,14 +90,15 @@ class Supervisor:
             assembly = Assembly(
                 self._setup, store, verifier, self._surroundings, self._take_forwarded
             )
-            while await self._run_once(assembly, store):
+            while (end := await self._run_once(assembly, store)) is _End.JUMPED:
                 _LOG.info("checkpoint in place")
+            return end is _End.ROTATED
         finally:
             await self._front.close()  # when what follows a jump failed
             verifier.close()
 
-    async def _run_once(self, assembly: Assembly, store: Store) -> bool:
-        """Run the parts until they stop; return whether the cell jumped, and is to run again."""
+    async def _run_once(self, assembly: Assembly, store: Store) -> _End:
+        """Run the parts until they stop; return why they did."""
         parts, tasks = await assembly.assemble()
         cell = self._shown(parts)  # before a peer can forward something to it
         checkpoint = None
@@ -98,15 +117,15 @@ class Supervisor:
                 async with asyncio.timeout(STOP_TIMEOUT_MS / 1000):
                     await parts.peers.stop()
         if checkpoint is None:
-            return False
+            return _End.STOPPED if self._stopping.is_set() else _End.ROTATED
         if checkpoint.link.header.round > parts.execution.ledger.applied_round:
             await install(store, checkpoint, parts.consensus.owed())
-        return True
+        return _End.JUMPED
 
     def _shown(self, parts: Parts) -> RunningCell:
         """Return the cell as clients see it; those who are in see the new parts from now on."""
         if self._cell is None:
-            self._cell = RunningCell(parts, self._setup.key)
+            self._cell = RunningCell(parts, self._setup.key, self._setup.ring)
         else:
             self._cell.take_over(parts)
         return self._cell
@@ -116,6 +135,7 @@ class Supervisor:
         accuse = AccuseTask(parts.store, parts.genesis, self._setup.key.public_key)
 
         def sealed(roster: Roster) -> None:
+            keep_reachable(parts.peers.book, roster, reader_of(parts.store))
             tasks.consensus.sealed(roster)
             accuse.epoch_began()
 
@@ -132,15 +152,20 @@ class Supervisor:
                     group.create_task(parts.follows.run(), name="follows"),
                     group.create_task(parts.audits.run(), name="audits"),
                     group.create_task(parts.invites.run(cell.change_members), name="invites"),
+                    group.create_task(parts.trust.run(), name="trust"),
                     group.create_task(parts.messages.run(), name="messages"),
+                    group.create_task(parts.interactions.run(), name="interactions"),
                     group.create_task(parts.contents.run(), name="contents"),
                     group.create_task(
                         parts.work.run(cell.hand_in, cell.post_for), name="message-work"
                     ),
                     group.create_task(parts.fetching.run(), name="fetching"),
                 ]
-                await _first_of(self._stopping, parts.fetching.ready)
-                self._tell("stopping" if self._stopping.is_set() else "going on from a checkpoint")
+                await _first_of(self._stopping, parts.fetching.ready, tasks.execution.rotated)
+                if self._stopping.is_set():
+                    self._tell("stopping")
+                elif parts.fetching.ready.is_set():
+                    self._tell("going on from a checkpoint")
                 parts.peers.close()
                 for task in reversed(running):
                     task.cancel()

@@ -26,7 +26,7 @@ from typing import Any, Final
 
 from core.codec import decode, encode
 from core.ids import CellId, Epoch, PublicKey, Round, TransactionId
-from core.limits import INT_MAX
+from core.limits import INT_MAX, PUBLIC_KEY_SIZE_BYTES
 from journal import Store
 from ledger.certificate import Certificate, parse_certificate
 from ledger.forks import FORK_PREFIX
@@ -36,6 +36,7 @@ from ledger.machine import Applied, Entry
 from ledger.members import PROPOSAL_PREFIX
 from ledger.roster import Roster, decode_roster
 from ledger.transaction import OPAQUE_KIND, SignedTransaction, transaction_id
+from ledger.trust import ATTESTATION_PREFIX
 from node.errors import NotInHistory, OtherLayout
 
 EVENTS_JOURNAL: Final = "consensus"
@@ -262,6 +263,21 @@ def proven_forks(store: Store, limit: int) -> list[tuple[bytes, bytes]]:
         "SELECT key, value FROM state WHERE key >= ? AND key < ? ORDER BY key DESC LIMIT ?",
         (FORK_PREFIX, FORK_PREFIX[:-1] + b"0", limit),
     )
+
+
+def attestations_of(
+    store: Store, issuer: PublicKey, *, subject: bytes = b"", after: bytes = b"", limit: int
+) -> list[tuple[bytes, bytes]]:
+    """Return (state key, state value) of attestations, revoked ones included, in order of keys.
+
+    Those of an issuer, or of one subject by it, whose keys come after `after`.
+    """
+    first = ATTESTATION_PREFIX + issuer + subject
+    # No UTF-8 has this byte, so no scope reaches the end, whatever the subject's key is.
+    end = first + b"\xff" * (PUBLIC_KEY_SIZE_BYTES + 1)
+    sql = "SELECT key, value FROM state WHERE key >= ? AND key > ? AND key < ? ORDER BY key LIMIT ?"
+    rows = store.query(sql, (first, after, end, limit))
+    return [(bytes(key), bytes(value)) for key, value in rows]
 
 
 def newest_certificates(store: Store, rosters: Sequence[Roster]) -> list[Certificate]:

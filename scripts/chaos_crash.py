@@ -26,6 +26,7 @@ from chaos_provoke import (
     make_ticket,
     newcomer,
     put_much,
+    take_new_key,
     wait,
 )
 from chaos_report import aligned, counted
@@ -56,6 +57,7 @@ _COUNTS_MAX: Final = (
     ("transfer.", 4),
     ("journal.create", 1),
     ("journal.recovery", 1),
+    ("journal.takeover", 1),
     ("journal.checkpoint", 3),
     ("consensus.epoch", 2),
     ("execution.seal", 2),
@@ -128,6 +130,8 @@ class Crasher:
         """Return what leads to a failpoint."""
         if name.startswith("journal.checkpoint"):
             return put_much
+        if name.startswith("journal.takeover"):
+            return take_new_key
         if name.startswith("invites.create"):
             return make_ticket
         if name.startswith("transfer.answer"):

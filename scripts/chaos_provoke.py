@@ -50,6 +50,12 @@ def invite(cell: Cell, *, votes: bool = False) -> str:
     return str(issued["ticket"])
 
 
+def take_new_key(cell: Cell) -> None:
+    """Have the cell give its key up for another one, unless it did so just before."""
+    with contextlib.suppress(MyceldError):
+        cell.client.rotate_key()
+
+
 def make_ticket(cell: Cell) -> None:
     """Have the cell make a ticket that nobody uses."""
     invite(cell)

@@ -24,12 +24,14 @@ from ledger.header import decode_header
 from node.assembly import Setup
 from node.cell import RunningCell
 from node.config import Config, DiscoveryConfig
+from node.keyring import open_as_present, reader_of
 from node.parts import Parts
 from node.supervisor import Supervisor
 from node.surroundings import Surroundings
 from node.tables import EVENTS_JOURNAL, HEADERS_JOURNAL, OrderedRow, ordered_from, roster_of_epoch
-from sim.disk import Operation, SimDisk, VirtualFiles
+from sim.disk import MountedDisk, Operation, SimDisk, VirtualFiles
 from sim.errors import CellDown
+from sim.keys import SimKeyRing
 from sim.life import Life
 from sim.limits import PUT_BACK_AGAIN_MS
 from sim.own_events import OwnEvents
@@ -61,6 +63,8 @@ class SimCell:
         self.world = world
         self.index = index
         self.key = key
+        """The first one: it may have another by now."""
+        self.keys = SimKeyRing(key, self._has_key)
         self.address = f"/ip4/{world.network.machine(index).address}/tcp/4710/p2p/{key.cell_id}"
         self.disk = SimDisk(world.chance("disk", index))
         self.life: Life | None = None
@@ -69,6 +73,7 @@ class SimCell:
         self.skew_ns = 0
         self.starts = 0
         self.jumps = 0
+        self.rotations = 0
         self.stays_down = index in world.scenario.down
         self.is_honest = all(liar.cell != index for liar in world.scenario.liars)
         self.disk_was_bad = False
@@ -249,8 +254,9 @@ class SimCell:
         """Whether others can tell this cell of its own events, and those that lack theirs too."""
         others = [one for one in self.world.cells if one is not self and one.may_lack_events]
         return all(
-            self.world.referee.is_known_without((self.index, one.index), one.key.public_key)
+            self.world.referee.is_known_without((self.index, one.index), pair.public_key)
             for one in (self, *others)
+            for pair in one.keys.pairs
         )
 
     # -- clients ---------------------------------------------------------------------------------
@@ -296,6 +302,10 @@ class SimCell:
 
     def _died(self) -> None:
         self.running = self.parts = None
+        self._turn_away()
+
+    def _turn_away(self) -> None:
+        """Tell who waits for an answer that there will be none."""
         asking, self._asking = self._asking, {}
         for answer in asking.values():
             if not answer.done():
@@ -318,14 +328,18 @@ class SimCell:
                 self._end(power=False)
 
     async def _run(self, life: Life) -> None:
+        disk = self.disk.mount(life)
+        while await self._run_as_present(life, disk):
+            self.rotations += 1
+            self.world.trace.note("new key", self.index)
+
+    async def _run_as_present(self, life: Life, disk: MountedDisk) -> bool:
+        """Run as who the cell is by its state; return whether it is somebody else now."""
         world = self.world
-        store = await Store.open(
-            STORE,
-            signer=self.key.sign,
-            cell_id=self.key.cell_id,
-            durability="power",
-            disk=self.disk.mount(life),
-        )
+        store, key = await open_as_present(STORE, self.keys, disk)
+        read = reader_of(store)
+        self.keys.settle(key.public_key, read)
+        earlier = self.keys.earlier(key.public_key, read)
         # What a liar's journal says proves nothing.
         watch = self._observe(store) if self.is_honest else asyncio.sleep(0)
         observer = asyncio.create_task(watch, name="observer")
@@ -335,11 +349,16 @@ class SimCell:
                 make_host=world.network.host_of(life, self.index),
                 tell_progress=_say_nothing,
             )
-            setup = Setup(self.key, world.genesis, self._config())
-            await Supervisor(setup, self, surroundings, _say_nothing).run(store)
+            setup = Setup(key, world.genesis, self._config(), earlier, self.keys)
+            return await Supervisor(setup, self, surroundings, _say_nothing).run(store)
         finally:
             observer.cancel()
             await store.close()
+
+    def _has_key(self, pair: KeyPair) -> None:
+        """It has another key in its file, which may sign from now on."""
+        if self.is_honest:
+            self.world.honest[pair.public_key] = self.index
 
     def _config(self) -> Config:
         return Config(
@@ -358,8 +377,9 @@ class SimCell:
         self.world.opened(self)
 
     async def close(self) -> None:
-        """Let nobody in any more."""
+        """Let nobody in any more, and turn away who waits, as the gateway does."""
         self.running = None
+        self.world.soon(self._turn_away)
 
     def _ended_by(self, error: MyceldError) -> None:
         self.world.trace.note("stopped", self.index, code=error.code, detail=error.detail)
@@ -402,12 +422,14 @@ class SimCell:
         self._show_roster(store, epoch)
         self.world.referee.saw_event(self.index, epoch, event.creator, event.sequence, event.id)
         roster = self.world.referee.rosters.get(epoch)
-        if roster is not None and roster.index_of(self.key.public_key) == event.creator:
+        if roster is not None and self.keys.owns(roster.members[event.creator].public_key):
             self._own.shown(self._seen[EVENTS_JOURNAL], (epoch, event.sequence))
 
     def _check_own_events(self) -> None:
         """A crash takes no own event that was sent; at a start, once all is shown."""
-        lost = self._own.lacks(self.world.referee.newest_elsewhere(self.key.public_key))
+        newest = self.world.referee.newest_elsewhere
+        found = [newest(pair.public_key) for pair in self.keys.pairs]
+        lost = self._own.lacks(max((one for one in found if one is not None), default=None))
         if lost is not None and self.is_honest:
             detail = f"its event {lost[1]} of epoch {lost[0]} is known elsewhere, and lost here"
             self.world.referee.find("persist before send", detail, self.index)

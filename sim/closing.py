@@ -23,6 +23,7 @@ from node.tables import EVENTS_JOURNAL, HEADERS_JOURNAL
 from sim.errors import CellDown
 from sim.law import Law
 from sim.limits import CERTIFICATES_CHECKED_MAX, CLOSING_MS_MAX, SETTLE_STEP_MS
+from sim.presence import creators_by_round
 from sim.replay import Replay
 from sim.rulebook import contradictions
 
@@ -134,7 +135,12 @@ class Closing:
 
     def _check_own_nonces(self) -> None:
         """No cell gives a nonce of its own key to two transactions."""
-        keys = {cell.key.public_key for cell in self._world.cells if cell.is_honest}
+        keys = {
+            pair.public_key
+            for cell in self._world.cells
+            if cell.is_honest
+            for pair in cell.keys.pairs
+        }
         used: dict[tuple[bytes | None, int | None], bytes] = {}
         for _, row in sorted(self._referee.order.items()):
             if row.sender in keys and used.setdefault((row.sender, row.nonce), row.id) != row.id:
@@ -149,6 +155,9 @@ class Closing:
             event, _ = decode_any_event(block, network)
             raw.update((transaction_id(one), one) for one in event.payload)
         law = Law(self._world.genesis, raw.get)
+        creators = creators_by_round(
+            self._world.genesis, self._referee.rosters, [held.events for held in all_held]
+        )
         header, position = None, 0
         for number in range(1, self._referee.newest + 1):
             header = self._referee.headers.get(Round(number))
@@ -158,7 +167,7 @@ class Closing:
             rows = [
                 self._referee.order[at] for at in range(position, end) if at in self._referee.order
             ]
-            law.apply(header, rows)
+            law.apply(header, rows, creators.get(header.round))
             position = end
             if law.problems:
                 break
@@ -169,7 +178,7 @@ class Closing:
 
     def _check_replay(self, held: Held) -> None:
         """A cell's events lead to the very headers that it holds, and to no other ones."""
-        replay = Replay(self._world.genesis, held.cell.key)
+        replay = Replay(self._world.genesis, held.cell.keys.pairs)
         again = list(replay.headers(held.events))
         for problem in replay.problems:
             self._referee.find("every event is signed", problem, held.cell.index)

@@ -26,7 +26,7 @@ _CRASHES: Final = (
     "restart all",
 )  # fmt: skip
 _DISKS: Final = ("bit rot", "disk full", "disk error", "crash at write", "power cut")
-_STRANGE: Final = ("skew", "old copy", "old copy", "other version", "overload", "member")
+_STRANGE: Final = ("skew", "old copy", "old copy", "other version", "overload", "member", "rotate")
 
 PROFILES: Final[Mapping[str, tuple[str, ...]]] = {
     "calm": (),

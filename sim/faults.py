@@ -201,6 +201,11 @@ def member(world: World, action: Action) -> None:
     world.change_members(action)
 
 
+def rotate(world: World, action: Action) -> None:
+    """One cell gives its key up for another."""
+    world.rotate(action.cells[0])
+
+
 FAULTS: Final[dict[str, Fault]] = {
     "cut": cut,
     "cut one way": cut_one_way,
@@ -225,6 +230,7 @@ FAULTS: Final[dict[str, Fault]] = {
     "skew": skew,
     "overload": overload,
     "member": member,
+    "rotate": rotate,
 }
 """All kinds."""
 

@@ -9,21 +9,27 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 from core.codec import Value, encode
 from core.errors import MyceldError
-from core.ids import Epoch, PublicKey, Round, TransactionId
+from core.ids import Epoch, MemberIndex, PublicKey, Round, TransactionId
 from hashgraph.evidence import decode_evidence, verify_fork
-from identity.keys import verify
+from identity.keys import verify_all
 from ledger.accounts import account_key
 from ledger.content import Post
 from ledger.forks import ForkProof, ProvenFork, fork_key
 from ledger.genesis import Genesis
 from ledger.header import APPLIED, RoundHeader
 from ledger.kinds import VALUE_PREFIX, Arguments, Put
-from ledger.limits import NONCE_WINDOW, PROPOSAL_ROUNDS_MAX, PROPOSALS_OPEN_MAX
+from ledger.limits import (
+    ATTESTATIONS_OF_ISSUER_MAX,
+    NONCE_WINDOW,
+    PROPOSAL_ROUNDS_MAX,
+    PROPOSALS_OPEN_MAX,
+    ROTATION_ROUNDS_MIN,
+)
 from ledger.members import (
     Action,
     MemberApprove,
@@ -33,8 +39,12 @@ from ledger.members import (
     proposal_key,
     proposer_key,
 )
+from ledger.network_score import EPOCH_RECORD_KEY, score_key
 from ledger.roster import NEXT_MEMBERS_KEY, Member, Roster, encode_members, roster_key
+from ledger.rotation import KeyRotate
+from ledger.succession import Origin, Succession, origin_key, present_key, rotated_key
 from ledger.transaction import OpaqueTransaction, SignedTransaction, Transaction, parse
+from ledger.trust import TrustAttest, TrustRevoke, attestation_key, issuer_key
 from node.tables import OrderedRow
 
 Raw = Callable[[bytes], bytes | None]
@@ -61,15 +71,31 @@ class Law:
         self._proposals: dict[TransactionId, Proposal] = {}
         self._open: dict[PublicKey, list[tuple[TransactionId, Round]]] = {}
         self._planned = genesis.members
+        self._followed: dict[PublicKey, PublicKey] = {}
+        """Old key -> the one it was given up for."""
+        self._came: dict[PublicKey, tuple[PublicKey, Round]] = {}
+        """New key -> the one before it, and when."""
         self._proven: set[tuple[Epoch, PublicKey]] = set()
+        self._attested: dict[PublicKey, set[tuple[PublicKey, str]]] = {}
+        self._scores: dict[PublicKey, int] = {}
+        self._present: set[MemberIndex] = set()
+        self._wrong: set[PublicKey] = set()
         self._listed: dict[bytes, Round] = {}
         self._total = 0
         self._time_ns = 0
         self._is_whole = True
-        """Whether every transaction was known, so that the state is."""
+        """Whether every transaction and all creators were known, so that the state is."""
 
-    def apply(self, header: RoundHeader, rows: Sequence[OrderedRow]) -> None:
-        """Take the next round and its lines of the order."""
+    def apply(
+        self,
+        header: RoundHeader,
+        rows: Sequence[OrderedRow],
+        creators: Collection[MemberIndex] | None,
+    ) -> None:
+        """Take the next round, its lines of the order, and who made the events that it received.
+
+        `creators` are None where nobody knows them any more.
+        """
         self._check_lines(header, rows)
         for row in rows:
             self._take(row)
@@ -77,6 +103,9 @@ class Law:
         if header.consensus_time_ns < self._time_ns:
             self._note(header, "its time is before that of what it lists")
         self._time_ns = header.consensus_time_ns
+        if creators is None:
+            self._is_whole = False
+        self._present.update(creators or ())
         is_last = self._end_epoch(header)
         if header.roster != self.roster.hash:
             self._note(header, "another roster votes next than the rules say")
@@ -124,10 +153,12 @@ class Law:
         if isinstance(transaction, OpaqueTransaction):
             return
         sender = transaction.sender
+        if sender in self._followed:
+            raise _Refused("its sender had given up the key")
         self._use_nonce(sender, transaction.nonce)
         if 0 < transaction.expires_round < row.round:
             raise _Refused("it had expired")
-        self._change(transaction, transaction.arguments, sender, row.round)
+        self._change(transaction, transaction.arguments, sender, row)
 
     def _use_nonce(self, sender: PublicKey, nonce: int) -> None:
         used = self._nonces.setdefault(sender, set())
@@ -141,8 +172,9 @@ class Law:
         self._state[account_key(sender)] = encode(account)
 
     def _change(
-        self, transaction: SignedTransaction, what: Arguments, sender: PublicKey, now: Round
+        self, transaction: SignedTransaction, what: Arguments, sender: PublicKey, row: OrderedRow
     ) -> None:
+        now = row.round
         match what:
             case Put():
                 value = encode([what.value, now, sender])
@@ -162,6 +194,12 @@ class Law:
                 self._plan(_changed(self._planned, MemberPropose(Action.REMOVE, sender)))
             case ForkProof():
                 self._prove(what, sender, now)
+            case TrustAttest():
+                self._attest(what, sender, row)
+            case TrustRevoke():
+                self._revoke(what, sender, row)
+            case KeyRotate():
+                self._rotate(what, sender, now)
 
     # -- members -------------------------------------------------------------------------------
 
@@ -182,10 +220,10 @@ class Law:
             raise _Refused("there is no such proposal")
         if proposal.accepted_round or now > proposal.round + PROPOSAL_ROUNDS_MAX:
             raise _Refused("the proposal is closed")
-        if sender in proposal.approvals:
+        if sender in map(self._today, proposal.approvals):
             raise _Refused("the sender had approved it")
         if self._count(identity, proposal, sender, now):
-            proposer = proposal.proposer
+            proposer = self._today(proposal.proposer)
             open_now = self._open_of(proposer, now)
             self._keep_open(proposer, [one for one in open_now if one[0] != identity])
 
@@ -193,12 +231,10 @@ class Law:
         self, identity: TransactionId, proposal: Proposal, sender: PublicKey, now: Round
     ) -> bool:
         """Count one more approval; return whether it decides."""
-        members = _changed(self._planned, proposal.change)
-        voters = [
-            member
-            for member in self.roster.members
-            if member.public_key == sender or member.public_key in proposal.approvals
-        ]
+        named = self._today(proposal.change.public_key)
+        members = _changed(self._planned, dataclasses.replace(proposal.change, public_key=named))
+        approved = {sender, *map(self._today, proposal.approvals)}
+        voters = [member for member in self.roster.members if member.public_key in approved]
         total = sum(member.weight for member in self.roster.members)
         decided = 3 * sum(voter.weight for voter in voters) > 2 * total
         after = dataclasses.replace(
@@ -241,17 +277,106 @@ class Law:
             raise _Refused("it proves nothing") from None
         if (proof.epoch, accused) in self._proven:
             raise _Refused("that was proven before")
-        if any(member.public_key == accused for member in self._planned):
-            self._plan(_changed(self._planned, MemberPropose(Action.REMOVE, accused)))
+        today = self._today(accused)
+        if any(member.public_key == today for member in self._planned):
+            self._plan(_changed(self._planned, MemberPropose(Action.REMOVE, today)))
         self._proven.add((proof.epoch, accused))
+        self._wrong.add(accused)
         digest = hashlib.sha256(proof.evidence).digest()
         proven = ProvenFork(digest, now, sender)  # type: ignore[arg-type]  # a digest is a Hash
         self._state[fork_key(proof.epoch, accused)] = proven.encode()
 
+    # -- trust ---------------------------------------------------------------------------------
+
+    def _attest(self, what: TrustAttest, sender: PublicKey, row: OrderedRow) -> None:
+        if what.subject == sender:
+            raise _Refused("it attests its sender")
+        if what.expires_round and what.expires_round < row.round:
+            raise _Refused("the attestation has ended")
+        known = self._attested.setdefault(sender, set())
+        if (what.subject, what.scope) not in known and len(known) == ATTESTATIONS_OF_ISSUER_MAX:
+            raise _Refused("its sender has too many")
+        self._keep_attested(sender, known | {(what.subject, what.scope)})
+        said: list[Value] = [what.score_millionths, row.round, row.time_ns, what.expires_round]
+        self._state[attestation_key(sender, what.subject, what.scope)] = encode([*said, False])
+
+    def _revoke(self, what: TrustRevoke, sender: PublicKey, row: OrderedRow) -> None:
+        known = self._attested.get(sender, set())
+        if (what.subject, what.scope) not in known:
+            raise _Refused("there is nothing to revoke")
+        self._keep_attested(sender, known - {(what.subject, what.scope)})
+        key = attestation_key(sender, what.subject, what.scope)
+        self._state[key] = encode([0, row.round, row.time_ns, 0, True])
+
+    def _keep_attested(self, sender: PublicKey, known: set[tuple[PublicKey, str]]) -> None:
+        if len(known) != len(self._attested[sender]):
+            self._state[issuer_key(sender)] = encode([len(known)])
+        self._attested[sender] = known
+
+    def _judge(self, rounds: int, *, is_last: bool) -> None:
+        """Keep what the epoch says of the members; at its end, move their scores."""
+        if is_last:
+            members = [self._today(member.public_key) for member in self.roster.members]
+            wrong = {self._today(key) for key in self._wrong}
+            for at, key in enumerate(members):
+                right = 10_000 if at in self._present else -20_000 if rounds >= 16 else 0
+                self._move(key, -50_000 if key in wrong else right)
+            for key in wrong - set(members):
+                self._move(key, -50_000)
+            self._present, self._wrong = set(), set()
+        record: list[Value] = [sorted(self._present), sorted(self._wrong)]
+        if record != [[], []] or EPOCH_RECORD_KEY in self._state:
+            self._state[EPOCH_RECORD_KEY] = encode(record)
+
+    def _move(self, key: PublicKey, amount: int) -> None:
+        score = self._scores.get(key, 500_000) + amount
+        self._scores[key] = min(max(score, 0), 1_000_000)
+        self._state[score_key(key)] = encode([self._scores[key]])
+
+    # -- keys ----------------------------------------------------------------------------------
+
+    def _today(self, key: PublicKey) -> PublicKey:
+        """Return what became of a key, one step after the other."""
+        while key in self._followed:
+            key = self._followed[key]
+        return key
+
+    def _rotate(self, what: KeyRotate, old: PublicKey, now: Round) -> None:
+        new = what.successor
+        seats = [*self.roster.members, *self._planned]
+        if new == old or new in self._nonces or new in self._came:
+            raise _Refused("the new key was used before")
+        if any(member.public_key == new for member in seats):
+            raise _Refused("the new key is a member's")
+        if old in self._came and now < self._came[old][1] + ROTATION_ROUNDS_MIN:
+            raise _Refused("the old key had come just before")
+        self._followed[old], self._came[new] = new, (old, now)
+        first = old
+        while first in self._came:
+            first = self._came[first][0]
+        step = Succession(new, now, what.consent, what.possession)
+        self._state[rotated_key(old)] = step.encode()
+        self._state[origin_key(new)] = Origin(first, old, now).encode()
+        self._state[present_key(first)] = new
+        if old in self._scores:
+            self._scores[new] = self._scores[old]
+            self._state[score_key(new)] = self._state[score_key(old)]
+        if proposer_key(old) in self._state:
+            self._open[new] = self._open[old]
+            self._state[proposer_key(new)] = self._state[proposer_key(old)]
+        if any(member.public_key == old for member in self._planned):
+            renamed = (
+                dataclasses.replace(member, public_key=new) if member.public_key == old else member
+                for member in self._planned
+            )
+            self._plan(tuple(renamed))
+
     def _end_epoch(self, header: RoundHeader) -> bool:
         """Begin the next epoch if this round is the last of its own; return whether it is."""
         rounds = header.round - self.roster.first_round + 1
-        if self._planned == self.roster.members and rounds < self._genesis.epoch_rounds:
+        is_last = self._planned != self.roster.members or rounds >= self._genesis.epoch_rounds
+        self._judge(rounds, is_last=is_last)
+        if not is_last:
             return False
         epoch = Epoch(self.roster.epoch + 1)
         first = Round(header.round + 1)
@@ -273,7 +398,9 @@ def _checked(raw: bytes, genesis: Genesis) -> Transaction:
         transaction = parse(raw, genesis.network_id)
     except MyceldError:
         raise _Refused("it is no transaction") from None
-    if isinstance(transaction, SignedTransaction) and not verify(*transaction.signature_check):
+    if isinstance(transaction, SignedTransaction) and not all(
+        verify_all(transaction.signature_checks)
+    ):
         raise _Refused("its signature is wrong")
     return transaction
 

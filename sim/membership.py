@@ -1,4 +1,4 @@
-"""Members of a simulated network change its roster, as people would by `myceld member`."""
+"""Members of a simulated network change its roster and their keys, as people would."""
 
 from __future__ import annotations
 
@@ -15,6 +15,26 @@ if TYPE_CHECKING:
     from sim.world import World
 
 _PATIENCE_S: Final = 8.0
+
+
+class Rotation:
+    """One cell takes another key."""
+
+    def __init__(self, world: World, cell: SimCell) -> None:
+        self._world = world
+        self._cell = cell
+
+    async def run(self) -> None:
+        """Ask the cell, and remember what it was told."""
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                rotation = await self._cell.ask(
+                    lambda running: running.rotate_key(wait=Stage.STORED, timeout_s=_PATIENCE_S)
+                )
+        except (MyceldError, TimeoutError):
+            return
+        identity = TransactionId(bytes.fromhex(rotation.receipt.id))
+        self._world.referee.told(identity, self._cell.index, Stage.STORED)
 
 
 class Membership:

@@ -6,11 +6,12 @@ signature checked; what they decide and apply has to be what the cell committed,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from core.ids import Epoch
 from hashgraph.event import decode_any_event
-from identity.keys import KeyPair, verify
+from identity.keys import KeyPair, verify, verify_all
 from ledger.genesis import Genesis
 from ledger.machine import Applied
 from ledger.roster import Roster
@@ -22,11 +23,12 @@ from node.stages.mempool import Mempool
 class Replay:
     """One history, from the genesis on."""
 
-    def __init__(self, genesis: Genesis, key: KeyPair) -> None:
-        """`key` is that of the cell whose events come: its own have another way to be found."""
+    def __init__(self, genesis: Genesis, keys: Sequence[KeyPair]) -> None:
+        """`keys` are those of the cell whose events come: its own have another way to be found."""
         self.problems: list[str] = []
         self._genesis = genesis
-        self._identity = Identity(key.public_key, key.sign)
+        first, *others = (Identity(key.public_key, key.sign) for key in keys)
+        self._identity = replace(first, earlier=tuple(others))
         self._state: dict[bytes, bytes] = {}
         self._known: dict[bytes, int] = {}
         self._execution = Execution(genesis, self._identity, self._state.get)
@@ -54,7 +56,7 @@ class Replay:
         if item.epoch != ledger.roster.epoch or item.round.round <= ledger.applied_round:
             return None  # decided after the seal
         candidates = self._execution.candidates(item.round)
-        invalid = {id(one) for one in candidates if not _is_valid(one.signature_check)}
+        invalid = {id(one) for one in candidates if not all(verify_all(one.signature_checks))}
         first = ledger.window_first_round
         known = {one for one, number in self._known.items() if number >= first}
         applied = self._execution.apply(
@@ -71,7 +73,3 @@ class Replay:
             self.problems.append(f"an event of epoch {epoch}, before that began")
         elif not verify(roster.members[event.creator].public_key, event.body, event.signature):
             self.problems.append(f"event {event.sequence} of member {event.creator} is not signed")
-
-
-def _is_valid(check: tuple[bytes, bytes, bytes] | None) -> bool:
-    return check is None or verify(check[0], check[1], check[2])  # type: ignore[arg-type]  # a public key

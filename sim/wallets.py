@@ -1,8 +1,8 @@
 """People with keys of their own, who use them at several machines, and do what the rules refuse.
 
 A wallet submits signed transactions, now here, now there: the next nonce, one beyond a gap, one
-inside the gap, two with one nonce at two machines at once, one that is old or about to expire. What
-each has to come to is in `sim.law`.
+inside the gap, two with one nonce at two machines at once, one that is old or about to expire. It
+puts values, and attests cells and takes that back. What each has to come to is in `sim.law`.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from random import Random
 from typing import TYPE_CHECKING, Final
 
 from core.errors import MyceldError
-from core.ids import Round
+from core.ids import PublicKey, Round
 from gateway.views import Stage
 from identity.keys import KeyPair
-from ledger.kinds import Put
+from ledger.kinds import Arguments, Put
 from ledger.transaction import SignedTransaction, parse, sign_transaction
+from ledger.trust import TrustAttest, TrustRevoke
 
 if TYPE_CHECKING:
     from sim.cell import SimCell
@@ -26,6 +27,12 @@ _PATIENCE_S: Final = 3.0
 _KEYS: Final = 8
 _GAP_MAX: Final = 5
 _ROUNDS_MAX: Final = 12
+_SCOPES: Final = ("general", "chat")
+_ATTESTS: Final = 80
+"""Of 256 transactions, this many attest a cell (or, in vain, the wallet itself)."""
+_REVOKES: Final = 40
+_SAID_AGAIN: Final = 3
+"""What is revoked is one of the newest so many attestations, or something else."""
 _WAYS: Final = ("next", "next", "beyond", "inside", "two", "two", "again", "spent")
 
 
@@ -41,6 +48,7 @@ class Wallet:
         self._next = 0
         self._left_out: list[int] = []
         self._made: list[bytes] = []
+        self._said: list[tuple[PublicKey, str]] = []
 
     async def run(self) -> None:
         """Go on until cancelled."""
@@ -80,10 +88,24 @@ class Wallet:
             network_id=self._world.genesis.network_id,
             sender=self._key.public_key,
             nonce=nonce,
-            arguments=Put(f"sim/{self._chance.randrange(_KEYS)}", self._chance.randbytes(8)),
+            arguments=self._arguments(self._chance.randrange(_KEYS), self._chance.randbytes(8)),
             sign=self._key.sign,
             expires_round=Round(expires),
         )
+
+    def _arguments(self, key: int, drawn: bytes) -> Arguments:
+        """Return a put, or what the wallet says of a cell or of itself."""
+        keys = [self._key.public_key, *(cell.key.public_key for cell in self._world.cells)]
+        subject, scope = keys[drawn[1] % len(keys)], _SCOPES[drawn[2] % len(_SCOPES)]
+        if drawn[0] < _ATTESTS:
+            ends = self._world.referee.newest + drawn[3] % _ROUNDS_MAX if drawn[4] % 2 else 0
+            score = int.from_bytes(drawn[5:7], "big")
+            self._said.append((subject, scope))
+            return TrustAttest(subject, scope, score, Round(ends))
+        if drawn[0] < _ATTESTS + _REVOKES:
+            said = [*self._said[-_SAID_AGAIN:], (subject, scope)]
+            return TrustRevoke(*said[drawn[3] % len(said)])
+        return Put(f"sim/{key}", drawn)
 
     async def _submit(self, cell: SimCell, raw: bytes) -> None:
         if not cell.is_honest:

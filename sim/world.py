@@ -39,7 +39,7 @@ from sim.limits import (
     WALLET_PAUSE_S,
 )
 from sim.loop import SimLoop
-from sim.membership import Membership
+from sim.membership import Membership, Rotation
 from sim.network import SimNetwork
 from sim.referee import Referee
 from sim.scenario import Action, Scenario
@@ -180,6 +180,11 @@ class World:
     def change_members(self, action: Action) -> None:
         """Have one cell propose a change of another's place, and the other members approve it."""
         self._spawn(Membership(self, action).run())
+
+    def rotate(self, cell: int) -> None:
+        """Have a cell give its key up for another one."""
+        if self.cells[cell].is_honest:
+            self._spawn(Rotation(self, self.cells[cell]).run())
 
     def index_of_life(self) -> int | None:
         """Return whose code runs now, None for the world's own."""

@@ -20,7 +20,7 @@ import structlog
 
 from core.errors import MyceldError, OperationalFault
 from core.ids import CellId, short
-from identity.keys import verify
+from identity.keys import verify_all
 from identity.messages.envelope import MessageType
 from identity.messages.errors import BadMessage, NothingToRun
 from identity.messages.limits import RUN_OUTPUT_SIZE_BYTES_MAX
@@ -82,8 +82,8 @@ class MessageWork:
         match message_type:
             case MessageType.TX:
                 transaction = self._parse(body)
-                if isinstance(transaction, SignedTransaction) and not verify(
-                    *transaction.signature_check
+                if isinstance(transaction, SignedTransaction) and not all(
+                    verify_all(transaction.signature_checks)
                 ):
                     raise WrongSignature("the signature is not the sender's of these bytes")
                 return True

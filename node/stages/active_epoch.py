@@ -68,10 +68,20 @@ class EpochEffects:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Whose events we make."""
+    """Whose events we make, and in earlier epochs made."""
 
     public_key: PublicKey
     sign: Callable[[bytes], Signature]
+    earlier: tuple[Identity, ...] = ()
+    """Keys that this cell gave up: what an epoch with one of them needs is signed with that."""
+
+    def in_roster(self, roster: Roster) -> tuple[MemberIndex, Callable[[bytes], Signature]] | None:
+        """Return our place in a roster and what signs there, None without a vote."""
+        for one in (self, *self.earlier):
+            index = roster.index_of(one.public_key)
+            if index is not None:
+                return index, one.sign
+        return None
 
 
 class ActiveEpoch:
@@ -90,8 +100,9 @@ class ActiveEpoch:
         self._mempool = mempool
         self._network_id = genesis.network_id
         self.roster = roster
-        self.me = roster.index_of(identity.public_key)
-        self._sign = identity.sign
+        seat = identity.in_roster(roster)
+        self.me = None if seat is None else seat[0]
+        self._sign = identity.sign if seat is None else seat[1]
         self._engine = Engine(
             roster.weights,
             coin_period=genesis.coin_period,

@@ -139,7 +139,8 @@ class Consensus:
         self._blocks = first_block
         self._before: _Replayed | None = None
         if before is not None:
-            self._before = _Replayed(before, before.index_of(identity.public_key))
+            seat = identity.in_roster(before)
+            self._before = _Replayed(before, None if seat is None else seat[0])
         self._sealed: SealedEpoch | None = None
         self._peers: dict[CellId, None] = {}
         self._early: dict[CellId, Have] = {}

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from core.codec import Value
-from core.ids import Epoch, Hash, PublicKey, Round, TransactionId
+from core.ids import Epoch, Hash, Round, TransactionId
 from hashgraph.outcome import DecidedRound
 from identity.keys import verify
 from ledger.certificate import (
@@ -31,6 +31,7 @@ from ledger.genesis import Genesis
 from ledger.header import RoundHeader
 from ledger.machine import Applied, Candidate, Ledger, Read, SealedState
 from ledger.roster import Roster
+from ledger.succession import SignatureCheck
 from ledger.transaction import SignedTransaction, Transaction, parse, transaction_id
 from node.limits import HEADERS_CACHED_MAX
 from node.stages.active_epoch import Identity
@@ -56,11 +57,11 @@ class Unverified:
     """Whether this cell checked the signature when it took the transaction from a client."""
 
     @property
-    def signature_check(self) -> tuple[PublicKey, bytes, bytes] | None:
-        """What `identity.keys.verify_all` is to check, None when there is nothing."""
+    def signature_checks(self) -> tuple[SignatureCheck, ...]:
+        """What `identity.keys.verify_all` is to check."""
         if isinstance(self.parsed, SignedTransaction) and not self.checked:
-            return self.parsed.signature_check
-        return None
+            return self.parsed.signature_checks
+        return ()
 
 
 class Execution:
@@ -73,6 +74,11 @@ class Execution:
         self._hashes: OrderedDict[Round, Hash] = OrderedDict()
         self.ledger = Ledger(genesis, read)
         self._certifiers = {Epoch(0): Certifier(genesis.roster)}
+
+    @property
+    def gave_up_key(self) -> bool:
+        """Whether this cell's key was given up for another one."""
+        return self.ledger.is_rotated(self._identity.public_key)
 
     def restore(
         self,
@@ -138,6 +144,7 @@ class Execution:
         applied = self.ledger.apply(
             decided.round,
             candidates,
+            creators={ordered.event.creator for ordered in decided.ordered},
             ordered_before=ordered_before,
             consensus_time_ns=times[-1] if times else None,
         )
@@ -160,13 +167,12 @@ class Execution:
         if certifier is None:
             return None
         roster = certifier.roster
-        me = roster.index_of(self._identity.public_key)
-        if me is None or (header.transactions == 0 and header.roster == roster.hash):
+        seat = self._identity.in_roster(roster)
+        if seat is None or (header.transactions == 0 and header.roster == roster.hash):
             return None
         message = self._message(header.epoch, header.round, header.hash)
-        return CheckpointSignature(
-            header.epoch, header.round, header.hash, me, self._identity.sign(message)
-        )
+        me, sign = seat
+        return CheckpointSignature(header.epoch, header.round, header.hash, me, sign(message))
 
     def add_signature(self, signature: CheckpointSignature) -> Certificate | None:
         """Take a checked signature; return the certificate that it completes, if any."""
@@ -210,6 +216,15 @@ class Execution:
         """Return the newest certificate of the epoch before and of this one, where there is one."""
         newest = [certifier.newest for certifier in self._certifiers.values()]
         return [certificate for certificate in newest if certificate is not None]
+
+    @property
+    def certified_hash(self) -> Hash | None:
+        """The hash of that round's header; None before any was certified."""
+        return self._hashes.get(self.certified_round)
+
+    def has_header(self, header_hash: Hash) -> bool:
+        """Return whether a header is one of the newest that this cell applied."""
+        return header_hash in self._hashes.values()
 
     @property
     def certified_round(self) -> Round:

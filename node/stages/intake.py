@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from core.ids import NetworkId, PublicKey, TransactionId
 from ledger.accounts import NonceWindow
-from ledger.errors import NonceUsed, TransactionRefused
+from ledger.errors import KeyRotated, NonceUsed, TransactionRefused
 from ledger.transaction import SignedTransaction, Transaction, parse
 
 
@@ -27,7 +27,17 @@ class _Taken:
 class Intake:
     """Checks transactions, and knows the nonces that are taken but not applied yet."""
 
-    def __init__(self, network_id: NetworkId, applied: Callable[[PublicKey], NonceWindow]) -> None:
+    def __init__(
+        self,
+        network_id: NetworkId,
+        applied: Callable[[PublicKey], NonceWindow],
+        check_sender: Callable[[PublicKey], None] = lambda _: None,
+    ) -> None:
+        """`applied` returns the nonces that a sender used, by the order so far.
+
+        `check_sender` raises KeyRotated for one that gave its key up.
+        """
+        self._check_sender = check_sender
         self._network_id = network_id
         self._applied = applied
         self._pending: dict[PublicKey, dict[int, TransactionId]] = {}
@@ -38,12 +48,16 @@ class Intake:
         return parse(raw, self._network_id)
 
     def check_nonces(self, transactions: Iterable[Transaction]) -> None:
-        """Raise NonceUsed when a nonce is used, pending, or twice among the transactions."""
+        """Raise NonceUsed when a nonce is used, pending, or twice among the transactions.
+
+        Raises KeyRotated when a sender gave its key up.
+        """
         seen: dict[tuple[PublicKey, int], TransactionId] = {}
         for transaction in transactions:
             if not isinstance(transaction, SignedTransaction):
                 continue
             sender, nonce = transaction.sender, transaction.nonce
+            self._check_sender(sender)
             if not self._applied(sender).is_free(nonce):
                 raise NonceUsed(f"nonce {nonce} was used by an earlier transaction of this sender")
             pending = self._pending.get(sender, {}).get(nonce, transaction.id)
@@ -69,10 +83,17 @@ class Intake:
         return taken.transaction if taken is not None and taken.checked else None
 
     def is_spent(self, transaction: TransactionId) -> bool:
-        """Whether the nonce of an admitted transaction was used by another one that was applied."""
+        """Whether an admitted transaction can have no place any more.
+
+        Another one that was applied used its nonce, or its sender gave the key up.
+        """
         taken = self._taken.get(transaction)
         if taken is None or not isinstance(taken.transaction, SignedTransaction):
             return False
+        try:
+            self._check_sender(taken.transaction.sender)
+        except KeyRotated:
+            return True
         return not self._applied(taken.transaction.sender).is_free(taken.transaction.nonce)
 
     def settle(self, transactions: Iterable[TransactionId]) -> None:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from functools import cache
 
-from tests.fuzz import targets_files, targets_ledger, targets_messages, targets_network
+from tests.fuzz import (
+    targets_files,
+    targets_identity,
+    targets_ledger,
+    targets_messages,
+    targets_network,
+)
 from tests.fuzz.judge import Report, fuzz
 from tests.fuzz.target import Target
 
@@ -14,6 +20,7 @@ def all_targets() -> tuple[Target, ...]:
     """Return every row; making the samples takes a moment."""
     return (
         *targets_ledger.targets(),
+        *targets_identity.targets(),
         *targets_network.targets(),
         *targets_messages.targets(),
         *targets_files.targets(),

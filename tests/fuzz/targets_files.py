@@ -21,8 +21,15 @@ from core.ids import Hash, NotACellId
 from gateway import asks
 from gateway.door import is_loopback_host
 from gateway.errors import BadRequest, BodyTooLarge
-from identity import keystore
-from identity.errors import UnreadableKeyFile
+from identity import keystore, shares
+from identity.errors import (
+    BadPassphrase,
+    BadShares,
+    CostTooHigh,
+    UnknownKeyFileVersion,
+    UnreadableKeyFile,
+)
+from identity.passphrase import _from_bytes
 from journal.bundle import is_bundled, sign_together, verify_own_head
 from journal.checkpoint import parse_checkpoint, sign_checkpoint, verify_checkpoint
 from journal.cosignature import CosignatureRefused, cosign, verified_witnesses
@@ -68,6 +75,7 @@ def targets() -> tuple[Target, ...]:
         *_heads(),
         *_proofs(),
         *_rows(),
+        *_keys(),
         *_files(),
         *_tests_of_cells(),
         *_configuration(),
@@ -207,6 +215,41 @@ def _rows() -> tuple[Target, ...]:
     )
 
 
+def _keys() -> tuple[Target, ...]:
+    return (
+        Target(
+            name="key file",
+            decode=lambda data: keystore._parse(Path("key.json"), data),
+            samples=(
+                _json(_KEY_FILE),
+                *(_json(one["file"]) for one in vector("keystore")["files"]),
+            ),
+            errors=(UnreadableKeyFile, UnknownKeyFileVersion, CostTooHigh),
+            form=Form.JSON,
+            covers=("identity/keystore.py:_parse",),
+            size_bytes_max=4096,
+        ),
+        Target(
+            name="passphrase",
+            decode=_from_bytes,
+            samples=(b"correct horse\n", "schöne Worte".encode()),
+            errors=(BadPassphrase,),
+            form=Form.TEXT,
+            covers=("identity/passphrase.py:_from_bytes",),
+            size_bytes_max=2048,
+        ),
+        Target(
+            name="shares of a key",
+            decode=lambda data: shares.recover(shares.shares_in(_ascii(data))),
+            samples=tuple("\n".join(pair).encode() for pair in vector("keystore")["shares"]),
+            errors=(BadShares,),
+            form=Form.TEXT,
+            own=True,
+            size_bytes_max=2048,
+        ),
+    )
+
+
 def _files() -> tuple[Target, ...]:
     run = {
         "pid": 77,
@@ -223,15 +266,6 @@ def _files() -> tuple[Target, ...]:
     }
     devnet["cells"][0]["started_s"] = 1.5  # type: ignore[index]  # a list of mappings
     return (
-        Target(
-            name="key file",
-            decode=lambda data: keystore._parse(Path("key.json"), data),
-            samples=(_json(_KEY_FILE),),
-            errors=(UnreadableKeyFile,),
-            form=Form.JSON,
-            covers=("identity/keystore.py:_parse",),
-            size_bytes_max=4096,
-        ),
         Target(
             name="faults.json",
             decode=lambda data: _or_refused(faults._parse(data)),
@@ -301,6 +335,7 @@ def _configuration() -> tuple[Target, ...]:
         bootstrap=(f"/ip4/192.0.2.7/tcp/4710/p2p/{_CELL}",),
         gateway_port=8710,
         discovery=config.DiscoveryConfig(seeds=("seed.json", "https://example.org/seed.json")),
+        trust=config.TrustConfig(("full=0.95", "read-only=.1"), ("exec=standard", "chat=none")),
     )
     return (
         Target(
@@ -508,6 +543,13 @@ def _header(data: bytes) -> object:
     scope = {"type": "http", "headers": [(b"content-length", data)]}
     asks._check_announced(Request(scope))
     return is_loopback_host(text)
+
+
+def _ascii(data: bytes) -> str:
+    try:
+        return data.decode("ascii")
+    except UnicodeDecodeError:
+        raise BadShares("not ASCII") from None
 
 
 def _json(value: object) -> bytes:

@@ -11,7 +11,17 @@ from typing import Any
 from core import codec
 from core.codec import NotCanonical, WrongShape
 from core.errors import check
-from core.ids import Epoch, Hash, NotACellId, PublicKey, Round, Signature, cell_id_of, public_key_of
+from core.ids import (
+    Epoch,
+    Hash,
+    MemberIndex,
+    NotACellId,
+    PublicKey,
+    Round,
+    Signature,
+    cell_id_of,
+    public_key_of,
+)
 from hashgraph import errors as graph_errors
 from hashgraph.event import UnresolvedEvent, decode_any_event, decode_event, encode_event
 from hashgraph.evidence import decode_evidence, encode_evidence, verify_fork
@@ -37,8 +47,10 @@ from ledger.members import (
     Proposal,
     decode_proposal,
 )
+from ledger.network_score import EpochRecord, decode_record, decode_score
 from ledger.roster import decode_members, decode_roster, encode_members
 from ledger.roster_proof import RosterStep, decode_proof, encode_proof
+from ledger.succession import Origin, Succession, decode_origin, decode_succession
 from ledger.transaction import parse
 from ledger.transfer.errors import BadTransferFrame
 from ledger.transfer.staging import (
@@ -60,10 +72,11 @@ from ledger.transfer.wire import (
     receipts_at,
 )
 from ledger.tree import TOP
+from ledger.trust import Attestation, TrustAttest, TrustRevoke, decode_attestation
 from tests.fuzz.mutations import Form
 from tests.fuzz.samples import DIGEST, SIGNED, VECTORS, bodies, from_hex, network_of, vector
 from tests.fuzz.target import REFUSED, Target
-from tests.ledger.world import GENESIS, KEYS, NEWCOMERS, Cell, certified, signed
+from tests.ledger.world import GENESIS, KEYS, NEWCOMERS, Cell, certified, rotation, signed
 
 _NEITHER = (NotCanonical, WrongShape)
 _EVENT_ERRORS = (
@@ -216,6 +229,9 @@ def _transactions() -> tuple[Target, ...]:
         MemberPropose(Action.WEIGHT, pair.public_key, 2**32),
         MemberApprove(parse(signed(pair, 0, MemberLeave()), GENESIS.network_id).id),
         MemberLeave(),
+        TrustAttest(newcomer.public_key, "general", 900_000, Round(7)),
+        TrustRevoke(newcomer.public_key, "general"),
+        rotation(pair, newcomer),
     )
     made = tuple(signed(pair, at, arguments) for at, arguments in enumerate(acts))
     rows = ("signed", "opaque")
@@ -226,6 +242,9 @@ def _transactions() -> tuple[Target, ...]:
         ["member-approve", [DIGEST]],
         ["member-leave", []],
         ["fork-evidence", [3, *from_hex(_FORK["evidence"])]],
+        ["trust-attest", [DIGEST, "general", 1_000_000, 0]],
+        ["trust-revoke", [DIGEST, "general"]],
+        ["key-rotate", [DIGEST, SIGNED, SIGNED[::-1]]],
         ["post", [DIGEST, 1024, "minutes of May"]],
     )
     arguments = (
@@ -234,6 +253,8 @@ def _transactions() -> tuple[Target, ...]:
         ledger_errors.UnknownKind,
         ledger_errors.BadProposal,
         ledger_errors.BadEvidence,
+        ledger_errors.BadAttestation,
+        ledger_errors.BadRotation,
     )
     return (
         Target(
@@ -261,6 +282,9 @@ def _transactions() -> tuple[Target, ...]:
                 "ledger/members.py:parse_approve",
                 "ledger/members.py:parse_leave",
                 "ledger/forks.py:parse_proof",
+                "ledger/trust.py:parse_attest",
+                "ledger/trust.py:parse_revoke",
+                "ledger/rotation.py:parse_rotate",
                 "ledger/content.py:parse_post",
             ),
         ),
@@ -353,6 +377,7 @@ def _state() -> tuple[Target, ...]:
     approvals = tuple(key.public_key for key in KEYS)
     proposal = Proposal(change, KEYS[0].public_key, Round(9), approvals, Round(11))
     proven = ProvenFork(Hash(DIGEST), Round(3), KEYS[1].public_key)
+    sign = Signature(SIGNED)
     return (
         Target(
             name="state: account",
@@ -392,6 +417,61 @@ def _state() -> tuple[Target, ...]:
             samples=(proven.encode(),),
             errors=_NEITHER,
             covers=("ledger/forks.py:decode_proven",),
+        ),
+        Target(
+            name="state: what follows a key",
+            decode=decode_succession,
+            encode=lambda found: found.encode(),
+            samples=(Succession(PublicKey(DIGEST), Round(7), sign, sign).encode(),),
+            errors=_NEITHER,
+            covers=("ledger/succession.py:decode_succession",),
+        ),
+        Target(
+            name="state: where a key came from",
+            decode=decode_origin,
+            encode=lambda found: found.encode(),
+            samples=(Origin(PublicKey(DIGEST), PublicKey(bytes(32)), Round(7)).encode(),),
+            errors=_NEITHER,
+            covers=("ledger/succession.py:decode_origin",),
+        ),
+        *_trust(),
+    )
+
+
+def _trust() -> tuple[Target, ...]:
+    """What the state keeps of attestations and of the network's scores."""
+    attestations = (
+        Attestation(900_000, Round(7), 2**60, Round(99)),
+        Attestation(0, Round(2**40), 1, is_revoked=True),
+    )
+    record = EpochRecord(
+        frozenset({MemberIndex(0), MemberIndex(127)}),
+        frozenset({KEYS[0].public_key, KEYS[1].public_key}),
+    )
+    return (
+        Target(
+            name="state: attestation",
+            decode=decode_attestation,
+            encode=lambda found: found.encode(),
+            samples=tuple(found.encode() for found in attestations),
+            errors=_NEITHER,
+            covers=("ledger/trust.py:decode_attestation",),
+        ),
+        Target(
+            name="state: score",
+            decode=decode_score,
+            encode=lambda score: codec.encode([score]),
+            samples=(codec.encode([0]), codec.encode([1_000_000])),
+            errors=_NEITHER,
+            covers=("ledger/network_score.py:decode_score",),
+        ),
+        Target(
+            name="state: record of the epoch",
+            decode=decode_record,
+            encode=lambda found: found.encode(),
+            samples=(EpochRecord().encode(), record.encode()),
+            errors=_NEITHER,
+            covers=("ledger/network_score.py:decode_record",),
         ),
     )
 

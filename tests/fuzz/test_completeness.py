@@ -44,7 +44,7 @@ NOT_FUZZED: Final = {
     "gateway/asks.py:read_fields": "takes the body in; `_parse_object` is fuzzed",
     "cli/join.py:_read_ticket": "opens the file; tickets are fuzzed",
     "cli/journal.py:read": "a command",
-    "cli/journal.py:_read_text": "opens the file; proof files are fuzzed",
+    "cli/journal.py:read_text": "opens the file; proof files are fuzzed",
     "cli/options.py:read_value": "the bytes themselves are the value",
     "cli/spore.py:_read": "opens the file; spore files are fuzzed",
     "cli/devnet/commands.py:_loaded": "calls Devnet.load",

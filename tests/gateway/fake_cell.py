@@ -30,6 +30,15 @@ from gateway.errors import (
     NotReachedInTime,
 )
 from gateway.server import Gateway
+from gateway.trust_views import (
+    AttestationView,
+    AttestWish,
+    ScoreView,
+    TrustEdgeView,
+    TrustGraphView,
+    TrustPathView,
+    TrustWhyView,
+)
 from gateway.views import (
     AccountView,
     AuditView,
@@ -50,6 +59,7 @@ from gateway.views import (
     ProofView,
     ReceiptView,
     RefusalView,
+    RotationView,
     RoundView,
     SporeView,
     Stage,
@@ -66,6 +76,8 @@ from tests.gateway.fake_messages import FakeMessages
 
 TOKEN = "t0ken-of-the-tests"  # noqa: S105 - a secret of nothing
 CELL_ID = "12D3KooWFakeCell"
+OTHER_ID = "12D3KooWOther"
+THIRD_ID = "12D3KooWThird"
 
 
 class UsedNonce(LocalMisuse):
@@ -99,6 +111,13 @@ _METRICS = MetricsView(
     ends={"MYC-NODE-021": 3},
     silent_because="observing",
     refusals={"observing": 4},
+)
+
+
+_TRUSTED = (
+    ScoreView(CELL_ID, "aa" * 32, "alpha", 1.0, "full", 0.51, is_self=True),
+    ScoreView(OTHER_ID, "bb" * 32, 'be\x1b[31mta <"', 0.9, "full", 0.5, is_self=False),
+    ScoreView(THIRD_ID, "cc" * 32, "", 0.07, "none", None, is_self=False),
 )
 
 
@@ -316,6 +335,35 @@ class FakeCell(FakeMessages):
         data = repr(change).encode()
         self._take(data, key="")
         return await self.receipt(hashlib.sha256(data).digest(), wait=wait, timeout_s=timeout_s)
+
+    async def attest(self, wish: AttestWish, *, wait: Stage, timeout_s: float) -> ReceiptView:
+        self.calls.append(("attest", (wish, wait, timeout_s)))
+        data = repr(wish).encode()
+        self._take(data, key="refused" if wish.cell == CELL_ID else "")
+        return await self.receipt(hashlib.sha256(data).digest(), wait=wait, timeout_s=timeout_s)
+
+    async def trust_of(self, cell: str, paths_max: int) -> TrustWhyView:
+        if cell not in ("beta", OTHER_ID):
+            raise NoSuchCell(f"no member is called {cell!r}")
+        said = AttestationView(CELL_ID, OTHER_ID, "general", 0.9, 4, 0, 900)
+        ways = [
+            TrustPathView([CELL_ID, OTHER_ID], ["alpha", "be\x1b[31mta"], [0.9], 0.9),
+            TrustPathView([CELL_ID, THIRD_ID, OTHER_ID], ["alpha", "", "beta"], [0.5, 1.0], 0.07),
+        ]
+        return TrustWhyView(_TRUSTED[1], 0.9, 0.0, 0.0, [said], ways[:paths_max])
+
+    async def trust_graph(self, limit: int) -> TrustGraphView:
+        edges = [TrustEdgeView(CELL_ID, OTHER_ID, 0.9), TrustEdgeView(OTHER_ID, THIRD_ID, 0.5)]
+        shown = _TRUSTED[:limit]
+        ids = {one.cell_id for one in shown}
+        return TrustGraphView(list(shown), [e for e in edges if {e.issuer, e.subject} <= ids], 3)
+
+    async def rotate_key(self, *, wait: Stage, timeout_s: float) -> RotationView:
+        self.calls.append(("rotate_key", (wait, timeout_s)))
+        self._take(b"rotation", key="")
+        identity = hashlib.sha256(b"rotation").digest()
+        receipt = await self.receipt(identity, wait=wait, timeout_s=timeout_s)
+        return RotationView(CELL_ID, "12D3KooWnew", receipt)
 
     async def create_invite(self, wish: InviteWish) -> IssuedView:
         self.calls.append(("create_invite", wish))

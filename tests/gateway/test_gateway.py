@@ -188,6 +188,21 @@ def test_changes_of_members_are_checked_before_the_cell_hears_of_them() -> None:
     serve(talk)
 
 
+def test_a_rotation_is_asked_for_without_saying_which_key() -> None:
+    async def talk(wire: Wire, cell: FakeCell) -> None:
+        body = json.dumps({"wait": "applied", "timeout_s": 7}).encode()
+        status, _, answer = await wire.ask("POST", "/api/v1/key/rotate", body)
+        assert (status, answer["old_cell_id"]) == (200, CELL_ID)
+        assert answer["receipt"]["id"]
+        assert cell.calls[0] == ("rotate_key", (Stage.APPLIED, 7.0))
+        wrong = json.dumps({"key": "00" * 32}).encode()
+        status, _, answer = await wire.ask("POST", "/api/v1/key/rotate", wrong)
+        assert (status, answer["error"]["code"]) == (400, "MYC-GATEWAY-014")
+        assert sum(name == "rotate_key" for name, _ in cell.calls) == 1
+
+    serve(talk)
+
+
 def test_tickets_are_made_listed_and_revoked() -> None:
     async def talk(wire: Wire, cell: FakeCell) -> None:
         status, _, issued = await wire.ask("POST", "/api/v1/invites", b"{}")

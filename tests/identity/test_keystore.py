@@ -14,7 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from identity import keystore
-from identity.errors import KeyFileNotWritten, KeyFileTooOpen, NoKeyFile, UnreadableKeyFile
+from identity.errors import (
+    KeyFileNotOwned,
+    KeyFileNotWritten,
+    KeyFileTooOpen,
+    NoKeyFile,
+    UnknownKeyFileVersion,
+    UnreadableKeyFile,
+)
 from identity.keys import KeyPair
 
 SEED = bytes([1]) * 32
@@ -93,8 +100,6 @@ def test_a_file_that_others_can_touch_is_refused(path: Path, mode: int) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"version": 2},
-        {"kdf": "argon2id"},
         {"seed": "02" * 32},
         {"public_key": "00" * 32},
         {"seed": "01" * 31},
@@ -109,6 +114,40 @@ def test_a_changed_field_is_noticed(path: Path, change: dict[str, object]) -> No
     with pytest.raises(UnreadableKeyFile) as refusal:
         keystore.load(path)
     assert SEED.hex() not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "change", [{"version": 2}, {"version": 3}, {"version": "1"}, {"kdf": "argon2id"}, {"kdf": None}]
+)
+def test_a_version_that_is_not_known_has_its_own_error(
+    path: Path, change: dict[str, object]
+) -> None:
+    keystore.create(path, SEED)
+    _write(path, json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(UnknownKeyFileVersion):
+        keystore.load(path)
+
+
+def test_a_file_of_another_user_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keystore.create(path, SEED)
+    owner = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    with pytest.raises(KeyFileNotOwned, match=f"belongs to user {owner}"):
+        keystore.load(path)
+
+
+def test_a_pipe_in_its_place_does_not_hang_the_start(path: Path) -> None:
+    os.mkfifo(path, 0o600)
+    with pytest.raises(UnreadableKeyFile):
+        keystore.load(path)
+
+
+def test_what_a_killed_writer_left_is_removed_but_not_a_living_ones(path: Path) -> None:
+    dead, alive, other = (path.with_name(f".key.json.{end}") for end in ("4194304", "1", "old"))
+    for left in (dead, alive, other):
+        left.write_text("secret")
+    keystore.create(path, SEED)
+    assert {entry.name for entry in path.parent.iterdir()} == {path.name, alive.name, other.name}
 
 
 @pytest.mark.parametrize("field", ["version", "kdf", "public_key", "seed"])
@@ -142,5 +181,5 @@ def test_a_truncated_or_changed_file_never_gives_another_key(
     else:
         content[at] = data.draw(st.integers(0, 255))
     _write(path, bytes(content))
-    with contextlib.suppress(UnreadableKeyFile):
+    with contextlib.suppress(UnreadableKeyFile, UnknownKeyFileVersion):
         assert keystore.load(path).cell_id == KeyPair(SEED).cell_id

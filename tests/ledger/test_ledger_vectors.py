@@ -11,7 +11,7 @@ import pytest
 
 from core.codec import decode, encode
 from core.ids import Epoch, EventId, Hash, MemberIndex, NetworkId, PublicKey, Round, TransactionId
-from identity.keys import KeyPair, verify
+from identity.keys import KeyPair, verify, verify_all
 from ledger.certificate import (
     Certificate,
     CheckpointSignature,
@@ -76,7 +76,7 @@ def test_signed_transactions_have_these_bytes(case: Case) -> None:
         case["expires_round"],
         arguments,
     )
-    assert verify(*parsed.signature_check)
+    assert all(verify_all(parsed.signature_checks))
 
 
 @pytest.mark.parametrize("case", TRANSACTION["fork_evidence"])

@@ -193,7 +193,9 @@ def test_rounds_follow_each_other_without_a_gap() -> None:
     cell.apply([])
     for number in (1, 3):
         with pytest.raises(InvariantBroken):
-            cell.ledger.apply(Round(number), [], ordered_before=(), consensus_time_ns=None)
+            cell.ledger.apply(
+                Round(number), [], creators=(), ordered_before=(), consensus_time_ns=None
+            )
 
 
 def test_a_state_that_is_not_that_of_the_header_is_noticed() -> None:

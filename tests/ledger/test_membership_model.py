@@ -1,4 +1,4 @@
-"""Membership over many rounds, restarts and epochs, beside a simple model of the rules.
+"""Membership and keys over many rounds, restarts and epochs, beside a simple model of the rules.
 
 The model keeps plain dictionaries and counts by the definition; three cells apply what it applies:
 one that never stops, one that restarts from its disk, and one that replays everything at the end.
@@ -32,11 +32,24 @@ from ledger.members import (
     proposal_key,
 )
 from ledger.roster import Member
+from ledger.rotation import KeyRotate
+from ledger.succession import current_key, decode_succession, rotated_key, succession_message
 from ledger.transaction import transaction_id
-from tests.ledger.world import ALL_KEYS, START_NS, Cell, candidates, certified, signed
+from tests.ledger.world import (
+    ALL_KEYS,
+    NETWORK,
+    START_NS,
+    Cell,
+    candidates,
+    certified,
+    rotation,
+    signed,
+)
 
-ROUNDS_MAX, OPEN_MAX, ROSTER_MAX = 12, 2, 5
-PAIRS = st.sampled_from(ALL_KEYS)
+ROUNDS_MAX, OPEN_MAX, ROSTER_MAX, STAY = 12, 2, 5, 3
+SPARE_KEYS = tuple(KeyPair(bytes([number]) * 32) for number in range(9, 15))
+EVERYBODY = ALL_KEYS + SPARE_KEYS
+PAIRS = st.sampled_from(EVERYBODY)
 WEIGHTS = st.integers(1, 5)
 
 
@@ -61,9 +74,23 @@ class Model:
         self.epoch = 0
         self.rounds_in_epoch = 0
         self.proposals: dict[TransactionId, ModelProposal] = {}
+        self.successor: dict[PublicKey, PublicKey] = {}
+        self.came: dict[PublicKey, int] = {}
+        self.used: set[PublicKey] = set()
+
+    def today(self, key: PublicKey) -> PublicKey:
+        """Return what became of a key."""
+        while key in self.successor:
+            key = self.successor[key]
+        return key
 
     def apply(self, identity: TransactionId, sender: PublicKey, act: Arguments) -> str:
         """Apply one transaction; return its outcome."""
+        if sender in self.successor:
+            return errors.KeyRotated.code
+        self.used.add(sender)
+        if isinstance(act, KeyRotate):
+            return self._rotate(sender, act.successor)
         if sender not in self.members:
             return errors.NotAMember.code
         match act:
@@ -83,7 +110,7 @@ class Model:
                     return errors.NoSuchProposal.code
                 if not self._is_open(found):
                     return errors.ProposalClosed.code
-                if sender in found.approvals:
+                if sender in map(self.today, found.approvals):
                     return errors.AlreadyApproved.code
                 return self._approve(found, sender)
         raise AssertionError(act)
@@ -100,14 +127,24 @@ class Model:
         self.rounds_in_epoch = 0
         return True
 
+    def _rotate(self, old: PublicKey, new: PublicKey) -> str:
+        if new in self.used or new in self.came or new in self.members or new in self.planned:
+            return errors.KeyNotFresh.code
+        if old in self.came and self.round < self.came[old] + STAY:
+            return errors.RotatedTooSoon.code
+        self.successor[old], self.came[new] = new, self.round
+        self.planned = {new if key == old else key: w for key, w in self.planned.items()}
+        return APPLIED
+
     def _made_by(self, sender: PublicKey) -> list[ModelProposal]:
-        return [p for p in self.proposals.values() if p.proposer == sender]
+        return [p for p in self.proposals.values() if self.today(p.proposer) == sender]
 
     def _is_open(self, proposal: ModelProposal) -> bool:
         return not proposal.accepted and self.round - proposal.round <= ROUNDS_MAX
 
     def _approve(self, proposal: ModelProposal, sender: PublicKey) -> str:
-        approvals = (proposal.approvals | {sender}) & set(self.members)
+        earlier = {self.today(key) for key in proposal.approvals}
+        approvals = (earlier | {sender}) & set(self.members)
         weight = sum(self.members[key] for key in approvals)
         decides = Fraction(weight, sum(self.members.values())) > Fraction(2, 3)
         outcome = self._change(proposal.change, decide=decides)
@@ -117,20 +154,21 @@ class Model:
 
     def _change(self, change: MemberPropose, *, decide: bool) -> str:
         after = dict(self.planned)
+        key = self.today(change.public_key)
         if change.action is Action.ADD:
-            if change.public_key in after:
+            if key in after:
                 return errors.AlreadyAMember.code
             if len(after) == ROSTER_MAX:
                 return errors.RosterFull.code
-            after[change.public_key] = change.weight
-        elif change.public_key not in after:
+            after[key] = change.weight
+        elif key not in after:
             return errors.NoSuchMember.code
         elif change.action is Action.WEIGHT:
-            after[change.public_key] = change.weight
+            after[key] = change.weight
         elif len(after) == 1:
             return errors.LastMember.code
         else:
-            del after[change.public_key]
+            del after[key]
         if decide:
             self.planned = after
         return APPLIED
@@ -145,7 +183,8 @@ class Membership(RuleBasedStateMachine):
         self.patch.setattr("ledger.members.PROPOSAL_ROUNDS_MAX", ROUNDS_MAX)
         self.patch.setattr("ledger.members.PROPOSALS_OPEN_MAX", OPEN_MAX)
         self.patch.setattr("ledger.members.MEMBERS_MAX", ROSTER_MAX)
-        self.nonces = {pair.public_key: 0 for pair in ALL_KEYS}
+        self.patch.setattr("ledger.rotation.ROTATION_ROUNDS_MIN", STAY)
+        self.nonces = {pair.public_key: 0 for pair in EVERYBODY}
         self.round: list[tuple[bytes, KeyPair, Arguments]] = []
         self.proposed: list[TransactionId] = [TransactionId(bytes(32))]
         self.history: list[list[bytes]] = []
@@ -184,7 +223,7 @@ class Membership(RuleBasedStateMachine):
     def approve_together(self, count: int, data: st.DataObject) -> None:
         """Several members approve the same proposal, as they do when they agree."""
         proposal = data.draw(st.sampled_from(self.proposed[-6:]))
-        members = [pair for pair in ALL_KEYS if pair.public_key in self.model.members]
+        members = [pair for pair in EVERYBODY if pair.public_key in self.model.members]
         for pair in members[:count]:
             self._queue(pair, MemberApprove(proposal))
 
@@ -192,6 +231,11 @@ class Membership(RuleBasedStateMachine):
     def leave(self, sender: KeyPair) -> None:
         """Any cell may try to leave."""
         self._queue(sender, MemberLeave())
+
+    @rule(sender=PAIRS, successor=PAIRS)
+    def rotate(self, sender: KeyPair, successor: KeyPair) -> None:
+        """Anybody may try to give a key up for any other."""
+        self._queue(sender, rotation(sender, successor))
 
     @rule()
     def end_round(self) -> None:
@@ -226,7 +270,7 @@ class Membership(RuleBasedStateMachine):
 
     def _note_seal(self, applied: Applied) -> None:
         if applied.sealed is not None:
-            pairs = {pair.public_key: pair for pair in ALL_KEYS}
+            pairs = {pair.public_key: pair for pair in EVERYBODY}
             voters = [pairs[member.public_key] for member in self.steady.rosters[-2].members]
             certificate = certified(applied.header, range(len(voters)), keys=voters)
             self.links.append(RosterLink(applied.header, certificate, applied.sealed))
@@ -244,6 +288,19 @@ class Membership(RuleBasedStateMachine):
             assert roster.first_round == self.model.round - self.model.rounds_in_epoch
             if cell.headers:
                 assert cell.headers[-1].roster == roster.hash
+
+    @invariant()
+    def every_old_key_leads_to_the_present_one(self) -> None:
+        """And each step is signed by both keys."""
+        read = self.steady.state.get
+        for pair in EVERYBODY:
+            assert current_key(read, pair.public_key) == self.model.today(pair.public_key)
+        for old, new in self.model.successor.items():
+            step = decode_succession(self.steady.state[rotated_key(old)])
+            assert step.successor == new
+            message = succession_message(NETWORK, old, new)
+            assert verify(old, message, step.consent)
+            assert verify(new, message, step.possession)
 
     @invariant()
     def proposals_are_those_of_the_model(self) -> None:

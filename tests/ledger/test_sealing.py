@@ -16,6 +16,7 @@ from ledger.errors import BadCertificate
 from ledger.genesis import Genesis
 from ledger.limits import EPOCH_ROUNDS_MIN
 from ledger.machine import Applied
+from ledger.network_score import score_key
 from ledger.roster import Roster, decode_roster, roster_key
 from tests.ledger.world import GENESIS, START_NS, Cell, candidates, certified, opaque, put
 
@@ -63,7 +64,9 @@ def test_each_roster_after_the_first_is_part_of_the_state() -> None:
         applied = _until_sealed(cell)
         assert applied.sealed is not None
         key = roster_key(applied.sealed.epoch)
-        assert dict(applied.changes) == {key: applied.sealed.encode()}
+        scores = {score_key(member.public_key) for member in SHORT.members}
+        assert dict(applied.changes).keys() == {key, *scores}
+        assert cell.state[key] == applied.sealed.encode()
         assert decode_roster(cell.state[key]) == cell.ledger.roster == applied.sealed
     assert roster_key(Epoch(0)) not in cell.state
 
@@ -196,5 +199,6 @@ def test_a_key_is_fresh_the_first_time_that_an_epoch_changes_it() -> None:
     cell = Cell(SHORT)
     account, value = cell.apply(candidates([put(0)])).changes
     assert cell.apply(candidates([put(1)])).fresh == ()
-    assert _until_sealed(cell).fresh == (roster_key(Epoch(1)),)
+    scores = [score_key(member.public_key) for member in SHORT.members]
+    assert _until_sealed(cell).fresh == (*scores, roster_key(Epoch(1)))
     assert cell.apply(candidates([put(2)])).fresh == (account[0], value[0])

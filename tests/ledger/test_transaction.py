@@ -10,7 +10,7 @@ from core.codec import Value, encode
 from core.errors import MyceldError
 from core.ids import NetworkId, Round
 from core.limits import INT_MAX
-from identity.keys import verify
+from identity.keys import verify_all
 from ledger.errors import Malformed, Oversize, TransactionRefused, UnknownKind, WrongNetwork
 from ledger.kinds import Put, check_key
 from ledger.limits import KEY_SIZE_BYTES_MAX, TRANSACTION_SIZE_BYTES_MAX, VALUE_SIZE_BYTES_MAX
@@ -65,7 +65,7 @@ def test_a_signed_transaction_parses_to_what_was_signed(
         Put(key, value),
     )
     assert (parsed.id, parsed.size_bytes) == (transaction_id(raw), len(raw))
-    assert verify(*parsed.signature_check)
+    assert all(verify_all(parsed.signature_checks))
 
 
 @given(st.binary(max_size=300))
@@ -95,7 +95,7 @@ def test_a_changed_byte_is_refused_or_breaks_the_signature(data: st.DataObject) 
     except TransactionRefused:
         return
     assert isinstance(parsed, SignedTransaction)
-    assert not verify(*parsed.signature_check)
+    assert not all(verify_all(parsed.signature_checks))
 
 
 @given(st.integers(0, 200), st.binary(max_size=3))

@@ -14,6 +14,8 @@ from ledger.header import RoundHeader
 from ledger.kinds import Arguments, Put
 from ledger.machine import Applied, Candidate, Ledger
 from ledger.roster import Member, Roster
+from ledger.rotation import KeyRotate
+from ledger.succession import succession_message
 from ledger.transaction import (
     Transaction,
     opaque_transaction,
@@ -46,11 +48,12 @@ class Cell:
         self.headers: list[RoundHeader] = []
         self.rosters: list[Roster] = [genesis.roster]
 
-    def apply(self, items: list[Candidate]) -> Applied:
-        """Apply the next round and make its effects durable."""
+    def apply(self, items: list[Candidate], present: Iterable[int] = ()) -> Applied:
+        """Apply the next round, with events of those present, and make its effects durable."""
         applied = self.ledger.apply(
             Round(self.ledger.applied_round + 1),
             items,
+            creators={MemberIndex(index) for index in present},
             ordered_before=self.in_window(),
             consensus_time_ns=items[-1].consensus_time_ns if items else None,
         )
@@ -64,7 +67,8 @@ class Cell:
 
     def act(self, *acts: tuple[KeyPair, Arguments]) -> list[str]:
         """Apply a round of signed transactions with the next free nonces; return the outcomes."""
-        used = {key.public_key: self.ledger.account(key.public_key).highest for key in ALL_KEYS}
+        keys = {pair.public_key for pair, _ in acts}
+        used = {key: self.ledger.account(key).highest for key in keys}
         raws: list[bytes] = []
         for pair, arguments in acts:
             used[pair.public_key] += 1
@@ -136,13 +140,23 @@ def signed(
     )
 
 
+def rotation(old: KeyPair, new: KeyPair, network_id: NetworkId = NETWORK) -> KeyRotate:
+    """Return what gives one key up for another, signed by both."""
+    message = succession_message(network_id, old.public_key, new.public_key)
+    return KeyRotate(new.public_key, old.sign(message), new.sign(message))
+
+
 def opaque(text: str) -> bytes:
     """Return an opaque transaction."""
     return opaque_transaction(text.encode())
 
 
 def candidates(
-    raws: Iterable[bytes], *, time_ns: int = START_NS, refused: TransactionRefused | None = None
+    raws: Iterable[bytes],
+    *,
+    time_ns: int = START_NS,
+    refused: TransactionRefused | None = None,
+    network_id: NetworkId = NETWORK,
 ) -> list[Candidate]:
     """Return transactions as events carry them, one event each."""
     return [
@@ -152,14 +166,14 @@ def candidates(
             EventId(hashlib.sha256(raw).digest()),
             MemberIndex(at % len(KEYS)),
             time_ns + at,
-            _parsed(raw) if refused is None else refused,
+            _parsed(raw, network_id) if refused is None else refused,
         )
         for at, raw in enumerate(raws)
     ]
 
 
-def _parsed(raw: bytes) -> Transaction | TransactionRefused:
+def _parsed(raw: bytes, network_id: NetworkId) -> Transaction | TransactionRefused:
     try:
-        return parse(raw, NETWORK)
+        return parse(raw, network_id)
     except TransactionRefused as refusal:
         return refusal

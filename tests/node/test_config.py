@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from node.config import Config, DiscoveryConfig, dump, load, parse
+from identity.trust import Level
+from node.config import Config, DiscoveryConfig, TrustConfig, dump, load, parse
 from node.discovery.limits import SEEDS_MAX
 from node.errors import BadConfig
 
@@ -27,6 +28,11 @@ CONFIGS = st.builds(
         mdns=st.booleans(),
         dht=st.booleans(),
         seeds=st.lists(st.sampled_from(["a.json", "https://a.example/s"]), max_size=3).map(tuple),
+    ),
+    trust=st.builds(
+        TrustConfig,
+        levels=st.lists(st.sampled_from(["full=0.95", "limited=0.6"]), max_size=2).map(tuple),
+        needs=st.lists(st.sampled_from(["exec=none", "chat=full"]), max_size=2).map(tuple),
     ),
 )
 
@@ -210,3 +216,37 @@ def test_discovery_is_configured_in_a_section_of_its_own(tmp_path: Path) -> None
     environment = {"MYCELD_DISCOVERY__DHT": "TRUE", "MYCELD_DISCOVERY__SEEDS": "b.json, c.json"}
     found = load(path, environment).discovery
     assert found == DiscoveryConfig(dht=True, seeds=("b.json", "c.json"))
+
+
+def test_access_is_configured_in_a_section_of_its_own(tmp_path: Path) -> None:
+    text = "version: 1\ntrust:\n  levels: [full=0.95, read-only=0.1]\n  needs: [exec = limited]\n"
+    file = tmp_path / "config.yaml"
+    file.write_text(text)
+    policy = load(file, {"MYCELD_TRUST__NEEDS": "chat=none"}).trust.policy()
+    assert (policy.level(0.94), policy.level(0.1)) == (Level.STANDARD, Level.READ_ONLY)
+    assert policy.needs["chat"] is Level.NONE
+    assert load(file, {}).trust.policy().needs["exec"] is Level.LIMITED
+    assert parse(b"version: 1", "c").trust.policy().level(0.9) is Level.FULL
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ("levels: [fuller=0.9]", "'fuller' is no level"),
+        ("levels: [full]", "the scores of the levels rise"),
+        ("levels: [full=1.5]", "the scores of the levels rise"),
+        ("levels: [full=1e0]", "the scores of the levels rise"),
+        ("levels: [full=nan]", "the scores of the levels rise"),
+        ("levels: [limited=0.8]", "the scores of the levels rise"),
+        ("levels: 0.9", "expected a list of LEVEL=SCORE"),
+        ("needs: [dance=full]", "'dance' is no kind of request"),
+        ("needs: [chat]", "'' is no level"),
+        ("needs: {chat: full}", "expected a list of REQUEST=LEVEL"),
+        ("need: []", "did you mean needs?"),
+    ],
+)
+def test_a_mistake_about_access_is_named(lines: str, words: str) -> None:
+    with pytest.raises(BadConfig) as caught:
+        parse(f"version: 1\ntrust:\n  {lines}\n".encode(), "c")
+    assert words in caught.value.detail
+    assert "\n" not in caught.value.detail

@@ -38,6 +38,7 @@ from node.tables import (
     roster_of_epoch,
     state_value,
 )
+from node.trust_view import TrustView
 from node.verifier import Verifier
 from tests.ledger.world import GENESIS as LONG
 from tests.ledger.world import KEYS, START_NS, certified, opaque
@@ -83,6 +84,9 @@ class Bench:
             inbox=self.inbox,
             receipts=Receipts(),
             intake=Intake(GENESIS.network_id, self.stage.ledger.account),
+            trust=TrustView(
+                self.store, GENESIS.members[0].public_key, lambda: self.stage.ledger.applied_round
+            ),
         )
         peers = cast("Peers", self.peers)
         self._running = asyncio.ensure_future(self.task.run(peers, self.sealed.append))

@@ -30,6 +30,8 @@ from ledger.header import Receipt, RoundHeader
 from ledger.kinds import Arguments
 from ledger.machine import Applied, SealedState
 from ledger.roster import Member, Roster
+from ledger.rotation import KeyRotate
+from ledger.succession import current_key, succession_message
 from ledger.transaction import opaque_transaction, sign_transaction, transaction_id
 from ledger.transfer.fetcher import Fetcher
 from ledger.transfer.server import answer_of
@@ -128,6 +130,10 @@ class SimCell:
         self.world = world
         self.index = index
         self.key = key
+        self.earlier: tuple[KeyPair, ...] = ()
+        """Keys that the cell gave up."""
+        self.next_key: KeyPair | None = None
+        """Beside the present one in its key file."""
         self.disk = Disk()
         self.up = False
         self.timers = 0
@@ -142,7 +148,9 @@ class SimCell:
 
     def start(self) -> None:
         genesis = self.world.genesis
-        identity = Identity(self.key.public_key, self.key.sign)
+        self.go_over()
+        earlier = tuple(Identity(one.public_key, one.sign) for one in self.earlier)
+        identity = Identity(self.key.public_key, self.key.sign, earlier)
         self.mempool = Mempool()
         epochs = self.disk.epochs(genesis)
         roster, before = epochs[-1][0], epochs[0][0] if len(epochs) > 1 else None
@@ -186,7 +194,43 @@ class SimCell:
         self.consensus.replayed()
         self.consensus.put_again(list(lost.values()))
         self._seal()
+        self._note_rotation()
         self.wake()
+
+    def rotate(self, key: KeyPair) -> TransactionId:
+        """Have another key beside the present one, and ask the network to agree to it."""
+        self.next_key = key
+        self.world.index_of[key.cell_id] = self.index
+        message = succession_message(
+            self.world.genesis.network_id, self.key.public_key, key.public_key
+        )
+        rotate = KeyRotate(key.public_key, self.key.sign(message), key.sign(message))
+        return self.act(rotate)
+
+    def go_over(self) -> None:
+        """Be who the cell is by what is on its disk."""
+        state: dict[bytes, bytes] = {}
+        for applied in self.disk.rounds():
+            state |= dict(applied.state if isinstance(applied, Jumped) else applied.changes)
+        key = self.next_key
+        if key is not None and current_key(state.get, self.key.public_key) == key.public_key:
+            self.earlier, self.key, self.next_key = (*self.earlier, self.key), key, None
+            self.nonces = 0
+
+    def _note_rotation(self) -> None:
+        """Start again as the next key once the present one was given up for it."""
+        if self.next_key is not None and self.execution.gave_up_key:
+            peers = sorted(self.peers)
+            life = self.timers
+
+            def again() -> None:
+                if self.up and self.next_key is not None and self.timers >= life:
+                    self.crash(power=False)
+                    self.start()
+                    for peer in peers:
+                        self.world.link(*sorted((self.index, peer)))
+
+            self.world.at(0, again)
 
     def crash(self, *, power: bool, flush: bool = False) -> None:
         """`flush`: what was sent still arrives."""
@@ -339,6 +383,7 @@ class SimCell:
             self.disk.synced = len(self.disk.log)
         if executed.signature is not None:
             self.execution.add_signature(executed.signature)
+        self._note_rotation()
 
     def _value(self, key: bytes) -> bytes | None:
         return self.state.get(key)
@@ -668,7 +713,8 @@ class World:
     def note_seal(self, header: RoundHeader, following: Roster) -> None:
         """All members certify the end of an epoch, once the first of them came to it."""
         if header.epoch not in self._sealed:
-            keys = {cell.key.public_key: cell.key for cell in self.cells}
+            pairs = [pair for cell in self.cells for pair in (cell.key, *cell.earlier)]
+            keys = {pair.public_key: pair for pair in pairs}
             members = self.roster(header.epoch).members
             signed = certified(
                 header, range(len(members)), keys=[keys[one.public_key] for one in members]

@@ -11,7 +11,7 @@ from core.codec import Value, WrongShape, decode, encode
 from core.errors import RemoteViolation
 from core.ids import Epoch, Hash, MemberIndex, Round
 from hashgraph.outcome import DecidedRound, OrderedEvent
-from identity.keys import verify
+from identity.keys import verify_all
 from ledger.certificate import Certificate, CheckpointSignature, checkpoint_message
 from ledger.errors import BadCertificate, Diverged, Malformed, WrongSignature
 from ledger.header import APPLIED, RoundHeader
@@ -44,7 +44,7 @@ _ROUND_1 = (Round(1), Hash(bytes(32)))
 
 
 def _valid(item: Unverified) -> bool:
-    return item.signature_check is None or verify(*item.signature_check)
+    return all(verify_all(item.signature_checks))
 
 
 def _apply(stage: Execution, *payloads: Sequence[bytes]) -> Executed:
@@ -192,8 +192,9 @@ def test_a_restored_certificate_that_contradicts_our_headers_stops_the_cell() ->
     stage, other = _stage(), _stage(1)
     applied = _apply(stage, [opaque("mine")]).applied
     theirs = _apply(other, [opaque("theirs")]).applied.header
+    certificate = _certificate(theirs, 1, 2, 3)
     with pytest.raises(Diverged):
-        _stage().restore([GENESIS.roster], [], [applied.header], [_certificate(theirs, 1, 2, 3)])
+        _stage().restore([GENESIS.roster], applied.changes, [applied.header], [certificate])
 
 
 def test_a_signature_of_an_epoch_that_is_not_here_is_left_alone() -> None:

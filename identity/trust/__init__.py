@@ -1,0 +1,38 @@
+"""Trust as one cell sees it: scores and their reasons, interactions, policies. Pure."""
+
+from __future__ import annotations
+
+from identity.trust.evidence import GENERAL_SCOPE
+from identity.trust.graph import TrustGraph
+from identity.trust.interaction import (
+    Interaction,
+    InteractionProof,
+    decode_interaction,
+    decode_offer,
+    encode_offer,
+    exchange_digest,
+    interaction,
+    proof_of,
+)
+from identity.trust.paths import Explanation, Path, why
+from identity.trust.policy import Decision, Level, Policy, policy_of
+
+__all__ = [
+    "GENERAL_SCOPE",
+    "Decision",
+    "Explanation",
+    "Interaction",
+    "InteractionProof",
+    "Level",
+    "Path",
+    "Policy",
+    "TrustGraph",
+    "decode_interaction",
+    "decode_offer",
+    "encode_offer",
+    "exchange_digest",
+    "interaction",
+    "policy_of",
+    "proof_of",
+    "why",
+]

@@ -1,0 +1,218 @@
+"""Signs with other cells that both dealt with each other, and keeps the proofs in a journal.
+
+Either end offers an interaction over a protocol of its own; the other signs it too if it knows what
+was exchanged: a header of the history that both hold, or an exchange that it noted itself
+(`took_part`). Both keep the proof, so either can show it with its journal's inclusion proof.
+
+By itself a cell does so once a day with each cell whose connection has lasted an hour: that it
+agrees on the history is what it is of use for. The cell with the smaller key begins, the other one
+if nothing came of that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import Final
+
+import structlog
+
+from core.errors import OperationalFault
+from core.ids import CellId, Hash, NetworkId, cell_id_of, public_key_of, short
+from gossip.host import PeerStream
+from identity.errors import BadInteraction
+from identity.keys import KeyPair
+from identity.trust import (
+    InteractionProof,
+    decode_interaction,
+    decode_offer,
+    encode_offer,
+    interaction,
+    proof_of,
+)
+from identity.trust.limits import INTERACTION_SIZE_BYTES_MAX
+from journal import Store
+from node.clock import wall_ns
+from node.errors import InteractionRefused
+from node.limits import (
+    DIAL_TIMEOUT_MS,
+    EXCHANGE_KNOWN_S,
+    EXCHANGES_KNOWN_MAX,
+    HANDSHAKE_TIMEOUT_MS,
+    INTERACTION_AFTER_S,
+    INTERACTION_CHECK_S,
+    INTERACTION_INTERVAL_S,
+    INTERACTIONS_READ_MAX,
+    WRITE_TIMEOUT_MS,
+)
+from node.peers import Peers
+from node.stages.execution import Execution
+from node.trust_view import TrustView
+
+INTERACTIONS_JOURNAL: Final = "interactions"
+"""Encoded interaction proofs; made with the first one."""
+
+_LENGTH_BYTES: Final = 2
+_SECOND_NS: Final = 10**9
+_LOG = structlog.get_logger("interactions")
+
+
+def interaction_protocol(network_id: NetworkId) -> str:
+    """Return the libp2p protocol of interactions in a network."""
+    return f"/myceld/{network_id.hex()}/interaction/1"
+
+
+class Interactions:
+    """What this cell signed together with others. `run` is the only task."""
+
+    def __init__(
+        self,
+        store: Store,
+        key: KeyPair,
+        network_id: NetworkId,
+        peers: Peers,
+        trust: TrustView,
+        execution: Execution,
+    ) -> None:
+        self._store = store
+        self._key = key
+        self._network_id = network_id
+        self._peers = peers
+        self._trust = trust
+        self._execution = execution
+        self._last_ns: dict[CellId, int] = {}
+        """When the newest interaction with a cell was."""
+        self._since_s: dict[CellId, float] = {}
+        """Since when a cell is connected, as far as `run` saw it."""
+        self._exchanges: OrderedDict[tuple[CellId, Hash], float] = OrderedDict()
+        peers.host.set_handler(interaction_protocol(network_id), peers.guarded(self.serve))
+
+    async def load(self) -> None:
+        """Read what was signed before the start."""
+        if INTERACTIONS_JOURNAL not in self._store.journals():
+            return
+        journal = await self._store.journal(INTERACTIONS_JOURNAL)
+        async for block in journal.read(max(0, journal.length - INTERACTIONS_READ_MAX)):
+            self._take(decode_interaction(block, self._network_id))
+
+    def took_part(self, peer: CellId, digest: Hash) -> None:
+        """Note an exchange with another cell, which may ask to have it signed."""
+        now_s = asyncio.get_running_loop().time()
+        self._exchanges[peer, digest] = now_s + EXCHANGE_KNOWN_S
+        self._exchanges.move_to_end((peer, digest))
+        while len(self._exchanges) > EXCHANGES_KNOWN_MAX:
+            self._exchanges.popitem(last=False)
+
+    async def sign_with(self, peer: CellId, digest: Hash) -> InteractionProof:
+        """Have another cell sign an exchange too, and keep the proof.
+
+        Raises InteractionRefused, BadInteraction, or what a connection raises.
+        """
+        found = interaction(
+            self._network_id,
+            self._key.public_key,
+            public_key_of(peer),
+            time_ns=wall_ns(),
+            digest=digest,
+        )
+        addresses = self._peers.book.addresses(peer)
+        if not addresses:
+            raise InteractionRefused(f"no address of {short(peer)} is known")
+        timeout_s = DIAL_TIMEOUT_MS / 1000
+        stream = await self._peers.host.dial(
+            addresses[0], timeout_s=timeout_s, protocol=interaction_protocol(self._network_id)
+        )
+        async with stream:
+            await _send(stream, encode_offer(found, self._key.sign(found.body)))
+            proof = decode_interaction(await _receive(stream), self._network_id)
+        if proof.interaction != found:
+            raise BadInteraction("the other cell signed something else")
+        await self._keep(proof)
+        return proof
+
+    async def serve(self, stream: PeerStream) -> None:
+        """Sign what another cell offers, if it took place; else end without an answer."""
+        peer = stream.cell_id
+        offered = await _receive(stream)
+        own = self._key.public_key
+        found, signature = decode_offer(offered, self._network_id, by=public_key_of(peer), to=own)
+        if not found.is_timely(wall_ns()) or not self._is_due(peer, found.digest):
+            _LOG.info("interaction refused", cell=short(peer))
+            return
+        signatures = {public_key_of(peer): signature, own: self._key.sign(found.body)}
+        proof = proof_of(found, signatures)
+        await self._keep(proof)
+        await _send(stream, proof.encode())
+
+    async def run(self) -> None:
+        """Sign with each cell once in a while that both are of one history; until cancelled."""
+        while True:
+            await asyncio.sleep(INTERACTION_CHECK_S)
+            digest = self._execution.certified_hash
+            if digest is None:
+                continue
+            for peer in list(self._partners()):
+                try:
+                    async with asyncio.timeout((DIAL_TIMEOUT_MS + HANDSHAKE_TIMEOUT_MS) / 1000):
+                        await self.sign_with(peer, digest)
+                except (OperationalFault, BadInteraction, TimeoutError) as error:
+                    _LOG.info("no interaction signed", cell=short(peer), reason=str(error))
+
+    def _partners(self) -> Iterator[CellId]:
+        """Yield the cells with which it is this cell's turn to sign."""
+        now_s, now_ns = asyncio.get_running_loop().time(), wall_ns()
+        connected = self._peers.connected()
+        self._since_s = {peer: self._since_s.get(peer, now_s) for peer in connected}
+        for peer, since_s in self._since_s.items():
+            is_first = self._key.public_key < public_key_of(peer)
+            grace_s = 0.0 if is_first else INTERACTION_AFTER_S
+            over_ns = now_ns - self._last_ns.get(peer, 0) - int(grace_s) * _SECOND_NS
+            lasted = now_s - since_s >= INTERACTION_AFTER_S + grace_s
+            if lasted and over_ns >= INTERACTION_INTERVAL_S * _SECOND_NS:
+                yield peer
+
+    def _is_due(self, peer: CellId, digest: Hash) -> bool:
+        """Return whether this cell knows of an exchange, and has not signed it yet."""
+        now_s = asyncio.get_running_loop().time()
+        if now_s < self._exchanges.pop((peer, digest), 0.0):
+            return True
+        # Half of the times: the other end's clock and last start are not ours. Without them whoever
+        # makes keys could have a block written for each.
+        lasted = 2 * (now_s - self._since_s.get(peer, now_s)) >= INTERACTION_AFTER_S
+        over_ns = wall_ns() - self._last_ns.get(peer, 0)
+        is_time = 2 * over_ns >= INTERACTION_INTERVAL_S * _SECOND_NS
+        return lasted and is_time and self._execution.has_header(digest)
+
+    async def _keep(self, proof: InteractionProof) -> None:
+        await self._store.transaction({INTERACTIONS_JOURNAL: [proof.encode()]}, durable=False)
+        self._take(proof)
+
+    def _take(self, proof: InteractionProof) -> None:
+        found = proof.interaction
+        peer = cell_id_of(found.other if found.one == self._key.public_key else found.one)
+        self._last_ns[peer] = max(found.time_ns, self._last_ns.get(peer, 0))
+        self._trust.interacted(proof)
+
+
+async def _send(stream: PeerStream, data: bytes) -> None:
+    framed = len(data).to_bytes(_LENGTH_BYTES, "big") + data
+    await stream.write(framed, timeout_s=WRITE_TIMEOUT_MS / 1000)
+
+
+async def _receive(stream: PeerStream) -> bytes:
+    """Return what the other end sends; raises BadInteraction if that is too long or cut off."""
+    size = int.from_bytes(await _exactly(stream, _LENGTH_BYTES), "big")
+    if size > INTERACTION_SIZE_BYTES_MAX:
+        raise BadInteraction(f"{size} bytes are no interaction")
+    return await _exactly(stream, size)
+
+
+async def _exactly(stream: PeerStream, size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        part = await stream.read(size - len(data), timeout_s=HANDSHAKE_TIMEOUT_MS / 1000)
+        if not part:
+            raise InteractionRefused("the other cell ended the exchange")
+        data += part
+    return data

@@ -1,0 +1,117 @@
+"""What a running cell answers about trust: how it sees others and why, and what it says of them."""
+
+from __future__ import annotations
+
+import heapq
+from itertools import islice
+
+from core.ids import CellId, PublicKey, Round, cell_id_of, public_key_of
+from gateway.trust_views import (
+    AttestationView,
+    AttestWish,
+    ScoreView,
+    TrustEdgeView,
+    TrustGraphView,
+    TrustPathView,
+    TrustWhyView,
+)
+from identity.trust import Path, TrustGraph, why
+from ledger.limits import SCORE_MILLIONTHS_MAX
+from ledger.network_score import decode_score, score_key
+from ledger.trust import TrustAttest, TrustRevoke, attestation_of_key, decode_attestation
+from node.limits import (
+    TRUST_CELLS_SHOWN_MAX,
+    TRUST_EDGES_SHOWN_MAX,
+    TRUST_SCOPES_SHOWN_MAX,
+)
+from node.parts import Parts
+from node.tables import attestations_of, state_value
+
+
+def arguments_of(wish: AttestWish, cell_id: CellId) -> TrustAttest | TrustRevoke:
+    """Return the arguments of the transaction that a client asks for."""
+    subject = public_key_of(cell_id)
+    if wish.score_millionths is None:
+        return TrustRevoke(subject, wish.scope)
+    return TrustAttest(subject, wish.scope, wish.score_millionths, Round(wish.expires_round))
+
+
+def why_view(parts: Parts, graph: TrustGraph, cell_id: CellId, paths_max: int) -> TrustWhyView:
+    """Return a cell's score with what makes it."""
+    subject = public_key_of(cell_id)
+    names = _names(parts)
+    found = why(graph, subject, paths_max)
+    return TrustWhyView(
+        cell=_cell_view(parts, graph, subject, names),
+        own_word=found.own_word,
+        own_interactions=found.own_interactions,
+        by_others=found.by_others,
+        attestations=_own_attestations(parts, graph.own, subject),
+        paths=[_path_view(path, names) for path in found.paths],
+    )
+
+
+def graph_view(parts: Parts, graph: TrustGraph, limit: int) -> TrustGraphView:
+    """Return the cells with the highest scores, and what they say of each other."""
+    count = min(limit, TRUST_CELLS_SHOWN_MAX)
+    best = heapq.nsmallest(count, ((-score, key) for key, score in graph.scores()))
+    shown = [graph.own, *(key for _, key in best)][:count]
+    names, within = _names(parts), frozenset(shown)
+    edges = (
+        TrustEdgeView(cell_id_of(issuer), cell_id_of(subject), graph.weight(issuer, subject))
+        for issuer in shown
+        for subject in graph.subjects(issuer)
+        if subject in within
+    )
+    cells = [_cell_view(parts, graph, key, names) for key in shown]
+    return TrustGraphView(cells, list(islice(edges, TRUST_EDGES_SHOWN_MAX)), len(graph))
+
+
+def _cell_view(
+    parts: Parts, graph: TrustGraph, key: PublicKey, names: dict[PublicKey, str]
+) -> ScoreView:
+    score, agreed = graph.score(key), state_value(parts.store, score_key(key))
+    known = agreed is not None or key in names
+    return ScoreView(
+        cell_id=cell_id_of(key),
+        public_key=key.hex(),
+        name=names.get(key, ""),
+        score=score,
+        level=parts.trust.policy.level(score).word,
+        network_score=decode_score(agreed) / SCORE_MILLIONTHS_MAX if known else None,
+        is_self=key == graph.own,
+    )
+
+
+def _own_attestations(parts: Parts, own: PublicKey, subject: PublicKey) -> list[AttestationView]:
+    views = []
+    now = parts.execution.ledger.applied_round
+    rows = attestations_of(parts.store, own, subject=subject, limit=TRUST_SCOPES_SHOWN_MAX)
+    for key, value in rows:
+        (_, _, scope), found = attestation_of_key(key), decode_attestation(value)
+        if found.counts(now):
+            views.append(
+                AttestationView(
+                    issuer=cell_id_of(own),
+                    subject=cell_id_of(subject),
+                    scope=scope,
+                    score=found.score_millionths / SCORE_MILLIONTHS_MAX,
+                    round=found.round,
+                    time_ns=found.time_ns,
+                    expires_round=found.expires_round,
+                )
+            )
+    return views
+
+
+def _path_view(path: Path, names: dict[PublicKey, str]) -> TrustPathView:
+    return TrustPathView(
+        cells=[cell_id_of(key) for key in path.cells],
+        names=[names.get(key, "") for key in path.cells],
+        weights=list(path.weights),
+        strength=path.strength,
+    )
+
+
+def _names(parts: Parts) -> dict[PublicKey, str]:
+    return {member.public_key: member.name for member in parts.execution.ledger.roster.members}

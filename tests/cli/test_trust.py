@@ -1,0 +1,120 @@
+"""`myceld trust` against a served fake cell: output, JSON, exit status; and its pictures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from cli import trust_picture
+from cli.main import run
+from gateway.trust_views import AttestWish
+from gateway.views import Stage
+from tests.cli.served import serving
+from tests.gateway.fake_cell import CELL_ID, OTHER_ID, FakeCell, write_home
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(name="cell")
+def _cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeCell]:
+    with serving() as (cell, url):
+        write_home(tmp_path, url)
+        monkeypatch.setenv("MYCELD_HOME", str(tmp_path))
+        yield cell
+
+
+@pytest.fixture(name="call")
+def _call(cell: FakeCell, capsys: pytest.CaptureFixture[str]) -> Run:  # noqa: ARG001 - it must be served
+    def call(*arguments: str) -> tuple[int, str, str]:
+        status = run(arguments)
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return call
+
+
+def test_what_is_said_reaches_the_cell(call: Run, cell: FakeCell) -> None:
+    attest = ("trust", "attest", "beta", "--score", "0.9", "--scope", "chat", "--expires", "12")
+    assert call(*attest)[0] == 0
+    assert call("trust", "revoke", "beta", "--wait", "stored")[0] == 0
+    wishes = [(asked[0], asked[1]) for _, asked in cell.calls if isinstance(asked, tuple)]
+    assert wishes == [
+        (AttestWish("beta", "chat", 900_000, 12), Stage.APPLIED),
+        (AttestWish("beta", "general", None), Stage.STORED),
+    ]
+    receipt = json.loads(call("trust", "attest", "beta", "--score", "1", "--json")[1])
+    assert receipt["outcome"] == "applied"
+
+
+def test_a_refusal_by_the_ledger_is_status_5(call: Run) -> None:
+    assert call("trust", "attest", CELL_ID, "--score", "1")[0] == 5
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("attest", "beta"), ("attest", "beta", "--score", "1.5"), ("graph", "--format", "png")],
+)
+def test_wrong_usage_is_status_2(call: Run, arguments: tuple[str, ...]) -> None:
+    assert call("trust", *arguments)[0] == 2
+
+
+def test_a_score_is_shown_with_what_makes_it(call: Run) -> None:
+    status, out, _ = call("trust", "show", "beta", "--why")
+    assert status == 0
+    assert "score            0.9000\naccess           full\nnetwork's score  0.50" in out
+    assert "attested         0.90 in general, up to round 900" in out
+    assert "own word          0.9000" in out
+    assert "0.9000  alpha –0.90→ be\\x1b[31mta" in out
+    assert "0.0700  alpha –0.50→ …ooWThird –1.00→ beta" in out
+    assert "\x1b" not in out
+    assert "path" not in call("trust", "show", OTHER_ID)[1]
+    assert json.loads(call("trust", "show", "beta", "--json")[1])["cell"]["score"] == 0.9
+    assert call("trust", "show", "nobody")[0] == 1
+
+
+def test_cells_are_listed_with_the_highest_score_first(call: Run) -> None:
+    _, out, _ = call("trust", "list", "--limit", "2")
+    lines = out.splitlines()
+    assert lines[0].split() == ["score", "access", "member", "cell", "id"]
+    assert [line.split()[0] for line in lines[1:]] == ["1.0000", "0.9000", "2"]
+    assert len(json.loads(call("trust", "list", "--json")[1])["cells"]) == 3
+
+
+def test_a_picture_is_well_formed_and_has_all_cells_whatever_they_are_called(
+    call: Run, tmp_path: Path
+) -> None:
+    file = tmp_path / "trust.svg"
+    status, out, _ = call("trust", "graph", "--out", str(file))
+    assert (status, out) == (0, f"{file}: 3 cells, 2 attestations\n")
+    picture = ET.fromstring(file.read_text(encoding="utf-8"))  # noqa: S314 - our own
+    space = "{http://www.w3.org/2000/svg}"
+    assert len(picture.findall(f".//{space}circle")) == 3
+    names = [text.text or "" for text in picture.findall(f".//{space}text")]
+    assert names == ["alpha 1.00", 'be\\x1b[31mta <" 0.90', "…ooWThird 0.07"]
+    assert call("trust", "graph", "--out", str(tmp_path / "no" / "where"))[0] == 1
+    assert json.loads(call("trust", "graph", "--json")[1])["cells_known"] == 3
+
+
+def test_graphviz_gets_quoted_text(call: Run) -> None:
+    _, out, _ = call("trust", "graph", "--format", "dot")
+    assert out.startswith("digraph trust {")
+    assert f'"{CELL_ID}" -> "{OTHER_ID}" [label="0.90"];' in out
+    assert r'[label="be\\x1b[31mta <\"\n0.90"' in out
+
+
+def test_rings_are_as_many_attestations_away_as_it_takes() -> None:
+    cells = [
+        {"cell_id": name, "name": name, "score": 0.5, "level": "limited", "is_self": name == "a"}
+        for name in "abcde"
+    ]
+    said = [("a", "b"), ("b", "c"), ("a", "d"), ("c", "a")]
+    edges = [{"issuer": one, "subject": other, "weight": 1.0} for one, other in said]
+    steps = trust_picture._steps({"cells": cells, "edges": edges})
+    assert steps == {"a": 0, "b": 1, "d": 1, "c": 2, "e": 3}
+    places = trust_picture._places({"cells": cells, "edges": edges})
+    assert places["a"] == (0.0, 0.0)
+    assert len(set(places.values())) == 5

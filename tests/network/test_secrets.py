@@ -1,0 +1,215 @@
+"""What is secret stays in the key file: not in logs, `ps`, tracebacks, crash dumps or other files.
+
+One real cell runs with a known seed and passphrase, is asked everything, and dies of SIGABRT with
+Python's crash dump on. Everything it and the commands left is searched, in each usual spelling.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import mnemonic
+import psutil
+import pytest
+
+from gossip.host import HostConfig
+from identity import keystore
+from identity.keys import KeyPair
+from identity.keystore import Lock, OpenKeys, PlainKey
+from identity.passphrase import Passphrase, PassphraseSource
+from identity.sealed_seed import Cost, DerivedKey
+from ledger.genesis import Genesis
+from ledger.roster import Member
+from node.assembly import Setup
+from node.config import Config
+from tests.network.devnet import COMMAND, ROOT, myceld
+
+SEED: Final = hashlib.sha256(b"a seed to look for").digest()
+PHRASE: Final = "a passphrase to look for"
+OTHER_PHRASE: Final = "the one of an encrypted copy"
+COST: Final = ("--ops", "2", "--memory-mib", "64")
+
+
+def _spellings(secret: bytes) -> Iterator[bytes]:
+    """Yield how a secret could be written. Of base64 the part that no neighbour changes."""
+    yield secret
+    yield secret.hex().encode()
+    yield secret.hex().upper().encode()
+    yield repr(secret)[2:-1].encode()
+    for shift in range(3):
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            yield encode(bytes(shift) + secret)[4 if shift else 0 :].rstrip(b"=")[:-2]
+
+
+def _needles() -> frozenset[bytes]:
+    scalar = hashlib.sha512(SEED).digest()[:32]
+    words = mnemonic.Mnemonic("english").to_mnemonic(SEED).encode()
+    secrets = (SEED, SEED[:16], SEED[16:], scalar, PHRASE.encode(), OTHER_PHRASE.encode(), words)
+    return frozenset(spelling for secret in secrets for spelling in _spellings(secret))
+
+
+NEEDLES: Final = _needles()
+
+
+def _is_clean(text: bytes, needles: frozenset[bytes] = NEEDLES) -> bool:
+    return not any(needle in text for needle in needles)
+
+
+@pytest.mark.parametrize("spelling", sorted(_spellings(SEED)))
+def test_the_search_finds_a_secret_however_it_is_written(spelling: bytes) -> None:
+    assert not _is_clean(b"level=debug key=" + spelling + b" more")
+
+
+@pytest.mark.parametrize("before", [b"", b"x", b"xy"])
+def test_the_search_finds_a_secret_inside_of_base64(before: bytes) -> None:
+    assert not _is_clean(base64.b64encode(before + SEED + b"and so on"))
+
+
+def _phrase_file(path: Path, text: str) -> Path:
+    path.write_text(text + "\n")
+    path.chmod(0o600)
+    return path
+
+
+def _left(*places: Path) -> Iterator[tuple[Path, bytes]]:
+    for place in places:
+        for path in [place] if place.is_file() else place.rglob("*"):
+            if path.is_file():
+                yield path, path.read_bytes()
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks into Linux's /proc")
+def test_a_cell_that_ran_was_asked_everything_and_crashed_left_no_secret(tmp_path: Path) -> None:
+    home, copies = tmp_path / "home", tmp_path / "copies"
+    copies.mkdir()
+    phrase = _phrase_file(tmp_path / "phrase", PHRASE)
+    other = _phrase_file(tmp_path / "other", OTHER_PHRASE)
+    at = ("--home", str(home))
+    unlock = ("--passphrase-file", str(phrase))
+    told = [
+        myceld(
+            "key", "import", "--seed", *at, "--new-passphrase-file", str(phrase), *COST,
+            given=SEED.hex() + "\n",
+        ),
+        myceld("init", *at, *unlock, "--network", "solo"),
+    ]  # fmt: skip
+    log = tmp_path / "log"
+    with phrase.open() as secret, log.open("wb") as output:
+        process = subprocess.Popen(
+            [*COMMAND, "run", *at, "--log-level", "debug", "--passphrase-fd", str(secret.fileno())],
+            stdout=subprocess.PIPE,
+            stderr=output,
+            cwd=ROOT,
+            env=os.environ | {"PYTHONFAULTHANDLER": "1"},
+            pass_fds=(secret.fileno(),),
+        )
+    try:
+        assert process.stdout is not None
+        said = b"".join(iter(lambda: _until_ready(process), b"ready\n"))
+        of_system = Path(f"/proc/{process.pid}")
+        shown = (of_system / "cmdline").read_bytes() + (of_system / "environ").read_bytes()
+        assert b"--passphrase-fd" in shown
+        assert not psutil.Process(process.pid).children()
+        told += [
+            myceld("tx", "put", "hello", "world", *at, "--wait", "certified"),
+            myceld("tx", "sign", "hello", "again", *at, "--nonce", "9", *unlock),
+            myceld("spore", "export", str(tmp_path / "home" / "seed.json"), *at),
+            myceld("invite", *at, "--json"),
+            *(myceld(*words, *at) for words in (("status",), ("peers",), ("member", "list"))),
+            myceld("key", "show", *at, "--json"),
+            myceld(
+                "key", "export", str(copies / "copy.json"), *at, *unlock,
+                "--new-passphrase-file", str(other), *COST,
+            ),
+            myceld("key", "export", "--seed", *at, "--passphrase-file", str(other), expect=1),
+            myceld("key", "rotate", *at),
+            myceld("tx", "put", "hello", "again", *at, "--wait", "certified"),
+        ]  # fmt: skip
+        process.send_signal(signal.SIGABRT)
+        rest = process.stdout.read()
+        assert process.wait(20) == -signal.SIGABRT
+    finally:
+        process.kill()
+        process.wait(20)
+        if process.stdout is not None:
+            process.stdout.close()
+    assert b"Fatal Python error: Aborted" in log.read_bytes()
+    keys = keystore.open_keys(home / "key.json", PassphraseSource(file=phrase).read)
+    assert [pair.seed for pair in keys.others] == [SEED]
+    needles = NEEDLES | frozenset(_spellings(keys.pair.seed))
+    assert _is_clean(shown, needles)
+    assert _is_clean(said + rest, needles)
+    for done in told:
+        assert _is_clean(done.stdout.encode() + done.stderr.encode(), needles), done.args
+    for path, data in _left(home, copies, log):
+        assert _is_clean(data, needles), path
+    assert not list(ROOT.glob("core*.[0-9]*"))
+
+
+def _until_ready(process: subprocess.Popen[bytes]) -> bytes:
+    assert process.stdout is not None
+    line: bytes = process.stdout.readline()
+    assert line, "it ended before it was ready"
+    return line
+
+
+def test_nothing_secret_shows_in_what_holds_it() -> None:
+    pair = KeyPair(SEED)
+    genesis = Genesis("solo", (Member(pair.public_key, 1, "one"),), 0)
+    holders = [
+        pair,
+        PlainKey(pair),
+        Passphrase(PHRASE),
+        Lock(Passphrase(PHRASE)),
+        OpenKeys(pair, (pair,), DerivedKey(Cost(), bytes(16), SEED)),
+        PassphraseSource(),
+        HostConfig(SEED, (), "/x"),
+        Setup(pair, genesis, Config()),
+    ]
+    for holder in holders:
+        assert _is_clean(f"{holder} {holder!r} {[holder]}".encode()), type(holder)
+
+
+_CRASH: Final = """
+import sys, structlog
+from node.__main__ import _start_logging
+from identity.keys import KeyPair
+_start_logging("info", as_json=sys.argv[2] == "json")
+def open_it(seed: bytes, phrase: str) -> None:
+    pair = KeyPair(seed)
+    raise RuntimeError(f"no {pair}")
+try:
+    open_it(bytes.fromhex(sys.argv[1])[::-1], "a passphrase to look for")
+except RuntimeError:
+    structlog.get_logger("x").exception("failed")
+    raise
+"""
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_traceback_shows_no_values_of_variables(form: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _CRASH, SEED[::-1].hex(), form],
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+    )
+    assert b"RuntimeError: no KeyPair(" in done.stderr
+    assert _is_clean(done.stderr)
+
+
+def test_an_error_of_a_damaged_key_file_shows_no_part_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "key.json"
+    keystore.create(path, SEED)
+    path.write_text(path.read_text().replace(SEED.hex(), SEED.hex()[:-1] + "zz"))
+    done = myceld("key", "show", "--home", str(tmp_path), expect=1)
+    assert "MYC-IDENTITY-003" in done.stderr
+    assert _is_clean(done.stderr.encode())

@@ -1,0 +1,97 @@
+"""The rules read a second time come to the same headers as the ledger, whatever is asked of it."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.ids import MemberIndex, PublicKey, TransactionId
+from identity.keys import KeyPair
+from ledger.kinds import Arguments, Put
+from ledger.machine import Applied
+from ledger.members import Action, MemberApprove, MemberLeave, MemberPropose
+from ledger.transaction import SignedTransaction, transaction_id
+from node.tables import OrderedRow
+from sim.law import Law
+from tests.ledger.test_forks import proof
+from tests.ledger.world import ALL_KEYS, GENESIS, START_NS, Cell, candidates, rotation, signed
+
+EVERYBODY = ALL_KEYS + tuple(KeyPair(bytes([number]) * 32) for number in range(9, 13))
+PAIRS = st.sampled_from(EVERYBODY)
+
+
+def _rows(applied: Applied) -> list[OrderedRow]:
+    """Return a round's lines of the order, as a cell's tables have them."""
+    rows = []
+    for entry in applied.entries:
+        parsed = entry.candidate.parsed
+        signed_one = parsed if isinstance(parsed, SignedTransaction) else None
+        rows.append(
+            OrderedRow(
+                position=entry.receipt.position,
+                id=entry.receipt.id,
+                round=applied.header.round,
+                time_ns=entry.receipt.consensus_time_ns,
+                event=entry.receipt.event,
+                creator=None,
+                kind="" if signed_one is None else signed_one.kind,
+                sender=None if signed_one is None else signed_one.sender,
+                nonce=None if signed_one is None else signed_one.nonce,
+                size_bytes=entry.candidate.size_bytes,
+                outcome=entry.receipt.outcome,
+                refusal=None,
+            )
+        )
+    return rows
+
+
+@st.composite
+def _acts(draw: st.DrawFn) -> tuple[KeyPair, str, KeyPair, int]:
+    way = draw(st.sampled_from(["put", "rotate", "rotate", "propose", "approve", "leave", "fork"]))
+    return draw(PAIRS), way, draw(PAIRS), draw(st.integers(0, 5))
+
+
+def _arguments(
+    pair: KeyPair, way: str, other: KeyPair, number: int, proposals: list[TransactionId]
+) -> Arguments:
+    match way:
+        case "put":
+            return Put("k", bytes([number]))
+        case "rotate":
+            return rotation(pair, other)
+        case "propose":
+            action = list(Action)[number % 3]
+            weight = 0 if action is Action.REMOVE else 1 + number
+            name = "n" if action is Action.ADD else ""
+            return MemberPropose(action, other.public_key, weight, name)
+        case "approve":
+            return MemberApprove(proposals[-1 - number % len(proposals)])
+        case "leave":
+            return MemberLeave()
+    return proof(EVERYBODY[number % 4], number % 4, epoch=number // 4)
+
+
+@given(rounds=st.lists(st.lists(_acts(), max_size=5), min_size=1, max_size=12))
+@settings(deadline=None, max_examples=80)
+def test_the_law_finds_nothing_wrong_with_what_the_ledger_does(
+    rounds: list[list[tuple[KeyPair, str, KeyPair, int]]],
+) -> None:
+    cell, raws = Cell(), dict[bytes, bytes]()
+    law = Law(GENESIS, raws.get)
+    nonces: dict[PublicKey, int] = {}
+    proposals = [TransactionId(bytes(32))]
+    for acts in rounds:
+        made = []
+        for pair, way, other, number in acts:
+            nonce = nonces[pair.public_key] = nonces.get(pair.public_key, -1) + 1
+            raw = signed(pair, nonce, _arguments(pair, way, other, number, proposals))
+            raws[transaction_id(raw)] = raw
+            if way == "propose":
+                proposals.append(transaction_id(raw))
+            made.append(raw)
+        present = {MemberIndex(number % 4) for _, _, _, number in acts}
+        applied = cell.apply(candidates(made, time_ns=START_NS + 100 * len(cell.headers)), present)
+        law.apply(applied.header, _rows(applied), present)
+        law.check_root(applied.header)
+        assert law.problems == []
+    assert law.roster == cell.ledger.roster
