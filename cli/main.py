@@ -43,6 +43,8 @@ _COMMANDS: Final = {
     "chat": ("cli.chat:chat", "Talk with a cell or in a room."),
     "message": ("cli.message:message", "List messages, and say how far each has come."),
     "room": ("cli.message:room", "Make and change rooms, to talk with several cells."),
+    "post": ("cli.content:post", "Put content into the global data set."),
+    "content": ("cli.content:content", "List and fetch posted content."),
     "query": ("cli.query:query", "Ask another cell for a value, with its proof."),
     "exec": ("cli.execute:execute", "Have another cell run what it has declared."),
     "spore": ("cli.spore:spore", "Show, export and check records of where cells are."),

@@ -162,6 +162,13 @@ class NoSuchRoom(LocalMisuse):
     remedy = "`myceld room list` shows the rooms."
 
 
+class NoSuchContent(LocalMisuse):
+    """Nothing of this hash was posted, as far as this cell knows."""
+
+    code = "MYC-GATEWAY-303"
+    remedy = "Check the hash; `myceld content list` shows what was posted."
+
+
 class Unexpected(InvariantBroken):
     """An undeclared error reached the gateway; its traceback is in the cell's log."""
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from starlette.requests import Request
 
-from core.limits import INT_MAX
+from core.limits import HASH_SIZE_BYTES, INT_MAX
 from gateway import asks
 from gateway.asks import Fields
 from gateway.limits import (
@@ -94,6 +94,23 @@ def room_id(request: Request) -> bytes:
 def name(fields: Fields) -> str:
     """Return the name of a room."""
     return _name(fields, "name")
+
+
+def title(fields: Fields) -> str:
+    """Return the title of content."""
+    value = fields.get("title")
+    if not isinstance(value, str) or not value:
+        asks.refuse("title", "expected text that is not empty")
+    asks.to_utf8(value, "title")
+    return value
+
+
+def content_hash(request: Request) -> bytes:
+    """Return the hash in the path."""
+    data = asks.from_hex(request.path_params["hash"], "hash")
+    if len(data) != HASH_SIZE_BYTES:
+        asks.refuse("hash", f"expected {HASH_SIZE_BYTES * 2} hex digits")
+    return data
 
 
 def members(fields: Fields) -> list[str]:

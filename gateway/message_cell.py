@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from gateway.message_views import MessageQuery, MessagesView, MessageView, MessageWish, RoomView
+from gateway.message_views import (
+    ContentView,
+    MessageQuery,
+    MessagesView,
+    MessageView,
+    MessageWish,
+    RoomView,
+)
+from gateway.views import ReceiptView, Stage
 
 
 class MessageCell(Protocol):
@@ -40,6 +48,23 @@ class MessageCell(Protocol):
 
     async def mark_message_read(self, message_id: int) -> MessageView:
         """Note that a message was read, with all before it of its sender, and tell the sender."""
+        ...
+
+    async def post_content(
+        self, title: str, body: bytes, *, wait: Stage, timeout_s: float
+    ) -> ReceiptView:
+        """Keep content and have it ordered into the global data set; raises ContentTooLarge.
+
+        Members only: from others it is refused when it is applied.
+        """
+        ...
+
+    async def contents(self, *, offset: int, limit: int) -> list[ContentView]:
+        """Return what the global data set has, in the order of hashes."""
+        ...
+
+    async def content(self, content_hash: bytes) -> ContentView:
+        """Return one content, with its body if it is here; raises NoSuchContent."""
         ...
 
     async def rooms(self) -> list[RoomView]:

@@ -14,6 +14,7 @@ from gateway.answers import JsonAnswer, listing
 from gateway.errors import NotReachedInTime
 from gateway.limits import WAIT_GRACE_S
 from gateway.message_cell import MessageCell
+from gateway.views import Stage
 
 _T = TypeVar("_T")
 
@@ -24,6 +25,8 @@ _SEND: Final = frozenset(
 _QUERY: Final = frozenset({"way", "cell", "room", "status"})
 _LIST: Final = _QUERY | {"limit", "offset"}
 _NEXT: Final = _QUERY | {"limit", "after", "timeout_s"}
+_POST: Final = frozenset({"title", "body_hex", "wait", "timeout_s"})
+_PAGE: Final = frozenset({"limit", "offset"})
 _WAIT: Final = frozenset({"wait", "timeout_s"})
 _ROOM: Final = frozenset({"name", "members"})
 _ADD: Final = frozenset({"members"})
@@ -57,6 +60,9 @@ class MessageRoutes:
             ("GET", "/api/v1/messages/next", self.next_messages),
             ("GET", "/api/v1/messages/{id}", self.message),
             ("POST", "/api/v1/messages/{id}/read", self.mark_read),
+            ("POST", "/api/v1/content", self.post_content),
+            ("GET", "/api/v1/content", self.contents),
+            ("GET", "/api/v1/content/{hash}", self.content),
             ("GET", "/api/v1/rooms", self.rooms),
             ("POST", "/api/v1/rooms", self.create_room),
             ("POST", "/api/v1/rooms/{id}/add", self.add_to_room),
@@ -104,6 +110,25 @@ class MessageRoutes:
         message_id = message_asks.message_id(request)
         await asks.read_fields(request, _NOTHING, self._budget)
         return JsonAnswer(await self._read(self._cell.mark_message_read(message_id)))
+
+    async def post_content(self, request: Request) -> Response:
+        """POST /api/v1/content."""
+        fields = await asks.read_fields(request, _POST, self._budget)
+        title, body = message_asks.title(fields), asks.from_hex(fields.get("body_hex"), "body_hex")
+        stage, timeout_s = asks.stage(fields, Stage.STORED) or Stage.STORED, asks.timeout_s(fields)
+        work = self._cell.post_content(title, body, wait=stage, timeout_s=timeout_s)
+        return JsonAnswer(await self._reached(work, stage.word, timeout_s))
+
+    async def contents(self, request: Request) -> Response:
+        """GET /api/v1/content."""
+        offset, limit = message_asks.page(asks.query_fields(request, _PAGE))
+        items = await self._read(self._cell.contents(offset=offset, limit=limit))
+        return listing(items, offset + limit if len(items) == limit else None)
+
+    async def content(self, request: Request) -> Response:
+        """GET /api/v1/content/{hash}."""
+        asks.query_fields(request, _NOTHING)
+        return JsonAnswer(await self._read(self._cell.content(message_asks.content_hash(request))))
 
     async def rooms(self, request: Request) -> Response:
         """GET /api/v1/rooms."""

@@ -85,3 +85,20 @@ class RoomView:
     version: int
     left: bool
     """Whether this cell is not in it any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContentView:
+    """One content of the global data set."""
+
+    hash: str
+    size_bytes: int
+    title: str
+    round: int
+    """In which it was posted; 0 before this cell has applied that."""
+    cell: str
+    """Cell id of who posted it."""
+    here: bool
+    """Whether this cell has the content itself."""
+    body_hex: str | None
+    """The content, where one was asked for and it is here."""

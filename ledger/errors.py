@@ -255,6 +255,13 @@ class BadRosterChain(RemoteViolation):
     )
 
 
+class AlreadyPosted(TransactionRefused):
+    """Content of this hash is in the global data set."""
+
+    code = "MYC-LEDGER-303"
+    remedy = "Nothing to do: it can be had from any cell, by its hash."
+
+
 class BadStateProof(RemoteViolation):
     """An answer about the state that proves nothing."""
 

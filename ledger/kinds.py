@@ -16,6 +16,7 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar
 from core.codec import Value, as_array, as_bytes, as_text, encode
 from core.ids import NetworkId, PublicKey
 from core.limits import INT_MAX
+from ledger.content import Post, build_post, parse_post, post_changes
 from ledger.context import Context
 from ledger.errors import Malformed, Oversize, UnknownKind
 from ledger.forks import ForkProof, build_proof, parse_proof, proof_changes
@@ -75,6 +76,7 @@ Arguments: TypeAlias = (
     | TrustAttest
     | TrustRevoke
     | KeyRotate
+    | Post
 )
 """All argument types, one per kind."""
 
@@ -175,6 +177,7 @@ _ROWS: Final[tuple[Kind[Any], ...]] = (
     Kind("trust-attest", TrustAttest, parse_attest, build_attest, attest_changes),
     Kind("trust-revoke", TrustRevoke, parse_revoke, build_revoke, revoke_changes),
     Kind("key-rotate", KeyRotate, parse_rotate, build_rotate, rotate_changes, rotate_proofs),
+    Kind("post", Post, parse_post, build_post, post_changes),
 )
 _KINDS: Final = {row.name: row for row in _ROWS}
 _BY_ARGUMENTS: Final = {row.arguments: row for row in _ROWS}

@@ -88,3 +88,9 @@ STATE_KEY_SIZE_BYTES_MAX: Final = 512
 STATE_ANSWER_SIZE_BYTES_MAX: Final = 60 * 1024
 """An answer about the state: the largest value (32 KiB), a path of 256 hashes and a certificate of
 128 members (9 KB) fit."""
+
+CONTENT_SIZE_BYTES_MAX: Final = 1 << 20
+"""Largest content of one post: every full copy keeps it. Larger things go in parts."""
+
+CONTENT_TITLE_SIZE_BYTES_MAX: Final = 256
+"""Of a title, in UTF-8."""

@@ -105,6 +105,21 @@ class MessageCalls(ABC):
         """Return the messages that come from now on, or after an id (-1: all that there are)."""
         return MessageStream(self, after, {"way": way, **query})
 
+    def post_content(
+        self, title: str, body: bytes, *, wait: str = "stored", timeout_s: float = 30.0
+    ) -> JsonObject:
+        """Put content into the global data set; return the ReceiptView of its transaction."""
+        fields = {"title": title, "body_hex": body.hex()}
+        return self._post("/api/v1/content", fields, wait, timeout_s)
+
+    def contents(self, *, offset: int = 0, limit: int = 100) -> JsonObject:
+        """Return a page of ContentViews, in the order of hashes."""
+        return self._get("/api/v1/content", {"offset": offset, "limit": limit})
+
+    def content(self, content_hash: str) -> JsonObject:
+        """Return a ContentView, with the body if the cell has it."""
+        return self._get(f"/api/v1/content/{quote(content_hash, safe='')}")
+
     def rooms(self) -> JsonObject:
         """Return the list of RoomViews."""
         return self._get("/api/v1/rooms")

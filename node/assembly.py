@@ -52,6 +52,7 @@ from node.parts import Parts
 from node.peers import Peers, PeersConfig, PeersLinks
 from node.receipts import Receipts
 from node.services.audit import AuditTrail
+from node.services.content import Contents
 from node.services.identity import IdentityService
 from node.services.message import Messages
 from node.services.message_desk import Owner
@@ -142,8 +143,7 @@ class Assembly:
         """Return the parts and the owners of the stages, at what the store holds."""
         key, genesis, store = self._setup.key, self._setup.genesis, self._store
         identity, mempool, receipts = self._setup.identity, Mempool(), Receipts()
-        epochs = [(genesis.roster, 0), *newest_epochs(store, 3)][-3:]
-        rosters, first_block = [roster for roster, _ in epochs], epochs[-2:][0][1]
+        rosters, first_block = _newest_rosters(store, genesis)
         consensus = _make_consensus(genesis, rosters, identity, mempool, first_block)
         execution = Execution(genesis, identity, lambda state_key: state_value(store, state_key))
         intake = Intake(genesis.network_id, execution.ledger.account, execution.ledger.check_sender)
@@ -196,6 +196,7 @@ class Assembly:
             identity=IdentityService(key, genesis.network_id, peers, access, nucleus=self._nucleus),
             interactions=await self._make_interactions(peers, trust, execution),
             messages=messages,
+            contents=_make_contents(store, genesis, peers, execution),
             work=self._make_work(messages, intake, headers, execution),
             headers=headers,
             fetching=self._make_fetching(consensus, execution, peers, headers),
@@ -345,6 +346,12 @@ class Assembly:
         return self._setup.config.name if me is None else roster.members[me].name
 
 
+def _newest_rosters(store: Store, genesis: Genesis) -> tuple[list[Roster], int]:
+    """Return the rosters of the newest epochs, and the first block of events of the last two."""
+    epochs = [(genesis.roster, 0), *newest_epochs(store, 3)][-3:]
+    return [roster for roster, _ in epochs], epochs[-2:][0][1]
+
+
 def _can_dial(address: str) -> bool:
     """Return whether the host speaks the transports of an address."""
     try:
@@ -404,6 +411,11 @@ async def _make_messages(store: Store, setup: Setup, peers: Peers, access: Acces
     network_id, policy = setup.genesis.network_id, MessageAccess(access)
     owner = Owner(setup.key, network_id, policy, public_key_of, is_member)
     return await Messages.open(store, owner, peers)
+
+
+def _make_contents(store: Store, genesis: Genesis, peers: Peers, execution: Execution) -> Contents:
+    """Return the contents, which are served to other cells from the start of the host on."""
+    return Contents(store, genesis.network_id, peers, lambda: execution.ledger.applied_round)
 
 
 async def _restore(

@@ -251,3 +251,10 @@ class InteractionRefused(OperationalFault):
     code = "MYC-NODE-101"
     remedy = "Check that both clocks are right; it is tried again another time."
     retryable = True
+
+
+class ContentTooLarge(LocalMisuse):
+    """Content of no bytes, or of more than one post can have."""
+
+    code = "MYC-NODE-302"
+    remedy = "Cut it in parts of at most 1 MiB, and post each."

@@ -8,12 +8,21 @@ from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
 from core.errors import MyceldError
-from core.ids import CellId
+from core.ids import CellId, Hash
 from gateway.errors import NotReachedInTime
-from gateway.message_views import MessageQuery, MessagesView, MessageView, MessageWish, RoomView
+from gateway.message_views import (
+    ContentView,
+    MessageQuery,
+    MessagesView,
+    MessageView,
+    MessageWish,
+    RoomView,
+)
 from gateway.views import ReceiptView, Stage
 from identity.messages.chat import Room, decode_chat
 from identity.messages.envelope import MessageType
+from ledger.content import Post
+from ledger.kinds import Arguments
 from node.journal_answers import JournalAnswers
 from node.limits import WAIT_S_MAX
 from node.message_tables import MessageRow, Wanted
@@ -85,6 +94,22 @@ class MessageAnswers(JournalAnswers, ABC):
         """See `gateway.message_cell.MessageCell.mark_message_read`."""
         return message_view(await self._messages.mark_read(message_id))
 
+    async def post_content(
+        self, title: str, body: bytes, *, wait: Stage, timeout_s: float
+    ) -> ReceiptView:
+        """See `gateway.message_cell.MessageCell.post_content`."""
+        identity = await self._parts.contents.keep(body)
+        post = Post(identity, len(body), title)
+        return await self._submit_own(post, None, wait, timeout_s)
+
+    async def contents(self, *, offset: int, limit: int) -> list[ContentView]:
+        """See `gateway.message_cell.MessageCell.contents`."""
+        return self._parts.contents.views(offset, limit)
+
+    async def content(self, content_hash: bytes) -> ContentView:
+        """See `gateway.message_cell.MessageCell.content`."""
+        return self._parts.contents.view(Hash(content_hash), with_body=True)
+
     async def rooms(self) -> list[RoomView]:
         """See `gateway.message_cell.MessageCell.rooms`."""
         return [room_view(room, is_left) for room, is_left in self._messages.rooms()]
@@ -103,6 +128,16 @@ class MessageAnswers(JournalAnswers, ABC):
     async def hand_in(self, transaction: bytes) -> None:
         """Have a transaction ordered that another cell sent; raises what `submit` does."""
         await self.submit([transaction], wait=Stage.ACCEPTED, timeout_s=WAIT_S_MAX)
+
+    async def post_for(self, title: str, body: bytes) -> None:
+        """Post content that another cell sent; raises what `post_content` does."""
+        await self.post_content(title, body, wait=Stage.ACCEPTED, timeout_s=WAIT_S_MAX)
+
+    @abstractmethod
+    async def _submit_own(
+        self, arguments: Arguments, nonce: int | None, wait: Stage, timeout_s: float
+    ) -> ReceiptView:
+        """Sign a transaction with the cell's key, queue it, and wait until it reached a stage."""
 
     @abstractmethod
     async def submit(

@@ -20,6 +20,7 @@ from node.metrics import ConsensusMetrics
 from node.peers import Peers
 from node.receipts import Receipts
 from node.services.audit import AuditTrail
+from node.services.content import Contents
 from node.services.identity import IdentityService
 from node.services.message import Messages
 from node.services.message_work import MessageWork
@@ -64,6 +65,7 @@ class Parts:
     identity: IdentityService
     interactions: Interactions
     work: MessageWork
+    contents: Contents
     headers: Headers
     fetching: TransferFetching
     started_ns: int

@@ -31,6 +31,7 @@ from node.limits import STOP_TIMEOUT_MS
 from node.message_tables import MESSAGE_SCHEMA
 from node.parts import Parts
 from node.services.audit import AuditTrail
+from node.services.content import CONTENT_SCHEMA
 from node.services.nucleus import Nucleus
 from node.services.table import start_order
 from node.successors import keep_reachable
@@ -88,7 +89,7 @@ class Supervisor:
         """
         verifier = Verifier()
         try:
-            await store.create_tables(SCHEMA + INVITE_SCHEMA + MESSAGE_SCHEMA)
+            await store.create_tables(SCHEMA + INVITE_SCHEMA + MESSAGE_SCHEMA + CONTENT_SCHEMA)
             await check_layout(store)
             audit = await AuditTrail.open(store, self._setup.key.public_key)
             nucleus = Nucleus(store, audit)
@@ -177,7 +178,8 @@ class Supervisor:
                     },
                     "message": {
                         "messages": parts.messages.run(),
-                        "message-work": parts.work.run(cell.hand_in),
+                        "message-work": parts.work.run(cell.hand_in, cell.post_for),
+                        "contents": parts.contents.run(),
                     },
                 }
                 running = [

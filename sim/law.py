@@ -18,6 +18,7 @@ from core.ids import Epoch, MemberIndex, PublicKey, Round, TransactionId
 from hashgraph.evidence import decode_evidence, verify_fork
 from identity.keys import verify_all
 from ledger.accounts import account_key
+from ledger.content import Post
 from ledger.forks import ForkProof, ProvenFork, fork_key
 from ledger.genesis import Genesis
 from ledger.header import APPLIED, RoundHeader
@@ -178,6 +179,12 @@ class Law:
             case Put():
                 value = encode([what.value, now, sender])
                 self._state[VALUE_PREFIX + what.key.encode()] = value
+            case Post():
+                self._check_member(sender)
+                key = b"content/" + what.hash
+                if key in self._state:
+                    raise _Refused("that content was posted before")
+                self._state[key] = encode([what.size_bytes, what.title, now, sender])
             case MemberPropose():
                 self._propose(transaction.id, what, sender, now)
             case MemberApprove():

@@ -85,6 +85,9 @@ KEPT_MS_MAX: Final = 7 * 86_400_000
 RUN_NAME_LENGTH_MAX: Final = 64
 """Characters of the name of something that a cell runs for others."""
 
+POST_TITLE_LENGTH_MAX: Final = 256
+"""Characters of the title of what another cell is asked to post."""
+
 RUN_INPUT_SIZE_BYTES_MAX: Final = 56 * 1024
 """What a command is given, so that the request fits a body."""
 

@@ -480,6 +480,7 @@ class Messages:
         """Ask connected members now and then for what they keep for us and can not hand over."""
         while True:
             await asyncio.sleep(MESSAGE_COLLECT_S)
+            await self._relay.forget_words()
             members = {member.cell_id for member in self._peers.roster.members}
             self._collect.update(members & set(self._peers.connected()))
             self._stirred.set()

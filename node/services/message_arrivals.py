@@ -298,8 +298,10 @@ class Arrivals:
         """Confirm what is durable now, to the peer and to the sender if that is another one."""
         words = [(sender, self._desk.receipt(sender)) for sender in batch.touched]
         for sender, word in [*words, *batch.refusals]:
-            for to in {link, self._link_to(sender) or link}:
-                to.send(StatementFrame(word))
+            link.send(StatementFrame(word))
+            other = self._link_to(sender)
+            if other is not None and other is not link and other.has_room:
+                other.send(StatementFrame(word))
 
 
 def _nothing_to_do(_sender: CellId, _type: MessageType, _body: bytes) -> bool:

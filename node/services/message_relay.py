@@ -164,7 +164,14 @@ class Relay:
         """Drop what was kept for too long."""
         dropped = self._desk.keeping.expire(wall_ms())
         if dropped:
-            self._desk.scribe.learn([*tables.drop_kept(dropped), tables.drop_old_words(wall_ms())])
+            self._desk.scribe.learn(tables.drop_kept(dropped))
+
+    async def forget_words(self) -> None:
+        """Drop statements that nobody has fetched for too long."""
+        if self._desk.words_for:
+            self._desk.scribe.learn([tables.drop_old_words(wall_ms())])
+            await self._desk.scribe.flush()
+            self._desk.words_for = tables.word_cells(self._desk.store)
 
     def _may_keep_floor(self, sender: CellId, receiver: CellId) -> bool:
         policy = self._desk.owner.policy

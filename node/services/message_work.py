@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import os
 import signal
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -23,7 +24,8 @@ from identity.keys import verify_all
 from identity.messages.envelope import MessageType
 from identity.messages.errors import BadMessage, NothingToRun
 from identity.messages.limits import RUN_OUTPUT_SIZE_BYTES_MAX
-from identity.messages.work import Result, Run, decode_work, encode_work
+from identity.messages.work import Posting, Result, Run, decode_work, encode_work
+from ledger.content import parse_post
 from ledger.errors import WrongSignature
 from ledger.transaction import SignedTransaction, Transaction
 from node import message_tables as tables
@@ -40,6 +42,9 @@ Note: TypeAlias = Callable[[CellId, str, str], None]
 """Told who asked, the kind of request, and what for: for the audit journal."""
 Submit: TypeAlias = Callable[[bytes], Awaitable[None]]
 """Hands a transaction to the cell's intake; raises what is wrong with it."""
+
+PostIt: TypeAlias = Callable[[str, bytes], Awaitable[None]]
+"""Has this cell post content under a title."""
 
 
 class MessageWork:
@@ -64,7 +69,7 @@ class MessageWork:
         self._commands = commands
         messages.judge_work(self._judge)
 
-    async def run(self, submit: Submit) -> None:
+    async def run(self, submit: Submit, post: PostIt) -> None:
         """Do what was asked for, one after the other, each sender's in order; until cancelled."""
         desk = self._messages.desk
         while True:
@@ -72,7 +77,7 @@ class MessageWork:
             rows = tables.undone(desk.store)
             held: set[CellId] = set()
             for row in rows:
-                if row.cell not in held and not await self._do(row, submit):
+                if row.cell not in held and not await self._do(row, submit, post):
                     held.add(row.cell)
             if held:
                 await asyncio.sleep(MESSAGE_WORK_PAUSE_S)
@@ -97,6 +102,8 @@ class MessageWork:
                     sender, message_type, work.number
                 ):
                     raise BadMessage("a result that nobody asked for")
+                if isinstance(work, Posting):
+                    raise BadMessage("a POST that says it is an EXEC")
                 return isinstance(work, Run)
             case MessageType.QUERY:
                 asked = self._states.judge(body)
@@ -104,36 +111,50 @@ class MessageWork:
                     raise BadMessage("an answer that nobody asked for")
                 return asked is None
             case MessageType.POST:
-                raise NothingToRun("content is not taken by this version")
+                self._posting(body)
+                return True
             case _:
                 return False
+
+    def _posting(self, body: bytes) -> Posting:
+        """Return what a POST gives; raises why the ledger would not take it."""
+        work = decode_work(body)
+        if not isinstance(work, Posting):
+            raise BadMessage("a POST gives a title and content")
+        parse_post([hashlib.sha256(work.content).digest(), len(work.content), work.title])
+        return work
 
     def _was_asked(self, cell: CellId, kind: MessageType, number: int) -> bool:
         row = tables.sent_row(self._messages.desk.store, cell, number)
         return row is not None and row.type is kind
 
-    async def _do(self, row: MessageRow, submit: Submit) -> bool:
+    async def _do(self, row: MessageRow, submit: Submit, post: PostIt) -> bool:
         """Do what one message asks for; return False if that has to be tried again."""
         scribe = self._messages.desk.scribe
-        if row.type is MessageType.TX:
+        if row.type in (MessageType.TX, MessageType.POST):
             try:
-                await submit(row.body)
+                if row.type is MessageType.TX:
+                    await submit(row.body)
+                else:
+                    work = self._posting(row.body)
+                    await post(work.title, work.content)
             except OperationalFault as error:
-                _LOG.info("transaction waits", sender=short(row.cell), reason=str(error))
+                _LOG.info("to be ordered later", sender=short(row.cell), reason=str(error))
                 return False
             except MyceldError as error:
-                _LOG.info("transaction not taken", sender=short(row.cell), reason=str(error))
-            self._note(row.cell, "tx-forward", f"message {row.id}")
+                _LOG.info("not taken", sender=short(row.cell), reason=str(error))
+            act = "tx-forward" if row.type is MessageType.TX else "post"
+            self._note(row.cell, act, f"message {row.id}")
             await scribe.note([tables.note_done(row.id)])
             return True
         await scribe.note([tables.note_done(row.id)])  # before it runs: never twice
         if row.type is MessageType.QUERY:
             await self._answer(row, await self._states.answer(row.body, row.number))
             return True
-        work = decode_work(row.body)
-        if isinstance(work, Run) and work.name in self._commands:
-            self._note(row.cell, "exec", work.name)
-            status, output, is_cut = await _run(self._commands[work.name], work.input)
+        asked = decode_work(row.body)
+        if isinstance(asked, Run) and asked.name in self._commands:
+            self._note(row.cell, "exec", asked.name)
+            status, output, is_cut = await _run(self._commands[asked.name], asked.input)
             await self._answer(row, encode_work(Result(row.number, status, output, is_cut)))
         return True
 

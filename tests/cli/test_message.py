@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import io
 import json
 import sys
@@ -95,6 +96,20 @@ def test_rooms_are_made_changed_and_spoken_to_by_name(call: Run, cell: FakeCell)
     assert call("message", "list", "--room", "garden")[1].endswith("2 of 2\n")
     assert "left" in call("room", "leave", "garden")[1]
     assert call("room", "add", "garden", "bob")[0] == 1
+
+
+def test_content_is_posted_listed_and_fetched_by_its_hash(call: Run, tmp_path: Path) -> None:
+    (tmp_path / "minutes").write_bytes(b"of\x00May")
+    status, out, _ = call("post", str(tmp_path / "minutes"))
+    identity = hashlib.sha256(b"of\x00May").hexdigest()
+    assert (status, out.split()) == (0, [identity, "certified"])
+    assert "minutes" in call("content", "list")[1]
+    copy = tmp_path / "copy"
+    assert call("content", "get", identity, "--out", str(copy))[0] == 0
+    assert copy.read_bytes() == b"of\x00May"
+    assert call("content", "get", "00" * 32)[0] == 1
+    (tmp_path / "empty").write_bytes(b"")
+    assert call("post", str(tmp_path / "empty"))[0] == 1
 
 
 def test_a_chat_from_a_pipe_sends_each_line(

@@ -34,6 +34,7 @@ from ledger.certificate import (
     parse_certificate,
     parse_checkpoint_signature,
 )
+from ledger.content import decode_content
 from ledger.forks import ProvenFork, decode_proven
 from ledger.genesis import from_json, to_json
 from ledger.header import decode_header, receipts_root
@@ -244,6 +245,7 @@ def _transactions() -> tuple[Target, ...]:
         ["trust-attest", [DIGEST, "general", 1_000_000, 0]],
         ["trust-revoke", [DIGEST, "general"]],
         ["key-rotate", [DIGEST, SIGNED, SIGNED[::-1]]],
+        ["post", [DIGEST, 1024, "minutes of May"]],
     )
     arguments = (
         ledger_errors.Malformed,
@@ -283,6 +285,7 @@ def _transactions() -> tuple[Target, ...]:
                 "ledger/trust.py:parse_attest",
                 "ledger/trust.py:parse_revoke",
                 "ledger/rotation.py:parse_rotate",
+                "ledger/content.py:parse_post",
             ),
         ),
     )
@@ -399,6 +402,13 @@ def _state() -> tuple[Target, ...]:
             samples=(proposal.encode(),),
             errors=(*_NEITHER, ledger_errors.BadProposal),
             covers=("ledger/members.py:decode_proposal",),
+        ),
+        Target(
+            name="state: content",
+            decode=decode_content,
+            samples=(codec.encode([1024, "minutes of May", 7, DIGEST]),),
+            errors=_NEITHER,
+            covers=("ledger/content.py:decode_content",),
         ),
         Target(
             name="state: proven fork",

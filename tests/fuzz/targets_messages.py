@@ -29,7 +29,7 @@ from identity.messages.limits import (
 from identity.messages.proof import decode_proof, encode_proof
 from identity.messages.statements import decode_statement
 from identity.messages.wire import FrameReader, decode_frame, encode_frame
-from identity.messages.work import Result, Run, decode_work, encode_work
+from identity.messages.work import Posting, Result, Run, decode_work, encode_work
 from ledger.errors import BadStateProof
 from ledger.limits import STATE_ANSWER_SIZE_BYTES_MAX
 from ledger.state_proof import NoAnswer, StateQuestion
@@ -134,6 +134,7 @@ def _work() -> tuple[Target, ...]:
             encode=encode_work,
             samples=(
                 encode_work(Run("uptime", b"input")),
+                encode_work(Posting("minutes", b"of May")),
                 encode_work(Result(7, 0, b"up 3 days\n", is_cut=False)),
                 encode_work(Result(7, -255, b"", is_cut=True)),
             ),

@@ -167,6 +167,10 @@ class FakeCell(FakeMessages, FakeServices):
         self._take(data, key=key)
         return await self.receipt(hashlib.sha256(data).digest(), wait=wait, timeout_s=timeout_s)
 
+    async def submit_post(self, body: bytes, wait: Stage, timeout_s: float) -> ReceiptView:
+        (receipt,) = await self.submit([body], wait=wait, timeout_s=timeout_s)
+        return receipt
+
     async def receipt(
         self, transaction_id: bytes, *, wait: Stage | None, timeout_s: float
     ) -> ReceiptView:

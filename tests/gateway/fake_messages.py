@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gateway.errors import NoSuchMessage, NoSuchRoom, NotReachedInTime
-from gateway.message_views import MessageQuery, MessagesView, MessageView, MessageWish, RoomView
+from gateway.errors import NoSuchContent, NoSuchMessage, NoSuchRoom, NotReachedInTime
+from gateway.message_views import (
+    ContentView,
+    MessageQuery,
+    MessagesView,
+    MessageView,
+    MessageWish,
+    RoomView,
+)
+from gateway.views import ReceiptView, Stage
 
 PEER_ID = "12D3KooWPeer"
 
@@ -19,6 +28,7 @@ class FakeMessages:
         self.sent: list[MessageView] = []
         self.known_rooms: dict[str, RoomView] = {}
         self.arrived = asyncio.Event()
+        self.posted: dict[str, ContentView] = {}
 
     def receive(self, text: str, *, room: str | None = None) -> MessageView:
         """Have a message arrive."""
@@ -77,6 +87,28 @@ class FakeMessages:
     async def mark_message_read(self, message_id: int) -> MessageView:
         view = replace(await self.message(message_id, wait=None, timeout_s=1), status="read")
         self.sent[message_id] = view
+        return view
+
+    async def post_content(
+        self, title: str, body: bytes, *, wait: Stage, timeout_s: float
+    ) -> ReceiptView:
+        identity = hashlib.sha256(body).hexdigest()
+        self.posted[identity] = ContentView(
+            identity, len(body), title, 7, PEER_ID, here=True, body_hex=body.hex()
+        )
+        return await self.submit_post(body, wait, timeout_s)
+
+    async def submit_post(self, body: bytes, wait: Stage, timeout_s: float) -> ReceiptView:
+        raise NotImplementedError
+
+    async def contents(self, *, offset: int, limit: int) -> list[ContentView]:
+        found = [replace(self.posted[key], body_hex=None) for key in sorted(self.posted)]
+        return found[offset : offset + limit]
+
+    async def content(self, content_hash: bytes) -> ContentView:
+        view = self.posted.get(content_hash.hex())
+        if view is None:
+            raise NoSuchContent("nothing of that hash was posted")
         return view
 
     async def rooms(self) -> list[RoomView]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -19,15 +21,20 @@ from ledger.roster import Roster
 from ledger.state_proof import (
     NoAnswer,
     StateAnswer,
+    StateMessage,
     StateQuestion,
     decode_message,
     encode_message,
     root_of_path,
     verify_answer,
 )
-from ledger.tree import Path, StateTree
+from ledger.tree import Path as TreePath
+from ledger.tree import StateTree
 from tests.ledger.world import GENESIS, NETWORK, certified
 
+VECTORS = json.loads(
+    (Path(__file__).parents[1] / "vectors" / "state-proof.json").read_text(encoding="utf-8")
+)
 KEYS = st.binary(min_size=1, max_size=4)
 STATES = st.dictionaries(KEYS, st.binary(max_size=8), max_size=40)
 
@@ -39,13 +46,13 @@ def tree_of(state: dict[bytes, bytes]) -> StateTree:
     return tree
 
 
-def path_of(state: dict[bytes, bytes], tree: StateTree, key: bytes) -> Path:
+def path_of(state: dict[bytes, bytes], tree: StateTree, key: bytes) -> TreePath:
     siblings, there = tree.path(key)
     other = None
     if there not in (None, key):
         assert there is not None
         other = (hashlib.sha256(there).digest(), hashlib.sha256(state[there]).digest())
-    return Path(tuple(siblings), other)
+    return TreePath(tuple(siblings), other)
 
 
 @given(STATES, KEYS)
@@ -75,7 +82,7 @@ def test_a_value_that_is_there_can_not_be_denied_by_another_key(
         leaf = (hashlib.sha256(other).digest(), hashlib.sha256(value).digest())
         for length in range(len(siblings) + 1):
             try:
-                root = root_of_path(key, None, Path(tuple(siblings[:length]), leaf))
+                root = root_of_path(key, None, TreePath(tuple(siblings[:length]), leaf))
             except BadStateProof:
                 continue
             assert root != tree.root()
@@ -118,7 +125,7 @@ def test_an_answer_is_checked_against_the_certified_state(key: bytes) -> None:
         replace(good, key=b"value/8"),
         replace(good, header=replace(good.header, state_root=Hash(bytes(32)))),
         replace(good, header=replace(good.header, round=Round(8))),
-        replace(good, path=Path(good.path.siblings[:-1], good.path.other)),
+        replace(good, path=TreePath(good.path.siblings[:-1], good.path.other)),
         replace(good, certificate=certified(good.header, (0, 1))),
     ]
     for lie in lies:
@@ -136,7 +143,19 @@ def test_questions_and_refusals_survive_their_encoding() -> None:
             decode_message(body)
 
 
-def test_a_certified_another_header_proves_nothing() -> None:
+def test_the_format_is_that_of_the_golden_vectors() -> None:
+    messages: dict[str, StateMessage] = {
+        "question": StateQuestion(b"value/7"),
+        "value": answer(STATE, b"value/7"),
+        "absent": answer(STATE, b"value/none"),
+        "none": NoAnswer(7, "MYC-LEDGER-302"),
+    }
+    for name, message in messages.items():
+        assert encode_message(message).hex() == VECTORS[name]
+        assert decode_message(bytes.fromhex(VECTORS[name])) == message
+
+
+def test_a_certificate_of_another_header_proves_nothing() -> None:
     good = answer(STATE, b"value/7")
     other = answer({**STATE, b"value/7": b"8"}, b"value/7")
     assert isinstance(good.certificate, Certificate)

@@ -98,3 +98,6 @@ def test_a_member_has_what_another_one_declared_run_and_its_transactions_ordered
     )
     assert myceld("query", bob, "greeting", "--home", home).stdout == "good morning\n"
     assert "no value, proven" in myceld("query", bob, "absent", "--home", home).stdout
+    (devnet.directory / "minutes").write_bytes(b"of May" * 10_000)
+    posted = myceld("post", str(devnet.directory / "minutes"), "--home", home).stdout.split()[0]
+    wait_until(lambda: devnet.client(RELAY).content(posted)["here"], "the content was not fetched")

@@ -55,6 +55,7 @@ from identity.messages.statements import (
     signer_of,
     verify_statement,
 )
+from identity.messages.work import Posting, Result, Run, Work, decode_work, encode_work
 from tests.identity.messages.world import (
     ALICE,
     BOB,
@@ -71,6 +72,11 @@ VECTORS = json.loads(
     (Path(__file__).parents[2] / "vectors" / "message.json").read_text(encoding="utf-8")
 )
 PAIR = Pair(NETWORK, ALICE.public_key, BOB.public_key)
+WORK: tuple[Work, ...] = (
+    Run("uptime", b"input"),
+    Result(7, -1, b"output", is_cut=True),
+    Posting("minutes", b"of May"),
+)
 STATEMENTS: tuple[Statement, ...] = (
     Receipt(PAIR, 7, b"r" * 16, 3),
     Receipt(PAIR, 0, b"", 0),
@@ -275,6 +281,9 @@ def test_the_format_is_that_of_the_golden_vectors() -> None:
         )
     room = make_room(b"i" * 16, "garden", 1, {ALICE.public_key, BOB.public_key})
     assert encode_chat(Chat("hello", room)).hex() == VECTORS["chat"]
+    for text, work in zip(VECTORS["work"], WORK, strict=True):
+        assert decode_work(bytes.fromhex(text)) == work
+        assert encode_work(work).hex() == text
 
 
 def test_an_undeclared_error_never_comes_out_of_garbage() -> None:

@@ -14,7 +14,7 @@ from core.ids import CellId
 from identity.messages.envelope import MessageType
 from identity.messages.errors import NothingToRun
 from identity.messages.limits import RUN_OUTPUT_SIZE_BYTES_MAX
-from identity.messages.work import Result, Run, decode_work, encode_work
+from identity.messages.work import Posting, Result, Run, decode_work, encode_work
 from ledger.errors import BadStateProof, NonceUsed, TransactionRefused, WrongSignature
 from ledger.kinds import Put
 from ledger.transaction import parse, sign_transaction
@@ -55,7 +55,10 @@ def run(tmp: Path, talk: Callable[..., Awaitable[None]]) -> None:
                     if len(submitted) == 3:
                         raise NonceUsed("by an earlier one")
 
-                running = asyncio.create_task(work.run(submit))
+                async def post(title: str, body: bytes) -> None:
+                    submitted.append(title.encode() + b": " + body)
+
+                running = asyncio.create_task(work.run(submit, post))
                 try:
                     await talk(*cells, submitted)
                 finally:
@@ -174,6 +177,16 @@ def test_a_question_about_the_state_is_answered_by_a_message(tmp_path: Path) -> 
     run(tmp_path, talk)
 
 
+def test_what_a_cell_is_given_to_post_it_posts(tmp_path: Path) -> None:
+    async def talk(alice: MessageCell, bob: MessageCell, submitted: list[bytes]) -> None:
+        body = encode_work(Posting("minutes", b"of May"))
+        await alice.messages.send(bob.cell_id, MessageType.POST, body)
+        await bob.until(lambda: submitted)
+        assert submitted == [b"minutes: of May"]
+
+    run(tmp_path, talk)
+
+
 def test_what_was_not_declared_or_not_asked_for_is_refused(tmp_path: Path) -> None:
     async def talk(alice: MessageCell, bob: MessageCell, _: list[bytes]) -> None:
         bodies = {
@@ -185,7 +198,10 @@ def test_what_was_not_declared_or_not_asked_for_is_refused(tmp_path: Path) -> No
             sent = await alice.messages.send(bob.cell_id, MessageType.EXEC, body)
             assert (await alice.until_status(sent.id, "failed")).why == code
         refusals = {
-            (MessageType.POST, b""): NothingToRun.code,
+            (MessageType.POST, b""): "MYC-IDENTITY-301",
+            (MessageType.POST, encode_work(Posting("", b"no title"))): "MYC-LEDGER-010",
+            (MessageType.POST, encode_work(Posting("empty", b""))): "MYC-CORE-003",
+            (MessageType.EXEC, encode_work(Posting("a", b"b"))): "MYC-IDENTITY-301",
             (MessageType.QUERY, b"lies"): BadStateProof.code,
             (MessageType.QUERY, b"!1"): "MYC-IDENTITY-301",
         }
@@ -198,7 +214,7 @@ def test_what_was_not_declared_or_not_asked_for_is_refused(tmp_path: Path) -> No
 
 
 def test_a_body_is_a_request_or_a_result() -> None:
-    for work in (Run("a", b"b"), Result(1, -255, b"", is_cut=True)):
+    for work in (Posting("a", b"b"), Run("a", b"b"), Result(1, -255, b"", is_cut=True)):
         assert decode_work(encode_work(work)) == work
     for body in (b"", b"\x90", b"\x91\xa3run", b"\x91\xa6result", b"\x93\xa3run\xa1a\xa1b"):
         with pytest.raises(MyceldError):

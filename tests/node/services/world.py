@@ -48,11 +48,11 @@ class MessageCell:
     def address(self) -> str:
         return f"/ip4/127.0.0.1/tcp/{self.port}/p2p/{self.cell_id}"
 
-    async def start(self) -> None:
+    async def start(self, tables: str = "", before_host: Callable[[], None] = lambda: None) -> None:
         self.store = await Store.open(
             self.path, signer=self.key.sign, cell_id=self.cell_id, durability="power"
         )
-        await self.store.create_tables(MESSAGE_SCHEMA)
+        await self.store.create_tables(MESSAGE_SCHEMA + tables)
         config = PeersConfig(
             HostConfig(self.key.seed, (f"/ip4/127.0.0.1/tcp/{self.port}",), "/myceld/test/1"),
             GENESIS.network_id,
@@ -74,6 +74,7 @@ class MessageCell:
             members.__contains__,
         )
         self.messages = await Messages.open(self.store, owner, self.peers)
+        before_host()
         (address, *_) = await self.peers.start()
         self.port = int(address.split("/")[4])
         self._running = asyncio.create_task(self.messages.run())
