@@ -18,7 +18,7 @@ def test_a_cell_whose_disk_fails_stops_with_its_code_and_loses_nothing(
 ) -> None:
     cell = Cell(tmp_path / "cell")
     cell.run("init")
-    acknowledged = _put_until_it_ends(cell, "journal.durable.before=error@9", monkeypatch)
+    acknowledged = _put_until_it_ends(cell, "journal.durable.before=error@60", monkeypatch)
     assert cell.process is not None
     assert cell.process.wait(20) == 1
     log = cell.log.read_text()
