@@ -167,31 +167,40 @@ class MessageWork:
 
 async def _run(command: Sequence[str], given: bytes) -> tuple[int, bytes, bool]:
     """Run a command to its end or its deadline; return status, output, and whether it is cut."""
+    reading, writing = os.pipe()
+    output = _Output(reading)
     try:
         process = await asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
+            stdout=writing,
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,
             env={"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"},
             cwd="/",
         )
     except (OSError, ValueError) as error:
+        output.close()
         return _NOT_STARTED, str(error).encode()[:RUN_OUTPUT_SIZE_BYTES_MAX], False
+    finally:
+        os.close(writing)
+    feeding = asyncio.create_task(_feed(process, given))
     try:
         async with asyncio.timeout(MESSAGE_RUN_TIMEOUT_S):
-            output, is_cut = await _talk(process, given)
+            said, is_cut = await output.read()
             if is_cut:
                 _kill(process)
             status = await process.wait()
     except TimeoutError:
-        status, output, is_cut = _TIMED_OUT, b"", True
+        status, said, is_cut = _TIMED_OUT, b"", True
     finally:
+        feeding.cancel()
+        await asyncio.wait([feeding])
+        output.close()
         if process.returncode is None:
             _kill(process)
             await process.wait()
-    return max(-255, min(status, 255)), output, is_cut
+    return max(-255, min(status, 255)), said, is_cut
 
 
 def _kill(process: asyncio.subprocess.Process) -> None:
@@ -200,17 +209,47 @@ def _kill(process: asyncio.subprocess.Process) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-async def _talk(process: asyncio.subprocess.Process, given: bytes) -> tuple[bytes, bool]:
-    """Give a process its input and return what it says, up to the bound."""
-    if process.stdin is None or process.stdout is None:
-        return b"", True
-    with contextlib.suppress(ConnectionError):
+async def _feed(process: asyncio.subprocess.Process, given: bytes) -> None:
+    """Give a process its input, which it need not take."""
+    assert process.stdin is not None  # noqa: S101 - for the type checker: it was asked for
+    try:
         process.stdin.write(given)
         await process.stdin.drain()
-    process.stdin.close()
-    output = b""
-    while part := await process.stdout.read(RUN_OUTPUT_SIZE_BYTES_MAX + 1 - len(output)):
-        output += part
-        if len(output) > RUN_OUTPUT_SIZE_BYTES_MAX:
-            return output[:RUN_OUTPUT_SIZE_BYTES_MAX], True
-    return output, False
+        process.stdin.close()
+        await process.stdin.wait_closed()
+    except ConnectionError:
+        pass  # it ended, or closed its input
+    finally:
+        process.stdin.transport.abort()
+
+
+class _Output:
+    """What a process says, by a pipe of our own.
+
+    The end of a process that asyncio holds the pipe of is only told once that pipe has ended: never
+    if more was said than is read, or if something that it started still holds it.
+    """
+
+    def __init__(self, reading: int) -> None:
+        self._file = os.fdopen(reading, "rb", buffering=0)
+        self._transport: asyncio.ReadTransport | None = None
+
+    async def read(self) -> tuple[bytes, bool]:
+        """Return what is said until its end, or up to the bound, and whether that cut it."""
+        reader = asyncio.StreamReader()
+        self._transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), self._file
+        )
+        output = b""
+        while part := await reader.read(RUN_OUTPUT_SIZE_BYTES_MAX + 1 - len(output)):
+            output += part
+            if len(output) > RUN_OUTPUT_SIZE_BYTES_MAX:
+                return output[:RUN_OUTPUT_SIZE_BYTES_MAX], True
+        return output, False
+
+    def close(self) -> None:
+        """Read no more."""
+        if self._transport is not None:
+            self._transport.close()
+        else:
+            self._file.close()
