@@ -16,7 +16,10 @@ from typing import Any, TypeVar
 from core import failpoint
 from core.errors import MyceldError
 from gateway.message_views import MessageQuery, MessageWish
+from gateway.trust_views import AttestWish
+from gateway.views import Stage
 from identity.messages.work import Posting, encode_work
+from identity.trust import GENERAL_SCOPE
 from ledger.kinds import VALUE_PREFIX
 from ledger.state_proof import StateAnswer, StateQuestion, decode_message, encode_message
 from node.cell import RunningCell
@@ -87,7 +90,14 @@ class MessageRun:
         }
 
     def _post(self) -> bool:
-        """Have Bob post something; return whether a third cell comes to have it."""
+        """Have Bob post something; return whether a third cell comes to have it.
+
+        He does so for those whom he trusts.
+        """
+        friend = self.alice.key.cell_id
+        said = AttestWish(friend, GENERAL_SCOPE, 900_000)
+        self._ask(self.bob, lambda cell: cell.attest(said, wait=Stage.CERTIFIED, timeout_s=10))
+        self._ask(self.bob, lambda cell: cell.trust_of(friend, 1))
         wish = self.request("POST", encode_work(Posting("minutes", BODY)))
         self._ask(self.alice, self._sends(wish))
         found = self._until(
