@@ -14,6 +14,7 @@ from sim.scenario import Scenario
 MIXED = 200
 LIARS = 100
 PART = 20
+JOBS = 2
 
 pytestmark = pytest.mark.slow
 
@@ -31,7 +32,7 @@ def test_seeds_with_as_many_liars_as_there_may_be_are_clean(first: int) -> None:
 
 def _check_clean(profile: str, first: int) -> list[Scenario]:
     scenarios = [draw(seed, Wishes(profile=profile)) for seed in range(first, first + PART)]
-    verdicts = list(process.run_many(scenarios, jobs=1))
+    verdicts = list(process.run_many(scenarios, jobs=JOBS))
     assert len(verdicts) == PART
     found = [
         f"{finding}; again: myceld sim --faults {profile} --seed {verdict.seed}"
