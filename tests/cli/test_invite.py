@@ -6,7 +6,7 @@ import io
 import json
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,28 +15,9 @@ import pytest
 from cli.main import run
 from core.ids import NetworkId, PublicKey
 from gossip.discovery.ticket import Ticket, format_ticket, parse_ticket
-from tests.cli.served import serving
-from tests.gateway.fake_cell import CELL_ID, FakeCell, write_home
+from tests.gateway.fake_cell import CELL_ID, FakeCell
 
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture(name="cell")
-def _cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeCell]:
-    with serving() as (cell, url):
-        write_home(tmp_path, url)
-        monkeypatch.setenv("MYCELD_HOME", str(tmp_path))
-        yield cell
-
-
-@pytest.fixture(name="call")
-def _call(cell: FakeCell, capsys: pytest.CaptureFixture[str]) -> Run:  # noqa: ARG001 - it must be served
-    def call(*arguments: str) -> tuple[int, str, str]:
-        status = run(arguments)
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return call
 
 
 def test_the_ticket_is_the_only_line_of_output_and_the_rest_is_beside_it(call: Run) -> None:

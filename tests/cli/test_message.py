@@ -7,37 +7,17 @@ import hashlib
 import io
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cli.main import run
 from myceld import CellRefused, Client
-from tests.cli.served import serving
-from tests.gateway.fake_cell import FakeCell, write_home
+from tests.gateway.fake_cell import FakeCell
 from tests.gateway.fake_messages import PEER_ID
 
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture(name="cell")
-def _cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeCell]:
-    with serving() as (cell, url):
-        write_home(tmp_path, url)
-        monkeypatch.setenv("MYCELD_HOME", str(tmp_path))
-        yield cell
-
-
-@pytest.fixture(name="call")
-def _call(cell: FakeCell, capsys: pytest.CaptureFixture[str]) -> Run:  # noqa: ARG001 - it must be served
-    def call(*arguments: str) -> tuple[int, str, str]:
-        status = run(arguments)
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return call
 
 
 def test_a_text_is_sent_from_the_command_line_a_file_or_a_pipe(

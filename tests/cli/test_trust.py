@@ -3,38 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from cli import trust_picture
-from cli.main import run
 from gateway.trust_views import AttestWish
 from gateway.views import Stage
-from tests.cli.served import serving
-from tests.gateway.fake_cell import CELL_ID, OTHER_ID, FakeCell, write_home
+from tests.gateway.fake_cell import CELL_ID, OTHER_ID, FakeCell
 
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture(name="cell")
-def _cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeCell]:
-    with serving() as (cell, url):
-        write_home(tmp_path, url)
-        monkeypatch.setenv("MYCELD_HOME", str(tmp_path))
-        yield cell
-
-
-@pytest.fixture(name="call")
-def _call(cell: FakeCell, capsys: pytest.CaptureFixture[str]) -> Run:  # noqa: ARG001 - it must be served
-    def call(*arguments: str) -> tuple[int, str, str]:
-        status = run(arguments)
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return call
 
 
 def test_what_is_said_reaches_the_cell(call: Run, cell: FakeCell) -> None:
