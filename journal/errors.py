@@ -87,7 +87,7 @@ class DiskFull(OperationalFault):
     """No space left. The transaction was rolled back; reads go on."""
 
     code = "MYC-JOURNAL-012"
-    remedy = "Free disk space, then try again; the store goes on without a restart."
+    remedy = "Free disk space, then try again. A cell stops on this: start it again then."
     retryable = True
 
 
