@@ -34,7 +34,13 @@ from cli.receipt import finish, show_receipt
 from core.ids import CellId, cell_id_of
 from core.limits import PUBLIC_KEY_SIZE_BYTES
 from identity import keystore
-from identity.errors import BadShares, KeyFileNotWritten, NotAKey, UnreadableKeyFile
+from identity.errors import (
+    BadShares,
+    KeyFileExists,
+    KeyFileNotWritten,
+    NotAKey,
+    UnreadableKeyFile,
+)
 from identity.keys import KeyPair
 from identity.keystore import Lock, LockedKey, PlainKey
 from identity.limits import (
@@ -419,7 +425,7 @@ def _show(path: Path, stored: PlainKey | LockedKey, *, as_json: bool) -> None:
         return
     protected = "the mode of the file alone"
     if cost is not None:
-        protected = f"a passphrase (Argon2id, {cost.ops} passes over {cost.memory_kib >> 10} MiB)"
+        protected = f"a passphrase (Argon2id, {cost})"
     show.pairs(
         [
             ("cell", cell_id),
@@ -449,6 +455,9 @@ def _write_shares(
     paths = [folder / f"share-{number}.txt" for number in range(1, len(shares) + 1)]
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for path in paths:
+            if path.exists():
+                raise KeyFileExists(f"{path} is there already")
         for path, share in zip(paths, shares, strict=True):
             head = (
                 f"# One of {len(shares)} SLIP-39 shares of the key of the myceld cell\n"
