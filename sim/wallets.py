@@ -39,7 +39,7 @@ _ATTESTS: Final = 80
 """Of 256 transactions, this many attest a cell (or, in vain, the wallet itself)."""
 _REVOKES: Final = 40
 _POSTS: Final = 16
-_ROTATES: Final = 16
+_ROTATES: Final = 48
 _SAID_AGAIN: Final = 3
 """What is revoked is one of the newest so many attestations, or something else."""
 _WITH_A_FORMER_KEY: Final = 0.25

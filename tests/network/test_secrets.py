@@ -92,7 +92,6 @@ def test_a_cell_that_ran_was_asked_everything_and_crashed_left_no_secret(tmp_pat
     home, copies = tmp_path / "home", tmp_path / "copies"
     copies.mkdir()
     phrase = _phrase_file(tmp_path / "phrase", PHRASE)
-    other = _phrase_file(tmp_path / "other", OTHER_PHRASE)
     at = ("--home", str(home))
     unlock = ("--passphrase-file", str(phrase))
     told = [
@@ -120,25 +119,7 @@ def test_a_cell_that_ran_was_asked_everything_and_crashed_left_no_secret(tmp_pat
         assert b"--passphrase-fd" in shown
         assert "0 0" in " ".join(_limit(process.pid, "Max core file size").split())
         assert not psutil.Process(process.pid).children()
-        told += [
-            myceld("tx", "put", "hello", "world", *at, "--wait", "certified"),
-            myceld("tx", "sign", "hello", "again", *at, "--nonce", "9", *unlock),
-            myceld("spore", "export", str(tmp_path / "home" / "seed.json"), *at),
-            myceld("invite", *at, "--json"),
-            *(myceld(*words, *at) for words in (("status",), ("peers",), ("member", "list"))),
-            myceld("key", "show", *at, "--json"),
-            myceld(
-                "key", "export", str(copies / "copy.json"), *at, *unlock,
-                "--new-passphrase-file", str(other), *COST,
-            ),
-            myceld("key", "export", "--seed", *at, "--passphrase-file", str(other), expect=1),
-            myceld(
-                "key", "split", *at, *unlock, "--shares", "3", "--threshold", "2",
-                "--out", str(tmp_path / "shares"),
-            ),
-            myceld("key", "rotate", *at),
-            myceld("tx", "put", "hello", "again", *at, "--wait", "certified"),
-        ]  # fmt: skip
+        told += _asked_everything(tmp_path, phrase)
         process.send_signal(signal.SIGABRT)
         rest = process.stdout.read()
         assert process.wait(20) == -signal.SIGABRT
@@ -164,6 +145,32 @@ def test_a_cell_that_ran_was_asked_everything_and_crashed_left_no_secret(tmp_pat
         # The spore is for others to read.
         assert path.name == "seed.json" or path.stat().st_mode & 0o077 == 0, path
     assert not list(ROOT.glob("core*.[0-9]*"))
+
+
+def _asked_everything(place: Path, phrase: Path) -> list[subprocess.CompletedProcess[str]]:
+    """Ask a running cell for all sorts of things, with and without its passphrase."""
+    at = ("--home", str(place / "home"))
+    unlock = ("--passphrase-file", str(phrase))
+    other = _phrase_file(place / "other", OTHER_PHRASE)
+    return [
+        myceld("tx", "put", "hello", "world", *at, "--wait", "certified"),
+        myceld("tx", "sign", "hello", "again", *at, "--nonce", "9", *unlock),
+        myceld("spore", "export", str(place / "home" / "seed.json"), *at),
+        myceld("invite", *at, "--json"),
+        *(myceld(*words, *at) for words in (("status",), ("peers",), ("member", "list"))),
+        myceld("key", "show", *at, "--json"),
+        myceld(
+            "key", "export", str(place / "copies" / "copy.json"), *at, *unlock,
+            "--new-passphrase-file", str(other), *COST,
+        ),
+        myceld("key", "export", "--seed", *at, "--passphrase-file", str(other), expect=1),
+        myceld(
+            "key", "split", *at, *unlock, "--shares", "3", "--threshold", "2",
+            "--out", str(place / "shares"),
+        ),
+        myceld("key", "rotate", *at),
+        myceld("tx", "put", "hello", "again", *at, "--wait", "certified"),
+    ]  # fmt: skip
 
 
 def _limit(pid: int, name: str) -> str:
