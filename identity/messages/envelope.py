@@ -20,9 +20,10 @@ from typing import Final
 
 from core.codec import Value, as_array, as_bytes, as_int, as_text, decode, encode
 from core.errors import MyceldError
-from core.ids import CellId, NetworkId, PublicKey, Signature, cell_id_of
+from core.ids import NetworkId, PublicKey, Signature
 from core.limits import HASH_SIZE_BYTES, PUBLIC_KEY_SIZE_BYTES, SIGNATURE_SIZE_BYTES
 from identity.keys import verify
+from identity.messages.ends import Ends
 from identity.messages.errors import BadMessage, WrongMessageSignature
 from identity.messages.limits import (
     BODY_SIZE_BYTES_MAX,
@@ -62,7 +63,7 @@ class MessageType(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
+class Header(Ends):
     """Everything of a message but its body."""
 
     network_id: NetworkId
@@ -73,16 +74,6 @@ class Header:
     type: MessageType
     number: int
     replay_id: bytes
-
-    @property
-    def sender_id(self) -> CellId:
-        """Return the sender's cell id."""
-        return cell_id_of(self.sender)
-
-    @property
-    def receiver_id(self) -> CellId:
-        """Return the receiver's cell id."""
-        return cell_id_of(self.receiver)
 
 
 @dataclass(frozen=True, slots=True)

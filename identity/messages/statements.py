@@ -20,9 +20,10 @@ from typing import Final, TypeAlias
 
 from core.codec import Value, as_array, as_bytes, as_int, as_text, decode, encode
 from core.errors import MyceldError
-from core.ids import CellId, NetworkId, PublicKey, Signature, cell_id_of
+from core.ids import CellId, NetworkId, PublicKey, Signature
 from core.limits import HASH_SIZE_BYTES, PUBLIC_KEY_SIZE_BYTES, SIGNATURE_SIZE_BYTES
 from identity.keys import KeyPair, verify
+from identity.messages.ends import Ends
 from identity.messages.errors import BadMessage, WrongMessageSignature
 from identity.messages.limits import (
     CODE_LENGTH_MAX,
@@ -37,22 +38,12 @@ _FLOOR: Final = "myceld/message-floor/1"
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class Pair(Ends):
     """One direction between two cells of a network."""
 
     network_id: NetworkId
     sender: PublicKey
     receiver: PublicKey
-
-    @property
-    def sender_id(self) -> CellId:
-        """Return the sender's cell id."""
-        return cell_id_of(self.sender)
-
-    @property
-    def receiver_id(self) -> CellId:
-        """Return the receiver's cell id."""
-        return cell_id_of(self.receiver)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,29 @@ def _devnet(tmp_path: Path) -> Iterator[Devnet]:
         devnet.down()
 
 
+def memory_of(pid: int) -> bytes:
+    """All that a process could write down; nothing where the system does not let others look."""
+    found = bytearray()
+    try:
+        with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
+            for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
+                place, mode, *_ = line.split()
+                start, end = (int(one, 16) for one in place.split("-"))
+                if mode.startswith("rw"):
+                    with suppress(OSError):  # given back meanwhile
+                        found += os.pread(memory.fileno(), end - start, start)
+    except (PermissionError, FileNotFoundError):
+        return b""
+    return bytes(found)
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="looks into Linux's /proc")
+def test_the_memory_of_a_process_is_searched_where_the_system_allows_it() -> None:
+    text = f"{SECRET} {os.getpid()}".encode()
+    found = memory_of(os.getpid())
+    assert not found or text in found
+
+
 def test_each_message_arrives_once_in_order_though_both_ends_go_down(devnet: Devnet) -> None:
     bob = devnet.status(BOB)["cell_id"]
     texts = [f"{SECRET}, said {number} times" for number in range(COUNT)]
@@ -52,6 +76,7 @@ def test_each_message_arrives_once_in_order_though_both_ends_go_down(devnet: Dev
         lambda: devnet.client(ALICE).message(last)["status"] == "sent",
         "no relay took the messages",
     )
+    assert SECRET.encode() not in memory_of(devnet.process(RELAY).pid)
     time.sleep(max(0.0, AWAY_S - (time.monotonic() - began)))
     devnet.do("restart", BOB)
     wait_until(

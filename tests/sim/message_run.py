@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from core import failpoint
 from core.errors import MyceldError
-from gateway.message_views import MessageQuery, MessageWish
+from gateway.message_views import ContentView, MessageQuery, MessageWish
 from gateway.trust_views import AttestWish
 from gateway.views import Stage
 from identity.messages.work import Posting, encode_work
@@ -100,12 +100,16 @@ class MessageRun:
         self._ask(self.bob, lambda cell: cell.trust_of(friend, 1))
         wish = self.request("POST", encode_work(Posting("minutes", BODY)))
         self._ask(self.alice, self._sends(wish))
-        found = self._until(
-            self.world.cells[1],
-            lambda cell: cell.contents(offset=0, limit=10),
-            lambda items: bool(items) and items[0].here,
+        wanted = hashlib.sha256(BODY).hexdigest()  # clients post too
+
+        def is_here(items: list[ContentView]) -> bool:
+            return any(view.hash == wanted and view.here for view in items)
+
+        return is_here(
+            self._until(
+                self.world.cells[1], lambda cell: cell.contents(offset=0, limit=100), is_here
+            )
         )
-        return [view.hash for view in found] == [hashlib.sha256(BODY).hexdigest()]
 
     def _query(self) -> bool:
         """Ask Bob for a value; return whether the answer carries a proof."""

@@ -5,17 +5,23 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.ids import MemberIndex, PublicKey, TransactionId
+from core.ids import Hash, MemberIndex, PublicKey, Round, TransactionId
 from identity.keys import KeyPair
+from ledger.content import Post
 from ledger.kinds import Arguments, Put
 from ledger.machine import Applied
 from ledger.members import Action, MemberApprove, MemberLeave, MemberPropose
 from ledger.transaction import SignedTransaction, transaction_id
+from ledger.trust import TrustAttest, TrustRevoke
 from node.tables import OrderedRow
 from sim.law import Law
 from tests.ledger.test_forks import proof
 from tests.ledger.world import ALL_KEYS, GENESIS, START_NS, Cell, candidates, rotation, signed
 
+_WAYS = (
+    *("put", "rotate", "rotate", "propose", "approve", "leave", "fork"),
+    *("post", "attest", "revoke"),
+)
 EVERYBODY = ALL_KEYS + tuple(KeyPair(bytes([number]) * 32) for number in range(9, 13))
 PAIRS = st.sampled_from(EVERYBODY)
 
@@ -47,7 +53,7 @@ def _rows(applied: Applied) -> list[OrderedRow]:
 
 @st.composite
 def _acts(draw: st.DrawFn) -> tuple[KeyPair, str, KeyPair, int]:
-    way = draw(st.sampled_from(["put", "rotate", "rotate", "propose", "approve", "leave", "fork"]))
+    way = draw(st.sampled_from(_WAYS))
     return draw(PAIRS), way, draw(PAIRS), draw(st.integers(0, 5))
 
 
@@ -59,6 +65,12 @@ def _arguments(
             return Put("k", bytes([number]))
         case "rotate":
             return rotation(pair, other)
+        case "post":
+            return Post(Hash(bytes([number]) * 32), 1 + number, "minutes")
+        case "attest":
+            return TrustAttest(other.public_key, "general", number, Round(2 * number))
+        case "revoke":
+            return TrustRevoke(other.public_key, "general")
         case "propose":
             action = list(Action)[number % 3]
             weight = 0 if action is Action.REMOVE else 1 + number

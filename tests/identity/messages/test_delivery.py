@@ -184,6 +184,7 @@ def test_a_relay_hands_out_in_order_and_drops_what_is_covered() -> None:
     keeping = Keeping(held)
     assert [one.number for one in keeping.kept_for(BOB)] == [1, 2, 3]
     assert keeping.receivers() == [BOB]
+    assert keeping.kept_for(HELD.sender) == keeping.kept_for(CellId("eve")) == []
     assert [one.number for one in keeping.drop_through(HELD.sender, BOB, 2)] == [1, 2]
     assert keeping.drop(HELD.sender, BOB, 3) == [replace(HELD, number=3)]
     assert (len(keeping), keeping.size_bytes, keeping.receivers()) == (0, 0, [])
