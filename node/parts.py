@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from core.ids import CellId
 from journal import Store
@@ -21,6 +21,7 @@ from node.peers import Peers
 from node.receipts import Receipts
 from node.services.audit import AuditTrail
 from node.services.content import Contents
+from node.services.health_watch import HealthWatch
 from node.services.identity import IdentityService
 from node.services.message import Messages
 from node.services.message_work import MessageWork
@@ -63,6 +64,7 @@ class Parts:
     messages: Messages
     nucleus: Nucleus
     identity: IdentityService
+    health: HealthWatch = field(init=False)
     interactions: Interactions
     work: MessageWork
     contents: Contents

@@ -78,7 +78,7 @@ class Bench:
     async def begin(self) -> None:
         self.task = ExecutionTask(
             self.stage,
-            self.store,
+            self.store.pen(HEADERS_JOURNAL),
             self.verifier,
             await self.store.journal(EVENTS_JOURNAL),
             inbox=self.inbox,

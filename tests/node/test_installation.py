@@ -146,7 +146,7 @@ async def test_a_checkpoint_is_put_in_place_and_the_ledger_goes_on_equal(tmp_pat
         checkpoint = await _fetch(new, await _source(old))
         assert (await new.journal(HEADERS_JOURNAL)).length == 0  # nothing shows before
         assert new.query("SELECT count(*) FROM state") == [(0,)]
-        await install(new, checkpoint, [owed])
+        await install(new.pen(HEADERS_JOURNAL), checkpoint, [owed])
         seal = history.links[2].header
         assert (await _ledger(new)).header == seal
         assert unplaced(new) == [owed]
@@ -163,7 +163,7 @@ async def test_a_checkpoint_is_put_in_place_and_the_ledger_goes_on_equal(tmp_pat
         assert source.newest() == 3
         assert await source.links(Epoch(0), 100) == history.links
         async with _store(tmp_path / "third.db") as third:
-            await install(third, await _fetch(third, source), [])
+            await install(third.pen(HEADERS_JOURNAL), await _fetch(third, source), [])
             assert (await _ledger(third)).header == history.links[3].header
 
 
@@ -174,7 +174,7 @@ async def test_history_with_a_gap_says_where_it_goes_on(tmp_path: Path) -> None:
         await _write(old, history)
         await new.journal(EVENTS_JOURNAL)
         await _write(new, history, last=20)
-        await install(new, await _fetch(new, await _source(old), above=20), [])
+        await install(new.pen(HEADERS_JOURNAL), await _fetch(new, await _source(old), above=20), [])
         headers = await Headers.open(new)
         first = history.roster(4).first_round
         assert [header.round for header in await headers.page(0, 100)] == list(range(1, 21))
@@ -216,7 +216,7 @@ async def test_a_prepared_checkpoint_that_was_not_put_in_place_changes_nothing(
         async with _store(tmp_path / "new.db") as new:
             assert new.query("SELECT * FROM state") == before
             checkpoint = await _fetch(new, await _source(old), above=5)
-            await install(new, checkpoint, [])
+            await install(new.pen(HEADERS_JOURNAL), checkpoint, [])
         async with _store(tmp_path / "new.db") as new:
             assert (await _ledger(new)).header == history.links[1].header
 

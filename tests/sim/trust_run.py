@@ -16,9 +16,8 @@ from core.errors import MyceldError
 from core.ids import Hash
 from gateway.trust_views import AttestWish
 from gateway.views import ReceiptView, Stage
-from identity.trust import exchange_digest
+from identity.trust import INTERACTIONS_JOURNAL, exchange_digest
 from node.cell import RunningCell
-from node.interactions import INTERACTIONS_JOURNAL
 from sim import clock
 from sim.cell import SimCell
 from sim.disk import seed_sqlite
