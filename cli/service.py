@@ -56,7 +56,7 @@ def _described(cell: JsonObject) -> list[tuple[str, str]]:
         ("version", show.safe(cell["version"])),
         ("role", show.safe(cell["role"])),
         ("started", show.moment(cell["started_ms"] * 1_000_000)),
-        ("stopped before", show.moment(stopped * 1_000_000) if stopped else "never, or it crashed"),
+        ("stopped before", show.moment(stopped * 1_000_000) if stopped else "never"),
         ("services", ", ".join(show.safe(one) for one in cell["services"])),
         *((show.safe(key), show.safe(value)) for key, value in cell["metadata"].items()),
     ]

@@ -38,7 +38,7 @@ class DescriptionView:
     """`sclerotium` (a member with a vote) or `rhizomorph`."""
     started_ms: int
     stopped_ms: int
-    """End of the life before this one; 0 if there was none, or it crashed."""
+    """End of the last life that ended as asked; 0 if there was none."""
     services: list[str]
     metadata: dict[str, str]
     """From the cell's configuration."""

@@ -1,8 +1,8 @@
-"""What a cell says of itself: kept by its nucleus, shown to its clients and to cells it trusts. Pure.
+"""What a cell says of itself: kept by its nucleus, shown to clients and cells it trusts. Pure.
 
     ["myceld/cell/1", name, version, role, started ms, stopped ms, [service, …], [[key, value], …]]
 
-`stopped` is the end of the life before this one, 0 if there was none or it crashed. The pairs are the
+`stopped` is the end of the last life that ended as asked, 0 if there was none. The pairs are the
 free metadata of the configuration, in the order of their keys.
 """
 
@@ -55,8 +55,7 @@ def decode_description(data: bytes) -> Description:
     """Return what a cell says of itself, every text printable; raises BadRecord."""
     try:
         items = as_array(decode(data, size_bytes_max=DESCRIPTION_SIZE_BYTES_MAX), length=8)
-        if as_text(items[0], length_max=len(_DOMAIN)) != _DOMAIN:
-            raise BadRecord("no description of a cell")
+        _check_domain(items[0])
         services = as_array(items[6], length_max=DESCRIBED_SERVICES_MAX)
         return Description(
             _word(items[1]),
@@ -101,6 +100,11 @@ def _metadata(items: Sequence[Value]) -> tuple[tuple[str, str], ...]:
     )
     check_metadata(pairs)
     return pairs
+
+
+def _check_domain(item: Value) -> None:
+    if as_text(item, length_max=len(_DOMAIN)) != _DOMAIN:
+        raise BadRecord("no description of a cell")
 
 
 def _word(item: Value) -> str:

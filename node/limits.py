@@ -485,8 +485,8 @@ PROOF_PATIENCE_MS: Final = 30_000
 PROOFS_AWAITED_MAX: Final = 256
 """Cells whose next message waits for a proof; of more it is refused at once."""
 
-PROOF_PAUSE_MS: Final = 5_000
-"""Pause between two proofs to the same cell that came to nothing."""
+PROOF_PAUSE_MS: Final = 1_000
+"""Least time between two proofs to the same cell, whatever it asks for."""
 
 PROOFS_UNDER_WAY_MAX: Final = 8
 """Proofs of our own key that are given at once; others wait until they are asked for again."""

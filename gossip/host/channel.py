@@ -2,8 +2,8 @@
 
 Noise hashes the whole handshake, with the ephemeral keys of both ends (chapter 11.2 of its
 specification, *channel binding*): each connection has another hash, and both ends the same one.
-Whoever sits in the middle has two connections, so two hashes. A host draws its static Noise key anew
-whenever its network side starts: that of the peer, which the handshake has proven, names its process.
+Whoever sits in the middle has two connections, so two hashes. A host draws its static Noise key
+whenever its network side starts: the peer's, which the handshake has proven, names its process.
 """
 
 from __future__ import annotations

@@ -58,11 +58,15 @@ def answered(challenge: Challenge, by: Prover | None = None) -> bytes:
 def test_an_answer_makes_a_session_of_an_hour() -> None:
     alice = verifier()
     challenge = ask(alice)
-    session = alice.take(challenge, answered(challenge), BOB.public_key, HERE, NOW + 50, channel=LIFE)
+    session = alice.take(
+        challenge, answered(challenge), BOB.public_key, HERE, NOW + 50, channel=LIFE
+    )
     assert session == Session(BOB.public_key, LIFE, NOW + 50, NOW + 50 + IDENTITY_SESSION_MS)
     assert alice.session(BOB.public_key, LIFE, NOW + IDENTITY_SESSION_MS) == session
     assert alice.session(BOB.public_key, LIFE, NOW + 50 + IDENTITY_SESSION_MS) is None
-    assert alice.session(BOB.public_key, LIFE, NOW) is None, "before it was proven, by a clock put back"
+    assert alice.session(BOB.public_key, LIFE, NOW) is None, (
+        "before it was proven, by a clock put back"
+    )
     assert alice.session(MALLORY.public_key, LIFE, NOW + 60) is None
     assert alice.session(BOB.public_key, ANOTHER, NOW + 60) is None, "not on its connections"
     assert alice.session(BOB.public_key, b"", NOW + 60) is None, "nor through somebody else"
@@ -135,11 +139,15 @@ REFUSED_BY_THE_VERIFIER: dict[str, tuple[Take, type[MyceldError]]] = {
         ChallengeNotOurs,
     ),
     "signed by another key": (
-        lambda a, c, _: a.take(c, MALLORY.sign(c.encode()), BOB.public_key, HERE, NOW, channel=LIFE),
+        lambda a, c, _: a.take(
+            c, MALLORY.sign(c.encode()), BOB.public_key, HERE, NOW, channel=LIFE
+        ),
         ChallengeUnproven,
     ),
     "with one bit changed": (
-        lambda a, c, s: a.take(c, bytes([s[0] ^ 1]) + s[1:], BOB.public_key, HERE, NOW, channel=LIFE),
+        lambda a, c, s: a.take(
+            c, bytes([s[0] ^ 1]) + s[1:], BOB.public_key, HERE, NOW, channel=LIFE
+        ),
         ChallengeUnproven,
     ),
     "that is no signature": (
@@ -147,11 +155,15 @@ REFUSED_BY_THE_VERIFIER: dict[str, tuple[Take, type[MyceldError]]] = {
         BadChallenge,
     ),
     "to a challenge that nobody made": (
-        lambda a, c, s: a.take(replace(c, nonce=bytes(32)), s, BOB.public_key, HERE, NOW, channel=LIFE),
+        lambda a, c, s: a.take(
+            replace(c, nonce=bytes(32)), s, BOB.public_key, HERE, NOW, channel=LIFE
+        ),
         ChallengeReplayed,
     ),
     "to one that was changed": (
-        lambda a, c, s: a.take(replace(c, time_ms=NOW + 1), s, BOB.public_key, HERE, NOW, channel=LIFE),
+        lambda a, c, s: a.take(
+            replace(c, time_ms=NOW + 1), s, BOB.public_key, HERE, NOW, channel=LIFE
+        ),
         ChallengeReplayed,
     ),
 }

@@ -15,8 +15,8 @@ from node.inbox import ConsensusInbox, ExecutionInbox, Wake
 from node.peers import Peers
 from node.receipts import Receipts
 from node.stages.intake import Intake
-from node.verifier import Verifier
 from node.tables import EVENTS_JOURNAL
+from node.verifier import Verifier
 from tests.ledger.world import GENESIS, START_NS
 from tests.node.stages.world import Cell
 
