@@ -142,17 +142,18 @@ def test_no_part_writes_a_journal_without_its_grant_and_the_audit_says_who_tried
                 parts.store.pen(name)
             assert journal.length >= length
         assert "other" not in parts.store.journals(), "all or nothing"
-        for service, name in (
+        asked: tuple[tuple[str, str | None], ...] = (
             ("market", None),
             ("message", None),
             ("message", "consensus"),
             ("state", "audit"),
-        ):
+        )
+        for service, wanted in asked:
             with pytest.raises(JournalNotGranted):
-                parts.nucleus.grant(service, name)
-        rows, _ = await parts.audit.page(Wanted(100, refused=True))
+                parts.nucleus.grant(service, wanted)
+        rows, _next = await parts.audit.page(Wanted(100, refused=True))
         await parts.audit.close()
-        rows, _ = await parts.audit.page(Wanted(100, refused=True))
+        rows, _next = await parts.audit.page(Wanted(100, refused=True))
         assert {(act.action, act.code) for _, act in rows} == {
             ("journal-write", JournalNotGranted.code)
         }

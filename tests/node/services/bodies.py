@@ -22,7 +22,6 @@ from identity.trust import INTERACTIONS_JOURNAL, policy_of
 from journal import Store
 from journal.replication import Copies
 from ledger.chain import RosterLink
-from ledger.transfer.server import Source
 from node.access import Access, MessageAccess
 from node.follows import Follows
 from node.genesis_service import GENESIS_PROTOCOL, serve_genesis
@@ -50,7 +49,7 @@ CONTENT_HASH: Final = Hash(hashlib.sha256(CONTENT).digest())
 OPEN: Final[dict[str, str]] = {}
 
 
-class _Source(Source):
+class _Source:
     """Of a network without any end of an epoch."""
 
     def newest(self) -> None:
@@ -104,7 +103,7 @@ class Body:
         roster = GENESIS.roster
         self.access = access = Access(store, trust, lambda: roster, self.audit, self._is_proven)
         if self.given is not None:
-            access.score = lambda _: self.given or 0.0  # type: ignore[method-assign]  # given here
+            access.score = lambda peer: self.given or 0.0  # type: ignore[method-assign]  # noqa: ARG005 - given here
         host = HostConfig(key.seed, ("/ip4/127.0.0.1/tcp/0",), "/myceld/test/1")
         config = PeersConfig(host, GENESIS.network_id, GENESIS.rule_set, roster)
         links = PeersLinks(
