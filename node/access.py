@@ -18,7 +18,7 @@ from core.ids import CellId, PublicKey, public_key_of, short
 from gossip.host import PeerStream
 from identity.messages.policy import Decision as MessageDecision
 from identity.messages.policy import Kind
-from identity.trust import Decision, better_score
+from identity.trust import GENERAL_SCOPE, Decision, better_score
 from journal import Store
 from ledger.limits import SCORE_MILLIONTHS_MAX
 from ledger.network_score import decode_score, score_key
@@ -27,7 +27,7 @@ from node.errors import AccessDenied, ProofNeeded
 from node.invite_tables import is_guest
 from node.services.audit import AuditTrail
 from node.tables import EVENTS_JOURNAL, HEADERS_JOURNAL, state_value
-from node.trust_view import TrustView
+from node.trust_scopes import TrustScopes
 
 MESSAGE_REQUESTS: Final = {
     Kind.CHAT: "chat",
@@ -54,7 +54,7 @@ class Access:
     def __init__(
         self,
         store: Store,
-        trust: TrustView,
+        trust: TrustScopes,
         roster: Callable[[], Roster],
         audit: AuditTrail,
         is_proven: IsProven,
@@ -65,10 +65,10 @@ class Access:
         self._audit = audit
         self._is_proven = is_proven
 
-    def score(self, peer: CellId) -> float:
+    def score(self, peer: CellId, scope: str = GENERAL_SCOPE) -> float:
         """Return the score that counts for a cell now."""
         key = public_key_of(peer)
-        own = self._trust.graph.score(key)
+        own = self._trust.score_in(scope, key)
         if self._roster().index_of(key) is not None:
             return better_score(own, self._agreed(key))
         if is_guest(self._store, peer):
@@ -90,8 +90,9 @@ class Access:
 
     def judge(self, request: str, peer: CellId, *, channel: bytes = b"") -> Decision:
         """Decide on a request, and write nothing down."""
-        is_proven = self._is_proven(peer, channel)
-        return self._trust.policy.decide(request, self.score(peer), is_proven=is_proven)
+        is_proven, policy = self._is_proven(peer, channel), self._trust.policy
+        score = self.score(peer, policy.scope(request))
+        return policy.decide(request, score, is_proven=is_proven)
 
     def note(self, decision: Decision, peer: CellId, subject: str = "") -> None:
         """Write a refusal down."""

@@ -88,7 +88,7 @@ from node.tables import (
 )
 from node.transfer_fetching import TransferFetching
 from node.transfer_serving import StoreSource, TransferServing, transfer_protocol
-from node.trust_view import TrustView
+from node.trust_scopes import TrustScopes
 from node.verifier import Verifier
 
 _LOG = structlog.get_logger("assembly")
@@ -232,7 +232,9 @@ class Assembly:
         peers.host.set_handler(GENESIS_PROTOCOL, peers.guarded(serve))
         return discovery, peers
 
-    def _make_access(self, execution: Execution, trust: TrustView, proven: ProofVerifier) -> Access:
+    def _make_access(
+        self, execution: Execution, trust: TrustScopes, proven: ProofVerifier
+    ) -> Access:
         def is_proven(cell: CellId, channel: bytes) -> bool:
             return proven.session(public_key_of(cell), channel, wall_ms()) is not None
 
@@ -354,12 +356,12 @@ class Assembly:
         )
         return Peers(peers_config, links, book, self._surroundings.make_host)
 
-    def _make_trust(self, execution: Execution) -> TrustView:
+    def _make_trust(self, execution: Execution) -> TrustScopes:
         own, policy = self._setup.key.public_key, self._setup.config.trust.policy()
-        return TrustView(self._store, own, lambda: execution.ledger.applied_round, policy)
+        return TrustScopes(self._store, own, lambda: execution.ledger.applied_round, policy)
 
     async def _make_interactions(
-        self, peers: Peers, trust: TrustView, execution: Execution, access: Access
+        self, peers: Peers, trust: TrustScopes, execution: Execution, access: Access
     ) -> Interactions:
         key, network_id = self._setup.key, self._setup.genesis.network_id
         made = Interactions(

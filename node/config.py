@@ -45,6 +45,7 @@ _LISTS: Final = {
     "levels": "LEVEL=SCORE",
     "needs": "REQUEST=LEVEL",
     "proofs": "REQUEST=fresh or none",
+    "scopes": "REQUEST=SCOPE",
     "metadata": "KEY=VALUE",
     "commands": "NAME=COMMAND",
 }
@@ -73,12 +74,14 @@ class TrustConfig:
     """REQUEST=LEVEL: the level that a kind of request needs."""
     proofs: tuple[str, ...] = ()
     """REQUEST=fresh or none: whether its cell has to have proven its key within the hour."""
+    scopes: tuple[str, ...] = ()
+    """REQUEST=SCOPE: in which scope of attestations the score counts for a kind of request."""
 
     def policy(self) -> Policy:
         """Return the policy; raises BadPolicy."""
         scores = {level: _score(text) for level, text in map(_halves, self.levels)}
         needs, proofs = dict(map(_halves, self.needs)), dict(map(_halves, self.proofs))
-        return policy_of(scores, needs, proofs)
+        return policy_of(scores, needs, proofs, dict(map(_halves, self.scopes)))
 
 
 @dataclass(frozen=True, slots=True)

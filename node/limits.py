@@ -284,6 +284,9 @@ TRUST_CELLS_SHOWN_MAX: Final = 1_000
 TRUST_SCOPES_SHOWN_MAX: Final = 100
 """Own attestations of one cell that an answer shows, one a scope."""
 
+TRUST_SCOPES_VIEWED_MAX: Final = 8
+"""Scopes with a view beside the general one: each is a graph, 30 MB with 100,000 attestations."""
+
 TRUST_EDGES_SHOWN_MAX: Final = 10_000
 """Attestations among them that an answer shows, ≈ 150 bytes each."""
 

@@ -31,7 +31,7 @@ from node.stages.execution import Execution
 from node.stages.intake import Intake
 from node.stages.mempool import Mempool
 from node.transfer_fetching import TransferFetching
-from node.trust_view import TrustView
+from node.trust_scopes import TrustScopes
 from node.verifier import Verifier
 
 
@@ -59,7 +59,7 @@ class Parts:
     follows: Follows
     audits: Audits
     invites: Invites
-    trust: TrustView
+    trust: TrustScopes
     access: Access
     messages: Messages
     nucleus: Nucleus

@@ -12,6 +12,8 @@ from types import MappingProxyType
 from typing import Final
 
 from identity.errors import BadPolicy
+from identity.trust.evidence import GENERAL_SCOPE
+from identity.trust.limits import POLICY_SCOPES_MAX, SCOPE_LENGTH_MAX
 
 
 class Level(IntEnum):
@@ -89,6 +91,8 @@ class Policy:
     needs: Mapping[str, Level] = field(default_factory=lambda: NEEDS)
     fresh: frozenset[str] = FRESH
     """Which kinds of requests need a fresh proof besides."""
+    scopes: Mapping[str, str] = field(default_factory=dict)
+    """In which scope the score counts for a kind of request; `general` for those not named."""
 
     def __post_init__(self) -> None:
         levels = [level for level in Level if level is not Level.NONE]
@@ -97,6 +101,11 @@ class Policy:
         scores = [self.scores[level] for level in levels]
         if sorted(set(scores)) != scores or not 0.0 < scores[0] <= scores[-1] <= 1.0:
             raise BadPolicy("the scores of the levels rise, and are above 0 and at most 1")
+        scopes = set(self.scopes.values())
+        if len(scopes) > POLICY_SCOPES_MAX or not all(map(_is_scope, scopes)):
+            raise BadPolicy(
+                f"at most {POLICY_SCOPES_MAX} scopes of 1 to {SCOPE_LENGTH_MAX} letters are named"
+            )
         if not self.fresh <= PROVABLE:
             unprovable = min(self.fresh - PROVABLE)
             raise BadPolicy(
@@ -113,6 +122,10 @@ class Policy:
         """Return the highest level that a score reaches."""
         reached = [level for level, least in self.scores.items() if score >= least]
         return max(reached, default=Level.NONE)
+
+    def scope(self, request: str) -> str:
+        """Return the scope in which a score counts for a kind of request."""
+        return self.scopes.get(request, GENERAL_SCOPE)
 
     def is_open(self, request: str) -> bool:
         """Return whether anybody may, whatever its score."""
@@ -136,6 +149,8 @@ class Policy:
         if level >= needed and request in self.fresh and not is_proven:
             reason = f"{request} needs a proof of its key within the hour, over a direct connection"
             return Decision(False, request, level, needed, score, reason, needs_proof=True)  # noqa: FBT003 - not allowed
+        if self.scope(request) != GENERAL_SCOPE:
+            reason += f" in {self.scope(request)}"
         return Decision(level >= needed, request, level, needed, score, reason)
 
 
@@ -152,22 +167,27 @@ def policy_of(
     scores: Mapping[str, float] | None = None,
     needs: Mapping[str, str] | None = None,
     proofs: Mapping[str, str] | None = None,
+    scopes: Mapping[str, str] | None = None,
 ) -> Policy:
     """Return the default policy with some rows changed: by level and by kind of request, in words.
 
-    `proofs` says `fresh` or `none`. Raises BadPolicy for a word or a kind of request that there is
-    none of.
+    `proofs` says `fresh` or `none`, `scopes` in which scope the score counts. Raises BadPolicy for
+    a word, a kind of request or a scope that there is none of.
     """
     changed = {_level(word): score for word, score in (scores or {}).items()}
     wanted = {request: _level(word) for request, word in (needs or {}).items()}
-    proofs = proofs or {}
-    unknown = sorted((wanted.keys() | proofs.keys()) - NEEDS.keys())
+    proofs, scopes = proofs or {}, scopes or {}
+    unknown = sorted((wanted.keys() | proofs.keys() | scopes.keys()) - NEEDS.keys())
     if unknown:
         raise BadPolicy(f"{unknown[0]!r} is no kind of request; there are {', '.join(NEEDS)}")
     if strange := sorted(frozenset(proofs.values()) - {"fresh", "none"}):
         raise BadPolicy(f"a proof is `fresh` or `none`, not {strange[0]!r}")
     fresh = (FRESH - proofs.keys()) | {name for name, word in proofs.items() if word == "fresh"}
-    return Policy({**SCORES, **changed}, {**NEEDS, **wanted}, fresh)
+    return Policy({**SCORES, **changed}, {**NEEDS, **wanted}, fresh, scopes)
+
+
+def _is_scope(scope: str) -> bool:
+    return 0 < len(scope) <= SCOPE_LENGTH_MAX and scope.isprintable()
 
 
 def _level(word: str) -> Level:

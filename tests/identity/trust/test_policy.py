@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from identity.errors import BadPolicy
+from identity.trust.limits import POLICY_SCOPES_MAX
 from identity.trust.policy import FRESH, NEEDS, SCORES, Level, Policy, policy_of
 
 
@@ -59,6 +60,17 @@ def test_a_configuration_says_which_requests_need_a_fresh_proof() -> None:
     for wrong in ({"chat": "old"}, {"reboot": "fresh"}, {"tx-forward": "fresh"}):
         with pytest.raises(BadPolicy):
             policy_of(proofs=wrong)
+
+
+def test_a_configuration_says_in_which_scope_a_score_counts() -> None:
+    policy = policy_of(scopes={"exec": "operations", "post": "writing"})
+    assert (policy.scope("exec"), policy.scope("chat")) == ("operations", "general")
+    refused = policy.decide("post", 0.1)
+    assert refused.reason.endswith("score 0.1 gives none in writing")
+    many = dict(zip(NEEDS, map(str, range(POLICY_SCOPES_MAX + 1)), strict=False))
+    for wrong in ({"reboot": "x"}, {"chat": ""}, {"chat": "x" * 65}, {"chat": "a\nb"}, many):
+        with pytest.raises(BadPolicy):
+            policy_of(scopes=wrong)
 
 
 def test_a_request_that_nobody_thought_of_needs_full_access() -> None:

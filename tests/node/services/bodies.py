@@ -39,7 +39,7 @@ from node.services.nucleus import Nucleus, wall_ms
 from node.stages.execution import Execution
 from node.tables import HEADERS_JOURNAL, SCHEMA
 from node.transfer_serving import StoreSource, TransferServing, transfer_protocol
-from node.trust_view import TrustView
+from node.trust_scopes import TrustScopes
 from tests.ledger.world import GENESIS, KEYS, NEWCOMERS
 from tests.node.silent import SilentIntroducer
 
@@ -98,12 +98,12 @@ class Body:
         await self.audit.flush()
         self.nucleus = Nucleus(store, self.audit)
         self.nucleus.begin()
-        trust = TrustView(store, key.public_key, lambda: Round(0), self.policy)
+        trust = TrustScopes(store, key.public_key, lambda: Round(0), self.policy)
         self.proven = Verifier(GENESIS.network_id, key.public_key)
         roster = GENESIS.roster
         self.access = access = Access(store, trust, lambda: roster, self.audit, self._is_proven)
         if self.given is not None:
-            access.score = lambda peer: self.given or 0.0  # type: ignore[method-assign]  # noqa: ARG005 - given here
+            access.score = lambda peer, scope="general": self.given or 0.0  # type: ignore[method-assign]  # noqa: ARG005 - given here
         host = HostConfig(key.seed, ("/ip4/127.0.0.1/tcp/0",), "/myceld/test/1")
         config = PeersConfig(host, GENESIS.network_id, GENESIS.rule_set, roster)
         links = PeersLinks(
@@ -126,7 +126,7 @@ class Body:
             for work in (peers.run(), self.messages.run(), self.follows.run())
         ]
 
-    async def _make_services(self, trust: TrustView) -> None:
+    async def _make_services(self, trust: TrustScopes) -> None:
         key, store, peers, access = self.key, self.store, self.peers, self.access
         network_id, nucleus = GENESIS.network_id, self.nucleus
         self.follows = Follows(store, await Copies.open(store), self.cell_id, peers, access)

@@ -36,7 +36,7 @@ from node.requests import REQUESTS
 from node.services.audit import AuditTrail
 from node.tables import SCHEMA
 from node.transfer_serving import transfer_protocol
-from node.trust_view import TrustView
+from node.trust_scopes import TrustScopes
 from tests.ledger.world import GENESIS, KEYS, NEWCOMERS
 from tests.node.services.bodies import (
     CONTENT,
@@ -347,7 +347,7 @@ def test_members_of_a_new_network_are_limited_and_guests_too_and_strangers_nothi
         ) as store:
             await store.create_tables(SCHEMA + INVITE_SCHEMA)
             audit = await AuditTrail.open(store, key.public_key)
-            trust = TrustView(store, key.public_key, lambda: Round(0))
+            trust = TrustScopes(store, key.public_key, lambda: Round(0))
             access = Access(store, trust, lambda: GENESIS.roster, audit, lambda *_: False)
             member, guest, nobody = (KEYS[1], NEWCOMERS[0], NEWCOMERS[1])
             sql = "INSERT INTO invite_use VALUES (x'00', ?, 'g', 0, '', NULL, NULL)"
