@@ -112,6 +112,16 @@ class Access:
         if self._roster().index_of(public_key_of(peer)) is None:
             self.check(request, peer)
 
+    def check_proof(self, peer: CellId) -> None:
+        """Raise AccessDenied for a cell that no proof of its key would let do more."""
+        policy = self._trust.policy
+        decisions = [
+            policy.decide(request, self.score(peer, policy.scope(request)), is_proven=True)
+            for request in sorted(policy.fresh)
+        ]
+        if not any(decision.allowed for decision in decisions):
+            raise AccessDenied("a proof would not let this cell do more")
+
     def journal_refusal(
         self, peer: CellId, cell_id: str, journal: str, channel: bytes
     ) -> MyceldError | None:

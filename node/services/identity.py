@@ -207,6 +207,7 @@ class IdentityService:
             return self.description().encode()
         try:
             if ask.kind is AskKind.PROVE:
+                self._access.check_proof(peer)
                 await self._take_proof(stream)
                 return TAKEN
             key = public_key_of(peer)

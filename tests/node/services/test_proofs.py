@@ -24,7 +24,7 @@ from identity.messages.errors import ProofWanted
 from identity.messages.statements import Refusal, decode_statement
 from identity.messages.wire import EnvelopeFrame, FrameReader, StatementFrame, encode_frame
 from identity.service_limits import IDENTITY_SESSION_MS
-from node.errors import ProofNeeded
+from node.errors import AccessDenied, ProofNeeded
 from node.message_tables import MessageRow
 from node.services import identity as module
 from node.services.identity import identity_protocol
@@ -233,6 +233,18 @@ async def _some(stream: PeerStream) -> bytes:
     data = await stream.read(timeout_s=5)
     assert data, "the stream ended without an answer"
     return data
+
+
+def test_who_could_do_no_more_with_a_proof_is_not_challenged(tmp_path: Path) -> None:
+    async def talk(guard: Body, stranger: Body) -> None:
+        guard.given = 0.2
+        with pytest.raises(ChallengeRefused, match=AccessDenied.code):
+            await stranger.identity.prove(guard.cell_id)
+        assert not guard.proven._open
+        (act,) = await guard.refused()
+        assert (act.action, act.code) == ("identity-challenge", AccessDenied.code)
+
+    run(tmp_path, talk)
 
 
 class Middle:
