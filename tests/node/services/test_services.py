@@ -195,13 +195,15 @@ def test_the_watch_writes_changes_to_the_nucleus_journal_and_the_audit_journal(
             found = {"message": ILL}
             watching = asyncio.create_task(HealthWatch(nucleus, lambda: found).run())
             journal = await store.journal(NUCLEUS_JOURNAL)
-            while not journal.length:  # noqa: ASYNC110 - what is waited for has no event
+            rows, _ = await audit.page(Wanted(10))
+            while not rows:
                 await asyncio.sleep(0.01)
+                rows, _ = await audit.page(Wanted(10))
             watching.cancel()
             (record,) = [decode_record(block) async for block in journal.read(0)]
             assert (record.event, record.subject) == ("health.changed", "message")
-            (row, *_), _ = await audit.page(Wanted(10))
-            assert (row[1].action, row[1].subject) == ("health.changed", "message")
-            assert row[1].reason == record.detail
+            ((_, act),) = rows
+            assert (act.action, act.subject) == ("health.changed", "message")
+            assert act.reason == record.detail
 
     asyncio.run(story())
