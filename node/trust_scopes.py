@@ -30,7 +30,9 @@ class TrustScopes(TrustView):
         policy: Policy | None = None,
     ) -> None:
         super().__init__(store, own, applied_round, policy)
-        self._make = lambda scope: TrustView(store, own, applied_round, self.policy, scope=scope)
+        self._make: Callable[[str], TrustView] = lambda scope: TrustView(
+            store, own, applied_round, self.policy, scope=scope
+        )
         self._views: OrderedDict[str, TrustView] = OrderedDict()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None
