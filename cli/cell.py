@@ -23,9 +23,10 @@ def status(common: Common) -> None:
       myceld status --json | jq .round_decided
     """
     with common.client() as cell:
-        answer, services = cell.status(), cell.services()["items"]
+        answer, told = cell.status(), cell.services()
+    services = told["items"]
     if common.as_json:
-        show.as_json({**answer, "services": services})
+        show.as_json({**answer, "services": services, "cell": told["cell"]})
     else:
         _show_status(answer, services)
 

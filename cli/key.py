@@ -305,7 +305,8 @@ def into_shares(
     """Split the key into N shares, any M of which bring it back; fewer tell nothing.
 
     The shares are SLIP-39: 33 words each. Give them to different people or places, and try
-    `myceld key recover` with M of them before you rely on it. A share is not encrypted.
+    `myceld key recover` with M of them before you rely on it. A share is not encrypted. The
+    library is the standard's reference implementation; no published audit of it was found.
 
     \b
     Example:

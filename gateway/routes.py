@@ -81,7 +81,7 @@ class Routes:
 
     async def health(self, _request: Request) -> Response:
         """GET /api/public/health."""
-        status, services = self._cell.status(), self._cell.services()
+        status, services = self._cell.status(), self._cell.services().items
         return JsonAnswer(
             {
                 "status": _worst([service.status for service in services]),

@@ -3,6 +3,7 @@
 from journal.audit import Audit
 from journal.events import Appended, Conflict, Event, Subscription, Truncated
 from journal.log import Journal
+from journal.pen import Pen
 from journal.snapshot import Snapshot
 from journal.store import Durability, Store
 from journal.writer import Batch
@@ -15,6 +16,7 @@ __all__ = [
     "Durability",
     "Event",
     "Journal",
+    "Pen",
     "Snapshot",
     "Store",
     "Subscription",

@@ -216,13 +216,13 @@ class Client(MessageCalls, ServiceCalls):
         """Take back what the cell said of another one; return the ReceiptView."""
         return self._post("/api/v1/trust/revoke", {"cell": cell, "scope": scope}, wait, timeout_s)
 
-    def trust_of(self, cell: str, *, paths_max: int = 8) -> JsonObject:
+    def trust_of(self, cell: str, *, paths_max: int = 8, scope: str = "general") -> JsonObject:
         """Return the TrustWhyView of a cell: its score, and what makes it."""
-        return self._get("/api/v1/trust/cell", {"cell": cell, "limit": paths_max})
+        return self._get("/api/v1/trust/cell", {"cell": cell, "limit": paths_max, "scope": scope})
 
-    def trust_graph(self, *, limit: int = 100) -> JsonObject:
+    def trust_graph(self, *, limit: int = 100, scope: str = "general") -> JsonObject:
         """Return the TrustGraphView of the cells with the highest scores."""
-        return self._get("/api/v1/trust/graph", {"limit": limit})
+        return self._get("/api/v1/trust/graph", {"limit": limit, "scope": scope})
 
     def journals(self) -> JsonObject:
         """Return the list of JournalViews."""

@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -22,8 +23,11 @@ from gossip.discovery.limits import BOOK_CELLS_MAX
 from gossip.host import HostConfig, NotAMultiaddr
 from gossip.host.addresses import parse_dial_address
 from gossip.wire import Forward, Frame
+from identity.challenge import Verifier as ProofVerifier
+from identity.description import Description
 from identity.keys import KeyPair
-from journal import Store
+from identity.trust import INTERACTIONS_JOURNAL
+from journal import Pen, Store
 from journal.replication import Copies
 from ledger.certificate import CheckpointSignature
 from ledger.genesis import Genesis
@@ -53,18 +57,22 @@ from node.peers import Peers, PeersConfig, PeersLinks
 from node.receipts import Receipts
 from node.services.audit import AuditTrail
 from node.services.content import Contents
+from node.services.health import health_of
+from node.services.health_watch import HealthWatch
 from node.services.identity import IdentityService
 from node.services.message import Messages
 from node.services.message_desk import Owner
 from node.services.message_state import States
 from node.services.message_work import MessageWork
-from node.services.nucleus import Nucleus
+from node.services.nucleus import Nucleus, wall_ms
+from node.services.table import start_order
 from node.session import now_ms
 from node.snapshots import sealed_states
 from node.stages.consensus import Consensus, Identity
 from node.stages.execution import Execution
 from node.stages.intake import Intake
 from node.stages.mempool import Mempool
+from node.status import role_of
 from node.successors import keep_reachable, with_present_key
 from node.surroundings import Surroundings
 from node.tables import (
@@ -80,7 +88,7 @@ from node.tables import (
 )
 from node.transfer_fetching import TransferFetching
 from node.transfer_serving import StoreSource, TransferServing, transfer_protocol
-from node.trust_view import TrustView
+from node.trust_scopes import TrustScopes
 from node.verifier import Verifier
 
 _LOG = structlog.get_logger("assembly")
@@ -148,10 +156,12 @@ class Assembly:
         execution = Execution(genesis, identity, lambda state_key: state_value(store, state_key))
         intake = Intake(genesis.network_id, execution.ledger.account, execution.ledger.check_sender)
         trust, consensus_inbox = self._make_trust(execution), ConsensusInbox()
+        proven = ProofVerifier(genesis.network_id, key.public_key)
+        access = self._make_access(execution, trust, proven)
         execution_inbox: ExecutionInbox = asyncio.Queue(EXECUTION_QUEUE_MAX)
         execution_task = ExecutionTask(
             execution,
-            store,
+            self._nucleus.grant("state"),
             self._verifier,
             await store.journal(EVENTS_JOURNAL),
             inbox=execution_inbox,
@@ -167,9 +177,9 @@ class Assembly:
         intake.note_stored([*consensus.queued_transactions(), *consensus.waiting_transactions()])
         inboxes = (consensus_inbox, execution_inbox)
         consensus_task = self._make_consensus_task(consensus, execution, inboxes, receipts, intake)
-        discovery, peers = self._make_network(consensus, execution_task, headers, *inboxes)
-        access = Access(store, trust, lambda: execution.ledger.roster, self._audit)
-        messages = await _make_messages(store, self._setup, peers, access)
+        discovery, peers = self._make_network(consensus, execution_task, headers, inboxes, access)
+        pen = self._nucleus.grant("message")
+        messages = await _make_messages(store, self._setup, peers, access, pen)
         parts = Parts(
             cell_id=key.cell_id,
             name=self._name(consensus.roster),
@@ -193,15 +203,18 @@ class Assembly:
             trust=trust,
             access=access,
             nucleus=self._nucleus,
-            identity=IdentityService(key, genesis.network_id, peers, access, nucleus=self._nucleus),
-            interactions=await self._make_interactions(peers, trust, execution),
+            identity=self._make_identity(peers, access, proven, consensus),
+            interactions=await self._make_interactions(peers, trust, execution, access),
             messages=messages,
-            contents=_make_contents(store, genesis, peers, execution),
+            contents=_make_contents(store, genesis, peers, execution, access),
             work=self._make_work(messages, intake, headers, execution),
             headers=headers,
-            fetching=self._make_fetching(consensus, execution, peers, headers),
+            fetching=self._make_fetching(consensus, execution, peers, headers, access=access),
             started_ns=self._started_ns,
         )
+        parts.health = HealthWatch(self._nucleus, lambda: health_of(parts))
+        parts.follows.prove_by(parts.identity.prove)
+        parts.messages.prove_by(parts.identity.prove)
         return parts, Tasks(consensus_task, execution_task)
 
     def _make_network(
@@ -209,13 +222,48 @@ class Assembly:
         consensus: Consensus,
         execution_task: ExecutionTask,
         headers: Headers,
-        consensus_inbox: ConsensusInbox,
-        execution_inbox: ExecutionInbox,
+        inboxes: tuple[ConsensusInbox, ExecutionInbox],
+        access: Access,
     ) -> tuple[Discovery, Peers]:
         discovery = self._make_discovery(consensus, headers)
-        greeting = execution_task.greeting
-        links = self._make_links(consensus_inbox, execution_inbox, greeting, discovery)
-        return discovery, self._make_peers(consensus.roster, discovery.book, links)
+        links = self._make_links(inboxes, execution_task.greeting, discovery, access)
+        peers = self._make_peers(consensus.roster, discovery.book, links)
+        serve = serve_genesis(self._setup.genesis, partial(access.check, "genesis-read"))
+        peers.host.set_handler(GENESIS_PROTOCOL, peers.guarded(serve))
+        return discovery, peers
+
+    def _make_access(
+        self, execution: Execution, trust: TrustScopes, proven: ProofVerifier
+    ) -> Access:
+        def is_proven(cell: CellId, channel: bytes) -> bool:
+            return proven.session(public_key_of(cell), channel, wall_ms()) is not None
+
+        return Access(self._store, trust, lambda: execution.ledger.roster, self._audit, is_proven)
+
+    def _make_identity(
+        self, peers: Peers, access: Access, proven: ProofVerifier, consensus: Consensus
+    ) -> IdentityService:
+        def description() -> Description:
+            life = self._nucleus.life
+            return Description(
+                self._name(consensus.roster),
+                VERSION,
+                role_of(consensus),
+                life.started_ms,
+                life.stopped_ms,
+                tuple(service.name for service in start_order()),
+                life.metadata,
+            )
+
+        return IdentityService(
+            self._setup.key,
+            peers,
+            access,
+            verifier=proven,
+            nucleus=self._nucleus,
+            network_id=self._setup.genesis.network_id,
+            description=description,
+        )
 
     def _make_work(
         self, messages: Messages, intake: Intake, headers: Headers, execution: Execution
@@ -240,7 +288,7 @@ class Assembly:
     ) -> ConsensusTask:
         return ConsensusTask(
             consensus,
-            self._store,
+            self._nucleus.grant("consensus"),
             self._verifier,
             self._setup.genesis,
             inbox=inboxes[0],
@@ -276,18 +324,18 @@ class Assembly:
 
     def _make_links(
         self,
-        consensus: ConsensusInbox,
-        execution: ExecutionInbox,
+        inboxes: tuple[ConsensusInbox, ExecutionInbox],
         greeting: Callable[[], Iterable[Frame]],
         discovery: Discovery,
+        access: Access,
     ) -> PeersLinks:
         return PeersLinks(
-            consensus,
-            execution,
+            *inboxes,
             greeting=greeting,
             save_cells=_cell_saver(self._store),
             forwarded=self._take_forwarded,
             introducer=discovery,
+            admit=partial(access.check_outsider, "gossip"),
         )
 
     def _make_peers(self, roster: Roster, book: AddressBook, links: PeersLinks) -> Peers:
@@ -306,29 +354,43 @@ class Assembly:
             roster=roster,
             faults=self._surroundings.faults,
         )
-        peers = Peers(peers_config, links, book, self._surroundings.make_host)
-        peers.host.set_handler(GENESIS_PROTOCOL, peers.guarded(serve_genesis(genesis)))
-        return peers
+        return Peers(peers_config, links, book, self._surroundings.make_host)
 
-    def _make_trust(self, execution: Execution) -> TrustView:
+    def _make_trust(self, execution: Execution) -> TrustScopes:
         own, policy = self._setup.key.public_key, self._setup.config.trust.policy()
-        return TrustView(self._store, own, lambda: execution.ledger.applied_round, policy)
+        return TrustScopes(self._store, own, lambda: execution.ledger.applied_round, policy)
 
     async def _make_interactions(
-        self, peers: Peers, trust: TrustView, execution: Execution
+        self, peers: Peers, trust: TrustScopes, execution: Execution, access: Access
     ) -> Interactions:
         key, network_id = self._setup.key, self._setup.genesis.network_id
-        made = Interactions(self._store, key, network_id, peers, trust, execution)
+        made = Interactions(
+            self._store,
+            key,
+            network_id,
+            peers,
+            trust,
+            execution,
+            pen=self._nucleus.grant("identity", INTERACTIONS_JOURNAL),
+            check=access.check,
+        )
         await made.load()
         return made
 
     def _make_fetching(
-        self, consensus: Consensus, execution: Execution, peers: Peers, headers: Headers
+        self,
+        consensus: Consensus,
+        execution: Execution,
+        peers: Peers,
+        headers: Headers,
+        *,
+        access: Access,
     ) -> TransferFetching:
         """Return what fetches checkpoints; others are served from the start of the host on."""
         store, genesis = self._store, self._setup.genesis
         source = StoreSource(store, genesis, execution.ledger, headers)
-        serve = peers.guarded(TransferServing(source).serve)
+        check = partial(access.check_outsider, "checkpoint-read")
+        serve = peers.guarded(TransferServing(source, check).serve)
         peers.host.set_handler(transfer_protocol(genesis.network_id), serve)
         return TransferFetching(
             store,
@@ -402,7 +464,9 @@ def _make_invites(
     return invites
 
 
-async def _make_messages(store: Store, setup: Setup, peers: Peers, access: Access) -> Messages:
+async def _make_messages(
+    store: Store, setup: Setup, peers: Peers, access: Access, pen: Pen
+) -> Messages:
     """Return the message service, which answers other cells from the start of the host on."""
 
     def is_member(cell_id: CellId) -> bool:
@@ -410,12 +474,20 @@ async def _make_messages(store: Store, setup: Setup, peers: Peers, access: Acces
 
     network_id, policy = setup.genesis.network_id, MessageAccess(access)
     owner = Owner(setup.key, network_id, policy, public_key_of, is_member)
-    return await Messages.open(store, owner, peers)
+    return await Messages.open(store, owner, peers, pen)
 
 
-def _make_contents(store: Store, genesis: Genesis, peers: Peers, execution: Execution) -> Contents:
+def _make_contents(
+    store: Store, genesis: Genesis, peers: Peers, execution: Execution, access: Access
+) -> Contents:
     """Return the contents, which are served to other cells from the start of the host on."""
-    return Contents(store, genesis.network_id, peers, lambda: execution.ledger.applied_round)
+    return Contents(
+        store,
+        genesis.network_id,
+        peers,
+        lambda: execution.ledger.applied_round,
+        partial(access.check, "blob-fetch"),
+    )
 
 
 async def _restore(

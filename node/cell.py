@@ -189,14 +189,15 @@ class RunningCell(MessageAnswers, ServiceAnswers):
         arguments = arguments_of(wish, self._cell_id(wish.cell))
         return await self._submit_own(arguments, None, wait, timeout_s)
 
-    async def trust_of(self, cell: str, paths_max: int) -> TrustWhyView:
+    async def trust_of(self, cell: str, paths_max: int, scope: str) -> TrustWhyView:
         """See `gateway.trust_views.TrustCell.trust_of`."""
         cell_id = self._cell_id(cell)
-        return why_view(self._parts, await self._parts.trust.settled(), cell_id, paths_max)
+        graph = await self._parts.trust.settled_in(scope)
+        return why_view(self._parts, graph, cell_id, paths_max)
 
-    async def trust_graph(self, limit: int) -> TrustGraphView:
+    async def trust_graph(self, limit: int, scope: str) -> TrustGraphView:
         """See `gateway.trust_views.TrustCell.trust_graph`."""
-        return graph_view(self._parts, await self._parts.trust.settled(), limit)
+        return graph_view(self._parts, await self._parts.trust.settled_in(scope), limit)
 
     async def rotate_key(self, *, wait: Stage, timeout_s: float) -> RotationView:
         """See `gateway.cell.Cell.rotate_key`."""

@@ -245,6 +245,21 @@ class JournalNotGranted(LocalMisuse):
     remedy = "Each service writes its own journal, with the grant that the nucleus gave it."
 
 
+class ProofNeeded(OperationalFault):
+    """The other cell may, but has to prove first that it holds its key."""
+
+    code = "MYC-NODE-404"
+    remedy = "Its cell does so by itself and asks again; it has to reach this one directly."
+    retryable = True
+
+
+class DescriptionRefused(OperationalFault):
+    """The other cell does not say what it is; `detail` has the code of its reason."""
+
+    code = "MYC-NODE-405"
+    remedy = "Look the code up in docs/cli.md; its operator may have to let this cell ask."
+
+
 class InteractionRefused(OperationalFault):
     """The other cell does not sign that both dealt with each other."""
 
@@ -258,3 +273,11 @@ class ContentTooLarge(LocalMisuse):
 
     code = "MYC-NODE-302"
     remedy = "Cut it in parts of at most 1 MiB, and post each."
+
+
+class ContentRefused(OperationalFault):
+    """A cell does not give content to this one; `detail` has the code of its reason."""
+
+    code = "MYC-NODE-303"
+    remedy = "It is asked for at other cells, and again later; its operator can let this cell in."
+    retryable = True

@@ -14,7 +14,7 @@ from core.failpoint import hit
 from core.ids import Epoch, short
 from gateway.views import Stage
 from gossip.wire import CertificateFrame, Frame, SignatureFrame, encode_frame
-from journal import Journal, Store
+from journal import Journal, Pen
 from ledger.certificate import Certificate, CheckpointSignature, epoch_of
 from ledger.roster import Roster
 from node.inbox import CheckpointFrom, ExecutionInbox
@@ -25,7 +25,6 @@ from node.stages.consensus import Decided
 from node.stages.execution import Execution, Unverified
 from node.stages.intake import Intake
 from node.tables import (
-    HEADERS_JOURNAL,
     applied_statements,
     certificate_statement,
     known_ids,
@@ -42,7 +41,7 @@ class ExecutionTask:
     def __init__(
         self,
         stage: Execution,
-        store: Store,
+        pen: Pen,
         verifier: Verifier,
         events: Journal,
         *,
@@ -52,12 +51,15 @@ class ExecutionTask:
         trust: TrustView,
         can_rotate: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`can_rotate` tells whether this cell has the key that its own was given up for."""
+        """`pen` is that of HEADERS_JOURNAL. `can_rotate` tells whether this cell has the key that
+        its own was given up for.
+        """
         self._can_rotate = can_rotate
         self.rotated = asyncio.Event()
         """Set once the cell is to go on with another key: this one is of no use any more."""
         self._stage = stage
-        self._store = store
+        self._pen = pen
+        self._store = pen.store
         self._verifier = verifier
         self._events = events
         self._inbox = inbox
@@ -127,8 +129,8 @@ class ExecutionTask:
         )
         applied, seals = executed.applied, executed.applied.sealed is not None
         hit("execution.seal.before" if seals else "execution.apply.before")
-        await self._store.transaction(
-            {HEADERS_JOURNAL: [applied.header.encode()]},
+        await self._pen.write(
+            [applied.header.encode()],
             applied_statements(applied, roster, self._events.length),
             # A cell that is thrown back over the end of an epoch may find nobody to serve it.
             durable=seals,

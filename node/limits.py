@@ -284,6 +284,9 @@ TRUST_CELLS_SHOWN_MAX: Final = 1_000
 TRUST_SCOPES_SHOWN_MAX: Final = 100
 """Own attestations of one cell that an answer shows, one a scope."""
 
+TRUST_SCOPES_VIEWED_MAX: Final = 8
+"""Scopes with a view beside the general one: each is a graph, 30 MB with 100,000 attestations."""
+
 TRUST_EDGES_SHOWN_MAX: Final = 10_000
 """Attestations among them that an answer shows, ≈ 150 bytes each."""
 
@@ -463,3 +466,30 @@ CONTENT_TIMEOUT_S: Final = 30.0
 
 CONTENT_KEPT_SIZE_BYTES_MAX: Final = 4 << 30
 """Bytes of content that a cell keeps; what is posted beyond stays with others."""
+
+NUCLEUS_SCANNED_MAX: Final = 10_000
+"""Rows of its own journal that the nucleus reads at a start: 1 MB, 30 ms."""
+
+HEALTH_CHECK_S: Final = 5.0
+"""How often it is looked how the services are: some 0.1 ms each time."""
+
+HEALTH_ROWS_BURST: Final = 8
+"""Rows about one service that are written at once."""
+
+HEALTH_ROW_S: Final = 600.0
+"""And then one every ten minutes: what flaps for a day writes 20 KB."""
+
+ACCESS_CHECK_S: Final = 60.0
+"""How often it is looked whether who reads a journal still may."""
+
+PROOF_PATIENCE_MS: Final = 30_000
+"""How long a message waits for the proof that it needs, before it is refused."""
+
+PROOFS_AWAITED_MAX: Final = 256
+"""Cells whose next message waits for a proof; of more it is refused at once."""
+
+PROOF_PAUSE_MS: Final = 1_000
+"""Least time between two proofs to the same cell, whatever it asks for."""
+
+PROOFS_UNDER_WAY_MAX: Final = 8
+"""Proofs of our own key that are given at once; others wait until they are asked for again."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from core.ids import CellId
 from journal import Store
@@ -21,6 +21,7 @@ from node.peers import Peers
 from node.receipts import Receipts
 from node.services.audit import AuditTrail
 from node.services.content import Contents
+from node.services.health_watch import HealthWatch
 from node.services.identity import IdentityService
 from node.services.message import Messages
 from node.services.message_work import MessageWork
@@ -30,7 +31,7 @@ from node.stages.execution import Execution
 from node.stages.intake import Intake
 from node.stages.mempool import Mempool
 from node.transfer_fetching import TransferFetching
-from node.trust_view import TrustView
+from node.trust_scopes import TrustScopes
 from node.verifier import Verifier
 
 
@@ -58,11 +59,12 @@ class Parts:
     follows: Follows
     audits: Audits
     invites: Invites
-    trust: TrustView
+    trust: TrustScopes
     access: Access
     messages: Messages
     nucleus: Nucleus
     identity: IdentityService
+    health: HealthWatch = field(init=False)
     interactions: Interactions
     work: MessageWork
     contents: Contents

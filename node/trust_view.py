@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable
 
 from core.ids import PublicKey, Round
-from identity.trust import InteractionProof, Policy, TrustGraph
+from identity.trust import GENERAL_SCOPE, InteractionProof, Policy, TrustGraph
 from journal import Store
 from ledger.machine import Applied
 from ledger.trust import ATTESTATION_PREFIX, attestation_of_key, decode_attestation
@@ -35,8 +35,10 @@ class TrustView:
         own: PublicKey,
         applied_round: Callable[[], Round],
         policy: Policy | None = None,
+        *,
+        scope: str = GENERAL_SCOPE,
     ) -> None:
-        self.graph = TrustGraph(own)
+        self.graph = TrustGraph(own, scope)
         self.policy = policy or Policy()
         self._store = store
         self._applied_round = applied_round

@@ -16,6 +16,7 @@ asks, the other answers each request with one frame, in order:
 | 14 | ENTRIES | [[key, value], …] all that lie there, by path |
 | 15 | FRONTIER | [[depth, digest], …] subtrees below the place, from left to right |
 | 16 | GONE | the end of this epoch is not served (any more) |
+| 17 | DENIED | code: the one who asks gets nothing here (then the stream ends) |
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ from ledger.tree import PATH_BITS, Place
 
 LENGTH_BYTES: Final = 4
 _OUTCOME_LENGTH_MAX: Final = 64
+_CODE_LENGTH_MAX: Final = 32
 _EPOCH_MAX: Final = 2**53
 
 
@@ -123,10 +125,17 @@ class Gone:
     """The end of that epoch is not served."""
 
 
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """The one who asks gets nothing here, for the reason with this code."""
+
+    code: str
+
+
 ReceiptRow: TypeAlias = "tuple[TransactionId, EventId, int, str]"
 """A receipt without its position: (transaction id, event id, time ns, outcome)."""
 Ask: TypeAlias = AskLinks | AskHeaders | AskReceipts | AskPiece
-Answer: TypeAlias = Links | Headers | Receipts | Entries | Frontier | Gone
+Answer: TypeAlias = Links | Headers | Receipts | Entries | Frontier | Gone | Denied
 
 
 def encode_ask(ask: Ask) -> bytes:
@@ -163,6 +172,8 @@ def answer_value(answer: Answer) -> list[Value]:
             return [15, [list(subtree) for subtree in answer.subtrees]]
         case Gone():
             return [16]
+        case Denied():
+            return [17, answer.code]
 
 
 def decode_ask(body: bytes) -> Ask:
@@ -205,6 +216,8 @@ def decode_answer(body: bytes) -> Answer:
                 return Frontier(tuple(_subtree(item) for item in as_array(subtrees)))
             case 16, []:
                 return Gone()
+            case 17, [code]:
+                return Denied(as_text(code, length_max=_CODE_LENGTH_MAX))
     except (NotCanonical, WrongShape, BadRoster, ValueError) as error:
         raise BadTransferFrame(f"no answer: {error}") from error
     raise BadTransferFrame("no answer of this version")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -31,7 +31,7 @@ from identity.messages.limits import (
 )
 from identity.messages.sealing import seal
 from identity.messages.wire import Collect, EnvelopeFrame, StatementFrame
-from journal import Store
+from journal import Pen, Store
 from node import message_tables as tables
 from node.errors import ToItself
 from node.limits import (
@@ -45,6 +45,7 @@ from node.limits import (
     MESSAGE_OWED_MAX,
     MESSAGE_OWED_TRIES_MAX,
     MESSAGE_STRANGER_LINKS_MAX,
+    PROOF_PAUSE_MS,
 )
 from node.message_tables import MessageRow, Wanted
 from node.peers import Peers
@@ -87,14 +88,22 @@ class Messages:
         self._collect: set[CellId] = set()
         self._relay = Relay(desk, self.link_to, self._is_known)
         self._arrivals = Arrivals(desk, self._relay, self.link_to)
+        self._arrivals.prove = self._note_proof_wanted
+        self._prove: Callable[[CellId], Awaitable[None]] | None = None
+        self._proofs: dict[CellId, int] = {}
+        """Cells that want a proof of our key, and when the last one to each was begun."""
+        self._proofs_wanted: set[CellId] = set()
         self._protocol = message_protocol(desk.owner.network_id)
         self._stirred = asyncio.Event()
         peers.host.set_handler(self._protocol, peers.guarded(self._serve))
 
     @classmethod
-    async def open(cls, store: Store, owner: Owner, peers: Peers) -> Messages:
-        """Return the service as the store has it; it answers from the start of the host on."""
-        return cls(await Desk.open(store, owner), peers)
+    async def open(cls, store: Store, owner: Owner, peers: Peers, pen: Pen) -> Messages:
+        """Return the service as the store has it; it answers from the start of the host on.
+
+        `pen` is that of the journal of messages.
+        """
+        return cls(await Desk.open(store, owner, pen), peers)
 
     @property
     def desk(self) -> Desk:
@@ -110,6 +119,10 @@ class Messages:
         """Have what messages ask for judged when they arrive."""
         self._arrivals.judge = judge
 
+    def prove_by(self, prove: Callable[[CellId], Awaitable[None]]) -> None:
+        """Have our key proven by this to cells that want it before they take a message."""
+        self._prove = prove
+
     async def run(self) -> None:
         """Write, dial and deliver until cancelled."""
         async with asyncio.TaskGroup() as group:
@@ -117,6 +130,7 @@ class Messages:
             group.create_task(self._collect_sometimes(), name="message-collect")
             while True:
                 self._stirred.clear()
+                self._prove_to(group)
                 pause_s = self._look_after(group)
                 try:
                     async with asyncio.timeout(pause_s):
@@ -304,6 +318,32 @@ class Messages:
             link.wake()
         else:
             self._stirred.set()
+
+    def _note_proof_wanted(self, cell: CellId) -> None:
+        self._proofs_wanted.add(cell)
+        self._stirred.set()
+
+    def _prove_to(self, group: asyncio.TaskGroup) -> None:
+        """Begin to prove our key to those who want it, not too often to the same cell."""
+        wanted, self._proofs_wanted = self._proofs_wanted, set()
+        now = now_ms()
+        self._proofs = {cell: at for cell, at in self._proofs.items() if now - at < PROOF_PAUSE_MS}
+        for cell in sorted(wanted - self._proofs.keys()):
+            if self._prove is not None:
+                self._proofs[cell] = now
+                group.create_task(self._prove_and_resend(cell, self._prove), name="message-prove")
+
+    async def _prove_and_resend(
+        self, cell: CellId, prove: Callable[[CellId], Awaitable[None]]
+    ) -> None:
+        try:
+            await prove(cell)
+        except InvariantBroken:
+            raise
+        except MyceldError as error:
+            _LOG.info("key not proven", cell=short(cell), reason=str(error))
+            return
+        self._begin(cell)
 
     def _is_known(self, cell: CellId) -> bool:
         members = self._peers.roster.members

@@ -33,6 +33,7 @@ from identity.messages.errors import (
     MessageDenied,
     MessageNotForUs,
     NumberUsed,
+    ProofWanted,
 )
 from identity.messages.policy import Kind, kind_of
 from identity.messages.proof import verify_proof
@@ -52,6 +53,7 @@ from identity.messages.wire import (
     Full,
     Keep,
     Kept,
+    Prove,
     StatementFrame,
 )
 from node import message_tables as tables
@@ -59,6 +61,8 @@ from node.limits import MESSAGE_FRAMES_PER_TURN
 from node.services.message_desk import Desk
 from node.services.message_link import Link
 from node.services.message_relay import Relay
+from node.services.message_unproven import Unproven
+from node.session import now_ms
 from node.tables import Statement as Sql
 
 _LOG = structlog.get_logger("messages")
@@ -87,7 +91,10 @@ class Arrivals:
         self._desk = desk
         self._relay = relay
         self._link_to = link_to
+        self._unproven = Unproven()
         self.judge: Judge = _nothing_to_do
+        self.prove: Callable[[CellId], None] = _prove_nothing
+        """Told which cell wants a proof of our key."""
 
     async def take(self, link: Link, frames: Sequence[Frame]) -> None:
         """Deal with what one read brought; returns when all of it is durable.
@@ -114,7 +121,7 @@ class Arrivals:
             case EnvelopeFrame():
                 envelope = decode_envelope(frame.envelope)
                 try:
-                    self._take_message(envelope, batch)
+                    self._take_message(envelope, batch, link)
                 except RemoteViolation as error:
                     if envelope.message.header.sender_id == link.cell_id:
                         raise
@@ -135,8 +142,11 @@ class Arrivals:
                 self._relay.answered(link, frame)
             case Collect():
                 link.wake()
+            case Prove():
+                if len(self._desk.outbox(link.cell_id)):
+                    self.prove(link.cell_id)
 
-    def _take_message(self, envelope: Envelope, batch: _Batch) -> None:
+    def _take_message(self, envelope: Envelope, batch: _Batch, link: Link) -> None:
         desk, header = self._desk, envelope.message.header
         if header.receiver_id != desk.cell_id:
             raise MessageNotForUs(f"a message for {short(header.receiver_id)}")
@@ -154,11 +164,21 @@ class Arrivals:
         if not desk.may_store(sender):
             return  # it will come again
         try:
-            body, chat, is_done = self._opened(envelope.message)
+            body, chat, is_done = self._opened(
+                envelope.message, link.peer_key if link.cell_id == sender else b""
+            )
+        except ProofWanted as error:
+            if link.cell_id == sender and self._unproven.may_wait(sender, header.number, now_ms()):
+                link.send(Prove(header.number))
+                return  # it will come again
+            desk.owner.policy.unproven(sender, kind_of(header.type))
+            self._refuse(envelope.message, error.code, batch)
+            return
         except MyceldError as error:
             _LOG.info("message refused", sender=short(sender), reason=str(error))
             self._refuse(envelope.message, error.code, batch)
             return
+        self._unproven.forget(sender)
         batch.touched[sender] = None
         inbox.accept(header.number, header.replay_id)
         desk.unread_bytes[sender] += len(envelope.encoded)
@@ -182,36 +202,39 @@ class Arrivals:
         verify_signature(message, key)
         return verify_proof(message, envelope.proof, key, desk.heads).index
 
-    def _opened(self, message: Message) -> tuple[bytes, Chat | None, bool]:
+    def _opened(self, message: Message, channel: bytes) -> tuple[bytes, Chat | None, bool]:
         """Return the body as it was before it was sealed, what it says if it is a chat, and
         whether there is nothing to do about it.
 
-        Raises MessageDenied, SealBroken, BadMessage, or what is wrong with what it asks for.
+        Raises MessageDenied, ProofWanted, SealBroken, BadMessage, or what is wrong with what it
+        asks for.
         """
         header = message.header
         if not header.type.is_sealed:
             if header.type not in _ANSWERED:
-                self._check_allowed(message)
+                self._check_allowed(message, channel)
             try:
                 asks = self.judge(header.sender_id, header.type, message.body)
             except MyceldError:
-                self._check_allowed(message)  # who may not ask learns nothing of what there is
+                self._check_allowed(message, channel)  # who may not learns nothing of what there is
                 raise
             if asks:
-                self._check_allowed(message)
+                self._check_allowed(message, channel)
             return message.body, None, not asks
-        self._check_allowed(message)
+        self._check_allowed(message, channel)
         body = self._desk.opener.open(header, message.body)
         chat = decode_chat(body) if header.type is MessageType.CHAT else None
         if chat is not None and chat.room is not None and chat.room.id not in self._desk.rooms:
-            self._check_may(header.sender_id, Kind.ROOM)
+            self._check_may(header.sender_id, Kind.ROOM, channel)
         return body, chat, True
 
-    def _check_allowed(self, message: Message) -> None:
-        self._check_may(message.header.sender_id, kind_of(message.header.type))
+    def _check_allowed(self, message: Message, channel: bytes) -> None:
+        self._check_may(message.header.sender_id, kind_of(message.header.type), channel)
 
-    def _check_may(self, sender: CellId, kind: Kind) -> None:
-        decision = self._desk.owner.policy.may(sender, kind)
+    def _check_may(self, sender: CellId, kind: Kind, channel: bytes) -> None:
+        decision = self._desk.owner.policy.may(sender, kind, channel)
+        if decision.needs_proof:
+            raise ProofWanted(decision.why)
         if not decision.allowed:
             raise MessageDenied(decision.why)
 
@@ -302,6 +325,10 @@ class Arrivals:
             other = self._link_to(sender)
             if other is not None and other is not link and other.has_room:
                 other.send(StatementFrame(word))
+
+
+def _prove_nothing(_cell: CellId) -> None:
+    """Leave it: no identity service is there."""
 
 
 def _nothing_to_do(_sender: CellId, _type: MessageType, _body: bytes) -> bool:

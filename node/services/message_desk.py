@@ -21,7 +21,7 @@ from identity.messages.proof import MESSAGE_JOURNAL, Heads, JournalProof, encode
 from identity.messages.relay import Keeping
 from identity.messages.sealing import Opener
 from identity.messages.statements import Floor, Pair, Receipt, Refusal, sign_statement
-from journal import Journal, Store
+from journal import Journal, Pen, Store
 from node import message_tables as tables
 from node.clock import wall_ns
 from node.limits import (
@@ -47,12 +47,12 @@ class Owner:
 class Desk:
     """State of the message service of one cell. Made by `Desk.open`."""
 
-    def __init__(self, store: Store, journal: Journal, owner: Owner) -> None:
+    def __init__(self, store: Store, journal: Journal, owner: Owner, pen: Pen) -> None:
         self.store = store
         self.journal = journal
         self.owner = owner
         self.cell_id = owner.key.cell_id
-        self.scribe = Scribe(store, journal)
+        self.scribe = Scribe(store, journal, pen)
         self.opener = Opener(owner.key)
         self.heads = Heads()
         self.outboxes: dict[CellId, Outbox] = {}
@@ -69,10 +69,10 @@ class Desk:
         self._news: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @classmethod
-    async def open(cls, store: Store, owner: Owner) -> Desk:
+    async def open(cls, store: Store, owner: Owner, pen: Pen) -> Desk:
         """Return the desk as the store has it."""
         await store.settle()  # a former life in this process may have left something under way
-        desk = cls(store, await store.journal(MESSAGE_JOURNAL), owner)
+        desk = cls(store, await store.journal(MESSAGE_JOURNAL), owner, pen)
         for row in tables.pairs(store):
             outbox = Outbox(
                 row.cell,

@@ -40,6 +40,7 @@ class Link:
 
     def __init__(self, stream: PeerStream, *, member: bool) -> None:
         self.cell_id: CellId = stream.cell_id
+        self.peer_key = stream.peer_key
         self.is_dialled = stream.initiator
         self.is_over = False
         self.relayed: dict[CellId, int] = {}

@@ -175,11 +175,11 @@ class Relay:
 
     def _may_keep_floor(self, sender: CellId, receiver: CellId) -> bool:
         policy = self._desk.owner.policy
-        return self._is_known(receiver) and policy.may(sender, Kind.RELAY).allowed
+        return self._is_known(receiver) and policy.may(sender, Kind.RELAY, b"").allowed
 
     def _check_may_keep(self, held: Held) -> None:
         """Raise MessageDenied or RelayFull for what is not kept."""
-        decision = self._desk.owner.policy.may(held.sender, Kind.RELAY)
+        decision = self._desk.owner.policy.may(held.sender, Kind.RELAY, b"")
         if not decision.allowed:
             raise MessageDenied(decision.why)
         if held.receiver == self._desk.cell_id or not self._is_known(held.receiver):

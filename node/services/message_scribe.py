@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from core.errors import check
 from identity.messages.proof import MESSAGE_JOURNAL
-from journal import Journal, Store
+from journal import Journal, Pen, Store
 from journal.errors import StoreClosed
 from node.limits import MESSAGES_LEARNED_MAX, MESSAGES_LEARNED_S, MESSAGES_PER_COMMIT_MAX
 from node.tables import Statement
@@ -37,9 +37,10 @@ class _Entry:
 class Scribe:
     """Writes for one cell. `run` must be running for anything to become durable."""
 
-    def __init__(self, store: Store, journal: Journal) -> None:
-        check(journal.name == MESSAGE_JOURNAL, "the scribe writes the journal of messages")
+    def __init__(self, store: Store, journal: Journal, pen: Pen) -> None:
+        check(journal.name == pen.name == MESSAGE_JOURNAL, "it writes the journal of messages")
         self._store = store
+        self._pen = pen
         self._journal = journal
         self._entries: deque[_Entry] = deque()
         self._learned: list[Statement] = []
@@ -118,10 +119,8 @@ class Scribe:
                 block, noted = entry.make(indexes[-1])
                 blocks.append(block)
                 statements += noted
-        appends = {MESSAGE_JOURNAL: blocks} if blocks else {}
-        positions = await self._store.transaction(appends, statements, durable=True)
+        at, _ = await self._pen.write(blocks, statements, durable=True)
         if blocks:
-            at = positions[MESSAGE_JOURNAL][0]
             check(at == first, f"a block of messages is at {at}, not at {first}")
         for entry, index in zip(entries, indexes, strict=True):
             self._entries.popleft()

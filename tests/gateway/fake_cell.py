@@ -344,7 +344,8 @@ class FakeCell(FakeMessages, FakeServices):
         self._take(data, key="refused" if wish.cell == CELL_ID else "")
         return await self.receipt(hashlib.sha256(data).digest(), wait=wait, timeout_s=timeout_s)
 
-    async def trust_of(self, cell: str, paths_max: int) -> TrustWhyView:
+    async def trust_of(self, cell: str, paths_max: int, scope: str) -> TrustWhyView:
+        self.calls.append(("trust_of", scope))
         if cell not in ("beta", OTHER_ID):
             raise NoSuchCell(f"no member is called {cell!r}")
         said = AttestationView(CELL_ID, OTHER_ID, "general", 0.9, 4, 0, 900)
@@ -354,7 +355,8 @@ class FakeCell(FakeMessages, FakeServices):
         ]
         return TrustWhyView(_TRUSTED[1], 0.9, 0.0, 0.0, [said], ways[:paths_max])
 
-    async def trust_graph(self, limit: int) -> TrustGraphView:
+    async def trust_graph(self, limit: int, scope: str) -> TrustGraphView:
+        self.calls.append(("trust_graph", scope))
         edges = [TrustEdgeView(CELL_ID, OTHER_ID, 0.9), TrustEdgeView(OTHER_ID, THIRD_ID, 0.5)]
         shown = _TRUSTED[:limit]
         ids = {one.cell_id for one in shown}

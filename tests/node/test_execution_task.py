@@ -78,7 +78,7 @@ class Bench:
     async def begin(self) -> None:
         self.task = ExecutionTask(
             self.stage,
-            self.store,
+            self.store.pen(HEADERS_JOURNAL),
             self.verifier,
             await self.store.journal(EVENTS_JOURNAL),
             inbox=self.inbox,
@@ -234,10 +234,11 @@ async def test_the_certificate_of_the_sealing_round_is_kept_though_it_comes_afte
 @_in_a_loop
 async def test_the_end_of_an_epoch_is_fsynced_and_no_other_round(tmp_path: Path) -> None:
     async with _bench(tmp_path) as bench:
-        spy = AsyncMock(wraps=bench.store.transaction)
-        bench.store.transaction = spy  # type: ignore[method-assign]  # only listens
+        spy = AsyncMock(wraps=bench.store.commit)
+        bench.store.commit = spy  # type: ignore[method-assign]  # only listens
         await bench.feed(*_rounds(0, 1, 16), *_rounds(1, 17, 32))
-        durable = [call.kwargs["durable"] for call in spy.await_args_list]
+        batches = [call.args[0] for call in spy.await_args_list]
+        durable = [batch.durable for batch in batches if batch.appends]
         assert durable == ([False] * 15 + [True]) * 2
 
 

@@ -186,7 +186,8 @@ def test_a_request_is_decided_by_the_score_as_it_is_now(tmp_path: Path) -> None:
     async def story(bench: Bench) -> None:
         def decide(request: str, cell: KeyPair) -> Decision:
             view = bench.view
-            return view.policy.decide(request, view.graph.score(cell.public_key))
+            score = view.graph.score(cell.public_key)
+            return view.policy.decide(request, score, is_proven=True)
 
         assert not decide("chat", B).allowed
         await bench.act((A, B, 0.5))

@@ -97,7 +97,7 @@ class MessageRun:
         friend = self.alice.key.cell_id
         said = AttestWish(friend, GENERAL_SCOPE, 900_000)
         self._ask(self.bob, lambda cell: cell.attest(said, wait=Stage.CERTIFIED, timeout_s=10))
-        self._ask(self.bob, lambda cell: cell.trust_of(friend, 1))
+        self._ask(self.bob, lambda cell: cell.trust_of(friend, 1, "general"))
         wish = self.request("POST", encode_work(Posting("minutes", BODY)))
         self._ask(self.alice, self._sends(wish))
         wanted = hashlib.sha256(BODY).hexdigest()  # clients post too

@@ -133,7 +133,7 @@ def test_a_row_of_a_transaction_is_there_with_it_and_the_journal_verifies(
     async def talk(store: Store, trail: AuditTrail) -> None:
         await store.create_tables("CREATE TABLE IF NOT EXISTS thing (id INTEGER PRIMARY KEY)")
         row = trail.block("thing.make", "7")
-        await store.transaction({AUDIT_JOURNAL: [row]}, [("INSERT INTO thing VALUES (?)", [(7,)])])
+        await trail.commit([row], [("INSERT INTO thing VALUES (?)", [(7,)])])
         ((_, act),), _ = await trail.page(Wanted(10))
         assert (act.actor, act.key, act.action) == ("local", OWN.public_key, "thing.make")
         (audit,) = await store.audit()

@@ -13,6 +13,7 @@ from gossip.host import HostConfig
 from identity.keys import KeyPair
 from identity.messages.envelope import MessageType
 from identity.messages.policy import AllowMembers
+from identity.messages.proof import MESSAGE_JOURNAL
 from journal import Store
 from node.inbox import ConsensusInbox
 from node.message_tables import MESSAGE_SCHEMA, MessageRow, Wanted
@@ -73,7 +74,8 @@ class MessageCell:
             public_key_of,
             members.__contains__,
         )
-        self.messages = await Messages.open(self.store, owner, self.peers)
+        pen = self.store.pen(MESSAGE_JOURNAL)
+        self.messages = await Messages.open(self.store, owner, self.peers, pen)
         before_host()
         (address, *_) = await self.peers.start()
         self.port = int(address.split("/")[4])
