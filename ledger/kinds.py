@@ -16,7 +16,16 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar
 from core.codec import Value, as_array, as_bytes, as_text, encode
 from core.ids import NetworkId, PublicKey
 from core.limits import INT_MAX
-from ledger.content import Post, build_post, parse_post, post_changes
+from ledger.content import (
+    Post,
+    PostWithdraw,
+    build_post,
+    build_withdraw,
+    parse_post,
+    parse_withdraw,
+    post_changes,
+    withdraw_changes,
+)
 from ledger.context import Context
 from ledger.errors import Malformed, Oversize, UnknownKind
 from ledger.forks import ForkProof, build_proof, parse_proof, proof_changes
@@ -77,6 +86,7 @@ Arguments: TypeAlias = (
     | TrustRevoke
     | KeyRotate
     | Post
+    | PostWithdraw
 )
 """All argument types, one per kind."""
 
@@ -178,6 +188,7 @@ _ROWS: Final[tuple[Kind[Any], ...]] = (
     Kind("trust-revoke", TrustRevoke, parse_revoke, build_revoke, revoke_changes),
     Kind("key-rotate", KeyRotate, parse_rotate, build_rotate, rotate_changes, rotate_proofs),
     Kind("post", Post, parse_post, build_post, post_changes),
+    Kind("post-withdraw", PostWithdraw, parse_withdraw, build_withdraw, withdraw_changes),
 )
 _KINDS: Final = {row.name: row for row in _ROWS}
 _BY_ARGUMENTS: Final = {row.arguments: row for row in _ROWS}

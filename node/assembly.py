@@ -206,7 +206,7 @@ class Assembly:
             identity=self._make_identity(peers, access, proven, consensus),
             interactions=await self._make_interactions(peers, trust, execution, access),
             messages=messages,
-            contents=_make_contents(store, genesis, peers, execution, access),
+            contents=_make_contents(store, genesis, peers, (execution, execution_task), access),
             work=self._make_work(messages, intake, headers, execution),
             headers=headers,
             fetching=self._make_fetching(consensus, execution, peers, headers, access=access),
@@ -478,16 +478,23 @@ async def _make_messages(
 
 
 def _make_contents(
-    store: Store, genesis: Genesis, peers: Peers, execution: Execution, access: Access
+    store: Store,
+    genesis: Genesis,
+    peers: Peers,
+    ledger: tuple[Execution, ExecutionTask],
+    access: Access,
 ) -> Contents:
     """Return the contents, which are served to other cells from the start of the host on."""
-    return Contents(
+    execution, task = ledger
+    contents = Contents(
         store,
         genesis.network_id,
         peers,
         lambda: execution.ledger.applied_round,
         partial(access.check, "blob-fetch"),
     )
+    task.watch(lambda applied: contents.changed(key for key, _ in applied.changes))
+    return contents
 
 
 async def _restore(

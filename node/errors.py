@@ -275,6 +275,20 @@ class ContentTooLarge(LocalMisuse):
     remedy = "Cut it in parts of at most 1 MiB, and post each."
 
 
+class NoRoomForContent(OperationalFault):
+    """All the room for content is taken by what is pinned and what was posted here."""
+
+    code = "MYC-NODE-304"
+    remedy = "Unpin some of it, or remove what you posted and others keep."
+
+
+class ContentPinned(LocalMisuse):
+    """What is pinned is not removed."""
+
+    code = "MYC-NODE-305"
+    remedy = "Unpin it first: `myceld content unpin HASH`."
+
+
 class ContentRefused(OperationalFault):
     """A cell does not give content to this one; `detail` has the code of its reason."""
 

@@ -16,6 +16,7 @@ from gateway.views import Stage
 from gossip.wire import CertificateFrame, Frame, SignatureFrame, encode_frame
 from journal import Journal, Pen
 from ledger.certificate import Certificate, CheckpointSignature, epoch_of
+from ledger.machine import Applied
 from ledger.roster import Roster
 from node.inbox import CheckpointFrom, ExecutionInbox
 from node.limits import CHECKPOINTS_EARLY_MAX
@@ -66,10 +67,15 @@ class ExecutionTask:
         self._receipts = receipts
         self._intake = intake
         self._trust = trust
+        self._watch: Callable[[Applied], None] = lambda _: None
         self._own: dict[Epoch, CheckpointSignature] = {}
         self._early: deque[CheckpointFrom] = deque(maxlen=CHECKPOINTS_EARLY_MAX)
         self.idle = asyncio.Event()
         """Set while everything that came in is done."""
+
+    def watch(self, applied: Callable[[Applied], None]) -> None:
+        """Have somebody told of each round after its effects became durable."""
+        self._watch = applied
 
     def greeting(self) -> Iterable[Frame]:
         """What a newly connected peer may have missed: certificates and our signatures."""
@@ -138,6 +144,7 @@ class ExecutionTask:
         hit("execution.seal.after" if seals else "execution.apply.after")
         self._intake.settle(ids)
         self._trust.applied(applied)
+        self._watch(applied)
         self._receipts.applied(
             applied.header.round, [entry.receipt.id for entry in applied.entries]
         )

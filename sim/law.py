@@ -18,7 +18,7 @@ from core.ids import Epoch, MemberIndex, PublicKey, Round, TransactionId
 from hashgraph.evidence import decode_evidence, verify_fork
 from identity.keys import verify_all
 from ledger.accounts import account_key
-from ledger.content import Post
+from ledger.content import Post, PostWithdraw
 from ledger.forks import ForkProof, ProvenFork, fork_key
 from ledger.genesis import Genesis
 from ledger.header import APPLIED, RoundHeader
@@ -76,6 +76,8 @@ class Law:
         self._came: dict[PublicKey, tuple[PublicKey, Round]] = {}
         """New key -> the one before it, and when."""
         self._proven: set[tuple[Epoch, PublicKey]] = set()
+        self._posted: dict[bytes, tuple[Post, Round, PublicKey]] = {}
+        """Contents that were not withdrawn: when, and by whom."""
         self._attested: dict[PublicKey, set[tuple[PublicKey, str]]] = {}
         self._scores: dict[PublicKey, int] = {}
         self._present: set[MemberIndex] = set()
@@ -180,11 +182,9 @@ class Law:
                 value = encode([what.value, now, sender])
                 self._state[VALUE_PREFIX + what.key.encode()] = value
             case Post():
-                self._check_member(sender)
-                key = b"content/" + what.hash
-                if key in self._state:
-                    raise _Refused("that content was posted before")
-                self._state[key] = encode([what.size_bytes, what.title, now, sender])
+                self._post(what, sender, now)
+            case PostWithdraw():
+                self._withdraw(what, sender, now)
             case MemberPropose():
                 self._propose(transaction.id, what, sender, now)
             case MemberApprove():
@@ -200,6 +200,36 @@ class Law:
                 self._revoke(what, sender, row)
             case KeyRotate():
                 self._rotate(what, sender, now)
+
+    # -- content -------------------------------------------------------------------------------
+
+    def _post(self, what: Post, sender: PublicKey, now: Round) -> None:
+        self._check_member(sender)
+        if 0 < what.expires_round < now:
+            raise _Refused("the post had ended")
+        if self._standing(what.hash, now) is not None:
+            raise _Refused("that content was posted before")
+        self._posted[what.hash] = what, now, sender
+        self._write_post(what.hash)
+
+    def _withdraw(self, what: PostWithdraw, sender: PublicKey, now: Round) -> None:
+        poster = self._standing(what.hash, now)
+        if poster is None:
+            raise _Refused("there is nothing to withdraw")
+        if self._today(poster) != sender:
+            raise _Refused("another one posted it")
+        self._write_post(what.hash, now)
+        del self._posted[what.hash]
+
+    def _standing(self, content: bytes, now: Round) -> PublicKey | None:
+        """Return who posted a content, while that counts."""
+        post, _, poster = self._posted.get(content, (None, 0, None))
+        return None if post is None or 0 < post.expires_round < now else poster
+
+    def _write_post(self, content: bytes, withdrawn: int = 0) -> None:
+        post, made, poster = self._posted[content]
+        value: list[Value] = [post.size_bytes, post.title, made, poster]
+        self._state[b"content/" + content] = encode([*value, post.expires_round, withdrawn])
 
     # -- members -------------------------------------------------------------------------------
 

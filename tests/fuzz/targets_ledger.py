@@ -245,7 +245,8 @@ def _transactions() -> tuple[Target, ...]:
         ["trust-attest", [DIGEST, "general", 1_000_000, 0]],
         ["trust-revoke", [DIGEST, "general"]],
         ["key-rotate", [DIGEST, SIGNED, SIGNED[::-1]]],
-        ["post", [DIGEST, 1024, "minutes of May"]],
+        ["post", [DIGEST, 1024, "minutes of May", 7]],
+        ["post-withdraw", [DIGEST]],
     )
     arguments = (
         ledger_errors.Malformed,
@@ -286,6 +287,7 @@ def _transactions() -> tuple[Target, ...]:
                 "ledger/trust.py:parse_revoke",
                 "ledger/rotation.py:parse_rotate",
                 "ledger/content.py:parse_post",
+                "ledger/content.py:parse_withdraw",
             ),
         ),
     )
@@ -406,7 +408,8 @@ def _state() -> tuple[Target, ...]:
         Target(
             name="state: content",
             decode=decode_content,
-            samples=(codec.encode([1024, "minutes of May", 7, DIGEST]),),
+            encode=lambda found: found.encode(),
+            samples=(codec.encode([1024, "minutes of May", 7, DIGEST, 9, 8]),),
             errors=_NEITHER,
             covers=("ledger/content.py:decode_content",),
         ),

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from core.ids import Hash, MemberIndex, PublicKey, Round, TransactionId
 from identity.keys import KeyPair
-from ledger.content import Post
+from ledger.content import Post, PostWithdraw
 from ledger.kinds import Arguments, Put
 from ledger.machine import Applied
 from ledger.members import Action, MemberApprove, MemberLeave, MemberPropose
@@ -20,7 +20,7 @@ from tests.ledger.world import ALL_KEYS, GENESIS, START_NS, Cell, candidates, ro
 
 _WAYS = (
     *("put", "rotate", "rotate", "propose", "approve", "leave", "fork"),
-    *("post", "attest", "revoke"),
+    *("post", "post", "withdraw", "attest", "revoke"),
 )
 EVERYBODY = ALL_KEYS + tuple(KeyPair(bytes([number]) * 32) for number in range(9, 13))
 PAIRS = st.sampled_from(EVERYBODY)
@@ -66,7 +66,9 @@ def _arguments(
         case "rotate":
             return rotation(pair, other)
         case "post":
-            return Post(Hash(bytes([number]) * 32), 1 + number, "minutes")
+            return Post(Hash(bytes([number % 3]) * 32), 1 + number, "minutes", Round(2 * number))
+        case "withdraw":
+            return PostWithdraw(Hash(bytes([number % 3]) * 32))
         case "attest":
             return TrustAttest(other.public_key, "general", number, Round(2 * number))
         case "revoke":

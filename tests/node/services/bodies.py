@@ -31,7 +31,8 @@ from node.invite_tables import INVITE_SCHEMA
 from node.message_tables import MESSAGE_SCHEMA
 from node.peers import Peers, PeersConfig, PeersLinks
 from node.services.audit import AuditTrail, Wanted
-from node.services.content import CONTENT_SCHEMA, Contents
+from node.services.content import Contents
+from node.services.content_shelf import CONTENT_SCHEMA
 from node.services.identity import IdentityService
 from node.services.message import Messages
 from node.services.message_desk import Owner
