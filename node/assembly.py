@@ -67,6 +67,7 @@ from node.services.message_work import MessageWork
 from node.services.nucleus import Nucleus, wall_ms
 from node.services.table import start_order
 from node.session import now_ms
+from node.shown_interactions import ShownInteractions
 from node.snapshots import sealed_states
 from node.stages.consensus import Consensus, Identity
 from node.stages.execution import Execution
@@ -178,6 +179,7 @@ class Assembly:
         inboxes = (consensus_inbox, execution_inbox)
         consensus_task = self._make_consensus_task(consensus, execution, inboxes, receipts, intake)
         discovery, peers = self._make_network(consensus, execution_task, headers, inboxes, access)
+        interactions = await self._make_interactions(peers, trust, execution, access)
         pen = self._nucleus.grant("message")
         messages = await _make_messages(store, self._setup, peers, access, pen)
         parts = Parts(
@@ -204,7 +206,8 @@ class Assembly:
             access=access,
             nucleus=self._nucleus,
             identity=self._make_identity(peers, access, proven, consensus),
-            interactions=await self._make_interactions(peers, trust, execution, access),
+            interactions=interactions,
+            shown=ShownInteractions(store, genesis.network_id, peers, interactions, access.check),
             messages=messages,
             contents=_make_contents(store, genesis, peers, (execution, execution_task), access),
             work=self._make_work(messages, intake, headers, execution),

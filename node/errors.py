@@ -268,6 +268,14 @@ class InteractionRefused(OperationalFault):
     retryable = True
 
 
+class InteractionsNotShown(OperationalFault):
+    """The other cell does not show what it signed with others; `detail` has its reason."""
+
+    code = "MYC-NODE-102"
+    remedy = "Its operator can let this cell in: `interaction-read` of its policy, `trust attest`."
+    retryable = True
+
+
 class ContentTooLarge(LocalMisuse):
     """Content of no bytes, or of more than one post can have."""
 

@@ -423,7 +423,17 @@ INTERACTION_INTERVAL_S: Final = 86_400.0
 """Between two interactions with one cell for being of one history: eight of them count."""
 
 INTERACTIONS_READ_MAX: Final = 1_024
-"""Newest interactions that are read at a start: eight of each member, ≈ 0.1 s for signatures."""
+"""Newest interactions that are read at a start, and shown: eight of each member, ≈ 0.1 s for
+signatures, ≈ 0.1 MB."""
+
+INTERACTIONS_LISTED_MAX: Final = 128
+"""Of its own that a cell lists in one answer: two signatures each are checked, ≈ 20 ms."""
+
+INTERACTIONS_SHOWN_TO_MAX: Final = 4
+"""Cells that ask for interactions at once: each costs an fsync, and some ten reads a proof."""
+
+INTERACTIONS_ASK_S: Final = 10.0
+"""In which another cell has to show a page of interactions, and this one has to have shown it."""
 
 EXCHANGES_KNOWN_MAX: Final = 1_024
 """Exchanges that the other end may still want to have signed, ≈ 0.2 KB each."""

@@ -37,6 +37,7 @@ from node.services.identity import IdentityService
 from node.services.message import Messages
 from node.services.message_desk import Owner
 from node.services.nucleus import Nucleus, wall_ms
+from node.shown_interactions import ShownInteractions
 from node.stages.execution import Execution
 from node.tables import HEADERS_JOURNAL, SCHEMA
 from node.transfer_serving import StoreSource, TransferServing, transfer_protocol
@@ -99,7 +100,7 @@ class Body:
         await self.audit.flush()
         self.nucleus = Nucleus(store, self.audit)
         self.nucleus.begin()
-        trust = TrustScopes(store, key.public_key, lambda: Round(0), self.policy)
+        self.trust = trust = TrustScopes(store, key.public_key, lambda: Round(0), self.policy)
         self.proven = Verifier(GENESIS.network_id, key.public_key)
         roster = GENESIS.roster
         self.access = access = Access(store, trust, lambda: roster, self.audit, self._is_proven)
@@ -160,6 +161,7 @@ class Body:
             pen=nucleus.grant("identity", INTERACTIONS_JOURNAL),
             check=access.check,
         )
+        self.shown = ShownInteractions(store, network_id, peers, self.interactions, access.check)
 
     async def stop(self) -> None:
         for task in self.tasks:

@@ -64,7 +64,7 @@ class Holder:
         return [self.contents.view(one, with_body=False).here for one in identities]
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - what is waited for has no event
             await asyncio.sleep(0.02)
 
     async def until_here(self, identity: Hash) -> bytes:
