@@ -27,7 +27,7 @@ from identity.challenge import Verifier as ProofVerifier
 from identity.description import Description
 from identity.keys import KeyPair
 from identity.trust import INTERACTIONS_JOURNAL
-from journal import Pen, Store
+from journal import Store
 from journal.replication import Copies
 from ledger.certificate import CheckpointSignature
 from ledger.genesis import Genesis
@@ -180,8 +180,7 @@ class Assembly:
         consensus_task = self._make_consensus_task(consensus, execution, inboxes, receipts, intake)
         discovery, peers = self._make_network(consensus, execution_task, headers, inboxes, access)
         interactions = await self._make_interactions(peers, trust, execution, access)
-        pen = self._nucleus.grant("message")
-        messages = await _make_messages(store, self._setup, peers, access, pen)
+        messages = await _make_messages(store, self._setup, peers, access, self._nucleus)
         parts = Parts(
             cell_id=key.cell_id,
             name=self._name(consensus.roster),
@@ -468,7 +467,7 @@ def _make_invites(
 
 
 async def _make_messages(
-    store: Store, setup: Setup, peers: Peers, access: Access, pen: Pen
+    store: Store, setup: Setup, peers: Peers, access: Access, nucleus: Nucleus
 ) -> Messages:
     """Return the message service, which answers other cells from the start of the host on."""
 
@@ -477,7 +476,7 @@ async def _make_messages(
 
     network_id, policy = setup.genesis.network_id, MessageAccess(access)
     owner = Owner(setup.key, network_id, policy, public_key_of, is_member)
-    return await Messages.open(store, owner, peers, pen)
+    return await Messages.open(store, owner, peers, nucleus.grant("message"))
 
 
 def _make_contents(

@@ -33,7 +33,7 @@ from identity.trust.shown import (
 )
 from journal.checkpoint import sign_checkpoint
 from journal.limits import HEAD_TEXT_SIZE_BYTES_MAX, PROOF_HASHES_MAX
-from journal.merkle import leaf_hash, node_hash, full_root, subtree_inclusion_proof
+from journal.merkle import full_root, leaf_hash, node_hash, subtree_inclusion_proof
 from journal.proof_file import format_proof
 
 A, B, C = (KeyPair(bytes([number]) * 32) for number in (1, 2, 3))
