@@ -55,10 +55,10 @@ class Access:
     def score(self, peer: CellId) -> float:
         """Return the score that counts for a cell now."""
         key = public_key_of(peer)
-        own = self._trust.graph.score(key)
+        own = self._trust.score(key)
         if self._roster().index_of(key) is not None:
             return better_score(own, self._agreed(key))
-        if is_guest(self._store, peer):
+        if any(is_guest(self._store, one) for one in self._trust.lines.ids(peer)):
             return better_score(own, self._trust.policy.guest_score)
         return own
 

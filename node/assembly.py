@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import structlog
 
 from core.failpoint import hit
-from core.ids import CellId, Epoch, NetworkId, TransactionId, public_key_of
+from core.ids import CellId, Epoch, NetworkId, Round, TransactionId
 from gossip.discovery.book import AddressBook, read_entries
 from gossip.discovery.invitation import INVITE_PROTOCOL
 from gossip.discovery.limits import BOOK_CELLS_MAX
@@ -23,6 +23,7 @@ from gossip.host import HostConfig, NotAMultiaddr
 from gossip.host.addresses import parse_dial_address
 from gossip.wire import Forward, Frame
 from identity.keys import KeyPair
+from identity.messages.limits import FORMER_KEY_MS
 from journal import Store
 from journal.replication import Copies
 from ledger.certificate import CheckpointSignature
@@ -48,6 +49,7 @@ from node.invite_views import Standing
 from node.invites import Invites
 from node.keyring import KeyRing, reader_of
 from node.limits import EXECUTION_QUEUE_MAX, HEADERS_CACHED_MAX
+from node.lines import Lines
 from node.parts import Parts
 from node.peers import Peers, PeersConfig, PeersLinks
 from node.receipts import Receipts
@@ -55,7 +57,7 @@ from node.services.audit import AuditTrail
 from node.services.content import Contents
 from node.services.identity import IdentityService
 from node.services.message import Messages
-from node.services.message_desk import Owner
+from node.services.message_desk import Former, Owner
 from node.services.message_state import States
 from node.services.message_work import MessageWork
 from node.services.nucleus import Nucleus
@@ -147,7 +149,8 @@ class Assembly:
         consensus = _make_consensus(genesis, rosters, identity, mempool, first_block)
         execution = Execution(genesis, identity, lambda state_key: state_value(store, state_key))
         intake = Intake(genesis.network_id, execution.ledger.account, execution.ledger.check_sender)
-        trust, consensus_inbox = self._make_trust(execution), ConsensusInbox()
+        lines = Lines(reader_of(store))
+        trust, consensus_inbox = self._make_trust(execution, lines), ConsensusInbox()
         execution_inbox: ExecutionInbox = asyncio.Queue(EXECUTION_QUEUE_MAX)
         execution_task = ExecutionTask(
             execution,
@@ -157,7 +160,7 @@ class Assembly:
             inbox=execution_inbox,
             receipts=receipts,
             intake=intake,
-            trust=trust,
+            listeners=(lines.applied, trust.applied),
             can_rotate=self._has_successor,
         )
         headers = await Headers.open(store)
@@ -169,7 +172,9 @@ class Assembly:
         consensus_task = self._make_consensus_task(consensus, execution, inboxes, receipts, intake)
         discovery, peers = self._make_network(consensus, execution_task, headers, *inboxes)
         access = Access(store, trust, lambda: execution.ledger.roster, self._audit)
-        messages = await _make_messages(store, self._setup, peers, access)
+        messages = await _make_messages(
+            store, self._setup, peers, MessageAccess(access), lines, headers
+        )
         parts = Parts(
             cell_id=key.cell_id,
             name=self._name(consensus.roster),
@@ -189,14 +194,15 @@ class Assembly:
             follows=await _make_follows(store, self._setup, peers, access),
             discovery=discovery,
             audits=Audits(store),
-            invites=_make_invites(store, genesis, peers, execution, self._audit),
+            invites=_make_invites(store, genesis, peers, execution, self._audit, lines),
+            lines=lines,
             trust=trust,
             access=access,
             nucleus=self._nucleus,
             identity=IdentityService(key, genesis.network_id, peers, access, nucleus=self._nucleus),
             interactions=await self._make_interactions(peers, trust, execution),
             messages=messages,
-            contents=_make_contents(store, genesis, peers, execution),
+            contents=_make_contents(store, genesis, peers, execution, lines),
             work=self._make_work(messages, intake, headers, execution),
             headers=headers,
             fetching=self._make_fetching(consensus, execution, peers, headers),
@@ -310,9 +316,11 @@ class Assembly:
         peers.host.set_handler(GENESIS_PROTOCOL, peers.guarded(serve_genesis(genesis)))
         return peers
 
-    def _make_trust(self, execution: Execution) -> TrustView:
+    def _make_trust(self, execution: Execution, lines: Lines) -> TrustView:
         own, policy = self._setup.key.public_key, self._setup.config.trust.policy()
-        return TrustView(self._store, own, lambda: execution.ledger.applied_round, policy)
+        return TrustView(
+            self._store, own, lambda: execution.ledger.applied_round, policy, lines=lines
+        )
 
     async def _make_interactions(
         self, peers: Peers, trust: TrustView, execution: Execution
@@ -390,32 +398,62 @@ async def _make_follows(store: Store, setup: Setup, peers: Peers, access: Access
 
 
 def _make_invites(
-    store: Store, genesis: Genesis, peers: Peers, execution: Execution, audit: AuditTrail
+    store: Store,
+    genesis: Genesis,
+    peers: Peers,
+    execution: Execution,
+    audit: AuditTrail,
+    lines: Lines,
 ) -> Invites:
     """Return the tickets' service, which answers newcomers from the start of the host on."""
 
     def standing() -> Standing:
-        return Standing(execution.ledger.roster, execution.ledger.applied_round)
+        return Standing(execution.ledger.roster, execution.ledger.applied_round, lines.present)
 
     invites = Invites(store, genesis, peers, standing, audit=audit)
     peers.host.set_handler(INVITE_PROTOCOL, peers.guarded(invites.serve))
     return invites
 
 
-async def _make_messages(store: Store, setup: Setup, peers: Peers, access: Access) -> Messages:
+async def _make_messages(
+    store: Store,
+    setup: Setup,
+    peers: Peers,
+    policy: MessageAccess,
+    lines: Lines,
+    headers: Headers,
+) -> Messages:
     """Return the message service, which answers other cells from the start of the host on."""
 
     def is_member(cell_id: CellId) -> bool:
-        return peers.roster.index_of(public_key_of(cell_id)) is not None
+        return lines.is_member(cell_id, peers.roster)
 
-    network_id, policy = setup.genesis.network_id, MessageAccess(access)
-    owner = Owner(setup.key, network_id, policy, public_key_of, is_member)
+    former = await _former(setup.earlier, lines, headers)
+    owner = Owner(setup.key, setup.genesis.network_id, policy, lines, is_member, former)
     return await Messages.open(store, owner, peers)
 
 
-def _make_contents(store: Store, genesis: Genesis, peers: Peers, execution: Execution) -> Contents:
+async def _former(earlier: Sequence[KeyPair], lines: Lines, headers: Headers) -> Former | None:
+    """Return the key before and until when it opens messages, by the time of its rotation.
+
+    None if the header of that round is not here, as after a jump: then all is to be sealed anew.
+    """
+    found: tuple[Round, KeyPair] | None = None
+    for pair in earlier:
+        given_up = lines.round_given_up(pair.public_key)
+        if given_up is not None and (found is None or given_up > found[0]):
+            found = given_up, pair
+    if found is None or not headers.has(found[0]):
+        return None
+    header = await headers.get(found[0])
+    return Former(found[1], header.consensus_time_ns // 1_000_000 + FORMER_KEY_MS)
+
+
+def _make_contents(
+    store: Store, genesis: Genesis, peers: Peers, execution: Execution, lines: Lines
+) -> Contents:
     """Return the contents, which are served to other cells from the start of the host on."""
-    return Contents(store, genesis.network_id, peers, lambda: execution.ledger.applied_round)
+    return Contents(store, genesis.network_id, peers, lambda: execution.ledger.applied_round, lines)
 
 
 async def _restore(

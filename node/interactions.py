@@ -190,7 +190,11 @@ class Interactions:
 
     def _take(self, proof: InteractionProof) -> None:
         found = proof.interaction
-        peer = cell_id_of(found.other if found.one == self._key.public_key else found.one)
+        lines = self._trust.lines
+        own = lines.first_key(self._key.public_key)  # it may have been signed with a former key
+        peer = lines.present(
+            cell_id_of(found.other if lines.first_key(found.one) == own else found.one)
+        )
         self._last_ns[peer] = max(found.time_ns, self._last_ns.get(peer, 0))
         self._trust.interacted(proof)
 

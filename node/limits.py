@@ -296,6 +296,12 @@ MESSAGES_LEARNED_MAX: Final = 256
 MESSAGES_LEARNED_S: Final = 0.1
 """How long they wait, if no message is written meanwhile."""
 
+LINE_IDS_MAX: Final = 64
+"""Ids that a cell had before which are looked for where something is kept under one of them."""
+
+LINES_KNOWN_MAX: Final = 4_096
+"""Cells of which it is remembered under which keys they went; 300 bytes each."""
+
 MESSAGES_RECENT_MAX: Final = 512
 """Signed messages in memory after they were journaled, to be sent without reading them back: two
 windows of them, 0.3 MB of usual ones."""

@@ -34,6 +34,7 @@ from node.limits import (
     DIAL_TIMEOUT_MS,
     WRITE_TIMEOUT_MS,
 )
+from node.lines import Lines
 from node.peers import Peers
 from node.tables import state_value
 
@@ -58,11 +59,17 @@ class Contents:
     """The contents of one cell. `applied_round` tells where the ledger stands."""
 
     def __init__(
-        self, store: Store, network_id: NetworkId, peers: Peers, applied_round: Callable[[], int]
+        self,
+        store: Store,
+        network_id: NetworkId,
+        peers: Peers,
+        applied_round: Callable[[], int],
+        lines: Lines,
     ) -> None:
         self._store = store
         self._peers = peers
         self._applied_round = applied_round
+        self._lines = lines
         self._protocol = content_protocol(network_id)
         self._served: set[CellId] = set()
         peers.host.set_handler(self._protocol, peers.guarded(self._serve))
@@ -139,7 +146,7 @@ class Contents:
         if kept + content.size_bytes > CONTENT_KEPT_SIZE_BYTES_MAX:
             _LOG.warning("content not kept: there is too much", size_bytes=kept)
             return True
-        poster = cell_id_of(content.sender)
+        poster = self._lines.present(cell_id_of(content.sender))
         for cell in dict.fromkeys((poster, *self._peers.connected())):
             address = next(iter(self._peers.book.addresses(cell)), None)
             if address is None or cell == self._peers.host.cell_id:

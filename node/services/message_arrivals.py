@@ -1,8 +1,9 @@
 """What arrives on a stream of messages, and what becomes of it.
 
 A message is taken when, in this order: it is for this cell and network; its sender's key signed it;
-it is in the sender's journal under a head which that key signed; it is the next of its sender; the
-policy allows it; its body opens. Before the last of the first three holds, nobody knows who wrote
+it is in the sender's journal under a head which that key signed; that key, and the one it is for,
+are the present ones (`Desk.agrees`); it is the next of its sender; the policy allows it; its body
+opens. Before the last of the first three holds, nobody knows who wrote
 it: then the stream ends, as honest cells send no such thing. Later it is refused with a reason
 that its sender is told. Only what was taken is journaled, and only then confirmed.
 """
@@ -36,6 +37,7 @@ from identity.messages.errors import (
 )
 from identity.messages.policy import Kind, kind_of
 from identity.messages.proof import verify_proof
+from identity.messages.sealing import Opener
 from identity.messages.statements import (
     Floor,
     Receipt,
@@ -43,6 +45,7 @@ from identity.messages.statements import (
     Statement,
     decode_statement,
     signer_of,
+    signing_key,
     verify_statement,
 )
 from identity.messages.wire import (
@@ -118,7 +121,6 @@ class Arrivals:
                 except RemoteViolation as error:
                     if envelope.message.header.sender_id == link.cell_id:
                         raise
-                    # A relay may not know yet that the sender has another key since.
                     self._desk.refused += 1
                     _LOG.debug(
                         "relayed message refused", peer=short(link.cell_id), reason=str(error)
@@ -138,10 +140,15 @@ class Arrivals:
 
     def _take_message(self, envelope: Envelope, batch: _Batch) -> None:
         desk, header = self._desk, envelope.message.header
-        if header.receiver_id != desk.cell_id:
+        first = desk.owner.lines.first
+        if first(header.receiver_id) != desk.line:
             raise MessageNotForUs(f"a message for {short(header.receiver_id)}")
         origin = self._check(envelope)
-        sender = header.sender_id
+        opener = desk.opener_for(header)
+        if opener is None or not desk.agrees(header):
+            _LOG.info("message by or for another key", sender=short(header.sender_id))
+            return  # it comes again, signed and sealed anew, or once we know of the rotation
+        sender = first(header.sender_id)
         inbox = desk.inbox(sender)
         match inbox.judge(header.number, header.replay_id):
             case Verdict.AGAIN | Verdict.EARLY:
@@ -154,7 +161,7 @@ class Arrivals:
         if not desk.may_store(sender):
             return  # it will come again
         try:
-            body, chat, is_done = self._opened(envelope.message)
+            body, chat, is_done = self._opened(envelope.message, opener)
         except MyceldError as error:
             _LOG.info("message refused", sender=short(sender), reason=str(error))
             self._refuse(envelope.message, error.code, batch)
@@ -164,7 +171,8 @@ class Arrivals:
         desk.unread_bytes[sender] += len(envelope.encoded)
 
         def make(index: int) -> tuple[bytes, list[Sql]]:
-            noted = tables.add_message(self._row(envelope, index, origin, body, chat, is_done))
+            row = self._row(envelope, sender, index, origin, body, chat, is_done)
+            noted = tables.add_message(row)
             return received_block(envelope.encoded), [*noted, *self._meet(envelope.message, chat)]
 
         def done(_: int) -> None:
@@ -178,11 +186,11 @@ class Arrivals:
         message, desk = envelope.message, self._desk
         if message.header.network_id != desk.owner.network_id:
             raise MessageNotForUs("a message of another network")
-        key = desk.owner.key_of(message.header.sender_id)
+        key = message.header.sender  # whether that is its key still, `Desk.agrees` says
         verify_signature(message, key)
         return verify_proof(message, envelope.proof, key, desk.heads).index
 
-    def _opened(self, message: Message) -> tuple[bytes, Chat | None, bool]:
+    def _opened(self, message: Message, opener: Opener) -> tuple[bytes, Chat | None, bool]:
         """Return the body as it was before it was sealed, what it says if it is a chat, and
         whether there is nothing to do about it.
 
@@ -193,7 +201,8 @@ class Arrivals:
             if header.type not in _ANSWERED:
                 self._check_allowed(message)
             try:
-                asks = self.judge(header.sender_id, header.type, message.body)
+                first = self._desk.owner.lines.first(header.sender_id)
+                asks = self.judge(first, header.type, message.body)
             except MyceldError:
                 self._check_allowed(message)  # who may not ask learns nothing of what there is
                 raise
@@ -201,7 +210,7 @@ class Arrivals:
                 self._check_allowed(message)
             return message.body, None, not asks
         self._check_allowed(message)
-        body = self._desk.opener.open(header, message.body)
+        body = opener.open(header, message.body)
         chat = decode_chat(body) if header.type is MessageType.CHAT else None
         if chat is not None and chat.room is not None and chat.room.id not in self._desk.rooms:
             self._check_may(header.sender_id, Kind.ROOM)
@@ -211,13 +220,14 @@ class Arrivals:
         self._check_may(message.header.sender_id, kind_of(message.header.type))
 
     def _check_may(self, sender: CellId, kind: Kind) -> None:
-        decision = self._desk.owner.policy.may(sender, kind)
+        decision = self._desk.may(sender, kind)
         if not decision.allowed:
             raise MessageDenied(decision.why)
 
     def _row(
         self,
         envelope: Envelope,
+        sender: CellId,
         index: int,
         origin: int,
         body: bytes,
@@ -229,7 +239,7 @@ class Arrivals:
         return tables.MessageRow(
             id=index,
             way=tables.RECEIVED,
-            cell=header.sender_id,
+            cell=sender,
             number=header.number,
             replay_id=header.replay_id,
             origin=origin,
@@ -249,31 +259,36 @@ class Arrivals:
         if chat is None or chat.room is None:
             return []
         rooms, told, sender = self._desk.rooms, chat.room, message.header.sender
-        known = rooms.get(told.id)
-        is_new = known is None and sender in told.members
-        if not is_new and (known is None or not known[0].is_followed_by(told, sender)):
+        owner = self._desk.owner
+        known, first_of = rooms.get(told.id), owner.lines.first_key
+        is_new = known is None and told.has(sender, first_of)
+        if not is_new and (known is None or not known[0].is_followed_by(told, sender, first_of)):
             return []
-        is_left = self._desk.cell_id not in told.member_ids
+        is_left = not told.has(owner.key.public_key, first_of)
         rooms[told.id] = (told, is_left)
         return [tables.put_room(told, is_left=is_left)]
 
     def _refuse(self, message: Message, code: str, batch: _Batch) -> None:
         header = message.header
-        word = self._desk.refusal(header.sender_id, header.number, header.replay_id, code)
-        batch.refusals.append((header.sender_id, word))
+        sender = self._desk.owner.lines.first(header.sender_id)
+        word = self._desk.refusal(sender, header.number, header.replay_id, code)
+        batch.refusals.append((sender, word))
 
     async def _take_statement(self, link: Link, data: bytes, batch: _Batch) -> None:
         statement, body, signature = decode_statement(data)
         desk = self._desk
         if statement.pair.network_id != desk.owner.network_id:
             raise MessageNotForUs("a statement of another network")
-        verify_statement(body, signature, desk.owner.key_of(signer_of(statement)))
-        sender, receiver = statement.pair.sender_id, statement.pair.receiver_id
-        if isinstance(statement, Floor) and receiver == desk.cell_id:
+        verify_statement(body, signature, signing_key(statement))
+        if not desk.believes(statement):
+            return  # it is said again, by the present key, or once we know that it is that
+        first, pair = desk.owner.lines.first, statement.pair
+        sender, receiver = first(pair.sender_id), first(pair.receiver_id)
+        if isinstance(statement, Floor) and receiver == desk.line:
             if desk.inbox(sender).skip_to(statement.floor):
                 await desk.scribe.note([tables.note_taken(sender, statement.floor - 1)])
             batch.touched[sender] = None
-        elif not isinstance(statement, Floor) and sender == desk.cell_id:
+        elif not isinstance(statement, Floor) and sender == desk.line:
             self._hear(statement)
         elif link.cell_id == signer_of(statement):
             self._relay.hear(statement, data)

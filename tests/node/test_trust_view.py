@@ -16,6 +16,8 @@ from journal import Store
 from ledger.machine import Applied
 from ledger.trust import TrustAttest, TrustRevoke
 from node import trust_view
+from node.keyring import reader_of
+from node.lines import Lines
 from node.tables import SCHEMA, applied_statements, attestations_of
 from node.trust_view import TrustView
 from tests.ledger.world import KEYS, NEWCOMERS, START_NS, Cell, candidates, signed
@@ -42,7 +44,9 @@ class Bench:
         self.view = self.fresh()
 
     def fresh(self) -> TrustView:
-        return TrustView(self.store, A.public_key, lambda: self.cell.ledger.applied_round)
+        lines = Lines(reader_of(self.store))
+        applied_round = lambda: self.cell.ledger.applied_round  # noqa: E731 - it fits the line
+        return TrustView(self.store, A.public_key, applied_round, lines=lines)
 
     async def act(self, *acts: Act, expires: int = 0) -> Applied:
         """Apply a round of attestations durably, then tell the view."""
@@ -59,6 +63,7 @@ class Bench:
             raws.append(signed(pair, nonce, arguments))
         applied = self.cell.apply(candidates(raws))
         await self.store.transaction({}, applied_statements(applied, roster, 0), durable=False)
+        self.view.lines.applied(applied)
         self.view.applied(applied)
         return applied
 

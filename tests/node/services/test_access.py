@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 
 from core.errors import MyceldError
-from core.ids import CellId, Round, public_key_of
+from core.ids import CellId, Round
 from gossip.discovery.book import AddressBook
 from gossip.host import HostConfig
 from gossip.wire import Forward
@@ -31,6 +31,8 @@ from node.errors import AccessDenied
 from node.follows import Follows
 from node.inbox import ConsensusInbox
 from node.invite_tables import INVITE_SCHEMA
+from node.keyring import reader_of
+from node.lines import Lines
 from node.message_tables import MESSAGE_SCHEMA, MessageRow
 from node.peers import Peers, PeersConfig, PeersLinks
 from node.services.audit import AuditTrail, Wanted
@@ -67,7 +69,8 @@ class Body:
         self.audit.local("start")
         await self.audit.flush()
         nucleus = Nucleus(store, self.audit)
-        trust = TrustView(store, key.public_key, lambda: Round(0), self.policy)
+        lines = Lines(reader_of(store))
+        trust = TrustView(store, key.public_key, lambda: Round(0), self.policy, lines=lines)
         self.access = access = Access(store, trust, lambda: GENESIS.roster, self.audit)
         host = HostConfig(key.seed, ("/ip4/127.0.0.1/tcp/0",), "/myceld/test/1")
         roster: Roster = GENESIS.roster
@@ -78,7 +81,7 @@ class Body:
         self.peers = peers = Peers(config, links, AddressBook(self.cell_id))
         self.follows = Follows(store, await Copies.open(store), self.cell_id, peers, access)
         self.follows.listen(GENESIS.network_id)
-        owner = Owner(key, GENESIS.network_id, MessageAccess(access), public_key_of, lambda _: True)
+        owner = Owner(key, GENESIS.network_id, MessageAccess(access), lines, lambda _: True)
         self.messages = await Messages.open(store, owner, peers)
         self.messages.judge_work(lambda _cell, _kind, _body: True)  # all ask for something
         self.identity = IdentityService(key, GENESIS.network_id, peers, access, nucleus=nucleus)
@@ -286,7 +289,8 @@ def test_members_of_a_new_network_are_limited_and_guests_too_and_strangers_nothi
         ) as store:
             await store.create_tables(SCHEMA + INVITE_SCHEMA)
             audit = await AuditTrail.open(store, key.public_key)
-            trust = TrustView(store, key.public_key, lambda: Round(0))
+            lines = Lines(reader_of(store))
+            trust = TrustView(store, key.public_key, lambda: Round(0), lines=lines)
             access = Access(store, trust, lambda: GENESIS.roster, audit)
             member, guest, nobody = (KEYS[1], NEWCOMERS[0], NEWCOMERS[1])
             sql = "INSERT INTO invite_use VALUES (x'00', ?, 'g', 0, '', NULL, NULL)"
