@@ -144,13 +144,16 @@ class Arrivals:
         if first(header.receiver_id) != desk.line:
             raise MessageNotForUs(f"a message for {short(header.receiver_id)}")
         origin = self._check(envelope)
-        opener = desk.opener_for(header)
-        if opener is None or not desk.agrees(header):
-            _LOG.info("message by or for another key", sender=short(header.sender_id))
-            return  # it comes again, signed and sealed anew, or once we know of the rotation
-        sender = first(header.sender_id)
+        opener, sender = desk.opener_for(header), first(header.sender_id)
         inbox = desk.inbox(sender)
-        match inbox.judge(header.number, header.replay_id):
+        verdict = inbox.judge(header.number, header.replay_id)
+        if opener is None or not desk.agrees(header):
+            # It comes again, signed and sealed anew, or once we know of the rotation.
+            _LOG.debug("message by or for another key", sender=short(header.sender_id))
+            if verdict is Verdict.AGAIN:
+                batch.touched[sender] = None  # a relay keeps it still
+            return
+        match verdict:
             case Verdict.AGAIN | Verdict.EARLY:
                 batch.touched[sender] = None
                 return
