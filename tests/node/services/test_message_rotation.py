@@ -153,7 +153,8 @@ def test_what_a_relay_keeps_for_the_former_key_is_opened_for_a_while_and_then_se
             rows = await took(bob, 20 * (number + 1))
             assert texts_of(rows)[-20:] == texts
             await alice.until_status(sent[-1].id, "delivered")
-            await relay.until(lambda: not len(relay.messages.desk.keeping))
+            if opens_ms:  # else it hands them over once more, when its stream is opened anew
+                await relay.until(lambda: not len(relay.messages.desk.keeping))
 
     run(tmp_path, talk, count=3)
 
