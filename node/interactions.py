@@ -120,7 +120,7 @@ class Interactions:
         if not addresses:
             raise InteractionRefused(f"no address of {short(peer)} is known")
         timeout_s = DIAL_TIMEOUT_MS / 1000
-        stream = await self._peers.host.dial(
+        stream = await self._peers.dial(
             addresses[0], timeout_s=timeout_s, protocol=interaction_protocol(self._network_id)
         )
         async with stream:

@@ -260,7 +260,7 @@ FAULTS_FILE_SIZE_BYTES_MAX: Final = 64 * 1024
 """Its file: a thousand cell ids."""
 
 FAULTS_HELD_MAX: Final = 64
-"""Reads that wait on a slow link before no more is taken from it: 4 MiB at most."""
+"""Reads of 64 KiB that wait on a slow link before no more is taken from it: 4 MiB a stream."""
 
 FAULTS_DELAY_MS_MAX: Final = 60_000
 """Longest delay of a link: much longer than any peer's patience."""

@@ -164,7 +164,7 @@ class Contents:
 
     async def _fetch_from(self, address: str, identity: Hash, size_bytes: int) -> bytes | None:
         """Return the content from one cell, None if it has something else or nothing."""
-        stream = await self._peers.host.dial(
+        stream = await self._peers.dial(
             address, timeout_s=DIAL_TIMEOUT_MS / 1000, protocol=self._protocol
         )
         async with stream:

@@ -103,7 +103,7 @@ class IdentityService:
         if address is None:
             raise ChallengeRefused("no address of this cell is known")
         prover = public_key_of(cell)
-        stream = await self._peers.host.dial(
+        stream = await self._peers.dial(
             address, timeout_s=DIAL_TIMEOUT_MS / 1000, protocol=self._protocol
         )
         nonce = secrets.token_bytes(CHALLENGE_NONCE_SIZE_BYTES)

@@ -399,7 +399,7 @@ class Messages:
             if address is None:
                 target.failures += 1
                 return
-            stream = await self._peers.host.dial(
+            stream = await self._peers.dial(
                 address, timeout_s=DIAL_TIMEOUT_MS / 1000, protocol=self._protocol
             )
         except MyceldError as error:
