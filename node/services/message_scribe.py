@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from core.errors import check
+from core.failpoint import hit
 from identity.messages.proof import MESSAGE_JOURNAL
 from journal import Journal, Store
 from journal.errors import StoreClosed
@@ -119,7 +120,9 @@ class Scribe:
                 blocks.append(block)
                 statements += noted
         appends = {MESSAGE_JOURNAL: blocks} if blocks else {}
+        hit("message.write.before")
         positions = await self._store.transaction(appends, statements, durable=True)
+        hit("message.write.after")
         if blocks:
             at = positions[MESSAGE_JOURNAL][0]
             check(at == first, f"a block of messages is at {at}, not at {first}")
