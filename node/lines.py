@@ -109,12 +109,16 @@ class Lines:
         ]
         if not rotations:
             return
-        self._known.clear()
-        self._since.clear()
-        self._members = None
+        self.forget()
         for old, new in rotations:
             for listener in self._listeners:
                 listener(old, new)
+
+    def forget(self) -> None:
+        """Read all from the state again."""
+        self._known.clear()
+        self._since.clear()
+        self._members = None
 
     def _line(self, cell: CellId) -> tuple[CellId, CellId]:
         found = self._known.get(cell)

@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 
 from core.errors import MyceldError
-from core.ids import CellId, Round
+from core.ids import CellId, Round, Signature
 from gossip.discovery.book import AddressBook
 from gossip.host import HostConfig
 from gossip.wire import Forward
@@ -26,6 +26,7 @@ from identity.trust.policy import NEEDS
 from journal import Store
 from journal.replication import Copies
 from ledger.roster import Roster
+from ledger.succession import Origin, Succession, origin_key, present_key, rotated_key
 from node.access import Access, MessageAccess
 from node.errors import AccessDenied
 from node.follows import Follows
@@ -300,6 +301,17 @@ def test_members_of_a_new_network_are_limited_and_guests_too_and_strangers_nothi
             levels = [level(access.score(one.cell_id)) for one in (member, guest, nobody)]
             assert levels == [Level.LIMITED, Level.LIMITED, Level.NONE]
             assert trust.policy.level(access.score(key.cell_id)) is Level.FULL
+            new = NEWCOMERS[2]
+            step = Succession(new.public_key, Round(7), Signature(b""), Signature(b""))
+            origin = Origin(guest.public_key, guest.public_key, Round(7))
+            changes = [
+                (rotated_key(guest.public_key), step.encode()),
+                (origin_key(new.public_key), origin.encode()),
+                (present_key(guest.public_key), bytes(new.public_key)),
+            ]
+            await store.transaction({}, [("INSERT INTO state VALUES (?, ?)", changes)])
+            lines.forget()
+            assert level(access.score(new.cell_id)) is Level.LIMITED
             await store.transaction({}, [("UPDATE invite SET revoked = 1", [()])])
             assert access.score(guest.cell_id) == 0
 
