@@ -9,6 +9,7 @@ rotates a key.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
 from core.ids import CellId, PublicKey, Round, cell_id_of, public_key_of
@@ -32,24 +33,37 @@ Rotated: TypeAlias = Callable[[PublicKey, PublicKey], None]
 """Told the old key and the new one, once that is in the state."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """The two ends of the line of a cell's keys, and their ids."""
+
+    first_key: PublicKey
+    present_key: PublicKey
+    first: CellId
+    present: CellId
+
+
 class Lines:
     """Answers for one cell. `read` reads the state as it is on disk."""
 
     def __init__(self, read: Read) -> None:
         self._read = read
-        self._known: dict[CellId, tuple[CellId, CellId]] = {}
-        """Cell id -> first and present one of its line."""
+        self._known: dict[CellId, _Line] = {}
         self._since: dict[PublicKey, Round] = {}
         self._members: tuple[Roster, frozenset[CellId]] | None = None
         self._listeners: list[Rotated] = []
 
     def first(self, cell: CellId) -> CellId:
         """Return the first id of a cell; raises NotACellId."""
-        return self._line(cell)[0]
+        return self._line(cell).first
 
     def present(self, cell: CellId) -> CellId:
         """Return the id that a cell has by now; raises NotACellId."""
-        return self._line(cell)[1]
+        return self._line(cell).present
+
+    def present_key(self, cell: CellId) -> PublicKey:
+        """Return the key that a cell has by now; raises NotACellId."""
+        return self._line(cell).present_key
 
     def ids(self, cell: CellId) -> list[CellId]:
         """Return a cell's id with those that it had before, the newest LINE_IDS_MAX."""
@@ -64,7 +78,7 @@ class Lines:
 
     def first_key(self, key: PublicKey) -> PublicKey:
         """Return the first key of the cell that has or had a key."""
-        return public_key_of(self.first(cell_id_of(key)))
+        return self._line(cell_id_of(key)).first_key
 
     def since(self, key: PublicKey) -> Round:
         """Return the round in which a key followed another one, 0 for a first key."""
@@ -120,12 +134,12 @@ class Lines:
         self._since.clear()
         self._members = None
 
-    def _line(self, cell: CellId) -> tuple[CellId, CellId]:
+    def _line(self, cell: CellId) -> _Line:
         found = self._known.get(cell)
         if found is None:
             key = public_key_of(cell)
             first, present = first_key(self._read, key), current_key(self._read, key)
-            found = cell_id_of(first), cell_id_of(present)
+            found = _Line(first, present, cell_id_of(first), cell_id_of(present))
             _remember(self._known, cell, found)
         return found
 

@@ -16,7 +16,7 @@ from itertools import chain
 import structlog
 
 from core.errors import InvariantBroken, MyceldError, RemoteViolation
-from core.ids import CellId, NetworkId, PublicKey, cell_id_of, public_key_of, short
+from core.ids import CellId, NetworkId, PublicKey, cell_id_of, short
 from gateway.errors import NoSuchMessage, NoSuchRoom
 from gossip.host import PeerStream
 from identity.messages.chat import Chat, Room, encode_chat, make_room
@@ -63,7 +63,7 @@ _ENVELOPE_EXTRA_BYTES = 1500
 
 def message_protocol(network_id: NetworkId) -> str:
     """Return the libp2p protocol of messages in a network."""
-    return f"/myceld/{network_id.hex()}/message/1"
+    return f"/myceld/{network_id.hex()}/message/2"
 
 
 @dataclass(slots=True)
@@ -303,7 +303,7 @@ class Messages:
         return self._desk.owner.lines.present(cell)
 
     def _present_keys(self, cells: Sequence[CellId]) -> set[PublicKey]:
-        return {public_key_of(self._present(cell)) for cell in cells}
+        return set(map(self._desk.owner.lines.present_key, cells))
 
     def _rotated(self, old: PublicKey, new: PublicKey) -> None:
         """A cell has another key: what was on its way is sealed for that one and sent at once."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from core.ids import CellId, NetworkId, public_key_of, short
+from core.ids import CellId, NetworkId, short
 from identity.keys import KeyPair
 from identity.messages.chat import Room
 from identity.messages.delivery import Change, Inbox, Outbox, Waiting
@@ -247,7 +247,7 @@ class Desk:
         Raises NotACellId, BodyTooLong or SealBroken.
         """
         lines, key = self.owner.lines, self.owner.key
-        receiver = public_key_of(lines.present(outbox.receiver))
+        receiver = lines.present_key(outbox.receiver)
         header = Header(
             self.owner.network_id,
             draft.time_ms,
@@ -304,7 +304,7 @@ class Desk:
     async def floor(self, outbox: Outbox) -> bytes:
         """Return this cell's signed word on what it has given up, once that is durable."""
         own = self.owner.key.public_key
-        receiver = public_key_of(self.owner.lines.present(outbox.receiver))
+        receiver = self.owner.lines.present_key(outbox.receiver)
         pair = Pair(self.owner.network_id, own, receiver, self.owner.lines.since(own))
         floor = Floor(pair, outbox.floor)
         await self.scribe.note([tables.note_floor(outbox.receiver, outbox.floor)])
@@ -313,7 +313,7 @@ class Desk:
     def _is_current(self, outbox: Outbox, waiting: Waiting, signed: _Signed) -> bool:
         """Return whether a message is by and for the present keys, under its number."""
         lines, header = self.owner.lines, signed.header
-        receiver = public_key_of(lines.present(outbox.receiver))
+        receiver = lines.present_key(outbox.receiver)
         return (
             header.sender == self.owner.key.public_key
             and header.receiver == receiver
@@ -362,7 +362,7 @@ class Desk:
     def _pair_from(self, sender: CellId) -> Pair:
         """Return the direction from a cell to this one, as this one speaks of it."""
         lines, own = self.owner.lines, self.owner.key.public_key
-        other = public_key_of(lines.present(sender))
+        other = lines.present_key(sender)
         return Pair(self.owner.network_id, other, own, lines.since(own))
 
     def _inbox(self, cell: CellId, taken: int, read: int) -> Inbox:
