@@ -258,3 +258,14 @@ class ContentTooLarge(LocalMisuse):
 
     code = "MYC-NODE-302"
     remedy = "Cut it in parts of at most 1 MiB, and post each."
+
+
+class KeyBeingRotated(OperationalFault):
+    """A transaction of a key whose own rotation waits here to be ordered.
+
+    It would come after that in the order, where the key may do nothing any more.
+    """
+
+    code = "MYC-NODE-541"
+    remedy = "Send it again in a moment: the cell then signs it with its next key."
+    retryable = True
