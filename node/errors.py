@@ -269,3 +269,10 @@ class KeyBeingRotated(OperationalFault):
     code = "MYC-NODE-541"
     remedy = "Send it again in a moment: the cell then signs it with its next key."
     retryable = True
+
+
+class MessageNotStored(OperationalFault):
+    """The cell stopped before it could say that a message is journaled."""
+
+    code = "MYC-NODE-542"
+    remedy = "See `myceld message list --way sent` for whether it is there; if not, send it again."

@@ -109,6 +109,9 @@ class Arrivals:
         finally:
             if batch.writes:
                 await asyncio.wait(batch.writes)
+                for write in batch.writes:
+                    if not write.cancelled():
+                        write.exception()  # what was not written comes again
             await self._relay.keep(link, batch.kept)
             self._answer(link, batch)
 

@@ -20,7 +20,7 @@ from identity.messages.errors import BodyTooLong, MessageDenied
 from identity.messages.limits import BODY_SIZE_BYTES_MAX
 from identity.messages.proof import encode_proof
 from identity.messages.wire import EnvelopeFrame, FrameReader, encode_frame
-from node.errors import ToItself
+from node.errors import MessageNotStored, ToItself
 from node.message_tables import Wanted
 from node.services import message_desk
 from node.services.message import message_protocol
@@ -342,3 +342,30 @@ def frames_in(capture: bytes) -> list[EnvelopeFrame]:
 
 def everything_on_disk(cell: MessageCell) -> bytes:
     return b"".join(path.read_bytes() for path in cell.path.parent.glob(f"{cell.path.name}*"))
+
+
+def test_who_waits_for_a_message_to_be_journaled_is_told_when_the_cell_stops(
+    tmp_path: Path,
+) -> None:
+    """A client had no answer, and the log a traceback."""
+
+    async def talk(alice: MessageCell, bob: MessageCell) -> None:
+        store, begun = alice.store, asyncio.Event()
+
+        async def never(*_: object, **__: object) -> None:
+            begun.set()
+            await asyncio.Event().wait()
+
+        store.transaction = never  # type: ignore[method-assign, assignment]  # its disk is slow
+        sending = [asyncio.create_task(alice.messages.chat(bob.cell_id, "hello"))]
+        await begun.wait()
+        sending.append(asyncio.create_task(alice.messages.chat(bob.cell_id, "hello again")))
+        await asyncio.sleep(0)
+        await alice.stop()
+        for one in sending:
+            with pytest.raises(MessageNotStored):
+                await one
+        with pytest.raises(MessageNotStored):
+            await alice.messages.chat(bob.cell_id, "too late")
+
+    run(tmp_path, talk)
