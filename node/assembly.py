@@ -160,7 +160,7 @@ class Assembly:
             inbox=execution_inbox,
             receipts=receipts,
             intake=intake,
-            listeners=(lines.applied, trust.applied),
+            watchers=(lines.applied, trust.applied),
             can_rotate=self._has_successor,
         )
         headers = await Headers.open(store)

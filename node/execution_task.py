@@ -49,10 +49,10 @@ class ExecutionTask:
         inbox: ExecutionInbox,
         receipts: Receipts,
         intake: Intake,
-        listeners: Sequence[Callable[[Applied], None]],
+        watchers: Sequence[Callable[[Applied], None]],
         can_rotate: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`listeners` are told, in their order, what each round changed, once that is durable.
+        """`watchers` are told of each round once it is durable, in their order.
 
         `can_rotate` tells whether this cell has the key that its own was given up for.
         """
@@ -66,7 +66,7 @@ class ExecutionTask:
         self._inbox = inbox
         self._receipts = receipts
         self._intake = intake
-        self._listeners = listeners
+        self._watchers = watchers
         self._own: dict[Epoch, CheckpointSignature] = {}
         self._early: deque[CheckpointFrom] = deque(maxlen=CHECKPOINTS_EARLY_MAX)
         self.idle = asyncio.Event()
@@ -138,8 +138,8 @@ class ExecutionTask:
         )
         hit("execution.seal.after" if seals else "execution.apply.after")
         self._intake.settle(ids)
-        for listener in self._listeners:
-            listener(applied)
+        for tell in self._watchers:
+            tell(applied)
         self._receipts.applied(
             applied.header.round, [entry.receipt.id for entry in applied.entries]
         )

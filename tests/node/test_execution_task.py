@@ -85,7 +85,7 @@ class Bench:
             inbox=self.inbox,
             receipts=Receipts(),
             intake=Intake(GENESIS.network_id, self.stage.ledger.account),
-            listeners=(self.applied.append,),
+            watchers=(self.applied.append,),
         )
         peers = cast("Peers", self.peers)
         self._running = asyncio.ensure_future(self.task.run(peers, self.sealed.append))
