@@ -149,7 +149,7 @@ class Assembly:
         consensus = _make_consensus(genesis, rosters, identity, mempool, first_block)
         execution = Execution(genesis, identity, lambda state_key: state_value(store, state_key))
         intake = Intake(genesis.network_id, execution.ledger.account, execution.ledger.check_sender)
-        lines = Lines(reader_of(store))
+        lines = Lines(reader_of(store), execution.ledger.is_rotated)
         trust, consensus_inbox = self._make_trust(execution, lines), ConsensusInbox()
         execution_inbox: ExecutionInbox = asyncio.Queue(EXECUTION_QUEUE_MAX)
         execution_task = ExecutionTask(

@@ -44,10 +44,15 @@ class _Line:
 
 
 class Lines:
-    """Answers for one cell. `read` reads the state as it is on disk."""
+    """Answers for one cell.
 
-    def __init__(self, read: Read) -> None:
+    `read` reads the state as it is on disk. `gave_up` knows of rotations that are applied, and on
+    their way there: until they are, nobody can say yet who has such a key's place.
+    """
+
+    def __init__(self, read: Read, gave_up: Callable[[PublicKey], bool] = lambda _: False) -> None:
         self._read = read
+        self._gave_up = gave_up
         self._known: dict[CellId, _Line] = {}
         self._since: dict[PublicKey, Round] = {}
         self._members: tuple[Roster, frozenset[CellId]] | None = None
@@ -95,9 +100,9 @@ class Lines:
         return None if value is None else decode_succession(value).round
 
     def is_present(self, key: PublicKey) -> bool:
-        """Return whether a key was not given up."""
+        """Return whether a key was not given up, as far as anything was applied here."""
         cell = cell_id_of(key)
-        return self.present(cell) == cell
+        return self.present(cell) == cell and not self._gave_up(key)
 
     def is_member(self, cell: CellId, roster: Roster) -> bool:
         """Return whether a cell has a seat in a roster, under whichever of its keys."""

@@ -104,6 +104,7 @@ def test_each_message_arrives_once_in_order_though_the_receiver_and_the_sender_t
         lambda: devnet.client(ALICE).message(last)["status"] == "delivered",
         "the sender was not told",
     )
+    assert devnet.client(ALICE).message_list(status="failed")["messages"] == []
     page = devnet.client(BOB).next_messages(limit=1000, way="received")["messages"]
     texts = [item["text"] for item in page]
     assert [text for text in texts if text in told] == list(told)

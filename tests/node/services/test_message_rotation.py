@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from core.ids import CellId
 from identity.keys import KeyPair
 from identity.messages.envelope import MessageType, decode_block, decode_message
+from identity.messages.policy import AllowMembers, Decision, Kind
 from identity.messages.wire import EnvelopeFrame, encode_frame
 from node.errors import ToItself
 from node.message_tables import MessageRow
@@ -180,6 +183,38 @@ def test_a_receiver_that_does_not_know_of_the_rotation_yet_takes_nothing_and_ref
         assert bob.messages.desk.refused == 0
 
     run(tmp_path, talk)
+
+
+def test_while_a_rotation_is_on_its_way_to_the_disk_the_old_key_is_not_refused_what_was_its(
+    tmp_path: Path,
+) -> None:
+    """Its seat had the next key already: a message of the old one was denied, and so failed."""
+
+    async def talk(alice: MessageCell, bob: MessageCell) -> None:
+        bob.ahead.add(alice.key.public_key)
+        denied = Denied()
+        bob.messages.desk.owner = replace(bob.messages.desk.owner, policy=denied)
+        (sent,) = await alice.chat(bob, "one")
+        await bob.until(lambda: bool(bob.messages._links))
+        await asyncio.sleep(0.5)
+        assert (await alice.messages.message(sent.id)).status == "sent"
+        assert denied.asked == 0
+        bob.messages.desk.owner = replace(bob.messages.desk.owner, policy=AllowMembers(bool))
+        await rotated(alice, NEXT[0], 7, bob)
+        assert texts_of(await took(bob, 1)) == ["one"]
+
+    run(tmp_path, talk)
+
+
+class Denied:
+    """A policy that lets nobody do anything."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def may(self, peer: CellId, kind: Kind) -> Decision:
+        self.asked += 1
+        return Decision(allowed=False, why=f"{kind} of {peer}")
 
 
 def test_what_was_written_to_the_new_id_by_who_did_not_know_it_goes_after_what_waited(

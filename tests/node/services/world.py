@@ -53,7 +53,9 @@ class MessageCell:
         self.linked: set[CellId] = set()
         self.state: dict[bytes, bytes] = {}
         """What this cell has applied, as far as messages ask for it."""
-        self.lines = Lines(self.state.get)
+        self.ahead: set[bytes] = set()
+        """Keys that were given up in a round that is on its way to the disk."""
+        self.lines = Lines(self.state.get, self.ahead.__contains__)
         self.former: Former | None = None
         self._before: CellId | None = None
         self._running: asyncio.Task[None] | None = None
@@ -127,7 +129,7 @@ class MessageCell:
         await self.stop()
         old, self._before = self.key, self.cell_id
         self.key, self.cell_id = new, new.cell_id
-        self.lines = Lines(self.state.get)
+        self.lines = Lines(self.state.get, self.ahead.__contains__)
         self.learn(old, new, round_number)
         self.former = Former(old, opens_ms)
         if running:
