@@ -16,6 +16,7 @@ from gateway.views import Stage
 from gossip.wire import CertificateFrame, Frame, SignatureFrame, encode_frame
 from journal import Journal, Pen
 from ledger.certificate import Certificate, CheckpointSignature, epoch_of
+from ledger.machine import Applied
 from ledger.roster import Roster
 from node.inbox import CheckpointFrom, ExecutionInbox
 from node.limits import CHECKPOINTS_EARLY_MAX
@@ -29,7 +30,6 @@ from node.tables import (
     certificate_statement,
     known_ids,
 )
-from node.trust_view import TrustView
 from node.verifier import Verifier
 
 _LOG = structlog.get_logger("execution")
@@ -48,11 +48,12 @@ class ExecutionTask:
         inbox: ExecutionInbox,
         receipts: Receipts,
         intake: Intake,
-        trust: TrustView,
+        watchers: Sequence[Callable[[Applied], None]],
         can_rotate: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`pen` is that of HEADERS_JOURNAL. `can_rotate` tells whether this cell has the key that
-        its own was given up for.
+        """`pen` is that of HEADERS_JOURNAL. `watchers` hear of each durable round, in their order.
+
+        `can_rotate` tells whether this cell has the key that its own was given up for.
         """
         self._can_rotate = can_rotate
         self.rotated = asyncio.Event()
@@ -65,7 +66,7 @@ class ExecutionTask:
         self._inbox = inbox
         self._receipts = receipts
         self._intake = intake
-        self._trust = trust
+        self._watchers = watchers
         self._own: dict[Epoch, CheckpointSignature] = {}
         self._early: deque[CheckpointFrom] = deque(maxlen=CHECKPOINTS_EARLY_MAX)
         self.idle = asyncio.Event()
@@ -137,7 +138,8 @@ class ExecutionTask:
         )
         hit("execution.seal.after" if seals else "execution.apply.after")
         self._intake.settle(ids)
-        self._trust.applied(applied)
+        for tell in self._watchers:
+            tell(applied)
         self._receipts.applied(
             applied.header.round, [entry.receipt.id for entry in applied.entries]
         )

@@ -126,7 +126,7 @@ class Interactions:
         if not addresses:
             raise InteractionRefused(f"no address of {short(peer)} is known")
         timeout_s = DIAL_TIMEOUT_MS / 1000
-        stream = await self._peers.host.dial(
+        stream = await self._peers.dial(
             addresses[0], timeout_s=timeout_s, protocol=interaction_protocol(self._network_id)
         )
         async with stream:
@@ -207,7 +207,11 @@ class Interactions:
 
     def _take(self, proof: InteractionProof) -> None:
         found = proof.interaction
-        peer = cell_id_of(found.other if found.one == self._key.public_key else found.one)
+        lines = self._trust.lines
+        own = lines.first_key(self._key.public_key)  # it may have been signed with a former key
+        peer = lines.present(
+            cell_id_of(found.other if lines.first_key(found.one) == own else found.one)
+        )
         self._last_ns[peer] = max(found.time_ns, self._last_ns.get(peer, 0))
         self._trust.interacted(proof)
 

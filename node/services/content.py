@@ -34,6 +34,7 @@ from node.limits import (
     DIAL_TIMEOUT_MS,
     WRITE_TIMEOUT_MS,
 )
+from node.lines import Lines
 from node.peers import Peers
 from node.tables import state_value
 
@@ -67,12 +68,14 @@ class Contents:
         peers: Peers,
         applied_round: Callable[[], int],
         may_fetch: Callable[[CellId, str], None],
+        lines: Lines,
     ) -> None:
         """`may_fetch` raises AccessDenied for who may not have content."""
         self._may_fetch = may_fetch
         self._store = store
         self._peers = peers
         self._applied_round = applied_round
+        self._lines = lines
         self._protocol = content_protocol(network_id)
         self._served: set[CellId] = set()
         peers.host.set_handler(self._protocol, peers.guarded(self._serve))
@@ -149,7 +152,7 @@ class Contents:
         if kept + content.size_bytes > CONTENT_KEPT_SIZE_BYTES_MAX:
             _LOG.warning("content not kept: there is too much", size_bytes=kept)
             return True
-        poster = cell_id_of(content.sender)
+        poster = self._lines.present(cell_id_of(content.sender))
         for cell in dict.fromkeys((poster, *self._peers.connected())):
             address = next(iter(self._peers.book.addresses(cell)), None)
             if address is None or cell == self._peers.host.cell_id:
@@ -167,7 +170,7 @@ class Contents:
 
     async def _fetch_from(self, address: str, identity: Hash, size_bytes: int) -> bytes | None:
         """Return the content from one cell, None if it has something else or nothing."""
-        stream = await self._peers.host.dial(
+        stream = await self._peers.dial(
             address, timeout_s=DIAL_TIMEOUT_MS / 1000, protocol=self._protocol
         )
         async with stream:

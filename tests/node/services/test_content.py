@@ -41,6 +41,7 @@ class Holder:
             self.cell.peers,
             lambda: self.applied,
             lambda _cell, _hash: None,
+            self.cell.lines,
         )
 
     async def applies(self, identity: Hash, size_bytes: int, poster: int = 0) -> None:
