@@ -216,10 +216,14 @@ class Assembly:
             fetching=self._make_fetching(consensus, execution, peers, headers, access=access),
             started_ns=self._started_ns,
         )
+        self._connect(parts)
+        return parts, Tasks(consensus_task, execution_task)
+
+    def _connect(self, parts: Parts) -> None:
+        """Give those parts what they need of others that were made after them."""
         parts.health = HealthWatch(self._nucleus, lambda: health_of(parts))
         parts.follows.prove_by(parts.identity.prove)
         parts.messages.prove_by(parts.identity.prove)
-        return parts, Tasks(consensus_task, execution_task)
 
     def _make_network(
         self,
