@@ -71,7 +71,7 @@ class Access:
         own = self._trust.score_in(scope, key)
         if self._roster().index_of(key) is not None:
             return better_score(own, self._agreed(key))
-        if is_guest(self._store, peer):
+        if any(is_guest(self._store, one) for one in self._trust.lines.ids(peer)):
             return better_score(own, self._trust.policy.guest_score)
         return own
 

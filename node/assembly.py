@@ -16,7 +16,7 @@ from functools import partial
 import structlog
 
 from core.failpoint import hit
-from core.ids import CellId, Epoch, NetworkId, TransactionId, public_key_of
+from core.ids import CellId, Epoch, NetworkId, Round, TransactionId, public_key_of
 from gossip.discovery.book import AddressBook, read_entries
 from gossip.discovery.invitation import INVITE_PROTOCOL
 from gossip.discovery.limits import BOOK_CELLS_MAX
@@ -26,6 +26,7 @@ from gossip.wire import Forward, Frame
 from identity.challenge import Verifier as ProofVerifier
 from identity.description import Description
 from identity.keys import KeyPair
+from identity.messages.limits import FORMER_KEY_MS
 from identity.trust import INTERACTIONS_JOURNAL
 from journal import Store
 from journal.replication import Copies
@@ -52,6 +53,7 @@ from node.invite_views import Standing
 from node.invites import Invites
 from node.keyring import KeyRing, reader_of
 from node.limits import EXECUTION_QUEUE_MAX, HEADERS_CACHED_MAX
+from node.lines import Lines
 from node.parts import Parts
 from node.peers import Peers, PeersConfig, PeersLinks
 from node.receipts import Receipts
@@ -61,7 +63,7 @@ from node.services.health import health_of
 from node.services.health_watch import HealthWatch
 from node.services.identity import IdentityService
 from node.services.message import Messages
-from node.services.message_desk import Owner
+from node.services.message_desk import Former, Owner
 from node.services.message_state import States
 from node.services.message_work import MessageWork
 from node.services.nucleus import Nucleus, wall_ms
@@ -156,7 +158,8 @@ class Assembly:
         consensus = _make_consensus(genesis, rosters, identity, mempool, first_block)
         execution = Execution(genesis, identity, lambda state_key: state_value(store, state_key))
         intake = Intake(genesis.network_id, execution.ledger.account, execution.ledger.check_sender)
-        trust, consensus_inbox = self._make_trust(execution), ConsensusInbox()
+        lines = Lines(reader_of(store), execution.ledger.is_rotated)
+        trust, consensus_inbox = self._make_trust(execution, lines), ConsensusInbox()
         proven = ProofVerifier(genesis.network_id, key.public_key)
         access = self._make_access(execution, trust, proven)
         execution_inbox: ExecutionInbox = asyncio.Queue(EXECUTION_QUEUE_MAX)
@@ -168,7 +171,7 @@ class Assembly:
             inbox=execution_inbox,
             receipts=receipts,
             intake=intake,
-            trust=trust,
+            watchers=(lines.applied, trust.applied),
             can_rotate=self._has_successor,
         )
         headers = await Headers.open(store)
@@ -180,7 +183,9 @@ class Assembly:
         consensus_task = self._make_consensus_task(consensus, execution, inboxes, receipts, intake)
         discovery, peers = self._make_network(consensus, execution_task, headers, inboxes, access)
         interactions = await self._make_interactions(peers, trust, execution, access)
-        messages = await _make_messages(store, self._setup, peers, access, self._nucleus)
+        messages = await _make_messages(
+            store, self._setup, peers, access, self._nucleus, lines, headers
+        )
         parts = Parts(
             cell_id=key.cell_id,
             name=self._name(consensus.roster),
@@ -200,7 +205,8 @@ class Assembly:
             follows=await _make_follows(store, self._setup, peers, access),
             discovery=discovery,
             audits=Audits(store),
-            invites=_make_invites(store, genesis, peers, execution, self._audit),
+            invites=_make_invites(store, genesis, peers, execution, self._audit, lines),
+            lines=lines,
             trust=trust,
             access=access,
             nucleus=self._nucleus,
@@ -208,16 +214,22 @@ class Assembly:
             interactions=interactions,
             shown=ShownInteractions(store, genesis.network_id, peers, interactions, access.check),
             messages=messages,
-            contents=_make_contents(store, genesis, peers, (execution, execution_task), access),
+            contents=_make_contents(
+                store, genesis, peers, (execution, execution_task), lines, access
+            ),
             work=self._make_work(messages, intake, headers, execution),
             headers=headers,
             fetching=self._make_fetching(consensus, execution, peers, headers, access=access),
             started_ns=self._started_ns,
         )
+        self._connect(parts)
+        return parts, Tasks(consensus_task, execution_task)
+
+    def _connect(self, parts: Parts) -> None:
+        """Give those parts what they need of others that were made after them."""
         parts.health = HealthWatch(self._nucleus, lambda: health_of(parts))
         parts.follows.prove_by(parts.identity.prove)
         parts.messages.prove_by(parts.identity.prove)
-        return parts, Tasks(consensus_task, execution_task)
 
     def _make_network(
         self,
@@ -358,9 +370,11 @@ class Assembly:
         )
         return Peers(peers_config, links, book, self._surroundings.make_host)
 
-    def _make_trust(self, execution: Execution) -> TrustScopes:
+    def _make_trust(self, execution: Execution, lines: Lines) -> TrustScopes:
         own, policy = self._setup.key.public_key, self._setup.config.trust.policy()
-        return TrustScopes(self._store, own, lambda: execution.ledger.applied_round, policy)
+        return TrustScopes(
+            self._store, own, lambda: execution.ledger.applied_round, policy, lines=lines
+        )
 
     async def _make_interactions(
         self, peers: Peers, trust: TrustScopes, execution: Execution, access: Access
@@ -454,12 +468,17 @@ async def _make_follows(store: Store, setup: Setup, peers: Peers, access: Access
 
 
 def _make_invites(
-    store: Store, genesis: Genesis, peers: Peers, execution: Execution, audit: AuditTrail
+    store: Store,
+    genesis: Genesis,
+    peers: Peers,
+    execution: Execution,
+    audit: AuditTrail,
+    lines: Lines,
 ) -> Invites:
     """Return the tickets' service, which answers newcomers from the start of the host on."""
 
     def standing() -> Standing:
-        return Standing(execution.ledger.roster, execution.ledger.applied_round)
+        return Standing(execution.ledger.roster, execution.ledger.applied_round, lines.present)
 
     invites = Invites(store, genesis, peers, standing, audit=audit)
     peers.host.set_handler(INVITE_PROTOCOL, peers.guarded(invites.serve))
@@ -467,16 +486,39 @@ def _make_invites(
 
 
 async def _make_messages(
-    store: Store, setup: Setup, peers: Peers, access: Access, nucleus: Nucleus
+    store: Store,
+    setup: Setup,
+    peers: Peers,
+    access: Access,
+    nucleus: Nucleus,
+    lines: Lines,
+    headers: Headers,
 ) -> Messages:
     """Return the message service, which answers other cells from the start of the host on."""
 
     def is_member(cell_id: CellId) -> bool:
-        return peers.roster.index_of(public_key_of(cell_id)) is not None
+        return lines.is_member(cell_id, peers.roster)
 
+    former = await _former(setup.earlier, lines, headers)
     network_id, policy = setup.genesis.network_id, MessageAccess(access)
-    owner = Owner(setup.key, network_id, policy, public_key_of, is_member)
+    owner = Owner(setup.key, network_id, policy, lines, is_member, former)
     return await Messages.open(store, owner, peers, nucleus.grant("message"))
+
+
+async def _former(earlier: Sequence[KeyPair], lines: Lines, headers: Headers) -> Former | None:
+    """Return the key before and until when it opens messages, by the time of its rotation.
+
+    None if the header of that round is not here, as after a jump: then all is to be sealed anew.
+    """
+    found: tuple[Round, KeyPair] | None = None
+    for pair in earlier:
+        given_up = lines.round_given_up(pair.public_key)
+        if given_up is not None and (found is None or given_up > found[0]):
+            found = given_up, pair
+    if found is None or not headers.has(found[0]):
+        return None
+    header = await headers.get(found[0])
+    return Former(found[1], header.consensus_time_ns // 1_000_000 + FORMER_KEY_MS)
 
 
 def _make_contents(
@@ -484,6 +526,7 @@ def _make_contents(
     genesis: Genesis,
     peers: Peers,
     ledger: tuple[Execution, ExecutionTask],
+    lines: Lines,
     access: Access,
 ) -> Contents:
     """Return the contents, which are served to other cells from the start of the host on."""
@@ -494,6 +537,7 @@ def _make_contents(
         peers,
         lambda: execution.ledger.applied_round,
         partial(access.check, "blob-fetch"),
+        lines,
     )
     task.watch(lambda applied: contents.changed(key for key, _ in applied.changes))
     return contents

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 
 import structlog
@@ -39,13 +40,13 @@ from gateway.views import (
 from gossip.discovery.spore_file import to_json
 from gossip.wire import Forward
 from identity.errors import NoKeyFile
-from ledger.errors import KeyRotated, NonceUsed, WrongSignature
+from ledger.errors import KeyRotated, NonceUsed, TransactionRefused, WrongSignature
 from ledger.forks import ForkProof
 from ledger.header import APPLIED
 from ledger.kinds import VALUE_PREFIX, Arguments, Put, check_key
 from ledger.transaction import SignedTransaction, Transaction, sign_transaction
 from node import status
-from node.errors import MempoolFull, NotStoredYet
+from node.errors import KeyBeingRotated, MempoolFull, NotStoredYet
 from node.exposition import metrics_text
 from node.inbox import Wake
 from node.keyring import reader_of, rotation_of
@@ -219,8 +220,22 @@ class RunningCell(MessageAnswers, ServiceAnswers):
         # On disk before anybody hears of it, and not in a thread: one call makes one key.
         new = self._ring.make_next(old.public_key, reader_of(self._parts.store))
         rotate = rotation_of(self._parts.genesis.network_id, old, new)
+        if self._parts.consensus.me is None:
+            await self._have_all_applied(old.public_key, timeout_s)
         receipt = await self._submit_own(rotate, None, wait, timeout_s)
         return RotationView(old.cell_id, new.cell_id, receipt)
+
+    async def _have_all_applied(self, key: PublicKey, timeout_s: float) -> None:
+        """Wait until all that a key signed here has its place; raises NotReachedInTime.
+
+        What a member signs before its rotation is in an event before it, and so before it in the
+        order. What a cell without a vote signs is put by several members, in no such order.
+        """
+        intake = self._parts.intake
+        with intake.nothing_new_of(key):
+            for transaction in intake.pending(key):
+                with contextlib.suppress(TransactionRefused):
+                    await self._wait_all([transaction], Stage.APPLIED, timeout_s)
 
     async def create_invite(self, wish: InviteWish) -> IssuedView:
         """See `gateway.cell.Cell.create_invite`."""
@@ -258,7 +273,7 @@ class RunningCell(MessageAnswers, ServiceAnswers):
         for transaction, raw in zip(parsed, forward.transactions, strict=True):
             try:
                 self._queue([transaction], [raw])
-            except (KeyRotated, MempoolFull, NonceUsed, NotStoredYet) as error:
+            except (KeyBeingRotated, KeyRotated, MempoolFull, NonceUsed, NotStoredYet) as error:
                 _LOG.info("forwarded transaction left out", peer=short(peer), reason=str(error))
 
     async def accuse(self, proof: ForkProof) -> TransactionId:

@@ -303,3 +303,21 @@ class ContentRefused(OperationalFault):
     code = "MYC-NODE-303"
     remedy = "It is asked for at other cells, and again later; its operator can let this cell in."
     retryable = True
+
+
+class KeyBeingRotated(OperationalFault):
+    """A transaction of a key whose own rotation waits here to be ordered.
+
+    It would come after that in the order, where the key may do nothing any more.
+    """
+
+    code = "MYC-NODE-541"
+    remedy = "Send it again in a moment: the cell then signs it with its next key."
+    retryable = True
+
+
+class MessageNotStored(OperationalFault):
+    """The cell stopped before it could say that a message is journaled."""
+
+    code = "MYC-NODE-542"
+    remedy = "See `myceld message list --way sent` for whether it is there; if not, send it again."

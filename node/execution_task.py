@@ -30,7 +30,6 @@ from node.tables import (
     certificate_statement,
     known_ids,
 )
-from node.trust_view import TrustView
 from node.verifier import Verifier
 
 _LOG = structlog.get_logger("execution")
@@ -49,11 +48,12 @@ class ExecutionTask:
         inbox: ExecutionInbox,
         receipts: Receipts,
         intake: Intake,
-        trust: TrustView,
+        watchers: Sequence[Callable[[Applied], None]],
         can_rotate: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`pen` is that of HEADERS_JOURNAL. `can_rotate` tells whether this cell has the key that
-        its own was given up for.
+        """`pen` is that of HEADERS_JOURNAL. `watchers` hear of each durable round, in their order.
+
+        `can_rotate` tells whether this cell has the key that its own was given up for.
         """
         self._can_rotate = can_rotate
         self.rotated = asyncio.Event()
@@ -66,16 +66,15 @@ class ExecutionTask:
         self._inbox = inbox
         self._receipts = receipts
         self._intake = intake
-        self._trust = trust
-        self._watch: Callable[[Applied], None] = lambda _: None
+        self._watchers = list(watchers)
         self._own: dict[Epoch, CheckpointSignature] = {}
         self._early: deque[CheckpointFrom] = deque(maxlen=CHECKPOINTS_EARLY_MAX)
         self.idle = asyncio.Event()
         """Set while everything that came in is done."""
 
     def watch(self, applied: Callable[[Applied], None]) -> None:
-        """Have somebody told of each round after its effects became durable."""
-        self._watch = applied
+        """Have somebody more told of each round after its effects became durable."""
+        self._watchers.append(applied)
 
     def greeting(self) -> Iterable[Frame]:
         """What a newly connected peer may have missed: certificates and our signatures."""
@@ -143,8 +142,8 @@ class ExecutionTask:
         )
         hit("execution.seal.after" if seals else "execution.apply.after")
         self._intake.settle(ids)
-        self._trust.applied(applied)
-        self._watch(applied)
+        for tell in self._watchers:
+            tell(applied)
         self._receipts.applied(
             applied.header.round, [entry.receipt.id for entry in applied.entries]
         )

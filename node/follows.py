@@ -190,7 +190,7 @@ class Follows:
             return
         address = addresses[followed.attempts % len(addresses)]
         followed.attempts += 1
-        stream = await self._peers.host.dial(
+        stream = await self._peers.dial(
             address, timeout_s=DIAL_TIMEOUT_MS / 1000, protocol=self._protocol
         )
 

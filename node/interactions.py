@@ -153,7 +153,7 @@ class Interactions:
         if not addresses:
             raise InteractionRefused(f"no address of {short(peer)} is known")
         timeout_s = DIAL_TIMEOUT_MS / 1000
-        stream = await self._peers.host.dial(
+        stream = await self._peers.dial(
             addresses[0], timeout_s=timeout_s, protocol=interaction_protocol(self._network_id)
         )
         async with stream:
@@ -234,10 +234,15 @@ class Interactions:
 
     def _take(self, proof: InteractionProof, index: int) -> None:
         found = proof.interaction
-        ends, own = (found.one, found.other), self._key.public_key
-        if own in ends:  # not of a key that was given up: this cell can not show those as its own
-            self._kept.append((index, ends[0] if own == ends[1] else ends[1]))
-        peer = cell_id_of(found.other if found.one == self._key.public_key else found.one)
+        mine = self._key.public_key
+        if mine in (found.one, found.other):  # others can not be shown as this key's own
+            end = found.one if mine == found.other else found.other
+            self._kept.append((index, end))
+        lines = self._trust.lines
+        own = lines.first_key(mine)  # it may have been signed with a former key
+        peer = lines.present(
+            cell_id_of(found.other if lines.first_key(found.one) == own else found.one)
+        )
         self._last_ns[peer] = max(found.time_ns, self._last_ns.get(peer, 0))
         self._trust.interacted(proof)
 

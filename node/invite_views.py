@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,6 +25,12 @@ class Standing:
 
     roster: Roster
     applied_round: Round
+    present: Callable[[CellId], CellId] = lambda cell: cell
+    """The id that a cell has by now."""
+
+    def is_member(self, cell: CellId) -> bool:
+        """Return whether a cell, by any of its ids, is a member."""
+        return self.roster.index_of(public_key_of(self.present(cell))) is not None
 
 
 def invite_view(
@@ -55,17 +61,17 @@ def invite_view(
 def _use_view(
     store: Store, use: Use, terms: Terms, connected: Collection[CellId], standing: Standing
 ) -> InviteUseView:
-    member = standing.roster.index_of(public_key_of(use.cell_id)) is not None
+    member, present = standing.is_member(use.cell_id), standing.present(use.cell_id)
     if member:
         state, problem = "voting", None
     else:
         state, problem = _progress(store, use, terms, standing.applied_round)
     return InviteUseView(
-        cell_id=use.cell_id,
+        cell_id=present,
         name=use.name,
         joined_ns=use.time_ns,
         words=use.words.split(),
-        connected=use.cell_id in connected,
+        connected=present in connected,
         member=member,
         proposal=None if use.proposal is None else use.proposal.hex(),
         state=state,

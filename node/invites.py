@@ -250,7 +250,8 @@ class Invites:
             if invite is None or invite.revoked:
                 raise TicketRevoked("the ticket was taken back")
             known = tables.uses(self._store, invite.id)
-            use = next((use for use in known if use.cell_id == cell_id), None)
+            present = self._standing().present
+            use = next((use for use in known if present(use.cell_id) == cell_id), None)
             is_new = use is None
             if use is None:
                 if self._now_ns() >= invite.expires_ns:
@@ -274,7 +275,7 @@ class Invites:
         """Propose a newcomer; returns False if that has to be tried again."""
         proposal: TransactionId | None = None
         problem: str | None = None
-        if self._standing().roster.index_of(public_key_of(use.cell_id)) is not None:
+        if self._standing().is_member(use.cell_id):
             problem = "it is a member already"
         else:
             change = MemberChange("add", use.cell_id, terms.weight, use.name)

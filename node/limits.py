@@ -260,7 +260,7 @@ FAULTS_FILE_SIZE_BYTES_MAX: Final = 64 * 1024
 """Its file: a thousand cell ids."""
 
 FAULTS_HELD_MAX: Final = 64
-"""Reads that wait on a slow link before no more is taken from it: 4 MiB at most."""
+"""Reads of 64 KiB that wait on a slow link before no more is taken from it: 4 MiB a stream."""
 
 FAULTS_DELAY_MS_MAX: Final = 60_000
 """Longest delay of a link: much longer than any peer's patience."""
@@ -298,6 +298,12 @@ MESSAGES_LEARNED_MAX: Final = 256
 
 MESSAGES_LEARNED_S: Final = 0.1
 """How long they wait, if no message is written meanwhile."""
+
+LINE_IDS_MAX: Final = 64
+"""Ids that a cell had before which are looked for where something is kept under one of them."""
+
+LINES_KNOWN_MAX: Final = 4_096
+"""Cells of which it is remembered under which keys they went; 300 bytes each."""
 
 MESSAGES_RECENT_MAX: Final = 512
 """Signed messages in memory after they were journaled, to be sent without reading them back: two

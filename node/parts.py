@@ -16,6 +16,7 @@ from node.headers import Headers
 from node.inbox import ConsensusInbox, ExecutionInbox
 from node.interactions import Interactions
 from node.invites import Invites
+from node.lines import Lines
 from node.metrics import ConsensusMetrics
 from node.peers import Peers
 from node.receipts import Receipts
@@ -60,6 +61,7 @@ class Parts:
     follows: Follows
     audits: Audits
     invites: Invites
+    lines: Lines
     trust: TrustScopes
     access: Access
     messages: Messages

@@ -268,13 +268,29 @@ class Peers:
     ) -> Callable[[PeerStream], Awaitable[None]]:
         """Return a handler of another protocol that refuses cells we want nothing to do with."""
 
+        faults = self._config.faults
+
         async def serve(stream: PeerStream) -> None:
             if self.conduct.is_banned(stream.cell_id):
                 await stream.abort()
-            else:
+            elif faults is None:
                 await handler(stream)
+            else:
+                faulty = FaultyStream(stream, faults)
+                try:
+                    await handler(faulty)
+                finally:
+                    await faulty.release()
 
         return serve
+
+    async def dial(self, address: str, *, timeout_s: float, protocol: str) -> PeerStream:
+        """Open a stream of another protocol than gossip's; raises what `Host.dial` does."""
+        faults = self._config.faults
+        if faults is not None:
+            await faults.before_dial(CellId(address.rpartition("/p2p/")[2]), timeout_s)
+        stream = await self.host.dial(address, timeout_s=timeout_s, protocol=protocol)
+        return stream if faults is None else FaultyStream(stream, faults)
 
     def _dial_if_due(self, group: asyncio.TaskGroup, cell_id: CellId, target: _Target) -> None:
         busy = target.task is not None and not target.task.done()

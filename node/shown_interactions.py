@@ -78,7 +78,7 @@ class ShownInteractions:
             raise InteractionsNotShown(f"no address of {short(peer)} is known")
         try:
             async with asyncio.timeout(INTERACTIONS_ASK_S):
-                stream = await self._peers.host.dial(
+                stream = await self._peers.dial(
                     address,
                     timeout_s=DIAL_TIMEOUT_MS / 1000,
                     protocol=shown_protocol(self._network_id),

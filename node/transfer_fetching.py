@@ -236,7 +236,7 @@ class TransferFetching:
         if not addresses:
             return
         try:
-            stream = await self._peers.host.dial(
+            stream = await self._peers.dial(
                 addresses[0], timeout_s=DIAL_TIMEOUT_MS / 1000, protocol=self._protocol
             )
         except MyceldError as error:

@@ -16,6 +16,7 @@ from identity.trust import GENERAL_SCOPE, InteractionProof, Policy, TrustGraph
 from journal import Store
 from ledger.machine import Applied
 from node.limits import INTERACTIONS_READ_MAX, TRUST_SCOPES_VIEWED_MAX
+from node.lines import Lines
 from node.trust_view import TrustView
 
 
@@ -28,10 +29,12 @@ class TrustScopes(TrustView):
         own: PublicKey,
         applied_round: Callable[[], Round],
         policy: Policy | None = None,
+        *,
+        lines: Lines,
     ) -> None:
-        super().__init__(store, own, applied_round, policy)
+        super().__init__(store, own, applied_round, policy, lines=lines)
         self._make: Callable[[str], TrustView] = lambda scope: TrustView(
-            store, own, applied_round, self.policy, scope=scope
+            store, own, applied_round, self.policy, scope=scope, lines=lines
         )
         self._views: OrderedDict[str, TrustView] = OrderedDict()
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -60,7 +63,7 @@ class TrustScopes(TrustView):
 
     def score_in(self, scope: str, key: PublicKey) -> float:
         """Return the score of a cell in a scope, as far as that is read and computed."""
-        return self.view(scope).graph.score(key)
+        return self.view(scope).score(key)
 
     async def settled_in(self, scope: str) -> TrustGraph:
         """Return a scope's graph as `settled` does the general one."""

@@ -38,7 +38,7 @@ PROFILES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """What may strike. Only `liars` has members that break the rules, as many as there may be."""
 
-_ELSEWHERE: Final = frozenset({"file", "invites", "replication", "audit"})
+_ELSEWHERE: Final = frozenset({"file", "invites", "message", "replication", "audit"})
 """Failpoints of what no cell does here."""
 
 _OVERLOAD_MS_MAX: Final = 1_000

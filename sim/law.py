@@ -319,23 +319,28 @@ class Law:
     # -- trust ---------------------------------------------------------------------------------
 
     def _attest(self, what: TrustAttest, sender: PublicKey, row: OrderedRow) -> None:
-        if what.subject == sender:
+        sender, subject = self._first(sender), self._first(what.subject)
+        if subject == sender:
             raise _Refused("it attests its sender")
         if what.expires_round and what.expires_round < row.round:
             raise _Refused("the attestation has ended")
         known = self._attested.setdefault(sender, set())
-        if (what.subject, what.scope) not in known and len(known) == ATTESTATIONS_OF_ISSUER_MAX:
+        if (subject, what.scope) not in known and len(known) == ATTESTATIONS_OF_ISSUER_MAX:
             raise _Refused("its sender has too many")
-        self._keep_attested(sender, known | {(what.subject, what.scope)})
+        self._keep_attested(sender, known | {(subject, what.scope)})
         said: list[Value] = [what.score_millionths, row.round, row.time_ns, what.expires_round]
-        self._state[attestation_key(sender, what.subject, what.scope)] = encode([*said, False])
+        self._state[attestation_key(sender, subject, what.scope)] = encode([*said, False])
 
     def _revoke(self, what: TrustRevoke, sender: PublicKey, row: OrderedRow) -> None:
+        sender = self._first(sender)
         known = self._attested.get(sender, set())
-        if (what.subject, what.scope) not in known:
+        named = [
+            one for one in (self._first(what.subject), what.subject) if (one, what.scope) in known
+        ]
+        if not named:
             raise _Refused("there is nothing to revoke")
-        self._keep_attested(sender, known - {(what.subject, what.scope)})
-        key = attestation_key(sender, what.subject, what.scope)
+        self._keep_attested(sender, known - {(named[0], what.scope)})
+        key = attestation_key(sender, named[0], what.scope)
         self._state[key] = encode([0, row.round, row.time_ns, 0, True])
 
     def _keep_attested(self, sender: PublicKey, known: set[tuple[PublicKey, str]]) -> None:
@@ -371,6 +376,12 @@ class Law:
             key = self._followed[key]
         return key
 
+    def _first(self, key: PublicKey) -> PublicKey:
+        """Return from which key one came, one step after the other."""
+        while key in self._came:
+            key = self._came[key][0]
+        return key
+
     def _rotate(self, what: KeyRotate, old: PublicKey, now: Round) -> None:
         new = what.successor
         seats = [*self.roster.members, *self._planned]
@@ -381,9 +392,7 @@ class Law:
         if old in self._came and now < self._came[old][1] + ROTATION_ROUNDS_MIN:
             raise _Refused("the old key had come just before")
         self._followed[old], self._came[new] = new, (old, now)
-        first = old
-        while first in self._came:
-            first = self._came[first][0]
+        first = self._first(old)
         step = Succession(new, now, what.consent, what.possession)
         self._state[rotated_key(old)] = step.encode()
         self._state[origin_key(new)] = Origin(first, old, now).encode()

@@ -1,4 +1,4 @@
-"""Frames of the protocol `/myceld/<network id>/message/1`, either way on one stream.
+"""Frames of the protocol `/myceld/<network id>/message/2`, either way on one stream.
 
     1 ENVELOPE   [1, envelope]             a message for the cell that reads this, from whoever
     2 STATEMENT  [2, statement]            receipt, refusal or floor

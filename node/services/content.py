@@ -42,6 +42,7 @@ from node.limits import (
     DIAL_TIMEOUT_MS,
     WRITE_TIMEOUT_MS,
 )
+from node.lines import Lines
 from node.peers import Peers
 from node.services.content_shelf import Shelf, Use
 from node.tables import state_value
@@ -68,6 +69,7 @@ class Contents:
         peers: Peers,
         applied_round: Callable[[], int],
         may_fetch: Callable[[CellId, str], None],
+        lines: Lines,
     ) -> None:
         """`may_fetch` raises AccessDenied for who may not have content."""
         self._may_fetch = may_fetch
@@ -82,6 +84,7 @@ class Contents:
         self._is_whole = False
         """Whether all contents were gone through, and each change since then was noted."""
         self._news = asyncio.Event()
+        self._lines = lines
         self._protocol = content_protocol(network_id)
         self._served: set[CellId] = set()
         peers.host.set_handler(self._protocol, peers.guarded(self._serve))
@@ -224,7 +227,7 @@ class Contents:
 
     async def _fetch(self, identity: Hash, content: Content) -> bool:
         """Fetch a content; return whether that need not be tried again."""
-        poster = cell_id_of(content.sender)
+        poster = self._lines.present(cell_id_of(content.sender))
         for cell in dict.fromkeys((poster, *self._peers.connected())):
             address = next(iter(self._peers.book.addresses(cell)), None)
             if address is None or cell == self._peers.host.cell_id:
@@ -244,7 +247,7 @@ class Contents:
 
     async def _fetch_from(self, address: str, identity: Hash, size_bytes: int) -> bytes | None:
         """Return the content from one cell, None if it has something else or nothing."""
-        stream = await self._peers.host.dial(
+        stream = await self._peers.dial(
             address, timeout_s=DIAL_TIMEOUT_MS / 1000, protocol=self._protocol
         )
         async with stream:

@@ -151,7 +151,7 @@ class IdentityService:
         address = next(iter(self._peers.book.addresses(cell)), None)
         if address is None:
             raise ChallengeRefused("no address of this cell is known")
-        stream = await self._peers.host.dial(
+        stream = await self._peers.dial(
             address, timeout_s=DIAL_TIMEOUT_MS / 1000, protocol=self._protocol
         )
         async with stream:

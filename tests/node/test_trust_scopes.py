@@ -17,7 +17,9 @@ from ledger.trust import TrustAttest
 from node import trust_view
 from node.access import Access
 from node.invite_tables import INVITE_SCHEMA
+from node.keyring import reader_of
 from node.limits import TRUST_SCOPES_VIEWED_MAX
+from node.lines import Lines
 from node.services.audit import AuditTrail
 from node.tables import SCHEMA, applied_statements
 from node.trust_scopes import TrustScopes
@@ -45,7 +47,10 @@ class Bench:
     def fresh(self) -> TrustScopes:
         policy = policy_of(scopes={"exec": "operations"}, proofs={"exec": "none"})
         ledger = self.cell.ledger
-        return TrustScopes(self.store, A.public_key, lambda: ledger.applied_round, policy)
+        lines = Lines(reader_of(self.store))
+        return TrustScopes(
+            self.store, A.public_key, lambda: ledger.applied_round, policy, lines=lines
+        )
 
     async def attest(self, issuer: KeyPair, subject: KeyPair, scope: str, score: float) -> None:
         roster = self.cell.ledger.roster

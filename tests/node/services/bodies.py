@@ -28,6 +28,8 @@ from node.genesis_service import GENESIS_PROTOCOL, serve_genesis
 from node.inbox import ConsensusInbox
 from node.interactions import Interactions
 from node.invite_tables import INVITE_SCHEMA
+from node.keyring import reader_of
+from node.lines import Lines
 from node.message_tables import MESSAGE_SCHEMA
 from node.peers import Peers, PeersConfig, PeersLinks
 from node.services.audit import AuditTrail, Wanted
@@ -100,7 +102,10 @@ class Body:
         await self.audit.flush()
         self.nucleus = Nucleus(store, self.audit)
         self.nucleus.begin()
-        self.trust = trust = TrustScopes(store, key.public_key, lambda: Round(0), self.policy)
+        self.lines = lines = Lines(reader_of(store))
+        self.trust = trust = TrustScopes(
+            store, key.public_key, lambda: Round(0), self.policy, lines=lines
+        )
         self.proven = Verifier(GENESIS.network_id, key.public_key)
         roster = GENESIS.roster
         self.access = access = Access(store, trust, lambda: roster, self.audit, self._is_proven)
@@ -133,7 +138,7 @@ class Body:
         network_id, nucleus = GENESIS.network_id, self.nucleus
         self.follows = Follows(store, await Copies.open(store), self.cell_id, peers, access)
         self.follows.listen(network_id)
-        owner = Owner(key, network_id, MessageAccess(access), public_key_of, lambda _: True)
+        owner = Owner(key, network_id, MessageAccess(access), self.lines, lambda _: True)
         self.messages = await Messages.open(store, owner, peers, nucleus.grant("message"))
         self.messages.judge_work(lambda _cell, _kind, _body: True)  # all ask for something
         self.identity = IdentityService(
@@ -148,7 +153,7 @@ class Body:
         self.follows.prove_by(self.identity.prove)
         self.messages.prove_by(self.identity.prove)
         self.contents = Contents(
-            store, network_id, peers, lambda: 0, partial(access.check, "blob-fetch")
+            store, network_id, peers, lambda: 0, partial(access.check, "blob-fetch"), self.lines
         )
         await self.contents.keep(CONTENT)
         self.interactions = Interactions(

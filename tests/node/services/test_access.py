@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 
 from core.errors import MyceldError
-from core.ids import Epoch, Hash, Round
+from core.ids import Epoch, Hash, Round, Signature
 from identity.audit import AUDIT_JOURNAL, Outcome
 from identity.errors import ChallengeRefused
 from identity.messages.chat import Chat, encode_chat, make_room
@@ -20,6 +20,7 @@ from identity.trust import Level
 from identity.trust.policy import NEEDS, SCORES
 from identity.trust.shown import Asked
 from journal import Store
+from ledger.succession import Origin, Succession, origin_key, present_key, rotated_key
 from ledger.transfer.wire import AskLinks, Denied, FrameBodies, decode_answer, encode_ask
 from node.access import Access
 from node.errors import (
@@ -33,6 +34,8 @@ from node.errors import (
 )
 from node.genesis_service import fetch_genesis
 from node.invite_tables import INVITE_SCHEMA
+from node.keyring import reader_of
+from node.lines import Lines
 from node.message_tables import MessageRow
 from node.requests import REQUESTS
 from node.services.audit import AuditTrail
@@ -358,7 +361,8 @@ def test_members_of_a_new_network_are_limited_and_guests_too_and_strangers_nothi
         ) as store:
             await store.create_tables(SCHEMA + INVITE_SCHEMA)
             audit = await AuditTrail.open(store, key.public_key)
-            trust = TrustScopes(store, key.public_key, lambda: Round(0))
+            lines = Lines(reader_of(store))
+            trust = TrustScopes(store, key.public_key, lambda: Round(0), lines=lines)
             access = Access(store, trust, lambda: GENESIS.roster, audit, lambda *_: False)
             member, guest, nobody = (KEYS[1], NEWCOMERS[0], NEWCOMERS[1])
             sql = "INSERT INTO invite_use VALUES (x'00', ?, 'g', 0, '', NULL, NULL)"
@@ -368,6 +372,17 @@ def test_members_of_a_new_network_are_limited_and_guests_too_and_strangers_nothi
             levels = [level(access.score(one.cell_id)) for one in (member, guest, nobody)]
             assert levels == [Level.LIMITED, Level.LIMITED, Level.NONE]
             assert trust.policy.level(access.score(key.cell_id)) is Level.FULL
+            new = NEWCOMERS[2]
+            step = Succession(new.public_key, Round(7), Signature(b""), Signature(b""))
+            origin = Origin(guest.public_key, guest.public_key, Round(7))
+            changes = [
+                (rotated_key(guest.public_key), step.encode()),
+                (origin_key(new.public_key), origin.encode()),
+                (present_key(guest.public_key), bytes(new.public_key)),
+            ]
+            await store.transaction({}, [("INSERT INTO state VALUES (?, ?)", changes)])
+            lines.forget()
+            assert level(access.score(new.cell_id)) is Level.LIMITED
             await store.transaction({}, [("UPDATE invite SET revoked = 1", [()])])
             assert access.score(guest.cell_id) == 0
 

@@ -42,6 +42,7 @@ class Holder:
             self.cell.peers,
             lambda: self.applied,
             lambda _cell, _hash: None,
+            self.cell.lines,
         )
 
     async def applies(

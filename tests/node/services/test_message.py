@@ -20,7 +20,7 @@ from identity.messages.errors import BodyTooLong, MessageDenied
 from identity.messages.limits import BODY_SIZE_BYTES_MAX
 from identity.messages.proof import encode_proof
 from identity.messages.wire import EnvelopeFrame, FrameReader, encode_frame
-from node.errors import ToItself
+from node.errors import MessageNotStored, ToItself
 from node.message_tables import Wanted
 from node.services import message_desk
 from node.services.message import message_protocol
@@ -219,8 +219,8 @@ def test_a_room_is_heard_by_its_members_and_changed_by_them(tmp_path: Path) -> N
         await carol.until(lambda: bool(carol.messages.desk.rooms))
         await carol.messages.say(room.id, "what a nice place")
         for cell in (alice, bob):
-            inbox = cell.messages.desk.inbox(carol.cell_id)
-            await cell.until(lambda inbox=inbox: inbox.taken == 1)  # type: ignore[misc]  # a bound default
+            desk = cell.messages.desk
+            await cell.until(lambda desk=desk: desk.inbox(carol.cell_id).taken == 1)  # type: ignore[misc]  # a bound default
             (row,) = [row for row in await cell.received() if row.cell == carol.cell_id]
             assert (texts_of([row]), row.room) == (["what a nice place"], room.id)
         await carol.messages.change_room(room.id, leave=True)
@@ -372,3 +372,30 @@ def frames_in(capture: bytes) -> list[EnvelopeFrame]:
 
 def everything_on_disk(cell: MessageCell) -> bytes:
     return b"".join(path.read_bytes() for path in cell.path.parent.glob(f"{cell.path.name}*"))
+
+
+def test_who_waits_for_a_message_to_be_journaled_is_told_when_the_cell_stops(
+    tmp_path: Path,
+) -> None:
+    """A client had no answer, and the log a traceback."""
+
+    async def talk(alice: MessageCell, bob: MessageCell) -> None:
+        store, begun = alice.store, asyncio.Event()
+
+        async def never(*_: object, **__: object) -> None:
+            begun.set()
+            await asyncio.Event().wait()
+
+        store.transaction = never  # type: ignore[method-assign, assignment]  # its disk is slow
+        sending = [asyncio.create_task(alice.messages.chat(bob.cell_id, "hello"))]
+        await begun.wait()
+        sending.append(asyncio.create_task(alice.messages.chat(bob.cell_id, "hello again")))
+        await asyncio.sleep(0)
+        await alice.stop()
+        for one in sending:
+            with pytest.raises(MessageNotStored):
+                await one
+        with pytest.raises(MessageNotStored):
+            await alice.messages.chat(bob.cell_id, "too late")
+
+    run(tmp_path, talk)

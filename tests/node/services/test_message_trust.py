@@ -38,6 +38,7 @@ class HeardLink:
 
     def __init__(self, cell_id: CellId) -> None:
         self.cell_id = cell_id
+        self.peer_key = b""
         self.has_room = True
         self.said: list[Frame] = []
         self.when_said: Callable[[Frame], None] = lambda _: None

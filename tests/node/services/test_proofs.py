@@ -179,7 +179,8 @@ def test_what_comes_through_another_cell_counts_as_unproven(tmp_path: Path) -> N
         stranger.peers.seek([])
         await stranger.messages.send(guard.cell_id, MessageType.EXEC, b"do it")
         desk = stranger.messages.desk
-        (envelope,) = await desk.envelopes(list(desk.outbox(guard.cell_id)))
+        outbox = desk.outbox(guard.cell_id)
+        (envelope,) = await desk.envelopes(outbox, list(outbox))
         (tmp_path / "relay").mkdir()
         relay = Body(tmp_path / "relay", KEYS[1], {})
         async with asyncio.TaskGroup() as group:

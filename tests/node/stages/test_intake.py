@@ -10,8 +10,9 @@ from core.ids import PublicKey
 from ledger.accounts import NonceWindow
 from ledger.errors import Malformed, NonceUsed, WrongNetwork
 from ledger.transaction import Transaction, transaction_id
+from node.errors import KeyBeingRotated
 from node.stages.intake import Intake
-from tests.ledger.world import KEYS, NETWORK, opaque, put
+from tests.ledger.world import KEYS, NETWORK, NEWCOMERS, opaque, put, rotation, signed
 
 
 class Accounts:
@@ -117,3 +118,35 @@ def test_the_next_nonce_is_above_all_that_are_used_or_pending(
             cell.take(put(nonce, key))
             taken[nonce] = key
     assert cell.next() == max(taken) + 1
+
+
+def test_nothing_more_is_taken_of_a_key_whose_rotation_is_on_its_way(cell: Accounts) -> None:
+    """It would be ordered behind the rotation, and refused there after it was acknowledged."""
+    leaves = signed(KEYS[0], 1, rotation(KEYS[0], NEWCOMERS[0]))
+    again = signed(KEYS[0], 2, rotation(KEYS[0], NEWCOMERS[1]))
+    with pytest.raises(KeyBeingRotated):
+        cell.take(leaves, put(2))
+    cell.take(put(0), leaves)
+    cell.take(leaves)
+    for late in (put(2), again):
+        with pytest.raises(KeyBeingRotated):
+            cell.take(late)
+    cell.take(put(0, sender=1))
+    cell.intake.settle([transaction_id(leaves)])  # as when the ledger refused it
+    cell.take(put(2))
+
+
+def test_that_is_so_after_a_restart_too(cell: Accounts) -> None:
+    cell.intake.note_stored([signed(KEYS[0], 1, rotation(KEYS[0], NEWCOMERS[0]))])
+    with pytest.raises(KeyBeingRotated):
+        cell.take(put(2))
+
+
+def test_nothing_new_is_taken_of_a_key_that_is_about_to_rotate(cell: Accounts) -> None:
+    cell.take(put(0))
+    key = KEYS[0].public_key
+    with cell.intake.nothing_new_of(key):
+        with pytest.raises(KeyBeingRotated):
+            cell.take(put(1))
+        assert cell.intake.pending(key) == [transaction_id(put(0))]
+    cell.take(put(1))
