@@ -151,7 +151,7 @@ class ProposalView:
     weight_approved: int
     weight_total: int
     state: str
-    """`open`, `accepted` or `expired`."""
+    """`open`, `accepted`, `refused` or `expired`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,7 @@ class Expired(TransactionRefused):
 
 
 class BadProposal(TransactionRefused):
-    """A proposal or an approval whose arguments are out of bounds."""
+    """A change of a member, or a vote, whose arguments are out of bounds."""
 
     code = "MYC-LEDGER-030"
     remedy = (
@@ -86,7 +86,7 @@ class BadProposal(TransactionRefused):
 
 
 class NotAMember(TransactionRefused):
-    """Only members of the epoch propose, approve and leave."""
+    """Only members of the epoch propose, vote, announce and leave."""
 
     code = "MYC-LEDGER-031"
     remedy = "Sign it with the key of a member of the current roster, or ask a member."
@@ -131,21 +131,21 @@ class NoSuchProposal(TransactionRefused):
     """No proposal with this id was ordered before."""
 
     code = "MYC-LEDGER-037"
-    remedy = "Use the id of the `member-propose` transaction, and approve after it was applied."
+    remedy = "Use the id that `myceld gov list` shows, and vote after it was applied."
 
 
 class ProposalClosed(TransactionRefused):
-    """The proposal was accepted already, or it expired."""
+    """The proposal was accepted or refused already, or it expired."""
 
     code = "MYC-LEDGER-038"
-    remedy = "If it was accepted, nothing is left to do; if it expired, propose the change again."
+    remedy = "If it was accepted, nothing is left to do; else propose the change again."
 
 
-class AlreadyApproved(TransactionRefused):
-    """The sender approved this proposal before; proposing counts as approving."""
+class AlreadyVoted(TransactionRefused):
+    """The sender voted the same on this proposal before; proposing counts as voting yes."""
 
     code = "MYC-LEDGER-039"
-    remedy = "Ask other members to approve it."
+    remedy = "Ask other members to vote; you can still change your vote."
 
 
 class BadEvidence(TransactionRefused):
@@ -230,6 +230,41 @@ class BadRotation(TransactionRefused):
 
     code = "MYC-LEDGER-204"
     remedy = "It takes a public key of 32 bytes and two signatures of 64."
+
+
+class BadAction(TransactionRefused):
+    """A proposal or an action whose arguments are out of bounds."""
+
+    code = "MYC-LEDGER-401"
+    remedy = "A proposal has a title and 1 to 8 actions: see `myceld gov propose --help`."
+
+
+class UpgradeUnsupported(TransactionRefused):
+    """Versions that members with more than 2/3 of the weight do not know yet."""
+
+    code = "MYC-LEDGER-402"
+    remedy = "Have the named members install the release and run it, then vote again."
+
+
+class UpgradeTooLate(TransactionRefused):
+    """An upgrade from an epoch on that has begun."""
+
+    code = "MYC-LEDGER-403"
+    remedy = "Propose it again with a later epoch; `myceld status` shows the present one."
+
+
+class NothingNew(TransactionRefused):
+    """The sender announced the same before."""
+
+    code = "MYC-LEDGER-404"
+    remedy = "Nothing is left to do."
+
+
+class UnknownParameter(TransactionRefused):
+    """A parameter that the network does not have, or a value that it can not have."""
+
+    code = "MYC-LEDGER-215"
+    remedy = "`myceld gov parameters` lists the parameters of a network and their bounds."
 
 
 class BadCertificate(RemoteViolation):

@@ -19,13 +19,17 @@ from core.errors import MyceldError
 from core.ids import Epoch, NetworkId, Round, public_key_of
 from core.json_text import NotJson, parse_json
 from core.limits import INT_MAX
+from ledger.epoch_rules import RULE_SETS, EpochRules
 from ledger.errors import BadGenesis, BadRoster
-from ledger.limits import EPOCH_ROUNDS_MAX, EPOCH_ROUNDS_MIN, NAME_LENGTH_MAX
+from ledger.limits import (
+    COIN_PERIOD_MAX,
+    COIN_PERIOD_MIN,
+    EPOCH_ROUNDS_MAX,
+    EPOCH_ROUNDS_MIN,
+    NAME_LENGTH_MAX,
+)
 from ledger.names import is_name
 from ledger.roster import Member, Roster, check_members
-
-RULE_SETS: Final = (1, 2)
-"""Voting rules (ARCHITECTURE.md, hashgraph): Baird 2016, and the same with weak voters copying."""
 
 _DOMAIN: Final = "myceld/genesis/1"
 _FILE_FORMAT: Final = "myceld-genesis/1"
@@ -54,9 +58,9 @@ class Genesis:
             check_members(self.members)
         except BadRoster as error:
             raise BadGenesis(error.detail) from error
-        # With period 2 every round that could decide is a coin round, and those never decide.
-        if not 3 <= self.coin_period <= 1000:
-            raise BadGenesis(f"coin period {self.coin_period} is not in 3..1000")
+        if not COIN_PERIOD_MIN <= self.coin_period <= COIN_PERIOD_MAX:
+            bounds = f"{COIN_PERIOD_MIN}..{COIN_PERIOD_MAX}"
+            raise BadGenesis(f"coin period {self.coin_period} is not in {bounds}")
         if not EPOCH_ROUNDS_MIN <= self.epoch_rounds <= EPOCH_ROUNDS_MAX:
             bounds = f"{EPOCH_ROUNDS_MIN}..{EPOCH_ROUNDS_MAX}"
             raise BadGenesis(f"{self.epoch_rounds} rounds an epoch are not in {bounds}")
@@ -76,7 +80,8 @@ class Genesis:
     @cached_property
     def roster(self) -> Roster:
         """The roster of the first epoch."""
-        return Roster(Epoch(0), Round(1), 0, self.members)
+        rules = EpochRules(self.rule_set, self.coin_period, self.epoch_rounds)
+        return Roster(Epoch(0), Round(1), 0, self.members, rules)
 
 
 def to_json(genesis: Genesis) -> str:

@@ -20,12 +20,23 @@ from ledger.content import Post, build_post, parse_post, post_changes
 from ledger.context import Context
 from ledger.errors import Malformed, Oversize, UnknownKind
 from ledger.forks import ForkProof, build_proof, parse_proof, proof_changes
+from ledger.governance import (
+    GovPropose,
+    GovVote,
+    approve_changes,
+    build_gov_propose,
+    build_gov_vote,
+    gov_propose_changes,
+    gov_vote_changes,
+    parse_gov_propose,
+    parse_gov_vote,
+    propose_changes,
+)
 from ledger.limits import KEY_SIZE_BYTES_MAX, VALUE_SIZE_BYTES_MAX
 from ledger.members import (
     MemberApprove,
     MemberLeave,
     MemberPropose,
-    approve_changes,
     build_approve,
     build_leave,
     build_propose,
@@ -33,7 +44,6 @@ from ledger.members import (
     parse_approve,
     parse_leave,
     parse_propose,
-    propose_changes,
 )
 from ledger.names import controls_display
 from ledger.rotation import (
@@ -54,6 +64,7 @@ from ledger.trust import (
     parse_revoke,
     revoke_changes,
 )
+from ledger.upgrades import Announce, announce_changes, build_announce, parse_announce
 
 VALUE_PREFIX: Final = b"value/"
 """State keys of user values: this prefix, then the key in UTF-8."""
@@ -77,6 +88,9 @@ Arguments: TypeAlias = (
     | TrustRevoke
     | KeyRotate
     | Post
+    | GovPropose
+    | GovVote
+    | Announce
 )
 """All argument types, one per kind."""
 
@@ -178,6 +192,9 @@ _ROWS: Final[tuple[Kind[Any], ...]] = (
     Kind("trust-revoke", TrustRevoke, parse_revoke, build_revoke, revoke_changes),
     Kind("key-rotate", KeyRotate, parse_rotate, build_rotate, rotate_changes, rotate_proofs),
     Kind("post", Post, parse_post, build_post, post_changes),
+    Kind("gov-propose", GovPropose, parse_gov_propose, build_gov_propose, gov_propose_changes),
+    Kind("gov-vote", GovVote, parse_gov_vote, build_gov_vote, gov_vote_changes),
+    Kind("gov-announce", Announce, parse_announce, build_announce, announce_changes),
 )
 _KINDS: Final = {row.name: row for row in _ROWS}
 _BY_ARGUMENTS: Final = {row.arguments: row for row in _ROWS}

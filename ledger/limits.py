@@ -69,6 +69,30 @@ ABSENCE_ROUNDS_MIN: Final = EPOCH_ROUNDS_MIN
 """Rounds after which a member of which nothing was received was absent: an event takes some five
 to be ordered, and an epoch of normal length has at least so many."""
 
+COIN_PERIOD_MIN: Final = 3
+"""With 2 every round that could decide is a coin round, and those never decide."""
+
+COIN_PERIOD_MAX: Final = 1000
+"""Beyond, a coin would come when all else has failed for minutes."""
+
+PROPOSAL_ACTIONS_MAX: Final = 8
+"""Actions of one proposal: who votes reads them all."""
+
+PROPOSAL_TITLE_LENGTH_MAX: Final = 128
+"""Characters of what a proposal is called."""
+
+RESOLUTION_URL_LENGTH_MAX: Final = 512
+"""Characters of where the text of a resolution is."""
+
+VERSION_MAX: Final = 2**31
+"""Of rule sets, wire versions and transaction versions."""
+
+VERSIONS_SUPPORTED_MAX: Final = 16
+"""Versions of one sort that a build says it knows: it has to be able to run each of them."""
+
+RELEASE_LENGTH_MAX: Final = 64
+"""Characters of what a build is called."""
+
 KIND_LENGTH_MAX: Final = 32
 """Characters of a transaction kind's name."""
 

@@ -12,7 +12,7 @@ overtake its first.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -48,6 +48,7 @@ from ledger.roster import (
 from ledger.succession import ROTATED_PREFIX
 from ledger.transaction import OpaqueTransaction, SignedTransaction, Transaction
 from ledger.tree import Snapshot, StateTree
+from ledger.upgrades import EPOCH_PARAMETER_KEYS, set_rules, upgraded
 
 Read: TypeAlias = Callable[[bytes], bytes | None]
 """State key -> its value, None for none."""
@@ -109,7 +110,6 @@ class Ledger:
         round before the one that is applied.
         """
         self._network_id = genesis.network_id
-        self._epoch_rounds = genesis.epoch_rounds
         self._roster = self._first_roster = genesis.roster
         self._checks = EvidenceChecks()
         self._record = EpochRecord()
@@ -266,19 +266,31 @@ class Ledger:
         return Applied(self._header, tuple(entries), tuple(changes.items()), fresh, sealed)
 
     def _sealed(
-        self, round_number: Round, time_ns: int, changes: Mapping[bytes, bytes]
+        self, round_number: Round, time_ns: int, changes: dict[bytes, bytes]
     ) -> Roster | None:
         """Return the next epoch's roster if the round is the last of this one.
 
-        An epoch ends after its full number of rounds, and at once when its members change.
+        An epoch ends after its full number of rounds, and at once when its members or a parameter
+        of its rules change. What begins with the next one goes into `changes`.
         """
-        members = self._roster.members
+        roster, members = self._roster, self._roster.members
         if NEXT_MEMBERS_KEY in changes:
             members = decode_members(changes[NEXT_MEMBERS_KEY])
-        rounds = round_number - self._roster.first_round + 1
-        if members == self._roster.members and rounds < self._epoch_rounds:
+
+        def read(key: bytes) -> bytes | None:
+            return changes[key] if key in changes else self._read(key)
+
+        rules = roster.rules
+        if any(key in changes for key in EPOCH_PARAMETER_KEYS):
+            rules = set_rules(rules, read)
+        rounds = round_number - roster.first_round + 1
+        same = (members, rules) == (roster.members, roster.rules)
+        if same and rounds < roster.rules.epoch_rounds:
             return None
-        return self._roster.next(Round(round_number + 1), time_ns, members)
+        following = roster.next(Round(round_number + 1), time_ns, members, rules)
+        following, begun = upgraded(following, read)
+        changes.update(begun)
+        return following
 
     def _note_conduct(
         self,

@@ -21,8 +21,9 @@ from core.limits import PUBLIC_KEY_SIZE_BYTES, SIGNATURE_SIZE_BYTES
 from ledger.accounts import account_key
 from ledger.context import Context
 from ledger.errors import BadRotation, KeyNotFresh, RotatedTooSoon
+from ledger.governance import PROPOSER_PREFIX
 from ledger.limits import ROTATION_ROUNDS_MIN
-from ledger.members import PROPOSER_PREFIX, Changes, planned_members
+from ledger.members import Changes, planned_members
 from ledger.network_score import SCORE_PREFIX
 from ledger.roster import NEXT_MEMBERS_KEY, encode_members
 from ledger.succession import (
@@ -35,8 +36,9 @@ from ledger.succession import (
     rotated_key,
     succession_message,
 )
+from ledger.upgrades import SUPPORT_PREFIX
 
-CARRIED_PREFIXES: Final = (PROPOSER_PREFIX, SCORE_PREFIX)
+CARRIED_PREFIXES: Final = (PROPOSER_PREFIX, SCORE_PREFIX, SUPPORT_PREFIX)
 """What the state has of a key that goes along to the next one: state keys of these, then the key.
 
 A new key must be no way to get rid of a bound, or of a bad name.

@@ -31,9 +31,9 @@ from journal import Store
 from ledger.certificate import Certificate, parse_certificate
 from ledger.forks import FORK_PREFIX
 from ledger.genesis import Genesis
+from ledger.governance import PROPOSAL_PREFIX
 from ledger.header import APPLIED
 from ledger.machine import Applied, Entry
-from ledger.members import PROPOSAL_PREFIX
 from ledger.roster import Roster, decode_roster
 from ledger.transaction import OPAQUE_KIND, SignedTransaction, transaction_id
 from ledger.trust import ATTESTATION_PREFIX

@@ -19,6 +19,7 @@ from core.ids import (
     PublicKey,
     Round,
     Signature,
+    TransactionId,
     cell_id_of,
     public_key_of,
 )
@@ -29,25 +30,22 @@ from hashgraph.header import decode_header as decode_event_header
 from hashgraph.vector import read_expected, read_vector
 from ledger import errors as ledger_errors
 from ledger.accounts import NonceWindow, decode_account, encode_account
+from ledger.actions import Resolution, SetParameter, build_actions
 from ledger.certificate import (
     epoch_of,
     parse_certificate,
     parse_checkpoint_signature,
 )
 from ledger.content import decode_content
+from ledger.epoch_rules import Versions, supported
 from ledger.forks import ProvenFork, decode_proven
 from ledger.genesis import from_json, to_json
+from ledger.governance import GovPropose, GovVote, Outcome, Proposal, Vote, decode_proposal
 from ledger.header import decode_header, receipts_root
 from ledger.kinds import Arguments, parse_arguments
-from ledger.members import (
-    Action,
-    MemberApprove,
-    MemberLeave,
-    MemberPropose,
-    Proposal,
-    decode_proposal,
-)
+from ledger.members import Action, MemberApprove, MemberLeave, MemberPropose
 from ledger.network_score import EpochRecord, decode_record, decode_score
+from ledger.parameters import decode_parameter, encode_parameter
 from ledger.roster import decode_members, decode_roster, encode_members
 from ledger.roster_proof import RosterStep, decode_proof, encode_proof
 from ledger.succession import Origin, Succession, decode_origin, decode_succession
@@ -73,6 +71,7 @@ from ledger.transfer.wire import (
 )
 from ledger.tree import TOP
 from ledger.trust import Attestation, TrustAttest, TrustRevoke, decode_attestation
+from ledger.upgrades import Announce, Planned, Upgrade, decode_planned, decode_support
 from tests.fuzz.mutations import Form
 from tests.fuzz.samples import DIGEST, SIGNED, VECTORS, bodies, from_hex, network_of, vector
 from tests.fuzz.target import REFUSED, Target
@@ -95,6 +94,15 @@ _FORK_NETWORK = network_of("fork-evidence")
 _TRANSACTIONS = vector("transaction")
 _NETWORK = network_of("transaction")
 _TRANSFER = vector("transfer")
+
+
+_UPGRADE = Upgrade(Epoch(7), Versions(3, 2, 1), "myceld 2")
+_ACTIONS = (
+    SetParameter("epoch_rounds", 64),
+    _UPGRADE,
+    Resolution(Hash(DIGEST), "https://example.org/minutes"),
+    Resolution(),
+)
 
 
 def targets() -> tuple[Target, ...]:
@@ -232,6 +240,9 @@ def _transactions() -> tuple[Target, ...]:
         TrustAttest(newcomer.public_key, "general", 900_000, Round(7)),
         TrustRevoke(newcomer.public_key, "general"),
         rotation(pair, newcomer),
+        GovPropose("all at once", _ACTIONS, 1000),
+        GovVote(TransactionId(DIGEST), Vote.ABSTAIN),
+        Announce(supported("myceld 1")),
     )
     made = tuple(signed(pair, at, arguments) for at, arguments in enumerate(acts))
     rows = ("signed", "opaque")
@@ -246,12 +257,17 @@ def _transactions() -> tuple[Target, ...]:
         ["trust-revoke", [DIGEST, "general"]],
         ["key-rotate", [DIGEST, SIGNED, SIGNED[::-1]]],
         ["post", [DIGEST, 1024, "minutes of May"]],
+        ["gov-propose", ["all", build_actions(_ACTIONS), 1000]],
+        ["gov-vote", [DIGEST, "abstain"]],
+        ["gov-announce", supported("myceld 1").to_value()],
     )
     arguments = (
         ledger_errors.Malformed,
         ledger_errors.Oversize,
         ledger_errors.UnknownKind,
         ledger_errors.BadProposal,
+        ledger_errors.BadAction,
+        ledger_errors.UnknownParameter,
         ledger_errors.BadEvidence,
         ledger_errors.BadAttestation,
         ledger_errors.BadRotation,
@@ -286,6 +302,9 @@ def _transactions() -> tuple[Target, ...]:
                 "ledger/trust.py:parse_revoke",
                 "ledger/rotation.py:parse_rotate",
                 "ledger/content.py:parse_post",
+                "ledger/governance.py:parse_gov_propose",
+                "ledger/governance.py:parse_gov_vote",
+                "ledger/upgrades.py:parse_announce",
             ),
         ),
     )
@@ -374,8 +393,11 @@ def _state() -> tuple[Target, ...]:
     """The values that the ledger keeps in its state, and a newcomer gets from strangers."""
     members = GENESIS.members
     change = MemberPropose(Action.ADD, NEWCOMERS[0].public_key, 1, "dora")
-    approvals = tuple(key.public_key for key in KEYS)
-    proposal = Proposal(change, KEYS[0].public_key, Round(9), approvals, Round(11))
+    votes = tuple((key.public_key, vote) for key, vote in zip(KEYS, Vote, strict=False))
+    actions = (change, *_ACTIONS)
+    proposal = Proposal(
+        "all", actions, KEYS[0].public_key, Round(9), Round(99), votes, Outcome.ACCEPTED, Round(11)
+    )
     proven = ProvenFork(Hash(DIGEST), Round(3), KEYS[1].public_key)
     sign = Signature(SIGNED)
     return (
@@ -400,8 +422,44 @@ def _state() -> tuple[Target, ...]:
             decode=decode_proposal,
             encode=lambda found: found.encode(),
             samples=(proposal.encode(),),
-            errors=(*_NEITHER, ledger_errors.BadProposal),
-            covers=("ledger/members.py:decode_proposal",),
+            errors=(
+                *_NEITHER,
+                ledger_errors.BadAction,
+                ledger_errors.BadProposal,
+                ledger_errors.UnknownParameter,
+            ),
+            covers=(
+                "ledger/governance.py:decode_proposal",
+                "ledger/actions.py:parse_actions",
+                "ledger/actions.py:_parse",
+                "ledger/actions.py:_parse_parameter",
+                "ledger/actions.py:_parse_resolution",
+                "ledger/upgrades.py:parse_upgrade",
+            ),
+        ),
+        Target(
+            name="state: what a build knows",
+            decode=decode_support,
+            encode=lambda found: codec.encode(found.to_value()),
+            samples=(codec.encode(supported("myceld 1").to_value()),),
+            errors=_NEITHER,
+            covers=("ledger/upgrades.py:decode_support",),
+        ),
+        Target(
+            name="state: upgrade",
+            decode=decode_planned,
+            encode=lambda found: found.encode(),
+            samples=(Planned(_UPGRADE, TransactionId(DIGEST), Epoch(8)).encode(),),
+            errors=(*_NEITHER, ledger_errors.BadAction),
+            covers=("ledger/upgrades.py:decode_planned",),
+        ),
+        Target(
+            name="state: parameter",
+            decode=decode_parameter,
+            encode=encode_parameter,
+            samples=(encode_parameter(0), encode_parameter(2**63 - 1)),
+            errors=_NEITHER,
+            covers=("ledger/parameters.py:decode_parameter",),
         ),
         Target(
             name="state: content",

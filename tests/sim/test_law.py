@@ -5,12 +5,17 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.ids import MemberIndex, PublicKey, TransactionId
+from core.ids import Epoch, MemberIndex, PublicKey, TransactionId
 from identity.keys import KeyPair
+from ledger.actions import Action, Resolution, SetParameter
+from ledger.epoch_rules import Support, Versions
+from ledger.governance import GovPropose, GovVote, Vote
 from ledger.kinds import Arguments, Put
 from ledger.machine import Applied
-from ledger.members import Action, MemberApprove, MemberLeave, MemberPropose
+from ledger.members import Action as Change
+from ledger.members import MemberApprove, MemberLeave, MemberPropose
 from ledger.transaction import SignedTransaction, transaction_id
+from ledger.upgrades import Announce, Upgrade
 from node.tables import OrderedRow
 from sim.law import Law
 from tests.ledger.test_forks import proof
@@ -18,6 +23,10 @@ from tests.ledger.world import ALL_KEYS, GENESIS, START_NS, Cell, candidates, ro
 
 EVERYBODY = ALL_KEYS + tuple(KeyPair(bytes([number]) * 32) for number in range(9, 13))
 PAIRS = st.sampled_from(EVERYBODY)
+_WAYS = [
+    *("put", "rotate", "rotate", "propose", "approve", "leave", "fork"),
+    *("motion", "motion", "vote", "vote", "announce"),
+]
 
 
 def _rows(applied: Applied) -> list[OrderedRow]:
@@ -47,7 +56,7 @@ def _rows(applied: Applied) -> list[OrderedRow]:
 
 @st.composite
 def _acts(draw: st.DrawFn) -> tuple[KeyPair, str, KeyPair, int]:
-    way = draw(st.sampled_from(["put", "rotate", "rotate", "propose", "approve", "leave", "fork"]))
+    way = draw(st.sampled_from(_WAYS))
     return draw(PAIRS), way, draw(PAIRS), draw(st.integers(0, 5))
 
 
@@ -60,15 +69,34 @@ def _arguments(
         case "rotate":
             return rotation(pair, other)
         case "propose":
-            action = list(Action)[number % 3]
-            weight = 0 if action is Action.REMOVE else 1 + number
-            name = "n" if action is Action.ADD else ""
+            action = list(Change)[number % 3]
+            weight = 0 if action is Change.REMOVE else 1 + number
+            name = "n" if action is Change.ADD else ""
             return MemberPropose(action, other.public_key, weight, name)
         case "approve":
             return MemberApprove(proposals[-1 - number % len(proposals)])
         case "leave":
             return MemberLeave()
+        case "motion":
+            return GovPropose("motion", _actions(other, number), 1 + number)
+        case "vote":
+            return GovVote(proposals[-1 - number // 3 % len(proposals)], list(Vote)[number % 3])
+        case "announce":
+            return Announce(Support((1, 2, 3)[: 1 + number % 3], (2,), (1, 2), "a build"))
     return proof(EVERYBODY[number % 4], number % 4, epoch=number // 4)
+
+
+def _actions(other: KeyPair, number: int) -> tuple[Action, ...]:
+    several: list[tuple[Action, ...]] = [
+        (SetParameter("epoch_rounds", 16 + number), Resolution()),
+        (SetParameter("coin_period", 3), MemberPropose(Change.REMOVE, other.public_key)),
+        (Upgrade(Epoch(1 + number), Versions(number % 4 + 1, 2, 1), "another build"),),
+        (
+            MemberPropose(Change.WEIGHT, other.public_key, 1 + number),
+            SetParameter("coin_period", 9),
+        ),
+    ]
+    return several[number % len(several)]
 
 
 @given(rounds=st.lists(st.lists(_acts(), max_size=5), min_size=1, max_size=12))
@@ -86,7 +114,7 @@ def test_the_law_finds_nothing_wrong_with_what_the_ledger_does(
             nonce = nonces[pair.public_key] = nonces.get(pair.public_key, -1) + 1
             raw = signed(pair, nonce, _arguments(pair, way, other, number, proposals))
             raws[transaction_id(raw)] = raw
-            if way == "propose":
+            if way in ("propose", "motion"):
                 proposals.append(transaction_id(raw))
             made.append(raw)
         members = len(cell.ledger.roster.members)
