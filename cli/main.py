@@ -37,6 +37,7 @@ _COMMANDS: Final = {
     "key": ("cli.key:key", "Make, show, move, protect and split the cell's key."),
     "invite": ("cli.invite:invite", "Make a ticket for somebody to join by."),
     "member": ("cli.member:member", "Show and change who votes."),
+    "gov": ("cli.governance:gov", "Propose, vote, and see what the members decided."),
     "trust": ("cli.trust:trust", "Say whom to trust, and see how far others are."),
     "send": ("cli.message:send", "Send an encrypted message to a cell or a room."),
     "inbox": ("cli.message:inbox", "Show the messages that came."),

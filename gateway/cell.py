@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from gateway.governance_views import GovernanceCell
 from gateway.message_cell import MessageCell
 from gateway.service_views import ServiceCell
 from gateway.trust_views import TrustCell
@@ -37,7 +38,7 @@ from gateway.views import (
 )
 
 
-class Cell(TrustCell, MessageCell, ServiceCell, Protocol):
+class Cell(TrustCell, MessageCell, ServiceCell, GovernanceCell, Protocol):
     """What the gateway needs of a running cell."""
 
     async def submit(

@@ -162,6 +162,13 @@ class NoSuchRoom(LocalMisuse):
     remedy = "`myceld room list` shows the rooms."
 
 
+class NoProposal(LocalMisuse):
+    """No proposal of this id was ordered, as far as this cell knows."""
+
+    code = "MYC-GATEWAY-401"
+    remedy = "`myceld gov list` shows the ids."
+
+
 class NoSuchContent(LocalMisuse):
     """Nothing of this hash was posted, as far as this cell knows."""
 

@@ -26,6 +26,7 @@ from gateway.errors import (
     Unexpected,
     WrongMethod,
 )
+from gateway.governance_routes import GovernanceRoutes
 from gateway.limits import READ_TIMEOUT_S, WAIT_GRACE_S
 from gateway.message_routes import MessageRoutes
 from gateway.service_routes import ServiceRoutes, note_request
@@ -323,6 +324,7 @@ class Routes:
             ("POST", "/api/v1/follows", self.follow),
             ("POST", "/api/v1/follows/stop", self.stop_following),
             *TrustRoutes(self._cell, self, self._budget).table(),
+            *GovernanceRoutes(self._cell, self, self._budget).table(),
             *self._messages.table,
             *ServiceRoutes(self._cell, self, self._budget).table(),
         ]

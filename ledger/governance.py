@@ -168,6 +168,16 @@ def decode_proposal(value: bytes) -> Proposal:
     )
 
 
+def listed_proposals(value: bytes) -> dict[TransactionId, Round]:
+    """Return the ids and last rounds in a member's list; raises NotCanonical or WrongShape."""
+    result: dict[TransactionId, Round] = {}
+    for item in as_array(decode(value), length_max=PROPOSALS_OPEN_MAX):
+        proposal, expires = as_array(item, length=2)
+        identity = TransactionId(as_bytes(proposal, size=HASH_SIZE_BYTES))
+        result[identity] = Round(as_int(expires))
+    return result
+
+
 def parse_gov_propose(items: list[Value]) -> GovPropose:
     """Return the checked arguments of `gov-propose`; raises BadAction, BadProposal, WrongShape."""
     title, actions, rounds = as_array(items, length=3)
@@ -295,15 +305,12 @@ def _open_proposals(
 ) -> _Open:
     """Return a member's proposals that can still be voted on, oldest first, without `but`."""
     value = context.read(proposer_key(proposer))
-    items = [] if value is None else as_array(decode(value), length_max=PROPOSALS_OPEN_MAX)
-    result: _Open = []
-    for item in items:
-        proposal, number = as_array(item, length=2)
-        identity = TransactionId(as_bytes(proposal, size=HASH_SIZE_BYTES))
-        expires = Round(as_int(number))
-        if identity != but and context.round <= expires:
-            result.append((identity, expires))
-    return result
+    listed = {} if value is None else listed_proposals(value)
+    return [
+        (identity, expires)
+        for identity, expires in listed.items()
+        if identity != but and context.round <= expires
+    ]
 
 
 def _own_list(proposer: PublicKey, proposals: _Open) -> tuple[bytes, bytes]:

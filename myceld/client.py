@@ -21,6 +21,7 @@ from typing import Self
 from urllib.parse import quote, urlencode, urlsplit
 
 from myceld.errors import CellAnswerUnreadable, CellRefused, CellTooLate, CellUnreachable
+from myceld.governance_calls import GovernanceCalls
 from myceld.home import RunFile, not_running, read_token
 from myceld.limits import (
     ANSWER_SIZE_BYTES_MAX,
@@ -35,7 +36,7 @@ from myceld.service_calls import ServiceCalls
 _READ_SIZE_BYTES = 1 << 16
 
 
-class Client(MessageCalls, ServiceCalls):
+class Client(MessageCalls, ServiceCalls, GovernanceCalls):
     """A connection to the cell at `url`.
 
     Every method raises CellUnreachable, CellTooLate, CellAnswerUnreadable, and CellRefused with

@@ -81,6 +81,7 @@ from node.tables import (
 from node.transfer_fetching import TransferFetching
 from node.transfer_serving import StoreSource, TransferServing, transfer_protocol
 from node.trust_view import TrustView
+from node.upgrades import Upgrades, check_epoch
 from node.verifier import Verifier
 
 _LOG = structlog.get_logger("assembly")
@@ -144,9 +145,11 @@ class Assembly:
         key, genesis, store = self._setup.key, self._setup.genesis, self._store
         identity, mempool, receipts = self._setup.identity, Mempool(), Receipts()
         rosters, first_block = _newest_rosters(store, genesis)
+        check_epoch(rosters[-1], self._surroundings.support, reader_of(store))
         consensus = _make_consensus(genesis, rosters, identity, mempool, first_block)
         execution = Execution(genesis, identity, lambda state_key: state_value(store, state_key))
         intake = Intake(genesis.network_id, execution.ledger.account, execution.ledger.check_sender)
+        upgrades = self._make_upgrades(execution)
         trust, consensus_inbox = self._make_trust(execution), ConsensusInbox()
         execution_inbox: ExecutionInbox = asyncio.Queue(EXECUTION_QUEUE_MAX)
         execution_task = ExecutionTask(
@@ -157,12 +160,12 @@ class Assembly:
             inbox=execution_inbox,
             receipts=receipts,
             intake=intake,
-            trust=trust,
+            watchers=(trust.applied, upgrades.applied),
             can_rotate=self._has_successor,
         )
         headers = await Headers.open(store)
         await execution_task.resume(await _restore(execution, store, headers, rosters))
-        await _replay(consensus, execution_task, store, first_block)
+        await _replay(consensus, execution_task, store, first_block, upgrades.check)
         # Also what the replay found to be void: its nonces are taken, though it is in no event.
         intake.note_stored([*consensus.queued_transactions(), *consensus.waiting_transactions()])
         inboxes = (consensus_inbox, execution_inbox)
@@ -200,6 +203,7 @@ class Assembly:
             work=self._make_work(messages, intake, headers, execution),
             headers=headers,
             fetching=self._make_fetching(consensus, execution, peers, headers),
+            upgrades=upgrades,
             started_ns=self._started_ns,
         )
         return parts, Tasks(consensus_task, execution_task)
@@ -309,6 +313,10 @@ class Assembly:
         peers = Peers(peers_config, links, book, self._surroundings.make_host)
         peers.host.set_handler(GENESIS_PROTOCOL, peers.guarded(serve_genesis(genesis)))
         return peers
+
+    def _make_upgrades(self, execution: Execution) -> Upgrades:
+        own, support = self._setup.key.public_key, self._surroundings.support
+        return Upgrades(self._store, support, own, lambda: execution.ledger.roster)
 
     def _make_trust(self, execution: Execution) -> TrustView:
         own, policy = self._setup.key.public_key, self._setup.config.trust.policy()
@@ -440,11 +448,16 @@ async def _restore(
 
 
 async def _replay(
-    consensus: Consensus, execution: ExecutionTask, store: Store, first_block: int
+    consensus: Consensus,
+    execution: ExecutionTask,
+    store: Store,
+    first_block: int,
+    check_next: Callable[[Roster], None],
 ) -> None:
     """Feed the consensus journal to the hashgraph, and apply what was decided but not applied.
 
-    Stored transactions that have no place in the order are queued to be put again.
+    Stored transactions that have no place in the order are queued to be put again. `check_next`
+    raises if an epoch can not begin here.
     """
     journal = await store.journal(EVENTS_JOURNAL)
     started = time.monotonic()
@@ -467,6 +480,7 @@ async def _replay(
     lost = {transaction_id(raw): raw for raw in unplaced(store)} | lost
     consensus.put_again(list(lost.values()))
     if sealed is not None:
+        check_next(sealed)
         consensus.seal(sealed, now_ms())
     events = journal.length - first_block
     _LOG.info("replayed", events=events, seconds=round(time.monotonic() - started, 3))

@@ -33,14 +33,17 @@ from gateway.views import (
 from gossip.discovery.spore_file import to_json
 from gossip.wire import Forward
 from identity.errors import NoKeyFile
+from ledger.epoch_rules import Support
 from ledger.errors import KeyRotated, NonceUsed, WrongSignature
 from ledger.forks import ForkProof
 from ledger.header import APPLIED
 from ledger.kinds import VALUE_PREFIX, Arguments, Put, check_key
 from ledger.transaction import SignedTransaction, Transaction, sign_transaction
+from ledger.upgrades import Announce
 from node import status
 from node.errors import MempoolFull, NotStoredYet
 from node.exposition import metrics_text
+from node.governance_answers import GovernanceAnswers
 from node.inbox import Wake
 from node.keyring import reader_of, rotation_of
 from node.limits import ACCUSE_CHECK_MS, WAIT_S_MAX
@@ -61,7 +64,7 @@ from node.trust_answers import arguments_of, graph_view, why_view
 _LOG = structlog.get_logger("cell")
 
 
-class RunningCell(MessageAnswers, ServiceAnswers):
+class RunningCell(MessageAnswers, ServiceAnswers, GovernanceAnswers):
     """Implements `gateway.cell.Cell` on the parts of a daemon."""
 
     def take_over(self, parts: Parts) -> None:
@@ -252,6 +255,10 @@ class RunningCell(MessageAnswers, ServiceAnswers):
     async def accuse(self, proof: ForkProof) -> TransactionId:
         """Sign fork evidence with the cell's key and queue it; return the transaction's id."""
         return await self._queue_own(proof, None, ACCUSE_CHECK_MS / 1000)
+
+    async def announce_support(self, support: Support) -> TransactionId:
+        """Sign what this build knows with the cell's key and queue it; return the transaction."""
+        return await self._queue_own(Announce(support), None, ACCUSE_CHECK_MS / 1000)
 
     async def _submit_own(
         self, arguments: Arguments, nonce: int | None, wait: Stage, timeout_s: float

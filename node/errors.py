@@ -258,3 +258,10 @@ class ContentTooLarge(LocalMisuse):
 
     code = "MYC-NODE-302"
     remedy = "Cut it in parts of at most 1 MiB, and post each."
+
+
+class UpgradeNeeded(OperationalFault):
+    """The members chose versions that this build does not know."""
+
+    code = "MYC-NODE-501"
+    remedy = "Install the release that is named and start the cell again: it goes on where it was."

@@ -16,6 +16,7 @@ from gateway.views import Stage
 from gossip.wire import CertificateFrame, Frame, SignatureFrame, encode_frame
 from journal import Journal, Store
 from ledger.certificate import Certificate, CheckpointSignature, epoch_of
+from ledger.machine import Applied
 from ledger.roster import Roster
 from node.inbox import CheckpointFrom, ExecutionInbox
 from node.limits import CHECKPOINTS_EARLY_MAX
@@ -30,7 +31,6 @@ from node.tables import (
     certificate_statement,
     known_ids,
 )
-from node.trust_view import TrustView
 from node.verifier import Verifier
 
 _LOG = structlog.get_logger("execution")
@@ -49,10 +49,13 @@ class ExecutionTask:
         inbox: ExecutionInbox,
         receipts: Receipts,
         intake: Intake,
-        trust: TrustView,
+        watchers: Sequence[Callable[[Applied], None]],
         can_rotate: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`can_rotate` tells whether this cell has the key that its own was given up for."""
+        """`watchers` are told of each round once it is durable.
+
+        `can_rotate` tells whether this cell has the key that its own was given up for.
+        """
         self._can_rotate = can_rotate
         self.rotated = asyncio.Event()
         """Set once the cell is to go on with another key: this one is of no use any more."""
@@ -63,7 +66,7 @@ class ExecutionTask:
         self._inbox = inbox
         self._receipts = receipts
         self._intake = intake
-        self._trust = trust
+        self._watchers = watchers
         self._own: dict[Epoch, CheckpointSignature] = {}
         self._early: deque[CheckpointFrom] = deque(maxlen=CHECKPOINTS_EARLY_MAX)
         self.idle = asyncio.Event()
@@ -89,7 +92,7 @@ class ExecutionTask:
     async def run(self, peers: Peers, tell_sealed: Callable[[Roster], None]) -> None:
         """Serve the inbox until cancelled; tell the roster after each round that seals an epoch.
 
-        Raises what stops a cell: disk faults, divergence.
+        Raises what stops a cell: disk faults, divergence, an upgrade that is not installed.
         """
         while True:
             if self._inbox.empty():
@@ -135,7 +138,8 @@ class ExecutionTask:
         )
         hit("execution.seal.after" if seals else "execution.apply.after")
         self._intake.settle(ids)
-        self._trust.applied(applied)
+        for tell in self._watchers:
+            tell(applied)
         self._receipts.applied(
             applied.header.round, [entry.receipt.id for entry in applied.entries]
         )

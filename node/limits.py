@@ -70,6 +70,9 @@ ACCUSE_TURN_MS: Final = 250
 ACCUSE_CHECK_MS: Final = 5_000
 """How often a cell looks whether its proof of a fork has come through."""
 
+ANNOUNCE_AGAIN_S: Final = 15.0
+"""How often a cell looks whether its announcement of what its build knows has come through."""
+
 HOMELESS_INTERVAL_MS: Final = 5_000
 """How often a cell without a vote asks a member again to put what has no place yet."""
 

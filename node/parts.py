@@ -31,6 +31,7 @@ from node.stages.intake import Intake
 from node.stages.mempool import Mempool
 from node.transfer_fetching import TransferFetching
 from node.trust_view import TrustView
+from node.upgrades import Upgrades
 from node.verifier import Verifier
 
 
@@ -68,6 +69,7 @@ class Parts:
     contents: Contents
     headers: Headers
     fetching: TransferFetching
+    upgrades: Upgrades
     started_ns: int
     gateway_url: str = ""
 

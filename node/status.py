@@ -14,6 +14,7 @@ from ledger.tree import EMPTY_ROOT
 from myceld import VERSION
 from node.errors import KeyInUseElsewhere
 from node.exposition import metrics_view
+from node.governance_answers import upgrade_view
 from node.member_answers import fork_views
 from node.parts import Parts
 from node.progress import progress_words
@@ -56,6 +57,7 @@ def status_view(parts: Parts) -> StatusView:
         addresses=list(parts.peers.host.addresses),
         gateway_url=parts.gateway_url,
         metrics=metrics_view(parts),
+        upgrade=upgrade_view(parts),
     )
 
 

@@ -149,6 +149,7 @@ class Supervisor:
         accuse = AccuseTask(parts.store, parts.genesis, self._setup.key.public_key)
 
         def sealed(roster: Roster) -> None:
+            parts.upgrades.check(roster)
             keep_reachable(parts.peers.book, roster, reader_of(parts.store))
             tasks.consensus.sealed(roster)
             accuse.epoch_began()
@@ -166,6 +167,7 @@ class Supervisor:
                     "state": {
                         "execution": tasks.execution.run(parts.peers, sealed),
                         "fetching": parts.fetching.run(),
+                        "upgrades": _announce(parts, cell),
                     },
                     "identity": {
                         "trust": parts.trust.run(),
@@ -208,6 +210,13 @@ async def _accuse(parts: Parts, task: AccuseTask, cell: RunningCell) -> None:
         epoch=lambda: parts.execution.ledger.roster.epoch,
         is_under_way=lambda transaction: parts.intake.checked(transaction) is not None,
         submit=cell.accuse,
+    )
+
+
+async def _announce(parts: Parts, cell: RunningCell) -> None:
+    await parts.upgrades.run(
+        is_under_way=lambda transaction: parts.intake.checked(transaction) is not None,
+        announce=cell.announce_support,
     )
 
 

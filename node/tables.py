@@ -31,7 +31,7 @@ from journal import Store
 from ledger.certificate import Certificate, parse_certificate
 from ledger.forks import FORK_PREFIX
 from ledger.genesis import Genesis
-from ledger.governance import PROPOSAL_PREFIX
+from ledger.governance import PROPOSAL_PREFIX, PROPOSER_PREFIX, listed_proposals, proposal_key
 from ledger.header import APPLIED
 from ledger.machine import Applied, Entry
 from ledger.roster import Roster, decode_roster
@@ -255,6 +255,17 @@ def proposals(store: Store, limit: int) -> list[tuple[bytes, bytes]]:
         (PROPOSAL_PREFIX, PROPOSAL_PREFIX[:-1] + b"0", limit),
     )
     return [(key[size:], value) for key, value in rows]
+
+
+def open_proposals(store: Store) -> list[tuple[bytes, bytes]]:
+    """Return (id, state value) of what members proposed and may still be voted on."""
+    lists = store.query(
+        "SELECT value FROM state WHERE key >= ? AND key < ?",
+        (PROPOSER_PREFIX, PROPOSER_PREFIX[:-1] + b"0"),
+    )
+    ids = [identity for (value,) in lists for identity in listed_proposals(bytes(value))]
+    found = [(identity, state_value(store, proposal_key(identity))) for identity in ids]
+    return [(identity, value) for identity, value in found if value is not None]
 
 
 def proven_forks(store: Store, limit: int) -> list[tuple[bytes, bytes]]:

@@ -72,6 +72,7 @@ from gossip.discovery.ticket import Ticket, format_ticket
 from journal.checkpoint import sign_checkpoint
 from journal.merkle import leaf_hash, node_hash, subtree_inclusion_proof, subtree_root
 from journal.proof_file import format_proof
+from tests.gateway.fake_governance import FakeGovernance
 from tests.gateway.fake_messages import FakeMessages
 from tests.gateway.fake_services import FakeServices
 
@@ -122,12 +123,13 @@ _TRUSTED = (
 )
 
 
-class FakeCell(FakeMessages, FakeServices):
+class FakeCell(FakeMessages, FakeServices, FakeGovernance):
     """Keeps receipts and values; keys with special names make it fail in special ways."""
 
     def __init__(self, *, goes_to: Stage = Stage.CERTIFIED) -> None:
         FakeMessages.__init__(self)
         FakeServices.__init__(self)
+        FakeGovernance.__init__(self, self._taken)
         self.receipts: dict[str, ReceiptView] = {}
         self.values: dict[str, bytes] = {}
         self.calls: list[tuple[str, object]] = []
@@ -336,6 +338,12 @@ class FakeCell(FakeMessages, FakeServices):
         self.calls.append(("change_members", (change, wait, timeout_s)))
         data = repr(change).encode()
         self._take(data, key="")
+        return await self.receipt(hashlib.sha256(data).digest(), wait=wait, timeout_s=timeout_s)
+
+    async def _taken(self, name: str, what: object, wait: Stage, timeout_s: float) -> ReceiptView:
+        self.calls.append((name, (what, wait, timeout_s)))
+        data = repr(what).encode()
+        self._take(data, key="refused" if "refused" in repr(what) else "")
         return await self.receipt(hashlib.sha256(data).digest(), wait=wait, timeout_s=timeout_s)
 
     async def attest(self, wish: AttestWish, *, wait: Stage, timeout_s: float) -> ReceiptView:

@@ -19,6 +19,7 @@ from identity.keys import KeyPair
 from journal import Store
 from ledger.certificate import Certificate, CheckpointSignature, checkpoint_message
 from ledger.header import RoundHeader, decode_header
+from ledger.machine import Applied
 from ledger.roster import Roster
 from node.execution_task import ExecutionTask
 from node.inbox import CheckpointFrom, ExecutionInbox
@@ -38,7 +39,6 @@ from node.tables import (
     roster_of_epoch,
     state_value,
 )
-from node.trust_view import TrustView
 from node.verifier import Verifier
 from tests.ledger.world import GENESIS as LONG
 from tests.ledger.world import KEYS, START_NS, certified, opaque
@@ -74,6 +74,7 @@ class Bench:
         self.peers = FakePeers()
         self.sealed: list[Roster] = []
         self.verifier = verifier
+        self.watched: list[Applied] = []
 
     async def begin(self) -> None:
         self.task = ExecutionTask(
@@ -84,9 +85,7 @@ class Bench:
             inbox=self.inbox,
             receipts=Receipts(),
             intake=Intake(GENESIS.network_id, self.stage.ledger.account),
-            trust=TrustView(
-                self.store, GENESIS.members[0].public_key, lambda: self.stage.ledger.applied_round
-            ),
+            watchers=(self.watched.append,),
         )
         peers = cast("Peers", self.peers)
         self._running = asyncio.ensure_future(self.task.run(peers, self.sealed.append))
