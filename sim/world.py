@@ -39,7 +39,7 @@ from sim.limits import (
     WALLET_PAUSE_S,
 )
 from sim.loop import SimLoop
-from sim.membership import Membership, Rotation
+from sim.membership import Membership, Motion, Rotation
 from sim.network import SimNetwork
 from sim.referee import Referee
 from sim.scenario import Action, Scenario
@@ -180,6 +180,10 @@ class World:
     def change_members(self, action: Action) -> None:
         """Have one cell propose a change of another's place, and the other members approve it."""
         self._spawn(Membership(self, action).run())
+
+    def govern(self, action: Action) -> None:
+        """Have one cell propose something for the whole network, and the others vote."""
+        self._spawn(Motion(self, action).run())
 
     def rotate(self, cell: int) -> None:
         """Have a cell give its key up for another one."""
@@ -373,6 +377,9 @@ class World:
         verdict.virtual_s = self.now_ms / 1000
         verdict.rounds = len(self.referee.headers)
         verdict.epochs = len(self.referee.rosters)
+        rosters = self.referee.rosters
+        verdict.rule_sets = [rosters[epoch].rules.rule_set for epoch in sorted(rosters)]
+        verdict.new_builds = sum(cell.upgrades for cell in self.cells)
         verdict.transactions = len(self.referee.order)
         verdict.acknowledged = len(self.referee.acknowledged)
         verdict.starts = sum(cell.starts for cell in self.cells)
