@@ -26,3 +26,10 @@ def is_name(text: str) -> bool:
     if not 1 <= len(text) <= NAME_LENGTH_MAX:
         return False
     return not controls_display(text) and _HALF_CHARACTER.search(text) is None
+
+
+def is_line(text: str, size_bytes_max: int) -> bool:
+    """Return whether `text` is one line of at most so many bytes of UTF-8, without controls."""
+    if len(text) > size_bytes_max or controls_display(text) or _HALF_CHARACTER.search(text):
+        return False
+    return len(text.encode("utf-8")) <= size_bytes_max

@@ -33,7 +33,7 @@ from gateway.views import (
 from gossip.discovery.spore_file import to_json
 from gossip.wire import Forward
 from identity.errors import NoKeyFile
-from ledger.errors import KeyRotated, NonceUsed, WrongSignature
+from ledger.errors import NonceUsed, TransactionRefused, WrongSignature
 from ledger.forks import ForkProof
 from ledger.header import APPLIED
 from ledger.kinds import VALUE_PREFIX, Arguments, Put, check_key
@@ -246,7 +246,7 @@ class RunningCell(MessageAnswers, ServiceAnswers):
         for transaction, raw in zip(parsed, forward.transactions, strict=True):
             try:
                 self._queue([transaction], [raw])
-            except (KeyRotated, MempoolFull, NonceUsed, NotStoredYet) as error:
+            except (MempoolFull, NotStoredYet, TransactionRefused) as error:
                 _LOG.info("forwarded transaction left out", peer=short(peer), reason=str(error))
 
     async def accuse(self, proof: ForkProof) -> TransactionId:
@@ -283,6 +283,7 @@ class RunningCell(MessageAnswers, ServiceAnswers):
             nonce=intake.next_nonce(self._key.public_key) if nonce is None else nonce,
             arguments=arguments,
             sign=self._key.sign,
+            fee=self._parts.execution.ledger.fee_of(arguments, self._key.public_key),
         )
         parsed = intake.parse(raw)
         self._queue([parsed], [raw])

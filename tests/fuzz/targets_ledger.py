@@ -28,7 +28,7 @@ from hashgraph.evidence import decode_evidence, encode_evidence, verify_fork
 from hashgraph.header import decode_header as decode_event_header
 from hashgraph.vector import read_expected, read_vector
 from ledger import errors as ledger_errors
-from ledger.accounts import NonceWindow, decode_account, encode_account
+from ledger.accounts import Account, decode_account
 from ledger.certificate import (
     epoch_of,
     parse_certificate,
@@ -382,8 +382,8 @@ def _state() -> tuple[Target, ...]:
         Target(
             name="state: account",
             decode=decode_account,
-            encode=encode_account,
-            samples=(encode_account(NonceWindow(70, 2**63 + 5)), encode_account(NonceWindow(0, 1))),
+            encode=Account.encode,
+            samples=(Account(70, 2**63 + 5, 2**62).encode(), Account(is_given_up=True).encode()),
             errors=_NEITHER,
             covers=("ledger/accounts.py:decode_account",),
         ),
