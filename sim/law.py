@@ -7,6 +7,7 @@ a header or an outcome is not what the rules say, though all cells may agree on 
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -17,7 +18,7 @@ from core.errors import MyceldError
 from core.ids import Epoch, MemberIndex, PublicKey, Round, TransactionId
 from hashgraph.evidence import decode_evidence, verify_fork
 from identity.keys import verify_all
-from ledger.accounts import account_key
+from ledger.batch import Batch
 from ledger.content import Post
 from ledger.forks import ForkProof, ProvenFork, fork_key
 from ledger.genesis import Genesis
@@ -25,7 +26,6 @@ from ledger.header import APPLIED, RoundHeader
 from ledger.kinds import VALUE_PREFIX, Arguments, Put
 from ledger.limits import (
     ATTESTATIONS_OF_ISSUER_MAX,
-    NONCE_WINDOW,
     PROPOSAL_ROUNDS_MAX,
     PROPOSALS_OPEN_MAX,
     ROTATION_ROUNDS_MIN,
@@ -46,15 +46,13 @@ from ledger.succession import Origin, Succession, origin_key, present_key, rotat
 from ledger.transaction import OpaqueTransaction, SignedTransaction, Transaction, parse
 from ledger.trust import TrustAttest, TrustRevoke, attestation_key, issuer_key
 from node.tables import OrderedRow
+from sim.law_errors import Refused
+from sim.law_money import MONEY_KINDS, Money, cost
 
 Raw = Callable[[bytes], bytes | None]
 """The bytes of a transaction, by its id."""
 
 _PATH_BITS: Final = 256
-
-
-class _Refused(Exception):
-    """A transaction has no effect."""
 
 
 class Law:
@@ -67,7 +65,6 @@ class Law:
         self._rosters = {Epoch(0): genesis.roster}
         self._raw = raw
         self._state: dict[bytes, bytes] = {}
-        self._nonces: dict[PublicKey, set[int]] = {}
         self._proposals: dict[TransactionId, Proposal] = {}
         self._open: dict[PublicKey, list[tuple[TransactionId, Round]]] = {}
         self._planned = genesis.members
@@ -75,6 +72,7 @@ class Law:
         """Old key -> the one it was given up for."""
         self._came: dict[PublicKey, tuple[PublicKey, Round]] = {}
         """New key -> the one before it, and when."""
+        self._money = Money(genesis, self._state, self._today, self._first)
         self._proven: set[tuple[Epoch, PublicKey]] = set()
         self._attested: dict[PublicKey, set[tuple[PublicKey, str]]] = {}
         self._scores: dict[PublicKey, int] = {}
@@ -142,9 +140,11 @@ class Law:
             return
         try:
             self._carry_out(_checked(raw, self._genesis), row)
-        except _Refused as why:
+        except Refused as why:
             if row.outcome == APPLIED:
                 self._problem(row, f"was applied, though {why}")
+            elif why.code and row.outcome != why.code:
+                self._problem(row, f"was refused with {row.outcome}, though {why} ({why.code})")
             return
         if row.outcome != APPLIED:
             self._problem(row, f"was refused without reason: {row.outcome}")
@@ -152,29 +152,59 @@ class Law:
     def _carry_out(self, transaction: Transaction, row: OrderedRow) -> None:
         if isinstance(transaction, OpaqueTransaction):
             return
-        sender = transaction.sender
+        sender, what, money = transaction.sender, transaction.arguments, self._money
         if sender in self._followed:
-            raise _Refused("its sender had given up the key")
-        self._use_nonce(sender, transaction.nonce)
-        if 0 < transaction.expires_round < row.round:
-            raise _Refused("it had expired")
-        self._change(transaction, transaction.arguments, sender, row)
+            raise Refused("its sender had given up the key", "MYC-LEDGER-201")
+        money.use_nonce(sender, transaction.nonce)
+        price = 0 if self._is_free(what, sender) else money.price
+        copied, attested = money.copied(), copy.deepcopy(self._attested)
+        try:
+            self._pay_and_do(transaction, price, row)
+        except Refused:
+            money.go_back(copied)
+            self._attested = attested
+            money.pay_fee(sender, min(100 * price, transaction.fee, money.balance(sender)))
+            raise
 
-    def _use_nonce(self, sender: PublicKey, nonce: int) -> None:
-        used = self._nonces.setdefault(sender, set())
-        highest = max(used, default=-1)
-        if nonce in used or nonce <= highest - NONCE_WINDOW:
-            raise _Refused(f"its nonce {nonce} was used")
-        used.add(nonce)
-        highest = max(highest, nonce)
-        bits = sum(1 << highest - one for one in used if one > highest - NONCE_WINDOW)
-        account: list[Value] = [highest, bits.to_bytes(NONCE_WINDOW // 8, "big")]
-        self._state[account_key(sender)] = encode(account)
+    def _pay_and_do(self, transaction: SignedTransaction, price: int, row: OrderedRow) -> None:
+        sender, what = transaction.sender, transaction.arguments
+        if 0 < transaction.expires_round < row.round:
+            raise Refused("it had expired", "MYC-LEDGER-016")
+        fee = price * cost(what)
+        if transaction.fee < fee:
+            raise Refused("it offers too small a fee", "MYC-LEDGER-211")
+        if self._money.balance(sender) < fee:
+            raise Refused("its sender can not pay the fee", "MYC-LEDGER-212")
+        self._money.pay_fee(sender, fee)
+        self._do(transaction.id, what, sender, row)
+
+    def _is_free(self, what: Arguments, sender: PublicKey) -> bool:
+        if not isinstance(
+            what, MemberPropose | MemberApprove | MemberLeave | ForkProof | KeyRotate
+        ):
+            return False
+        return self.roster.index_of(sender) is not None
+
+    def _do(
+        self, identity: TransactionId, what: Arguments, sender: PublicKey, row: OrderedRow
+    ) -> None:
+        if not isinstance(what, Batch):
+            self._change(identity, what, sender, row)
+            return
+        for number, item in enumerate(what.items):
+            one = TransactionId(hashlib.sha256(encode([identity, number])).digest())
+            try:
+                self._change(one, item, sender, row)
+            except Refused as why:
+                code = why.code or row.outcome.split("#")[0]
+                raise Refused(f"item {number} {why}", f"{code}#{number}") from None
 
     def _change(
-        self, transaction: SignedTransaction, what: Arguments, sender: PublicKey, row: OrderedRow
+        self, identity: TransactionId, what: Arguments, sender: PublicKey, row: OrderedRow
     ) -> None:
         now = row.round
+        if isinstance(what, MONEY_KINDS):
+            self._money.change(what, sender, identity, now)
         match what:
             case Put():
                 value = encode([what.value, now, sender])
@@ -183,10 +213,10 @@ class Law:
                 self._check_member(sender)
                 key = b"content/" + what.hash
                 if key in self._state:
-                    raise _Refused("that content was posted before")
+                    raise Refused("that content was posted before")
                 self._state[key] = encode([what.size_bytes, what.title, now, sender])
             case MemberPropose():
-                self._propose(transaction.id, what, sender, now)
+                self._propose(identity, what, sender, now)
             case MemberApprove():
                 self._approve(what.proposal, sender, now)
             case MemberLeave():
@@ -209,7 +239,7 @@ class Law:
         self._check_member(sender)
         own = self._open_of(sender, now)
         if len(own) >= PROPOSALS_OPEN_MAX:
-            raise _Refused("the sender has too many open proposals")
+            raise Refused("the sender has too many open proposals")
         if not self._count(identity, Proposal(what, sender, now, ()), sender, now):
             self._keep_open(sender, [*own, (identity, now)])
 
@@ -217,11 +247,11 @@ class Law:
         self._check_member(sender)
         proposal = self._proposals.get(identity)
         if proposal is None:
-            raise _Refused("there is no such proposal")
+            raise Refused("there is no such proposal")
         if proposal.accepted_round or now > proposal.round + PROPOSAL_ROUNDS_MAX:
-            raise _Refused("the proposal is closed")
+            raise Refused("the proposal is closed")
         if sender in map(self._today, proposal.approvals):
-            raise _Refused("the sender had approved it")
+            raise Refused("the sender had approved it")
         if self._count(identity, proposal, sender, now):
             proposer = self._today(proposal.proposer)
             open_now = self._open_of(proposer, now)
@@ -259,7 +289,7 @@ class Law:
 
     def _check_member(self, sender: PublicKey) -> None:
         if self.roster.index_of(sender) is None:
-            raise _Refused("the sender is no member")
+            raise Refused("the sender is no member")
 
     def _plan(self, members: tuple[Member, ...]) -> None:
         self._planned = members
@@ -267,16 +297,16 @@ class Law:
 
     def _prove(self, proof: ForkProof, sender: PublicKey, now: Round) -> None:
         if not 0 <= self.roster.epoch - proof.epoch <= 1:
-            raise _Refused("it is evidence of another epoch")
+            raise Refused("it is evidence of another epoch")
         network, roster = self._genesis.network_id, self._rosters[proof.epoch]
         try:
             found = decode_evidence(proof.evidence, network_id=network, epoch=proof.epoch)
             accused = roster.members[found.creator].public_key
             verify_fork(proof.evidence, network_id=network, epoch=proof.epoch, public_key=accused)
         except (MyceldError, IndexError):
-            raise _Refused("it proves nothing") from None
+            raise Refused("it proves nothing") from None
         if (proof.epoch, accused) in self._proven:
-            raise _Refused("that was proven before")
+            raise Refused("that was proven before")
         today = self._today(accused)
         if any(member.public_key == today for member in self._planned):
             self._plan(_changed(self._planned, MemberPropose(Action.REMOVE, today)))
@@ -290,12 +320,12 @@ class Law:
 
     def _attest(self, what: TrustAttest, sender: PublicKey, row: OrderedRow) -> None:
         if what.subject == sender:
-            raise _Refused("it attests its sender")
+            raise Refused("it attests its sender")
         if what.expires_round and what.expires_round < row.round:
-            raise _Refused("the attestation has ended")
+            raise Refused("the attestation has ended")
         known = self._attested.setdefault(sender, set())
         if (what.subject, what.scope) not in known and len(known) == ATTESTATIONS_OF_ISSUER_MAX:
-            raise _Refused("its sender has too many")
+            raise Refused("its sender has too many")
         self._keep_attested(sender, known | {(what.subject, what.scope)})
         said: list[Value] = [what.score_millionths, row.round, row.time_ns, what.expires_round]
         self._state[attestation_key(sender, what.subject, what.scope)] = encode([*said, False])
@@ -303,7 +333,7 @@ class Law:
     def _revoke(self, what: TrustRevoke, sender: PublicKey, row: OrderedRow) -> None:
         known = self._attested.get(sender, set())
         if (what.subject, what.scope) not in known:
-            raise _Refused("there is nothing to revoke")
+            raise Refused("there is nothing to revoke")
         self._keep_attested(sender, known - {(what.subject, what.scope)})
         key = attestation_key(sender, what.subject, what.scope)
         self._state[key] = encode([0, row.round, row.time_ns, 0, True])
@@ -341,23 +371,28 @@ class Law:
             key = self._followed[key]
         return key
 
+    def _first(self, key: PublicKey) -> PublicKey:
+        """Return the first key of a line."""
+        while key in self._came:
+            key = self._came[key][0]
+        return key
+
     def _rotate(self, what: KeyRotate, old: PublicKey, now: Round) -> None:
         new = what.successor
         seats = [*self.roster.members, *self._planned]
-        if new == old or new in self._nonces or new in self._came:
-            raise _Refused("the new key was used before")
+        if new == old or self._money.has_signed(new) or new in self._came:
+            raise Refused("the new key was used before")
         if any(member.public_key == new for member in seats):
-            raise _Refused("the new key is a member's")
+            raise Refused("the new key is a member's")
         if old in self._came and now < self._came[old][1] + ROTATION_ROUNDS_MIN:
-            raise _Refused("the old key had come just before")
+            raise Refused("the old key had come just before")
         self._followed[old], self._came[new] = new, (old, now)
-        first = old
-        while first in self._came:
-            first = self._came[first][0]
+        first = self._first(old)
         step = Succession(new, now, what.consent, what.possession)
         self._state[rotated_key(old)] = step.encode()
         self._state[origin_key(new)] = Origin(first, old, now).encode()
         self._state[present_key(first)] = new
+        self._money.rotate(old, new)
         if old in self._scores:
             self._scores[new] = self._scores[old]
             self._state[score_key(new)] = self._state[score_key(old)]
@@ -397,11 +432,11 @@ def _checked(raw: bytes, genesis: Genesis) -> Transaction:
     try:
         transaction = parse(raw, genesis.network_id)
     except MyceldError:
-        raise _Refused("it is no transaction") from None
+        raise Refused("it is no transaction") from None
     if isinstance(transaction, SignedTransaction) and not all(
         verify_all(transaction.signature_checks)
     ):
-        raise _Refused("its signature is wrong")
+        raise Refused("its signature is wrong")
     return transaction
 
 
@@ -409,14 +444,14 @@ def _changed(members: tuple[Member, ...], change: MemberPropose) -> tuple[Member
     by_key = {member.public_key: member for member in members}
     key = change.public_key
     if (change.action is Action.ADD) == (key in by_key):
-        raise _Refused("the change is not possible")
+        raise Refused("the change is not possible")
     if change.action is Action.REMOVE:
         del by_key[key]
     else:
         name = change.name if change.action is Action.ADD else by_key[key].name
         by_key[key] = Member(key, change.weight, name)
     if not by_key:
-        raise _Refused("nobody would be left")
+        raise Refused("nobody would be left")
     return tuple(by_key.values())
 
 

@@ -20,7 +20,7 @@ EVERYBODY = ALL_KEYS + tuple(KeyPair(bytes([number]) * 32) for number in range(9
 PAIRS = st.sampled_from(EVERYBODY)
 
 
-def _rows(applied: Applied) -> list[OrderedRow]:
+def rows_of(applied: Applied) -> list[OrderedRow]:
     """Return a round's lines of the order, as a cell's tables have them."""
     rows = []
     for entry in applied.entries:
@@ -92,7 +92,7 @@ def test_the_law_finds_nothing_wrong_with_what_the_ledger_does(
         members = len(cell.ledger.roster.members)
         present = {MemberIndex(number % members) for _, _, _, number in acts}
         applied = cell.apply(candidates(made, time_ns=START_NS + 100 * len(cell.headers)), present)
-        law.apply(applied.header, _rows(applied), present)
+        law.apply(applied.header, rows_of(applied), present)
         law.check_root(applied.header)
         assert law.problems == []
     assert law.roster == cell.ledger.roster
