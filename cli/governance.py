@@ -38,6 +38,11 @@ def gov() -> None:
 @click.option("--remove", "removed", metavar="MEMBER", multiple=True, help="Remove a member.")
 @click.option("--weight", "weights", metavar="MEMBER=WEIGHT", multiple=True,
               help="Give a member another weight.")  # fmt: skip
+@click.option("--issue", "issued", metavar="ACCOUNT=AMOUNT", multiple=True, help="Make PRANA.")
+@click.option("--burn", "burned", metavar="ACCOUNT=AMOUNT", multiple=True, help="Destroy PRANA.")
+@click.option("--pay-out", "paid", metavar="ACCOUNT=AMOUNT", multiple=True,
+              help="Pay PRANA from the treasury.")  # fmt: skip
+@click.option("--memo", default="", help="What is paid out for.")
 @click.option("--upgrade", "upgrades", metavar="FIELD=VALUE,…",
               help="Run by other versions: epoch and release, and rule_set, wire_version or "
               "transaction_version.")  # fmt: skip
@@ -55,6 +60,10 @@ def propose(  # noqa: PLR0913 - one option for each action
     added: tuple[str, ...],
     removed: tuple[str, ...],
     weights: tuple[str, ...],
+    issued: tuple[str, ...],
+    burned: tuple[str, ...],
+    paid: tuple[str, ...],
+    memo: str,
     upgrades: str | None,
     texts: tuple[str, ...],
     url: str,
@@ -65,19 +74,23 @@ def propose(  # noqa: PLR0913 - one option for each action
 
     All actions take effect together, once members with more than 2/3 of the weight voted yes.
     Without an action it is a resolution: what counts is the title. The transaction's id is the
-    proposal's.
+    proposal's. An ACCOUNT is a cell id, a member's name, an account's id in hex, or `treasury`.
 
     \b
     Examples:
       myceld gov propose "longer epochs" --set epoch_rounds=4096
       myceld gov propose "dora for edsger" --add 12D3KooW…=dora --remove edsger
       myceld gov propose "myceld 0.2" --upgrade epoch=40,release="myceld 0.2",rule_set=3
+      myceld gov propose "for ada" --pay-out ada=12.5 --memo "the new disk"
       myceld gov propose "statutes" --text @statutes.txt --url https://example.org/statutes.txt
     """
     actions: list[dict[str, object]] = [_set(item) for item in parameters]
     actions += [_added(item) for item in added]
     actions += [{"action": "remove", "cell": item} for item in removed]
     actions += [_weighed(item) for item in weights]
+    actions += [_money("issue", item) for item in issued]
+    actions += [_money("burn", item) for item in burned]
+    actions += [_money("pay-out", item) | ({"memo": memo} if memo else {}) for item in paid]
     actions += [] if upgrades is None else [_upgrade(upgrades)]
     actions += [_text(item, url) for item in texts]
     if url and not texts:
@@ -254,6 +267,13 @@ def _words(action: dict[str, Any]) -> str:
             return f"weight of {safe['cell']} to {safe['weight']}"
         case "set":
             return f"set {safe['name']} to {safe['value']}"
+        case "issue":
+            return f"issue {safe['amount']} PRANA to {safe['account']}"
+        case "burn":
+            return f"burn {safe['amount']} PRANA of {safe['account']}"
+        case "pay-out":
+            words = f"pay {safe['amount']} PRANA from the treasury to {safe['account']}"
+            return f"{words}: {safe['memo']}" if safe["memo"] else words
         case "upgrade":
             return (
                 f"from epoch {safe['epoch']} on {safe['release']}: rule set {safe['rule_set']}, "
@@ -291,6 +311,11 @@ def _added(item: str) -> dict[str, object]:
 def _weighed(item: str) -> dict[str, object]:
     cell, weight = _halves(item, "--weight", "MEMBER=WEIGHT")
     return {"action": "weight", "cell": cell, "weight": _number(weight, "--weight")}
+
+
+def _money(action: str, item: str) -> dict[str, object]:
+    account, amount = _halves(item, f"--{action}", "ACCOUNT=AMOUNT")
+    return {"action": action, "account": account, "amount": amount}
 
 
 def _upgrade(text: str) -> dict[str, object]:

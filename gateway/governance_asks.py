@@ -8,8 +8,14 @@ from core.limits import HASH_SIZE_BYTES, INT_MAX
 from gateway import asks
 from gateway.asks import Fields
 from gateway.governance_views import ActionWish, ProposalWish
+from ledger.amounts import NotAnAmount, parse_amount
 from ledger.governance import Vote
-from ledger.limits import PROPOSAL_ACTIONS_MAX, PROPOSAL_ROUNDS_MAX, RESOLUTION_URL_LENGTH_MAX
+from ledger.limits import (
+    DECIMALS,
+    PROPOSAL_ACTIONS_MAX,
+    PROPOSAL_ROUNDS_MAX,
+    RESOLUTION_URL_LENGTH_MAX,
+)
 
 STATES: Final = ("open", "accepted", "refused", "expired")
 
@@ -18,6 +24,9 @@ _ACTIONS: Final = {
     "remove": (frozenset({"cell"}), frozenset[str]()),
     "weight": (frozenset({"cell", "weight"}), frozenset[str]()),
     "set": (frozenset({"name", "value"}), frozenset[str]()),
+    "issue": (frozenset({"account", "amount"}), frozenset[str]()),
+    "burn": (frozenset({"account", "amount"}), frozenset[str]()),
+    "pay-out": (frozenset({"account", "amount"}), frozenset({"memo"})),
     "upgrade": (
         frozenset({"epoch", "release"}),
         frozenset({"rule_set", "wire_version", "transaction_version"}),
@@ -78,6 +87,9 @@ def _action(item: object, at: int) -> ActionWish:
         name=_text(item, "name", where),
         weight=_number(item, "weight", where) or 0,
         value=_number(item, "value", where) or 0,
+        account=_text(item, "account", where),
+        amount=_amount(item, where),
+        memo=_text(item, "memo", where),
         epoch=_number(item, "epoch", where) or 0,
         rule_set=_number(item, "rule_set", where),
         wire_version=_number(item, "wire_version", where),
@@ -94,6 +106,16 @@ def _text(item: Fields, name: str, where: str) -> str:
         asks.refuse(f"{where}.{name}", f"expected text of at most {_TEXT_LENGTH_MAX} characters")
     asks.to_utf8(value, f"{where}.{name}")
     return value
+
+
+def _amount(item: Fields, where: str) -> int:
+    """Return the base units in the field `amount`, a decimal number as text."""
+    if "amount" not in item:
+        return 0
+    try:
+        return parse_amount(_text(item, "amount", where), DECIMALS)
+    except NotAnAmount as error:
+        asks.refuse(f"{where}.amount", error.detail)
 
 
 def _number(item: Fields, name: str, where: str) -> int | None:

@@ -17,13 +17,18 @@ class ActionWish:
     """One action that is to be proposed. `action` says which of the other fields count."""
 
     action: str
-    """`add`, `remove`, `weight`, `set`, `upgrade` or `text`."""
+    """`add`, `remove`, `weight`, `set`, `issue`, `burn`, `pay-out`, `upgrade` or `text`."""
     cell: str = ""
     """Of a change of members: a cell id, or a member's name."""
     name: str = ""
     """Of the new member, or of the parameter."""
     weight: int = 0
     value: int = 0
+    account: str = ""
+    """Of `issue`, `burn` and `pay-out`: a cell id, a member's name, an id in hex, or `treasury`."""
+    amount: int = 0
+    """Base units of PRANA."""
+    memo: str = ""
     epoch: int = 0
     rule_set: int | None = None
     wire_version: int | None = None

@@ -12,14 +12,17 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from core.codec import Value, as_array, as_bytes, as_int, as_text
-from core.ids import Hash
+from core.ids import AccountId, Amount, Hash
 from core.limits import HASH_SIZE_BYTES, INT_MAX
-from ledger.context import Context
+from ledger.accounts import TREASURY, Account
+from ledger.context import Accounts, Context
 from ledger.errors import BadAction
 from ledger.limits import KIND_LENGTH_MAX, PROPOSAL_ACTIONS_MAX, RESOLUTION_URL_LENGTH_MAX
 from ledger.members import Changes, MemberPropose, build_propose, change_changes, parse_propose
 from ledger.names import is_text
 from ledger.parameters import check_parameter, encode_parameter, parameter_key
+from ledger.payment import account_id, memo_line, pay, positive_amount, reached
+from ledger.supply import burn_changes, issue_changes
 from ledger.upgrades import (
     Upgrade,
     build_upgrade,
@@ -45,7 +48,32 @@ class Resolution:
     url: str = ""
 
 
-Action: TypeAlias = MemberPropose | SetParameter | Upgrade | Resolution
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """Make PRANA, for an account."""
+
+    to: AccountId
+    amount: Amount
+
+
+@dataclass(frozen=True, slots=True)
+class Burn:
+    """Take PRANA out of the world, from an account."""
+
+    source: AccountId
+    amount: Amount
+
+
+@dataclass(frozen=True, slots=True)
+class PayOut:
+    """Pay somebody from the treasury, which holds the fees."""
+
+    to: AccountId
+    amount: Amount
+    memo: str = ""
+
+
+Action: TypeAlias = MemberPropose | SetParameter | Issue | Burn | PayOut | Upgrade | Resolution
 """All actions."""
 
 _A = TypeVar("_A", bound=Action)
@@ -69,7 +97,7 @@ class ActionKind(Generic[_A]):
 
 
 def parse_actions(value: Value) -> tuple[Action, ...]:
-    """Return the checked actions of a proposal; raises BadAction, BadProposal or WrongShape."""
+    """Return the checked actions of a proposal; raises WrongShape or what bounds each has."""
     items = as_array(value, length_max=PROPOSAL_ACTIONS_MAX)
     if not items:
         raise BadAction("a proposal has at least one action")
@@ -98,12 +126,33 @@ def actions_changes(actions: Sequence[Action], context: Context, *, decides: boo
     Raises a TransactionRefused if one is not possible; with `decides`, or may not be decided yet.
     """
     written: dict[bytes, bytes] = {}
-    seen = replace(context, read=lambda key: written[key] if key in written else context.read(key))
+    seen = replace(
+        context,
+        read=lambda key: written[key] if key in written else context.read(key),
+        accounts=context.accounts if decides else _Trial(context.accounts),
+    )
     for action in actions:
         if decides:
             _row(action).check_decision(action, seen)
         written.update(_row(action).changes(action, seen))
     return list(written.items())
+
+
+class _Trial:
+    """The accounts as actions would leave them, without leaving them so."""
+
+    def __init__(self, accounts: Accounts) -> None:
+        self._accounts = accounts
+        self._set: dict[AccountId, Account] = {}
+
+    def account(self, owner: AccountId) -> Account:
+        """Return an account."""
+        known = self._set.get(owner)
+        return self._accounts.account(owner) if known is None else known
+
+    def set_account(self, owner: AccountId, account: Account) -> None:
+        """Set an account, for the actions that follow."""
+        self._set[owner] = account
 
 
 def _parse(item: Value) -> Action:
@@ -134,6 +183,48 @@ def _parameter_changes(action: SetParameter, _: Context) -> Changes:
     return [(parameter_key(action.name), encode_parameter(action.value))]
 
 
+def _parse_issue(items: list[Value]) -> Issue:
+    to, amount = as_array(items, length=2)
+    return Issue(account_id(to), positive_amount(amount))
+
+
+def _build_issue(action: Issue) -> Sequence[Value]:
+    return action.to, action.amount
+
+
+def _issue_changes(action: Issue, context: Context) -> Changes:
+    to, _ = reached(action.to, context)
+    return issue_changes(to, action.amount, context.accounts, context.read)
+
+
+def _parse_burn(items: list[Value]) -> Burn:
+    source, amount = as_array(items, length=2)
+    return Burn(account_id(source), positive_amount(amount))
+
+
+def _build_burn(action: Burn) -> Sequence[Value]:
+    return action.source, action.amount
+
+
+def _burn_changes(action: Burn, context: Context) -> Changes:
+    source, _ = reached(action.source, context)
+    return burn_changes(source, action.amount, context.accounts, context.read)
+
+
+def _parse_pay_out(items: list[Value]) -> PayOut:
+    to, amount, memo = as_array(items, length=3)
+    return PayOut(account_id(to), positive_amount(amount), memo_line(memo))
+
+
+def _build_pay_out(action: PayOut) -> Sequence[Value]:
+    return action.to, action.amount, action.memo
+
+
+def _pay_out_changes(action: PayOut, context: Context) -> Changes:
+    pay(TREASURY, action.to, action.amount, context)
+    return []
+
+
 def _parse_resolution(items: list[Value]) -> Resolution:
     digest, url = as_array(items, length=2)
     text = as_text(url, length_max=INT_MAX)
@@ -156,6 +247,9 @@ def _resolution_changes(_: Resolution, __: Context) -> Changes:
 _ROWS: Final[tuple[ActionKind[Any], ...]] = (
     ActionKind("member", MemberPropose, parse_propose, build_propose, change_changes),
     ActionKind("set", SetParameter, _parse_parameter, _build_parameter, _parameter_changes),
+    ActionKind("issue", Issue, _parse_issue, _build_issue, _issue_changes),
+    ActionKind("burn", Burn, _parse_burn, _build_burn, _burn_changes),
+    ActionKind("pay-out", PayOut, _parse_pay_out, _build_pay_out, _pay_out_changes),
     ActionKind("upgrade", Upgrade, parse_upgrade, build_upgrade, upgrade_changes, check_upgrade),
     ActionKind("text", Resolution, _parse_resolution, _build_resolution, _resolution_changes),
 )

@@ -19,7 +19,7 @@ RULE_SETS: Final = (1, 2)
 """Voting rules (ARCHITECTURE.md, hashgraph): Baird 2016, and the same with weak voters copying."""
 
 FIRST_WIRE_VERSION: Final = 2
-FIRST_TRANSACTION_VERSION: Final = 1
+FIRST_TRANSACTION_VERSION: Final = 2
 
 
 @dataclass(frozen=True, slots=True, order=True)

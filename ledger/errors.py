@@ -25,6 +25,11 @@ class TransactionRefused(LocalMisuse):
     The refusal is permanent: the same bytes are refused by every cell at every later time.
     """
 
+    @property
+    def outcome(self) -> str:
+        """What the receipt says: the code."""
+        return self.code
+
 
 class Malformed(TransactionRefused):
     """Bytes that are not a transaction."""
@@ -260,6 +265,47 @@ class NothingNew(TransactionRefused):
     remedy = "Nothing is left to do."
 
 
+class FeeTooLow(TransactionRefused):
+    """The fee that the transaction offers is below what its kind costs now."""
+
+    code = "MYC-LEDGER-211"
+    remedy = "Offer at least what is named; only that is taken, so offering more is safe."
+
+
+class CannotPayFee(TransactionRefused):
+    """The sender has less PRANA than the transaction costs."""
+
+    code = "MYC-LEDGER-212"
+    remedy = "Have some PRANA sent to the sender's account first."
+
+
+class BadBatch(TransactionRefused):
+    """A batch whose items are out of bounds, or of a kind that must stand alone."""
+
+    code = "MYC-LEDGER-213"
+    remedy = (
+        "A batch has 2 to 64 items; no batch, no rotation of a key and nothing of members "
+        "or votes or forks is one."
+    )
+
+
+class BatchItemRefused(TransactionRefused):
+    """One item of a batch is refused, so none of it has an effect."""
+
+    code = "MYC-LEDGER-214"
+    remedy = "Mend or leave out the item that is named, and sign the batch again."
+
+    def __init__(self, item: int, kind: str, refusal: TransactionRefused) -> None:
+        super().__init__(f"item {item} ({kind}): {refusal.code}: {refusal.detail}")
+        self.item = item
+        self.refusal = refusal
+
+    @property
+    def outcome(self) -> str:
+        """What the receipt says: the item's code, and the item's number, from 0."""
+        return f"{self.refusal.code}#{self.item}"
+
+
 class UnknownParameter(TransactionRefused):
     """A parameter that the network does not have, or a value that it can not have."""
 
@@ -310,3 +356,184 @@ class NoStateProof(OperationalFault):
     code = "MYC-LEDGER-302"
     remedy = "Ask again in a moment: the newest state has to be certified first."
     retryable = True
+
+
+class BadTransfer(TransactionRefused):
+    """A transfer whose arguments are out of bounds."""
+
+    code = "MYC-LEDGER-310"
+    remedy = "It takes an account, an amount, and a memo of at most 256 bytes without controls."
+
+
+class InsufficientFunds(TransactionRefused):
+    """The account that pays has less than the amount."""
+
+    code = "MYC-LEDGER-311"
+    remedy = "See what it has with `myceld prana balance`; the fee comes on top of the amount."
+
+
+class ZeroAmount(TransactionRefused):
+    """An amount of nothing, or less."""
+
+    code = "MYC-LEDGER-312"
+    remedy = "Amounts are at least one base unit."
+
+
+class SelfTransfer(TransactionRefused):
+    """Payer and payee are the same account."""
+
+    code = "MYC-LEDGER-313"
+    remedy = "Check the account to pay: a key that was given up stands for the one that followed."
+
+
+class BelowAccountMinimum(TransactionRefused):
+    """Too small an amount to open an account with."""
+
+    code = "MYC-LEDGER-314"
+    remedy = "Send at least the minimum that is named to an account that never had anything."
+
+
+class SupplyExceeded(TransactionRefused):
+    """More would be issued than amounts can say."""
+
+    code = "MYC-LEDGER-315"
+    remedy = "All of it together stays below 2**63 base units; issue less."
+
+
+class BadMultisig(TransactionRefused):
+    """A multi-signature account, or what one is asked for, that is out of bounds."""
+
+    code = "MYC-LEDGER-320"
+    remedy = (
+        "It takes a name, 1 to 16 different keys and a threshold from 1 to their number; a spend "
+        "ends within the rounds that are named."
+    )
+
+
+class MultisigExists(TransactionRefused):
+    """The same keys, threshold and name make the same account, which is there already."""
+
+    code = "MYC-LEDGER-321"
+    remedy = "Use it, or choose another name."
+
+
+class NoSuchMultisig(TransactionRefused):
+    """No multi-signature account has this id."""
+
+    code = "MYC-LEDGER-322"
+    remedy = "Create it first; `myceld prana multisig list` shows those of a key."
+
+
+class NotASigner(TransactionRefused):
+    """The sender is none of the account's keys."""
+
+    code = "MYC-LEDGER-323"
+    remedy = "Sign it with one of the account's keys, or the one that followed it."
+
+
+class NoSuchSpend(TransactionRefused):
+    """The account has no open spend of this id."""
+
+    code = "MYC-LEDGER-324"
+    remedy = "It may be paid, canceled or expired: see `myceld prana multisig show`."
+
+
+class SpendApproved(TransactionRefused):
+    """The sender approved this spend before; proposing counts as approving."""
+
+    code = "MYC-LEDGER-325"
+    remedy = "Ask others of the account's keys to approve it."
+
+
+class TooManySpends(TransactionRefused):
+    """The account has as many open spends as one can."""
+
+    code = "MYC-LEDGER-326"
+    remedy = "Approve or cancel one of them, or wait until one expires."
+
+
+class NotTheProposer(TransactionRefused):
+    """Only who proposed a spend takes it back."""
+
+    code = "MYC-LEDGER-327"
+    remedy = "Ask who proposed it, or leave it without approvals until it expires."
+
+
+class BadAllowance(TransactionRefused):
+    """An allowance that is out of bounds, or that has ended before it was ordered."""
+
+    code = "MYC-LEDGER-330"
+    remedy = "It names another account than the sender's, and ends with a round to come, or 0."
+
+
+class TooManyAllowances(TransactionRefused):
+    """The sender has given as many allowances as one account can."""
+
+    code = "MYC-LEDGER-331"
+    remedy = "Set one that is not needed to 0 first."
+
+
+class NotAllowed(TransactionRefused):
+    """The owner allowed the sender less than the amount, or nothing, or no longer."""
+
+    code = "MYC-LEDGER-332"
+    remedy = "Ask the owner to allow more; `myceld prana allow list` shows what is left."
+
+
+class BadToken(TransactionRefused):
+    """A token, or what is asked of one, that is out of bounds."""
+
+    code = "MYC-LEDGER-340"
+    remedy = (
+        "A symbol has 1 to 12 of A to Z and 0 to 9, a name 1 to 64 characters, 0 to 18 decimals; "
+        "a cap is at least what is minted at first."
+    )
+
+
+class SymbolTaken(TransactionRefused):
+    """A token has this symbol already."""
+
+    code = "MYC-LEDGER-341"
+    remedy = "Choose another symbol: each is claimed once."
+
+
+class NoSuchToken(TransactionRefused):
+    """No token has this symbol."""
+
+    code = "MYC-LEDGER-342"
+    remedy = "Check the spelling; `myceld prana token list` shows all tokens."
+
+
+class AgainstTokenRules(TransactionRefused):
+    """The token's own rules do not let the sender do this."""
+
+    code = "MYC-LEDGER-343"
+    remedy = "See the token's rules with `myceld prana token show`."
+
+
+class CapExceeded(TransactionRefused):
+    """More would be minted than the token's cap."""
+
+    code = "MYC-LEDGER-344"
+    remedy = "Mint at most what is left up to the cap."
+
+
+class InsufficientTokens(TransactionRefused):
+    """The sender has less of the token than the amount."""
+
+    code = "MYC-LEDGER-345"
+    remedy = "See what there is with `myceld prana token show`."
+
+
+class TooManyTokens(TransactionRefused):
+    """The sender has created as many tokens as one key can."""
+
+    code = "MYC-LEDGER-346"
+    remedy = "Use one of those that are there."
+
+
+class NotConserved(InvariantBroken):
+    """A round made or lost amounts that nobody issued or burned."""
+
+    code = "MYC-LEDGER-390"
+    remedy = "Stop the cell, keep its directory, and report this with the log."

@@ -27,6 +27,7 @@ from core.ids import PublicKey, Round, TransactionId
 from core.limits import HASH_SIZE_BYTES, INT_MAX, PUBLIC_KEY_SIZE_BYTES
 from ledger.actions import Action, actions_changes, build_actions, parse_actions
 from ledger.context import Context
+from ledger.cost import cost_of, text_size_bytes
 from ledger.errors import (
     AlreadyVoted,
     BadAction,
@@ -35,6 +36,8 @@ from ledger.errors import (
     TooManyProposals,
 )
 from ledger.limits import (
+    ACTION_SIZE_BYTES,
+    ACTION_WRITES,
     MEMBERS_MAX,
     PROPOSAL_ROUNDS_MAX,
     PROPOSAL_TITLE_LENGTH_MAX,
@@ -192,6 +195,15 @@ def parse_gov_propose(items: list[Value]) -> GovPropose:
 def build_gov_propose(propose: GovPropose) -> Sequence[Value]:
     """Return the encodable arguments of `gov-propose`."""
     return propose.title, build_actions(propose.actions), propose.rounds
+
+
+def propose_cost(propose: GovPropose) -> int:
+    """Return what a proposal costs, with all that its actions write."""
+    actions = len(propose.actions)
+    return cost_of(
+        writes=3 + ACTION_WRITES * actions,
+        size_bytes=text_size_bytes(propose.title) + ACTION_SIZE_BYTES * actions,
+    )
 
 
 def gov_propose_changes(propose: GovPropose, context: Context) -> Changes:

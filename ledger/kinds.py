@@ -1,10 +1,9 @@
-"""The table of transaction kinds: name, arguments, bounds and effect, one entry each.
+"""The table of transaction kinds: name, arguments, schema, cost and effect, one entry each.
 
-A new kind is one dataclass of arguments and one row of `_KINDS`; a family of kinds has a module
-of its own (`ledger.members`). `parse` turns the canonical
-array of arguments into the dataclass and checks every bound that needs no state; `changes` says
-what the kind writes. Both are pure and must give the same answer at every cell for ever: a change
-of meaning is a new kind.
+A new kind is one dataclass of arguments and one row of `_ROWS`; a family of kinds has a module of
+its own (`ledger.members`). `parse` turns the canonical array of arguments into the dataclass and
+checks every bound that needs no state; `changes` says what the kind writes. Both are pure and must
+give the same answer at every cell for ever: a change of meaning is a new kind.
 """
 
 from __future__ import annotations
@@ -16,34 +15,48 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar
 from core.codec import Value, as_array, as_bytes, as_text, encode
 from core.ids import NetworkId, PublicKey
 from core.limits import INT_MAX
+from hashgraph.limits import EVIDENCE_SIZE_BYTES_MAX
+from ledger import (
+    allowance,
+    governance,
+    market_token,
+    members,
+    multisig,
+    payment,
+    schema,
+    trust,
+    upgrades,
+)
+from ledger.batch import Batch, batch_changes, build_batch, parse_batch
 from ledger.content import Post, build_post, parse_post, post_changes
 from ledger.context import Context
-from ledger.errors import Malformed, Oversize, UnknownKind
-from ledger.forks import ForkProof, build_proof, parse_proof, proof_changes
-from ledger.governance import (
-    GovPropose,
-    GovVote,
-    approve_changes,
-    build_gov_propose,
-    build_gov_vote,
-    gov_propose_changes,
-    gov_vote_changes,
-    parse_gov_propose,
-    parse_gov_vote,
-    propose_changes,
+from ledger.cost import cost_of, text_size_bytes
+from ledger.errors import BadBatch, Malformed, Oversize, UnknownKind
+from ledger.forks import (
+    ForkProof,
+    build_proof,
+    parse_proof,
+    proof_changes,
 )
-from ledger.limits import KEY_SIZE_BYTES_MAX, VALUE_SIZE_BYTES_MAX
-from ledger.members import (
-    MemberApprove,
-    MemberLeave,
-    MemberPropose,
-    build_approve,
-    build_leave,
-    build_propose,
-    leave_changes,
-    parse_approve,
-    parse_leave,
-    parse_propose,
+from ledger.limits import (
+    ALLOWANCES_OF_OWNER_MAX,
+    BATCH_ITEMS_MAX,
+    BATCH_ITEMS_MIN,
+    CONTENT_SIZE_BYTES_MAX,
+    CONTENT_TITLE_SIZE_BYTES_MAX,
+    KEY_SIZE_BYTES_MAX,
+    MULTISIG_KEYS_MAX,
+    PROPOSAL_ACTIONS_MAX,
+    PROPOSAL_ROUNDS_MAX,
+    PROPOSAL_TITLE_LENGTH_MAX,
+    RELEASE_LENGTH_MAX,
+    SCORE_MILLIONTHS_MAX,
+    SUPPLY_MAX,
+    TOKEN_DECIMALS_MAX,
+    TOKEN_SYMBOL_LENGTH_MAX,
+    VALUE_SIZE_BYTES_MAX,
+    VERSIONS_SUPPORTED_MAX,
+    WEIGHT_MAX,
 )
 from ledger.names import controls_display
 from ledger.rotation import (
@@ -53,18 +66,8 @@ from ledger.rotation import (
     rotate_changes,
     rotate_proofs,
 )
+from ledger.schema import Field, Schema, Type
 from ledger.succession import SignatureCheck
-from ledger.trust import (
-    TrustAttest,
-    TrustRevoke,
-    attest_changes,
-    build_attest,
-    build_revoke,
-    parse_attest,
-    parse_revoke,
-    revoke_changes,
-)
-from ledger.upgrades import Announce, announce_changes, build_announce, parse_announce
 
 VALUE_PREFIX: Final = b"value/"
 """State keys of user values: this prefix, then the key in UTF-8."""
@@ -80,17 +83,29 @@ class Put:
 
 Arguments: TypeAlias = (
     Put
-    | MemberPropose
-    | MemberApprove
-    | MemberLeave
+    | members.MemberPropose
+    | members.MemberApprove
+    | members.MemberLeave
     | ForkProof
-    | TrustAttest
-    | TrustRevoke
+    | trust.TrustAttest
+    | trust.TrustRevoke
     | KeyRotate
     | Post
-    | GovPropose
-    | GovVote
-    | Announce
+    | payment.Transfer
+    | allowance.Allow
+    | allowance.TransferFrom
+    | multisig.MultisigCreate
+    | multisig.MultisigPropose
+    | multisig.MultisigApprove
+    | multisig.MultisigCancel
+    | market_token.TokenCreate
+    | market_token.TokenMint
+    | market_token.TokenBurn
+    | market_token.TokenSend
+    | governance.GovPropose
+    | governance.GovVote
+    | upgrades.Announce
+    | Batch
 )
 """All argument types, one per kind."""
 
@@ -110,14 +125,33 @@ class Kind(Generic[_A]):
     parse: Callable[[list[Value]], _A]
     build: Callable[[_A], Sequence[Value]]
     changes: Callable[[_A, Context], list[tuple[bytes, bytes]]]
+    cost: Callable[[_A], int]
+    """Units, whose price is the network's `fee_per_cost`."""
+    schema: Schema
+    what: str
+    """One line for people."""
     proofs: Callable[[_A, NetworkId, PublicKey], tuple[SignatureCheck, ...]] = _no_proofs
     """Signatures inside of the arguments."""
+    in_batch: bool = True
+    """Whether it can be an item of a batch."""
+    free_for_members: bool = False
+    """Whether members pay no fee for it: what the network itself needs of them."""
+
+
+def kinds() -> tuple[Kind[Any], ...]:
+    """Return the table."""
+    return _ROWS
+
+
+def kind_of(arguments: Arguments) -> Kind[Any]:
+    """Return the row of a kind's arguments."""
+    return _BY_ARGUMENTS[type(arguments)]
 
 
 def parse_arguments(kind: str, items: list[Value]) -> Arguments:
     """Return the checked arguments of a kind.
 
-    Raises UnknownKind, Malformed, Oversize, BadProposal, BadRotation or WrongShape.
+    Raises UnknownKind, WrongShape, or the TransactionRefused of the kind's family.
     """
     row = _KINDS.get(kind)
     if row is None:
@@ -134,17 +168,17 @@ def build_arguments(arguments: Arguments) -> tuple[str, Sequence[Value]]:
     return row.name, items
 
 
-def proofs_of(
-    arguments: Arguments, network_id: NetworkId, sender: PublicKey
-) -> tuple[SignatureCheck, ...]:
-    """Return the signatures inside of the arguments, to be checked with the transaction's own."""
-    return _BY_ARGUMENTS[type(arguments)].proofs(arguments, network_id, sender)
+def cost_of_arguments(arguments: Arguments) -> int:
+    """Return what a transaction with these arguments costs."""
+    cost: int = _BY_ARGUMENTS[type(arguments)].cost(arguments)
+    return cost
 
 
 def changes_of(arguments: Arguments, context: Context) -> list[tuple[bytes, bytes]]:
     """Return the (state key, state value) pairs that the transaction writes.
 
-    Raises a TransactionRefused when the state does not allow it.
+    What it moves between accounts it has set in `context.accounts` already. Raises a
+    TransactionRefused when the state does not allow it: then all that it wrote is to be undone.
     """
     return _BY_ARGUMENTS[type(arguments)].changes(arguments, context)
 
@@ -182,19 +216,397 @@ def _put_changes(put: Put, context: Context) -> list[tuple[bytes, bytes]]:
     return [(VALUE_PREFIX + check_key(put.key), state_value)]
 
 
+def _parse_item(kind: str, items: list[Value]) -> Arguments:
+    row = _KINDS.get(kind)
+    if row is not None and not row.in_batch:
+        raise BadBatch(f"{kind} is no item of a batch")
+    return parse_arguments(kind, items)
+
+
+def _build_item(arguments: Arguments) -> tuple[str, Sequence[Value]]:
+    row = kind_of(arguments)
+    return row.name, row.build(arguments)
+
+
+def _batch_cost(batch: Batch) -> int:
+    return sum(cost_of_arguments(item) for item in batch.items)
+
+
+def _versions(name: str, what: str) -> Field:
+    return Field(name, Type.LIST, 1, VERSIONS_SUPPORTED_MAX, what, Type.INTEGER)
+
+
+_EXPIRES: Final = schema.integer("expires_round", "The last round in which it holds, 0 for no end.")
+_SUBJECT: Final = schema.public_key("subject", "Who is spoken of.")
+_SCOPE: Final = schema.name_of("scope", "In what respect.")
+_SYMBOL: Final = schema.name_of(
+    "symbol", "A letter, then letters and digits: A to Z, 0 to 9.", high=TOKEN_SYMBOL_LENGTH_MAX
+)
+_ACCOUNT: Final = schema.digest("account", "Id of the multi-signature account.")
+_SPEND: Final = schema.digest("spend", "Id of the transaction that proposed it.")
+
 _ROWS: Final[tuple[Kind[Any], ...]] = (
-    Kind("put", Put, _parse_put, _build_put, _put_changes),
-    Kind("member-propose", MemberPropose, parse_propose, build_propose, propose_changes),
-    Kind("member-approve", MemberApprove, parse_approve, build_approve, approve_changes),
-    Kind("member-leave", MemberLeave, parse_leave, build_leave, leave_changes),
-    Kind("fork-evidence", ForkProof, parse_proof, build_proof, proof_changes),
-    Kind("trust-attest", TrustAttest, parse_attest, build_attest, attest_changes),
-    Kind("trust-revoke", TrustRevoke, parse_revoke, build_revoke, revoke_changes),
-    Kind("key-rotate", KeyRotate, parse_rotate, build_rotate, rotate_changes, rotate_proofs),
-    Kind("post", Post, parse_post, build_post, post_changes),
-    Kind("gov-propose", GovPropose, parse_gov_propose, build_gov_propose, gov_propose_changes),
-    Kind("gov-vote", GovVote, parse_gov_vote, build_gov_vote, gov_vote_changes),
-    Kind("gov-announce", Announce, parse_announce, build_announce, announce_changes),
+    Kind(
+        "put",
+        Put,
+        _parse_put,
+        _build_put,
+        _put_changes,
+        lambda put: cost_of(writes=2, size_bytes=text_size_bytes(put.key) + len(put.value)),
+        (
+            schema.text("key", "Under which it is found.", low=1, high=KEY_SIZE_BYTES_MAX),
+            schema.data("value", "Any bytes.", high=VALUE_SIZE_BYTES_MAX),
+        ),
+        "Set a key to a value, whoever set it before.",
+    ),
+    Kind(
+        "member-propose",
+        members.MemberPropose,
+        members.parse_propose,
+        members.build_propose,
+        governance.propose_changes,
+        lambda _: cost_of(writes=3),
+        (
+            schema.name_of("action", "`add`, `remove` or `weight`.", low=3, high=6),
+            schema.public_key("public_key", "Whom it is about."),
+            schema.integer("weight", "For `add` and `weight`; else 0.", high=WEIGHT_MAX),
+            schema.name_of("name", "For `add`; else empty.", low=0),
+        ),
+        "Propose a change of one member, and vote yes.",
+        in_batch=False,
+        free_for_members=True,
+    ),
+    Kind(
+        "member-approve",
+        members.MemberApprove,
+        members.parse_approve,
+        members.build_approve,
+        governance.approve_changes,
+        lambda _: cost_of(writes=3),
+        (schema.digest("proposal", "Id of the transaction that proposed it."),),
+        "Vote yes on a proposal.",
+        in_batch=False,
+        free_for_members=True,
+    ),
+    Kind(
+        "member-leave",
+        members.MemberLeave,
+        members.parse_leave,
+        members.build_leave,
+        members.leave_changes,
+        lambda _: cost_of(writes=1),
+        (),
+        "Leave the members.",
+        in_batch=False,
+        free_for_members=True,
+    ),
+    Kind(
+        "fork-evidence",
+        ForkProof,
+        parse_proof,
+        build_proof,
+        proof_changes,
+        lambda proof: cost_of(writes=3, size_bytes=len(proof.evidence), checks=2),
+        (
+            schema.integer("epoch", "In which it happened."),
+            schema.data("evidence", "Both signed events.", high=EVIDENCE_SIZE_BYTES_MAX),
+        ),
+        "Prove that a member signed two different events as one.",
+        in_batch=False,
+        free_for_members=True,
+    ),
+    Kind(
+        "trust-attest",
+        trust.TrustAttest,
+        trust.parse_attest,
+        trust.build_attest,
+        trust.attest_changes,
+        lambda _: cost_of(writes=3),
+        (
+            _SUBJECT,
+            _SCOPE,
+            schema.integer("score_millionths", "How far.", high=SCORE_MILLIONTHS_MAX),
+            _EXPIRES,
+        ),
+        "Say how far somebody is to be trusted, in place of what the sender said before.",
+    ),
+    Kind(
+        "trust-revoke",
+        trust.TrustRevoke,
+        trust.parse_revoke,
+        trust.build_revoke,
+        trust.revoke_changes,
+        lambda _: cost_of(writes=3),
+        (_SUBJECT, _SCOPE),
+        "Take back what the sender said of somebody.",
+    ),
+    Kind(
+        "key-rotate",
+        KeyRotate,
+        parse_rotate,
+        build_rotate,
+        rotate_changes,
+        lambda _: cost_of(writes=8, checks=2),
+        (
+            schema.public_key("successor", "The key that follows."),
+            schema.signature("consent", "By the sender's key, over both keys."),
+            schema.signature("possession", "By the successor, over the same."),
+        ),
+        "Give the sender's key up for another one; what it has goes along.",
+        rotate_proofs,
+        in_batch=False,
+        free_for_members=True,
+    ),
+    Kind(
+        "post",
+        Post,
+        parse_post,
+        build_post,
+        post_changes,
+        lambda post: cost_of(writes=2, size_bytes=text_size_bytes(post.title)),
+        (
+            schema.digest("hash", "SHA-256 of the content."),
+            schema.integer("size_bytes", "Of the content.", low=1, high=CONTENT_SIZE_BYTES_MAX),
+            schema.text("title", "One line.", low=1, high=CONTENT_TITLE_SIZE_BYTES_MAX),
+        ),
+        "Put content into the global data set; members only.",
+    ),
+    Kind(
+        "transfer",
+        payment.Transfer,
+        payment.parse_transfer,
+        payment.build_transfer,
+        payment.transfer_changes,
+        payment.transfer_cost,
+        (schema.ACCOUNT_TO, schema.amount("Base units of PRANA."), schema.MEMO),
+        "Pay PRANA from the sender's account.",
+    ),
+    Kind(
+        "allow",
+        allowance.Allow,
+        allowance.parse_allow,
+        allowance.build_allow,
+        allowance.allow_changes,
+        allowance.allow_cost,
+        (
+            schema.public_key("spender", "Who may pay."),
+            schema.amount("Base units in all, 0 to take the allowance back.", low=0),
+            _EXPIRES,
+        ),
+        "Let somebody pay from the sender's account, in place of what was allowed before; an "
+        f"account gives at most {ALLOWANCES_OF_OWNER_MAX} allowances.",
+    ),
+    Kind(
+        "transfer-from",
+        allowance.TransferFrom,
+        allowance.parse_transfer_from,
+        allowance.build_transfer_from,
+        allowance.transfer_from_changes,
+        allowance.transfer_from_cost,
+        (
+            schema.public_key("owner", "Whose account pays."),
+            schema.ACCOUNT_TO,
+            schema.amount("Base units of PRANA."),
+            schema.MEMO,
+        ),
+        "Pay from the account of somebody who allowed the sender to.",
+    ),
+    Kind(
+        "multisig-create",
+        multisig.MultisigCreate,
+        multisig.parse_create,
+        multisig.build_create,
+        multisig.create_changes,
+        multisig.create_cost,
+        (
+            schema.integer(
+                "threshold", "How many of the keys pay together.", low=1, high=MULTISIG_KEYS_MAX
+            ),
+            Field(
+                "keys",
+                Type.LIST,
+                1,
+                MULTISIG_KEYS_MAX,
+                "Public keys, different, in ascending order.",
+                Type.BYTES,
+            ),
+            schema.name_of("name", "Tells accounts of the same keys apart."),
+        ),
+        "Make an account from which several keys pay together.",
+    ),
+    Kind(
+        "multisig-propose",
+        multisig.MultisigPropose,
+        multisig.parse_propose,
+        multisig.build_propose,
+        multisig.propose_changes,
+        multisig.propose_cost,
+        (
+            _ACCOUNT,
+            schema.ACCOUNT_TO,
+            schema.amount("Base units of PRANA."),
+            schema.MEMO,
+            schema.integer("expires_round", "The last round in which it can be approved."),
+        ),
+        "Propose a payment from a multi-signature account, and approve it.",
+    ),
+    Kind(
+        "multisig-approve",
+        multisig.MultisigApprove,
+        multisig.parse_approve,
+        multisig.build_approve,
+        multisig.approve_changes,
+        multisig.approve_cost,
+        (_ACCOUNT, _SPEND),
+        "Approve a payment; the last approval that it takes pays.",
+    ),
+    Kind(
+        "multisig-cancel",
+        multisig.MultisigCancel,
+        multisig.parse_cancel,
+        multisig.build_cancel,
+        multisig.cancel_changes,
+        multisig.cancel_cost,
+        (_ACCOUNT, _SPEND),
+        "Take back a payment that the sender proposed.",
+    ),
+    Kind(
+        "token-create",
+        market_token.TokenCreate,
+        market_token.parse_create,
+        market_token.build_create,
+        market_token.create_changes,
+        market_token.create_cost,
+        (
+            _SYMBOL,
+            schema.name_of("name", "For people."),
+            schema.integer(
+                "decimals",
+                "Places behind the point, where amounts are shown.",
+                high=TOKEN_DECIMALS_MAX,
+            ),
+            schema.integer(
+                "rules",
+                "Sum of 1 (the issuer mints more), 2 (holders burn), 4 (only the issuer sends).",
+                high=7,
+            ),
+            schema.integer("cap", "The supply is never more; 0 for no cap.", high=SUPPLY_MAX),
+            schema.amount("Minted for the sender at once.", low=0),
+        ),
+        "Claim a symbol for a token of the sender's.",
+    ),
+    Kind(
+        "token-mint",
+        market_token.TokenMint,
+        market_token.parse_mint,
+        market_token.build_mint,
+        market_token.mint_changes,
+        market_token.mint_cost,
+        (_SYMBOL, schema.ACCOUNT_TO, schema.amount("Base units of the token.")),
+        "Make more of a token, by its rules.",
+    ),
+    Kind(
+        "token-burn",
+        market_token.TokenBurn,
+        market_token.parse_burn,
+        market_token.build_burn,
+        market_token.burn_changes,
+        market_token.burn_cost,
+        (_SYMBOL, schema.amount("Base units of the token.")),
+        "Destroy some of the sender's own, by the token's rules.",
+    ),
+    Kind(
+        "token-send",
+        market_token.TokenSend,
+        market_token.parse_send,
+        market_token.build_send,
+        market_token.send_changes,
+        market_token.send_cost,
+        (_SYMBOL, schema.ACCOUNT_TO, schema.amount("Base units of the token."), schema.MEMO),
+        "Pass some of the sender's own on, by the token's rules.",
+    ),
+    Kind(
+        "gov-propose",
+        governance.GovPropose,
+        governance.parse_gov_propose,
+        governance.build_gov_propose,
+        governance.gov_propose_changes,
+        governance.propose_cost,
+        (
+            schema.name_of("title", "What it is called.", high=PROPOSAL_TITLE_LENGTH_MAX),
+            Field(
+                "actions",
+                Type.LIST,
+                1,
+                PROPOSAL_ACTIONS_MAX,
+                "What it does, each [action, [arguments]]: see docs/governance.md.",
+                Type.LIST,
+            ),
+            schema.integer(
+                "rounds",
+                "For how many it can be voted on.",
+                low=1,
+                high=PROPOSAL_ROUNDS_MAX,
+            ),
+        ),
+        "Propose actions that take effect together, and vote yes.",
+        in_batch=False,
+        free_for_members=True,
+    ),
+    Kind(
+        "gov-vote",
+        governance.GovVote,
+        governance.parse_gov_vote,
+        governance.build_gov_vote,
+        governance.gov_vote_changes,
+        lambda _: cost_of(writes=3),
+        (
+            schema.digest("proposal", "Id of the transaction that proposed it."),
+            schema.name_of("vote", "`yes`, `no` or `abstain`.", low=2, high=7),
+        ),
+        "Vote on a proposal, or change the vote.",
+        in_batch=False,
+        free_for_members=True,
+    ),
+    Kind(
+        "gov-announce",
+        upgrades.Announce,
+        upgrades.parse_announce,
+        upgrades.build_announce,
+        upgrades.announce_changes,
+        lambda _: cost_of(writes=1),
+        (
+            _versions("rule_sets", "Rule sets that the sender's build knows, in rising order."),
+            _versions("wire_versions", "Wire versions, the same."),
+            _versions("transaction_versions", "Versions of transactions, the same."),
+            schema.name_of("release", "What the build is called.", high=RELEASE_LENGTH_MAX),
+        ),
+        "Say what the sender's build knows, in place of what it said before.",
+        in_batch=False,
+        free_for_members=True,
+    ),
+    Kind(
+        "batch",
+        Batch,
+        lambda items: parse_batch(items, _parse_item),
+        lambda batch: build_batch(batch, _build_item),
+        lambda batch, context: batch_changes(
+            batch, context, changes_of, lambda item: kind_of(item).name
+        ),
+        _batch_cost,
+        (
+            Field(
+                "items",
+                Type.LIST,
+                BATCH_ITEMS_MIN,
+                BATCH_ITEMS_MAX,
+                "The items themselves, each [kind, [arguments]].",
+                Type.LIST,
+            ),
+        ),
+        "Transactions of one sender that apply in this order, all or none.",
+        in_batch=False,
+    ),
 )
 _KINDS: Final = {row.name: row for row in _ROWS}
 _BY_ARGUMENTS: Final = {row.arguments: row for row in _ROWS}

@@ -2,33 +2,40 @@
 
 A parameter is an integer with bounds. Its value is in the state once it differs from the default
 below, under "parameter/" and its name; a genesis may set others to begin with. What harms nothing
-holds for the next transaction; what the order itself depends on holds from the next epoch on, whose
-roster says it (`ledger.epoch_rules`) and which begins with the round after the decision.
+holds for the next transaction, a fee for the next round; what the order itself depends on holds
+from the next epoch on, whose roster says it (`ledger.epoch_rules`) and which begins at once.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeAlias
 
 from core.codec import as_array, as_int, decode, encode
 from ledger.errors import UnknownParameter
 from ledger.limits import (
+    ACCOUNT_MINIMUM_MAX,
     COIN_PERIOD_MAX,
     COIN_PERIOD_MIN,
     EPOCH_ROUNDS_MAX,
     EPOCH_ROUNDS_MIN,
+    FEE_PER_COST_MAX,
 )
 
 PARAMETER_PREFIX: Final = b"parameter/"
 """State keys of parameters: this prefix, then the name."""
+
+Read: TypeAlias = Callable[[bytes], bytes | None]
+"""State key -> its value, None for none."""
 
 
 class Holds(StrEnum):
     """From when on a new value holds."""
 
     AT_ONCE = "at once"
+    NEXT_ROUND = "next round"
     NEXT_EPOCH = "next epoch"
 
 
@@ -44,10 +51,27 @@ class Parameter:
     holds: Holds = Holds.AT_ONCE
 
 
+FEE_PER_COST: Final = "fee_per_cost"
+ACCOUNT_MINIMUM: Final = "account_minimum"
 EPOCH_ROUNDS: Final = "epoch_rounds"
 COIN_PERIOD: Final = "coin_period"
 
 PARAMETERS: Final = (
+    Parameter(
+        FEE_PER_COST,
+        default=0,
+        low=0,
+        high=FEE_PER_COST_MAX,
+        what="Base units of PRANA for each unit of a transaction's cost.",
+        holds=Holds.NEXT_ROUND,
+    ),
+    Parameter(
+        ACCOUNT_MINIMUM,
+        default=0,
+        low=0,
+        high=ACCOUNT_MINIMUM_MAX,
+        what="Least amount in base units that opens an account.",
+    ),
     Parameter(
         EPOCH_ROUNDS,
         default=2048,
@@ -98,3 +122,9 @@ def decode_parameter(value: bytes) -> int:
     """Return the parameter in a state value; raises NotCanonical or WrongShape."""
     (number,) = as_array(decode(value), length=1)
     return as_int(number)
+
+
+def read_parameter(read: Read, name: str) -> int:
+    """Return what a parameter is, by a state."""
+    value = read(parameter_key(name))
+    return parameter(name).default if value is None else decode_parameter(value)

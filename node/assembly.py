@@ -148,7 +148,8 @@ class Assembly:
         check_epoch(rosters[-1], self._surroundings.support, reader_of(store))
         consensus = _make_consensus(genesis, rosters, identity, mempool, first_block)
         execution = Execution(genesis, identity, lambda state_key: state_value(store, state_key))
-        intake = Intake(genesis.network_id, execution.ledger.account, execution.ledger.check_sender)
+        ledger = execution.ledger
+        intake = Intake(genesis.network_id, ledger.account, ledger.check_sender, ledger.check_funds)
         upgrades = self._make_upgrades(execution)
         trust, consensus_inbox = self._make_trust(execution), ConsensusInbox()
         execution_inbox: ExecutionInbox = asyncio.Queue(EXECUTION_QUEUE_MAX)

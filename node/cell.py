@@ -34,7 +34,7 @@ from gossip.discovery.spore_file import to_json
 from gossip.wire import Forward
 from identity.errors import NoKeyFile
 from ledger.epoch_rules import Support
-from ledger.errors import KeyRotated, NonceUsed, WrongSignature
+from ledger.errors import NonceUsed, TransactionRefused, WrongSignature
 from ledger.forks import ForkProof
 from ledger.header import APPLIED
 from ledger.kinds import VALUE_PREFIX, Arguments, Put, check_key
@@ -249,7 +249,7 @@ class RunningCell(MessageAnswers, ServiceAnswers, GovernanceAnswers):
         for transaction, raw in zip(parsed, forward.transactions, strict=True):
             try:
                 self._queue([transaction], [raw])
-            except (KeyRotated, MempoolFull, NonceUsed, NotStoredYet) as error:
+            except (MempoolFull, NotStoredYet, TransactionRefused) as error:
                 _LOG.info("forwarded transaction left out", peer=short(peer), reason=str(error))
 
     async def accuse(self, proof: ForkProof) -> TransactionId:
@@ -290,6 +290,7 @@ class RunningCell(MessageAnswers, ServiceAnswers, GovernanceAnswers):
             nonce=intake.next_nonce(self._key.public_key) if nonce is None else nonce,
             arguments=arguments,
             sign=self._key.sign,
+            fee=self._parts.execution.ledger.fee_of(arguments, self._key.public_key),
         )
         parsed = intake.parse(raw)
         self._queue([parsed], [raw])

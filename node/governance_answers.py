@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Final
 
-from core.ids import CellId, Epoch, Hash, PublicKey, TransactionId, cell_id_of, public_key_of
+from core.ids import (
+    AccountId,
+    Amount,
+    CellId,
+    Epoch,
+    Hash,
+    PublicKey,
+    TransactionId,
+    cell_id_of,
+    public_key_of,
+)
 from gateway.errors import NoProposal
 from gateway.governance_views import (
     ActionWish,
@@ -18,7 +29,9 @@ from gateway.governance_views import (
     VoteView,
 )
 from gateway.views import ReceiptView, Stage, UpgradeView
-from ledger.actions import Action, Resolution, SetParameter
+from ledger.accounts import TREASURY
+from ledger.actions import Action, Burn, Issue, PayOut, Resolution, SetParameter
+from ledger.amounts import format_amount
 from ledger.epoch_rules import EpochRules, Versions
 from ledger.governance import (
     GovPropose,
@@ -30,6 +43,7 @@ from ledger.governance import (
     weight_of,
 )
 from ledger.kinds import Arguments
+from ledger.limits import DECIMALS
 from ledger.members import Action as Change
 from ledger.members import MemberPropose
 from ledger.parameters import (
@@ -50,6 +64,7 @@ from node.member_answers import proposal_state
 from node.parts import Parts
 from node.tables import open_proposals, proposals, state_value
 
+_HEX: Final = re.compile("[0-9a-f]{64}")
 _CHANGES: Final = {one.value: one for one in Change}
 
 
@@ -112,6 +127,12 @@ class GovernanceAnswers(JournalAnswers, ABC):
         match wish.action:
             case "set":
                 return SetParameter(wish.name, wish.value)
+            case "issue":
+                return Issue(self._account(wish.account), Amount(wish.amount))
+            case "burn":
+                return Burn(self._account(wish.account), Amount(wish.amount))
+            case "pay-out":
+                return PayOut(self._account(wish.account), Amount(wish.amount), wish.memo)
             case "text":
                 return Resolution(Hash(wish.hash) if wish.hash else None, wish.url)
             case "upgrade":
@@ -126,6 +147,14 @@ class GovernanceAnswers(JournalAnswers, ABC):
                 return Upgrade(Epoch(wish.epoch), versions, wish.release)
         key = public_key_of(self._cell_id(wish.cell))
         return MemberPropose(_CHANGES[wish.action], key, wish.weight, wish.name)
+
+    def _account(self, text: str) -> AccountId:
+        """Return the account that a text names; raises NoSuchCell."""
+        if text == TREASURY.decode():
+            return TREASURY
+        if _HEX.fullmatch(text):
+            return AccountId(bytes.fromhex(text))
+        return AccountId(public_key_of(self._cell_id(text)))
 
     def _view(self, identity: bytes, proposal: Proposal) -> GovernanceView:
         ledger = self._parts.execution.ledger
@@ -185,6 +214,8 @@ def _action_view(action: Action) -> Mapping[str, object]:
             return shown
         case SetParameter():
             return {"action": "set", "name": action.name, "value": action.value}
+        case Issue() | Burn() | PayOut():
+            return _money_view(action)
         case Upgrade():
             return {
                 "action": "upgrade",
@@ -196,6 +227,19 @@ def _action_view(action: Action) -> Mapping[str, object]:
             }
         case Resolution():
             return {"action": "text", "hash": (action.hash or b"").hex(), "url": action.url}
+
+
+def _money_view(action: Issue | Burn | PayOut) -> Mapping[str, object]:
+    account = action.source if isinstance(action, Burn) else action.to
+    name = account.decode() if account == TREASURY else account.hex()
+    amount = format_amount(action.amount, DECIMALS)
+    match action:
+        case Issue():
+            return {"action": "issue", "account": name, "amount": amount}
+        case Burn():
+            return {"action": "burn", "account": name, "amount": amount}
+        case PayOut():
+            return {"action": "pay-out", "account": name, "amount": amount, "memo": action.memo}
 
 
 def _members(roster: Roster) -> dict[CellId, Member]:

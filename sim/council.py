@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from core.codec import Value, encode
 from core.ids import Epoch, PublicKey, Round, TransactionId
-from ledger.actions import Action, Resolution, SetParameter
+from ledger.actions import Action, Burn, Issue, PayOut, Resolution, SetParameter
 from ledger.epoch_rules import EpochRules, Support, Versions
 from ledger.genesis import Genesis
 from ledger.governance import (
@@ -29,13 +29,11 @@ from ledger.members import MemberApprove, MemberLeave, MemberPropose
 from ledger.parameters import parameter_key
 from ledger.roster import NEXT_MEMBERS_KEY, Member, Roster, encode_members
 from ledger.upgrades import SUPPORT_PREFIX, UPGRADE_KEY, Announce, Planned, Upgrade
+from sim.law_errors import Refused
+from sim.law_money import Money
 
 Deed: TypeAlias = GovPropose | MemberPropose | GovVote | MemberApprove | Announce | MemberLeave
 """What members do."""
-
-
-class Refused(Exception):
-    """A transaction has no effect."""
 
 
 class Council:
@@ -46,8 +44,10 @@ class Council:
         genesis: Genesis,
         state: dict[bytes, bytes],
         today: Callable[[PublicKey], PublicKey],
+        money: Money,
     ) -> None:
         """`today` tells what became of a key."""
+        self._money = money
         self.roster = genesis.roster
         self.planned = genesis.members
         self._rules = genesis.roster.rules
@@ -176,6 +176,7 @@ class Council:
 
     def _carry_out(self, identity: TransactionId, actions: Sequence[Action], *, done: bool) -> None:
         """Check that the actions are possible; with `done`, carry them out."""
+        copied = self._money.copied()
         members, values = self.planned, dict[str, int]()
         upgrade: Planned | None = None
         for action in actions:
@@ -185,12 +186,28 @@ class Council:
                     members = _changed(members, dataclasses.replace(action, public_key=named))
                 case SetParameter():
                     values[action.name] = action.value
+                    self._money.set_parameter(action.name, action.value)
                 case Upgrade():
                     upgrade = self._planned_by(identity, action, done=done)
+                case Issue():
+                    self._money.issue(action.to, action.amount)
+                case Burn():
+                    self._money.burn(action.source, action.amount)
+                case PayOut():
+                    self._money.pay_out(action.to, action.amount)
                 case Resolution():
                     pass
         if not done:
+            self._money.go_back(copied)
             return
+        self._settle(actions, members, values)
+        if upgrade is not None:
+            self._note_upgrade(upgrade)
+
+    def _settle(
+        self, actions: Sequence[Action], members: tuple[Member, ...], values: dict[str, int]
+    ) -> None:
+        """Keep what was decided on members and parameters."""
         if any(isinstance(action, MemberPropose) for action in actions):
             self._plan(members)
         for name, value in values.items():
@@ -198,8 +215,6 @@ class Council:
         self._rules = dataclasses.replace(
             self._rules, **{name: values[name] for name in values if hasattr(self._rules, name)}
         )
-        if upgrade is not None:
-            self._note_upgrade(upgrade)
 
     def _planned_by(self, identity: TransactionId, action: Upgrade, *, done: bool) -> Planned:
         if action.epoch <= self.roster.epoch:

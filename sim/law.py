@@ -7,16 +7,17 @@ a header or an outcome is not what the rules say, though all cells may agree on 
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 from core.codec import Value, encode
 from core.errors import MyceldError
-from core.ids import Epoch, MemberIndex, PublicKey, Round
+from core.ids import Epoch, MemberIndex, PublicKey, Round, TransactionId
 from hashgraph.evidence import decode_evidence, verify_fork
 from identity.keys import verify_all
-from ledger.accounts import account_key
+from ledger.batch import Batch
 from ledger.content import Post
 from ledger.forks import ForkProof, ProvenFork, fork_key
 from ledger.genesis import Genesis
@@ -25,7 +26,6 @@ from ledger.header import APPLIED, RoundHeader
 from ledger.kinds import VALUE_PREFIX, Arguments, Put
 from ledger.limits import (
     ATTESTATIONS_OF_ISSUER_MAX,
-    NONCE_WINDOW,
     ROTATION_ROUNDS_MIN,
 )
 from ledger.members import MemberApprove, MemberLeave, MemberPropose
@@ -37,7 +37,9 @@ from ledger.transaction import OpaqueTransaction, SignedTransaction, Transaction
 from ledger.trust import TrustAttest, TrustRevoke, attestation_key, issuer_key
 from ledger.upgrades import Announce
 from node.tables import OrderedRow
-from sim.council import Council, Refused
+from sim.council import Council
+from sim.law_errors import Refused
+from sim.law_money import MONEY_KINDS, Money, cost
 
 Raw = Callable[[bytes], bytes | None]
 """The bytes of a transaction, by its id."""
@@ -54,12 +56,12 @@ class Law:
         self._rosters = {Epoch(0): genesis.roster}
         self._raw = raw
         self._state: dict[bytes, bytes] = {}
-        self._nonces: dict[PublicKey, set[int]] = {}
         self._followed: dict[PublicKey, PublicKey] = {}
         """Old key -> the one it was given up for."""
         self._came: dict[PublicKey, tuple[PublicKey, Round]] = {}
         """New key -> the one before it, and when."""
-        self._council = Council(genesis, self._state, self._today)
+        self._money = Money(genesis, self._state, self._today, self._first)
+        self._council = Council(genesis, self._state, self._today, self._money)
         self._proven: set[tuple[Epoch, PublicKey]] = set()
         self._attested: dict[PublicKey, set[tuple[PublicKey, str]]] = {}
         self._scores: dict[PublicKey, int] = {}
@@ -89,6 +91,7 @@ class Law:
         self._check_lines(header, rows)
         for row in rows:
             self._take(row)
+        self._money.end_round()
         self._time_ns = max([self._time_ns, *(row.time_ns for row in rows)])
         if header.consensus_time_ns < self._time_ns:
             self._note(header, "its time is before that of what it lists")
@@ -135,6 +138,8 @@ class Law:
         except Refused as why:
             if row.outcome == APPLIED:
                 self._problem(row, f"was applied, though {why}")
+            elif why.code and row.outcome != why.code:
+                self._problem(row, f"was refused with {row.outcome}, though {why} ({why.code})")
             return
         if row.outcome != APPLIED:
             self._problem(row, f"was refused without reason: {row.outcome}")
@@ -142,29 +147,67 @@ class Law:
     def _carry_out(self, transaction: Transaction, row: OrderedRow) -> None:
         if isinstance(transaction, OpaqueTransaction):
             return
-        sender = transaction.sender
+        sender, what, money = transaction.sender, transaction.arguments, self._money
         if sender in self._followed:
-            raise Refused("its sender had given up the key")
-        self._use_nonce(sender, transaction.nonce)
-        if 0 < transaction.expires_round < row.round:
-            raise Refused("it had expired")
-        self._change(transaction, transaction.arguments, sender, row)
+            raise Refused("its sender had given up the key", "MYC-LEDGER-201")
+        money.use_nonce(sender, transaction.nonce)
+        price = 0 if self._is_free(what, sender) else money.price
+        copied, attested = money.copied(), copy.deepcopy(self._attested)
+        try:
+            self._pay_and_do(transaction, price, row)
+        except Refused:
+            money.go_back(copied)
+            self._attested = attested
+            money.pay_fee(sender, min(100 * price, transaction.fee, money.balance(sender)))
+            raise
 
-    def _use_nonce(self, sender: PublicKey, nonce: int) -> None:
-        used = self._nonces.setdefault(sender, set())
-        highest = max(used, default=-1)
-        if nonce in used or nonce <= highest - NONCE_WINDOW:
-            raise Refused(f"its nonce {nonce} was used")
-        used.add(nonce)
-        highest = max(highest, nonce)
-        bits = sum(1 << highest - one for one in used if one > highest - NONCE_WINDOW)
-        account: list[Value] = [highest, bits.to_bytes(NONCE_WINDOW // 8, "big")]
-        self._state[account_key(sender)] = encode(account)
+    def _pay_and_do(self, transaction: SignedTransaction, price: int, row: OrderedRow) -> None:
+        sender, what = transaction.sender, transaction.arguments
+        if 0 < transaction.expires_round < row.round:
+            raise Refused("it had expired", "MYC-LEDGER-016")
+        fee = price * cost(what)
+        if transaction.fee < fee:
+            raise Refused("it offers too small a fee", "MYC-LEDGER-211")
+        if self._money.balance(sender) < fee:
+            raise Refused("its sender can not pay the fee", "MYC-LEDGER-212")
+        self._money.pay_fee(sender, fee)
+        self._do(transaction.id, what, sender, row)
+
+    def _is_free(self, what: Arguments, sender: PublicKey) -> bool:
+        if not isinstance(
+            what,
+            GovPropose
+            | MemberPropose
+            | GovVote
+            | MemberApprove
+            | Announce
+            | MemberLeave
+            | ForkProof
+            | KeyRotate,
+        ):
+            return False
+        return self.roster.index_of(sender) is not None
+
+    def _do(
+        self, identity: TransactionId, what: Arguments, sender: PublicKey, row: OrderedRow
+    ) -> None:
+        if not isinstance(what, Batch):
+            self._change(identity, what, sender, row)
+            return
+        for number, item in enumerate(what.items):
+            one = TransactionId(hashlib.sha256(encode([identity, number])).digest())
+            try:
+                self._change(one, item, sender, row)
+            except Refused as why:
+                code = why.code or row.outcome.split("#")[0]
+                raise Refused(f"item {number} {why}", f"{code}#{number}") from None
 
     def _change(
-        self, transaction: SignedTransaction, what: Arguments, sender: PublicKey, row: OrderedRow
+        self, identity: TransactionId, what: Arguments, sender: PublicKey, row: OrderedRow
     ) -> None:
         now = row.round
+        if isinstance(what, MONEY_KINDS):
+            self._money.change(what, sender, identity, now)
         match what:
             case Put():
                 value = encode([what.value, now, sender])
@@ -176,9 +219,9 @@ class Law:
                     raise Refused("that content was posted before")
                 self._state[key] = encode([what.size_bytes, what.title, now, sender])
             case GovPropose() | MemberPropose() | GovVote() | MemberApprove():
-                self._council.take(transaction.id, what, sender, now)
+                self._council.take(identity, what, sender, now)
             case Announce() | MemberLeave():
-                self._council.take(transaction.id, what, sender, now)
+                self._council.take(identity, what, sender, now)
             case ForkProof():
                 self._prove(what, sender, now)
             case TrustAttest():
@@ -264,23 +307,28 @@ class Law:
             key = self._followed[key]
         return key
 
+    def _first(self, key: PublicKey) -> PublicKey:
+        """Return the first key of a line."""
+        while key in self._came:
+            key = self._came[key][0]
+        return key
+
     def _rotate(self, what: KeyRotate, old: PublicKey, now: Round) -> None:
         new = what.successor
         seats = [*self.roster.members, *self._council.planned]
-        if new == old or new in self._nonces or new in self._came:
+        if new == old or self._money.has_signed(new) or new in self._came:
             raise Refused("the new key was used before")
         if any(member.public_key == new for member in seats):
             raise Refused("the new key is a member's")
         if old in self._came and now < self._came[old][1] + ROTATION_ROUNDS_MIN:
             raise Refused("the old key had come just before")
         self._followed[old], self._came[new] = new, (old, now)
-        first = old
-        while first in self._came:
-            first = self._came[first][0]
+        first = self._first(old)
         step = Succession(new, now, what.consent, what.possession)
         self._state[rotated_key(old)] = step.encode()
         self._state[origin_key(new)] = Origin(first, old, now).encode()
         self._state[present_key(first)] = new
+        self._money.rotate(old, new)
         if old in self._scores:
             self._scores[new] = self._scores[old]
             self._state[score_key(new)] = self._state[score_key(old)]

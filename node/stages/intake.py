@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from core.ids import NetworkId, PublicKey, TransactionId
-from ledger.accounts import NonceWindow
+from ledger.accounts import Account
 from ledger.errors import KeyRotated, NonceUsed, TransactionRefused
 from ledger.transaction import SignedTransaction, Transaction, parse
 
@@ -30,13 +30,16 @@ class Intake:
     def __init__(
         self,
         network_id: NetworkId,
-        applied: Callable[[PublicKey], NonceWindow],
+        applied: Callable[[PublicKey], Account],
         check_sender: Callable[[PublicKey], None] = lambda _: None,
+        check_funds: Callable[[SignedTransaction], None] = lambda _: None,
     ) -> None:
-        """`applied` returns the nonces that a sender used, by the order so far.
+        """`applied` returns a sender's account, by the order so far.
 
-        `check_sender` raises KeyRotated for one that gave its key up.
+        `check_sender` raises KeyRotated for one that gave its key up, `check_funds` what the ledger
+        would refuse a transaction with now for want of PRANA.
         """
+        self._check_funds = check_funds
         self._check_sender = check_sender
         self._network_id = network_id
         self._applied = applied
@@ -50,7 +53,8 @@ class Intake:
     def check_nonces(self, transactions: Iterable[Transaction]) -> None:
         """Raise NonceUsed when a nonce is used, pending, or twice among the transactions.
 
-        Raises KeyRotated when a sender gave its key up.
+        Raises KeyRotated when a sender gave its key up, and FeeTooLow, CannotPayFee or
+        InsufficientFunds where it has too little.
         """
         seen: dict[tuple[PublicKey, int], TransactionId] = {}
         for transaction in transactions:
@@ -63,6 +67,7 @@ class Intake:
             pending = self._pending.get(sender, {}).get(nonce, transaction.id)
             if seen.setdefault((sender, nonce), pending) != transaction.id:
                 raise NonceUsed(f"nonce {nonce} is taken by a transaction that is on its way")
+            self._check_funds(transaction)
 
     def admit(self, transaction: Transaction) -> None:
         """Note an accepted transaction, signature checked: its nonce is taken."""

@@ -22,9 +22,10 @@ def test_what_is_proposed_reaches_the_cell(call: Run, cell: FakeCell, tmp_path: 
     (tmp_path / "statutes.txt").write_text("be kind")
     status, _, err = call(
         "gov", "propose", "all at once",
-        "--set", "epoch_rounds=4096", "--set", "coin_period=7",
-        "--add", "12D3KooWNew=dora", "--add", "12D3KooWOther=a:b:3",
-        "--remove", "edsger", "--weight", "ada=2",
+        "--set", "epoch_rounds=4096",
+        "--add", "12D3KooWOther=a:b:3",
+        "--weight", "ada=2",
+        "--issue", "treasury=100", "--burn", "ada=0.5", "--pay-out", "ada=1", "--memo", "thanks",
         "--upgrade", "epoch=40,release=myceld 2,rule_set=3",
         "--text", f"@{tmp_path}/statutes.txt", "--url", "https://example.org/statutes.txt",
         "--rounds", "500",
@@ -32,11 +33,11 @@ def test_what_is_proposed_reaches_the_cell(call: Run, cell: FakeCell, tmp_path: 
     assert status == 0, err
     wishes = (
         ActionWish("set", name="epoch_rounds", value=4096),
-        ActionWish("set", name="coin_period", value=7),
-        ActionWish("add", cell="12D3KooWNew", name="dora", weight=1),
         ActionWish("add", cell="12D3KooWOther", name="a:b", weight=3),
-        ActionWish("remove", cell="edsger"),
         ActionWish("weight", cell="ada", weight=2),
+        ActionWish("issue", account="treasury", amount=100 * 10**9),
+        ActionWish("burn", account="ada", amount=5 * 10**8),
+        ActionWish("pay-out", account="ada", amount=10**9, memo="thanks"),
         ActionWish("upgrade", epoch=40, release="myceld 2", rule_set=3),
         ActionWish(
             "text",
@@ -109,6 +110,9 @@ def test_proposals_are_listed_and_shown(call: Run) -> None:
         "set epoch_rounds to 4096",
         "from epoch 9 on myceld 2: rule set 3, wire version 2, transaction version 1",
         f"agree {'cd' * 32} https://example.org",
+        "issue 12.5 PRANA to treasury",
+        "burn 1 PRANA of aa",
+        "pay 2 PRANA from the treasury to bb: a disk",
         "action later, field 1",
         "yes 1, no 0, abstain 0 of 2",
         "12D3KooWGone",

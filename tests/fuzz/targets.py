@@ -9,6 +9,7 @@ from tests.fuzz import (
     targets_identity,
     targets_ledger,
     targets_messages,
+    targets_money,
     targets_network,
 )
 from tests.fuzz.judge import Report, fuzz
@@ -23,6 +24,7 @@ def all_targets() -> tuple[Target, ...]:
         *targets_identity.targets(),
         *targets_network.targets(),
         *targets_messages.targets(),
+        *targets_money.targets(),
         *targets_files.targets(),
     )
 

@@ -12,6 +12,8 @@ from core import codec
 from core.codec import NotCanonical, WrongShape
 from core.errors import check
 from core.ids import (
+    AccountId,
+    Amount,
     Epoch,
     Hash,
     MemberIndex,
@@ -29,8 +31,8 @@ from hashgraph.evidence import decode_evidence, encode_evidence, verify_fork
 from hashgraph.header import decode_header as decode_event_header
 from hashgraph.vector import read_expected, read_vector
 from ledger import errors as ledger_errors
-from ledger.accounts import NonceWindow, decode_account, encode_account
-from ledger.actions import Resolution, SetParameter, build_actions
+from ledger.accounts import TREASURY, Account, decode_account
+from ledger.actions import Burn, Issue, PayOut, Resolution, SetParameter, build_actions
 from ledger.certificate import (
     epoch_of,
     parse_certificate,
@@ -45,7 +47,6 @@ from ledger.header import decode_header, receipts_root
 from ledger.kinds import Arguments, parse_arguments
 from ledger.members import Action, MemberApprove, MemberLeave, MemberPropose
 from ledger.network_score import EpochRecord, decode_record, decode_score
-from ledger.parameters import decode_parameter, encode_parameter
 from ledger.roster import decode_members, decode_roster, encode_members
 from ledger.roster_proof import RosterStep, decode_proof, encode_proof
 from ledger.succession import Origin, Succession, decode_origin, decode_succession
@@ -99,6 +100,9 @@ _TRANSFER = vector("transfer")
 _UPGRADE = Upgrade(Epoch(7), Versions(3, 2, 1), "myceld 2")
 _ACTIONS = (
     SetParameter("epoch_rounds", 64),
+    Issue(TREASURY, Amount(10**9)),
+    Burn(AccountId(DIGEST), Amount(1)),
+    PayOut(AccountId(DIGEST), Amount(2**63 - 1), "a disk"),
     _UPGRADE,
     Resolution(Hash(DIGEST), "https://example.org/minutes"),
     Resolution(),
@@ -404,8 +408,8 @@ def _state() -> tuple[Target, ...]:
         Target(
             name="state: account",
             decode=decode_account,
-            encode=encode_account,
-            samples=(encode_account(NonceWindow(70, 2**63 + 5)), encode_account(NonceWindow(0, 1))),
+            encode=Account.encode,
+            samples=(Account(70, 2**63 + 5, 2**62).encode(), Account(is_given_up=True).encode()),
             errors=_NEITHER,
             covers=("ledger/accounts.py:decode_account",),
         ),
@@ -427,12 +431,17 @@ def _state() -> tuple[Target, ...]:
                 ledger_errors.BadAction,
                 ledger_errors.BadProposal,
                 ledger_errors.UnknownParameter,
+                ledger_errors.BadTransfer,
+                ledger_errors.ZeroAmount,
             ),
             covers=(
                 "ledger/governance.py:decode_proposal",
                 "ledger/actions.py:parse_actions",
                 "ledger/actions.py:_parse",
                 "ledger/actions.py:_parse_parameter",
+                "ledger/actions.py:_parse_issue",
+                "ledger/actions.py:_parse_burn",
+                "ledger/actions.py:_parse_pay_out",
                 "ledger/actions.py:_parse_resolution",
                 "ledger/upgrades.py:parse_upgrade",
             ),
@@ -452,14 +461,6 @@ def _state() -> tuple[Target, ...]:
             samples=(Planned(_UPGRADE, TransactionId(DIGEST), Epoch(8)).encode(),),
             errors=(*_NEITHER, ledger_errors.BadAction),
             covers=("ledger/upgrades.py:decode_planned",),
-        ),
-        Target(
-            name="state: parameter",
-            decode=decode_parameter,
-            encode=encode_parameter,
-            samples=(encode_parameter(0), encode_parameter(2**63 - 1)),
-            errors=_NEITHER,
-            covers=("ledger/parameters.py:decode_parameter",),
         ),
         Target(
             name="state: content",

@@ -22,9 +22,9 @@ def test_proposals_and_votes_reach_the_cell() -> None:
     async def talk(wire: Wire, cell: FakeCell) -> None:
         actions: list[dict[str, object]] = [
             {"action": "add", "cell": "12D3KooWNew", "name": "dora", "weight": 2},
-            {"action": "remove", "cell": "edsger"},
             {"action": "weight", "cell": "ada", "weight": 3},
             {"action": "set", "name": "epoch_rounds", "value": 64},
+            {"action": "pay-out", "account": "ada", "amount": "1.5", "memo": "a disk"},
             {"action": "upgrade", "epoch": 9, "release": "myceld 2", "rule_set": 3},
             {"action": "text", "hash": "cd" * 32, "url": "https://example.org"},
             {"action": "text"},
@@ -39,9 +39,9 @@ def test_proposals_and_votes_reach_the_cell() -> None:
             assert answer[0] == 200, answer
         wishes = (
             ActionWish("add", cell="12D3KooWNew", name="dora", weight=2),
-            ActionWish("remove", cell="edsger"),
             ActionWish("weight", cell="ada", weight=3),
             ActionWish("set", name="epoch_rounds", value=64),
+            ActionWish("pay-out", account="ada", amount=15 * 10**8, memo="a disk"),
             ActionWish("upgrade", epoch=9, release="myceld 2", rule_set=3),
             ActionWish("text", hash=bytes.fromhex("cd" * 32), url="https://example.org"),
             ActionWish("text"),
@@ -86,6 +86,10 @@ def test_proposals_and_votes_reach_the_cell() -> None:
         [{"action": "set", "name": "\ud800", "value": 1}],
         [{"action": "upgrade", "epoch": 1}],
         [{"action": "upgrade", "epoch": 1, "release": "r", "rule_set": None}],
+        [{"action": "issue", "account": "ada", "amount": 1}],
+        [{"action": "issue", "account": "ada", "amount": "1e9"}],
+        [{"action": "issue", "account": "ada", "amount": "-1"}],
+        [{"action": "burn", "account": "ada", "amount": "1", "memo": "why"}],
         [{"action": "text", "hash": "abcd"}],
         [{"action": "text", "hash": 7}],
         [{"action": "text"}] * (PROPOSAL_ACTIONS_MAX + 1),

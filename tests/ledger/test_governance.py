@@ -8,14 +8,17 @@ from collections.abc import Callable
 import pytest
 
 from core.codec import Value, decode, encode
-from core.ids import Epoch, Hash, Round, TransactionId
+from core.ids import AccountId, Amount, Epoch, Hash, Round, TransactionId
 from identity.keys import KeyPair
-from ledger.actions import Action, Resolution, SetParameter, build_actions
+from ledger.accounts import TREASURY
+from ledger.actions import Action, Burn, Issue, PayOut, Resolution, SetParameter, build_actions
 from ledger.epoch_rules import Versions
 from ledger.errors import (
     AlreadyAMember,
     AlreadyVoted,
     BadAction,
+    FeeTooLow,
+    InsufficientFunds,
     Malformed,
     NoSuchProposal,
     NotAMember,
@@ -46,7 +49,9 @@ from ledger.limits import (
 from ledger.members import Action as Change
 from ledger.members import MemberApprove, MemberPropose
 from ledger.parameters import PARAMETERS, parameter_key
+from ledger.payment import Transfer
 from ledger.roster import Member
+from ledger.supply import SUPPLY_KEY, decode_supply
 from ledger.transaction import SignedTransaction, parse
 from ledger.upgrades import Upgrade
 from tests.ledger.world import (
@@ -431,3 +436,62 @@ def test_defaults_are_in_bounds_and_those_of_a_genesis_that_says_nothing() -> No
         rules.epoch_rounds,
         rules.coin_period,
     )
+
+
+# -- PRANA ---------------------------------------------------------------------------------------
+
+
+def balance(cell: Cell, owner: bytes) -> int:
+    return cell.ledger.account(AccountId(owner)).balance
+
+
+def test_prana_is_issued_paid_out_and_burned_by_a_decision_only() -> None:
+    cell = Cell()
+    pay = PayOut(AccountId(E.public_key), Amount(300), "a disk")
+    identity = proposed(cell, A, motion(Issue(TREASURY, Amount(1000)), pay))
+    cell.act((B, yes(identity)))
+    assert (balance(cell, TREASURY), SUPPLY_KEY in cell.state) == (0, False)
+    cell.act((C, yes(identity)))
+    assert (balance(cell, TREASURY), balance(cell, E.public_key)) == (700, 300)
+    burned = proposed(cell, A, motion(Burn(AccountId(E.public_key), Amount(100))))
+    cell.act((B, yes(burned)), (C, yes(burned)))
+    assert balance(cell, E.public_key) == 200
+    supply = decode_supply(cell.state[SUPPLY_KEY])
+    assert (supply.issued, supply.burned, supply.total) == (1000, 100, 900)
+
+
+def test_what_is_not_there_can_not_be_paid_or_burned_and_nothing_of_that_happens() -> None:
+    cell = Cell()
+    issue = Issue(TREASURY, Amount(10))
+    much = motion(issue, PayOut(AccountId(E.public_key), Amount(11)))
+    assert cell.act((A, much), (A, motion(Burn(TREASURY, Amount(1))))) == [
+        InsufficientFunds.code,
+        InsufficientFunds.code,
+    ]
+    first = proposed(cell, A, motion(issue, PayOut(AccountId(E.public_key), Amount(10))))
+    cell.act((B, yes(first)), (C, yes(first)))
+    late = proposed(cell, A, motion(Burn(AccountId(E.public_key), Amount(10))))
+    cell.act((B, yes(late)), (E, Transfer(AccountId(F.public_key), Amount(1))))
+    assert cell.act((C, yes(late))) == [InsufficientFunds.code]
+    assert found(cell, late).outcome is Outcome.OPEN
+    assert (balance(cell, E.public_key), balance(cell, F.public_key)) == (9, 1)
+    cell.act((F, Transfer(AccountId(E.public_key), Amount(1))))
+    assert cell.act((C, yes(late))) == [APPLIED]
+    assert balance(cell, E.public_key) == 0
+
+
+def test_what_was_issued_to_a_key_that_was_given_up_reaches_the_one_that_followed() -> None:
+    cell = Cell()
+    cell.act((E, rotation(E, F)))
+    identity = proposed(cell, A, motion(Issue(AccountId(E.public_key), Amount(5))))
+    cell.act((B, yes(identity)), (C, yes(identity)))
+    assert (balance(cell, E.public_key), balance(cell, F.public_key)) == (0, 5)
+
+
+def test_a_fee_that_was_decided_holds_from_the_next_round_on_and_votes_stay_free() -> None:
+    cell = Cell()
+    fee = motion(SetParameter("fee_per_cost", 2), Issue(AccountId(E.public_key), Amount(10_000)))
+    identity = proposed(cell, A, fee)
+    transfer = Transfer(AccountId(F.public_key), Amount(1))
+    assert cell.act((B, yes(identity)), (C, yes(identity)), (E, transfer)) == [APPLIED] * 3
+    assert cell.act((E, transfer), (A, motion())) == [FeeTooLow.code, APPLIED]

@@ -313,7 +313,7 @@ _CASES: list[tuple[MemberPropose, list[Value]]] = [
 
 
 def _raw(kind: str, arguments: list[Value]) -> bytes:
-    body = encode(["myceld/transaction/1", NETWORK, A.public_key, 0, 0, kind, arguments])
+    body = encode(["myceld/transaction/2", NETWORK, A.public_key, 0, 0, 0, kind, arguments])
     return encode([body, A.sign(body)])
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.ids import Epoch, MemberIndex, PublicKey, TransactionId
+from core.ids import AccountId, Amount, Epoch, MemberIndex, PublicKey, TransactionId
 from identity.keys import KeyPair
-from ledger.actions import Action, Resolution, SetParameter
+from ledger.accounts import TREASURY
+from ledger.actions import Action, Burn, Issue, PayOut, Resolution, SetParameter
 from ledger.epoch_rules import Support, Versions
 from ledger.governance import GovPropose, GovVote, Vote
 from ledger.kinds import Arguments, Put
@@ -29,7 +30,7 @@ _WAYS = [
 ]
 
 
-def _rows(applied: Applied) -> list[OrderedRow]:
+def rows_of(applied: Applied) -> list[OrderedRow]:
     """Return a round's lines of the order, as a cell's tables have them."""
     rows = []
     for entry in applied.entries:
@@ -90,6 +91,12 @@ def _actions(other: KeyPair, number: int) -> tuple[Action, ...]:
     several: list[tuple[Action, ...]] = [
         (SetParameter("epoch_rounds", 16 + number), Resolution()),
         (SetParameter("coin_period", 3), MemberPropose(Change.REMOVE, other.public_key)),
+        (
+            Issue(AccountId(other.public_key), Amount(1 + number)),
+            SetParameter("account_minimum", 3 * number),
+            PayOut(AccountId(other.public_key), Amount(1)),
+        ),
+        (Burn(AccountId(other.public_key), Amount(1 + number)), Issue(TREASURY, Amount(7))),
         (Upgrade(Epoch(1 + number), Versions(number % 4 + 1, 2, 1), "another build"),),
         (
             MemberPropose(Change.WEIGHT, other.public_key, 1 + number),
@@ -120,7 +127,7 @@ def test_the_law_finds_nothing_wrong_with_what_the_ledger_does(
         members = len(cell.ledger.roster.members)
         present = {MemberIndex(number % members) for _, _, _, number in acts}
         applied = cell.apply(candidates(made, time_ns=START_NS + 100 * len(cell.headers)), present)
-        law.apply(applied.header, _rows(applied), present)
+        law.apply(applied.header, rows_of(applied), present)
         law.check_root(applied.header)
         assert law.problems == []
     assert law.roster == cell.ledger.roster

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pytest
 
@@ -23,9 +23,10 @@ from tests.ledger.world import GENESIS, KEYS, NETWORK, START_NS, opaque, put
 from tests.node.stages.world import EPOCH, STRANGER, made
 
 
-def _stage(me: int | None = 0) -> Execution:
+def _stage(me: int | None = 0, state: Mapping[bytes, bytes] | None = None) -> Execution:
     key = STRANGER if me is None else KEYS[me]
-    return Execution(GENESIS, Identity(key.public_key, key.sign), _nothing)
+    read = _nothing if state is None else state.get
+    return Execution(GENESIS, Identity(key.public_key, key.sign), read)
 
 
 def _nothing(_: bytes) -> bytes | None:
@@ -180,7 +181,7 @@ def test_a_restored_stage_goes_on_as_if_it_had_never_stopped() -> None:
         state.update(applied.changes)
         headers.append(applied.header)
     certificate = _certificate(headers[2], 0, 1, 3)
-    again = _stage()
+    again = _stage(state=state)
     again.restore([GENESIS.roster], list(state.items()), headers, [certificate])
     assert again.certified_round == 3
     one, other = _apply(stage, [put(9)]), _apply(again, [put(9)])

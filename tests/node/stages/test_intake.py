@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.ids import PublicKey
-from ledger.accounts import NonceWindow
+from ledger.accounts import Account
 from ledger.errors import Malformed, NonceUsed, WrongNetwork
 from ledger.transaction import Transaction, transaction_id
 from node.stages.intake import Intake
@@ -18,8 +18,8 @@ class Accounts:
     """An intake over accounts set by hand."""
 
     def __init__(self) -> None:
-        self.used: dict[PublicKey, NonceWindow] = {}
-        self.intake = Intake(NETWORK, lambda sender: self.used.get(sender, NonceWindow()))
+        self.used: dict[PublicKey, Account] = {}
+        self.intake = Intake(NETWORK, lambda sender: self.used.get(sender, Account()))
 
     def parsed(self, raw: bytes) -> Transaction:
         return self.intake.parse(raw)
@@ -44,11 +44,11 @@ def test_what_is_no_transaction_of_this_network_is_refused(cell: Accounts) -> No
     with pytest.raises(Malformed):
         cell.parsed(b"junk")
     with pytest.raises(WrongNetwork):
-        Intake(type(NETWORK)(bytes(32)), lambda _: NonceWindow()).parse(put(0))
+        Intake(type(NETWORK)(bytes(32)), lambda _: Account()).parse(put(0))
 
 
 def test_a_nonce_that_the_ledger_knows_is_refused(cell: Accounts) -> None:
-    cell.used[KEYS[0].public_key] = NonceWindow().with_used(4)
+    cell.used[KEYS[0].public_key] = Account().with_used(4)
     with pytest.raises(NonceUsed, match="nonce 4 was used"):
         cell.take(put(4))
     cell.take(put(3), put(5), put(4, sender=1))
@@ -107,7 +107,7 @@ def test_the_next_nonce_is_above_all_that_are_used_or_pending(
     items: list[tuple[int, str]],
 ) -> None:
     cell = Accounts()
-    cell.used[KEYS[0].public_key] = NonceWindow().with_used(1)
+    cell.used[KEYS[0].public_key] = Account().with_used(1)
     taken = {1: ""}
     for nonce, key in items:
         if nonce == 1 or taken.get(nonce, key) != key:
