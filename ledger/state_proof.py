@@ -106,6 +106,17 @@ def decode_message(body: bytes) -> StateMessage:
     raise BadStateProof("neither a question about the state nor an answer")
 
 
+def is_answer_to(answer: bytes, question: bytes) -> bool:
+    """Return whether the body of a QUERY is about the key of another one, or says there is none.
+
+    Raises BadStateProof.
+    """
+    said, asked = decode_message(answer), decode_message(question)
+    if isinstance(said, StateAnswer):
+        return isinstance(asked, StateQuestion) and asked.key == said.key
+    return isinstance(said, NoAnswer)
+
+
 def verify_answer(
     answer: StateAnswer, network_id: NetworkId, roster: Roster, *, verify: Verifier
 ) -> None:
