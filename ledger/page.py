@@ -1,7 +1,8 @@
 """Pages of the authenticated map: a subtree of few leaves, as it is stored and as it is worked on.
 
     body   number of leaves, 2 bytes; length of each key, 2 bytes each; branching positions between
-           neighbours, 2 bytes each; digests of leaves; digests of inner nodes; keys; CRC-32
+           neighbours, 2 bytes each; digests of leaves; digests of inner nodes; keys; CRC-32, the
+           lowest byte first
 
 Inner nodes are numbered by the gap between neighbouring leaves that they branch at: the one with
 the lowest position is the root of its range, so no pointers are kept. Where a subtree is cut into
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from itertools import accumulate, pairwise
 from struct import pack, unpack_from
-from typing import Final
+from typing import Final, NamedTuple, TypeAlias
 from zlib import crc32
 
 from core.ids import Epoch
@@ -27,6 +28,8 @@ from ledger.trie import INNER_HEAD, digests_above, first_difference
 _WAYS_MAX: Final = 2
 """Changed leaves of one page up to which hashing their ways up is quicker than all of it."""
 _CHECKSUM_BYTES: Final = 4
+_CHECKED: Final = 0x2144DF1C
+"""CRC-32 of whatever ends with its own CRC-32, the lowest byte first."""
 _LEAST_BYTES: Final = 2 + 2 + HASH_SIZE_BYTES
 
 
@@ -45,14 +48,13 @@ class PageHead:
     digest: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class PageRow:
-    """A page to be written."""
+class PageRow(NamedTuple):
+    """A page to be written; a tuple, as it goes into a table."""
 
     id: int
-    born: Epoch
+    born: int
     first: bytes
-    count: int
+    leaves: int
     digest: bytes
     body: bytes
 
@@ -68,6 +70,10 @@ class PageWrites:
     """Part of no end of an epoch either."""
 
 
+_Shape: TypeAlias = "tuple[tuple[int, ...], tuple[int, ...]]"
+"""Lengths of keys, and positions of the branchings between neighbours."""
+
+
 class Page:
     """The leaves of a page, in the order of their keys, and what is above them. Never changed.
 
@@ -76,14 +82,15 @@ class Page:
 
     __slots__ = ("_inner_at", "_keys_at", "_leaves_at", "_lengths", "body", "positions")
 
-    def __init__(self, body: bytes) -> None:
-        """Take a body that is whole; see `decode_page`."""
-        count = body[0] << 8 | body[1]
-        numbers = unpack_from(f">{2 * count - 1}H", body, 2)
+    def __init__(self, body: bytes, shape: _Shape | None = None) -> None:
+        """Take a body that is whole, see `decode_page`, and its numbers if they are known."""
+        if shape is None:
+            count = body[0] << 8 | body[1]
+            numbers = unpack_from(f">{2 * count - 1}H", body, 2)
+            shape = numbers[:count], numbers[count:]
         self.body = body
-        self._lengths: tuple[int, ...] = numbers[:count]
-        self.positions: tuple[int, ...] = numbers[count:]
-        """Of the branching between each leaf and the next."""
+        self._lengths, self.positions = shape
+        count = len(self._lengths)
         self._leaves_at = 4 * count
         self._inner_at = (4 + HASH_SIZE_BYTES) * count
         self._keys_at = (4 + 2 * HASH_SIZE_BYTES) * count - HASH_SIZE_BYTES
@@ -136,10 +143,9 @@ class Page:
         Subtrees of at most so many leaves, in order. This one alone if nothing is changed.
         """
         if len(changes) <= _WAYS_MAX:
-            found = [(self._number_of(key), digest) for key, digest in changes.items()]
-            known = [(at, digest) for at, digest in found if at >= 0 and digest is not None]
-            if len(known) == len(found):
-                return [self._with_digests(known)]
+            page = self._stepwise(changes, leaves_max)
+            if page is not None:
+                return [page]
         entries = dict(self.entries())
         before = dict(entries)
         for key, digest in changes.items():
@@ -164,17 +170,64 @@ class Page:
         number = bisect_left(keys, key)
         return number if keys[number : number + 1] == [key] else -1
 
-    def _with_digests(self, changed: Sequence[tuple[int, bytes]]) -> Page:
-        """Return the page with other digests of these leaves, hashing their ways up."""
-        body = bytearray(self.body)
-        for number, digest in changed:
-            at = self._leaves_at + HASH_SIZE_BYTES * number
-            body[at : at + HASH_SIZE_BYTES] = digest
-            self._rehash(number, digest, body)
-        if body == self.body:
+    def _stepwise(self, changes: dict[bytes, bytes | None], leaves_max: int) -> Page | None:
+        """Return the page with few changes, hashing their ways up; None if that is not enough."""
+        page = self
+        for key, digest in changes.items():
+            number = page._number_of(key)
+            if digest is None or (number < 0 and len(page) >= leaves_max):
+                return None
+            page = page._with_entry(key, digest) if number < 0 else page._with(number, digest)
+        return page
+
+    def _with(self, number: int, digest: bytes) -> Page:
+        """Return the page with another digest of a leaf."""
+        at = self._leaves_at + HASH_SIZE_BYTES * number
+        if self.body[at : at + HASH_SIZE_BYTES] == digest:
             return self
-        body[-_CHECKSUM_BYTES:] = crc32(body[:-_CHECKSUM_BYTES]).to_bytes(_CHECKSUM_BYTES, "big")
-        return Page(bytes(body))
+        body = bytearray(self.body)
+        body[at : at + HASH_SIZE_BYTES] = digest
+        self._rehash(number, digest, body)
+        return Page(_sealed(body), (self._lengths, self.positions))
+
+    def _with_entry(self, key: bytes, digest: bytes) -> Page:
+        """Return the page with one leaf more."""
+        keys = self.keys
+        number = bisect_left(keys, key)
+        lengths, positions = list(self._lengths), list(self.positions)
+        lengths.insert(number, len(key))
+        # Of the two new branchings one is where the one between the neighbours was.
+        gap = max(number - 1, 0)
+        if number > 0:
+            before = first_difference(keys[number - 1], key)
+            positions[number - 1 : number] = [before]
+        if number < len(keys):
+            behind = first_difference(key, keys[number])
+            positions.insert(number, behind)
+            if number > 0 and behind > positions[number - 1]:
+                gap = number
+        count = len(keys)
+        leaf = self._leaves_at + HASH_SIZE_BYTES * number
+        inner = self._inner_at + HASH_SIZE_BYTES * gap
+        key_at = self._keys_at + sum(self._lengths[:number])
+        body = bytearray(
+            b"".join(
+                (
+                    pack(f">{2 * count + 2}H", count + 1, *lengths, *positions),
+                    self.body[self._leaves_at : leaf],
+                    digest,
+                    self.body[leaf:inner],
+                    bytes(HASH_SIZE_BYTES),
+                    self.body[inner:key_at],
+                    key,
+                    self.body[key_at:],
+                )
+            )
+        )
+        page = Page(bytes(body), (tuple(lengths), tuple(positions)))
+        page._rehash(number, digest, body)
+        page.body = _sealed(body)
+        return page
 
     def _rehash(self, leaf: int, digest: bytes, body: bytearray) -> None:
         """Compute anew what lies between a leaf and the root."""
@@ -225,8 +278,7 @@ def pages_of(entries: Sequence[tuple[bytes, bytes]], leaves_max: int) -> list[Pa
 
 def decode_page(body: bytes) -> Page:
     """Return the page in a body; raises StatePageLost if it is not as it was written."""
-    checksum = int.from_bytes(body[-_CHECKSUM_BYTES:], "big")
-    if crc32(body[:-_CHECKSUM_BYTES]) == checksum and len(body) > _LEAST_BYTES:
+    if crc32(body) == _CHECKED and len(body) > _LEAST_BYTES:
         count = body[0] << 8 | body[1]
         if 0 < 4 * count <= len(body):
             page = Page(body)
@@ -244,7 +296,14 @@ def _encoded(
     count = len(keys)
     head = pack(f">{2 * count}H", count, *map(len, keys), *positions)
     body = b"".join((head, *digests, *inner, *keys))
-    return Page(body + crc32(body).to_bytes(_CHECKSUM_BYTES, "big"))
+    return Page(body + crc32(body).to_bytes(_CHECKSUM_BYTES, "little"))
+
+
+def _sealed(body: bytearray) -> bytes:
+    """Return a body with its checksum put right."""
+    checksum = crc32(memoryview(body)[:-_CHECKSUM_BYTES])
+    body[-_CHECKSUM_BYTES:] = checksum.to_bytes(_CHECKSUM_BYTES, "little")
+    return bytes(body)
 
 
 def _slices(body: bytes, low: int, high: int) -> list[bytes]:

@@ -89,7 +89,9 @@ class Pages:
         pages: dict[int, Page] = {}
         missing: list[Stub] = []
         for one in stubs:
-            page = self._unsaved.get(one.id) or self._kept.get(one.id)
+            page = self._unsaved.get(one.id)
+            if page is None:
+                page = self._kept.get(one.id)
             if page is None:
                 missing.append(one)
             else:
@@ -202,7 +204,7 @@ class StateTree:
             self._rewrite(stub, pages.get(stub), group)
         self._settle()
         rows = [
-            PageRow(stub.id, Epoch(stub.born), stub.first, stub.count, stub.digest, page.body)
+            PageRow(stub.id, stub.born, stub.first, stub.count, stub.digest, page.body)
             for _, (stub, page) in sorted(self._made.items())
         ]
         epoch = Epoch(self._epoch)

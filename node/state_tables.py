@@ -97,10 +97,9 @@ def state_statements(applied: Applied, kept_from: int) -> list[_Statement]:
 
 def page_statements(writes: PageWrites, name: str = "page") -> list[_Statement]:
     """Return what brings pages on the disk up to date."""
-    rows = [(one.id, one.born, one.first, one.count, one.digest, one.body) for one in writes.put]
     return [
         (_DROP_PAGE.format(name=name), [(number,) for number in writes.gone]),
-        (_PUT_PAGE.format(name=name), rows),
+        (_PUT_PAGE.format(name=name), writes.put),
         (_PUT_DEAD, [(epoch, number) for number, epoch in writes.died]),
     ]
 

@@ -638,7 +638,7 @@ def _map_proof(data: bytes) -> object:
 def _page(data: bytes) -> object:
     """Read a page whose checksum is right, whatever else is."""
     try:
-        page = decode_page(data[:-4] + crc32(data[:-4]).to_bytes(4, "big"))
+        page = decode_page(data[:-4] + crc32(data[:-4]).to_bytes(4, "little"))
     except StatePageLost:
         return REFUSED
     return page.entries(), page.digest()

@@ -35,7 +35,9 @@ class PageDisk:
     def heads(self) -> list[PageHead]:
         """Return what a start is made from."""
         return [
-            PageHead(row.id, row.born, self.dead.get(row.id), row.first, row.count, row.digest)
+            PageHead(
+                row.id, Epoch(row.born), self.dead.get(row.id), row.first, row.leaves, row.digest
+            )
             for row in self.rows.values()
         ]
 

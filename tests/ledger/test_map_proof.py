@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 
@@ -73,7 +74,7 @@ def test_a_range_comes_whole_page_by_page(
 
 
 def test_a_prefix_is_a_range() -> None:
-    state = {key: b"v" for key in (b"a", b"a/", b"a/1", b"a/\xff\xff", b"a0", b"\xff", b"\xff\xff")}
+    state = dict.fromkeys((b"a", b"a/", b"a/1", b"a/\xff\xff", b"a0", b"\xff", b"\xff\xff"), b"v")
     for prefix, count in ((b"a/", 3), (b"a", 5), (b"\xff", 2), (b"", 7), (b"b", 0)):
         end = end_of_prefix(prefix)
         proof = prove_range(map_of(state), prefix, end, fetcher(state), **BOUNDS)
@@ -135,10 +136,8 @@ def test_more_than_10_000_changed_proofs_are_refused() -> None:
             )
             if changed in (proof, other):
                 continue
-            try:
+            with suppress(BadMapProof):
                 assert Opened(changed).root != root
-            except BadMapProof:
-                pass
             refused += 1
     assert refused > 10_000
 
@@ -195,9 +194,8 @@ def test_pieces_put_together_are_the_map(state: dict[bytes, bytes], size: int) -
 
 def test_a_piece_of_a_place_where_nothing_lies_is_empty() -> None:
     snapshot = map_of({b"value/a": b"1", b"value/b": b"2"})
-    nothing = lambda keys: {}  # noqa: ARG005, E731 - never asked
     for place in (Place(9, b"w"), Place(64, b"value/c"), Place(10, b"")):
-        opened = Opened(prove_piece(snapshot, place, nothing, size_bytes_max=99))
+        opened = Opened(prove_piece(snapshot, place, fetcher({}), size_bytes_max=99))
         assert opened.root == EMPTY_ROOT
 
 

@@ -134,7 +134,7 @@ class Maps(RuleBasedStateMachine):
     @invariant()
     def pages_are_neither_too_large_nor_left_behind(self) -> None:
         alive = {head.id for head in self.disk.heads() if head.died is None}
-        counts = [row.count for number, row in self.disk.rows.items() if number in alive]
+        counts = [row.leaves for number, row in self.disk.rows.items() if number in alive]
         assert sum(counts) == len(self.state)
         assert max(counts, default=0) <= PAGE_LEAVES_MAX
 

@@ -67,7 +67,14 @@ async def _store(path: Path) -> AsyncIterator[Store]:
         await store.close()
 
 
-async def _write(store: Store, history: History, *, first: int = 0, last: int = 10**9) -> None:
+async def _write(
+    store: Store,
+    history: History,
+    *,
+    first: int = 0,
+    last: int = 10**9,
+    rounds_kept: int = 0,
+) -> None:
     """Make rounds of a history durable, as execution does.
 
     Pages have the numbers that they have in the store: who jumped has others.
@@ -79,7 +86,7 @@ async def _write(store: Store, history: History, *, first: int = 0, last: int = 
         if not first <= header.round <= last:
             continue
         own = replace(applied, pages=tree.update(applied.changes))
-        kept = kept_from(header.round, history.window_of(applied), 0)
+        kept = kept_from(header.round, history.window_of(applied), rounds_kept)
         statements = applied_statements(own, history.roster(header.epoch), 0, kept)
         if applied.sealed is not None:
             tree.seal(header.epoch)
