@@ -61,7 +61,7 @@ def item_id(batch: TransactionId, item: int) -> TransactionId:
 def batch_changes(
     batch: Batch,
     context: Context,
-    changes_of: Callable[[Any, Context], list[tuple[bytes, bytes]]],
+    changes_of: Callable[[Any, Context], Sequence[tuple[bytes, bytes | None]]],
     name_of: Callable[[Any], str],
 ) -> list[tuple[bytes, bytes]]:
     """Apply all items; raises BatchItemRefused for the first that is refused."""

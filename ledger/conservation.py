@@ -25,7 +25,7 @@ Read: TypeAlias = Callable[[bytes], bytes | None]
 """State key -> its value, None for none."""
 
 
-def check_conserved(moved: int, changes: Mapping[bytes, bytes], before: Read) -> None:
+def check_conserved(moved: int, changes: Mapping[bytes, bytes | None], before: Read) -> None:
     """Raise NotConserved unless the balances grew by as much as was issued more than burned.
 
     `moved` is what all accounts of the round grew by; `changes` are its other changes, `before` is
@@ -41,7 +41,7 @@ def check_conserved(moved: int, changes: Mapping[bytes, bytes], before: Read) ->
     for key, value in changes.items():
         if key.startswith(HOLDING_PREFIX):
             grown[symbol_of_holding(key)] += decode_holding(value) - decode_holding(before(key))
-        elif key.startswith(TOKEN_PREFIX):
+        elif key.startswith(TOKEN_PREFIX) and value is not None:  # no token ends
             token, old = decode_token(value), before(key)
             grown[token.symbol] -= token.supply - (0 if old is None else decode_token(old).supply)
     for symbol, difference in sorted(grown.items()):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -50,6 +50,6 @@ class Context:
     """Left of the round for fork evidence."""
     read: Callable[[bytes], bytes | None]
     """State key -> its value as earlier transactions left it, None for none."""
-    write: Callable[[list[tuple[bytes, bytes]]], None]
+    write: Callable[[Sequence[tuple[bytes, bytes | None]]], None]
     """Set values of state keys before the transaction is done: for one that is made of others."""
     accounts: Accounts

@@ -124,7 +124,7 @@ class Kind(Generic[_A]):
     arguments: type[_A]
     parse: Callable[[list[Value]], _A]
     build: Callable[[_A], Sequence[Value]]
-    changes: Callable[[_A, Context], list[tuple[bytes, bytes]]]
+    changes: Callable[[_A, Context], Sequence[tuple[bytes, bytes | None]]]
     cost: Callable[[_A], int]
     """Units, whose price is the network's `fee_per_cost`."""
     schema: Schema
@@ -174,8 +174,8 @@ def cost_of_arguments(arguments: Arguments) -> int:
     return cost
 
 
-def changes_of(arguments: Arguments, context: Context) -> list[tuple[bytes, bytes]]:
-    """Return the (state key, state value) pairs that the transaction writes.
+def changes_of(arguments: Arguments, context: Context) -> Sequence[tuple[bytes, bytes | None]]:
+    """Return the (state key, state value) pairs that the transaction writes, None to leave one out.
 
     What it moves between accounts it has set in `context.accounts` already. Raises a
     TransactionRefused when the state does not allow it: then all that it wrote is to be undone.

@@ -30,7 +30,7 @@ class Overlay:
         """`read` and `account` are the state before the round."""
         self._read = read
         self._load = account
-        self._changes: dict[bytes, bytes] = {}
+        self._changes: dict[bytes, bytes | None] = {}
         self._accounts: dict[AccountId, Account] = {}
         self._loaded: dict[AccountId, Account] = {}
         self._undo: list[tuple[dict[Any, Any], bytes, object]] = []
@@ -45,7 +45,7 @@ class Overlay:
                 return account.encode()
         return self._read(key)
 
-    def write(self, changes: Iterable[tuple[bytes, bytes]]) -> None:
+    def write(self, changes: Iterable[tuple[bytes, bytes | None]]) -> None:
         """Set values of state keys. Accounts are set with `set_account`."""
         kept, undo = self._changes, self._undo
         for key, value in changes:
@@ -85,7 +85,7 @@ class Overlay:
         """The accounts that changed."""
         return self._accounts
 
-    def close(self) -> dict[bytes, bytes]:
+    def close(self) -> dict[bytes, bytes | None]:
         """Return all changes of the round, each key once; raises NotConserved."""
         moved = sum(
             account.balance - self._loaded[owner].balance

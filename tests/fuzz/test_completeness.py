@@ -52,7 +52,6 @@ NOT_FUZZED: Final = {
     "journal/replication/follower.py:Follower._verified": "calls parse_checkpoint, verify_parsed",
     "journal/statements.py:split_script": "our own SQL",
     "myceld/client.py:Client.from_home": "run.json and gateway.token are fuzzed",
-    "ledger/machine.py:Ledger._load": "takes what a checkpoint has proven",
     "ledger/machine.py:Ledger._load_account": "calls decode_account",
     "ledger/machine.py:Ledger.read": "the value itself",
     "ledger/overlay.py:Overlay.read": "the value itself",
