@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from core.codec import Value, encode
 from core.errors import MyceldError
@@ -43,8 +42,6 @@ from sim.law_money import MONEY_KINDS, Money, cost
 
 Raw = Callable[[bytes], bytes | None]
 """The bytes of a transaction, by its id."""
-
-_PATH_BITS: Final = 256
 
 
 class Law:
@@ -368,20 +365,21 @@ def _checked(raw: bytes, genesis: Genesis) -> Transaction:
 
 
 def _root(state: Mapping[bytes, bytes]) -> bytes:
-    """Return the root of a sparse Merkle tree: a subtree with one entry is that entry's leaf."""
+    """Return the root of a Patricia trie over the keys, as `ledger.trie` describes it."""
     leaves = []
     for key, value in state.items():
-        path = hashlib.sha256(key).digest()
-        leaf = hashlib.sha256(b"\x00" + path + hashlib.sha256(value).digest()).digest()
-        leaves.append((int.from_bytes(path, "big"), leaf))
-    return _subtree(sorted(leaves), _PATH_BITS - 1)
+        bits = "".join(f"1{byte:08b}" for byte in key) + "0"
+        content = len(key).to_bytes(2, "big") + key + hashlib.sha256(value).digest()
+        leaves.append((bits, hashlib.sha256(b"\x00" + content).digest()))
+    return _subtree(sorted(leaves))
 
 
-def _subtree(leaves: list[tuple[int, bytes]], bit: int) -> bytes:
+def _subtree(leaves: list[tuple[str, bytes]]) -> bytes:
     if len(leaves) <= 1:
         return leaves[0][1] if leaves else bytes(32)
-    halves: Iterator[bytes] = (
-        _subtree([leaf for leaf in leaves if leaf[0] >> bit & 1 == side], bit - 1)
-        for side in (0, 1)
-    )
-    return hashlib.sha256(b"\x01" + b"".join(halves)).digest()
+    # What the first and the last one share, all share.
+    ends = zip(leaves[0][0], leaves[-1][0], strict=False)
+    at = next(at for at, (one, other) in enumerate(ends) if one != other)
+    sides = [[leaf for leaf in leaves if leaf[0][at] == side] for side in "01"]
+    head = b"\x01" + at.to_bytes(2, "big")
+    return hashlib.sha256(head + b"".join(map(_subtree, sides))).digest()
