@@ -237,6 +237,65 @@ class BadRotation(TransactionRefused):
     remedy = "It takes a public key of 32 bytes and two signatures of 64."
 
 
+class ConditionFailed(TransactionRefused):
+    """The key's value is not the one that was expected: somebody was faster."""
+
+    code = "MYC-LEDGER-221"
+    remedy = "Read the value again, and decide anew."
+
+
+class NoSuchValue(TransactionRefused):
+    """There is nothing to delete."""
+
+    code = "MYC-LEDGER-222"
+    remedy = "Nothing is left to do, or the key is misspelled."
+
+
+class WriteForbidden(TransactionRefused):
+    """The key is in a namespace to which the sender may not write."""
+
+    code = "MYC-LEDGER-223"
+    remedy = "`myceld state namespace show` says who may; ask an owner, or use another key."
+
+
+class NamespaceTaken(TransactionRefused):
+    """The namespace was claimed before."""
+
+    code = "MYC-LEDGER-224"
+    remedy = "Choose another name, or ask its owners."
+
+
+class NoSuchNamespace(TransactionRefused):
+    """Nobody claimed the namespace."""
+
+    code = "MYC-LEDGER-225"
+    remedy = "Claim it first: `myceld state namespace claim`."
+
+
+class NotAnOwner(TransactionRefused):
+    """The sender owns neither the namespace nor the one around it."""
+
+    code = "MYC-LEDGER-226"
+    remedy = "Sign it with an owner's key: `myceld state namespace show` lists them."
+
+
+class BadNamespace(TransactionRefused):
+    """A namespace whose name or rules are out of bounds."""
+
+    code = "MYC-LEDGER-227"
+    remedy = (
+        "A name has 1 to 4 parts between slashes, 128 bytes in all; 1 to 16 owners, and up to 64 "
+        "writers with access `writers`."
+    )
+
+
+class BadCondition(TransactionRefused):
+    """A condition that there is not."""
+
+    code = "MYC-LEDGER-228"
+    remedy = "Expect no value, the round that set it, or its SHA-256."
+
+
 class BadAction(TransactionRefused):
     """A proposal or an action whose arguments are out of bounds."""
 

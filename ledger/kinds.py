@@ -12,9 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
-from core.codec import Value, as_array, as_bytes, as_text, encode
+from core.codec import Value
 from core.ids import NetworkId, PublicKey
-from core.limits import INT_MAX
 from hashgraph.limits import EVIDENCE_SIZE_BYTES_MAX
 from ledger import (
     allowance,
@@ -22,16 +21,18 @@ from ledger import (
     market_token,
     members,
     multisig,
+    namespaces,
     payment,
     schema,
     trust,
     upgrades,
+    values,
 )
 from ledger.batch import Batch, batch_changes, build_batch, parse_batch
 from ledger.content import Post, build_post, parse_post, post_changes
 from ledger.context import Context
 from ledger.cost import cost_of, text_size_bytes
-from ledger.errors import BadBatch, Malformed, Oversize, UnknownKind
+from ledger.errors import BadBatch, UnknownKind
 from ledger.forks import (
     ForkProof,
     build_proof,
@@ -46,6 +47,9 @@ from ledger.limits import (
     CONTENT_TITLE_SIZE_BYTES_MAX,
     KEY_SIZE_BYTES_MAX,
     MULTISIG_KEYS_MAX,
+    NAMESPACE_NAME_SIZE_BYTES_MAX,
+    NAMESPACE_OWNERS_MAX,
+    NAMESPACE_WRITERS_MAX,
     PROPOSAL_ACTIONS_MAX,
     PROPOSAL_ROUNDS_MAX,
     PROPOSAL_TITLE_LENGTH_MAX,
@@ -58,7 +62,6 @@ from ledger.limits import (
     VERSIONS_SUPPORTED_MAX,
     WEIGHT_MAX,
 )
-from ledger.names import controls_display
 from ledger.rotation import (
     KeyRotate,
     build_rotate,
@@ -68,18 +71,21 @@ from ledger.rotation import (
 )
 from ledger.schema import Field, Schema, Type
 from ledger.succession import SignatureCheck
+from ledger.values import VALUE_PREFIX, Put, check_key
 
-VALUE_PREFIX: Final = b"value/"
-"""State keys of user values: this prefix, then the key in UTF-8."""
-
-
-@dataclass(frozen=True, slots=True)
-class Put:
-    """Set `key` to `value`, whoever set it before."""
-
-    key: str
-    value: bytes
-
+__all__ = [
+    "VALUE_PREFIX",
+    "Arguments",
+    "Kind",
+    "Put",
+    "build_arguments",
+    "changes_of",
+    "check_key",
+    "cost_of_arguments",
+    "kind_of",
+    "kinds",
+    "parse_arguments",
+]
 
 Arguments: TypeAlias = (
     Put
@@ -91,6 +97,10 @@ Arguments: TypeAlias = (
     | trust.TrustRevoke
     | KeyRotate
     | Post
+    | values.PutIf
+    | values.Delete
+    | namespaces.NamespaceClaim
+    | namespaces.NamespaceSet
     | payment.Transfer
     | allowance.Allow
     | allowance.TransferFrom
@@ -183,39 +193,6 @@ def changes_of(arguments: Arguments, context: Context) -> Sequence[tuple[bytes, 
     return _BY_ARGUMENTS[type(arguments)].changes(arguments, context)
 
 
-def check_key(key: str) -> bytes:
-    """Return the UTF-8 bytes of a state key; raises Malformed or Oversize."""
-    try:
-        raw = key.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise Malformed("a key must be valid Unicode text") from error
-    if not raw or controls_display(key):
-        raise Malformed("a key must have at least one character, and none that control the display")
-    if len(raw) > KEY_SIZE_BYTES_MAX:
-        raise Oversize(f"the key has {len(raw)} bytes, at most {KEY_SIZE_BYTES_MAX} are taken")
-    return raw
-
-
-def _parse_put(items: list[Value]) -> Put:
-    key, value = as_array(items, length=2)
-    put = Put(as_text(key, length_max=INT_MAX), as_bytes(value))
-    check_key(put.key)  # its length too
-    if len(put.value) > VALUE_SIZE_BYTES_MAX:
-        raise Oversize(
-            f"the value has {len(put.value)} bytes, at most {VALUE_SIZE_BYTES_MAX} are taken"
-        )
-    return put
-
-
-def _build_put(put: Put) -> Sequence[Value]:
-    return put.key, put.value
-
-
-def _put_changes(put: Put, context: Context) -> list[tuple[bytes, bytes]]:
-    state_value = encode([put.value, context.round, context.sender])
-    return [(VALUE_PREFIX + check_key(put.key), state_value)]
-
-
 def _parse_item(kind: str, items: list[Value]) -> Arguments:
     row = _KINDS.get(kind)
     if row is not None and not row.in_batch:
@@ -236,6 +213,21 @@ def _versions(name: str, what: str) -> Field:
     return Field(name, Type.LIST, 1, VERSIONS_SUPPORTED_MAX, what, Type.INTEGER)
 
 
+_KEY: Final = schema.text("key", "Under which it is found.", low=1, high=KEY_SIZE_BYTES_MAX)
+_VALUE: Final = schema.data("value", "Any bytes.", high=VALUE_SIZE_BYTES_MAX)
+_CONDITION: Final = Field(
+    "condition",
+    Type.LIST,
+    0,
+    2,
+    "None, [`absent`], [`round`, number] or [`hash`, SHA-256]: what the key's value has to be.",
+)
+_NAMESPACE: Final = (
+    schema.text("name", "Its keys begin so.", low=1, high=NAMESPACE_NAME_SIZE_BYTES_MAX),
+    Field("owners", Type.LIST, 1, NAMESPACE_OWNERS_MAX, "Public keys.", Type.BYTES),
+    schema.name_of("access", "`owners`, `writers`, `members` or `anyone`.", low=6, high=7),
+    Field("writers", Type.LIST, 0, NAMESPACE_WRITERS_MAX, "Public keys.", Type.BYTES),
+)
 _EXPIRES: Final = schema.integer("expires_round", "The last round in which it holds, 0 for no end.")
 _SUBJECT: Final = schema.public_key("subject", "Who is spoken of.")
 _SCOPE: Final = schema.name_of("scope", "In what respect.")
@@ -249,15 +241,52 @@ _ROWS: Final[tuple[Kind[Any], ...]] = (
     Kind(
         "put",
         Put,
-        _parse_put,
-        _build_put,
-        _put_changes,
-        lambda put: cost_of(writes=2, size_bytes=text_size_bytes(put.key) + len(put.value)),
-        (
-            schema.text("key", "Under which it is found.", low=1, high=KEY_SIZE_BYTES_MAX),
-            schema.data("value", "Any bytes.", high=VALUE_SIZE_BYTES_MAX),
-        ),
+        values.parse_put,
+        values.build_put,
+        values.put_changes,
+        values.put_cost,
+        (_KEY, _VALUE),
         "Set a key to a value, whoever set it before.",
+    ),
+    Kind(
+        "put-if",
+        values.PutIf,
+        values.parse_put_if,
+        values.build_put_if,
+        values.put_if_changes,
+        values.put_cost,
+        (_KEY, _VALUE, _CONDITION),
+        "Set a key to a value if a condition holds.",
+    ),
+    Kind(
+        "delete",
+        values.Delete,
+        values.parse_delete,
+        values.build_delete,
+        values.delete_changes,
+        values.delete_cost,
+        (_KEY, _CONDITION),
+        "Take the value of a key away if a condition holds.",
+    ),
+    Kind(
+        "namespace-claim",
+        namespaces.NamespaceClaim,
+        namespaces.parse_claim,
+        namespaces.build_namespace,
+        namespaces.claim_changes,
+        namespaces.claim_cost,
+        _NAMESPACE,
+        "Take all keys below a name that nobody has, and say who may write them.",
+    ),
+    Kind(
+        "namespace-set",
+        namespaces.NamespaceSet,
+        namespaces.parse_set,
+        namespaces.build_namespace,
+        namespaces.set_changes,
+        namespaces.set_cost,
+        _NAMESPACE,
+        "Give a namespace of the sender's other rules, or other owners.",
     ),
     Kind(
         "member-propose",

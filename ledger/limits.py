@@ -22,6 +22,21 @@ NAME_LENGTH_MAX: Final = 64
 KEY_SIZE_BYTES_MAX: Final = 256
 """UTF-8 bytes of a state key."""
 
+NAMESPACE_NAME_SIZE_BYTES_MAX: Final = 128
+"""UTF-8 bytes of a namespace's name: half of a key's, so that there is room for keys."""
+
+NAMESPACE_DEPTH_MAX: Final = 4
+"""Parts of a namespace's name: so many state keys are read before a key is written."""
+
+NAMESPACE_OWNERS_MAX: Final = 16
+"""Owners of one namespace: each costs a look at who it is today when somebody else writes."""
+
+NAMESPACE_WRITERS_MAX: Final = 64
+"""Writers that a namespace lists, for the same reason."""
+
+NAMESPACE_CLAIM_WRITES: Final = 20
+"""State keys that a claim is reckoned with: names are claimed once and for ever."""
+
 VALUE_SIZE_BYTES_MAX: Final = 32 * 1024
 """Bytes of a state value: one transaction stays far below an event's bound."""
 

@@ -22,7 +22,7 @@ from ledger.forks import ForkProof, ProvenFork, fork_key
 from ledger.genesis import Genesis
 from ledger.governance import GovPropose, GovVote
 from ledger.header import APPLIED, RoundHeader
-from ledger.kinds import VALUE_PREFIX, Arguments, Put
+from ledger.kinds import Arguments
 from ledger.limits import (
     ATTESTATIONS_OF_ISSUER_MAX,
     ROTATION_ROUNDS_MIN,
@@ -39,6 +39,7 @@ from node.tables import OrderedRow
 from sim.council import Council
 from sim.law_errors import Refused
 from sim.law_money import MONEY_KINDS, Money, cost
+from sim.law_values import VALUE_KINDS, Values
 
 Raw = Callable[[bytes], bytes | None]
 """The bytes of a transaction, by its id."""
@@ -58,6 +59,7 @@ class Law:
         self._came: dict[PublicKey, tuple[PublicKey, Round]] = {}
         """New key -> the one before it, and when."""
         self._money = Money(genesis, self._state, self._today, self._first)
+        self._values = Values(self._state, self._today, self._is_member)
         self._council = Council(genesis, self._state, self._today, self._money)
         self._proven: set[tuple[Epoch, PublicKey]] = set()
         self._attested: dict[PublicKey, set[tuple[PublicKey, str]]] = {}
@@ -150,10 +152,12 @@ class Law:
         money.use_nonce(sender, transaction.nonce)
         price = 0 if self._is_free(what, sender) else money.price
         copied, attested = money.copied(), copy.deepcopy(self._attested)
+        values = self._values.copied()
         try:
             self._pay_and_do(transaction, price, row)
         except Refused:
             money.go_back(copied)
+            self._values.go_back(values)
             self._attested = attested
             money.pay_fee(sender, min(100 * price, transaction.fee, money.balance(sender)))
             raise
@@ -205,10 +209,9 @@ class Law:
         now = row.round
         if isinstance(what, MONEY_KINDS):
             self._money.change(what, sender, identity, now)
+        if isinstance(what, VALUE_KINDS):
+            self._values.change(what, sender, now)
         match what:
-            case Put():
-                value = encode([what.value, now, sender])
-                self._state[VALUE_PREFIX + what.key.encode()] = value
             case Post():
                 self._council.check_member(sender)
                 key = b"content/" + what.hash
@@ -303,6 +306,9 @@ class Law:
         while key in self._followed:
             key = self._followed[key]
         return key
+
+    def _is_member(self, key: PublicKey) -> bool:
+        return self.roster.index_of(key) is not None
 
     def _first(self, key: PublicKey) -> PublicKey:
         """Return the first key of a line."""

@@ -394,6 +394,10 @@ def cost(what: Arguments) -> int:
 
 _COSTS: Final[dict[str, tuple[int, tuple[tuple[str, int], ...], int]]] = {
     "Put": (2, (("key", 1), ("value", 1)), 0),
+    "PutIf": (2, (("key", 1), ("value", 1)), 0),
+    "Delete": (1, (("key", 1),), 0),
+    "NamespaceClaim": (20, (("name", 1), ("rules", 32)), 0),
+    "NamespaceSet": (1, (("name", 1), ("rules", 32)), 0),
     "MemberPropose": (3, (), 0),
     "MemberApprove": (3, (), 0),
     "MemberLeave": (1, (), 0),
@@ -422,4 +426,6 @@ _COSTS: Final[dict[str, tuple[int, tuple[tuple[str, int], ...], int]]] = {
 
 def _size(what: Arguments, name: str) -> int:
     value = getattr(what, name)
+    if name == "rules":
+        return len(value.owners) + len(value.writers)
     return len(value.encode() if isinstance(value, str) else value)

@@ -49,6 +49,7 @@ from ledger.header import decode_header, receipts_root
 from ledger.kinds import Arguments, parse_arguments
 from ledger.map_proof import PROOF_SIZE_BYTES_MAX, TOP, Opened
 from ledger.members import Action, MemberApprove, MemberLeave, MemberPropose
+from ledger.namespaces import Access, Namespace, Rules, decode_namespace
 from ledger.network_score import EpochRecord, decode_record, decode_score
 from ledger.page import decode_page
 from ledger.prover import prove_keys, prove_piece, prove_range
@@ -75,6 +76,7 @@ from ledger.transfer.wire import (
 from ledger.tree import StateTree
 from ledger.trust import Attestation, TrustAttest, TrustRevoke, decode_attestation
 from ledger.upgrades import Announce, Planned, Upgrade, decode_planned, decode_support
+from ledger.values import Stored, decode_stored
 from tests.fuzz.mutations import Form
 from tests.fuzz.samples import DIGEST, SIGNED, VECTORS, bodies, from_hex, network_of, vector
 from tests.fuzz.target import REFUSED, Target
@@ -283,6 +285,12 @@ def _transactions() -> tuple[Target, ...]:
     golden = from_hex(*(case["encoded"] for row in rows for case in _TRANSACTIONS[row]))
     kinds: tuple[codec.Value, ...] = (
         ["put", ["key", b"value"]],
+        ["put-if", ["key", b"value", ["round", 7]]],
+        ["put-if", ["key", b"value", ["absent"]]],
+        ["delete", ["key", ["hash", DIGEST]]],
+        ["delete", ["key", []]],
+        ["namespace-claim", ["club/minutes", [DIGEST], "writers", [DIGEST, bytes(32)]]],
+        ["namespace-set", ["club", [DIGEST], "anyone", []]],
         ["member-propose", ["add", DIGEST, 1, "dora"]],
         ["member-approve", [DIGEST]],
         ["member-leave", []],
@@ -301,6 +309,8 @@ def _transactions() -> tuple[Target, ...]:
         ledger_errors.UnknownKind,
         ledger_errors.BadProposal,
         ledger_errors.BadAction,
+        ledger_errors.BadNamespace,
+        ledger_errors.BadCondition,
         ledger_errors.UnknownParameter,
         ledger_errors.BadEvidence,
         ledger_errors.BadAttestation,
@@ -327,7 +337,16 @@ def _transactions() -> tuple[Target, ...]:
             errors=(*arguments, *_NEITHER),
             covers=(
                 "ledger/kinds.py:parse_arguments",
-                "ledger/kinds.py:_parse_put",
+                "ledger/values.py:parse_put",
+                "ledger/values.py:parse_put_if",
+                "ledger/values.py:parse_delete",
+                "ledger/values.py:_parse_key",
+                "ledger/values.py:_parse_value",
+                "ledger/values.py:_parse_condition",
+                "ledger/namespaces.py:parse_claim",
+                "ledger/namespaces.py:parse_set",
+                "ledger/namespaces.py:_parse_name",
+                "ledger/namespaces.py:_parse_rules",
                 "ledger/members.py:parse_propose",
                 "ledger/members.py:parse_approve",
                 "ledger/members.py:parse_leave",
@@ -483,6 +502,27 @@ def _state() -> tuple[Target, ...]:
             samples=(codec.encode(supported("myceld 1").to_value()),),
             errors=_NEITHER,
             covers=("ledger/upgrades.py:decode_support",),
+        ),
+        Target(
+            name="state: value",
+            decode=decode_stored,
+            encode=lambda found: found.encode(),
+            samples=(Stored(b"value", Round(7), PublicKey(DIGEST)).encode(),),
+            errors=_NEITHER,
+            covers=("ledger/values.py:decode_stored",),
+        ),
+        Target(
+            name="state: namespace",
+            decode=decode_namespace,
+            encode=lambda found: found.encode(),
+            samples=(
+                Namespace(Rules((PublicKey(DIGEST),)), Round(7)).encode(),
+                Namespace(
+                    Rules((PublicKey(DIGEST),), Access.WRITERS, (PublicKey(bytes(32)),)), Round(7)
+                ).encode(),
+            ),
+            errors=(*_NEITHER, ledger_errors.BadNamespace),
+            covers=("ledger/namespaces.py:decode_namespace",),
         ),
         Target(
             name="state: upgrade",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.ids import AccountId, Amount, Epoch, MemberIndex, PublicKey, TransactionId
+from core.ids import AccountId, Amount, Epoch, Hash, MemberIndex, PublicKey, Round, TransactionId
 from identity.keys import KeyPair
 from ledger.accounts import TREASURY
 from ledger.actions import Action, Burn, Issue, PayOut, Resolution, SetParameter
@@ -15,8 +17,10 @@ from ledger.kinds import Arguments, Put
 from ledger.machine import Applied
 from ledger.members import Action as Change
 from ledger.members import MemberApprove, MemberLeave, MemberPropose
+from ledger.namespaces import Access, NamespaceClaim, NamespaceSet, Rules
 from ledger.transaction import SignedTransaction, transaction_id
 from ledger.upgrades import Announce, Upgrade
+from ledger.values import Condition, Delete, IfAbsent, IfHash, IfRound, PutIf
 from node.tables import OrderedRow
 from sim.law import Law
 from tests.ledger.test_forks import proof
@@ -27,6 +31,7 @@ PAIRS = st.sampled_from(EVERYBODY)
 _WAYS = [
     *("put", "rotate", "rotate", "propose", "approve", "leave", "fork"),
     *("motion", "motion", "vote", "vote", "announce"),
+    *("put-if", "delete", "claim", "set", "write"),
 ]
 
 
@@ -64,6 +69,8 @@ def _acts(draw: st.DrawFn) -> tuple[KeyPair, str, KeyPair, int]:
 def _arguments(
     pair: KeyPair, way: str, other: KeyPair, number: int, proposals: list[TransactionId]
 ) -> Arguments:
+    if way in ("put-if", "delete", "write", "claim", "set"):
+        return _write(pair, way, other, number)
     match way:
         case "put":
             return Put("k", bytes([number]))
@@ -85,6 +92,29 @@ def _arguments(
         case "announce":
             return Announce(Support((1, 2, 3)[: 1 + number % 3], (2,), (1, 2), "a build"))
     return proof(EVERYBODY[number % 4], number % 4, epoch=number // 4)
+
+
+def _write(pair: KeyPair, way: str, other: KeyPair, number: int) -> Arguments:
+    match way:
+        case "put-if":
+            return PutIf(_KEYS[number], b"v", _CONDITIONS[number % 4])
+        case "delete":
+            return Delete(_KEYS[number], _CONDITIONS[number % 3])
+        case "write":
+            return Put(_KEYS[number], b"v")
+    access = list(Access)[number % 4]
+    writers = (other.public_key,) if access is Access.WRITERS else ()
+    kind = NamespaceClaim if way == "claim" else NamespaceSet
+    return kind(("a", "a/b", "c")[number % 3], Rules((pair.public_key,), access, writers))
+
+
+_KEYS = ("k", "a/k", "a/b/k", "c/k", "a/b", "a")
+_CONDITIONS: tuple[Condition, ...] = (
+    None,
+    IfRound(Round(2)),
+    IfHash(Hash(hashlib.sha256(b"v").digest())),
+    IfAbsent(),
+)
 
 
 def _actions(other: KeyPair, number: int) -> tuple[Action, ...]:
