@@ -41,6 +41,7 @@ STATUSES: Final[Mapping[type[MyceldError], int]] = {
     errors.NoSuchRoom: 404,
     errors.NoSuchContent: 404,
     errors.NoProposal: 404,
+    errors.NoNamespace: 404,
     errors.WrongMethod: 405,
     errors.BodyTooSlow: 408,
     NonceUsed: 409,

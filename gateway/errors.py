@@ -169,6 +169,13 @@ class NoProposal(LocalMisuse):
     remedy = "`myceld gov list` shows the ids."
 
 
+class NoNamespace(LocalMisuse):
+    """Nobody claimed this namespace, nor one around it."""
+
+    code = "MYC-GATEWAY-201"
+    remedy = "Claim it with `myceld state namespace claim`, or write: anybody may."
+
+
 class NoSuchContent(LocalMisuse):
     """Nothing of this hash was posted, as far as this cell knows."""
 

@@ -32,11 +32,12 @@ from myceld.limits import (
 )
 from myceld.message_calls import JsonObject, MessageCalls
 from myceld.service_calls import ServiceCalls
+from myceld.state_calls import StateCalls
 
 _READ_SIZE_BYTES = 1 << 16
 
 
-class Client(MessageCalls, ServiceCalls, GovernanceCalls):
+class Client(MessageCalls, ServiceCalls, GovernanceCalls, StateCalls):
     """A connection to the cell at `url`.
 
     Every method raises CellUnreachable, CellTooLate, CellAnswerUnreadable, and CellRefused with
@@ -130,10 +131,6 @@ class Client(MessageCalls, ServiceCalls, GovernanceCalls):
     def transactions(self, *, start: int = 0, limit: int = 100) -> JsonObject:
         """Return a page of the agreed order: TransactionViews from position `start`."""
         return self._get("/api/v1/transactions", {"start": start, "limit": limit})
-
-    def state_value(self, key: str) -> JsonObject:
-        """Return the StateValueView of `key`."""
-        return self._get("/api/v1/state/value", {"key": key})
 
     def receipt(
         self, transaction_id: str, *, wait: str | None = None, timeout_s: float = 30.0

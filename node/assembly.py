@@ -65,6 +65,7 @@ from node.stages.consensus import Consensus, Identity
 from node.stages.execution import Execution
 from node.stages.intake import Intake
 from node.stages.mempool import Mempool
+from node.state_news import StateNews
 from node.state_tables import page_heads, page_reader
 from node.successors import keep_reachable, with_present_key
 from node.surroundings import Surroundings
@@ -153,7 +154,7 @@ class Assembly:
         )
         ledger = execution.ledger
         intake = Intake(genesis.network_id, ledger.account, ledger.check_sender, ledger.check_funds)
-        upgrades = self._make_upgrades(execution)
+        upgrades, news = self._make_upgrades(execution), StateNews()
         trust, consensus_inbox = self._make_trust(execution), ConsensusInbox()
         execution_inbox: ExecutionInbox = asyncio.Queue(EXECUTION_QUEUE_MAX)
         execution_task = ExecutionTask(
@@ -164,7 +165,7 @@ class Assembly:
             inbox=execution_inbox,
             receipts=receipts,
             intake=intake,
-            watchers=(trust.applied, upgrades.applied),
+            watchers=(trust.applied, upgrades.applied, news.applied),
             can_rotate=self._has_successor,
         )
         execution_task.history_rounds = self._setup.config.state.rounds_kept
@@ -209,6 +210,7 @@ class Assembly:
             headers=headers,
             fetching=self._make_fetching(consensus, execution, peers, headers),
             upgrades=upgrades,
+            news=news,
             started_ns=self._started_ns,
         )
         return parts, Tasks(consensus_task, execution_task)

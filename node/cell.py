@@ -7,9 +7,8 @@ from collections.abc import Sequence
 
 import structlog
 
-from core.codec import as_array, as_bytes, as_int, decode
 from core.ids import CellId, PublicKey, TransactionId, cell_id_of, short
-from gateway.errors import NoSuchKey, NoSuchReceipt, NotReachedInTime
+from gateway.errors import NoSuchReceipt, NotReachedInTime
 from gateway.trust_views import AttestWish, TrustGraphView, TrustWhyView
 from gateway.views import (
     AccountView,
@@ -26,7 +25,6 @@ from gateway.views import (
     RoundView,
     SporeView,
     Stage,
-    StateValueView,
     StatusView,
     TransactionView,
 )
@@ -37,7 +35,7 @@ from ledger.epoch_rules import Support
 from ledger.errors import NonceUsed, TransactionRefused, WrongSignature
 from ledger.forks import ForkProof
 from ledger.header import APPLIED
-from ledger.kinds import VALUE_PREFIX, Arguments, Put, check_key
+from ledger.kinds import Arguments, Put
 from ledger.transaction import SignedTransaction, Transaction, sign_transaction
 from ledger.upgrades import Announce
 from node import status
@@ -53,18 +51,18 @@ from node.parts import Parts
 from node.receipts import Track
 from node.service_answers import ServiceAnswers
 from node.session import now_ms
+from node.state_answers import StateAnswers
 from node.tables import (
     OrderedRow,
     ordered_by_id,
     ordered_from,
-    state_value,
 )
 from node.trust_answers import arguments_of, graph_view, why_view
 
 _LOG = structlog.get_logger("cell")
 
 
-class RunningCell(MessageAnswers, ServiceAnswers, GovernanceAnswers):
+class RunningCell(MessageAnswers, ServiceAnswers, GovernanceAnswers, StateAnswers):
     """Implements `gateway.cell.Cell` on the parts of a daemon."""
 
     def take_over(self, parts: Parts) -> None:
@@ -114,26 +112,6 @@ class RunningCell(MessageAnswers, ServiceAnswers, GovernanceAnswers):
     def peers(self) -> list[PeerView]:
         """See `gateway.cell.Cell.peers`."""
         return status.peer_views(self._parts)
-
-    async def state_value(self, key: str) -> StateValueView:
-        """See `gateway.cell.Cell.state_value`."""
-        stored = state_value(self._parts.store, VALUE_PREFIX + check_key(key))
-        header = self._parts.execution.ledger.header
-        if stored is None or header is None:
-            applied = self._parts.execution.ledger.applied_round
-            raise NoSuchKey(f"no value at {key!r} after round {applied}")
-        value_item, updated, sender = as_array(decode(stored), length=3)
-        value = as_bytes(value_item)
-        return StateValueView(
-            key=key,
-            value=_as_text(value),
-            value_hex=value.hex(),
-            updated_round=as_int(updated),
-            updated_by=as_bytes(sender).hex(),
-            round=header.round,
-            state_root=header.state_root.hex(),
-            certified_round=self._parts.execution.certified_round,
-        )
 
     async def transactions(self, *, start: int, limit: int) -> list[TransactionView]:
         """See `gateway.cell.Cell.transactions`."""

@@ -487,3 +487,12 @@ DIFF_CHANGES_MAX: Final = 100_000
 
 OVERLAY_KEYS_MAX: Final = 4096
 """Changes that are undone in memory to prove something of an earlier round: 0.2 s, 5 MB."""
+
+WATCHERS_MAX: Final = 64
+"""Clients that wait for changes of the state at once: each costs a query a round."""
+
+WATCH_CHANGES_MAX: Final = 10_000
+"""Changes that are looked through for one page of what a prefix's keys became, some 20 ms."""
+
+STATE_PAGE_SIZE_BYTES_MAX: Final = 4 << 20
+"""Bytes of values in one answer about many of them; as JSON, in text and hex, three times that."""

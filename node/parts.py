@@ -29,6 +29,7 @@ from node.stages.consensus import Consensus
 from node.stages.execution import Execution
 from node.stages.intake import Intake
 from node.stages.mempool import Mempool
+from node.state_news import StateNews
 from node.transfer_fetching import TransferFetching
 from node.trust_view import TrustView
 from node.upgrades import Upgrades
@@ -70,6 +71,7 @@ class Parts:
     headers: Headers
     fetching: TransferFetching
     upgrades: Upgrades
+    news: StateNews
     started_ns: int
     gateway_url: str = ""
 

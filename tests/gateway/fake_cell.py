@@ -75,6 +75,7 @@ from journal.proof_file import format_proof
 from tests.gateway.fake_governance import FakeGovernance
 from tests.gateway.fake_messages import FakeMessages
 from tests.gateway.fake_services import FakeServices
+from tests.gateway.fake_state import FakeState
 
 TOKEN = "t0ken-of-the-tests"  # noqa: S105 - a secret of nothing
 CELL_ID = "12D3KooWFakeCell"
@@ -123,13 +124,14 @@ _TRUSTED = (
 )
 
 
-class FakeCell(FakeMessages, FakeServices, FakeGovernance):
+class FakeCell(FakeMessages, FakeServices, FakeGovernance, FakeState):
     """Keeps receipts and values; keys with special names make it fail in special ways."""
 
     def __init__(self, *, goes_to: Stage = Stage.CERTIFIED) -> None:
         FakeMessages.__init__(self)
         FakeServices.__init__(self)
         FakeGovernance.__init__(self, self._taken)
+        FakeState.__init__(self, self._taken)
         self.receipts: dict[str, ReceiptView] = {}
         self.values: dict[str, bytes] = {}
         self.calls: list[tuple[str, object]] = []
@@ -287,7 +289,7 @@ class FakeCell(FakeMessages, FakeServices, FakeGovernance):
             )
         ]
 
-    async def state_value(self, key: str) -> StateValueView:
+    async def state_value(self, key: str, at: int | None = None) -> StateValueView:
         if key not in self.values:
             raise NoSuchKey(f"no value at {key!r}")
         value = self.values[key]
@@ -295,7 +297,8 @@ class FakeCell(FakeMessages, FakeServices, FakeGovernance):
             text: str | None = value.decode()
         except UnicodeDecodeError:
             text = None
-        return StateValueView(key, text, value.hex(), 8, "ab" * 32, 8, "ef" * 32, 7)
+        round_number = 8 if at is None else at
+        return StateValueView(key, text, value.hex(), 8, "ab" * 32, round_number, "ef" * 32, 7)
 
     async def transactions(self, *, start: int, limit: int) -> list[TransactionView]:
         self.calls.append(("transactions", (start, limit)))

@@ -24,6 +24,7 @@ from ledger.errors import (
     WriteForbidden,
 )
 from ledger.header import APPLIED
+from ledger.kinds import Arguments
 from ledger.limits import (
     NAMESPACE_NAME_SIZE_BYTES_MAX,
     NAMESPACE_OWNERS_MAX,
@@ -140,7 +141,7 @@ def test_a_namespace_is_claimed_once_and_its_owners_alone_write() -> None:
     ]
     outside = [Put("club", b"x"), Put("clubs/x", b"x"), Put("x/club/y", b"x")]
     assert cell.act(*[(G, put) for put in outside]) == [APPLIED] * 3
-    inside = [Put("club/x", b"x"), PutIf("club/x", b"x", None), Delete("club/x")]
+    inside: list[Arguments] = [Put("club/x", b"x"), PutIf("club/x", b"x", None), Delete("club/x")]
     assert cell.act(*[(G, write) for write in inside]) == [WriteForbidden.code] * 3
     assert cell.act(*[(E, write) for write in inside]) == [APPLIED] * 3
     assert cell.act((F, Put("club/a/b/c/d/e", b"x")), (A, Put("club/a", b"x"))) == [

@@ -129,7 +129,7 @@ class Model:
 
 
 class StateService(RuleBasedStateMachine):
-    """Rounds of writes by members and others, whole batches, and compensations of earlier rounds."""
+    """Rounds of writes by members and others, batches, and compensations of earlier rounds."""
 
     def __init__(self) -> None:
         super().__init__()
