@@ -97,11 +97,12 @@ class StateAnswers(JournalAnswers, ABC):
     ) -> ReceiptView:
         """See `gateway.state_views.StateCell.roll_back`."""
         rounds = to_round, self._parts.headers.last_round
-        changed = self._changed(rounds, prefix, exact=exact, limit=BATCH_ITEMS_MAX + 1)
+        written = self._changed(rounds, prefix, exact=exact, limit=BATCH_ITEMS_MAX + 1)
+        changed = [one for one in written if _content(one.before) != _content(one.after)]
+        if len(written) > BATCH_ITEMS_MAX:
+            raise TooMuchToRollBack(f"more than {BATCH_ITEMS_MAX} keys were written since")
         if not changed:
             raise NothingToRollBack(f"nothing differs from what it was after round {to_round}")
-        if len(changed) > BATCH_ITEMS_MAX:
-            raise TooMuchToRollBack(f"more than {BATCH_ITEMS_MAX} keys differ")
         writes = [_undone(one) for one in changed]
         return await self._submit_writes(writes, wait, timeout_s)
 
@@ -257,6 +258,10 @@ def _undone(one: Difference) -> Arguments:
     if one.before is None:
         return Delete(key, held)
     return PutIf(key, decode_stored(one.before).value, held)
+
+
+def _content(value: bytes | None) -> bytes | None:
+    return None if value is None else decode_stored(value).value
 
 
 def _before(key: bytes) -> bytes:
