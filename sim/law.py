@@ -371,21 +371,25 @@ def _checked(raw: bytes, genesis: Genesis) -> Transaction:
 
 
 def _root(state: Mapping[bytes, bytes]) -> bytes:
-    """Return the root of a Patricia trie over the keys, as `ledger.trie` describes it."""
-    leaves = []
+    """Return the root of a Patricia trie over the keys: a 1 before each byte, a 0 behind the last.
+
+    A branching is hashed with the number of its bit. Written for reading, one bit after the other.
+    """
+    leaves: list[tuple[str, bytes]] = []
     for key, value in state.items():
         bits = "".join(f"1{byte:08b}" for byte in key) + "0"
-        content = len(key).to_bytes(2, "big") + key + hashlib.sha256(value).digest()
-        leaves.append((bits, hashlib.sha256(b"\x00" + content).digest()))
-    return _subtree(sorted(leaves))
+        content = b"\x00" + len(key).to_bytes(2, "big") + key + hashlib.sha256(value).digest()
+        leaves.append((bits, hashlib.sha256(content).digest()))
+    return _root_of(sorted(leaves), 0) if leaves else bytes(32)
 
 
-def _subtree(leaves: list[tuple[str, bytes]]) -> bytes:
-    if len(leaves) <= 1:
-        return leaves[0][1] if leaves else bytes(32)
-    # What the first and the last one share, all share.
-    ends = zip(leaves[0][0], leaves[-1][0], strict=False)
-    at = next(at for at, (one, other) in enumerate(ends) if one != other)
-    sides = [[leaf for leaf in leaves if leaf[0][at] == side] for side in "01"]
-    head = b"\x01" + at.to_bytes(2, "big")
-    return hashlib.sha256(head + b"".join(map(_subtree, sides))).digest()
+def _root_of(leaves: Sequence[tuple[str, bytes]], depth: int) -> bytes:
+    """Return the root of sorted leaves that agree in so many bits."""
+    if len(leaves) == 1:
+        return leaves[0][1]
+    first, last = leaves[0][0], leaves[-1][0]
+    while first[depth] == last[depth]:
+        depth += 1
+    middle = next(at for at, (bits, _) in enumerate(leaves) if bits[depth] == "1")
+    halves = _root_of(leaves[:middle], depth + 1) + _root_of(leaves[middle:], depth + 1)
+    return hashlib.sha256(b"\x01" + depth.to_bytes(2, "big") + halves).digest()
