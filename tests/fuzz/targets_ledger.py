@@ -97,6 +97,20 @@ _NETWORK = network_of("transaction")
 _TRANSFER = vector("transfer")
 
 
+KIND_SAMPLES: tuple[tuple[str, list[codec.Value]], ...] = (
+    ("put", ["key", b"value"]),
+    ("member-propose", ["add", DIGEST, 1, "dora"]),
+    ("member-approve", [DIGEST]),
+    ("member-leave", []),
+    ("fork-evidence", [3, *from_hex(_FORK["evidence"])]),
+    ("trust-attest", [DIGEST, "general", 1_000_000, 0]),
+    ("trust-revoke", [DIGEST, "general"]),
+    ("key-rotate", [DIGEST, SIGNED, SIGNED[::-1]]),
+    ("post", [DIGEST, 1024, "minutes of May"]),
+)
+"""Of each kind but those of amounts, arguments that are taken."""
+
+
 def targets() -> tuple[Target, ...]:
     """Return the rows of this part of the table."""
     return (
@@ -236,17 +250,6 @@ def _transactions() -> tuple[Target, ...]:
     made = tuple(signed(pair, at, arguments) for at, arguments in enumerate(acts))
     rows = ("signed", "opaque")
     golden = from_hex(*(case["encoded"] for row in rows for case in _TRANSACTIONS[row]))
-    kinds: tuple[codec.Value, ...] = (
-        ["put", ["key", b"value"]],
-        ["member-propose", ["add", DIGEST, 1, "dora"]],
-        ["member-approve", [DIGEST]],
-        ["member-leave", []],
-        ["fork-evidence", [3, *from_hex(_FORK["evidence"])]],
-        ["trust-attest", [DIGEST, "general", 1_000_000, 0]],
-        ["trust-revoke", [DIGEST, "general"]],
-        ["key-rotate", [DIGEST, SIGNED, SIGNED[::-1]]],
-        ["post", [DIGEST, 1024, "minutes of May"]],
-    )
     arguments = (
         ledger_errors.Malformed,
         ledger_errors.Oversize,
@@ -273,7 +276,7 @@ def _transactions() -> tuple[Target, ...]:
         Target(
             name="transaction arguments",
             decode=_arguments,
-            samples=tuple(codec.encode(value) for value in kinds),
+            samples=tuple(codec.encode(value) for value in KIND_SAMPLES),
             errors=(*arguments, *_NEITHER),
             covers=(
                 "ledger/kinds.py:parse_arguments",
