@@ -28,6 +28,7 @@ from gateway.errors import (
 )
 from gateway.limits import READ_TIMEOUT_S, WAIT_GRACE_S
 from gateway.message_routes import MessageRoutes
+from gateway.prana_routes import PranaRoutes
 from gateway.service_routes import ServiceRoutes, note_request
 from gateway.trust_routes import TrustRoutes
 from gateway.views import Stage
@@ -323,6 +324,7 @@ class Routes:
             ("POST", "/api/v1/follows", self.follow),
             ("POST", "/api/v1/follows/stop", self.stop_following),
             *TrustRoutes(self._cell, self, self._budget).table(),
+            *PranaRoutes(self._cell, self, self._budget).table(),
             *self._messages.table,
             *ServiceRoutes(self._cell, self, self._budget).table(),
         ]
