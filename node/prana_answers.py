@@ -42,7 +42,7 @@ Entries = Callable[[bytes, int], list[tuple[bytes, bytes]]]
 _SCANNED_MAX = 10_000
 
 
-class _Purses:
+class Purses:
     """Reads the state after the last applied round."""
 
     def __init__(self, ledger: Ledger, entries: Entries) -> None:
@@ -186,9 +186,9 @@ class PranaAnswers(JournalAnswers):
         """See `gateway.prana_views.PranaCell.tokens`."""
         return self._purses().tokens(self._account(""), limit)
 
-    def _purses(self) -> _Purses:
+    def _purses(self) -> Purses:
         store = self._parts.store
-        return _Purses(
+        return Purses(
             self._parts.execution.ledger,
             lambda prefix, limit: entries_with_prefix(store, prefix, limit),
         )
