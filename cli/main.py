@@ -31,6 +31,7 @@ _COMMANDS: Final = {
     "status": ("cli.cell:status", "Say what the cell does and what it waits for."),
     "peers": ("cli.cell:peers", "List the cells this one is connected to."),
     "tx": ("cli.tx:tx", "Put, send, sign and list transactions."),
+    "prana": ("cli.prana:prana", "See what accounts have, and pay."),
     "state": ("cli.state:state", "Read the agreed state."),
     "receipt": ("cli.receipt:receipt", "Show how far a transaction has come."),
     "round": ("cli.history:rounds", "List decided rounds."),

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from gateway.governance_views import GovernanceCell
 from gateway.message_cell import MessageCell
+from gateway.prana_views import PranaCell
 from gateway.service_views import ServiceCell
 from gateway.state_views import StateCell
 from gateway.trust_views import TrustCell
@@ -38,7 +39,7 @@ from gateway.views import (
 )
 
 
-class Cell(TrustCell, MessageCell, ServiceCell, GovernanceCell, StateCell, Protocol):
+class Cell(TrustCell, MessageCell, ServiceCell, GovernanceCell, StateCell, PranaCell, Protocol):
     """What the gateway needs of a running cell."""
 
     async def submit(

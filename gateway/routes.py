@@ -29,6 +29,7 @@ from gateway.errors import (
 from gateway.governance_routes import GovernanceRoutes
 from gateway.limits import READ_TIMEOUT_S, WAIT_GRACE_S
 from gateway.message_routes import MessageRoutes
+from gateway.prana_routes import PranaRoutes
 from gateway.service_routes import ServiceRoutes, note_request
 from gateway.state_routes import StateRoutes
 from gateway.trust_routes import TrustRoutes
@@ -321,6 +322,7 @@ class Routes:
             *TrustRoutes(self._cell, self, self._budget).table(),
             *StateRoutes(self._cell, self, self._budget).table(),
             *GovernanceRoutes(self._cell, self, self._budget).table(),
+            *PranaRoutes(self._cell, self, self._budget).table(),
             *self._messages.table,
             *ServiceRoutes(self._cell, self, self._budget).table(),
         ]

@@ -31,13 +31,14 @@ from myceld.limits import (
     WAIT_S_MAX,
 )
 from myceld.message_calls import JsonObject, MessageCalls
+from myceld.prana_calls import PranaCalls
 from myceld.service_calls import ServiceCalls
 from myceld.state_calls import StateCalls
 
 _READ_SIZE_BYTES = 1 << 16
 
 
-class Client(MessageCalls, ServiceCalls, GovernanceCalls, StateCalls):
+class Client(MessageCalls, ServiceCalls, GovernanceCalls, StateCalls, PranaCalls):
     """A connection to the cell at `url`.
 
     Every method raises CellUnreachable, CellTooLate, CellAnswerUnreadable, and CellRefused with

@@ -9,6 +9,7 @@ import structlog
 
 from core.ids import CellId, PublicKey, TransactionId, cell_id_of, short
 from gateway.errors import NoSuchReceipt, NotReachedInTime
+from gateway.prana_views import ActWish
 from gateway.trust_views import AttestWish, TrustGraphView, TrustWhyView
 from gateway.views import (
     AccountView,
@@ -39,6 +40,7 @@ from ledger.kinds import Arguments, Put
 from ledger.transaction import SignedTransaction, Transaction, sign_transaction
 from ledger.upgrades import Announce
 from node import status
+from node.act_arguments import wished_arguments
 from node.errors import MempoolFull, NotStoredYet
 from node.exposition import metrics_text
 from node.governance_answers import GovernanceAnswers
@@ -48,6 +50,7 @@ from node.limits import ACCUSE_CHECK_MS, WAIT_S_MAX
 from node.member_answers import change_of, epoch_views, members_view
 from node.message_answers import MessageAnswers
 from node.parts import Parts
+from node.prana_answers import PranaAnswers
 from node.receipts import Track
 from node.service_answers import ServiceAnswers
 from node.session import now_ms
@@ -62,7 +65,7 @@ from node.trust_answers import arguments_of, graph_view, why_view
 _LOG = structlog.get_logger("cell")
 
 
-class RunningCell(MessageAnswers, ServiceAnswers, GovernanceAnswers, StateAnswers):
+class RunningCell(MessageAnswers, ServiceAnswers, GovernanceAnswers, StateAnswers, PranaAnswers):
     """Implements `gateway.cell.Cell` on the parts of a daemon."""
 
     def take_over(self, parts: Parts) -> None:
@@ -168,6 +171,11 @@ class RunningCell(MessageAnswers, ServiceAnswers, GovernanceAnswers, StateAnswer
     async def attest(self, wish: AttestWish, *, wait: Stage, timeout_s: float) -> ReceiptView:
         """See `gateway.trust_views.TrustCell.attest`."""
         arguments = arguments_of(wish, self._cell_id(wish.cell))
+        return await self._submit_own(arguments, None, wait, timeout_s)
+
+    async def act(self, wish: ActWish, *, wait: Stage, timeout_s: float) -> ReceiptView:
+        """See `gateway.prana_views.PranaCell.act`."""
+        arguments = wished_arguments(wish.kind, wish.arguments, self._key_of)
         return await self._submit_own(arguments, None, wait, timeout_s)
 
     async def trust_of(self, cell: str, paths_max: int) -> TrustWhyView:

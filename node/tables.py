@@ -259,6 +259,18 @@ def open_proposals(store: Store) -> list[tuple[bytes, bytes]]:
     return [(identity, value) for identity, value in found if value is not None]
 
 
+def entries_with_prefix(store: Store, prefix: bytes, limit: int) -> list[tuple[bytes, bytes]]:
+    """Return (state key, state value) of at most `limit` keys, in their order.
+
+    `prefix` ends with "/".
+    """
+    rows = store.query(
+        "SELECT key, value FROM state WHERE key >= ? AND key < ? ORDER BY key LIMIT ?",
+        (prefix, prefix[:-1] + b"0", limit),
+    )
+    return [(bytes(key), bytes(value)) for key, value in rows]
+
+
 def proven_forks(store: Store, limit: int) -> list[tuple[bytes, bytes]]:
     """Return (state key, state value) of at most `limit` proven forks, the newest epochs first."""
     return store.query(

@@ -141,6 +141,29 @@ _ACTIONS = (
 )
 
 
+KIND_SAMPLES: tuple[tuple[str, list[codec.Value]], ...] = (
+    ("put", ["key", b"value"]),
+    ("member-propose", ["add", DIGEST, 1, "dora"]),
+    ("member-approve", [DIGEST]),
+    ("member-leave", []),
+    ("fork-evidence", [3, *from_hex(_FORK["evidence"])]),
+    ("trust-attest", [DIGEST, "general", 1_000_000, 0]),
+    ("trust-revoke", [DIGEST, "general"]),
+    ("key-rotate", [DIGEST, SIGNED, SIGNED[::-1]]),
+    ("post", [DIGEST, 1024, "minutes of May"]),
+    ("put-if", ["key", b"value", ["round", 7]]),
+    ("put-if", ["key", b"value", ["absent"]]),
+    ("delete", ["key", ["hash", DIGEST]]),
+    ("delete", ["key", []]),
+    ("namespace-claim", ["club/minutes", [DIGEST], "writers", [DIGEST, bytes(32)]]),
+    ("namespace-set", ["club", [DIGEST], "anyone", []]),
+    ("gov-propose", ["all", build_actions(_ACTIONS), 1000]),
+    ("gov-vote", [DIGEST, "abstain"]),
+    ("gov-announce", supported("myceld 1").to_value()),
+)
+"""Of each kind but those of amounts, arguments that are taken."""
+
+
 def targets() -> tuple[Target, ...]:
     """Return the rows of this part of the table."""
     return (
@@ -283,26 +306,6 @@ def _transactions() -> tuple[Target, ...]:
     made = tuple(signed(pair, at, arguments) for at, arguments in enumerate(acts))
     rows = ("signed", "opaque")
     golden = from_hex(*(case["encoded"] for row in rows for case in _TRANSACTIONS[row]))
-    kinds: tuple[codec.Value, ...] = (
-        ["put", ["key", b"value"]],
-        ["put-if", ["key", b"value", ["round", 7]]],
-        ["put-if", ["key", b"value", ["absent"]]],
-        ["delete", ["key", ["hash", DIGEST]]],
-        ["delete", ["key", []]],
-        ["namespace-claim", ["club/minutes", [DIGEST], "writers", [DIGEST, bytes(32)]]],
-        ["namespace-set", ["club", [DIGEST], "anyone", []]],
-        ["member-propose", ["add", DIGEST, 1, "dora"]],
-        ["member-approve", [DIGEST]],
-        ["member-leave", []],
-        ["fork-evidence", [3, *from_hex(_FORK["evidence"])]],
-        ["trust-attest", [DIGEST, "general", 1_000_000, 0]],
-        ["trust-revoke", [DIGEST, "general"]],
-        ["key-rotate", [DIGEST, SIGNED, SIGNED[::-1]]],
-        ["post", [DIGEST, 1024, "minutes of May"]],
-        ["gov-propose", ["all", build_actions(_ACTIONS), 1000]],
-        ["gov-vote", [DIGEST, "abstain"]],
-        ["gov-announce", supported("myceld 1").to_value()],
-    )
     arguments = (
         ledger_errors.Malformed,
         ledger_errors.Oversize,
@@ -333,7 +336,7 @@ def _transactions() -> tuple[Target, ...]:
         Target(
             name="transaction arguments",
             decode=_arguments,
-            samples=tuple(codec.encode(value) for value in kinds),
+            samples=tuple(codec.encode(value) for value in KIND_SAMPLES),
             errors=(*arguments, *_NEITHER),
             covers=(
                 "ledger/kinds.py:parse_arguments",

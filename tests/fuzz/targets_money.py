@@ -58,21 +58,22 @@ _ACTS: tuple[Arguments, ...] = (
     TokenSend("GOLD", _TO, Amount(2), "for you"),
     Batch((Transfer(_TO, Amount(1)), Put("k", b"v"), TokenBurn("X", Amount(1)))),
 )
-_KINDS: tuple[codec.Value, ...] = (
-    ["transfer", [DIGEST, 1, ""]],
-    ["transfer", [b"treasury", 2**62, "thanks"]],
-    ["allow", [DIGEST, 0, 0]],
-    ["transfer-from", [DIGEST, DIGEST, 1, ""]],
-    ["multisig-create", [1, [DIGEST], "n"]],
-    ["multisig-propose", [DIGEST, DIGEST, 1, "", 9]],
-    ["multisig-approve", [DIGEST, DIGEST]],
-    ["multisig-cancel", [DIGEST, DIGEST]],
-    ["token-create", ["A1", "name", 18, 7, 0, 0]],
-    ["token-mint", ["A1", DIGEST, 1]],
-    ["token-burn", ["A1", 1]],
-    ["token-send", ["A1", DIGEST, 1, ""]],
-    ["batch", [["put", ["k", b"v"]], ["transfer", [DIGEST, 1, ""]]]],
+MONEY_KIND_SAMPLES: tuple[tuple[str, list[codec.Value]], ...] = (
+    ("transfer", [DIGEST, 1, ""]),
+    ("transfer", [b"treasury", 2**62, "thanks"]),
+    ("allow", [DIGEST, 0, 0]),
+    ("transfer-from", [DIGEST, DIGEST, 1, ""]),
+    ("multisig-create", [1, [DIGEST], "n"]),
+    ("multisig-propose", [DIGEST, DIGEST, 1, "", 9]),
+    ("multisig-approve", [DIGEST, DIGEST]),
+    ("multisig-cancel", [DIGEST, DIGEST]),
+    ("token-create", ["A1", "name", 18, 7, 0, 0]),
+    ("token-mint", ["A1", DIGEST, 1]),
+    ("token-burn", ["A1", 1]),
+    ("token-send", ["A1", DIGEST, 1, ""]),
+    ("batch", [["put", ["k", b"v"]], ["transfer", [DIGEST, 1, ""]]]),
 )
+"""Of each kind of amounts, arguments that are taken; at the end those that are worth most."""
 _REFUSALS = (
     errors.Malformed,
     errors.Oversize,
@@ -112,7 +113,7 @@ def _transactions() -> tuple[Target, ...]:
         Target(
             name="transaction arguments, amounts",
             decode=_arguments,
-            samples=tuple(codec.encode(value) for value in _KINDS),
+            samples=tuple(codec.encode(value) for value in MONEY_KIND_SAMPLES),
             errors=(*_REFUSALS, *_NEITHER),
             covers=tuple(
                 f"ledger/{module}.py:{name}" for module, names in _PARSERS.items() for name in names

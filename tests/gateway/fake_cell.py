@@ -74,6 +74,7 @@ from journal.merkle import leaf_hash, node_hash, subtree_inclusion_proof, subtre
 from journal.proof_file import format_proof
 from tests.gateway.fake_governance import FakeGovernance
 from tests.gateway.fake_messages import FakeMessages
+from tests.gateway.fake_prana import FakePrana
 from tests.gateway.fake_services import FakeServices
 from tests.gateway.fake_state import FakeState
 
@@ -124,7 +125,7 @@ _TRUSTED = (
 )
 
 
-class FakeCell(FakeMessages, FakeServices, FakeGovernance, FakeState):
+class FakeCell(FakeMessages, FakeServices, FakeGovernance, FakeState, FakePrana):
     """Keeps receipts and values; keys with special names make it fail in special ways."""
 
     def __init__(self, *, goes_to: Stage = Stage.CERTIFIED) -> None:
@@ -132,6 +133,7 @@ class FakeCell(FakeMessages, FakeServices, FakeGovernance, FakeState):
         FakeServices.__init__(self)
         FakeGovernance.__init__(self, self._taken)
         FakeState.__init__(self, self._taken)
+        FakePrana.__init__(self)
         self.receipts: dict[str, ReceiptView] = {}
         self.values: dict[str, bytes] = {}
         self.calls: list[tuple[str, object]] = []
