@@ -72,10 +72,11 @@ def _lines() -> Iterator[str]:
         yield from _kind(row)
     yield "\n## Parameters of a network\n"
     yield "State key `parameter/` and the name, value `[number]`; absent for the default.\n"
-    yield "| name | default | bounds | |"
-    yield "|---|---:|---|---|"
+    yield "| name | default | bounds | a new value holds from | |"
+    yield "|---|---:|---|---|---|"
     for one in PARAMETERS:
-        yield f"| `{one.name}` | {one.default} | {one.low:,} to {one.high:,} | {one.what} |"
+        bounds = f"{one.low:,} to {one.high:,}"
+        yield f"| `{one.name}` | {one.default} | {bounds} | {one.holds} | {one.what} |"
 
 
 def _kind(row: Kind[Any]) -> Iterator[str]:

@@ -568,7 +568,7 @@ _ROWS: Final[tuple[Kind[Any], ...]] = (
                 Type.LIST,
                 1,
                 PROPOSAL_ACTIONS_MAX,
-                "What it does, each [action, [arguments]]: see docs/governance.md.",
+                "What it does, each [action, [arguments]]: docs/governance.md has them.",
                 Type.LIST,
             ),
             schema.integer(

@@ -76,7 +76,6 @@ from node.tables import (
     known_ids,
     newest_certificates,
     newest_epochs,
-    state_value,
     unplaced,
     unplaced_statements,
 )
@@ -149,9 +148,7 @@ class Assembly:
         rosters, first_block = _newest_rosters(store, genesis)
         check_epoch(rosters[-1], self._surroundings.support, reader_of(store))
         consensus = _make_consensus(genesis, rosters, identity, mempool, first_block)
-        execution = Execution(
-            genesis, identity, lambda key: state_value(store, key), page_reader(store)
-        )
+        execution = _make_execution(genesis, identity, store)
         ledger = execution.ledger
         intake = Intake(genesis.network_id, ledger.account, ledger.check_sender, ledger.check_funds)
         upgrades, news = self._make_upgrades(execution), StateNews()
@@ -395,6 +392,11 @@ def _make_consensus(
     return Consensus(
         genesis, rosters[-1], identity, mempool, first_block=first_block, before=before
     )
+
+
+def _make_execution(genesis: Genesis, identity: Identity, store: Store) -> Execution:
+    """Return the stage before its state is restored."""
+    return Execution(genesis, identity, reader_of(store), page_reader(store))
 
 
 async def _make_follows(store: Store, setup: Setup, peers: Peers, access: Access) -> Follows:

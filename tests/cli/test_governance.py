@@ -110,7 +110,7 @@ def test_proposals_are_listed_and_shown(call: Run) -> None:
         "set epoch_rounds to 4096",
         "from epoch 9 on myceld 2: rule set 3, wire version 2, transaction version 1",
         f"agree {'cd' * 32} https://example.org",
-        "issue 12.5 PRANA to treasury",
+        "12.5 PRANA to treasury",
         "burn 1 PRANA of aa",
         "pay 2 PRANA from the treasury to bb: a disk",
         "action later, field 1",

@@ -10,11 +10,13 @@ from core.ids import AccountId, Amount, PublicKey, Round
 from identity.keys import KeyPair
 from ledger import errors
 from ledger.accounts import TREASURY, Account, account_key
+from ledger.actions import SetParameter
 from ledger.allowance import Allow, TransferFrom, allowances_key, decode_allowances
 from ledger.amounts import NotAnAmount, format_amount, parse_amount
 from ledger.batch import Batch
 from ledger.conservation import check_conserved
 from ledger.genesis import Genesis, from_json, to_json
+from ledger.governance import GovPropose
 from ledger.header import APPLIED
 from ledger.kinds import Arguments, Put, cost_of_arguments
 from ledger.limits import ALLOWANCES_OF_OWNER_MAX, COST_BASE, MULTISIG_SPENDS_MAX, SUPPLY_MAX
@@ -37,7 +39,6 @@ from ledger.multisig import (
     multisig_key,
 )
 from ledger.overlay import Overlay, account_in
-from ledger.parameters import encode_parameter, parameter_key
 from ledger.payment import Transfer
 from ledger.roster import Member
 from ledger.supply import SUPPLY_KEY, Supply, burn_changes, issue_changes
@@ -518,12 +519,12 @@ def test_a_genesis_gives_only_what_there_can_be(fields: dict[str, tuple[object, 
         Genesis("x", one.members, 1, **fields)  # type: ignore[arg-type]  # wrong on purpose
 
 
-def test_a_parameter_in_the_state_is_the_price_of_the_next_round() -> None:
+def test_a_price_that_members_decided_on_is_that_of_the_next_round() -> None:
     bank = Bank()
-    bank.apply([])
-    bank.state[parameter_key("fee_per_cost")] = encode_parameter(3)
-    bank.ledger.restore(bank.headers[-1], bank.rosters[-1], ())
+    assert bank.ledger.fee_of(to(B, 1), A.public_key) == 0
+    assert bank.pay(A, GovPropose("a price", (SetParameter("fee_per_cost", 3),))) == APPLIED
     assert bank.ledger.fee_of(to(B, 1), A.public_key) == 600
+    assert bank.restarted().ledger.fee_of(to(B, 1), A.public_key) == 600
 
 
 @given(st.integers(0, SUPPLY_MAX), st.integers(0, 18))
