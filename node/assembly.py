@@ -147,7 +147,7 @@ class Assembly:
         consensus = _make_consensus(genesis, rosters, identity, mempool, first_block)
         execution = Execution(genesis, identity, lambda state_key: state_value(store, state_key))
         ledger = execution.ledger
-        intake = Intake(genesis.network_id, ledger.account, ledger.check_sender, ledger.check_funds)
+        intake = Intake(genesis.network_id, ledger.account, ledger.check_funds)
         trust, consensus_inbox = self._make_trust(execution), ConsensusInbox()
         execution_inbox: ExecutionInbox = asyncio.Queue(EXECUTION_QUEUE_MAX)
         execution_task = ExecutionTask(
