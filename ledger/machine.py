@@ -183,15 +183,14 @@ class Ledger:
         row = kind_of(arguments)
         return 0 if self._is_free(row.name, sender) else self._fee_per_cost * row.cost(arguments)
 
-    def check_funds(self, transaction: SignedTransaction) -> None:
+    def check_funds(self, transaction: SignedTransaction, account: Account) -> None:
         """Raise what a transaction would be refused with for want of PRANA, if it came now.
 
-        Raises FeeTooLow, CannotPayFee or InsufficientFunds.
+        `account` is its sender's. Raises FeeTooLow, CannotPayFee or InsufficientFunds.
         """
         fee = self.fee_of(transaction.arguments, transaction.sender)
-        balance = self.account(transaction.sender).balance
+        balance, arguments = account.balance, transaction.arguments
         _check_fee(transaction, fee, balance)
-        arguments = transaction.arguments
         if isinstance(arguments, Transfer) and balance - fee < arguments.amount:
             raise InsufficientFunds(
                 f"the account has {balance} base units, not {arguments.amount} and a fee of {fee}"

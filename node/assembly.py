@@ -150,7 +150,7 @@ class Assembly:
         consensus = _make_consensus(genesis, rosters, identity, mempool, first_block)
         execution = _make_execution(genesis, identity, store)
         ledger = execution.ledger
-        intake = Intake(genesis.network_id, ledger.account, ledger.check_sender, ledger.check_funds)
+        intake = Intake(genesis.network_id, ledger.account, ledger.check_funds)
         upgrades, news = self._make_upgrades(execution), StateNews()
         trust, consensus_inbox = self._make_trust(execution), ConsensusInbox()
         execution_inbox: ExecutionInbox = asyncio.Queue(EXECUTION_QUEUE_MAX)

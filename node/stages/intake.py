@@ -31,16 +31,13 @@ class Intake:
         self,
         network_id: NetworkId,
         applied: Callable[[PublicKey], Account],
-        check_sender: Callable[[PublicKey], None] = lambda _: None,
-        check_funds: Callable[[SignedTransaction], None] = lambda _: None,
+        check_funds: Callable[[SignedTransaction, Account], None] = lambda _, __: None,
     ) -> None:
         """`applied` returns a sender's account, by the order so far.
 
-        `check_sender` raises KeyRotated for one that gave its key up, `check_funds` what the ledger
-        would refuse a transaction with now for want of PRANA.
+        `check_funds` raises what the ledger would refuse a transaction with now for want of PRANA.
         """
         self._check_funds = check_funds
-        self._check_sender = check_sender
         self._network_id = network_id
         self._applied = applied
         self._pending: dict[PublicKey, dict[int, TransactionId]] = {}
@@ -61,13 +58,15 @@ class Intake:
             if not isinstance(transaction, SignedTransaction):
                 continue
             sender, nonce = transaction.sender, transaction.nonce
-            self._check_sender(sender)
-            if not self._applied(sender).is_free(nonce):
+            account = self._applied(sender)
+            if account.is_given_up:
+                raise KeyRotated("the sender gave this key up for another one")
+            if not account.is_free(nonce):
                 raise NonceUsed(f"nonce {nonce} was used by an earlier transaction of this sender")
             pending = self._pending.get(sender, {}).get(nonce, transaction.id)
             if seen.setdefault((sender, nonce), pending) != transaction.id:
                 raise NonceUsed(f"nonce {nonce} is taken by a transaction that is on its way")
-            self._check_funds(transaction)
+            self._check_funds(transaction, account)
 
     def admit(self, transaction: Transaction) -> None:
         """Note an accepted transaction, signature checked: its nonce is taken."""
@@ -95,11 +94,8 @@ class Intake:
         taken = self._taken.get(transaction)
         if taken is None or not isinstance(taken.transaction, SignedTransaction):
             return False
-        try:
-            self._check_sender(taken.transaction.sender)
-        except KeyRotated:
-            return True
-        return not self._applied(taken.transaction.sender).is_free(taken.transaction.nonce)
+        account = self._applied(taken.transaction.sender)
+        return account.is_given_up or not account.is_free(taken.transaction.nonce)
 
     def settle(self, transactions: Iterable[TransactionId]) -> None:
         """Forget transactions that were applied or refused: the ledger knows their nonces now."""

@@ -33,7 +33,7 @@ PEOPLE = tuple(KeyPair(bytes([number]) * 32) for number in range(20, 26))
 SPARE = tuple(KeyPair(bytes([number]) * 32) for number in range(40, 80))
 """For rotations."""
 SYMBOLS = ("GOLD", "VOUCHER", "X1")
-PRANA = 10_000
+PRANA = 100_000
 
 
 def genesis(*, fee: int = 0, minimum: int = 0, epoch_rounds: int = 2048) -> Genesis:
@@ -81,7 +81,8 @@ class Town:
         pair = self._chance.choice(self._people)
         if self._chance.random() < 0.03 and self._former:
             pair = self._chance.choice(self._former)
-        if self._chance.random() < 0.015 and self._spare and not self.is_timeless:
+        is_first = pair in PEOPLE  # one that came by a rotation can not go at once
+        if is_first and self._chance.random() < 0.02 and not self.is_timeless:
             return self._rotate(pair)
         if self._chance.random() < 0.15:
             items = [self._act(pair) for _ in range(self._chance.randint(2, 5))]
@@ -107,7 +108,7 @@ class Town:
     def _act(self, pair: KeyPair) -> Arguments:
         chance = self._chance
         way = chance.randrange(18)
-        amount = Amount(chance.choice((1, 7, 300, 4_000, 10_000)))
+        amount = Amount(chance.choice((1, 7, 50, 300, 2_000, 200_000)))
         someone = chance.choice([*self._people, *self._former]).public_key
         if way < 6:
             return Transfer(self._payee(), amount, chance.choice(("", "rent", "é" * 128)))
@@ -154,7 +155,7 @@ class Town:
         accounts = [one.account for one in self.multisigs]
         keys = [AccountId(pair.public_key) for pair in (*self._people, *self._former)]
         fresh = AccountId(self._chance.choice(SPARE).public_key)
-        return self._chance.choice([*keys, *keys, *accounts, TREASURY, fresh])
+        return self._chance.choice([*(6 * keys), *(3 * accounts), TREASURY, fresh])
 
     def _ends(self) -> Round:
         if self.is_timeless:

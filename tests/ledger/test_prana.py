@@ -107,7 +107,7 @@ def test_what_the_genesis_gives_is_there_before_the_first_round_and_after_a_rest
     parsed = parse(bank.made(A, to(B, 10_001)), bank.genesis.network_id)
     assert isinstance(parsed, SignedTransaction)
     with pytest.raises(errors.InsufficientFunds):
-        bank.ledger.check_funds(parsed)
+        bank.ledger.check_funds(parsed, bank.ledger.account(parsed.sender))
     assert bank.pay(A, to(B, 10_000)) == APPLIED
     again = bank.restarted()
     assert again.ledger.account(B.public_key).balance == 20_000
@@ -218,10 +218,10 @@ def test_the_door_refuses_what_would_surely_fail_with_the_same_codes() -> None:
         parsed = parse(bank.made(pair, to(B, amount), fee=fee), bank.genesis.network_id)
         assert isinstance(parsed, SignedTransaction)
         with pytest.raises(refusal):
-            bank.ledger.check_funds(parsed)
+            bank.ledger.check_funds(parsed, bank.ledger.account(parsed.sender))
     parsed = parse(bank.made(A, to(B, 9_800), fee=200), bank.genesis.network_id)
     assert isinstance(parsed, SignedTransaction)
-    bank.ledger.check_funds(parsed)
+    bank.ledger.check_funds(parsed, bank.ledger.account(parsed.sender))
 
 
 def test_a_new_account_takes_at_least_the_minimum() -> None:

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from core.ids import PublicKey
 from ledger.accounts import Account
-from ledger.errors import Malformed, NonceUsed, WrongNetwork
-from ledger.transaction import Transaction, transaction_id
+from ledger.errors import CannotPayFee, KeyRotated, Malformed, NonceUsed, WrongNetwork
+from ledger.transaction import SignedTransaction, Transaction, transaction_id
 from node.stages.intake import Intake
 from tests.ledger.world import KEYS, NETWORK, opaque, put
 
@@ -117,3 +117,22 @@ def test_the_next_nonce_is_above_all_that_are_used_or_pending(
             cell.take(put(nonce, key))
             taken[nonce] = key
     assert cell.next() == max(taken) + 1
+
+
+def test_what_the_door_knows_of_a_sender_is_asked_with_its_account() -> None:
+    asked: list[Account] = []
+    poor, given_up = Account(highest=0, used=1, balance=5), Account(is_given_up=True)
+    accounts = {KEYS[0].public_key: poor, KEYS[1].public_key: given_up}
+
+    def check_funds(_: SignedTransaction, account: Account) -> None:
+        asked.append(account)
+        raise CannotPayFee("it costs 6")
+
+    intake = Intake(NETWORK, lambda sender: accounts[sender], check_funds)
+    with pytest.raises(CannotPayFee):
+        intake.check_nonces([intake.parse(put(1))])
+    with pytest.raises(NonceUsed):
+        intake.check_nonces([intake.parse(put(0))])
+    with pytest.raises(KeyRotated):
+        intake.check_nonces([intake.parse(put(0, sender=1))])
+    assert asked == [poor]
