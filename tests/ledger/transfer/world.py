@@ -138,7 +138,9 @@ class HonestSource:
         return found[: min(4, count_max)]
 
 
-def piece_of(state: dict[bytes, bytes], place: Place = TOP) -> Piece:
+def piece_of(
+    state: dict[bytes, bytes], place: Place = TOP, *, size_bytes_max: int = 100_000
+) -> Piece:
     """Return a piece of a state that is small."""
     tree = StateTree()
     tree.update(state.items())
@@ -146,7 +148,7 @@ def piece_of(state: dict[bytes, bytes], place: Place = TOP) -> Piece:
     def fetch(keys: Sequence[bytes]) -> dict[bytes, bytes]:
         return {key: state[key] for key in keys}
 
-    return Piece(prove_piece(tree.present(), place, fetch, size_bytes_max=100_000))
+    return Piece(prove_piece(tree.present(), place, fetch, size_bytes_max=size_bytes_max))
 
 
 Lie = Callable[[Ask, Answer], Answer]
