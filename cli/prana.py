@@ -8,7 +8,7 @@ import click
 
 from cli import show
 from cli.amount import PRANA, in_prana
-from cli.options import STAGE, Common, common_options
+from cli.options import LIMIT, STAGE, Common, common_options
 from cli.prana_multisig import multisig
 from cli.prana_token import token
 from cli.receipt import finish, show_receipt
@@ -72,6 +72,39 @@ def send(common: Common, to: str, amount: int, memo: str, wait: str) -> None:
     with common.client() as client:
         answer = client.pay(to, amount, memo=memo, wait=wait, timeout_s=common.timeout_s)
     show_act(common, answer)
+
+
+@prana.command()
+@click.argument("account", metavar="[ACCOUNT]", default="")
+@click.option("--before", type=click.IntRange(1, 2**63 - 1), help="Only rounds before this one.")
+@click.option("--limit", type=LIMIT, default=100, show_default=True, help="Most to show.")
+@common_options
+def history(common: Common, account: str, before: int | None, limit: int) -> None:
+    """Show what rounds made of ACCOUNT, or of this cell's, the newest first.
+
+    Everything that a round moved is in one line, with the fees. `myceld tx list` has the
+    transactions.
+
+    \b
+    Example:
+      myceld prana history grace --limit 20
+    """
+    with common.client() as client:
+        answer = client.moves(account, before=before, limit=limit)
+    if common.as_json:
+        show.as_json(answer)
+        return
+    rows = [
+        [
+            str(one["round"]),
+            "" if one["change"] is None else in_prana(one["change"]),
+            in_prana(one["balance"]),
+        ]
+        for one in answer["items"]
+    ]
+    show.table(["round", "change", "PRANA"], rows)
+    if answer["next"] is not None:
+        show.line(f"(there is more: --before {answer['next']})")
 
 
 @prana.command()

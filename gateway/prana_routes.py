@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 from starlette.requests import Request
 from starlette.responses import Response
 
+from core.limits import INT_MAX
 from gateway import asks
 from gateway.answers import JsonAnswer, listing
 from gateway.limits import ACCOUNT_NAME_LENGTH_MAX
@@ -35,6 +36,7 @@ class PranaRoutes:
         return [
             ("POST", "/api/v1/act", self.act),
             ("GET", "/api/v1/prana/account", self.account),
+            ("GET", "/api/v1/prana/history", self.history),
             ("GET", "/api/v1/prana/supply", self.supply),
             ("GET", "/api/v1/prana/multisig", self.multisig),
             ("GET", "/api/v1/prana/multisigs", self.multisigs),
@@ -57,6 +59,14 @@ class PranaRoutes:
         """GET /api/v1/prana/account."""
         fields = asks.query_fields(request, frozenset({"account"}))
         return JsonAnswer(await self._waits.read(self._cell.purse(_account(fields))))
+
+    async def history(self, request: Request) -> Response:
+        """GET /api/v1/prana/history."""
+        fields = asks.query_fields(request, frozenset({"account", "before", "limit"}))
+        _, limit = asks.page(fields)
+        before = asks.query_int(fields, "before", default=INT_MAX, low=1, high=INT_MAX)
+        work = self._cell.moves(_account(fields), before, limit)
+        return JsonAnswer(await self._waits.read(work))
 
     async def supply(self, request: Request) -> Response:
         """GET /api/v1/prana/supply."""

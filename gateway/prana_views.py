@@ -51,6 +51,27 @@ class PurseView:
 
 
 @dataclass(frozen=True, slots=True)
+class MoveView:
+    """What a round made of an account."""
+
+    round: int
+    balance: int
+    """After it."""
+    change: int | None
+    """By which it grew or shrank; None where the balance before is not kept here."""
+
+
+@dataclass(frozen=True, slots=True)
+class MovesView:
+    """What rounds made of an account, the newest first; fees are in it."""
+
+    account: str
+    items: list[MoveView]
+    next: int | None
+    """Ask for what was before this round; None at the end of what is kept."""
+
+
+@dataclass(frozen=True, slots=True)
 class SupplyView:
     """How much PRANA there is."""
 
@@ -123,6 +144,10 @@ class PranaCell(Protocol):
 
     async def purse(self, account: str) -> PurseView:
         """Return an account, the cell's own if empty; raises NoSuchCell."""
+        ...
+
+    async def moves(self, account: str, before: int, limit: int) -> MovesView:
+        """Return what rounds before one made of an account; raises NoSuchCell."""
         ...
 
     async def supply(self) -> SupplyView:

@@ -60,6 +60,15 @@ class PranaCalls(ABC):
         """Return the PurseView of an account: the cell's own unless one is named."""
         return self._get("/api/v1/prana/account", _named(account))
 
+    def moves(
+        self, account: str = "", *, before: int | None = None, limit: int = 100
+    ) -> JsonObject:
+        """Return the MovesView of an account: what rounds made of it, the newest first."""
+        query: dict[str, object] = {**_named(account), "limit": limit}
+        if before is not None:
+            query["before"] = before
+        return self._get("/api/v1/prana/history", query)
+
     def supply(self) -> JsonObject:
         """Return the SupplyView."""
         return self._get("/api/v1/prana/supply")

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from core.ids import AccountId, PublicKey, cell_id_of, public_key_of
 from gateway.prana_views import (
     AllowanceView,
+    MovesView,
+    MoveView,
     MultisigView,
     PurseView,
     SpendView,
     SupplyView,
     TokenView,
 )
-from ledger.accounts import TREASURY
+from ledger.accounts import TREASURY, account_key, decode_account
 from ledger.allowance import allowances_key, decode_allowances
 from ledger.amounts import format_amount
 from ledger.errors import NoSuchMultisig, NoSuchToken
@@ -35,6 +37,7 @@ from ledger.succession import current_key
 from ledger.supply import SUPPLY_KEY, decode_supply
 from node.act_arguments import account_of
 from node.journal_answers import JournalAnswers
+from node.snapshots import history_of
 from node.tables import entries_with_prefix
 
 Entries = Callable[[bytes, int], list[tuple[bytes, bytes]]]
@@ -166,6 +169,12 @@ class PranaAnswers(JournalAnswers):
         """See `gateway.prana_views.PranaCell.purse`."""
         return self._purses().purse(self._account(account))
 
+    async def moves(self, account: str, before: int, limit: int) -> MovesView:
+        """See `gateway.prana_views.PranaCell.moves`."""
+        owner = self._account(account)
+        rows = history_of(self._parts.store, account_key(owner), before=before, limit=limit + 1)
+        return moves_view(owner, [(one.round, one.value) for one in rows], limit)
+
     async def supply(self) -> SupplyView:
         """See `gateway.prana_views.PranaCell.supply`."""
         return self._purses().supply()
@@ -199,6 +208,23 @@ class PranaAnswers(JournalAnswers):
 
     def _key_of(self, cell: str) -> PublicKey:
         return public_key_of(self._cell_id(cell))
+
+
+def moves_view(
+    owner: AccountId, found: Sequence[tuple[int, bytes | None]], limit: int
+) -> MovesView:
+    """Return what rounds made of an account: (round, state value)s, the newest first.
+
+    One more than `limit` of them tells what the last one shown changed.
+    """
+    balances = [0 if value is None else decode_account(value).balance for _, value in found]
+    before = [*balances[1:], None]
+    items = [
+        MoveView(number, balance, None if old is None else balance - old)
+        for (number, _), balance, old in zip(found, balances, before, strict=True)
+    ][:limit]
+    following = items[-1].round if len(found) > limit else None
+    return MovesView(_shown(owner), items, following)
 
 
 def _shown(owner: AccountId) -> str:

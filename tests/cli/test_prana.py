@@ -24,6 +24,23 @@ def test_a_payment_is_exact_and_seen_on_both_sides(call: Run, cell: FakeCell) ->
     assert [wish.kind for wish, _ in cell.wishes] == ["transfer", "transfer"]
 
 
+def test_the_history_of_an_account_says_what_each_round_changed(call: Run) -> None:
+    for amount in ("1", "2.5", "3"):
+        assert call("prana", "send", "grace", amount)[0] == 0
+    rows = call("prana", "history", "grace")[1].splitlines()
+    assert [row.split() for row in rows] == [
+        ["round", "change", "PRANA"],
+        ["3", "3", "6.5"],
+        ["2", "2.5", "3.5"],
+        ["1", "1"],
+    ]
+    own = json.loads(call("prana", "history", "--limit", "1", "--json")[1])
+    assert own["items"] == [{"round": 3, "balance": 993_500_000_000, "change": -3_000_000_000}]
+    assert own["next"] == 3
+    out = call("prana", "history", "--before", "3", "--limit", "1")[1]
+    assert out.splitlines()[1:] == ["2      -2.5    996.5", "(there is more: --before 2)"]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -5,12 +5,20 @@ from __future__ import annotations
 from core.errors import MyceldError
 from core.ids import AccountId, PublicKey, public_key_of
 from gateway.errors import NoSuchCell
-from gateway.prana_views import ActWish, MultisigView, PurseView, SupplyView, TokenView
+from gateway.prana_views import (
+    ActWish,
+    MovesView,
+    MultisigView,
+    PurseView,
+    SupplyView,
+    TokenView,
+)
 from gateway.views import ReceiptView, RefusalView, Stage
+from ledger.accounts import account_key
 from ledger.genesis import Genesis
 from ledger.roster import Member
 from node.act_arguments import account_of, wished_arguments
-from node.prana_answers import Purses
+from node.prana_answers import Purses, moves_view
 from tests.ledger.world import KEYS, START_NS, Cell, candidates, signed
 
 ME, GRACE = KEYS[0], KEYS[1]
@@ -24,13 +32,17 @@ class FakePrana:
         given = ((ME.public_key, 1_000 * 10**9),)
         self.bank = Cell(Genesis("fake", (member,), START_NS, prana=given))
         self.wishes: list[tuple[ActWish, Stage]] = []
+        self.history: list[tuple[int, bytes, bytes | None]] = []
+        """(round, state key, value) of what was written."""
 
     async def act(self, wish: ActWish, *, wait: Stage, timeout_s: float) -> ReceiptView:  # noqa: ARG002 - the cell's
         self.wishes.append((wish, wait))
         arguments = wished_arguments(wish.kind, wish.arguments, self._key_of)
         network, nonce = self.bank.genesis.network_id, len(self.wishes) - 1
         raw = signed(ME, nonce, arguments, network_id=network)
-        (entry,) = self.bank.apply(candidates([raw], network_id=network)).entries
+        applied = self.bank.apply(candidates([raw], network_id=network))
+        (entry,) = applied.entries
+        self.history += [(applied.header.round, key, value) for key, value in applied.changes]
         refusal = None
         if entry.refusal is not None:
             refusal = RefusalView(entry.receipt.outcome, entry.refusal.detail)
@@ -51,6 +63,15 @@ class FakePrana:
 
     async def purse(self, account: str) -> PurseView:
         return self._purses().purse(self._account(account))
+
+    async def moves(self, account: str, before: int, limit: int) -> MovesView:
+        owner = self._account(account)
+        found = [
+            (number, value)
+            for number, key, value in reversed(self.history)
+            if number < before and key == account_key(owner)
+        ]
+        return moves_view(owner, found[: limit + 1], limit)
 
     async def supply(self) -> SupplyView:
         return self._purses().supply()
