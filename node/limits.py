@@ -464,6 +464,6 @@ CONTENT_TIMEOUT_S: Final = 30.0
 CONTENT_KEPT_SIZE_BYTES_MAX: Final = 4 << 30
 """Bytes of content that a cell keeps; what is posted beyond stays with others."""
 
-MULTISIGS_SCANNED_MAX: Final = 10_000
-"""Multi-signature accounts that are looked through for those of a key: 20 µs each, a tenth of a
+MULTISIGS_SCANNED_MAX: Final = 4_096
+"""Multi-signature accounts that are looked through for those of a key: 25 µs each, a tenth of a
 second in all."""
