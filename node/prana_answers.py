@@ -37,12 +37,12 @@ from ledger.succession import current_key
 from ledger.supply import SUPPLY_KEY, decode_supply
 from node.act_arguments import account_of
 from node.journal_answers import JournalAnswers
+from node.limits import MULTISIGS_SCANNED_MAX
 from node.snapshots import history_of
 from node.tables import entries_with_prefix
 
 Entries = Callable[[bytes, int], list[tuple[bytes, bytes]]]
 """Prefix, limit -> (state key, state value)s in the order of keys."""
-_SCANNED_MAX = 10_000
 
 
 class Purses:
@@ -95,7 +95,7 @@ class Purses:
     def multisigs(self, key: PublicKey, limit: int) -> list[MultisigView]:
         """Return those of which a key, or one that it followed, is a signer."""
         found: list[MultisigView] = []
-        for _, value in self._entries(MULTISIG_PREFIX, _SCANNED_MAX):
+        for _, value in self._entries(MULTISIG_PREFIX, MULTISIGS_SCANNED_MAX):
             account = decode_multisig(value)
             if key in account.made.keys or key in map(self._present, account.made.keys):
                 found.append(self._multisig_view(account))
