@@ -38,7 +38,7 @@ def test_the_history_of_an_account_says_what_each_round_changed(call: Run) -> No
     assert own["items"] == [{"round": 3, "balance": 993_500_000_000, "change": -3_000_000_000}]
     assert own["next"] == 3
     out = call("prana", "history", "--before", "3", "--limit", "1")[1]
-    assert out.splitlines()[1:] == ["2      -2.5    996.5", "(there is more: --before 2)"]
+    assert out.splitlines()[1:] == ["    2  -2.5    996.5", "(there is more: --before 2)"]
 
 
 @pytest.mark.parametrize(
