@@ -167,7 +167,7 @@ class PranaAnswers(JournalAnswers):
 
     async def purse(self, account: str) -> PurseView:
         """See `gateway.prana_views.PranaCell.purse`."""
-        return self._purses().purse(self._account(account))
+        return self._purses().purse(self._owner_of(account))
 
     async def moves(self, account: str, before: int, limit: int) -> MovesView:
         """See `gateway.prana_views.PranaCell.moves`."""
@@ -181,19 +181,19 @@ class PranaAnswers(JournalAnswers):
 
     async def multisig(self, account: str) -> MultisigView:
         """See `gateway.prana_views.PranaCell.multisig`."""
-        return self._purses().multisig(self._account(account))
+        return self._purses().multisig(self._owner_of(account))
 
     async def multisigs(self, key: str, limit: int) -> list[MultisigView]:
         """See `gateway.prana_views.PranaCell.multisigs`."""
-        return self._purses().multisigs(PublicKey(self._account(key)), limit)
+        return self._purses().multisigs(PublicKey(self._owner_of(key)), limit)
 
     async def token(self, symbol: str, account: str) -> TokenView:
         """See `gateway.prana_views.PranaCell.token`."""
-        return self._purses().token(symbol, self._account(account))
+        return self._purses().token(symbol, self._owner_of(account))
 
     async def tokens(self, limit: int) -> list[TokenView]:
         """See `gateway.prana_views.PranaCell.tokens`."""
-        return self._purses().tokens(self._account(""), limit)
+        return self._purses().tokens(self._owner_of(""), limit)
 
     def _purses(self) -> Purses:
         store = self._parts.store
@@ -202,7 +202,7 @@ class PranaAnswers(JournalAnswers):
             lambda prefix, limit: entries_with_prefix(store, prefix, limit),
         )
 
-    def _account(self, text: str) -> AccountId:
+    def _owner_of(self, text: str) -> AccountId:
         """Return an account that a client named, the cell's own if it did not."""
         return AccountId(account_of(text or self._parts.cell_id, self._key_of))
 
