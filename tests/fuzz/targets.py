@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from tests.fuzz import (
+    targets_decided,
     targets_files,
     targets_identity,
     targets_ledger,
@@ -21,6 +22,7 @@ def all_targets() -> tuple[Target, ...]:
     """Return every row; making the samples takes a moment."""
     return (
         *targets_ledger.targets(),
+        *targets_decided.targets(),
         *targets_identity.targets(),
         *targets_network.targets(),
         *targets_messages.targets(),

@@ -6,15 +6,13 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from hashlib import sha256
-from typing import Any
+from typing import Any, Final
 from zlib import crc32
 
 from core import codec
 from core.codec import NotCanonical, WrongShape
 from core.errors import check
 from core.ids import (
-    AccountId,
-    Amount,
     Epoch,
     Hash,
     MemberIndex,
@@ -32,24 +30,23 @@ from hashgraph.evidence import decode_evidence, encode_evidence, verify_fork
 from hashgraph.header import decode_header as decode_event_header
 from hashgraph.vector import read_expected, read_vector
 from ledger import errors as ledger_errors
-from ledger.accounts import TREASURY, Account, decode_account
-from ledger.actions import Burn, Issue, PayOut, Resolution, SetParameter, build_actions
+from ledger.accounts import Account, decode_account
+from ledger.actions import build_actions
 from ledger.certificate import (
     epoch_of,
     parse_certificate,
     parse_checkpoint_signature,
 )
 from ledger.content import decode_content
-from ledger.epoch_rules import Versions, supported
+from ledger.epoch_rules import supported
 from ledger.errors import BadMapProof, StatePageLost
 from ledger.forks import ProvenFork, decode_proven
 from ledger.genesis import from_json, to_json
-from ledger.governance import GovPropose, GovVote, Outcome, Proposal, Vote, decode_proposal
+from ledger.governance import GovPropose, GovVote, Vote
 from ledger.header import decode_header, receipts_root
 from ledger.kinds import Arguments, parse_arguments
 from ledger.map_proof import PROOF_SIZE_BYTES_MAX, TOP, Opened
 from ledger.members import Action, MemberApprove, MemberLeave, MemberPropose
-from ledger.namespaces import Access, Namespace, Rules, decode_namespace
 from ledger.network_score import EpochRecord, decode_record, decode_score
 from ledger.page import decode_page
 from ledger.prover import prove_keys, prove_piece, prove_range
@@ -75,11 +72,11 @@ from ledger.transfer.wire import (
 )
 from ledger.tree import StateTree
 from ledger.trust import Attestation, TrustAttest, TrustRevoke, decode_attestation
-from ledger.upgrades import Announce, Planned, Upgrade, decode_planned, decode_support
-from ledger.values import Stored, decode_stored
+from ledger.upgrades import Announce
 from tests.fuzz.mutations import Form
 from tests.fuzz.samples import DIGEST, SIGNED, VECTORS, bodies, from_hex, network_of, vector
 from tests.fuzz.target import REFUSED, Target
+from tests.fuzz.targets_decided import ACTIONS
 from tests.ledger.world import GENESIS, KEYS, NEWCOMERS, Cell, certified, rotation, signed
 
 _NEITHER = (NotCanonical, WrongShape)
@@ -129,18 +126,6 @@ def _proofs() -> tuple[bytes, ...]:
 _PROOFS = _proofs()
 
 
-_UPGRADE = Upgrade(Epoch(7), Versions(3, 2, 1), "myceld 2")
-_ACTIONS = (
-    SetParameter("epoch_rounds", 64),
-    Issue(TREASURY, Amount(10**9)),
-    Burn(AccountId(DIGEST), Amount(1)),
-    PayOut(AccountId(DIGEST), Amount(2**63 - 1), "a disk"),
-    _UPGRADE,
-    Resolution(Hash(DIGEST), "https://example.org/minutes"),
-    Resolution(),
-)
-
-
 KIND_SAMPLES: tuple[tuple[str, list[codec.Value]], ...] = (
     ("put", ["key", b"value"]),
     ("member-propose", ["add", DIGEST, 1, "dora"]),
@@ -157,11 +142,38 @@ KIND_SAMPLES: tuple[tuple[str, list[codec.Value]], ...] = (
     ("delete", ["key", []]),
     ("namespace-claim", ["club/minutes", [DIGEST], "writers", [DIGEST, bytes(32)]]),
     ("namespace-set", ["club", [DIGEST], "anyone", []]),
-    ("gov-propose", ["all", build_actions(_ACTIONS), 1000]),
+    ("gov-propose", ["all", build_actions(ACTIONS), 1000]),
     ("gov-vote", [DIGEST, "abstain"]),
     ("gov-announce", supported("myceld 1").to_value()),
 )
 """Of each kind but those of amounts, arguments that are taken."""
+
+
+_OF_ARGUMENTS: Final = (
+    "ledger/kinds.py:parse_arguments",
+    "ledger/values.py:parse_put",
+    "ledger/values.py:parse_put_if",
+    "ledger/values.py:parse_delete",
+    "ledger/values.py:_parse_key",
+    "ledger/values.py:_parse_value",
+    "ledger/values.py:_parse_condition",
+    "ledger/namespaces.py:parse_claim",
+    "ledger/namespaces.py:parse_set",
+    "ledger/namespaces.py:_parse_name",
+    "ledger/namespaces.py:_parse_rules",
+    "ledger/members.py:parse_propose",
+    "ledger/members.py:parse_approve",
+    "ledger/members.py:parse_leave",
+    "ledger/forks.py:parse_proof",
+    "ledger/trust.py:parse_attest",
+    "ledger/trust.py:parse_revoke",
+    "ledger/rotation.py:parse_rotate",
+    "ledger/content.py:parse_post",
+    "ledger/governance.py:parse_gov_propose",
+    "ledger/governance.py:parse_gov_vote",
+    "ledger/upgrades.py:parse_announce",
+)
+"""What parses the arguments of kinds."""
 
 
 def targets() -> tuple[Target, ...]:
@@ -300,7 +312,7 @@ def _transactions() -> tuple[Target, ...]:
         TrustAttest(newcomer.public_key, "general", 900_000, Round(7)),
         TrustRevoke(newcomer.public_key, "general"),
         rotation(pair, newcomer),
-        GovPropose("all at once", _ACTIONS, 1000),
+        GovPropose("all at once", ACTIONS, 1000),
         GovVote(TransactionId(DIGEST), Vote.ABSTAIN),
         Announce(supported("myceld 1")),
     )
@@ -339,30 +351,7 @@ def _transactions() -> tuple[Target, ...]:
             decode=_arguments,
             samples=tuple(codec.encode(value) for value in KIND_SAMPLES),
             errors=(*arguments, *_NEITHER),
-            covers=(
-                "ledger/kinds.py:parse_arguments",
-                "ledger/values.py:parse_put",
-                "ledger/values.py:parse_put_if",
-                "ledger/values.py:parse_delete",
-                "ledger/values.py:_parse_key",
-                "ledger/values.py:_parse_value",
-                "ledger/values.py:_parse_condition",
-                "ledger/namespaces.py:parse_claim",
-                "ledger/namespaces.py:parse_set",
-                "ledger/namespaces.py:_parse_name",
-                "ledger/namespaces.py:_parse_rules",
-                "ledger/members.py:parse_propose",
-                "ledger/members.py:parse_approve",
-                "ledger/members.py:parse_leave",
-                "ledger/forks.py:parse_proof",
-                "ledger/trust.py:parse_attest",
-                "ledger/trust.py:parse_revoke",
-                "ledger/rotation.py:parse_rotate",
-                "ledger/content.py:parse_post",
-                "ledger/governance.py:parse_gov_propose",
-                "ledger/governance.py:parse_gov_vote",
-                "ledger/upgrades.py:parse_announce",
-            ),
+            covers=_OF_ARGUMENTS,
         ),
     )
 
@@ -449,12 +438,6 @@ def _certified() -> tuple[Target, ...]:
 def _state() -> tuple[Target, ...]:
     """The values that the ledger keeps in its state, and a newcomer gets from strangers."""
     members = GENESIS.members
-    change = MemberPropose(Action.ADD, NEWCOMERS[0].public_key, 1, "dora")
-    votes = tuple((key.public_key, vote) for key, vote in zip(KEYS, Vote, strict=False))
-    actions = (change, *_ACTIONS)
-    proposal = Proposal(
-        "all", actions, KEYS[0].public_key, Round(9), Round(99), votes, Outcome.ACCEPTED, Round(11)
-    )
     proven = ProvenFork(Hash(DIGEST), Round(3), KEYS[1].public_key)
     sign = Signature(SIGNED)
     return (
@@ -473,68 +456,6 @@ def _state() -> tuple[Target, ...]:
             samples=(encode_members(members),),
             errors=_NEITHER,
             covers=("ledger/roster.py:decode_members", "ledger/roster.py:member_of"),
-        ),
-        Target(
-            name="state: proposal",
-            decode=decode_proposal,
-            encode=lambda found: found.encode(),
-            samples=(proposal.encode(),),
-            errors=(
-                *_NEITHER,
-                ledger_errors.BadAction,
-                ledger_errors.BadProposal,
-                ledger_errors.UnknownParameter,
-                ledger_errors.BadTransfer,
-                ledger_errors.ZeroAmount,
-            ),
-            covers=(
-                "ledger/governance.py:decode_proposal",
-                "ledger/actions.py:parse_actions",
-                "ledger/actions.py:_parse",
-                "ledger/actions.py:_parse_parameter",
-                "ledger/actions.py:_parse_issue",
-                "ledger/actions.py:_parse_burn",
-                "ledger/actions.py:_parse_pay_out",
-                "ledger/actions.py:_parse_resolution",
-                "ledger/upgrades.py:parse_upgrade",
-            ),
-        ),
-        Target(
-            name="state: what a build knows",
-            decode=decode_support,
-            encode=lambda found: codec.encode(found.to_value()),
-            samples=(codec.encode(supported("myceld 1").to_value()),),
-            errors=_NEITHER,
-            covers=("ledger/upgrades.py:decode_support",),
-        ),
-        Target(
-            name="state: value",
-            decode=decode_stored,
-            encode=lambda found: found.encode(),
-            samples=(Stored(b"value", Round(7), PublicKey(DIGEST)).encode(),),
-            errors=_NEITHER,
-            covers=("ledger/values.py:decode_stored",),
-        ),
-        Target(
-            name="state: namespace",
-            decode=decode_namespace,
-            encode=lambda found: found.encode(),
-            samples=(
-                Namespace(Rules((PublicKey(DIGEST),)), Round(7)).encode(),
-                Namespace(
-                    Rules((PublicKey(DIGEST),), Access.WRITERS, (PublicKey(bytes(32)),)), Round(7)
-                ).encode(),
-            ),
-            errors=(*_NEITHER, ledger_errors.BadNamespace),
-            covers=("ledger/namespaces.py:decode_namespace",),
-        ),
-        Target(
-            name="state: upgrade",
-            decode=decode_planned,
-            encode=lambda found: found.encode(),
-            samples=(Planned(_UPGRADE, TransactionId(DIGEST), Epoch(8)).encode(),),
-            errors=(*_NEITHER, ledger_errors.BadAction),
-            covers=("ledger/upgrades.py:decode_planned",),
         ),
         Target(
             name="state: content",
