@@ -171,7 +171,7 @@ class PranaAnswers(JournalAnswers):
 
     async def moves(self, account: str, before: int, limit: int) -> MovesView:
         """See `gateway.prana_views.PranaCell.moves`."""
-        owner = self._account(account)
+        owner = self._owner_of(account)
         rows = history_of(self._parts.store, account_key(owner), before=before, limit=limit + 1)
         return moves_view(owner, [(one.round, one.value) for one in rows], limit)
 
