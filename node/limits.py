@@ -496,3 +496,7 @@ WATCH_CHANGES_MAX: Final = 10_000
 
 STATE_PAGE_SIZE_BYTES_MAX: Final = 4 << 20
 """Bytes of values in one answer about many of them; as JSON, in text and hex, three times that."""
+
+MULTISIGS_SCANNED_MAX: Final = 4_096
+"""Multi-signature accounts that are looked through for those of a key: 25 µs each, a tenth of a
+second in all."""

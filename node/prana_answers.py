@@ -35,11 +35,11 @@ from ledger.succession import current_key
 from ledger.supply import SUPPLY_KEY, decode_supply
 from node.act_arguments import account_of
 from node.journal_answers import JournalAnswers
+from node.limits import MULTISIGS_SCANNED_MAX
 from node.tables import entries_with_prefix
 
 Entries = Callable[[bytes, int], list[tuple[bytes, bytes]]]
 """Prefix, limit -> (state key, state value)s in the order of keys."""
-_SCANNED_MAX = 10_000
 
 
 class Purses:
@@ -92,7 +92,7 @@ class Purses:
     def multisigs(self, key: PublicKey, limit: int) -> list[MultisigView]:
         """Return those of which a key, or one that it followed, is a signer."""
         found: list[MultisigView] = []
-        for _, value in self._entries(MULTISIG_PREFIX, _SCANNED_MAX):
+        for _, value in self._entries(MULTISIG_PREFIX, MULTISIGS_SCANNED_MAX):
             account = decode_multisig(value)
             if key in account.made.keys or key in map(self._present, account.made.keys):
                 found.append(self._multisig_view(account))
@@ -164,7 +164,7 @@ class PranaAnswers(JournalAnswers):
 
     async def purse(self, account: str) -> PurseView:
         """See `gateway.prana_views.PranaCell.purse`."""
-        return self._purses().purse(self._account(account))
+        return self._purses().purse(self._owner_of(account))
 
     async def supply(self) -> SupplyView:
         """See `gateway.prana_views.PranaCell.supply`."""
@@ -172,19 +172,19 @@ class PranaAnswers(JournalAnswers):
 
     async def multisig(self, account: str) -> MultisigView:
         """See `gateway.prana_views.PranaCell.multisig`."""
-        return self._purses().multisig(self._account(account))
+        return self._purses().multisig(self._owner_of(account))
 
     async def multisigs(self, key: str, limit: int) -> list[MultisigView]:
         """See `gateway.prana_views.PranaCell.multisigs`."""
-        return self._purses().multisigs(PublicKey(self._account(key)), limit)
+        return self._purses().multisigs(PublicKey(self._owner_of(key)), limit)
 
     async def token(self, symbol: str, account: str) -> TokenView:
         """See `gateway.prana_views.PranaCell.token`."""
-        return self._purses().token(symbol, self._account(account))
+        return self._purses().token(symbol, self._owner_of(account))
 
     async def tokens(self, limit: int) -> list[TokenView]:
         """See `gateway.prana_views.PranaCell.tokens`."""
-        return self._purses().tokens(self._account(""), limit)
+        return self._purses().tokens(self._owner_of(""), limit)
 
     def _purses(self) -> Purses:
         store = self._parts.store
@@ -193,7 +193,7 @@ class PranaAnswers(JournalAnswers):
             lambda prefix, limit: entries_with_prefix(store, prefix, limit),
         )
 
-    def _account(self, text: str) -> AccountId:
+    def _owner_of(self, text: str) -> AccountId:
         """Return an account that a client named, the cell's own if it did not."""
         return AccountId(account_of(text or self._parts.cell_id, self._key_of))
 
