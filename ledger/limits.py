@@ -128,16 +128,16 @@ second. A network whose members changed more often than that at a stretch is pro
 STATE_KEY_SIZE_BYTES_MAX: Final = 512
 """Key of the state as it is asked for: a user's key with its prefix is shorter."""
 
-PAGE_LEAVES_MAX: Final = 16
+PAGE_LEAVES_MAX: Final = 32
 """Entries of one page of the state map: see docs/performance-state.md for others. No part of any
 format that cells share."""
 
-PAGE_LEAVES_MERGED: Final = 8
+PAGE_LEAVES_MERGED: Final = 16
 """Two pages side by side become one up to here: half of what cuts one, so that a key that comes and
 goes does not cut and join each time."""
 
-PAGES_CACHED_MAX: Final = 2048
-"""Pages of the state map that are kept after they were read: some 1.5 KB each."""
+PAGES_CACHED_MAX: Final = 1024
+"""Pages of the state map that are kept after they were read: some 3 KB each."""
 
 STATE_ANSWER_SIZE_BYTES_MAX: Final = 60 * 1024
 """An answer about the state: the largest value (32 KiB), a certificate of 128 members (9 KB) and a

@@ -19,18 +19,21 @@ from core.errors import MyceldError
 from core.ids import AccountId, Amount, Hash, PublicKey, Round
 from gateway.views import Stage
 from identity.keys import KeyPair
+from ledger import namespaces
 from ledger.allowance import Allow, TransferFrom
 from ledger.batch import Batch
 from ledger.content import Post
 from ledger.kinds import Arguments, Put, cost_of_arguments
 from ledger.market_token import Rules, TokenBurn, TokenCreate, TokenMint, TokenSend
 from ledger.multisig import MultisigCreate, MultisigPropose
+from ledger.namespaces import Access, NamespaceClaim, NamespaceSet
 from ledger.parameters import FEE_PER_COST
 from ledger.payment import Transfer
 from ledger.rotation import KeyRotate
 from ledger.succession import succession_message
 from ledger.transaction import SignedTransaction, parse, sign_transaction
 from ledger.trust import TrustAttest, TrustRevoke
+from ledger.values import Delete, IfAbsent, IfRound, PutIf
 
 if TYPE_CHECKING:
     from sim.cell import SimCell
@@ -157,7 +160,30 @@ class Wallet:
             return Post(Hash(hashlib.sha256(drawn[:1]).digest()), 1 + drawn[1], "minutes")
         if drawn[0] < _ATTESTS + _REVOKES + _POSTS + _ROTATES:
             return self._rotation(key)
-        return Put(f"sim/{place}", drawn)
+        return self._write(key, f"sim/{place}", drawn)
+
+    def _write(self, pair: KeyPair, key: str, drawn: bytes) -> Arguments:
+        """Return something that writes to the state, or says who may."""
+        own = namespaces.Rules((pair.public_key,), list(Access)[drawn[3] % 4 // 2 * 3])
+        match drawn[1] % 12:
+            case 0:
+                return PutIf(key, drawn, IfAbsent())
+            case 1:
+                return PutIf(key, drawn, IfRound(Round(max(1, self._newest - drawn[2] % 4))))
+            case 2:
+                return Delete(key)
+            case 3:
+                return NamespaceClaim("own/part" if drawn[2] % 2 else "own", own)
+            case 4:
+                return NamespaceSet("own", own)
+            case 5:
+                return Put(f"own/part/{key}", drawn)
+        return Put(key, drawn)
+
+    @property
+    def _newest(self) -> int:
+        """The newest round that anybody knows."""
+        return self._world.referee.newest
 
     def _rotation(self, old: KeyPair) -> KeyRotate:
         """Give a key up for a new one, or, in vain, for one that was used before."""

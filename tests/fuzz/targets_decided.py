@@ -89,6 +89,21 @@ def _others() -> tuple[Target, ...]:
             covers=("ledger/upgrades.py:decode_support",),
         ),
         Target(
+            name="state: upgrade",
+            decode=decode_planned,
+            encode=lambda found: found.encode(),
+            samples=(Planned(_UPGRADE, TransactionId(DIGEST), Epoch(8)).encode(),),
+            errors=(*_NEITHER, ledger_errors.BadAction),
+            covers=("ledger/upgrades.py:decode_planned",),
+        ),
+        *_values(),
+    )
+
+
+def _values() -> tuple[Target, ...]:
+    """What the state service keeps."""
+    return (
+        Target(
             name="state: value",
             decode=decode_stored,
             encode=lambda found: found.encode(),
@@ -108,13 +123,5 @@ def _others() -> tuple[Target, ...]:
             ),
             errors=(*_NEITHER, ledger_errors.BadNamespace),
             covers=("ledger/namespaces.py:decode_namespace",),
-        ),
-        Target(
-            name="state: upgrade",
-            decode=decode_planned,
-            encode=lambda found: found.encode(),
-            samples=(Planned(_UPGRADE, TransactionId(DIGEST), Epoch(8)).encode(),),
-            errors=(*_NEITHER, ledger_errors.BadAction),
-            covers=("ledger/upgrades.py:decode_planned",),
         ),
     )

@@ -36,13 +36,22 @@ SHORT = dataclasses.replace(GENESIS, epoch_rounds=16)
 class History:
     """A ledger over several epochs, with everything that a server needs."""
 
-    def __init__(self, seed: int, epochs: int, keys: int = 40, value_bytes: int = 8) -> None:
+    def __init__(
+        self,
+        seed: int,
+        epochs: int,
+        keys: int = 40,
+        value_bytes: int = 8,
+        *,
+        busy: Sequence[int] = (0, 0, 1, 3),
+    ) -> None:
+        """`busy`: how many transactions a round may have."""
         self.random = Random(seed)  # noqa: S311 - chance of a test
         self.cell = Cell(SHORT)
         self.applied: list[Applied] = []
         self.links: list[RosterLink] = []
         self.states: list[dict[bytes, bytes]] = []
-        self.keys, self.value_bytes = keys, value_bytes
+        self.keys, self.value_bytes, self._busy = keys, value_bytes, busy
         self._nonce = 0
         for _ in range(epochs):
             self.epoch()
@@ -50,7 +59,7 @@ class History:
     def epoch(self) -> None:
         """Apply rounds until the next seal."""
         while True:
-            raws = [self._transaction() for _ in range(self.random.choice([0, 0, 1, 3]))]
+            raws = [self._transaction() for _ in range(self.random.choice(self._busy))]
             applied = self.cell.apply(candidates(raws))
             self.applied.append(applied)
             if applied.sealed is not None:
