@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from gateway.governance_views import GovernanceCell
 from gateway.message_cell import MessageCell
+from gateway.prana_views import PranaCell
 from gateway.service_views import ServiceCell
+from gateway.state_views import StateCell
 from gateway.trust_views import TrustCell
 from gateway.views import (
     AccountView,
@@ -31,13 +34,12 @@ from gateway.views import (
     RoundView,
     SporeView,
     Stage,
-    StateValueView,
     StatusView,
     TransactionView,
 )
 
 
-class Cell(TrustCell, MessageCell, ServiceCell, Protocol):
+class Cell(TrustCell, MessageCell, ServiceCell, GovernanceCell, StateCell, PranaCell, Protocol):
     """What the gateway needs of a running cell."""
 
     async def submit(
@@ -73,10 +75,6 @@ class Cell(TrustCell, MessageCell, ServiceCell, Protocol):
 
     def peers(self) -> list[PeerView]:
         """Return the peers, members first."""
-        ...
-
-    async def state_value(self, key: str) -> StateValueView:
-        """Return the value of `key` after the last applied round; raises NoSuchKey."""
         ...
 
     async def transactions(self, *, start: int, limit: int) -> list[TransactionView]:

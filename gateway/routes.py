@@ -26,9 +26,12 @@ from gateway.errors import (
     Unexpected,
     WrongMethod,
 )
+from gateway.governance_routes import GovernanceRoutes
 from gateway.limits import READ_TIMEOUT_S, WAIT_GRACE_S
 from gateway.message_routes import MessageRoutes
+from gateway.prana_routes import PranaRoutes
 from gateway.service_routes import ServiceRoutes, note_request
+from gateway.state_routes import StateRoutes
 from gateway.trust_routes import TrustRoutes
 from gateway.views import Stage
 
@@ -140,11 +143,6 @@ class Routes:
         wait, timeout_s = asks.stage(fields, Stage.STORED) or Stage.STORED, asks.timeout_s(fields)
         work = self._cell.put(key, value, nonce=nonce, wait=wait, timeout_s=timeout_s)
         return JsonAnswer(await self.reached(work, wait, timeout_s))
-
-    async def state_value(self, request: Request) -> Response:
-        """GET /api/v1/state/value."""
-        key = asks.key(asks.query_fields(request, frozenset({"key"})))
-        return JsonAnswer(await self.read(self._cell.state_value(key)))
 
     async def receipt(self, request: Request) -> Response:
         """GET /api/v1/receipts/{id}."""
@@ -301,7 +299,6 @@ class Routes:
             ("POST", "/api/v1/transactions", self.submit),
             ("GET", "/api/v1/transactions", self.transactions),
             ("POST", "/api/v1/state/put", self.put),
-            ("GET", "/api/v1/state/value", self.state_value),
             ("GET", "/api/v1/receipts/{id}", self.receipt),
             ("GET", "/api/v1/rounds", self.rounds),
             ("GET", "/api/v1/epochs", self.epochs),
@@ -323,6 +320,9 @@ class Routes:
             ("POST", "/api/v1/follows", self.follow),
             ("POST", "/api/v1/follows/stop", self.stop_following),
             *TrustRoutes(self._cell, self, self._budget).table(),
+            *StateRoutes(self._cell, self, self._budget).table(),
+            *GovernanceRoutes(self._cell, self, self._budget).table(),
+            *PranaRoutes(self._cell, self, self._budget).table(),
             *self._messages.table,
             *ServiceRoutes(self._cell, self, self._budget).table(),
         ]

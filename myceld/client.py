@@ -21,6 +21,7 @@ from typing import Self
 from urllib.parse import quote, urlencode, urlsplit
 
 from myceld.errors import CellAnswerUnreadable, CellRefused, CellTooLate, CellUnreachable
+from myceld.governance_calls import GovernanceCalls
 from myceld.home import RunFile, not_running, read_token
 from myceld.limits import (
     ANSWER_SIZE_BYTES_MAX,
@@ -30,12 +31,14 @@ from myceld.limits import (
     WAIT_S_MAX,
 )
 from myceld.message_calls import JsonObject, MessageCalls
+from myceld.prana_calls import PranaCalls
 from myceld.service_calls import ServiceCalls
+from myceld.state_calls import StateCalls
 
 _READ_SIZE_BYTES = 1 << 16
 
 
-class Client(MessageCalls, ServiceCalls):
+class Client(MessageCalls, ServiceCalls, GovernanceCalls, StateCalls, PranaCalls):
     """A connection to the cell at `url`.
 
     Every method raises CellUnreachable, CellTooLate, CellAnswerUnreadable, and CellRefused with
@@ -129,10 +132,6 @@ class Client(MessageCalls, ServiceCalls):
     def transactions(self, *, start: int = 0, limit: int = 100) -> JsonObject:
         """Return a page of the agreed order: TransactionViews from position `start`."""
         return self._get("/api/v1/transactions", {"start": start, "limit": limit})
-
-    def state_value(self, key: str) -> JsonObject:
-        """Return the StateValueView of `key`."""
-        return self._get("/api/v1/state/value", {"key": key})
 
     def receipt(
         self, transaction_id: str, *, wait: str | None = None, timeout_s: float = 30.0

@@ -32,6 +32,7 @@ from journal import Store
 from journal.replication import Copies
 from ledger.certificate import CheckpointSignature
 from ledger.genesis import Genesis
+from ledger.machine import Applied
 from ledger.roster import Roster
 from ledger.spore_authority import network_identity
 from ledger.transaction import transaction_id
@@ -70,11 +71,13 @@ from node.services.nucleus import Nucleus, wall_ms
 from node.services.table import start_order
 from node.session import now_ms
 from node.shown_interactions import ShownInteractions
-from node.snapshots import sealed_states
+from node.snapshots import sealed_headers
 from node.stages.consensus import Consensus, Identity
 from node.stages.execution import Execution
 from node.stages.intake import Intake
 from node.stages.mempool import Mempool
+from node.state_news import StateNews
+from node.state_tables import page_heads, page_reader
 from node.status import role_of
 from node.successors import keep_reachable, with_present_key
 from node.surroundings import Surroundings
@@ -85,13 +88,13 @@ from node.tables import (
     known_ids,
     newest_certificates,
     newest_epochs,
-    state_value,
     unplaced,
     unplaced_statements,
 )
 from node.transfer_fetching import TransferFetching
 from node.transfer_serving import StoreSource, TransferServing, transfer_protocol
 from node.trust_scopes import TrustScopes
+from node.upgrades import Upgrades, check_epoch
 from node.verifier import Verifier
 
 _LOG = structlog.get_logger("assembly")
@@ -155,28 +158,24 @@ class Assembly:
         key, genesis, store = self._setup.key, self._setup.genesis, self._store
         identity, mempool, receipts = self._setup.identity, Mempool(), Receipts()
         rosters, first_block = _newest_rosters(store, genesis)
+        check_epoch(rosters[-1], self._surroundings.support, reader_of(store))
         consensus = _make_consensus(genesis, rosters, identity, mempool, first_block)
-        execution = Execution(genesis, identity, lambda state_key: state_value(store, state_key))
-        intake = Intake(genesis.network_id, execution.ledger.account, execution.ledger.check_sender)
-        lines = Lines(reader_of(store), execution.ledger.is_rotated)
+        execution = _make_execution(genesis, identity, store)
+        ledger = execution.ledger
+        intake = Intake(genesis.network_id, ledger.account, ledger.check_funds)
+        lines = Lines(reader_of(store), ledger.is_rotated)
+        upgrades, news = self._make_upgrades(execution), StateNews()
         trust, consensus_inbox = self._make_trust(execution, lines), ConsensusInbox()
         proven = ProofVerifier(genesis.network_id, key.public_key)
         access = self._make_access(execution, trust, proven)
         execution_inbox: ExecutionInbox = asyncio.Queue(EXECUTION_QUEUE_MAX)
-        execution_task = ExecutionTask(
-            execution,
-            self._nucleus.grant("state"),
-            self._verifier,
-            await store.journal(EVENTS_JOURNAL),
-            inbox=execution_inbox,
-            receipts=receipts,
-            intake=intake,
-            watchers=(lines.applied, trust.applied),
-            can_rotate=self._has_successor,
+        watchers = (lines.applied, trust.applied, upgrades.applied, news.applied)
+        execution_task = await self._make_execution_task(
+            execution, receipts, intake, execution_inbox, watchers
         )
         headers = await Headers.open(store)
         await execution_task.resume(await _restore(execution, store, headers, rosters))
-        await _replay(consensus, execution_task, store, first_block)
+        await _replay(consensus, execution_task, store, first_block, upgrades.check)
         # Also what the replay found to be void: its nonces are taken, though it is in no event.
         intake.note_stored([*consensus.queued_transactions(), *consensus.waiting_transactions()])
         inboxes = (consensus_inbox, execution_inbox)
@@ -220,10 +219,34 @@ class Assembly:
             work=self._make_work(messages, intake, headers, execution),
             headers=headers,
             fetching=self._make_fetching(consensus, execution, peers, headers, access=access),
+            upgrades=upgrades,
+            news=news,
             started_ns=self._started_ns,
         )
         self._connect(parts)
         return parts, Tasks(consensus_task, execution_task)
+
+    async def _make_execution_task(
+        self,
+        execution: Execution,
+        receipts: Receipts,
+        intake: Intake,
+        inbox: ExecutionInbox,
+        watchers: Sequence[Callable[[Applied], None]],
+    ) -> ExecutionTask:
+        task = ExecutionTask(
+            execution,
+            self._nucleus.grant("state"),
+            self._verifier,
+            await self._store.journal(EVENTS_JOURNAL),
+            inbox=inbox,
+            receipts=receipts,
+            intake=intake,
+            watchers=watchers,
+            can_rotate=self._has_successor,
+        )
+        task.history_rounds = self._setup.config.state.rounds_kept
+        return task
 
     def _connect(self, parts: Parts) -> None:
         """Give those parts what they need of others that were made after them."""
@@ -370,6 +393,10 @@ class Assembly:
         )
         return Peers(peers_config, links, book, self._surroundings.make_host)
 
+    def _make_upgrades(self, execution: Execution) -> Upgrades:
+        own, support = self._setup.key.public_key, self._surroundings.support
+        return Upgrades(self._store, support, own, lambda: execution.ledger.roster)
+
     def _make_trust(self, execution: Execution, lines: Lines) -> TrustScopes:
         own, policy = self._setup.key.public_key, self._setup.config.trust.policy()
         return TrustScopes(
@@ -458,6 +485,11 @@ def _make_consensus(
     return Consensus(
         genesis, rosters[-1], identity, mempool, first_block=first_block, before=before
     )
+
+
+def _make_execution(genesis: Genesis, identity: Identity, store: Store) -> Execution:
+    """Return the stage before its state is restored."""
+    return Execution(genesis, identity, reader_of(store), page_reader(store))
 
 
 async def _make_follows(store: Store, setup: Setup, peers: Peers, access: Access) -> Follows:
@@ -553,9 +585,10 @@ async def _restore(
     if headers.length == 0:
         return []
     recent = [header async for header in headers.newest(HEADERS_CACHED_MAX)]
-    sealed, state = await sealed_states(store, headers, rosters)
+    sealed = await sealed_headers(headers, rosters)
     newest = rosters[-2:]
-    execution.restore(newest, state, recent, newest_certificates(store, newest), sealed)
+    certificates = newest_certificates(store, newest)
+    execution.restore(newest, page_heads(store), recent, certificates, sealed)
     signed: dict[Epoch, CheckpointSignature] = {}
     for header in reversed(recent):
         signature = None if header.epoch in signed else execution.sign(header)
@@ -565,11 +598,16 @@ async def _restore(
 
 
 async def _replay(
-    consensus: Consensus, execution: ExecutionTask, store: Store, first_block: int
+    consensus: Consensus,
+    execution: ExecutionTask,
+    store: Store,
+    first_block: int,
+    check_next: Callable[[Roster], None],
 ) -> None:
     """Feed the consensus journal to the hashgraph, and apply what was decided but not applied.
 
-    Stored transactions that have no place in the order are queued to be put again.
+    Stored transactions that have no place in the order are queued to be put again. `check_next`
+    raises if an epoch can not begin here.
     """
     journal = await store.journal(EVENTS_JOURNAL)
     started = time.monotonic()
@@ -592,6 +630,7 @@ async def _replay(
     lost = {transaction_id(raw): raw for raw in unplaced(store)} | lost
     consensus.put_again(list(lost.values()))
     if sealed is not None:
+        check_next(sealed)
         consensus.seal(sealed, now_ms())
     events = journal.length - first_block
     _LOG.info("replayed", events=events, seconds=round(time.monotonic() - started, 3))

@@ -321,3 +321,32 @@ class MessageNotStored(OperationalFault):
 
     code = "MYC-NODE-542"
     remedy = "See `myceld message list --way sent` for whether it is there; if not, send it again."
+
+
+class UpgradeNeeded(OperationalFault):
+    """The members chose versions that this build does not know."""
+
+    code = "MYC-NODE-501"
+    remedy = "Install the release that is named and start the cell again: it goes on where it was."
+
+
+class TooManyWatchers(OperationalFault):
+    """As many clients wait for changes of the state as this cell serves."""
+
+    code = "MYC-NODE-511"
+    remedy = "Let one of your programs watch for all, or ask again in a moment."
+    retryable = True
+
+
+class NothingToRollBack(LocalMisuse):
+    """The keys are what they were after that round."""
+
+    code = "MYC-NODE-512"
+    remedy = "`myceld state history` shows what rounds made of a key."
+
+
+class TooMuchToRollBack(LocalMisuse):
+    """More changed since that round than one batch can put back."""
+
+    code = "MYC-NODE-513"
+    remedy = "Roll back keys, or smaller prefixes, one after the other."

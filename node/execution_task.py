@@ -19,12 +19,13 @@ from ledger.certificate import Certificate, CheckpointSignature, epoch_of
 from ledger.machine import Applied
 from ledger.roster import Roster
 from node.inbox import CheckpointFrom, ExecutionInbox
-from node.limits import CHECKPOINTS_EARLY_MAX
+from node.limits import CHECKPOINTS_EARLY_MAX, HISTORY_ROUNDS_MAX
 from node.peers import Peers
 from node.receipts import Receipts
 from node.stages.consensus import Decided
 from node.stages.execution import Execution, Unverified
 from node.stages.intake import Intake
+from node.state_tables import kept_from
 from node.tables import (
     applied_statements,
     certificate_statement,
@@ -55,6 +56,8 @@ class ExecutionTask:
 
         `can_rotate` tells whether this cell has the key that its own was given up for.
         """
+        self.history_rounds = HISTORY_ROUNDS_MAX
+        """Of so many rounds the state is kept, at least; the owner may set it before the start."""
         self._can_rotate = can_rotate
         self.rotated = asyncio.Event()
         """Set once the cell is to go on with another key: this one is of no use any more."""
@@ -96,7 +99,7 @@ class ExecutionTask:
     async def run(self, peers: Peers, tell_sealed: Callable[[Roster], None]) -> None:
         """Serve the inbox until cancelled; tell the roster after each round that seals an epoch.
 
-        Raises what stops a cell: disk faults, divergence.
+        Raises what stops a cell: disk faults, divergence, an upgrade that is not installed.
         """
         while True:
             if self._inbox.empty():
@@ -133,10 +136,11 @@ class ExecutionTask:
             known_ids(self._store, ids, ledger.window_first_round),
         )
         applied, seals = executed.applied, executed.applied.sealed is not None
+        kept = kept_from(applied.header.round, ledger.window_first_round, self.history_rounds)
         hit("execution.seal.before" if seals else "execution.apply.before")
         await self._pen.write(
             [applied.header.encode()],
-            applied_statements(applied, roster, self._events.length),
+            applied_statements(applied, roster, self._events.length, kept),
             # A cell that is thrown back over the end of an epoch may find nobody to serve it.
             durable=seals,
         )

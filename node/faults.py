@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +27,7 @@ from core.ids import CellId
 from core.json_text import NotJson, parse_json
 from gossip.host import DialFailed, PeerStream, ReadTimedOut, WriteTimedOut
 from gossip.host.limits import READ_CHUNK_BYTES
+from ledger.epoch_rules import Support
 from node.clock import skew_by
 from node.failpoints import fill_disk
 from node.limits import (
@@ -39,6 +40,8 @@ from node.limits import (
 
 FAULTS_VARIABLE: Final = "MYCELD_FAULTS"
 FAULTS_FILE: Final = "faults.json"
+RULE_SETS_VARIABLE: Final = "MYCELD_FAULTS_RULE_SETS"
+"""With MYCELD_FAULTS: the rule sets that this build is to know, such as `1,2`, as another one."""
 
 _VERSION: Final = 1
 _LOG = structlog.get_logger("faults")
@@ -228,6 +231,14 @@ def faults_of(directory: Path, environment: Mapping[str, str]) -> Faults | None:
     faults = Faults(directory / FAULTS_FILE)
     faults.read()
     return faults
+
+
+def support_of(support: Support, environment: Mapping[str, str]) -> Support:
+    """Return what a build is to know: what it does know, unless a test says otherwise."""
+    text = environment.get(RULE_SETS_VARIABLE, "")
+    if environment.get(FAULTS_VARIABLE) != "1" or not text:
+        return support
+    return replace(support, rule_sets=tuple(sorted(int(number) for number in text.split(","))))
 
 
 def _now_s() -> float:

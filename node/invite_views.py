@@ -9,8 +9,8 @@ from typing import Final
 from core.ids import CellId, Round, public_key_of
 from gateway.views import InviteUseView, InviteView
 from journal import Store
+from ledger.governance import Outcome, decode_proposal, proposal_key
 from ledger.header import APPLIED
-from ledger.members import decode_proposal, proposal_key
 from ledger.roster import Roster
 from node import invite_tables as tables
 from node.invite_tables import Invite, Terms, Use
@@ -94,6 +94,6 @@ def _progress(store: Store, use: Use, terms: Terms, applied: Round) -> tuple[str
     if value is None:
         return "proposed", None
     proposal = decode_proposal(value)
-    if proposal.accepted_round:
-        return "accepted", None
+    if proposal.outcome is not Outcome.OPEN:
+        return proposal.outcome.value, None
     return ("proposed" if proposal.is_open(applied) else "expired"), None

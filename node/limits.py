@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from core.limits import INT_MAX
+
 CONSENSUS_QUEUE_SIZE_BYTES_MAX: Final = 32 * 1024 * 1024
 """Bytes of events that wait for the consensus task, of all peers together. Beyond it each peer has
 one frame at most."""
@@ -69,6 +71,9 @@ ACCUSE_TURN_MS: Final = 250
 
 ACCUSE_CHECK_MS: Final = 5_000
 """How often a cell looks whether its proof of a fork has come through."""
+
+ANNOUNCE_AGAIN_S: Final = 15.0
+"""How often a cell looks whether its announcement of what its build knows has come through."""
 
 HOMELESS_INTERVAL_MS: Final = 5_000
 """How often a cell without a vote asks a member again to put what has no place yet."""
@@ -512,3 +517,35 @@ PROOF_PAUSE_MS: Final = 1_000
 
 PROOFS_UNDER_WAY_MAX: Final = 8
 """Proofs of our own key that are given at once; others wait until they are asked for again."""
+
+STATE_KEYS_PER_QUERY: Final = 250
+"""Keys or pages that one statement reads."""
+
+STATE_ROWS_PER_QUERY: Final = 4096
+"""Heads of pages read at once at start: the journal's bound for a query is two seconds."""
+
+PRUNED_ROWS_MIN: Final = 64
+"""Old rows of the state that go with each round, beside two for each that it writes: so they go
+faster than they come, and none of it takes a millisecond."""
+
+HISTORY_ROUNDS_MAX: Final = INT_MAX
+"""Of the state's history: all of it."""
+
+DIFF_CHANGES_MAX: Final = 100_000
+"""Changes that are looked through for one page of differences, some 0.1 s."""
+
+OVERLAY_KEYS_MAX: Final = 4096
+"""Changes that are undone in memory to prove something of an earlier round: 0.2 s, 5 MB."""
+
+WATCHERS_MAX: Final = 64
+"""Clients that wait for changes of the state at once: each costs a query a round."""
+
+WATCH_CHANGES_MAX: Final = 10_000
+"""Changes that are looked through for one page of what a prefix's keys became, some 20 ms."""
+
+STATE_PAGE_SIZE_BYTES_MAX: Final = 4 << 20
+"""Bytes of values in one answer about many of them; as JSON, in text and hex, three times that."""
+
+MULTISIGS_SCANNED_MAX: Final = 4_096
+"""Multi-signature accounts that are looked through for those of a key: 25 µs each, a tenth of a
+second in all."""

@@ -32,8 +32,10 @@ from node.stages.consensus import Consensus
 from node.stages.execution import Execution
 from node.stages.intake import Intake
 from node.stages.mempool import Mempool
+from node.state_news import StateNews
 from node.transfer_fetching import TransferFetching
 from node.trust_scopes import TrustScopes
+from node.upgrades import Upgrades
 from node.verifier import Verifier
 
 
@@ -74,6 +76,8 @@ class Parts:
     contents: Contents
     headers: Headers
     fetching: TransferFetching
+    upgrades: Upgrades
+    news: StateNews
     started_ns: int
     gateway_url: str = ""
 

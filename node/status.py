@@ -10,10 +10,11 @@ from core.ids import CellId
 from gateway.views import MemberView, PeerView, StatusView
 from gossip.creator import Refusal
 from ledger.roster import Member
-from ledger.tree import EMPTY_ROOT
+from ledger.trie import EMPTY_ROOT
 from myceld import VERSION
 from node.errors import KeyInUseElsewhere
 from node.exposition import metrics_view
+from node.governance_answers import upgrade_view
 from node.member_answers import fork_views
 from node.parts import Parts
 from node.progress import progress_words
@@ -57,6 +58,7 @@ def status_view(parts: Parts) -> StatusView:
         addresses=list(parts.peers.host.addresses),
         gateway_url=parts.gateway_url,
         metrics=metrics_view(parts),
+        upgrade=upgrade_view(parts),
     )
 
 

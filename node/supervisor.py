@@ -158,6 +158,7 @@ class Supervisor:
         accuse = AccuseTask(parts.store, parts.genesis, self._setup.key.public_key)
 
         def sealed(roster: Roster) -> None:
+            parts.upgrades.check(roster)
             keep_reachable(parts.peers.book, roster, reader_of(parts.store))
             tasks.consensus.sealed(roster)
             accuse.epoch_began()
@@ -176,6 +177,7 @@ class Supervisor:
                     "state": {
                         "execution": tasks.execution.run(parts.peers, sealed),
                         "fetching": parts.fetching.run(),
+                        "upgrades": _announce(parts, cell),
                     },
                     "identity": {
                         "trust": parts.trust.run(),
@@ -218,6 +220,13 @@ async def _accuse(parts: Parts, task: AccuseTask, cell: RunningCell) -> None:
         epoch=lambda: parts.execution.ledger.roster.epoch,
         is_under_way=lambda transaction: parts.intake.checked(transaction) is not None,
         submit=cell.accuse,
+    )
+
+
+async def _announce(parts: Parts, cell: RunningCell) -> None:
+    await parts.upgrades.run(
+        is_under_way=lambda transaction: parts.intake.checked(transaction) is not None,
+        announce=cell.announce_support,
     )
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from hashlib import sha256
-from typing import Any
+from typing import Any, Final
+from zlib import crc32
 
 from core import codec
 from core.codec import NotCanonical, WrongShape
@@ -19,6 +20,7 @@ from core.ids import (
     PublicKey,
     Round,
     Signature,
+    TransactionId,
     cell_id_of,
     public_key_of,
 )
@@ -28,42 +30,39 @@ from hashgraph.evidence import decode_evidence, encode_evidence, verify_fork
 from hashgraph.header import decode_header as decode_event_header
 from hashgraph.vector import read_expected, read_vector
 from ledger import errors as ledger_errors
-from ledger.accounts import NonceWindow, decode_account, encode_account
+from ledger.accounts import Account, decode_account
+from ledger.actions import build_actions
 from ledger.certificate import (
     epoch_of,
     parse_certificate,
     parse_checkpoint_signature,
 )
 from ledger.content import decode_content
+from ledger.epoch_rules import supported
+from ledger.errors import BadMapProof, StatePageLost
 from ledger.forks import ProvenFork, decode_proven
 from ledger.genesis import from_json, to_json
+from ledger.governance import GovPropose, GovVote, Vote
 from ledger.header import decode_header, receipts_root
 from ledger.kinds import Arguments, parse_arguments
-from ledger.members import (
-    Action,
-    MemberApprove,
-    MemberLeave,
-    MemberPropose,
-    Proposal,
-    decode_proposal,
-)
+from ledger.map_proof import PROOF_SIZE_BYTES_MAX, TOP, Opened
+from ledger.members import Action, MemberApprove, MemberLeave, MemberPropose
 from ledger.network_score import EpochRecord, decode_record, decode_score
+from ledger.page import decode_page
+from ledger.prover import prove_keys, prove_piece, prove_range
 from ledger.roster import decode_members, decode_roster, encode_members
 from ledger.roster_proof import RosterStep, decode_proof, encode_proof
 from ledger.succession import Origin, Succession, decode_origin, decode_succession
 from ledger.transaction import parse
 from ledger.transfer.errors import BadTransferFrame
 from ledger.transfer.staging import (
-    below,
-    root_of_piece,
+    open_piece,
     staged_header,
     staged_piece,
     staged_receipts,
 )
 from ledger.transfer.wire import (
-    Entries,
     FrameBodies,
-    Frontier,
     Receipts,
     decode_answer,
     decode_ask,
@@ -71,11 +70,13 @@ from ledger.transfer.wire import (
     encode_ask,
     receipts_at,
 )
-from ledger.tree import TOP
+from ledger.tree import StateTree
 from ledger.trust import Attestation, TrustAttest, TrustRevoke, decode_attestation
+from ledger.upgrades import Announce
 from tests.fuzz.mutations import Form
 from tests.fuzz.samples import DIGEST, SIGNED, VECTORS, bodies, from_hex, network_of, vector
 from tests.fuzz.target import REFUSED, Target
+from tests.fuzz.targets_decided import ACTIONS
 from tests.ledger.world import GENESIS, KEYS, NEWCOMERS, Cell, certified, rotation, signed
 
 _NEITHER = (NotCanonical, WrongShape)
@@ -95,6 +96,86 @@ _FORK_NETWORK = network_of("fork-evidence")
 _TRANSACTIONS = vector("transaction")
 _NETWORK = network_of("transaction")
 _TRANSFER = vector("transfer")
+_ENTRIES = {b"value/%d" % number: b"%d" % number for number in range(40)}
+
+
+def _map() -> StateTree:
+    tree = StateTree()
+    tree.update(_ENTRIES.items())
+    return tree
+
+
+def _proofs() -> tuple[bytes, ...]:
+    """Return proofs of each kind."""
+    state = _map().present()
+
+    def fetch(keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        return {key: _ENTRIES[key] for key in keys}
+
+    bounds = {"count_max": 5, "size_bytes_max": 1000}
+    return (
+        prove_keys(state, [b"value/3", b"value/none"], fetch),
+        prove_range(state, b"value/2", b"value/5", fetch, **bounds),
+        prove_range(state, b"", None, fetch, **bounds),
+        prove_piece(state, TOP, fetch, size_bytes_max=150),
+        prove_piece(state, TOP, fetch, size_bytes_max=10_000),
+        b"\x01\x00",
+    )
+
+
+_PROOFS = _proofs()
+
+
+KIND_SAMPLES: tuple[tuple[str, list[codec.Value]], ...] = (
+    ("put", ["key", b"value"]),
+    ("member-propose", ["add", DIGEST, 1, "dora"]),
+    ("member-approve", [DIGEST]),
+    ("member-leave", []),
+    ("fork-evidence", [3, *from_hex(_FORK["evidence"])]),
+    ("trust-attest", [DIGEST, "general", 1_000_000, 0]),
+    ("trust-revoke", [DIGEST, "general"]),
+    ("key-rotate", [DIGEST, SIGNED, SIGNED[::-1]]),
+    ("post", [DIGEST, 1024, "minutes of May", 7]),
+    ("post-withdraw", [DIGEST]),
+    ("put-if", ["key", b"value", ["round", 7]]),
+    ("put-if", ["key", b"value", ["absent"]]),
+    ("delete", ["key", ["hash", DIGEST]]),
+    ("delete", ["key", []]),
+    ("namespace-claim", ["club/minutes", [DIGEST], "writers", [DIGEST, bytes(32)]]),
+    ("namespace-set", ["club", [DIGEST], "anyone", []]),
+    ("gov-propose", ["all", build_actions(ACTIONS), 1000]),
+    ("gov-vote", [DIGEST, "abstain"]),
+    ("gov-announce", supported("myceld 1").to_value()),
+)
+"""Of each kind but those of amounts, arguments that are taken."""
+
+
+_OF_ARGUMENTS: Final = (
+    "ledger/kinds.py:parse_arguments",
+    "ledger/values.py:parse_put",
+    "ledger/values.py:parse_put_if",
+    "ledger/values.py:parse_delete",
+    "ledger/values.py:_parse_key",
+    "ledger/values.py:_parse_value",
+    "ledger/values.py:_parse_condition",
+    "ledger/namespaces.py:parse_claim",
+    "ledger/namespaces.py:parse_set",
+    "ledger/namespaces.py:_parse_name",
+    "ledger/namespaces.py:_parse_rules",
+    "ledger/members.py:parse_propose",
+    "ledger/members.py:parse_approve",
+    "ledger/members.py:parse_leave",
+    "ledger/forks.py:parse_proof",
+    "ledger/trust.py:parse_attest",
+    "ledger/trust.py:parse_revoke",
+    "ledger/rotation.py:parse_rotate",
+    "ledger/content.py:parse_post",
+    "ledger/content.py:parse_withdraw",
+    "ledger/governance.py:parse_gov_propose",
+    "ledger/governance.py:parse_gov_vote",
+    "ledger/upgrades.py:parse_announce",
+)
+"""What parses the arguments of kinds."""
 
 
 def targets() -> tuple[Target, ...]:
@@ -107,6 +188,7 @@ def targets() -> tuple[Target, ...]:
         *_chain(),
         *_certified(),
         *_state(),
+        *_state_map(),
         *_transfer(),
     )
 
@@ -232,27 +314,22 @@ def _transactions() -> tuple[Target, ...]:
         TrustAttest(newcomer.public_key, "general", 900_000, Round(7)),
         TrustRevoke(newcomer.public_key, "general"),
         rotation(pair, newcomer),
+        GovPropose("all at once", ACTIONS, 1000),
+        GovVote(TransactionId(DIGEST), Vote.ABSTAIN),
+        Announce(supported("myceld 1")),
     )
     made = tuple(signed(pair, at, arguments) for at, arguments in enumerate(acts))
     rows = ("signed", "opaque")
     golden = from_hex(*(case["encoded"] for row in rows for case in _TRANSACTIONS[row]))
-    kinds: tuple[codec.Value, ...] = (
-        ["put", ["key", b"value"]],
-        ["member-propose", ["add", DIGEST, 1, "dora"]],
-        ["member-approve", [DIGEST]],
-        ["member-leave", []],
-        ["fork-evidence", [3, *from_hex(_FORK["evidence"])]],
-        ["trust-attest", [DIGEST, "general", 1_000_000, 0]],
-        ["trust-revoke", [DIGEST, "general"]],
-        ["key-rotate", [DIGEST, SIGNED, SIGNED[::-1]]],
-        ["post", [DIGEST, 1024, "minutes of May", 7]],
-        ["post-withdraw", [DIGEST]],
-    )
     arguments = (
         ledger_errors.Malformed,
         ledger_errors.Oversize,
         ledger_errors.UnknownKind,
         ledger_errors.BadProposal,
+        ledger_errors.BadAction,
+        ledger_errors.BadNamespace,
+        ledger_errors.BadCondition,
+        ledger_errors.UnknownParameter,
         ledger_errors.BadEvidence,
         ledger_errors.BadAttestation,
         ledger_errors.BadRotation,
@@ -274,21 +351,9 @@ def _transactions() -> tuple[Target, ...]:
         Target(
             name="transaction arguments",
             decode=_arguments,
-            samples=tuple(codec.encode(value) for value in kinds),
+            samples=tuple(codec.encode(value) for value in KIND_SAMPLES),
             errors=(*arguments, *_NEITHER),
-            covers=(
-                "ledger/kinds.py:parse_arguments",
-                "ledger/kinds.py:_parse_put",
-                "ledger/members.py:parse_propose",
-                "ledger/members.py:parse_approve",
-                "ledger/members.py:parse_leave",
-                "ledger/forks.py:parse_proof",
-                "ledger/trust.py:parse_attest",
-                "ledger/trust.py:parse_revoke",
-                "ledger/rotation.py:parse_rotate",
-                "ledger/content.py:parse_post",
-                "ledger/content.py:parse_withdraw",
-            ),
+            covers=_OF_ARGUMENTS,
         ),
     )
 
@@ -375,17 +440,14 @@ def _certified() -> tuple[Target, ...]:
 def _state() -> tuple[Target, ...]:
     """The values that the ledger keeps in its state, and a newcomer gets from strangers."""
     members = GENESIS.members
-    change = MemberPropose(Action.ADD, NEWCOMERS[0].public_key, 1, "dora")
-    approvals = tuple(key.public_key for key in KEYS)
-    proposal = Proposal(change, KEYS[0].public_key, Round(9), approvals, Round(11))
     proven = ProvenFork(Hash(DIGEST), Round(3), KEYS[1].public_key)
     sign = Signature(SIGNED)
     return (
         Target(
             name="state: account",
             decode=decode_account,
-            encode=encode_account,
-            samples=(encode_account(NonceWindow(70, 2**63 + 5)), encode_account(NonceWindow(0, 1))),
+            encode=Account.encode,
+            samples=(Account(70, 2**63 + 5, 2**62).encode(), Account(is_given_up=True).encode()),
             errors=_NEITHER,
             covers=("ledger/accounts.py:decode_account",),
         ),
@@ -396,14 +458,6 @@ def _state() -> tuple[Target, ...]:
             samples=(encode_members(members),),
             errors=_NEITHER,
             covers=("ledger/roster.py:decode_members", "ledger/roster.py:member_of"),
-        ),
-        Target(
-            name="state: proposal",
-            decode=decode_proposal,
-            encode=lambda found: found.encode(),
-            samples=(proposal.encode(),),
-            errors=(*_NEITHER, ledger_errors.BadProposal),
-            covers=("ledger/members.py:decode_proposal",),
         ),
         Target(
             name="state: content",
@@ -515,17 +569,6 @@ def _transfer() -> tuple[Target, ...]:
             covers=("ledger/transfer/wire.py:FrameBodies.feed",),
         ),
         Target(
-            name="piece of the state",
-            decode=_piece,
-            samples=tuple(
-                body
-                for body in bodies(answers)
-                if isinstance(decode_answer(body), Entries | Frontier)
-            ),
-            errors=(BadTransferFrame,),
-            covers=("ledger/transfer/staging.py:staged_piece",),
-        ),
-        Target(
             name="staged header",
             decode=lambda data: staged_header(sha256(data).digest(), lambda _: data) or REFUSED,
             samples=from_hex(*(case["encoded"] for case in vector("header")["headers"])),
@@ -539,6 +582,41 @@ def _transfer() -> tuple[Target, ...]:
             errors=(),
             covers=("ledger/transfer/staging.py:staged_receipts",),
             size_bytes_max=4 << 20,
+        ),
+    )
+
+
+def _state_map() -> tuple[Target, ...]:
+    """Return what is read of the state's map: proofs of strangers, and rows of our own."""
+    return (
+        Target(
+            name="piece of the state",
+            decode=_piece,
+            samples=_PROOFS[-3:],
+            errors=(BadMapProof,),
+            covers=(
+                "ledger/transfer/staging.py:open_piece",
+                "ledger/transfer/staging.py:staged_piece",
+            ),
+            size_bytes_max=PROOF_SIZE_BYTES_MAX,
+        ),
+        Target(
+            name="proof about the state map",
+            decode=_map_proof,
+            samples=_PROOFS,
+            errors=(BadMapProof,),
+            covers=(
+                "ledger/map_proof.py:Opened.__init__",
+                "ledger/map_proof.py:Opened._read",
+            ),
+            size_bytes_max=PROOF_SIZE_BYTES_MAX,
+        ),
+        Target(
+            name="page of the state map",
+            decode=_page,
+            samples=tuple(row.body for row in StateTree().update(_ENTRIES.items()).put),
+            errors=(),
+            covers=("ledger/page.py:decode_page",),
         ),
     )
 
@@ -570,15 +648,33 @@ def _event_again(event: UnresolvedEvent) -> bytes | None:
 
 
 def _piece(data: bytes) -> object:
-    """Do with an answer what a newcomer does: compute its root, and see what lies below."""
-    piece = decode_answer(data)
-    if not isinstance(piece, Entries | Frontier):
+    """Do with a piece what a newcomer does: compute its root, and see what else lies there."""
+    opened = open_piece(data, TOP)
+    found = staged_piece(opened.root, TOP, lambda _: data)
+    check(found is not None and found[0].entries() == opened.entries(), "found by its root")
+    return opened.entries(), opened.hidden()
+
+
+def _map_proof(data: bytes) -> object:
+    """Ask a proof whatever it may tell."""
+    opened = Opened(data)
+    told: list[object] = [opened.root]
+    for key in (b"", b"value/3", b"value/none", b"z" * 512):
+        for ask in (opened.get, lambda start: opened.scan(start, None)):
+            try:
+                told.append(ask(key))
+            except BadMapProof:
+                told.append(None)
+    return told
+
+
+def _page(data: bytes) -> object:
+    """Read a page whose checksum is right, whatever else is."""
+    try:
+        page = decode_page(data[:-4] + crc32(data[:-4]).to_bytes(4, "little"))
+    except StatePageLost:
         return REFUSED
-    root = root_of_piece(piece, TOP)
-    if root is None:
-        return REFUSED
-    check(staged_piece(root, TOP, lambda _: data) == piece, "a piece is found by its root")
-    return below(piece, TOP) if isinstance(piece, Frontier) else piece
+    return page.entries(), page.digest()
 
 
 def _text(data: bytes) -> str:

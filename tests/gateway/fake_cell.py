@@ -77,8 +77,11 @@ from identity.trust import INTERACTIONS_JOURNAL, interaction, proof_of
 from journal.checkpoint import sign_checkpoint
 from journal.merkle import leaf_hash, node_hash, subtree_inclusion_proof, subtree_root
 from journal.proof_file import format_proof
+from tests.gateway.fake_governance import FakeGovernance
 from tests.gateway.fake_messages import FakeMessages
+from tests.gateway.fake_prana import FakePrana
 from tests.gateway.fake_services import FakeServices
+from tests.gateway.fake_state import FakeState
 
 TOKEN = "t0ken-of-the-tests"  # noqa: S105 - a secret of nothing
 CELL_ID = "12D3KooWFakeCell"
@@ -137,12 +140,15 @@ _TRUSTED = (
 )
 
 
-class FakeCell(FakeMessages, FakeServices):
+class FakeCell(FakeMessages, FakeServices, FakeGovernance, FakeState, FakePrana):
     """Keeps receipts and values; keys with special names make it fail in special ways."""
 
     def __init__(self, *, goes_to: Stage = Stage.CERTIFIED) -> None:
         FakeMessages.__init__(self)
         FakeServices.__init__(self)
+        FakeGovernance.__init__(self, self._taken)
+        FakeState.__init__(self, self._taken)
+        FakePrana.__init__(self)
         self.receipts: dict[str, ReceiptView] = {}
         self.values: dict[str, bytes] = {}
         self.calls: list[tuple[str, object]] = []
@@ -300,7 +306,7 @@ class FakeCell(FakeMessages, FakeServices):
             )
         ]
 
-    async def state_value(self, key: str) -> StateValueView:
+    async def state_value(self, key: str, at: int | None = None) -> StateValueView:
         if key not in self.values:
             raise NoSuchKey(f"no value at {key!r}")
         value = self.values[key]
@@ -308,7 +314,8 @@ class FakeCell(FakeMessages, FakeServices):
             text: str | None = value.decode()
         except UnicodeDecodeError:
             text = None
-        return StateValueView(key, text, value.hex(), 8, "ab" * 32, 8, "ef" * 32, 7)
+        round_number = 8 if at is None else at
+        return StateValueView(key, text, value.hex(), 8, "ab" * 32, round_number, "ef" * 32, 7)
 
     async def transactions(self, *, start: int, limit: int) -> list[TransactionView]:
         self.calls.append(("transactions", (start, limit)))
@@ -351,6 +358,12 @@ class FakeCell(FakeMessages, FakeServices):
         self.calls.append(("change_members", (change, wait, timeout_s)))
         data = repr(change).encode()
         self._take(data, key="")
+        return await self.receipt(hashlib.sha256(data).digest(), wait=wait, timeout_s=timeout_s)
+
+    async def _taken(self, name: str, what: object, wait: Stage, timeout_s: float) -> ReceiptView:
+        self.calls.append((name, (what, wait, timeout_s)))
+        data = repr(what).encode()
+        self._take(data, key="refused" if "refused" in repr(what) else "")
         return await self.receipt(hashlib.sha256(data).digest(), wait=wait, timeout_s=timeout_s)
 
     async def attest(self, wish: AttestWish, *, wait: Stage, timeout_s: float) -> ReceiptView:
