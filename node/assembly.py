@@ -182,9 +182,7 @@ class Assembly:
         consensus_task = self._make_consensus_task(consensus, execution, inboxes, receipts, intake)
         discovery, peers = self._make_network(consensus, execution_task, headers, inboxes, access)
         interactions = await self._make_interactions(peers, trust, execution, access)
-        messages = await _make_messages(
-            store, self._setup, peers, access, self._nucleus, lines, headers
-        )
+        messages = await self._make_messages(peers, access, lines, headers)
         parts = Parts(
             cell_id=key.cell_id,
             name=self._name(consensus.roster),
@@ -403,6 +401,20 @@ class Assembly:
             self._store, own, lambda: execution.ledger.applied_round, policy, lines=lines
         )
 
+    async def _make_messages(
+        self, peers: Peers, access: Access, lines: Lines, headers: Headers
+    ) -> Messages:
+        """Return the message service, which answers other cells from the start of the host on."""
+        setup = self._setup
+
+        def is_member(cell_id: CellId) -> bool:
+            return lines.is_member(cell_id, peers.roster)
+
+        former = await _former(setup.earlier, lines, headers)
+        network_id, policy = setup.genesis.network_id, MessageAccess(access)
+        owner = Owner(setup.key, network_id, policy, lines, is_member, former)
+        return await Messages.open(self._store, owner, peers, self._nucleus.grant("message"))
+
     async def _make_interactions(
         self, peers: Peers, trust: TrustScopes, execution: Execution, access: Access
     ) -> Interactions:
@@ -515,26 +527,6 @@ def _make_invites(
     invites = Invites(store, genesis, peers, standing, audit=audit)
     peers.host.set_handler(INVITE_PROTOCOL, peers.guarded(invites.serve))
     return invites
-
-
-async def _make_messages(
-    store: Store,
-    setup: Setup,
-    peers: Peers,
-    access: Access,
-    nucleus: Nucleus,
-    lines: Lines,
-    headers: Headers,
-) -> Messages:
-    """Return the message service, which answers other cells from the start of the host on."""
-
-    def is_member(cell_id: CellId) -> bool:
-        return lines.is_member(cell_id, peers.roster)
-
-    former = await _former(setup.earlier, lines, headers)
-    network_id, policy = setup.genesis.network_id, MessageAccess(access)
-    owner = Owner(setup.key, network_id, policy, lines, is_member, former)
-    return await Messages.open(store, owner, peers, nucleus.grant("message"))
 
 
 async def _former(earlier: Sequence[KeyPair], lines: Lines, headers: Headers) -> Former | None:
