@@ -33,6 +33,7 @@ _COMMANDS: Final = {
     "tx": ("cli.tx:tx", "Put, send, sign and list transactions."),
     "state": ("cli.state:state", "Read the agreed state."),
     "receipt": ("cli.receipt:receipt", "Show how far a transaction has come."),
+    "verify": ("cli.verify:verify", "Check a proof, without a cell or a network."),
     "round": ("cli.history:rounds", "List decided rounds."),
     "key": ("cli.key:key", "Make, show, move, protect and split the cell's key."),
     "invite": ("cli.invite:invite", "Make a ticket for somebody to join by."),

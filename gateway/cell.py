@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from gateway.message_cell import MessageCell
+from gateway.proof_routes import ProofCell
 from gateway.service_views import ServiceCell
 from gateway.trust_views import TrustCell
 from gateway.views import (
@@ -37,7 +38,7 @@ from gateway.views import (
 )
 
 
-class Cell(TrustCell, MessageCell, ServiceCell, Protocol):
+class Cell(TrustCell, MessageCell, ServiceCell, ProofCell, Protocol):
     """What the gateway needs of a running cell."""
 
     async def submit(

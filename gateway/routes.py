@@ -28,6 +28,7 @@ from gateway.errors import (
 )
 from gateway.limits import READ_TIMEOUT_S, WAIT_GRACE_S
 from gateway.message_routes import MessageRoutes
+from gateway.proof_routes import ProofRoutes
 from gateway.service_routes import ServiceRoutes, note_request
 from gateway.trust_routes import TrustRoutes
 from gateway.views import Stage
@@ -325,6 +326,7 @@ class Routes:
             *TrustRoutes(self._cell, self, self._budget).table(),
             *self._messages.table,
             *ServiceRoutes(self._cell, self, self._budget).table(),
+            *ProofRoutes(self._cell, self).table(),
         ]
         app = Starlette(
             routes=[

@@ -275,3 +275,74 @@ class NoStateProof(OperationalFault):
     code = "MYC-LEDGER-302"
     remedy = "Ask again in a moment: the newest state has to be certified first."
     retryable = True
+
+
+class NotProven(RemoteViolation):
+    """A proof file that proves nothing."""
+
+    code = "MYC-LEDGER-550"
+    remedy = "Ask another cell for the proof; the one that made this is broken or lies."
+
+
+class ProofUnreadable(NotProven):
+    """Not the whole, unchanged text of a proof file of a version known here."""
+
+    code = "MYC-LEDGER-551"
+    remedy = "Copy the file whole, or export the proof again with a cell of the same version."
+
+
+class ProofOfOtherNetwork(NotProven):
+    """A proof of another network than the one that is trusted."""
+
+    code = "MYC-LEDGER-552"
+    remedy = "Give the genesis file, or the id, of the network that the proof is of."
+
+
+class ProofRosterBroken(NotProven):
+    """Rosters that do not lead from the genesis to the members that signed."""
+
+    code = "MYC-LEDGER-553"
+
+
+class ProofSignatureWrong(NotProven):
+    """A member did not sign what the proof says it did."""
+
+    code = "MYC-LEDGER-554"
+
+
+class ProofSignersWrong(NotProven):
+    """Signers that are not members, are listed twice, or are out of order."""
+
+    code = "MYC-LEDGER-555"
+
+
+class ProofTooLight(NotProven):
+    """The signers have no more than 2/3 of the weight."""
+
+    code = "MYC-LEDGER-556"
+
+
+class ProofHeadersBroken(NotProven):
+    """Headers that do not lead from the round that is shown to the one that was signed."""
+
+    code = "MYC-LEDGER-557"
+
+
+class ProofOfOtherEpoch(NotProven):
+    """Signed by the members of another epoch than the header is of."""
+
+    code = "MYC-LEDGER-558"
+
+
+class ProofSubjectWrong(NotProven):
+    """What is claimed does not lead to the roots in the header."""
+
+    code = "MYC-LEDGER-559"
+
+
+class NoProof(OperationalFault):
+    """This cell can not make the proof, now or at all."""
+
+    code = "MYC-LEDGER-560"
+    remedy = "Ask again in a moment, or a cell whose history goes back further."
+    retryable = True

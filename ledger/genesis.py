@@ -14,15 +14,24 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, TypeVar
 
-from core.codec import Value, encode
+from core.codec import (
+    NotCanonical,
+    Value,
+    WrongShape,
+    as_array,
+    as_int,
+    as_text,
+    decode,
+    encode,
+)
 from core.errors import MyceldError
 from core.ids import Epoch, NetworkId, Round, public_key_of
 from core.json_text import NotJson, parse_json
 from core.limits import INT_MAX
 from ledger.errors import BadGenesis, BadRoster
-from ledger.limits import EPOCH_ROUNDS_MAX, EPOCH_ROUNDS_MIN, NAME_LENGTH_MAX
+from ledger.limits import EPOCH_ROUNDS_MAX, EPOCH_ROUNDS_MIN, MEMBERS_MAX, NAME_LENGTH_MAX
 from ledger.names import is_name
-from ledger.roster import Member, Roster, check_members
+from ledger.roster import Member, Roster, check_members, member_of
 
 RULE_SETS: Final = (1, 2)
 """Voting rules (ARCHITECTURE.md, hashgraph): Baird 2016, and the same with weak voters copying."""
@@ -68,15 +77,37 @@ class Genesis:
     @cached_property
     def network_id(self) -> NetworkId:
         """SHA-256 of the canonical encoding."""
-        members: list[Value] = [member.to_value() for member in self.members]
-        rules: list[Value] = [self.rule_set, self.coin_period, self.epoch_rounds]
-        body: Value = [_DOMAIN, self.name, rules, self.time_ns, members]
-        return NetworkId(hashlib.sha256(encode(body)).digest())
+        return NetworkId(hashlib.sha256(self.encode()).digest())
 
     @cached_property
     def roster(self) -> Roster:
         """The roster of the first epoch."""
         return Roster(Epoch(0), Round(1), 0, self.members)
+
+    def encode(self) -> bytes:
+        """Return the canonical bytes."""
+        members: list[Value] = [member.to_value() for member in self.members]
+        rules: list[Value] = [self.rule_set, self.coin_period, self.epoch_rounds]
+        return encode([_DOMAIN, self.name, rules, self.time_ns, members])
+
+
+def decode_genesis(data: bytes) -> Genesis:
+    """Return the genesis in canonical bytes, whose SHA-256 is its network id; raises BadGenesis."""
+    try:
+        domain, name, rules, time_ns, members = as_array(decode(data), length=5)
+        if domain != _DOMAIN:
+            raise BadGenesis("not a genesis of this version")
+        rule_set, coin_period, epoch_rounds = as_array(rules, length=3)
+        return Genesis(
+            name=as_text(name, length_max=NAME_LENGTH_MAX),
+            members=tuple(member_of(item) for item in as_array(members, length_max=MEMBERS_MAX)),
+            time_ns=as_int(time_ns),
+            coin_period=as_int(coin_period),
+            epoch_rounds=as_int(epoch_rounds),
+            rule_set=as_int(rule_set),
+        )
+    except (NotCanonical, WrongShape) as error:
+        raise BadGenesis(error.detail) from error
 
 
 def to_json(genesis: Genesis) -> str:

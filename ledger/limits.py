@@ -94,3 +94,17 @@ CONTENT_SIZE_BYTES_MAX: Final = 1 << 20
 
 CONTENT_TITLE_SIZE_BYTES_MAX: Final = 256
 """Of a title, in UTF-8."""
+
+PROOF_HEADERS_MAX: Final = 1_024
+"""Headers from the round of a proof to the one that was signed: few, as each round that did
+something is signed. 250 KB at most."""
+
+PROOF_SIZE_BYTES_MAX: Final = 1 << 20
+"""Bytes of a proof: 32 steps of 128 signatures each and a roster (15 KB each), 1024 headers, one
+transaction or one part of the state fit."""
+
+PROOF_VALUES_MAX: Final = 32_768
+"""Values in it: three for each of 33 × 128 signatures, and what proves a part of the state."""
+
+PROOF_PATH_HASHES_MAX: Final = 24
+"""Hashes from a receipt to its round's root: of more receipts than a round can have."""

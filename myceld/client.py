@@ -30,12 +30,13 @@ from myceld.limits import (
     WAIT_S_MAX,
 )
 from myceld.message_calls import JsonObject, MessageCalls
+from myceld.proof_calls import ProofCalls
 from myceld.service_calls import ServiceCalls
 
 _READ_SIZE_BYTES = 1 << 16
 
 
-class Client(MessageCalls, ServiceCalls):
+class Client(MessageCalls, ServiceCalls, ProofCalls):
     """A connection to the cell at `url`.
 
     Every method raises CellUnreachable, CellTooLate, CellAnswerUnreadable, and CellRefused with

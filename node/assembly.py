@@ -50,6 +50,7 @@ from node.keyring import KeyRing, reader_of
 from node.limits import EXECUTION_QUEUE_MAX, HEADERS_CACHED_MAX
 from node.parts import Parts
 from node.peers import Peers, PeersConfig, PeersLinks
+from node.proofs import Proofs
 from node.receipts import Receipts
 from node.services.audit import AuditTrail
 from node.services.content import Contents
@@ -170,6 +171,7 @@ class Assembly:
         discovery, peers = self._make_network(consensus, execution_task, headers, *inboxes)
         access = Access(store, trust, lambda: execution.ledger.roster, self._audit)
         messages = await _make_messages(store, self._setup, peers, access)
+        states = self._make_states(headers, execution)
         parts = Parts(
             cell_id=key.cell_id,
             name=self._name(consensus.roster),
@@ -197,9 +199,17 @@ class Assembly:
             interactions=await self._make_interactions(peers, trust, execution),
             messages=messages,
             contents=_make_contents(store, genesis, peers, execution),
-            work=self._make_work(messages, intake, headers, execution),
+            work=self._make_work(messages, intake, states),
             headers=headers,
             fetching=self._make_fetching(consensus, execution, peers, headers),
+            proofs=Proofs(
+                store,
+                genesis,
+                headers,
+                states,
+                certified_round=lambda: execution.certified_round,
+                block_of=consensus.block_of,
+            ),
             started_ns=self._started_ns,
         )
         return parts, Tasks(consensus_task, execution_task)
@@ -217,16 +227,16 @@ class Assembly:
         links = self._make_links(consensus_inbox, execution_inbox, greeting, discovery)
         return discovery, self._make_peers(consensus.roster, discovery.book, links)
 
-    def _make_work(
-        self, messages: Messages, intake: Intake, headers: Headers, execution: Execution
-    ) -> MessageWork:
-        states = States(
+    def _make_states(self, headers: Headers, execution: Execution) -> States:
+        return States(
             self._store,
             self._setup.genesis,
             headers,
             execution.ledger,
             lambda: execution.certified_round,
         )
+
+    def _make_work(self, messages: Messages, intake: Intake, states: States) -> MessageWork:
         commands = commands_of(self._setup.config.commands)
         return MessageWork(messages, intake.parse, states, commands, self._audit.done)
 

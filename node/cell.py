@@ -47,6 +47,7 @@ from node.limits import ACCUSE_CHECK_MS, WAIT_S_MAX
 from node.member_answers import change_of, epoch_views, members_view
 from node.message_answers import MessageAnswers
 from node.parts import Parts
+from node.proof_answers import ProofAnswers
 from node.receipts import Track
 from node.service_answers import ServiceAnswers
 from node.session import now_ms
@@ -61,7 +62,7 @@ from node.trust_answers import arguments_of, graph_view, why_view
 _LOG = structlog.get_logger("cell")
 
 
-class RunningCell(MessageAnswers, ServiceAnswers):
+class RunningCell(MessageAnswers, ServiceAnswers, ProofAnswers):
     """Implements `gateway.cell.Cell` on the parts of a daemon."""
 
     def take_over(self, parts: Parts) -> None:

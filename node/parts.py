@@ -18,6 +18,7 @@ from node.interactions import Interactions
 from node.invites import Invites
 from node.metrics import ConsensusMetrics
 from node.peers import Peers
+from node.proofs import Proofs
 from node.receipts import Receipts
 from node.services.audit import AuditTrail
 from node.services.content import Contents
@@ -68,6 +69,7 @@ class Parts:
     contents: Contents
     headers: Headers
     fetching: TransferFetching
+    proofs: Proofs
     started_ns: int
     gateway_url: str = ""
 

@@ -1,0 +1,36 @@
+"""The client's calls for proof files."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
+from myceld.service_calls import JsonObject
+
+
+class ProofCalls(ABC):
+    """The part of `Client` that is about proof files. Check them with `ledger.verify`."""
+
+    @abstractmethod
+    def _get(
+        self,
+        path: str,
+        query: Mapping[str, object] | None = None,
+        *,
+        deadline_s: float | None = None,
+    ) -> JsonObject: ...
+
+    def receipt_proof(self, transaction_id: str) -> JsonObject:
+        """Return the ProofFileView of a transaction's place and outcome."""
+        return self._get(f"/api/v1/receipts/{transaction_id}/proof")
+
+    def state_proof(self, key: str) -> JsonObject:
+        """Return the ProofFileView of a value, or that there is none."""
+        return self._get("/api/v1/state/proof", {"key": key})
+
+    def round_proof(self, round_number: int | None = None, *, roster: bool = False) -> JsonObject:
+        """Return the ProofFileView of a round's header (the newest certified), or the roster."""
+        query: dict[str, object] = {"roster": int(roster)}
+        if round_number is not None:
+            query["round"] = round_number
+        return self._get("/api/v1/rounds/proof", query)
