@@ -11,6 +11,7 @@ from typing import Protocol
 
 from gateway.message_cell import MessageCell
 from gateway.proof_routes import ProofCell
+from gateway.repair_routes import RepairCell
 from gateway.service_views import ServiceCell
 from gateway.trust_views import TrustCell
 from gateway.views import (
@@ -38,7 +39,7 @@ from gateway.views import (
 )
 
 
-class Cell(TrustCell, MessageCell, ServiceCell, ProofCell, Protocol):
+class Cell(TrustCell, MessageCell, ServiceCell, ProofCell, RepairCell, Protocol):
     """What the gateway needs of a running cell."""
 
     async def submit(

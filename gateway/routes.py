@@ -29,6 +29,7 @@ from gateway.errors import (
 from gateway.limits import READ_TIMEOUT_S, WAIT_GRACE_S
 from gateway.message_routes import MessageRoutes
 from gateway.proof_routes import ProofRoutes
+from gateway.repair_routes import RepairRoutes
 from gateway.service_routes import ServiceRoutes, note_request
 from gateway.trust_routes import TrustRoutes
 from gateway.views import Stage
@@ -327,6 +328,7 @@ class Routes:
             *self._messages.table,
             *ServiceRoutes(self._cell, self, self._budget).table(),
             *ProofRoutes(self._cell, self).table(),
+            *RepairRoutes(self._cell, self, self._budget).table(),
         ]
         app = Starlette(
             routes=[

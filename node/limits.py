@@ -463,3 +463,12 @@ CONTENT_TIMEOUT_S: Final = 30.0
 
 CONTENT_KEPT_SIZE_BYTES_MAX: Final = 4 << 30
 """Bytes of content that a cell keeps; what is posted beyond stays with others."""
+
+DIAGNOSIS_ANSWER_S: Final = 10.0
+"""How long an answer about a divergence may take: a proof of an old round reads a few pages."""
+
+DIAGNOSIS_SERVED_MAX: Final = 4
+"""Cells that are told at once where their state differs: it is rare, and can wait."""
+
+DIVERGENCE_RETRY_S: Final = 2.0
+"""Pause before the others are asked again where the state differs: nobody was connected."""
