@@ -16,7 +16,6 @@ from typing import Final
 
 import structlog
 
-from core.failpoint import hit
 from core.ids import Epoch
 from journal import Store
 from journal.checkup import copy_store
@@ -78,8 +77,6 @@ async def install_repair(
             ("DROP TABLE next_link", [()]),
             (PUT_HISTORY, [(headers, first, epoch)]),
         ]
-    hit("repair.swap.before")
     await store.transaction(
         {HEADERS_JOURNAL: blocks}, [*statements, *unplaced_statements(owed)], durable=True
     )
-    hit("repair.swap.after")
