@@ -17,7 +17,7 @@ from ledger.certificate import Certificate
 from node.headers import Headers
 from node.repairing import install_repair, keep_evidence
 from node.stages.execution import Divergence
-from node.tables import HEADERS_JOURNAL, newest_epochs, ordered_from, unplaced
+from node.tables import HEADERS_JOURNAL, Statement, newest_epochs, ordered_from, unplaced
 from tests.ledger.transfer.world import History
 from tests.ledger.world import opaque
 from tests.node.test_installation import _fetch, _ledger, _source, _store, _write
@@ -51,7 +51,7 @@ async def test_what_is_certified_replaces_what_is_wrong_and_the_ledger_goes_on_e
                 await wrong.transaction({HEADERS_JOURNAL: [other.encode()]}, [])
         later = await right.journal(HEADERS_JOURNAL)
         await wrong.transaction({HEADERS_JOURNAL: [await later.get(0)] * 3}, [])  # and beyond
-        rows = [
+        rows: list[Statement] = [
             ("UPDATE state SET value = x'00'", [()]),
             ("UPDATE ordered SET outcome = 'MYC-LEDGER-011' WHERE round >= ?", [(first,)]),
             ("INSERT INTO epoch SELECT 9, roster, 7 FROM epoch LIMIT 1", [()]),
