@@ -20,7 +20,7 @@ from typing import BinaryIO, Final, TypeAlias
 
 from identity.passphrase import Passphrase
 from journal.checkup import copy_store
-from ledger.tree import EMPTY_ROOT
+from ledger.trie import EMPTY_ROOT
 from myceld import VERSION
 from node.backup.archive import CHUNK_SIZE_BYTES, BackupReader, BackupWriter
 from node.backup.checking import Checked, check_cell

@@ -27,6 +27,7 @@ from identity.messages.limits import RUN_OUTPUT_SIZE_BYTES_MAX
 from identity.messages.work import Posting, Result, Run, decode_work, encode_work
 from ledger.content import parse_post
 from ledger.errors import WrongSignature
+from ledger.state_proof import is_answer_to
 from ledger.transaction import SignedTransaction, Transaction
 from node import message_tables as tables
 from node.limits import MESSAGE_RUN_TIMEOUT_S, MESSAGE_WORK_PAUSE_S
@@ -107,7 +108,7 @@ class MessageWork:
                 return isinstance(work, Run)
             case MessageType.QUERY:
                 asked = self._states.judge(body)
-                if asked is not None and not self._was_asked(sender, message_type, asked):
+                if asked is not None and not self._answers(sender, asked, body):
                     raise BadMessage("an answer that nobody asked for")
                 return asked is None
             case MessageType.POST:
@@ -123,6 +124,12 @@ class MessageWork:
             raise BadMessage("a POST gives a title and content")
         parse_post([hashlib.sha256(work.content).digest(), len(work.content), work.title])
         return work
+
+    def _answers(self, cell: CellId, number: int, body: bytes) -> bool:
+        """Return whether a checked answer about the state is one to our message's question."""
+        row = tables.sent_row(self._messages.desk.store, cell, number)
+        is_question = row is not None and row.type is MessageType.QUERY
+        return row is not None and is_question and is_answer_to(body, row.body)
 
     def _was_asked(self, cell: CellId, kind: MessageType, number: int) -> bool:
         row = tables.sent_row(self._messages.desk.store, cell, number)

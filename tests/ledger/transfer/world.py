@@ -12,19 +12,22 @@ from identity.keys import verify
 from ledger.chain import RosterLink
 from ledger.header import Receipt
 from ledger.machine import Applied
+from ledger.map_proof import TOP, Place
+from ledger.prover import prove_piece
 from ledger.roster import Roster
 from ledger.transfer.fetcher import Effects, Fetcher
 from ledger.transfer.server import answer_of
 from ledger.transfer.wire import (
     Answer,
     Ask,
+    Piece,
     ReceiptRow,
     decode_answer,
     decode_ask,
     encode_answer,
     encode_ask,
 )
-from ledger.tree import Snapshot
+from ledger.tree import Snapshot, StateTree
 from tests.ledger.world import GENESIS, KEYS, Cell, candidates, certified, opaque, put
 
 SHORT = dataclasses.replace(GENESIS, epoch_rounds=16)
@@ -56,6 +59,11 @@ class History:
                 self.states.append(dict(self.cell.state))
                 return
 
+    def add(self, entries: dict[bytes, bytes]) -> None:
+        """Have more in the state, as if a round had written it."""
+        self.cell.state.update(entries)
+        self.cell.pages.write(self.cell.ledger._tree.update(entries.items()))
+
     def _transaction(self) -> bytes:
         self._nonce += 1
         if self.random.random() < 0.2:
@@ -66,6 +74,15 @@ class History:
 
     def roster(self, epoch: int) -> Roster:
         return self.cell.rosters[epoch]
+
+    def roster_of(self, number: int) -> Roster:
+        """Return the roster that votes on a round."""
+        return [one for one in self.cell.rosters if one.first_round <= max(1, number)][-1]
+
+    def window_of(self, applied: Applied) -> Round:
+        """Return the first round of the epoch before the one that is present after a round."""
+        epoch = applied.header.epoch - (0 if applied.sealed is not None else 1)
+        return self.roster(max(0, epoch)).first_round
 
     def receipts(self, epoch: int) -> list[Receipt]:
         return [
@@ -119,6 +136,17 @@ class HonestSource:
             if receipt.position >= position
         ]
         return found[: min(4, count_max)]
+
+
+def piece_of(state: dict[bytes, bytes], place: Place = TOP) -> Piece:
+    """Return a piece of a state that is small."""
+    tree = StateTree()
+    tree.update(state.items())
+
+    def fetch(keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        return {key: state[key] for key in keys}
+
+    return Piece(prove_piece(tree.present(), place, fetch, size_bytes_max=100_000))
 
 
 Lie = Callable[[Ask, Answer], Answer]
