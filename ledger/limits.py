@@ -94,7 +94,7 @@ PAGE_LEAVES_MERGED: Final = 16
 goes does not cut and join each time."""
 
 PAGES_CACHED_MAX: Final = 1024
-"""Pages of the state map that are kept after they were read: 3 to 5 KB each."""
+"""Pages of the state map that are kept after they were read: some 3 KB each."""
 
 STATE_ANSWER_SIZE_BYTES_MAX: Final = 60 * 1024
 """An answer about the state: the largest value (32 KiB), a certificate of 128 members (9 KB) and a

@@ -230,29 +230,35 @@ class Page:
         return page
 
     def _rehash(self, leaf: int, digest: bytes, body: bytearray) -> None:
-        """Compute anew what lies between a leaf and the root."""
+        """Compute anew what lies between a leaf and the root, from below.
+
+        Of the branchings beside a subtree the lower one, the one with the higher position, is the
+        node above it; beyond that lies its other side, as far as positions are higher still.
+        """
         positions, leaves_at, inner_at = self.positions, self._leaves_at, self._inner_at
-        low, high = 0, len(positions)
-        way: list[tuple[int, bool, int]] = []
-        while low < high:
-            node = positions.index(min(positions[low:high]), low)
-            if leaf <= node:
-                begin, end, is_left = node + 1, high, True
-                high = node
-            else:
-                begin, end, is_left = low, node, False
-                low = node + 1
-            other = leaves_at + HASH_SIZE_BYTES * begin
-            if begin < end:
-                inner = positions.index(min(positions[begin:end]), begin)
-                other = inner_at + HASH_SIZE_BYTES * inner
-            way.append((node, is_left, other))
-        for node, is_left, other in reversed(way):
+        count, low, high = len(positions), leaf - 1, leaf
+        while low >= 0 or high < count:
+            is_left = low < 0 or (high < count and positions[high] > positions[low])
+            node = high if is_left else low
+            position = positions[node]
+            step = 1 if is_left else -1
+            at, root, least = node + step, -1, 0
+            while 0 <= at < count and (found := positions[at]) > position:
+                if root < 0 or found < least:
+                    root, least = at, found
+                at += step
+            other = inner_at + HASH_SIZE_BYTES * root
+            if root < 0:
+                other = leaves_at + HASH_SIZE_BYTES * (node + 1 if is_left else node)
             beside = body[other : other + HASH_SIZE_BYTES]
             pair = digest + beside if is_left else beside + digest
-            digest = sha256(INNER_HEAD[positions[node]] + pair).digest()
-            at = inner_at + HASH_SIZE_BYTES * node
-            body[at : at + HASH_SIZE_BYTES] = digest
+            digest = sha256(INNER_HEAD[position] + pair).digest()
+            where = inner_at + HASH_SIZE_BYTES * node
+            body[where : where + HASH_SIZE_BYTES] = digest
+            if is_left:
+                high = at
+            else:
+                low = at
 
 
 def pages_of(entries: Sequence[tuple[bytes, bytes]], leaves_max: int) -> list[Page]:

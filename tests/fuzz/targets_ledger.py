@@ -143,6 +143,7 @@ def targets() -> tuple[Target, ...]:
         *_chain(),
         *_certified(),
         *_state(),
+        *_state_map(),
         *_transfer(),
     )
 
@@ -590,6 +591,27 @@ def _transfer() -> tuple[Target, ...]:
             covers=("ledger/transfer/wire.py:FrameBodies.feed",),
         ),
         Target(
+            name="staged header",
+            decode=lambda data: staged_header(sha256(data).digest(), lambda _: data) or REFUSED,
+            samples=from_hex(*(case["encoded"] for case in vector("header")["headers"])),
+            errors=(),
+            covers=("ledger/transfer/staging.py:staged_header",),
+        ),
+        Target(
+            name="staged receipts",
+            decode=lambda data: staged_receipts(header, lambda _: data) or REFUSED,
+            samples=(codec.encode([list(row) for row in rows]),),
+            errors=(),
+            covers=("ledger/transfer/staging.py:staged_receipts",),
+            size_bytes_max=4 << 20,
+        ),
+    )
+
+
+def _state_map() -> tuple[Target, ...]:
+    """Return what is read of the state's map: proofs of strangers, and rows of our own."""
+    return (
+        Target(
             name="piece of the state",
             decode=_piece,
             samples=_PROOFS[-3:],
@@ -617,21 +639,6 @@ def _transfer() -> tuple[Target, ...]:
             samples=tuple(row.body for row in StateTree().update(_ENTRIES.items()).put),
             errors=(),
             covers=("ledger/page.py:decode_page",),
-        ),
-        Target(
-            name="staged header",
-            decode=lambda data: staged_header(sha256(data).digest(), lambda _: data) or REFUSED,
-            samples=from_hex(*(case["encoded"] for case in vector("header")["headers"])),
-            errors=(),
-            covers=("ledger/transfer/staging.py:staged_header",),
-        ),
-        Target(
-            name="staged receipts",
-            decode=lambda data: staged_receipts(header, lambda _: data) or REFUSED,
-            samples=(codec.encode([list(row) for row in rows]),),
-            errors=(),
-            covers=("ledger/transfer/staging.py:staged_receipts",),
-            size_bytes_max=4 << 20,
         ),
     )
 

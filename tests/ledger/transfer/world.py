@@ -36,13 +36,22 @@ SHORT = dataclasses.replace(GENESIS, epoch_rounds=16)
 class History:
     """A ledger over several epochs, with everything that a server needs."""
 
-    def __init__(self, seed: int, epochs: int, keys: int = 40, value_bytes: int = 8) -> None:
+    def __init__(
+        self,
+        seed: int,
+        epochs: int,
+        keys: int = 40,
+        value_bytes: int = 8,
+        *,
+        busy: Sequence[int] = (0, 0, 1, 3),
+    ) -> None:
+        """`busy`: how many transactions a round may have."""
         self.random = Random(seed)  # noqa: S311 - chance of a test
         self.cell = Cell(SHORT)
         self.applied: list[Applied] = []
         self.links: list[RosterLink] = []
         self.states: list[dict[bytes, bytes]] = []
-        self.keys, self.value_bytes = keys, value_bytes
+        self.keys, self.value_bytes, self._busy = keys, value_bytes, busy
         self._nonce = 0
         for _ in range(epochs):
             self.epoch()
@@ -50,7 +59,7 @@ class History:
     def epoch(self) -> None:
         """Apply rounds until the next seal."""
         while True:
-            raws = [self._transaction() for _ in range(self.random.choice([0, 0, 1, 3]))]
+            raws = [self._transaction() for _ in range(self.random.choice(self._busy))]
             applied = self.cell.apply(candidates(raws))
             self.applied.append(applied)
             if applied.sealed is not None:
@@ -138,7 +147,9 @@ class HonestSource:
         return found[: min(4, count_max)]
 
 
-def piece_of(state: dict[bytes, bytes], place: Place = TOP) -> Piece:
+def piece_of(
+    state: dict[bytes, bytes], place: Place = TOP, *, size_bytes_max: int = 100_000
+) -> Piece:
     """Return a piece of a state that is small."""
     tree = StateTree()
     tree.update(state.items())
@@ -146,7 +157,7 @@ def piece_of(state: dict[bytes, bytes], place: Place = TOP) -> Piece:
     def fetch(keys: Sequence[bytes]) -> dict[bytes, bytes]:
         return {key: state[key] for key in keys}
 
-    return Piece(prove_piece(tree.present(), place, fetch, size_bytes_max=100_000))
+    return Piece(prove_piece(tree.present(), place, fetch, size_bytes_max=size_bytes_max))
 
 
 Lie = Callable[[Ask, Answer], Answer]
