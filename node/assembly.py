@@ -79,7 +79,6 @@ from node.tables import (
     known_ids,
     newest_certificates,
     newest_epochs,
-    state_value,
     unplaced,
     unplaced_statements,
 )
@@ -150,9 +149,7 @@ class Assembly:
         identity, mempool, receipts = self._setup.identity, Mempool(), Receipts()
         rosters, first_block = _newest_rosters(store, genesis)
         consensus = _make_consensus(genesis, rosters, identity, mempool, first_block)
-        execution = Execution(
-            genesis, identity, lambda key: state_value(store, key), page_reader(store)
-        )
+        execution = Execution(genesis, identity, reader_of(store), page_reader(store))
         intake = Intake(genesis.network_id, execution.ledger.account, execution.ledger.check_sender)
         trust, consensus_inbox = self._make_trust(execution), ConsensusInbox()
         execution_inbox: ExecutionInbox = asyncio.Queue(EXECUTION_QUEUE_MAX)
