@@ -26,6 +26,7 @@ from ledger.state_proof import (
     StateQuestion,
     decode_message,
     encode_message,
+    is_answer_to,
     verify_answer,
 )
 from node.headers import Headers
@@ -65,6 +66,10 @@ class States:
                 raise NoStateProof(f"epoch {message.certificate.epoch} is not reached here")
             verify_answer(message, self._genesis.network_id, roster, verify=verify)
         return message.number
+
+    def is_answer(self, body: bytes, question: bytes) -> bool:
+        """Return whether a judged answer is about what a question asked for."""
+        return is_answer_to(body, question)
 
     async def answer(self, body: bytes, number: int) -> bytes:
         """Return the answer to the question in message `number`."""

@@ -27,7 +27,6 @@ from identity.messages.limits import RUN_OUTPUT_SIZE_BYTES_MAX
 from identity.messages.work import Posting, Result, Run, decode_work, encode_work
 from ledger.content import parse_post
 from ledger.errors import WrongSignature
-from ledger.state_proof import is_answer_to
 from ledger.transaction import SignedTransaction, Transaction
 from node import message_tables as tables
 from node.limits import MESSAGE_RUN_TIMEOUT_S, MESSAGE_WORK_PAUSE_S
@@ -129,7 +128,7 @@ class MessageWork:
         """Return whether a checked answer about the state is one to our message's question."""
         row = tables.sent_row(self._messages.desk.store, cell, number)
         is_question = row is not None and row.type is MessageType.QUERY
-        return row is not None and is_question and is_answer_to(body, row.body)
+        return row is not None and is_question and self._states.is_answer(body, row.body)
 
     def _was_asked(self, cell: CellId, kind: MessageType, number: int) -> bool:
         row = tables.sent_row(self._messages.desk.store, cell, number)
