@@ -31,6 +31,7 @@ from identity.trust import INTERACTIONS_JOURNAL
 from journal import Pen, Store
 from journal.replication import Copies
 from ledger.certificate import CheckpointSignature
+from ledger.errors import Diverged
 from ledger.genesis import Genesis
 from ledger.machine import Applied
 from ledger.roster import Roster
@@ -41,9 +42,11 @@ from node.access import Access, MessageAccess
 from node.audits import Audits
 from node.config import Config, commands_of
 from node.consensus_task import ConsensusTask
+from node.diagnosis import DiagnosisServing, diagnosis_protocol
 from node.discovery.roster_proofs import RosterProofs
 from node.discovery.setup import make_finders
 from node.discovery.task import Discovery, DiscoverySources
+from node.divergence import DivergenceSearch
 from node.execution_task import ExecutionTask
 from node.follows import Follows
 from node.genesis_service import GENESIS_PROTOCOL, serve_genesis
@@ -57,6 +60,7 @@ from node.limits import EXECUTION_QUEUE_MAX, HEADERS_CACHED_MAX
 from node.lines import Lines
 from node.parts import Parts
 from node.peers import Peers, PeersConfig, PeersLinks
+from node.proofs import Proofs
 from node.receipts import Receipts
 from node.services.audit import AuditTrail
 from node.services.content import Contents
@@ -160,9 +164,8 @@ class Assembly:
         check_epoch(rosters[-1], self._surroundings.support, reader_of(store))
         consensus = _make_consensus(genesis, rosters, identity, mempool, first_block)
         execution = _make_execution(genesis, identity, store)
-        ledger = execution.ledger
-        intake = Intake(genesis.network_id, ledger.account, ledger.check_funds)
-        lines = Lines(reader_of(store), ledger.is_rotated)
+        intake = _make_intake(genesis, execution)
+        lines = Lines(reader_of(store), execution.ledger.is_rotated)
         upgrades, news = self._make_upgrades(execution), StateNews()
         trust, consensus_inbox = self._make_trust(execution, lines), ConsensusInbox()
         proven = ProofVerifier(genesis.network_id, key.public_key)
@@ -173,7 +176,7 @@ class Assembly:
             execution, receipts, intake, execution_inbox, watchers
         )
         headers = await Headers.open(store)
-        await execution_task.resume(await _restore(execution, store, headers, rosters))
+        await _resume(execution_task, execution, store, headers, rosters)
         await _replay(consensus, execution_task, store, first_block, upgrades.check)
         # Also what the replay found to be void: its nonces are taken, though it is in no event.
         intake.note_stored([*consensus.queued_transactions(), *consensus.waiting_transactions()])
@@ -182,6 +185,8 @@ class Assembly:
         discovery, peers = self._make_network(consensus, execution_task, headers, inboxes, access)
         pen = self._nucleus.grant("message")
         messages = await _make_messages(store, self._setup, peers, access, pen, lines, headers)
+        states = self._make_states(headers, execution)
+        proofs = self._make_proofs(consensus, execution, headers, states, peers)
         parts = Parts(
             cell_id=key.cell_id,
             name=self._name(consensus.roster),
@@ -210,11 +215,13 @@ class Assembly:
             interactions=await self._make_interactions(peers, trust, execution, access),
             messages=messages,
             contents=_make_contents(store, genesis, peers, execution, access, lines),
-            work=self._make_work(messages, intake, headers, execution),
+            work=self._make_work(messages, intake, states),
             headers=headers,
             fetching=self._make_fetching(consensus, execution, peers, headers, access=access),
             upgrades=upgrades,
             news=news,
+            proofs=proofs,
+            divergence=DivergenceSearch(store, genesis.network_id, headers, proofs, peers),
             started_ns=self._started_ns,
         )
         self._connect(parts)
@@ -239,6 +246,7 @@ class Assembly:
             watchers=watchers,
             can_rotate=self._has_successor,
         )
+        task.misjudges = self._misjudges
         task.history_rounds = self._setup.config.state.rounds_kept
         return task
 
@@ -296,16 +304,38 @@ class Assembly:
             description=description,
         )
 
-    def _make_work(
-        self, messages: Messages, intake: Intake, headers: Headers, execution: Execution
-    ) -> MessageWork:
-        states = States(
+    def _make_states(self, headers: Headers, execution: Execution) -> States:
+        return States(
             self._store,
             self._setup.genesis,
             headers,
             execution.ledger,
             lambda: execution.certified_round,
         )
+
+    def _make_proofs(
+        self,
+        consensus: Consensus,
+        execution: Execution,
+        headers: Headers,
+        states: States,
+        peers: Peers,
+    ) -> Proofs:
+        """Return what makes proofs; others whose state differs are answered with them."""
+        proofs = Proofs(
+            self._store,
+            self._setup.genesis,
+            headers,
+            states,
+            execution.ledger,
+            certified_round=lambda: execution.certified_round,
+            block_of=consensus.block_of,
+        )
+        serve = peers.guarded(DiagnosisServing(self._store, headers, proofs).serve)
+        peers.host.set_handler(diagnosis_protocol(self._setup.genesis.network_id), serve)
+        return proofs
+
+    def _make_work(self, messages: Messages, intake: Intake, states: States) -> MessageWork:
         commands = commands_of(self._setup.config.commands)
         return MessageWork(messages, intake.parse, states, commands, self._audit.done)
 
@@ -328,6 +358,10 @@ class Assembly:
             intake=intake,
             applied_round=lambda: execution.ledger.applied_round,
         )
+
+    def _misjudges(self) -> bool:
+        faults = self._surroundings.faults
+        return faults is not None and faults.misjudges
 
     def _has_successor(self) -> bool:
         """Return whether our key was given up for another one that we have."""
@@ -566,6 +600,24 @@ def _make_contents(
     )
 
 
+def _make_intake(genesis: Genesis, execution: Execution) -> Intake:
+    return Intake(genesis.network_id, execution.ledger.account, execution.ledger.check_funds)
+
+
+async def _resume(
+    task: ExecutionTask,
+    execution: Execution,
+    store: Store,
+    headers: Headers,
+    rosters: Sequence[Roster],
+) -> None:
+    """Go on from the last applied state, unless it is known not to be the network's."""
+    try:
+        await task.resume(await _restore(execution, store, headers, rosters))
+    except Diverged as error:
+        await task.halt(error)
+
+
 async def _restore(
     execution: Execution, store: Store, headers: Headers, rosters: Sequence[Roster]
 ) -> list[CheckpointSignature]:
@@ -573,7 +625,7 @@ async def _restore(
 
     `rosters` are those of the newest three epochs, the present one last.
     """
-    if headers.length == 0:
+    if headers.last_round == 0:
         return []
     recent = [header async for header in headers.newest(HEADERS_CACHED_MAX)]
     sealed = await sealed_headers(headers, rosters)

@@ -11,6 +11,7 @@ from ledger.genesis import Genesis
 from node.access import Access
 from node.audits import Audits
 from node.discovery.task import Discovery
+from node.divergence import DivergenceSearch
 from node.follows import Follows
 from node.headers import Headers
 from node.inbox import ConsensusInbox, ExecutionInbox
@@ -19,6 +20,7 @@ from node.invites import Invites
 from node.lines import Lines
 from node.metrics import ConsensusMetrics
 from node.peers import Peers
+from node.proofs import Proofs
 from node.receipts import Receipts
 from node.services.audit import AuditTrail
 from node.services.content import Contents
@@ -76,6 +78,8 @@ class Parts:
     fetching: TransferFetching
     upgrades: Upgrades
     news: StateNews
+    proofs: Proofs
+    divergence: DivergenceSearch
     started_ns: int
     gateway_url: str = ""
 
