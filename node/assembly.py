@@ -186,7 +186,7 @@ class Assembly:
         pen = self._nucleus.grant("message")
         messages = await _make_messages(store, self._setup, peers, access, pen, lines, headers)
         states = self._make_states(headers, execution)
-        proofs = self._make_proofs(consensus, execution, headers, states, peers)
+        proofs = self._make_proofs(consensus, execution, headers, states, peers, access)
         parts = Parts(
             cell_id=key.cell_id,
             name=self._name(consensus.roster),
@@ -320,6 +320,7 @@ class Assembly:
         headers: Headers,
         states: States,
         peers: Peers,
+        access: Access,
     ) -> Proofs:
         """Return what makes proofs; others whose state differs are answered with them."""
         proofs = Proofs(
@@ -331,7 +332,8 @@ class Assembly:
             certified_round=lambda: execution.certified_round,
             block_of=consensus.block_of,
         )
-        serve = peers.guarded(DiagnosisServing(self._store, headers, proofs).serve)
+        check = partial(access.check_outsider, "checkpoint-read")
+        serve = peers.guarded(DiagnosisServing(self._store, headers, proofs, check).serve)
         peers.host.set_handler(diagnosis_protocol(self._setup.genesis.network_id), serve)
         return proofs
 
