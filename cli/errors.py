@@ -86,6 +86,13 @@ class QueryUnanswered(OperationalFault):
     retryable = True
 
 
+class NoSuchValue(LocalMisuse):
+    """The agreed state has no value at a key, which is proven."""
+
+    code = "MYC-CLI-201"
+    remedy = "Check the key; the file that was written proves that nothing is there."
+
+
 class CellsMismatch(LocalMisuse):
     """The devnet directory holds another number of cells than was asked for."""
 

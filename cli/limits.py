@@ -93,3 +93,6 @@ BATCH_FILE_SIZE_BYTES_MAX: Final = 512 * 1024
 
 DEVNET_PRANA: Final = 1_000_000
 """What each cell of a local network begins with."""
+
+REPAIR_STEP_S: Final = 0.5
+"""Between two looks whether a repair is done: it takes a second or more."""

@@ -9,9 +9,10 @@ from typing import Any
 import click
 
 from cli import show
-from cli.errors import EXIT_OK, EXIT_REFUSED_BY_LEDGER, WaitedInVain
+from cli.errors import EXIT_OK, EXIT_REFUSED_BY_LEDGER, BadUsage, WaitedInVain
 from cli.limits import FOLLOW_STEP_S
 from cli.options import Common, common_options
+from cli.verify import write_proof
 from myceld.errors import CellRefused
 from myceld.limits import STAGES
 
@@ -19,28 +20,39 @@ from myceld.limits import STAGES
 @click.command()
 @click.argument("transaction_id", metavar="ID")
 @click.option("--follow", is_flag=True, help="Show each stage as it comes, until the last.")
+@click.option("--proof", metavar="FILE", help="Write the proof of place and outcome to FILE.")
 @common_options
-def receipt(common: Common, transaction_id: str, *, follow: bool) -> None:
+def receipt(common: Common, transaction_id: str, proof: str | None, *, follow: bool) -> None:
     """Show how far a transaction has come.
 
     The stages are accepted, stored, ordered, applied, certified. --follow ends when the
     transaction is certified, or refused by the ledger (exit status 5); it prints one line per
-    stage, with --json the whole receipt at every step.
+    stage, with --json the whole receipt at every step. --proof waits until the transaction is
+    certified and writes a file that `myceld verify` checks anywhere.
 
     \b
     Examples:
       myceld receipt 3fa2…
       myceld receipt 3fa2… --follow --timeout 120
+      myceld receipt 3fa2… --proof receipt.proof
     """
+    if follow and proof:
+        raise BadUsage("--follow and --proof exclude each other")
     if follow:
         finish([_follow(common, transaction_id)])
         return
     with common.client() as cell:
-        answer = cell.receipt(transaction_id)
+        if proof is None:
+            answer = cell.receipt(transaction_id)
+        else:
+            answer = cell.receipt(transaction_id, wait=STAGES[-1], timeout_s=common.timeout_s)
+            write_proof(proof, cell.receipt_proof(transaction_id), common.home)
     if common.as_json:
         show.as_json(answer)
     else:
         show_receipt(answer)
+        if proof is not None:
+            show.line(f"proof written to {proof}")
     finish([answer])
 
 

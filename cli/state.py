@@ -8,10 +8,12 @@ from typing import Any, Final
 import click
 
 from cli import show
-from cli.errors import BadUsage
+from cli.errors import BadUsage, NoSuchValue
 from cli.namespace import namespace
 from cli.options import LIMIT, STAGE, Common, common_options, read_value
 from cli.receipt import finish, show_receipt
+from cli.verify import value_of, write_proof
+from ledger.proof import StateClaim
 from myceld.state_calls import write
 
 _ROUND: Final = click.IntRange(min=0)
@@ -38,23 +40,33 @@ state.add_command(namespace)
 @click.option("--at", type=_ROUND, metavar="ROUND", help="What it was after a round.")
 @click.option("--hex", "as_hex", is_flag=True, help="Print the value in hex.")
 @click.option("--raw", is_flag=True, help="Print exactly the bytes of the value.")
+@click.option("--proof", metavar="FILE", help="Write a proof of the value, or of none, to FILE.")
 @common_options
-def get(common: Common, key: str, at: int | None, *, as_hex: bool, raw: bool) -> None:
+def get(  # its options
+    common: Common, key: str, at: int | None, proof: str | None, *, as_hex: bool, raw: bool
+) -> None:
     """Print the value of KEY after the last applied round, or another one.
 
     A value that is not text is printed in hex. --json also tells who put it, in which round, and
-    the state root.
+    the state root. --proof gives the value after the newest certified round, or says that there is
+    none, and writes a file that `myceld verify` checks anywhere.
 
     \b
     Examples:
       myceld state get hello
       myceld state get hello --at 1200
       myceld state get photo --raw > cat.jpg
+      myceld state get hello --proof hello.proof
     """
     if as_hex + raw + common.as_json > 1:
         raise BadUsage("--hex, --raw and --json exclude each other")
-    with common.client() as cell:
-        answer = cell.state_value(key, at=at)
+    if proof is not None:
+        if at is not None:
+            raise BadUsage("--proof is of the newest certified round: --at excludes it")
+        answer = _proven(common, key, proof)
+    else:
+        with common.client() as cell:
+            answer = cell.state_value(key, at=at)
     if common.as_json:
         show.as_json(answer)
     elif raw:
@@ -274,6 +286,33 @@ def _show_receipt(common: Common, answer: dict[str, Any]) -> None:
     else:
         show_receipt(answer)
     finish([answer])
+
+
+def _proven(common: Common, key: str, path: str) -> dict[str, Any]:
+    """Write the proof of a value, and return what it proves; raises NoSuchValue for no value."""
+    with common.client() as cell:
+        verified = write_proof(path, cell.state_proof(key), common.home)
+    claim = verified.claim
+    value = value_of(claim) if isinstance(claim, StateClaim) else None
+    if value is None:
+        raise NoSuchValue(
+            f"no value at {key!r} after round {verified.header.round}: see the proof in {path}"
+        )
+    return {
+        "key": key,
+        "value": _text_or_none(value),
+        "value_hex": value.hex(),
+        "round": verified.header.round,
+        "state_root": verified.header.state_root.hex(),
+        "certified_round": verified.certified.round,
+    }
+
+
+def _text_or_none(value: bytes) -> str | None:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def _safe_lines(text: str) -> str:

@@ -12,6 +12,8 @@ from typing import Protocol
 from gateway.governance_views import GovernanceCell
 from gateway.message_cell import MessageCell
 from gateway.prana_views import PranaCell
+from gateway.proof_routes import ProofCell
+from gateway.repair_routes import RepairCell
 from gateway.service_views import ServiceCell
 from gateway.state_views import StateCell
 from gateway.trust_views import TrustCell
@@ -39,7 +41,17 @@ from gateway.views import (
 )
 
 
-class Cell(TrustCell, MessageCell, ServiceCell, GovernanceCell, StateCell, PranaCell, Protocol):
+class Cell(
+    TrustCell,
+    MessageCell,
+    ServiceCell,
+    GovernanceCell,
+    StateCell,
+    PranaCell,
+    ProofCell,
+    RepairCell,
+    Protocol,
+):
     """What the gateway needs of a running cell."""
 
     async def submit(

@@ -30,6 +30,8 @@ from gateway.governance_routes import GovernanceRoutes
 from gateway.limits import READ_TIMEOUT_S, WAIT_GRACE_S
 from gateway.message_routes import MessageRoutes
 from gateway.prana_routes import PranaRoutes
+from gateway.proof_routes import ProofRoutes
+from gateway.repair_routes import RepairRoutes
 from gateway.service_routes import ServiceRoutes, note_request
 from gateway.state_routes import StateRoutes
 from gateway.trust_routes import TrustRoutes
@@ -325,6 +327,8 @@ class Routes:
             *PranaRoutes(self._cell, self, self._budget).table(),
             *self._messages.table,
             *ServiceRoutes(self._cell, self, self._budget).table(),
+            *ProofRoutes(self._cell, self).table(),
+            *RepairRoutes(self._cell, self, self._budget).table(),
         ]
         app = Starlette(
             routes=[

@@ -621,6 +621,91 @@ class NotConserved(InvariantBroken):
     remedy = "Stop the cell, keep its directory, and report this with the log."
 
 
+class NotProven(RemoteViolation):
+    """A proof file that proves nothing."""
+
+    code = "MYC-LEDGER-550"
+    remedy = "Ask another cell for the proof; the one that made this is broken or lies."
+
+
+class ProofUnreadable(NotProven):
+    """Not the whole, unchanged text of a proof file of a version known here."""
+
+    code = "MYC-LEDGER-551"
+    remedy = "Copy the file whole, or export the proof again with a cell of the same version."
+
+
+class ProofOfOtherNetwork(NotProven):
+    """A proof of another network than the one that is trusted."""
+
+    code = "MYC-LEDGER-552"
+    remedy = "Give the genesis file, or the id, of the network that the proof is of."
+
+
+class ProofRosterBroken(NotProven):
+    """Rosters that do not lead from the genesis to the members that signed."""
+
+    code = "MYC-LEDGER-553"
+    remedy = "Ask another cell for the proof; the one that made this is broken or lies."
+
+
+class ProofSignatureWrong(NotProven):
+    """A member did not sign what the proof says it did."""
+
+    code = "MYC-LEDGER-554"
+    remedy = "Ask another cell for the proof; the one that made this is broken or lies."
+
+
+class ProofSignersWrong(NotProven):
+    """Signers that are not members, are listed twice, or are out of order."""
+
+    code = "MYC-LEDGER-555"
+    remedy = "Ask another cell for the proof; the one that made this is broken or lies."
+
+
+class ProofTooLight(NotProven):
+    """The signers have no more than 2/3 of the weight."""
+
+    code = "MYC-LEDGER-556"
+    remedy = "Ask another cell for the proof; the one that made this is broken or lies."
+
+
+class ProofHeadersBroken(NotProven):
+    """Headers that do not lead from the round that is shown to the one that was signed."""
+
+    code = "MYC-LEDGER-557"
+    remedy = "Ask another cell for the proof; the one that made this is broken or lies."
+
+
+class ProofOfOtherEpoch(NotProven):
+    """Signed by the members of another epoch than the header is of."""
+
+    code = "MYC-LEDGER-558"
+    remedy = "Ask another cell for the proof; the one that made this is broken or lies."
+
+
+class ProofSubjectWrong(NotProven):
+    """What is claimed does not lead to the roots in the header."""
+
+    code = "MYC-LEDGER-559"
+    remedy = "Ask another cell for the proof; the one that made this is broken or lies."
+
+
+class NoProof(OperationalFault):
+    """This cell can not make the proof, now or at all."""
+
+    code = "MYC-LEDGER-560"
+    remedy = "Ask again in a moment, or a cell whose history goes back further."
+    retryable = True
+
+
+class BadDiagnosis(RemoteViolation):
+    """A question about a divergence, or an answer to one, that is none."""
+
+    code = "MYC-LEDGER-561"
+    remedy = "Ask another cell; the one that sent this is broken, of another version, or lies."
+
+
 class BadMapProof(RemoteViolation):
     """A proof about the state map that is none, or does not show what was asked."""
 

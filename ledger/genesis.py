@@ -14,11 +14,21 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, TypeVar
 
-from core.codec import Value, encode
+from core.codec import (
+    NotCanonical,
+    Value,
+    WrongShape,
+    as_array,
+    as_bytes,
+    as_int,
+    as_text,
+    decode,
+    encode,
+)
 from core.errors import MyceldError
 from core.ids import Epoch, NetworkId, PublicKey, Round, cell_id_of, public_key_of
 from core.json_text import NotJson, parse_json
-from core.limits import INT_MAX
+from core.limits import INT_MAX, PUBLIC_KEY_SIZE_BYTES
 from ledger.amounts import NotAnAmount, format_amount, parse_amount
 from ledger.epoch_rules import RULE_SETS, EpochRules
 from ledger.errors import BadGenesis, BadRoster
@@ -28,13 +38,14 @@ from ledger.limits import (
     DECIMALS,
     EPOCH_ROUNDS_MAX,
     EPOCH_ROUNDS_MIN,
+    MEMBERS_MAX,
     NAME_LENGTH_MAX,
     PRANA_ACCOUNTS_MAX,
     SUPPLY_MAX,
 )
 from ledger.names import is_name
-from ledger.parameters import Holds, check_parameter, parameter
-from ledger.roster import Member, Roster, check_members
+from ledger.parameters import PARAMETERS, Holds, check_parameter, parameter
+from ledger.roster import Member, Roster, check_members, member_of
 
 _DOMAIN: Final = "myceld/genesis/1"
 _DOMAIN_WITH_STATE: Final = "myceld/genesis/2"
@@ -96,19 +107,59 @@ class Genesis:
     @cached_property
     def network_id(self) -> NetworkId:
         """SHA-256 of the canonical encoding."""
-        members: list[Value] = [member.to_value() for member in self.members]
-        rules: list[Value] = [self.rule_set, self.coin_period, self.epoch_rounds]
-        body: list[Value] = [_DOMAIN, self.name, rules, self.time_ns, members]
-        if self.prana or self.parameters:
-            body[0] = _DOMAIN_WITH_STATE
-            body += [list(self.prana), list(self.parameters)]
-        return NetworkId(hashlib.sha256(encode(body)).digest())
+        return NetworkId(hashlib.sha256(self.encode()).digest())
 
     @cached_property
     def roster(self) -> Roster:
         """The roster of the first epoch."""
         rules = EpochRules(self.rule_set, self.coin_period, self.epoch_rounds)
         return Roster(Epoch(0), Round(1), 0, self.members, rules)
+
+    def encode(self) -> bytes:
+        """Return the canonical bytes."""
+        members: list[Value] = [member.to_value() for member in self.members]
+        rules: list[Value] = [self.rule_set, self.coin_period, self.epoch_rounds]
+        body: list[Value] = [_DOMAIN, self.name, rules, self.time_ns, members]
+        if self.prana or self.parameters:
+            body[0] = _DOMAIN_WITH_STATE
+            prana: list[Value] = [[key, amount] for key, amount in self.prana]
+            parameters: list[Value] = [[name, value] for name, value in self.parameters]
+            body += [prana, parameters]
+        return encode(body)
+
+
+def decode_genesis(data: bytes) -> Genesis:
+    """Return the genesis in canonical bytes, whose SHA-256 is its network id; raises BadGenesis."""
+    try:
+        items = as_array(decode(data), length_max=7)
+        begins = items[5:]
+        if len(items) not in (5, 7) or items[0] != (_DOMAIN_WITH_STATE if begins else _DOMAIN):
+            raise BadGenesis("not a genesis of this version")
+        name, rules, time_ns, members = items[1:5]
+        prana, parameters = begins or ([], [])
+        rule_set, coin_period, epoch_rounds = as_array(rules, length=3)
+        return Genesis(
+            name=as_text(name, length_max=NAME_LENGTH_MAX),
+            members=tuple(member_of(item) for item in as_array(members, length_max=MEMBERS_MAX)),
+            time_ns=as_int(time_ns),
+            coin_period=as_int(coin_period),
+            epoch_rounds=as_int(epoch_rounds),
+            rule_set=as_int(rule_set),
+            prana=tuple(map(_purse_of, as_array(prana, length_max=PRANA_ACCOUNTS_MAX))),
+            parameters=tuple(map(_setting_of, as_array(parameters, length_max=len(PARAMETERS)))),
+        )
+    except (NotCanonical, WrongShape) as error:
+        raise BadGenesis(error.detail) from error
+
+
+def _purse_of(value: Value) -> tuple[PublicKey, int]:
+    key, amount = as_array(value, length=2)
+    return PublicKey(as_bytes(key, size=PUBLIC_KEY_SIZE_BYTES)), as_int(amount)
+
+
+def _setting_of(value: Value) -> tuple[str, int]:
+    name, setting = as_array(value, length=2)
+    return as_text(name, length_max=NAME_LENGTH_MAX), as_int(setting)
 
 
 def to_json(genesis: Genesis) -> str:

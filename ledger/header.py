@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from core.codec import WrongShape, as_array, as_bytes, as_int, decode, encode
+from core.codec import WrongShape, as_array, as_bytes, as_int, as_text, decode, encode
 from core.ids import Epoch, EventId, Hash, NetworkId, Round, TransactionId
 from core.limits import HASH_SIZE_BYTES
-from journal.merkle import Frontier, leaf_hash
+from journal.merkle import Frontier, full_root, leaf_hash, subtree_inclusion_proof
 
 _DOMAIN: Final = "myceld/round/1"
 NO_HEADER: Final = Hash(bytes(HASH_SIZE_BYTES))
@@ -23,6 +23,8 @@ NO_HEADER: Final = Hash(bytes(HASH_SIZE_BYTES))
 
 APPLIED: Final = "applied"
 """Outcome of a transaction that had its effect; any other outcome is a refusal's error code."""
+
+_OUTCOME_LENGTH_MAX: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,18 @@ class Receipt:
     def encode(self) -> bytes:
         """Return the canonical bytes, the leaf of the receipts tree."""
         return encode([self.id, self.position, self.event, self.consensus_time_ns, self.outcome])
+
+
+def decode_receipt(data: bytes) -> Receipt:
+    """Return the receipt in `data`; raises NotCanonical or WrongShape."""
+    identity, position, event, time_ns, outcome = as_array(decode(data), length=5)
+    return Receipt(
+        TransactionId(as_bytes(identity, size=HASH_SIZE_BYTES)),
+        as_int(position),
+        EventId(as_bytes(event, size=HASH_SIZE_BYTES)),
+        as_int(time_ns),
+        as_text(outcome, length_max=_OUTCOME_LENGTH_MAX),
+    )
 
 
 @dataclass(frozen=True)
@@ -108,3 +122,13 @@ def receipts_root(receipts: Sequence[Receipt]) -> Hash:
     for receipt in receipts:
         frontier.append(leaf_hash(receipt.encode()))
     return Hash(frontier.root())
+
+
+def receipt_path(receipts: Sequence[Receipt], index: int) -> list[bytes]:
+    """Return the RFC 6962 inclusion proof of one of a round's receipts, from the leaf up."""
+    leaves = [leaf_hash(receipt.encode()) for receipt in receipts]
+
+    def node(level: int, number: int) -> bytes:
+        return full_root(leaves[number << level : (number + 1) << level])
+
+    return subtree_inclusion_proof(index, 0, len(leaves), node)

@@ -214,6 +214,26 @@ TOKENS_OF_OWNER_MAX: Final = 16
 ACCOUNTS_CACHED_MAX: Final = 16_384
 """Decoded accounts kept between rounds, 0.4 KB each: those of the busy senders."""
 
+PROOF_HEADERS_MAX: Final = 1_024
+"""Headers from the round of a proof to the one that was signed: few, as each round that did
+something is signed. 250 KB at most."""
+
+PROOF_SIZE_BYTES_MAX: Final = 1 << 20
+"""Bytes of a proof: 32 steps of 128 signatures each and a roster (15 KB each), 1024 headers, one
+transaction or one part of the state fit."""
+
+PROOF_VALUES_MAX: Final = 32_768
+"""Values in it: three for each of 33 × 128 signatures, and what proves a part of the state."""
+
+PROOF_PATH_HASHES_MAX: Final = 24
+"""Hashes from a receipt to its round's root: of more receipts than a round can have."""
+
+DIAGNOSIS_RECEIPTS_MAX: Final = 1_000
+"""Receipts in one answer to a cell that looks for where its state differs: 130 KB."""
+
+DIAGNOSIS_QUESTIONS_MAX: Final = 256
+"""Questions on one stream: a search over all rounds takes two for each doubling, and some more."""
+
 PIECE_ENTRIES_MAX: Final = 1024
 """Entries of the state in one piece that is fetched: checked in some 8 ms, and in between others
 get their turn."""

@@ -32,13 +32,14 @@ from myceld.limits import (
 )
 from myceld.message_calls import JsonObject, MessageCalls
 from myceld.prana_calls import PranaCalls
+from myceld.proof_calls import ProofCalls
 from myceld.service_calls import ServiceCalls
 from myceld.state_calls import StateCalls
 
 _READ_SIZE_BYTES = 1 << 16
 
 
-class Client(MessageCalls, ServiceCalls, GovernanceCalls, StateCalls, PranaCalls):
+class Client(MessageCalls, ServiceCalls, GovernanceCalls, StateCalls, PranaCalls, ProofCalls):
     """A connection to the cell at `url`.
 
     Every method raises CellUnreachable, CellTooLate, CellAnswerUnreadable, and CellRefused with

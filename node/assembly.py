@@ -31,6 +31,7 @@ from identity.trust import INTERACTIONS_JOURNAL
 from journal import Store
 from journal.replication import Copies
 from ledger.certificate import CheckpointSignature
+from ledger.errors import Diverged
 from ledger.genesis import Genesis
 from ledger.machine import Applied
 from ledger.roster import Roster
@@ -41,9 +42,11 @@ from node.access import Access, MessageAccess
 from node.audits import Audits
 from node.config import Config, commands_of
 from node.consensus_task import ConsensusTask
+from node.diagnosis import DiagnosisServing, diagnosis_protocol
 from node.discovery.roster_proofs import RosterProofs
 from node.discovery.setup import make_finders
 from node.discovery.task import Discovery, DiscoverySources
+from node.divergence import DivergenceSearch
 from node.execution_task import ExecutionTask
 from node.follows import Follows
 from node.genesis_service import GENESIS_PROTOCOL, serve_genesis
@@ -57,6 +60,7 @@ from node.limits import EXECUTION_QUEUE_MAX, HEADERS_CACHED_MAX
 from node.lines import Lines
 from node.parts import Parts
 from node.peers import Peers, PeersConfig, PeersLinks
+from node.proofs import Proofs
 from node.receipts import Receipts
 from node.services.audit import AuditTrail
 from node.services.content import Contents
@@ -161,9 +165,8 @@ class Assembly:
         check_epoch(rosters[-1], self._surroundings.support, reader_of(store))
         consensus = _make_consensus(genesis, rosters, identity, mempool, first_block)
         execution = _make_execution(genesis, identity, store)
-        ledger = execution.ledger
-        intake = Intake(genesis.network_id, ledger.account, ledger.check_funds)
-        lines = Lines(reader_of(store), ledger.is_rotated)
+        intake = _make_intake(genesis, execution)
+        lines = Lines(reader_of(store), execution.ledger.is_rotated)
         upgrades, news = self._make_upgrades(execution), StateNews()
         trust, consensus_inbox = self._make_trust(execution, lines), ConsensusInbox()
         proven = ProofVerifier(genesis.network_id, key.public_key)
@@ -174,15 +177,16 @@ class Assembly:
             execution, receipts, intake, execution_inbox, watchers
         )
         headers = await Headers.open(store)
-        await execution_task.resume(await _restore(execution, store, headers, rosters))
+        await _resume(execution_task, execution, store, headers, rosters)
         await _replay(consensus, execution_task, store, first_block, upgrades.check)
         # Also what the replay found to be void: its nonces are taken, though it is in no event.
         intake.note_stored([*consensus.queued_transactions(), *consensus.waiting_transactions()])
         inboxes = (consensus_inbox, execution_inbox)
         consensus_task = self._make_consensus_task(consensus, execution, inboxes, receipts, intake)
         discovery, peers = self._make_network(consensus, execution_task, headers, inboxes, access)
-        interactions = await self._make_interactions(peers, trust, execution, access)
         messages = await self._make_messages(peers, access, lines, headers)
+        states = self._make_states(headers, execution)
+        proofs = self._make_proofs(consensus, execution, headers, states, peers, access)
         parts = Parts(
             cell_id=key.cell_id,
             name=self._name(consensus.roster),
@@ -208,17 +212,16 @@ class Assembly:
             access=access,
             nucleus=self._nucleus,
             identity=self._make_identity(peers, access, proven, consensus),
-            interactions=interactions,
-            shown=ShownInteractions(store, genesis.network_id, peers, interactions, access.check),
+            shown=await self._make_interactions(peers, trust, execution, access),
             messages=messages,
-            contents=_make_contents(
-                store, genesis, peers, (execution, execution_task), lines, access
-            ),
-            work=self._make_work(messages, intake, headers, execution),
+            contents=self._make_contents(peers, execution, execution_task, lines, access),
+            work=self._make_work(messages, intake, states),
             headers=headers,
             fetching=self._make_fetching(consensus, execution, peers, headers, access=access),
             upgrades=upgrades,
             news=news,
+            proofs=proofs,
+            divergence=DivergenceSearch(store, genesis.network_id, headers, proofs, peers),
             started_ns=self._started_ns,
         )
         self._connect(parts)
@@ -243,6 +246,7 @@ class Assembly:
             watchers=watchers,
             can_rotate=self._has_successor,
         )
+        task.misjudges = self._misjudges
         task.history_rounds = self._setup.config.state.rounds_kept
         return task
 
@@ -300,16 +304,40 @@ class Assembly:
             description=description,
         )
 
-    def _make_work(
-        self, messages: Messages, intake: Intake, headers: Headers, execution: Execution
-    ) -> MessageWork:
-        states = States(
+    def _make_states(self, headers: Headers, execution: Execution) -> States:
+        return States(
             self._store,
             self._setup.genesis,
             headers,
             execution.ledger,
             lambda: execution.certified_round,
         )
+
+    def _make_proofs(
+        self,
+        consensus: Consensus,
+        execution: Execution,
+        headers: Headers,
+        states: States,
+        peers: Peers,
+        access: Access,
+    ) -> Proofs:
+        """Return what makes proofs; others whose state differs are answered with them."""
+        proofs = Proofs(
+            self._store,
+            self._setup.genesis,
+            headers,
+            states,
+            execution.ledger,
+            certified_round=lambda: execution.certified_round,
+            block_of=consensus.block_of,
+        )
+        check = partial(access.check_outsider, "checkpoint-read")
+        serve = peers.guarded(DiagnosisServing(self._store, headers, proofs, check).serve)
+        peers.host.set_handler(diagnosis_protocol(self._setup.genesis.network_id), serve)
+        return proofs
+
+    def _make_work(self, messages: Messages, intake: Intake, states: States) -> MessageWork:
         commands = commands_of(self._setup.config.commands)
         return MessageWork(messages, intake.parse, states, commands, self._audit.done)
 
@@ -332,6 +360,10 @@ class Assembly:
             intake=intake,
             applied_round=lambda: execution.ledger.applied_round,
         )
+
+    def _misjudges(self) -> bool:
+        faults = self._surroundings.faults
+        return faults is not None and faults.misjudges
 
     def _has_successor(self) -> bool:
         """Return whether our key was given up for another one that we have."""
@@ -415,9 +447,29 @@ class Assembly:
         owner = Owner(setup.key, network_id, policy, lines, is_member, former)
         return await Messages.open(self._store, owner, peers, self._nucleus.grant("message"))
 
+    def _make_contents(
+        self,
+        peers: Peers,
+        execution: Execution,
+        task: ExecutionTask,
+        lines: Lines,
+        access: Access,
+    ) -> Contents:
+        """Return the contents, which are served to other cells from the start of the host on."""
+        contents = Contents(
+            self._store,
+            self._setup.genesis.network_id,
+            peers,
+            lambda: execution.ledger.applied_round,
+            partial(access.check, "blob-fetch"),
+            lines,
+        )
+        task.watch(lambda applied: contents.changed(key for key, _ in applied.changes))
+        return contents
+
     async def _make_interactions(
         self, peers: Peers, trust: TrustScopes, execution: Execution, access: Access
-    ) -> Interactions:
+    ) -> ShownInteractions:
         key, network_id = self._setup.key, self._setup.genesis.network_id
         made = Interactions(
             self._store,
@@ -430,7 +482,7 @@ class Assembly:
             check=access.check,
         )
         await made.load()
-        return made
+        return ShownInteractions(self._store, network_id, peers, made, access.check)
 
     def _make_fetching(
         self,
@@ -545,26 +597,22 @@ async def _former(earlier: Sequence[KeyPair], lines: Lines, headers: Headers) ->
     return Former(found[1], header.consensus_time_ns // 1_000_000 + FORMER_KEY_MS)
 
 
-def _make_contents(
+def _make_intake(genesis: Genesis, execution: Execution) -> Intake:
+    return Intake(genesis.network_id, execution.ledger.account, execution.ledger.check_funds)
+
+
+async def _resume(
+    task: ExecutionTask,
+    execution: Execution,
     store: Store,
-    genesis: Genesis,
-    peers: Peers,
-    ledger: tuple[Execution, ExecutionTask],
-    lines: Lines,
-    access: Access,
-) -> Contents:
-    """Return the contents, which are served to other cells from the start of the host on."""
-    execution, task = ledger
-    contents = Contents(
-        store,
-        genesis.network_id,
-        peers,
-        lambda: execution.ledger.applied_round,
-        partial(access.check, "blob-fetch"),
-        lines,
-    )
-    task.watch(lambda applied: contents.changed(key for key, _ in applied.changes))
-    return contents
+    headers: Headers,
+    rosters: Sequence[Roster],
+) -> None:
+    """Go on from the last applied state, unless it is known not to be the network's."""
+    try:
+        await task.resume(await _restore(execution, store, headers, rosters))
+    except Diverged as error:
+        await task.halt(error)
 
 
 async def _restore(
@@ -574,7 +622,7 @@ async def _restore(
 
     `rosters` are those of the newest three epochs, the present one last.
     """
-    if headers.length == 0:
+    if headers.last_round == 0:
         return []
     recent = [header async for header in headers.newest(HEADERS_CACHED_MAX)]
     sealed = await sealed_headers(headers, rosters)

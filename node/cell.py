@@ -48,7 +48,7 @@ from ledger.transaction import SignedTransaction, Transaction, sign_transaction
 from ledger.upgrades import Announce
 from node import status
 from node.act_arguments import wished_arguments
-from node.errors import KeyBeingRotated, MempoolFull, NotStoredYet
+from node.errors import KeyBeingRotated, MempoolFull, NotStoredYet, StateDiverged
 from node.exposition import metrics_text
 from node.governance_answers import GovernanceAnswers
 from node.inbox import Wake
@@ -58,7 +58,9 @@ from node.member_answers import change_of, epoch_views, members_view
 from node.message_answers import MessageAnswers
 from node.parts import Parts
 from node.prana_answers import PranaAnswers
+from node.proof_answers import ProofAnswers
 from node.receipts import Track
+from node.repair_answers import RepairAnswers
 from node.service_answers import ServiceAnswers
 from node.session import now_ms
 from node.state_answers import StateAnswers
@@ -72,7 +74,15 @@ from node.trust_answers import arguments_of, graph_view, interactions_view, why_
 _LOG = structlog.get_logger("cell")
 
 
-class RunningCell(MessageAnswers, ServiceAnswers, GovernanceAnswers, StateAnswers, PranaAnswers):
+class RunningCell(
+    MessageAnswers,
+    ServiceAnswers,
+    GovernanceAnswers,
+    StateAnswers,
+    PranaAnswers,
+    ProofAnswers,
+    RepairAnswers,
+):
     """Implements `gateway.cell.Cell` on the parts of a daemon."""
 
     def take_over(self, parts: Parts) -> None:
@@ -333,6 +343,8 @@ class RunningCell(MessageAnswers, ServiceAnswers, GovernanceAnswers, StateAnswer
     def _queue(self, parsed: Sequence[Transaction], raws: Sequence[bytes]) -> None:
         """Hand checked transactions to consensus, all or none; those already known are skipped."""
         parts = self._parts
+        if parts.execution.divergence is not None:
+            raise StateDiverged("transactions are taken again once the state is repaired")
         known = [not self._is_new(transaction.id) for transaction in parsed]
         fresh = [
             (transaction, raw)

@@ -518,6 +518,15 @@ PROOF_PAUSE_MS: Final = 1_000
 PROOFS_UNDER_WAY_MAX: Final = 8
 """Proofs of our own key that are given at once; others wait until they are asked for again."""
 
+DIAGNOSIS_ANSWER_S: Final = 10.0
+"""How long an answer about a divergence may take: a proof of an old round reads a few pages."""
+
+DIAGNOSIS_SERVED_MAX: Final = 4
+"""Cells that are told at once where their state differs: it is rare, and can wait."""
+
+DIVERGENCE_RETRY_S: Final = 2.0
+"""Pause before the others are asked again where the state differs: nobody was connected."""
+
 STATE_KEYS_PER_QUERY: Final = 250
 """Keys or pages that one statement reads."""
 

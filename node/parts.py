@@ -11,14 +11,15 @@ from ledger.genesis import Genesis
 from node.access import Access
 from node.audits import Audits
 from node.discovery.task import Discovery
+from node.divergence import DivergenceSearch
 from node.follows import Follows
 from node.headers import Headers
 from node.inbox import ConsensusInbox, ExecutionInbox
-from node.interactions import Interactions
 from node.invites import Invites
 from node.lines import Lines
 from node.metrics import ConsensusMetrics
 from node.peers import Peers
+from node.proofs import Proofs
 from node.receipts import Receipts
 from node.services.audit import AuditTrail
 from node.services.content import Contents
@@ -70,7 +71,6 @@ class Parts:
     nucleus: Nucleus
     identity: IdentityService
     health: HealthWatch = field(init=False)
-    interactions: Interactions
     shown: ShownInteractions
     work: MessageWork
     contents: Contents
@@ -78,6 +78,8 @@ class Parts:
     fetching: TransferFetching
     upgrades: Upgrades
     news: StateNews
+    proofs: Proofs
+    divergence: DivergenceSearch
     started_ns: int
     gateway_url: str = ""
 

@@ -51,6 +51,10 @@ REQUESTS: Final = (
     Request("transfer", "AskHeaders", "checkpoint-read", outsiders_only=True),
     Request("transfer", "AskReceipts", "checkpoint-read", outsiders_only=True),
     Request("transfer", "AskPiece", "checkpoint-read", outsiders_only=True),
+    # What a cell asks whose state differs from what the network certified.
+    Request("diagnosis", "AskHeader", "checkpoint-read", outsiders_only=True),
+    Request("diagnosis", "AskReceipts", "checkpoint-read", outsiders_only=True),
+    Request("diagnosis", "AskValue", "checkpoint-read", outsiders_only=True),
     # Copies of journals.
     Request("journal", "Follow", "journal-read"),
     Request("journal", "Follow (what the cell itself did)", "journal-read-private"),

@@ -32,7 +32,7 @@ from ledger.certificate import Certificate, parse_certificate
 from ledger.forks import FORK_PREFIX
 from ledger.genesis import Genesis
 from ledger.governance import PROPOSAL_PREFIX, PROPOSER_PREFIX, listed_proposals, proposal_key
-from ledger.header import APPLIED
+from ledger.header import APPLIED, RoundHeader, decode_header
 from ledger.machine import Applied, Entry
 from ledger.roster import Roster, decode_roster
 from ledger.transaction import OPAQUE_KIND, SignedTransaction, transaction_id
@@ -337,6 +337,21 @@ def certificate_of_round(store: Store, round_number: Round) -> Certificate | Non
     """Return the certificate of exactly this round."""
     rows = store.query("SELECT value FROM certificate WHERE round = ?", (round_number,))
     return parse_certificate(decode(rows[0][0])) if rows else None
+
+
+def next_certificate(store: Store, round_number: Round) -> Certificate | None:
+    """Return the certificate of the lowest round from this one on."""
+    rows = store.query(
+        "SELECT value FROM certificate WHERE round >= ? ORDER BY round LIMIT 1", (round_number,)
+    )
+    return parse_certificate(decode(rows[0][0])) if rows else None
+
+
+def seal_header(store: Store, epoch: Epoch, round_number: Round) -> RoundHeader | None:
+    """Return the header of the round that sealed an epoch, if a jump left it out."""
+    rows = store.query("SELECT header FROM seal WHERE epoch = ?", (epoch,))
+    header = decode_header(rows[0][0]) if rows else None
+    return header if header is not None and header.round == round_number else None
 
 
 def newest_certificate(store: Store, last_round: int) -> Certificate | None:

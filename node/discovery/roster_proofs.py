@@ -8,7 +8,7 @@ then there is no proof, unless the later ones suffice without them.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from core.ids import Epoch, Round
@@ -16,11 +16,12 @@ from gossip.discovery.limits import SPORE_PROOF_SIZE_BYTES_MAX
 from journal import Store
 from ledger.certificate import Certificate
 from ledger.genesis import Genesis
+from ledger.header import RoundHeader
 from ledger.roster import Roster
 from ledger.roster_proof import RosterStep, encode_proof, shortest
 from node.errors import NotInHistory
 from node.headers import Headers
-from node.tables import certificate_of_round, epochs_from, newest_certificate
+from node.tables import certificate_of_round, epochs_from, newest_certificate, seal_header
 
 _PAGE: Final = 256
 _STEPS_KEPT_MAX: Final = 512
@@ -56,6 +57,36 @@ class RosterProofs:
             return None
         return proof, newest.roster
 
+    async def steps_to(self, epoch: Epoch) -> list[RosterStep] | None:
+        """Return steps to the roster of an epoch, None if this cell's records hold no way.
+
+        The first epoch's needs none: it is the genesis's.
+        """
+        if epoch == 0:
+            return []
+        await self._read_changes()
+        for certificate in self._naming(epoch):
+            last = await self._step(certificate)
+            if last is not None and last.roster.epoch == epoch:
+                earlier = [one for one in self._steps if one.header.round < last.header.round]
+                way = shortest(self._genesis, [*earlier, last])
+                if way:
+                    return way
+        return None
+
+    def _naming(self, epoch: Epoch) -> Iterator[Certificate]:
+        """Yield certificates of headers that name the roster of an epoch after the first."""
+        around = epochs_from(self._store, self._genesis, epoch, 2)
+        roster = _with_epoch(around, epoch)
+        if roster is None:
+            return
+        seal = certificate_of_round(self._store, Round(roster.first_round - 1))
+        if seal is not None:
+            yield seal
+        newest = newest_certificate(self._store, self._headers.last_round)
+        if newest is not None and newest.epoch == epoch:
+            yield newest
+
     async def _read_changes(self) -> None:
         while True:
             page = epochs_from(self._store, self._genesis, Epoch(self._last.epoch + 1), _PAGE)
@@ -75,10 +106,9 @@ class RosterProofs:
 
     async def _step(self, certificate: Certificate) -> RosterStep | None:
         """Return the step of a certified round, None if this cell's records do not hold it."""
-        try:
-            header = await self._headers.get(certificate.round)
-        except NotInHistory:
-            return None  # a jump left it out
+        header = await self._header(certificate)
+        if header is None:
+            return None
         around = epochs_from(self._store, self._genesis, certificate.epoch, 2)
         signers = _with_epoch(around, certificate.epoch)
         named = next((roster for roster, _ in around if roster.hash == header.roster), None)
@@ -87,6 +117,13 @@ class RosterProofs:
         return RosterStep(
             header, certificate, tuple(member.public_key for member in signers.members), named
         )
+
+    async def _header(self, certificate: Certificate) -> RoundHeader | None:
+        try:
+            return await self._headers.get(certificate.round)
+        except NotInHistory:
+            # A jump left it out, and has kept those that seal an epoch.
+            return seal_header(self._store, certificate.epoch, certificate.round)
 
 
 def _with_epoch(rosters: Sequence[tuple[Roster, int]], epoch: Epoch) -> Roster | None:

@@ -121,7 +121,7 @@ class MessageWork:
         work = decode_work(body)
         if not isinstance(work, Posting):
             raise BadMessage("a POST gives a title and content")
-        parse_post([hashlib.sha256(work.content).digest(), len(work.content), work.title])
+        parse_post([hashlib.sha256(work.content).digest(), len(work.content), work.title, 0])
         return work
 
     def _answers(self, cell: CellId, number: int, body: bytes) -> bool:

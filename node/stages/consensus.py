@@ -22,6 +22,7 @@ from core.errors import MyceldError, check
 from core.ids import (
     CellId,
     Epoch,
+    EventId,
     MemberIndex,
     NetworkId,
     PublicKey,
@@ -431,6 +432,15 @@ class Consensus:
     def blocks(self) -> int:
         """The length of the consensus journal once the blocks handed out are in it."""
         return self._blocks
+
+    def block_of(self, event_id: EventId) -> int | None:
+        """Return the block of an event of this epoch or the one before, if it is known here."""
+        if event_id in self.index:
+            return self._first_block + self.index.arrival(event_id)
+        for sealed in self._all_sealed():
+            if event_id in sealed.index:
+                return sealed.first_block + sealed.index.arrival(event_id)
+        return None
 
     def waiting_transactions(self) -> list[bytes]:
         """Return the transactions of all events that have no place in the order yet."""

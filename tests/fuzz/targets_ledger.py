@@ -29,6 +29,7 @@ from hashgraph.event import UnresolvedEvent, decode_any_event, decode_event, enc
 from hashgraph.evidence import decode_evidence, encode_evidence, verify_fork
 from hashgraph.header import decode_header as decode_event_header
 from hashgraph.vector import read_expected, read_vector
+from ledger import diagnosis
 from ledger import errors as ledger_errors
 from ledger.accounts import Account, decode_account
 from ledger.actions import build_actions
@@ -49,6 +50,9 @@ from ledger.map_proof import PROOF_SIZE_BYTES_MAX, TOP, Opened
 from ledger.members import Action, MemberApprove, MemberLeave, MemberPropose
 from ledger.network_score import EpochRecord, decode_record, decode_score
 from ledger.page import decode_page
+from ledger.proof import decode_proof as decode_proof_file
+from ledger.proof import encode_proof as encode_proof_file
+from ledger.proof import from_text, to_text
 from ledger.prover import prove_keys, prove_piece, prove_range
 from ledger.roster import decode_members, decode_roster, encode_members
 from ledger.roster_proof import RosterStep, decode_proof, encode_proof
@@ -77,6 +81,8 @@ from tests.fuzz.mutations import Form
 from tests.fuzz.samples import DIGEST, SIGNED, VECTORS, bodies, from_hex, network_of, vector
 from tests.fuzz.target import REFUSED, Target
 from tests.fuzz.targets_decided import ACTIONS
+from tests.ledger.proof_world import sample_proofs
+from tests.ledger.test_diagnosis import ANSWERS, QUESTIONS
 from tests.ledger.world import GENESIS, KEYS, NEWCOMERS, Cell, certified, rotation, signed
 
 _NEITHER = (NotCanonical, WrongShape)
@@ -187,6 +193,7 @@ def targets() -> tuple[Target, ...]:
         *_transactions(),
         *_chain(),
         *_certified(),
+        *_proof_files(),
         *_state(),
         *_state_map(),
         *_transfer(),
@@ -433,6 +440,54 @@ def _certified() -> tuple[Target, ...]:
             errors=(ledger_errors.BadRosterChain,),
             covers=("ledger/roster_proof.py:decode_proof",),
             size_bytes_max=192 * 1024,
+        ),
+    )
+
+
+def _proof_files() -> tuple[Target, ...]:
+    """What shows to others what was decided, and where a state is not the one that was."""
+    return (
+        Target(
+            name="question about a divergence",
+            decode=diagnosis.decode_question,
+            encode=lambda found: diagnosis.encode_question(found)[diagnosis.LENGTH_BYTES :],
+            samples=tuple(
+                diagnosis.encode_question(one)[diagnosis.LENGTH_BYTES :] for one in QUESTIONS
+            ),
+            errors=(ledger_errors.BadDiagnosis,),
+            covers=("ledger/diagnosis.py:decode_question",),
+        ),
+        Target(
+            name="answer about a divergence",
+            decode=diagnosis.decode_answer,
+            encode=lambda found: diagnosis.encode_answer(found)[diagnosis.LENGTH_BYTES :],
+            samples=tuple(
+                diagnosis.encode_answer(one)[diagnosis.LENGTH_BYTES :] for one in ANSWERS
+            ),
+            errors=(ledger_errors.BadDiagnosis,),
+            covers=("ledger/diagnosis.py:decode_answer",),
+        ),
+        Target(
+            name="proof of what was decided",
+            decode=decode_proof_file,
+            encode=encode_proof_file,
+            samples=tuple(encode_proof_file(proof) for proof in sample_proofs().values()),
+            errors=(ledger_errors.ProofUnreadable,),
+            covers=(
+                "ledger/proof.py:decode_proof",
+                "ledger/header.py:decode_receipt",
+                "ledger/genesis.py:decode_genesis",
+            ),
+        ),
+        Target(
+            name="text of a proof of what was decided",
+            decode=lambda data: from_text(data.decode("latin-1")),
+            samples=tuple(
+                to_text(encode_proof_file(proof)).encode() for proof in sample_proofs().values()
+            ),
+            errors=(ledger_errors.ProofUnreadable,),
+            covers=("ledger/proof.py:from_text",),
+            form=Form.TEXT,
         ),
     )
 

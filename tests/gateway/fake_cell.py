@@ -80,6 +80,7 @@ from journal.proof_file import format_proof
 from tests.gateway.fake_governance import FakeGovernance
 from tests.gateway.fake_messages import FakeMessages
 from tests.gateway.fake_prana import FakePrana
+from tests.gateway.fake_proofs import FakeProofs
 from tests.gateway.fake_services import FakeServices
 from tests.gateway.fake_state import FakeState
 
@@ -140,7 +141,7 @@ _TRUSTED = (
 )
 
 
-class FakeCell(FakeMessages, FakeServices, FakeGovernance, FakeState, FakePrana):
+class FakeCell(FakeMessages, FakeServices, FakeGovernance, FakeState, FakePrana, FakeProofs):
     """Keeps receipts and values; keys with special names make it fail in special ways."""
 
     def __init__(self, *, goes_to: Stage = Stage.CERTIFIED) -> None:
@@ -149,6 +150,7 @@ class FakeCell(FakeMessages, FakeServices, FakeGovernance, FakeState, FakePrana)
         FakeGovernance.__init__(self, self._taken)
         FakeState.__init__(self, self._taken)
         FakePrana.__init__(self)
+        FakeProofs.__init__(self)
         self.receipts: dict[str, ReceiptView] = {}
         self.values: dict[str, bytes] = {}
         self.calls: list[tuple[str, object]] = []

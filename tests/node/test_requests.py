@@ -20,6 +20,7 @@ from identity.trust.policy import FRESH, NEEDS, PROVABLE
 from journal import Store
 from journal.errors import JournalHeld
 from journal.replication import wire as journal_wire
+from ledger import diagnosis
 from ledger.transfer import wire as transfer_wire
 from node.access import MESSAGE_REQUESTS
 from node.assembly import Setup
@@ -93,6 +94,7 @@ def test_each_protocol_that_a_cell_answers_is_in_the_table(tmp_path: Path) -> No
         ("message", get_args(message_wire.Frame)),
         ("journal", get_args(journal_wire.Frame)),
         ("transfer", get_args(transfer_wire.Ask)),
+        ("diagnosis", get_args(diagnosis.Question)),
     ],
 )
 def test_each_frame_of_a_protocol_is_in_the_table(protocol: str, frames: tuple[type, ...]) -> None:
