@@ -186,8 +186,7 @@ class Assembly:
         discovery, peers = self._make_network(consensus, execution_task, headers, inboxes, access)
         interactions = await self._make_interactions(peers, trust, execution, access)
         messages = await self._make_messages(peers, access, lines, headers)
-        states = self._make_states(headers, execution)
-        proofs = self._make_proofs(consensus, execution, headers, states, peers, access)
+        proofs = self._make_proofs(consensus, execution, headers, peers, access)
         parts = Parts(
             cell_id=key.cell_id,
             name=self._name(consensus.roster),
@@ -217,7 +216,7 @@ class Assembly:
             shown=ShownInteractions(store, genesis.network_id, peers, interactions, access.check),
             messages=messages,
             contents=self._make_contents(peers, execution, execution_task, lines, access),
-            work=self._make_work(messages, intake, states),
+            work=self._make_work(messages, intake, proofs.states),
             headers=headers,
             fetching=self._make_fetching(consensus, execution, peers, headers, access=access),
             upgrades=upgrades,
@@ -320,7 +319,6 @@ class Assembly:
         consensus: Consensus,
         execution: Execution,
         headers: Headers,
-        states: States,
         peers: Peers,
         access: Access,
     ) -> Proofs:
@@ -329,7 +327,7 @@ class Assembly:
             self._store,
             self._setup.genesis,
             headers,
-            states,
+            self._make_states(headers, execution),
             execution.ledger,
             certified_round=lambda: execution.certified_round,
             block_of=consensus.block_of,
