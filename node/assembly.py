@@ -184,9 +184,9 @@ class Assembly:
         inboxes = (consensus_inbox, execution_inbox)
         consensus_task = self._make_consensus_task(consensus, execution, inboxes, receipts, intake)
         discovery, peers = self._make_network(consensus, execution_task, headers, inboxes, access)
+        interactions = await self._make_interactions(peers, trust, execution, access)
         messages = await self._make_messages(peers, access, lines, headers)
-        states = self._make_states(headers, execution)
-        proofs = self._make_proofs(consensus, execution, headers, states, peers, access)
+        proofs = self._make_proofs(consensus, execution, headers, peers, access)
         parts = Parts(
             cell_id=key.cell_id,
             name=self._name(consensus.roster),
@@ -215,7 +215,7 @@ class Assembly:
             shown=await self._make_interactions(peers, trust, execution, access),
             messages=messages,
             contents=self._make_contents(peers, execution, execution_task, lines, access),
-            work=self._make_work(messages, intake, states),
+            work=self._make_work(messages, intake, proofs.states),
             headers=headers,
             fetching=self._make_fetching(consensus, execution, peers, headers, access=access),
             upgrades=upgrades,
@@ -318,7 +318,6 @@ class Assembly:
         consensus: Consensus,
         execution: Execution,
         headers: Headers,
-        states: States,
         peers: Peers,
         access: Access,
     ) -> Proofs:
@@ -327,7 +326,7 @@ class Assembly:
             self._store,
             self._setup.genesis,
             headers,
-            states,
+            self._make_states(headers, execution),
             execution.ledger,
             certified_round=lambda: execution.certified_round,
             block_of=consensus.block_of,
@@ -336,6 +335,26 @@ class Assembly:
         serve = peers.guarded(DiagnosisServing(self._store, headers, proofs, check).serve)
         peers.host.set_handler(diagnosis_protocol(self._setup.genesis.network_id), serve)
         return proofs
+
+    def _make_contents(
+        self,
+        peers: Peers,
+        execution: Execution,
+        task: ExecutionTask,
+        lines: Lines,
+        access: Access,
+    ) -> Contents:
+        """Return the contents, which are served to other cells from the start of the host on."""
+        contents = Contents(
+            self._store,
+            self._setup.genesis.network_id,
+            peers,
+            lambda: execution.ledger.applied_round,
+            partial(access.check, "blob-fetch"),
+            lines,
+        )
+        task.watch(lambda applied: contents.changed(key for key, _ in applied.changes))
+        return contents
 
     def _make_work(self, messages: Messages, intake: Intake, states: States) -> MessageWork:
         commands = commands_of(self._setup.config.commands)
