@@ -212,7 +212,8 @@ class Assembly:
             access=access,
             nucleus=self._nucleus,
             identity=self._make_identity(peers, access, proven, consensus),
-            shown=await self._make_interactions(peers, trust, execution, access),
+            interactions=interactions,
+            shown=ShownInteractions(store, genesis.network_id, peers, interactions, access.check),
             messages=messages,
             contents=self._make_contents(peers, execution, execution_task, lines, access),
             work=self._make_work(messages, intake, proofs.states),
@@ -466,29 +467,9 @@ class Assembly:
         owner = Owner(setup.key, network_id, policy, lines, is_member, former)
         return await Messages.open(self._store, owner, peers, self._nucleus.grant("message"))
 
-    def _make_contents(
-        self,
-        peers: Peers,
-        execution: Execution,
-        task: ExecutionTask,
-        lines: Lines,
-        access: Access,
-    ) -> Contents:
-        """Return the contents, which are served to other cells from the start of the host on."""
-        contents = Contents(
-            self._store,
-            self._setup.genesis.network_id,
-            peers,
-            lambda: execution.ledger.applied_round,
-            partial(access.check, "blob-fetch"),
-            lines,
-        )
-        task.watch(lambda applied: contents.changed(key for key, _ in applied.changes))
-        return contents
-
     async def _make_interactions(
         self, peers: Peers, trust: TrustScopes, execution: Execution, access: Access
-    ) -> ShownInteractions:
+    ) -> Interactions:
         key, network_id = self._setup.key, self._setup.genesis.network_id
         made = Interactions(
             self._store,
@@ -501,7 +482,7 @@ class Assembly:
             check=access.check,
         )
         await made.load()
-        return ShownInteractions(self._store, network_id, peers, made, access.check)
+        return made
 
     def _make_fetching(
         self,

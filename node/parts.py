@@ -15,6 +15,7 @@ from node.divergence import DivergenceSearch
 from node.follows import Follows
 from node.headers import Headers
 from node.inbox import ConsensusInbox, ExecutionInbox
+from node.interactions import Interactions
 from node.invites import Invites
 from node.lines import Lines
 from node.metrics import ConsensusMetrics
@@ -71,6 +72,7 @@ class Parts:
     nucleus: Nucleus
     identity: IdentityService
     health: HealthWatch = field(init=False)
+    interactions: Interactions
     shown: ShownInteractions
     work: MessageWork
     contents: Contents

@@ -63,7 +63,7 @@ class ShownInteractions:
         self._store = store
         self._network_id = network_id
         self._peers = peers
-        self.interactions = interactions
+        self._interactions = interactions
         self._check = check
         self._shown_to: set[CellId] = set()
         peers.host.set_handler(shown_protocol(network_id), peers.guarded(self.serve))
@@ -122,7 +122,7 @@ class ShownInteractions:
         return decode_asked(await receive_framed(stream, INTERACTIONS_ASK_SIZE_BYTES_MAX))
 
     async def _page(self, asked: Asked) -> Page:
-        found = self.interactions.kept(asked.other, asked.before, INTERACTIONS_OF_PAGE_MAX)
+        found = self._interactions.kept(asked.other, asked.before, INTERACTIONS_OF_PAGE_MAX)
         if not found:
             return page_of("", ())
         journal = await self._store.journal(INTERACTIONS_JOURNAL)

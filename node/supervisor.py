@@ -192,7 +192,7 @@ class Supervisor:
                     "identity": {
                         "trust": parts.trust.run(),
                         "invites": parts.invites.run(cell.change_members),
-                        "interactions": parts.shown.interactions.run(),
+                        "interactions": parts.interactions.run(),
                     },
                     "consensus": {
                         "consensus": tasks.consensus.run(parts.peers, accuse.seen),

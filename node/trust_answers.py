@@ -87,10 +87,10 @@ async def interactions_view(
     else:
         key = None if other is None else public_key_of(other)
         size = min(query.limit, INTERACTIONS_LISTED_MAX)
-        indexes = parts.shown.interactions.kept(key, query.before, size)
+        indexes = parts.interactions.kept(key, query.before, size)
         items = [
             _shown_view(met.interaction, index, parts.cell_id, None)
-            for index, met in await parts.shown.interactions.read(indexes)
+            for index, met in await parts.interactions.read(indexes)
         ]
     return InteractionsView(items, items[-1].index if len(items) == size else None)
 

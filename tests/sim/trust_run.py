@@ -67,11 +67,11 @@ class Network:
         ends = [self.world.cells[at].key.cell_id for at in (here, there)]
 
         async def note(cell: RunningCell) -> None:
-            cell._parts.shown.interactions.took_part(ends[0], digest)
+            cell._parts.interactions.took_part(ends[0], digest)
 
         async def offer(cell: RunningCell) -> str:
             try:
-                await cell._parts.shown.interactions.sign_with(ends[1], digest)
+                await cell._parts.interactions.sign_with(ends[1], digest)
             except MyceldError as error:
                 return error.code
             return "signed"
