@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from gateway.light_routes import LightCell
 from gateway.message_cell import MessageCell
 from gateway.proof_routes import ProofCell
 from gateway.service_views import ServiceCell
@@ -38,7 +39,7 @@ from gateway.views import (
 )
 
 
-class Cell(TrustCell, MessageCell, ServiceCell, ProofCell, Protocol):
+class Cell(TrustCell, MessageCell, ServiceCell, ProofCell, LightCell, Protocol):
     """What the gateway needs of a running cell."""
 
     async def submit(

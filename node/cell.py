@@ -43,11 +43,11 @@ from node.errors import MempoolFull, NotStoredYet
 from node.exposition import metrics_text
 from node.inbox import Wake
 from node.keyring import reader_of, rotation_of
+from node.light_answers import LightAnswers
 from node.limits import ACCUSE_CHECK_MS, WAIT_S_MAX
 from node.member_answers import change_of, epoch_views, members_view
 from node.message_answers import MessageAnswers
 from node.parts import Parts
-from node.proof_answers import ProofAnswers
 from node.receipts import Track
 from node.service_answers import ServiceAnswers
 from node.session import now_ms
@@ -62,7 +62,7 @@ from node.trust_answers import arguments_of, graph_view, why_view
 _LOG = structlog.get_logger("cell")
 
 
-class RunningCell(MessageAnswers, ServiceAnswers, ProofAnswers):
+class RunningCell(MessageAnswers, ServiceAnswers, LightAnswers):
     """Implements `gateway.cell.Cell` on the parts of a daemon."""
 
     def take_over(self, parts: Parts) -> None:

@@ -3,6 +3,7 @@
 A round that has no certificate of its own is proven by the next one that has: headers lead from
 one to the other. What an old event carried is read from the consensus journal; events of the
 present epoch and the one before are found at once, older ones by going through their epoch.
+For whoever knows the roster of an epoch already, and only for them, a proof may begin there.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from ledger.state_claims import encode_path
 from ledger.state_proof import StateAnswer, StateQuestion, decode_message, encode_message
 from ledger.transaction import transaction_id
 from node.discovery.roster_proofs import RosterProofs
+from node.errors import NotInHistory
 from node.headers import Headers
 from node.services.message_state import States
 from node.tables import (
@@ -70,7 +72,7 @@ class Proofs:
         self._certified_round = certified_round
         self._block_of = block_of
 
-    async def of_receipt(self, transaction: TransactionId) -> Proof:
+    async def of_receipt(self, transaction: TransactionId, start: Epoch = Epoch(0)) -> Proof:
         """Prove a transaction's place and outcome; raises NoSuchReceipt before it has any."""
         row = ordered_by_id(self._store, transaction)
         if row is None:
@@ -83,9 +85,9 @@ class Proofs:
         path = receipt_path([_receipt(one) for one in rows], index)
         raw = None if row.kind == UNKNOWN_KIND else await self._transaction(row, header.epoch)
         claim = ReceiptClaim(_receipt(row), raw, index, tuple(path))
-        return await self._proof(headers, certificate, claim)
+        return await self._proof(headers, certificate, claim, start)
 
-    async def of_value(self, key: bytes) -> Proof:
+    async def of_value(self, key: bytes, start: Epoch = Epoch(0)) -> Proof:
         """Prove the value of a state key, or that there is none, after the newest round it can."""
         answer = decode_message(
             await self._states.answer(encode_message(StateQuestion(key)), number=1)
@@ -93,16 +95,32 @@ class Proofs:
         if not isinstance(answer, StateAnswer):
             raise NoProof("the state runs ahead of the certificates, or nothing is certified yet")
         claim = StateClaim(key, answer.value, encode_path(answer.path))
-        return await self._proof([answer.header], answer.certificate, claim)
+        return await self._proof([answer.header], answer.certificate, claim, start)
 
-    async def of_round(self, round_number: Round | None, *, roster: bool) -> Proof:
+    async def of_round(
+        self, round_number: Round | None, *, roster: bool, start: Epoch = Epoch(0)
+    ) -> Proof:
         """Prove the header of a round, the newest certified one unless told; or who votes next."""
         number = self._certified_round() if round_number is None else round_number
         headers, certificate = await self._certified(number)
         claim: Subject = HeaderClaim()
         if roster:
             claim = RosterClaim(self._roster_after(headers[0]))
-        return await self._proof(headers, certificate, claim)
+        return await self._proof(headers, certificate, claim, start)
+
+    async def header_of(self, round_number: Round) -> RoundHeader | None:
+        """Return the header of a certified round, None if it is not held here, or is not yet."""
+        try:
+            if round_number > self._certified_round() or not self._headers.has(round_number):
+                return None
+            return await self._headers.get(round_number)
+        except NotInHistory:
+            return None
+
+    @property
+    def certified_round(self) -> Round:
+        """The newest round that can be proven."""
+        return self._certified_round()
 
     async def _certified(self, round_number: Round) -> tuple[list[RoundHeader], Certificate]:
         """Return the headers from a round to the next that has a certificate, and that."""
@@ -118,18 +136,33 @@ class Proofs:
         return headers, certificate
 
     async def _proof(
-        self, headers: Sequence[RoundHeader], certificate: Certificate, subject: Subject
+        self,
+        headers: Sequence[RoundHeader],
+        certificate: Certificate,
+        subject: Subject,
+        start: Epoch,
     ) -> Proof:
-        steps = await self._rosters.steps_to(certificate.epoch)
+        trusted = self._trusted(start, certificate.epoch)
+        steps = await self._rosters.steps_to(certificate.epoch, trusted)
         if steps is None:
-            raise NoProof(f"no way from the genesis to epoch {certificate.epoch} is held here")
+            raise NoProof(
+                f"no way from epoch {trusted.epoch} to epoch {certificate.epoch} is held here"
+            )
         return Proof(
             self._genesis,
-            steps_of(self._genesis, steps),
+            steps_of(trusted, steps),
             tuple(headers),
             certificate.signatures,
             subject,
         )
+
+    def begins_at(self, start: Epoch, proof: Proof) -> Epoch:
+        """Return the epoch whose roster a proof begins with that was asked for from `start` on."""
+        return self._trusted(start, proof.headers[-1].epoch).epoch
+
+    def _trusted(self, start: Epoch, epoch: Epoch) -> Roster:
+        roster = roster_of_epoch(self._store, self._genesis, start) if start <= epoch else None
+        return self._genesis.roster if roster is None else roster
 
     def _roster_after(self, header: RoundHeader) -> Roster:
         for epoch in (header.epoch, Epoch(header.epoch + 1)):
@@ -156,9 +189,9 @@ class Proofs:
         return next((raw for raw in event.payload if transaction_id(raw) == row.id), None)
 
 
-def steps_of(genesis: Genesis, steps: Sequence[RosterStep]) -> tuple[Step, ...]:
+def steps_of(trusted: Roster, steps: Sequence[RosterStep]) -> tuple[Step, ...]:
     """Return the steps as a proof file has them: signatures of those trusted before only."""
-    trusted, found = genesis.roster, []
+    found = []
     for step in steps:
         signed = [(step.signers[at], signature) for at, signature in step.certificate.signatures]
         numbered = [(trusted.index_of(key), signature) for key, signature in signed]
