@@ -20,7 +20,7 @@ from nacl.exceptions import CryptoError
 
 from core.errors import MyceldError
 from core.failpoint import hit
-from core.ids import CellId, PublicKey, Signature, public_key_of
+from core.ids import CellId, NotACellId, PublicKey, Signature, public_key_of
 from core.limits import HASH_SIZE_BYTES, SIGNATURE_SIZE_BYTES
 from journal.bundle import verify_own_head
 from journal.checkpoint import Sign, verify_signature
@@ -169,6 +169,21 @@ def prepare(
     except SQLITE_ERRORS as error:
         raise fault_of(error, writing=True, ours=True) from error
     return {state.name: state for state in states}
+
+
+def checked_states(connection: sqlite3.Connection) -> tuple[CellId, list[JournalState]]:
+    """Return whose store it is, and its journals, checked against their signed heads.
+
+    Writes nothing and needs no key. Raises NotAStore, StoreCorrupt or sqlite3's errors.
+    """
+    owner = _check_format(connection)
+    if owner is None:
+        raise NotAStore("the store belongs to nobody")
+    try:
+        public_key = public_key_of(owner)
+    except NotACellId as error:
+        raise StoreCorrupt(f"its owner is no cell: {error.detail}") from error
+    return CellId(owner), _states(connection, owner, public_key)
 
 
 def _states(

@@ -302,42 +302,49 @@ class ProofRosterBroken(NotProven):
     """Rosters that do not lead from the genesis to the members that signed."""
 
     code = "MYC-LEDGER-553"
+    remedy = "Ask another cell for the proof; the one that made this is broken or lies."
 
 
 class ProofSignatureWrong(NotProven):
     """A member did not sign what the proof says it did."""
 
     code = "MYC-LEDGER-554"
+    remedy = "Ask another cell for the proof; the one that made this is broken or lies."
 
 
 class ProofSignersWrong(NotProven):
     """Signers that are not members, are listed twice, or are out of order."""
 
     code = "MYC-LEDGER-555"
+    remedy = "Ask another cell for the proof; the one that made this is broken or lies."
 
 
 class ProofTooLight(NotProven):
     """The signers have no more than 2/3 of the weight."""
 
     code = "MYC-LEDGER-556"
+    remedy = "Ask another cell for the proof; the one that made this is broken or lies."
 
 
 class ProofHeadersBroken(NotProven):
     """Headers that do not lead from the round that is shown to the one that was signed."""
 
     code = "MYC-LEDGER-557"
+    remedy = "Ask another cell for the proof; the one that made this is broken or lies."
 
 
 class ProofOfOtherEpoch(NotProven):
     """Signed by the members of another epoch than the header is of."""
 
     code = "MYC-LEDGER-558"
+    remedy = "Ask another cell for the proof; the one that made this is broken or lies."
 
 
 class ProofSubjectWrong(NotProven):
     """What is claimed does not lead to the roots in the header."""
 
     code = "MYC-LEDGER-559"
+    remedy = "Ask another cell for the proof; the one that made this is broken or lies."
 
 
 class NoProof(OperationalFault):

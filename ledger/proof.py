@@ -43,6 +43,7 @@ from ledger.limits import (
     TRANSACTION_SIZE_BYTES_MAX,
 )
 from ledger.roster import Roster, decode_roster
+from ledger.roster_proof import RosterStep
 
 Signers: TypeAlias = tuple[tuple[MemberIndex, Signature], ...]
 """Who signed, by their number in a roster, in rising order."""
@@ -138,6 +139,19 @@ def decode_proof(data: bytes) -> Proof:
         raise
     except MyceldError as error:
         raise ProofUnreadable(f"not a proof: {error.detail}") from error
+
+
+def steps_of(trusted: Roster, steps: Sequence[RosterStep]) -> tuple[Step, ...]:
+    """Return the steps as a proof file has them: signatures of those trusted before only."""
+    found = []
+    for step in steps:
+        signed = [(step.signers[at], signature) for at, signature in step.certificate.signatures]
+        numbered = [(trusted.index_of(key), signature) for key, signature in signed]
+        known = [(number, signature) for number, signature in numbered if number is not None]
+        signers: Signers = tuple(sorted(known))
+        found.append(Step(step.header, signers, step.roster))
+        trusted = step.roster
+    return tuple(found)
 
 
 def to_text(data: bytes) -> str:

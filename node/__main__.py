@@ -1,7 +1,7 @@
 """`python -m node`: the daemon's own commands, which the `myceld` command line starts.
 
 init     make a cell               run      run it until SIGINT or SIGTERM
-join     make a cell by a ticket
+join     make a cell by a ticket     backup, backup-verify, restore
 genesis  make a network's genesis  sign     sign a transaction without a running cell
 """
 
@@ -194,6 +194,53 @@ def sign(*, home: Path, nonce: int, key: str, value_hex: str, passphrase: Passph
         sign=pair.sign,
     )
     click.echo(raw.hex())
+
+
+@main.command()
+@click.option("--home", type=click.Path(path_type=Path), required=True)
+@click.option("--no-check", is_flag=True)
+@click.option("--move", is_flag=True)
+@click.option("--json", "as_json", is_flag=True)
+@click.argument("target", type=click.Path(path_type=Path))
+@_passphrase_options
+def backup(
+    *,
+    home: Path,
+    target: Path,
+    no_check: bool,
+    move: bool,
+    as_json: bool,
+    passphrase: PassphraseSource,
+) -> None:
+    """Write a backup of a cell, running or not."""
+    from node.backup import commands  # noqa: PLC0415 - keeps `init` and `sign` quick
+
+    commands.back_up(
+        Home(home), target, passphrase, checks=not no_check, moves=move, as_json=as_json
+    )
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True)
+@click.argument("source", type=click.Path(path_type=Path))
+@_passphrase_options
+def backup_verify(*, source: Path, as_json: bool, passphrase: PassphraseSource) -> None:
+    """Check a backup."""
+    from node.backup import commands  # noqa: PLC0415 - keeps `init` and `sign` quick
+
+    commands.verify(source, passphrase, as_json=as_json)
+
+
+@main.command()
+@click.option("--home", type=click.Path(path_type=Path), required=True)
+@click.option("--json", "as_json", is_flag=True)
+@click.argument("source", type=click.Path(path_type=Path))
+@_passphrase_options
+def restore(*, home: Path, source: Path, as_json: bool, passphrase: PassphraseSource) -> None:
+    """Put the cell of a backup into an empty directory."""
+    from node.backup import commands  # noqa: PLC0415 - keeps `init` and `sign` quick
+
+    commands.restore_to(Home(home), source, passphrase, as_json=as_json)
 
 
 def _founded(home: Path, founded: Founded) -> dict[str, object]:

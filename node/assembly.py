@@ -202,14 +202,7 @@ class Assembly:
             work=self._make_work(messages, intake, states),
             headers=headers,
             fetching=self._make_fetching(consensus, execution, peers, headers),
-            proofs=Proofs(
-                store,
-                genesis,
-                headers,
-                states,
-                certified_round=lambda: execution.certified_round,
-                block_of=consensus.block_of,
-            ),
+            proofs=self._make_proofs(consensus, execution, headers, states),
             started_ns=self._started_ns,
         )
         return parts, Tasks(consensus_task, execution_task)
@@ -234,6 +227,18 @@ class Assembly:
             headers,
             execution.ledger,
             lambda: execution.certified_round,
+        )
+
+    def _make_proofs(
+        self, consensus: Consensus, execution: Execution, headers: Headers, states: States
+    ) -> Proofs:
+        return Proofs(
+            self._store,
+            self._setup.genesis,
+            headers,
+            states,
+            certified_round=lambda: execution.certified_round,
+            block_of=consensus.block_of,
         )
 
     def _make_work(self, messages: Messages, intake: Intake, states: States) -> MessageWork:

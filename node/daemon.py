@@ -62,6 +62,7 @@ class Daemon:
     async def run(self) -> None:
         """Run the cell. Raises MyceldError when it can not start or has to stop by itself."""
         sys.setswitchinterval(THREAD_SWITCH_S)
+        self._home.check_not_moved()
         with self._home.locked():
             ring = KeyRing.open(self._home.key, self._unlock)
             self._unlock = None

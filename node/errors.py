@@ -258,3 +258,52 @@ class ContentTooLarge(LocalMisuse):
 
     code = "MYC-NODE-302"
     remedy = "Cut it in parts of at most 1 MiB, and post each."
+
+
+class BackupUnreadable(LocalMisuse):
+    """A file that is no backup, or not all of one."""
+
+    code = "MYC-NODE-521"
+    remedy = "Use another copy of the backup; this one was cut off, changed, or is something else."
+
+
+class BackupDamaged(OperationalFault):
+    """A backup that is whole, but does not hold a cell that agrees with itself."""
+
+    code = "MYC-NODE-522"
+    remedy = "Check the disk of the cell, then `myceld journal audit`; make another backup."
+
+
+class RestoreRefused(LocalMisuse):
+    """The directory to restore to holds something."""
+
+    code = "MYC-NODE-523"
+    remedy = "Name a directory that is empty or does not exist: nothing is ever overwritten."
+
+
+class CellStillRuns(LocalMisuse):
+    """The cell of the backup runs on this machine."""
+
+    code = "MYC-NODE-524"
+    remedy = "Stop it first, for good: two copies of one cell would be taken for a forger."
+
+
+class CellMoved(LocalMisuse):
+    """The cell of this directory was moved to another place."""
+
+    code = "MYC-NODE-525"
+    remedy = "Run it there. Only if that copy never ran: delete the file `moved.json` here."
+
+
+class BackupFailed(OperationalFault):
+    """The backup or what is restored can not be written or read."""
+
+    code = "MYC-NODE-526"
+    remedy = "Check path, permissions and free space, and run the command again."
+
+
+class NoSuchState(LocalMisuse):
+    """The state after a round that the directory does not hold."""
+
+    code = "MYC-NODE-527"
+    remedy = "The message names the rounds that are held: the newest, and the ends of two epochs."

@@ -3,7 +3,8 @@
 config.yaml     configuration          key.json       the cell's key, mode 0600
 genesis.json    the network            cell.db        journals and state (SQLite)
 gateway.token   secret for clients     run.json       pid, URL and addresses while it runs
-light.token     secret for hyphae      lock           held while it runs
+light.token     secret for hyphae      moved.json     says that the cell runs elsewhere now
+lock            held while it runs
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from identity.private_file import write_private
-from node.errors import DirectoryLocked, DirectoryUnusable
+from node.errors import CellMoved, DirectoryLocked, DirectoryUnusable
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +69,39 @@ class Home:
         """Held exclusively by the running cell."""
         return self.path / "lock"
 
+    @property
+    def moved(self) -> Path:
+        """There once the cell was moved to another place: it must not run here."""
+        return self.path / "moved.json"
+
     def make(self) -> None:
         """Create the directory, for the owner only; raises DirectoryUnusable."""
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise DirectoryUnusable(f"{self.path}: {error.strerror}") from error
+
+    @property
+    def holder(self) -> str | None:
+        """Who runs on this directory, None for nobody."""
+        try:
+            descriptor = os.open(self.lock, os.O_RDONLY)
+        except OSError:
+            return None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return os.pread(descriptor, 200, 0).decode("utf-8", "replace").strip() or "a process"
+        except OSError:
+            return None
+        finally:
+            os.close(descriptor)
+        return None
+
+    def check_not_moved(self) -> None:
+        """Raise CellMoved in a directory whose cell was moved to another place."""
+        if self.moved.exists():
+            raise CellMoved(f"the cell of {self.path} was moved: {self.moved} says when")
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:

@@ -24,13 +24,11 @@ from ledger.proof import (
     Proof,
     ReceiptClaim,
     RosterClaim,
-    Signers,
     StateClaim,
-    Step,
     Subject,
+    steps_of,
 )
 from ledger.roster import Roster
-from ledger.roster_proof import RosterStep
 from ledger.state_claims import encode_path
 from ledger.state_proof import StateAnswer, StateQuestion, decode_message, encode_message
 from ledger.transaction import transaction_id
@@ -187,19 +185,6 @@ class Proofs:
     def _carried(self, block: bytes, row: OrderedRow) -> bytes | None:
         event, _ = decode_any_event(block, self._genesis.network_id)
         return next((raw for raw in event.payload if transaction_id(raw) == row.id), None)
-
-
-def steps_of(trusted: Roster, steps: Sequence[RosterStep]) -> tuple[Step, ...]:
-    """Return the steps as a proof file has them: signatures of those trusted before only."""
-    found = []
-    for step in steps:
-        signed = [(step.signers[at], signature) for at, signature in step.certificate.signatures]
-        numbered = [(trusted.index_of(key), signature) for key, signature in signed]
-        known = [(number, signature) for number, signature in numbered if number is not None]
-        signers: Signers = tuple(sorted(known))
-        found.append(Step(step.header, signers, step.roster))
-        trusted = step.roster
-    return tuple(found)
 
 
 def _receipt(row: OrderedRow) -> Receipt:

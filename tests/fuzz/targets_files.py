@@ -43,8 +43,9 @@ from myceld.client import _parsed
 from myceld.errors import CellAnswerUnreadable, CellRefused, CellUnreachable, HomeUnreadable
 from myceld.home import RunFile, read_token
 from node import config, failpoints, faults, founding
+from node.backup.manifest import decode_manifest
 from node.discovery.locations import check_location
-from node.errors import BadConfig, BadFailpoints, BadOption, SeedRefused
+from node.errors import BackupUnreadable, BadConfig, BadFailpoints, BadOption, SeedRefused
 from sim import scenario
 from sim.drawing import draw
 from sim.errors import BadScenario
@@ -52,6 +53,7 @@ from tests.fuzz.mutations import Form
 from tests.fuzz.samples import DIGEST, vector
 from tests.fuzz.target import REFUSED, Target
 from tests.ledger.world import KEYS
+from tests.node.backup.test_archive import MANIFEST
 
 _PAIR: Final = KEYS[0]
 _CELL: Final = _PAIR.cell_id
@@ -324,6 +326,14 @@ def _tests_of_cells() -> tuple[Target, ...]:
             form=Form.TEXT,
             covers=("node/failpoints.py:parse",),
             size_bytes_max=64 << 10,
+        ),
+        Target(
+            name="manifest of a backup",
+            decode=decode_manifest,
+            samples=(MANIFEST.encode(),),
+            errors=(BackupUnreadable,),
+            form=Form.JSON,
+            covers=("node/backup/manifest.py:decode_manifest",),
         ),
     )
 

@@ -48,6 +48,9 @@ from ledger.members import (
     decode_proposal,
 )
 from ledger.network_score import EpochRecord, decode_record, decode_score
+from ledger.proof import decode_proof as decode_proof_file
+from ledger.proof import encode_proof as encode_proof_file
+from ledger.proof import from_text, to_text
 from ledger.roster import decode_members, decode_roster, encode_members
 from ledger.roster_proof import RosterStep, decode_proof, encode_proof
 from ledger.succession import Origin, Succession, decode_origin, decode_succession
@@ -76,6 +79,7 @@ from ledger.trust import Attestation, TrustAttest, TrustRevoke, decode_attestati
 from tests.fuzz.mutations import Form
 from tests.fuzz.samples import DIGEST, SIGNED, VECTORS, bodies, from_hex, network_of, vector
 from tests.fuzz.target import REFUSED, Target
+from tests.ledger.proof_world import sample_proofs
 from tests.ledger.world import GENESIS, KEYS, NEWCOMERS, Cell, certified, rotation, signed
 
 _NEITHER = (NotCanonical, WrongShape)
@@ -366,6 +370,28 @@ def _certified() -> tuple[Target, ...]:
             errors=(ledger_errors.BadRosterChain,),
             covers=("ledger/roster_proof.py:decode_proof",),
             size_bytes_max=192 * 1024,
+        ),
+        Target(
+            name="proof of what was decided",
+            decode=decode_proof_file,
+            encode=encode_proof_file,
+            samples=tuple(encode_proof_file(proof) for proof in sample_proofs().values()),
+            errors=(ledger_errors.ProofUnreadable,),
+            covers=(
+                "ledger/proof.py:decode_proof",
+                "ledger/header.py:decode_receipt",
+                "ledger/genesis.py:decode_genesis",
+            ),
+        ),
+        Target(
+            name="text of a proof of what was decided",
+            decode=lambda data: from_text(data.decode("latin-1")),
+            samples=tuple(
+                to_text(encode_proof_file(proof)).encode() for proof in sample_proofs().values()
+            ),
+            errors=(ledger_errors.ProofUnreadable,),
+            covers=("ledger/proof.py:from_text",),
+            form=Form.TEXT,
         ),
     )
 

@@ -73,6 +73,7 @@ from journal.checkpoint import sign_checkpoint
 from journal.merkle import leaf_hash, node_hash, subtree_inclusion_proof, subtree_root
 from journal.proof_file import format_proof
 from tests.gateway.fake_messages import FakeMessages
+from tests.gateway.fake_proofs import FakeProofs
 from tests.gateway.fake_services import FakeServices
 
 TOKEN = "t0ken-of-the-tests"  # noqa: S105 - a secret of nothing
@@ -122,7 +123,7 @@ _TRUSTED = (
 )
 
 
-class FakeCell(FakeMessages, FakeServices):
+class FakeCell(FakeMessages, FakeServices, FakeProofs):
     """Keeps receipts and values; keys with special names make it fail in special ways."""
 
     def __init__(self, *, goes_to: Stage = Stage.CERTIFIED) -> None:

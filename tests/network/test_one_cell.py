@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from ledger.transaction import opaque_transaction
 from tests.network.devnet import ROOT, myceld, wait_until
 
 _STARTED: list[subprocess.Popen[str]] = []
@@ -115,6 +116,31 @@ def test_an_exported_graph_gives_the_order_again_and_passes_the_oracle(
     assert subprocess.run(command, cwd=ROOT, check=False, timeout=60).returncode == 0
     refused = cell.run("dag", "export", str(file), "--epoch", "7", expect=2)
     _one_line(refused, "MYC-CLI-001")
+
+
+def _items(answer: dict[str, object]) -> list[dict[str, object]]:
+    items = answer["items"]
+    assert isinstance(items, list)
+    return items
+
+
+def test_what_the_cell_did_is_proven_offline(cell: Cell, tmp_path: Path) -> None:
+    put = cell.json("tx", "put", "deed", "mine", "--wait", "certified")
+    raw = opaque_transaction(b"whatever").hex()
+    (sent,) = _items(cell.json("tx", "send", raw, "--wait", "certified"))
+    genesis = ("--genesis", str(cell.home / "genesis.json"))
+    file = str(tmp_path / "a.proof")
+    for answer in (put, sent):
+        cell.run("receipt", str(answer["id"]), "--proof", file)
+        proven = json.loads(myceld("verify", file, *genesis, "--json").stdout)
+        assert proven["receipt"]["id"] == answer["id"]
+        assert proven["receipt"]["outcome"] == "applied"
+        assert (proven["weight"], proven["round"]) == (1, answer["round"])
+    assert proven["receipt"]["transaction_hex"] == raw
+    assert cell.run("state", "get", "deed", "--proof", file).stdout == "mine\n"
+    assert "the key deed has this value" in myceld("verify", file, *genesis).stdout
+    _one_line(cell.run("state", "get", "none", "--proof", file, expect=1), "MYC-CLI-201")
+    assert "the key none has no value" in myceld("verify", file, *genesis).stdout
 
 
 def test_init_is_idempotent_and_keeps_the_key(tmp_path: Path) -> None:

@@ -1,0 +1,38 @@
+"""Proof files as a fake cell has them: real ones, of the network of the ledger's tests."""
+
+from __future__ import annotations
+
+from gateway.errors import NoSuchReceipt
+from gateway.proof_routes import ProofFileView
+from ledger.errors import NoProof
+from ledger.proof import encode_proof, to_text
+from tests.ledger.proof_world import sample_proofs
+
+
+class FakeProofs:
+    """The part of FakeCell that is about proof files."""
+
+    async def receipt_proof(self, transaction_id: bytes) -> ProofFileView:
+        if transaction_id == bytes(32):
+            raise NoSuchReceipt("no such transaction")
+        return _view("receipt", "receipt")
+
+    async def value_proof(self, key: str) -> ProofFileView:
+        return _view("state", "value" if key == "hello" else "absence")
+
+    async def round_proof(self, round_number: int | None, *, roster: bool) -> ProofFileView:
+        if round_number == 99:
+            raise NoProof("round 99 is not certified yet")
+        name = "roster" if roster else "header"
+        return _view(name, name)
+
+
+def _view(about: str, name: str) -> ProofFileView:
+    proof = sample_proofs()[name]
+    return ProofFileView(
+        about=about,
+        round=proof.headers[0].round,
+        certified_round=proof.headers[-1].round,
+        steps=len(proof.steps),
+        proof=to_text(encode_proof(proof)),
+    )
