@@ -31,6 +31,10 @@ it. Times GATEWAYS_MAX: 25 MiB if all of them send as much as they may at once."
 ASKS_AT_ONCE_MAX: Final = 32
 """Questions to gateways under way, over all that clients ask; more wait for their turn."""
 
+EVENTS_MAX: Final = 8_192
+"""Pieces that one answer may come in: the largest over a bad line has some 1,100. Else a gateway
+that sends single bytes would cost a second of computing for each answer."""
+
 READ_SIZE_BYTES: Final = 1 << 16
 """Bytes that are taken from a connection at a time."""
 

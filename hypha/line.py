@@ -23,6 +23,7 @@ from hypha.errors import AnswerGarbled, GatewayRefuses, GatewaySilent
 from hypha.gateway_address import GatewayAddress
 from hypha.limits import (
     ANSWER_SIZE_BYTES_MAX,
+    EVENTS_MAX,
     HEAD_SIZE_BYTES_MAX,
     IDLE_S_MAX,
     READ_SIZE_BYTES,
@@ -141,7 +142,7 @@ class Line:
         """Return status and body; everything that comes counts, whatever it is."""
         state, status, parts = connection.state, 0, []
         left_bytes = ANSWER_SIZE_BYTES_MAX
-        while True:
+        for _ in range(EVENTS_MAX):
             event = state.next_event()
             if event is h11.NEED_DATA:
                 data = await connection.reader.read(min(READ_SIZE_BYTES, left_bytes + 1))
@@ -159,6 +160,7 @@ class Line:
                 return status, b"".join(parts)
             elif isinstance(event, h11.ConnectionClosed):
                 raise GatewaySilent(f"{self.address.url} closed the connection")
+        raise AnswerGarbled(f"an answer in more than {EVENTS_MAX} pieces")
 
     def _parsed(self, status: int, data: bytes) -> JsonObject:
         try:

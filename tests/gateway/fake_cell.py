@@ -72,6 +72,7 @@ from gossip.discovery.ticket import Ticket, format_ticket
 from journal.checkpoint import sign_checkpoint
 from journal.merkle import leaf_hash, node_hash, subtree_inclusion_proof, subtree_root
 from journal.proof_file import format_proof
+from tests.gateway.fake_light import FakeLight
 from tests.gateway.fake_messages import FakeMessages
 from tests.gateway.fake_proofs import FakeProofs
 from tests.gateway.fake_services import FakeServices
@@ -123,7 +124,7 @@ _TRUSTED = (
 )
 
 
-class FakeCell(FakeMessages, FakeServices, FakeProofs):
+class FakeCell(FakeMessages, FakeServices, FakeProofs, FakeLight):
     """Keeps receipts and values; keys with special names make it fail in special ways."""
 
     def __init__(self, *, goes_to: Stage = Stage.CERTIFIED) -> None:
