@@ -101,8 +101,7 @@ BAD: dict[str, tuple[bytes, type[MyceldError]]] = {
     "a proxy without a cell": (b"HTTP/1.1 502 X\r\nContent-Length: 3\r\n\r\nbad", GatewaySilent),
     "endless news": (b"HTTP/1.1 100 Continue\r\n\r\n" * (EVENTS_MAX + 1), AnswerGarbled),
     "crumbs": (
-        b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n"
-        + b"1\r\n[\r\n" * (EVENTS_MAX + 1),
+        b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\n[\r\n" * (EVENTS_MAX + 1),
         AnswerGarbled,
     ),
 }
