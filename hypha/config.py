@@ -22,6 +22,7 @@ from typing import Any, Final
 
 import yaml
 
+from core.yaml_text import NotReadableYaml, read_yaml
 from hypha.errors import BadGateway, BadHyphaConfig, NoHypha
 from hypha.gateway_address import GatewayAddress
 from hypha.limits import CONFIG_SIZE_BYTES_MAX, GATEWAYS_MAX, STALE_AFTER_S
@@ -69,16 +70,17 @@ def load(path: Path) -> HyphaConfig:
         raise BadHyphaConfig(f"{path}: {error.strerror}") from error
     if len(data) > CONFIG_SIZE_BYTES_MAX:
         raise BadHyphaConfig(f"{path} is larger than {CONFIG_SIZE_BYTES_MAX} bytes")
-    if b"&" in data or b"*" in data:
-        raise BadHyphaConfig(f"{path}: YAML's anchors and aliases are not read here")
+    return parse(data, str(path))
+
+
+def parse(data: bytes, where: str) -> HyphaConfig:
+    """Return the configuration in YAML bytes; `where` names them in errors."""
     try:
-        content = yaml.safe_load(data)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise BadHyphaConfig(f"{path} is not YAML that is read") from error
-    try:
-        return _config_of(content)
+        return _config_of(read_yaml(data, where))
+    except NotReadableYaml as error:
+        raise BadHyphaConfig(error.detail) from error
     except (BadHyphaConfig, BadGateway) as error:
-        raise BadHyphaConfig(f"{path}: {error.detail}") from error
+        raise BadHyphaConfig(f"{where}: {error.detail}") from error
 
 
 def dump(config: HyphaConfig) -> str:

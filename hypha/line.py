@@ -120,7 +120,7 @@ class Line:
                 self._idle = connection
             else:
                 connection.close()
-        return self._parsed(status, data)
+        return parse_answer(status, data, self.address.url)
 
     async def _send(self, connection: _Connection, method: str, target: str, body: bytes) -> None:
         headers = [("Host", self.address.authority), ("Accept", "application/json")]
@@ -162,20 +162,22 @@ class Line:
                 raise GatewaySilent(f"{self.address.url} closed the connection")
         raise AnswerGarbled(f"an answer in more than {EVENTS_MAX} pieces")
 
-    def _parsed(self, status: int, data: bytes) -> JsonObject:
-        try:
-            answer = parse_json(data)
-        except NotJson as error:
-            if status >= 500:  # what stands before a cell that is not there
-                raise GatewaySilent(f"{self.address.url}: HTTP {status}") from error
-            raise AnswerGarbled(f"HTTP {status}, and what came is not JSON") from error
-        if not isinstance(answer, dict):
-            raise AnswerGarbled(f"HTTP {status}, and what came is not a JSON object")
-        if status == 200:
-            return answer
-        error_object = answer.get("error")
-        fields = error_object if isinstance(error_object, dict) else {}
-        code, message = fields.get("code"), fields.get("message")
-        raise GatewayRefuses(
-            f"{str(code)[:_SHOWN_MAX]}: {str(message)[:_SHOWN_MAX]}", told=str(code)[:_SHOWN_MAX]
-        )
+
+def parse_answer(status: int, data: bytes, url: str) -> JsonObject:
+    """Return the JSON object of an answer; raises GatewaySilent, AnswerGarbled, GatewayRefuses."""
+    try:
+        answer = parse_json(data)
+    except NotJson as error:
+        if status >= 500:  # what stands before a cell that is not there
+            raise GatewaySilent(f"{url}: HTTP {status}") from error
+        raise AnswerGarbled(f"HTTP {status}, and what came is not JSON") from error
+    if not isinstance(answer, dict):
+        raise AnswerGarbled(f"HTTP {status}, and what came is not a JSON object")
+    if status == 200:
+        return answer
+    error_object = answer.get("error")
+    fields = error_object if isinstance(error_object, dict) else {}
+    code, message = fields.get("code"), fields.get("message")
+    raise GatewayRefuses(
+        f"{str(code)[:_SHOWN_MAX]}: {str(message)[:_SHOWN_MAX]}", told=str(code)[:_SHOWN_MAX]
+    )

@@ -39,7 +39,7 @@ def test_what_is_dumped_is_loaded_again(tmp_path: Path) -> None:
         ("version: 1\nhypha:\n  gateways: ['http://127.0.0.1:1']", "gateways"),
         ("version: 1\nhypha:\n  gateways: [{url: 'ftp://a'}]", "ftp"),
         ("version: 1\nhypha:\n  stale_after_s: true\n  gateways: []", "stale_after_s"),
-        ("version: 1\nhypha: &a {gateways: *a}", "aliases"),
+        ("version: 1\nhypha: &a {gateways: *a}", "line 2"),
         ("version: [", "YAML"),
         (
             "version: 1\nhypha:\n  gateway_port: 70000\n  gateways: [{url: 'http://[::1]:1'}]",
