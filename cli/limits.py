@@ -84,3 +84,6 @@ TRUST_CELLS_DRAWN: Final = 60
 
 SHARE_FILE_SIZE_BYTES_MAX: Final = 32 << 10
 """Most bytes of a file with shares: sixteen shares and much room for remarks."""
+
+REPAIR_STEP_S: Final = 0.5
+"""Between two looks whether a repair is done: it takes a second or more."""

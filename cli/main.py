@@ -52,6 +52,7 @@ _COMMANDS: Final = {
     "audit": ("cli.audit:audit", "Show who did what, and what was refused."),
     "services": ("cli.service:services", "List the cell's services, and how each is."),
     "challenge": ("cli.service:challenge", "Have another cell prove its key."),
+    "repair": ("cli.repair:repair", "Take over the certified state, where the own one differs."),
     "backup": ("cli.backup:backup", "Back a cell up, also while it runs."),
     "restore": ("cli.backup:restore", "Put the cell of a backup into a new directory."),
     "journal": ("cli.journal:journal", "Read, check, export and follow journals."),

@@ -12,6 +12,7 @@ from typing import Protocol
 from gateway.light_routes import LightCell
 from gateway.message_cell import MessageCell
 from gateway.proof_routes import ProofCell
+from gateway.repair_routes import RepairCell
 from gateway.service_views import ServiceCell
 from gateway.trust_views import TrustCell
 from gateway.views import (
@@ -39,7 +40,7 @@ from gateway.views import (
 )
 
 
-class Cell(TrustCell, MessageCell, ServiceCell, ProofCell, LightCell, Protocol):
+class Cell(TrustCell, MessageCell, ServiceCell, ProofCell, RepairCell, LightCell, Protocol):
     """What the gateway needs of a running cell."""
 
     async def submit(

@@ -21,6 +21,7 @@ from gateway.errors import NoSuchRoute, Unexpected, WrongMethod
 from gateway.light_routes import LightRoutes
 from gateway.message_routes import MessageRoutes
 from gateway.proof_routes import ProofRoutes
+from gateway.repair_routes import RepairRoutes
 from gateway.service_routes import ServiceRoutes, note_request
 from gateway.trust_routes import TrustRoutes
 from gateway.views import Stage
@@ -286,6 +287,7 @@ class Routes(Waiting):
             *self._messages.table,
             *ServiceRoutes(self._cell, self, self._budget).table(),
             *ProofRoutes(self._cell, self).table(),
+            *RepairRoutes(self._cell, self, self._budget).table(),
             *LightRoutes(self._cell, self, self._budget).table(),
         ]
         app = Starlette(

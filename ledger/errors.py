@@ -353,3 +353,10 @@ class NoProof(OperationalFault):
     code = "MYC-LEDGER-560"
     remedy = "Ask again in a moment, or a cell whose history goes back further."
     retryable = True
+
+
+class BadDiagnosis(RemoteViolation):
+    """A question about a divergence, or an answer to one, that is none."""
+
+    code = "MYC-LEDGER-561"
+    remedy = "Ask another cell; the one that sent this is broken, of another version, or lies."

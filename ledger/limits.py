@@ -108,3 +108,9 @@ PROOF_VALUES_MAX: Final = 32_768
 
 PROOF_PATH_HASHES_MAX: Final = 24
 """Hashes from a receipt to its round's root: of more receipts than a round can have."""
+
+DIAGNOSIS_RECEIPTS_MAX: Final = 1_000
+"""Receipts in one answer to a cell that looks for where its state differs: 130 KB."""
+
+DIAGNOSIS_QUESTIONS_MAX: Final = 256
+"""Questions on one stream: a search over all rounds takes two for each doubling, and some more."""

@@ -1,4 +1,4 @@
-"""The client's calls for proof files."""
+"""The client's calls for proof files, and about a state that is not the certified one."""
 
 from __future__ import annotations
 
@@ -19,6 +19,17 @@ class ProofCalls(ABC):
         *,
         deadline_s: float | None = None,
     ) -> JsonObject: ...
+
+    @abstractmethod
+    def _send(self, path: str, fields: JsonObject) -> JsonObject: ...
+
+    def divergence(self) -> JsonObject:
+        """Return the DivergenceView: whether and where the state is not the certified one."""
+        return self._get("/api/v1/divergence")
+
+    def repair(self) -> JsonObject:
+        """Begin to take over the certified state; return the DivergenceView."""
+        return self._send("/api/v1/repair", {})
 
     def receipt_proof(self, transaction_id: str) -> JsonObject:
         """Return the ProofFileView of a transaction's place and outcome."""

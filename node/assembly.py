@@ -26,6 +26,7 @@ from identity.keys import KeyPair
 from journal import Store
 from journal.replication import Copies
 from ledger.certificate import CheckpointSignature
+from ledger.errors import Diverged
 from ledger.genesis import Genesis
 from ledger.roster import Roster
 from ledger.spore_authority import network_identity
@@ -35,9 +36,11 @@ from node.access import Access, MessageAccess
 from node.audits import Audits
 from node.config import Config, commands_of
 from node.consensus_task import ConsensusTask
+from node.diagnosis import DiagnosisServing, diagnosis_protocol
 from node.discovery.roster_proofs import RosterProofs
 from node.discovery.setup import make_finders
 from node.discovery.task import Discovery, DiscoverySources
+from node.divergence import DivergenceSearch
 from node.execution_task import ExecutionTask
 from node.follows import Follows
 from node.genesis_service import GENESIS_PROTOCOL, serve_genesis
@@ -161,8 +164,12 @@ class Assembly:
             trust=trust,
             can_rotate=self._has_successor,
         )
+        execution_task.misjudges = self._misjudges
         headers = await Headers.open(store)
-        await execution_task.resume(await _restore(execution, store, headers, rosters))
+        try:
+            await execution_task.resume(await _restore(execution, store, headers, rosters))
+        except Diverged as error:
+            await execution_task.halt(error)
         await _replay(consensus, execution_task, store, first_block)
         # Also what the replay found to be void: its nonces are taken, though it is in no event.
         intake.note_stored([*consensus.queued_transactions(), *consensus.waiting_transactions()])
@@ -172,6 +179,11 @@ class Assembly:
         access = Access(store, trust, lambda: execution.ledger.roster, self._audit)
         messages = await _make_messages(store, self._setup, peers, access)
         states = self._make_states(headers, execution)
+        proofs = self._make_proofs(consensus, execution, headers, states)
+        diagnosis = DiagnosisServing(store, headers, proofs)
+        peers.host.set_handler(
+            diagnosis_protocol(genesis.network_id), peers.guarded(diagnosis.serve)
+        )
         parts = Parts(
             cell_id=key.cell_id,
             name=self._name(consensus.roster),
@@ -202,7 +214,8 @@ class Assembly:
             work=self._make_work(messages, intake, states),
             headers=headers,
             fetching=self._make_fetching(consensus, execution, peers, headers),
-            proofs=self._make_proofs(consensus, execution, headers, states),
+            proofs=proofs,
+            divergence=DivergenceSearch(store, genesis.network_id, headers, proofs, peers),
             started_ns=self._started_ns,
         )
         return parts, Tasks(consensus_task, execution_task)
@@ -264,6 +277,10 @@ class Assembly:
             intake=intake,
             applied_round=lambda: execution.ledger.applied_round,
         )
+
+    def _misjudges(self) -> bool:
+        faults = self._surroundings.faults
+        return faults is not None and faults.misjudges
 
     def _has_successor(self) -> bool:
         """Return whether our key was given up for another one that we have."""
@@ -440,7 +457,7 @@ async def _restore(
 
     `rosters` are those of the newest three epochs, the present one last.
     """
-    if headers.length == 0:
+    if headers.last_round == 0:
         return []
     recent = [header async for header in headers.newest(HEADERS_CACHED_MAX)]
     sealed, state = await sealed_states(store, headers, rosters)

@@ -39,7 +39,7 @@ from ledger.header import APPLIED
 from ledger.kinds import VALUE_PREFIX, Arguments, Put, check_key
 from ledger.transaction import SignedTransaction, Transaction, sign_transaction
 from node import status
-from node.errors import MempoolFull, NotStoredYet
+from node.errors import MempoolFull, NotStoredYet, StateDiverged
 from node.exposition import metrics_text
 from node.inbox import Wake
 from node.keyring import reader_of, rotation_of
@@ -49,6 +49,7 @@ from node.member_answers import change_of, epoch_views, members_view
 from node.message_answers import MessageAnswers
 from node.parts import Parts
 from node.receipts import Track
+from node.repair_answers import RepairAnswers
 from node.service_answers import ServiceAnswers
 from node.session import now_ms
 from node.tables import (
@@ -62,7 +63,7 @@ from node.trust_answers import arguments_of, graph_view, why_view
 _LOG = structlog.get_logger("cell")
 
 
-class RunningCell(MessageAnswers, ServiceAnswers, LightAnswers):
+class RunningCell(MessageAnswers, ServiceAnswers, LightAnswers, RepairAnswers):
     """Implements `gateway.cell.Cell` on the parts of a daemon."""
 
     def take_over(self, parts: Parts) -> None:
@@ -313,6 +314,8 @@ class RunningCell(MessageAnswers, ServiceAnswers, LightAnswers):
     def _queue(self, parsed: Sequence[Transaction], raws: Sequence[bytes]) -> None:
         """Hand checked transactions to consensus, all or none; those already known are skipped."""
         parts = self._parts
+        if parts.execution.divergence is not None:
+            raise StateDiverged("transactions are taken again once the state is repaired")
         known = [not self._is_new(transaction.id) for transaction in parsed]
         fresh = [
             (transaction, raw)

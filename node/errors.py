@@ -307,3 +307,27 @@ class NoSuchState(LocalMisuse):
 
     code = "MYC-NODE-527"
     remedy = "The message names the rounds that are held: the newest, and the ends of two epochs."
+
+
+class StateDiverged(OperationalFault):
+    """This cell computed another state than the network certified, and applies nothing more."""
+
+    code = "MYC-NODE-531"
+    remedy = (
+        "`myceld status` says where it differs; `myceld repair` takes over the certified state."
+    )
+
+
+class NotDiverged(LocalMisuse):
+    """There is nothing to repair."""
+
+    code = "MYC-NODE-532"
+    remedy = "Nothing to do: no certificate contradicts what this cell computed."
+
+
+class NotRepaired(OperationalFault):
+    """No connected cell could give the certified state."""
+
+    code = "MYC-NODE-533"
+    remedy = "Wait until members are connected (`myceld peers`), then run the command again."
+    retryable = True

@@ -16,7 +16,9 @@ from gateway.views import Stage
 from gossip.wire import CertificateFrame, Frame, SignatureFrame, encode_frame
 from journal import Journal, Store
 from ledger.certificate import Certificate, CheckpointSignature, epoch_of
+from ledger.errors import Diverged
 from ledger.roster import Roster
+from node.errors import StateDiverged
 from node.inbox import CheckpointFrom, ExecutionInbox
 from node.limits import CHECKPOINTS_EARLY_MAX
 from node.peers import Peers
@@ -54,6 +56,8 @@ class ExecutionTask:
     ) -> None:
         """`can_rotate` tells whether this cell has the key that its own was given up for."""
         self._can_rotate = can_rotate
+        self.misjudges: Callable[[], bool] = lambda: False
+        """For tests: whether to take good signatures for wrong, and so to diverge."""
         self.rotated = asyncio.Event()
         """Set once the cell is to go on with another key: this one is of no use any more."""
         self._stage = stage
@@ -66,6 +70,8 @@ class ExecutionTask:
         self._trust = trust
         self._own: dict[Epoch, CheckpointSignature] = {}
         self._early: deque[CheckpointFrom] = deque(maxlen=CHECKPOINTS_EARLY_MAX)
+        self.diverged = asyncio.Event()
+        """Set once the network has certified another state: nothing is applied any more."""
         self.idle = asyncio.Event()
         """Set while everything that came in is done."""
 
@@ -89,22 +95,43 @@ class ExecutionTask:
     async def run(self, peers: Peers, tell_sealed: Callable[[Roster], None]) -> None:
         """Serve the inbox until cancelled; tell the roster after each round that seals an epoch.
 
-        Raises what stops a cell: disk faults, divergence.
+        Raises what stops a cell: disk faults.
         """
         while True:
             if self._inbox.empty():
                 self.idle.set()
             item = await self._inbox.get()
             self.idle.clear()
-            if isinstance(item, Decided):
-                sealed = await self.execute(item, peers)
-                if sealed is not None:
-                    tell_sealed(sealed)
-                    early, self._early = self._early, deque(maxlen=CHECKPOINTS_EARLY_MAX)
-                    for kept in early:
-                        await self._take_checkpoint(kept, peers)
-            else:
-                await self._take_checkpoint(item, peers)
+            if self.diverged.is_set():
+                continue  # until a repair; consensus goes on, and others need our events
+            try:
+                await self._serve(item, peers, tell_sealed)
+            except Diverged as error:
+                await self.halt(error)
+
+    async def _serve(
+        self, item: Decided | CheckpointFrom, peers: Peers, tell_sealed: Callable[[Roster], None]
+    ) -> None:
+        if not isinstance(item, Decided):
+            await self._take_checkpoint(item, peers)
+            return
+        sealed = await self.execute(item, peers)
+        if sealed is not None:
+            tell_sealed(sealed)
+            early, self._early = self._early, deque(maxlen=CHECKPOINTS_EARLY_MAX)
+            for kept in early:
+                await self._take_checkpoint(kept, peers)
+
+    async def halt(self, error: Diverged) -> None:
+        """Apply and sign nothing any more: the network certified another state than ours."""
+        _LOG.error("diverged", code=error.code, reason=error.detail)
+        self.diverged.set()
+        found = self._stage.divergence
+        if found is not None:
+            # So that a restart knows it, too.
+            statement = certificate_statement(found.certificate)
+            await self._store.transaction({}, [statement], durable=True)
+        self._receipts.fail_all(StateDiverged(error.detail))
 
     async def execute(self, item: Decided, peers: Peers | None) -> Roster | None:
         """Apply one round durably, then tell: receipts, our signature.
@@ -112,6 +139,8 @@ class ExecutionTask:
         Returns the roster of the next epoch if the round sealed its own.
         """
         decided, ledger = item.round, self._stage.ledger
+        if self.diverged.is_set():
+            return None
         if item.epoch != ledger.roster.epoch or decided.round <= ledger.applied_round:
             return None  # after the seal of its epoch, or replayed: its effects are on disk
         roster = ledger.roster
@@ -134,6 +163,7 @@ class ExecutionTask:
             durable=seals,
         )
         hit("execution.seal.after" if seals else "execution.apply.after")
+        self._stage.check_agreed()  # now that what we computed is on disk, to be looked into
         self._intake.settle(ids)
         self._trust.applied(applied)
         self._receipts.applied(
@@ -159,7 +189,12 @@ class ExecutionTask:
         """Return the `id()`s of those with a wrong signature."""
         wanted = [(item, check) for item in unverified for check in item.signature_checks]
         verdicts = await self._verifier.verify([check for _, check in wanted])
-        return {id(item) for (item, _), valid in zip(wanted, verdicts, strict=True) if not valid}
+        wrong = self.misjudges()
+        return {
+            id(item)
+            for (item, _), valid in zip(wanted, verdicts, strict=True)
+            if wrong or not valid
+        }
 
     async def _take_checkpoint(self, item: CheckpointFrom, peers: Peers) -> None:
         try:

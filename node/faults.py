@@ -3,13 +3,14 @@
 Then the cell reads `faults.json` in its own directory, which only its owner can write:
 
     {"version": 1, "cut": ["CELL_ID", …], "deaf": […], "mute": […], "delay_ms": {"CELL_ID": 80},
-     "skew_ms": -3600000, "disk_full": false}
+     "skew_ms": -3600000, "disk_full": false, "misjudge": false}
 
 Every key but the version may be left out. A cut link does what a network does that drops packets:
 nothing arrives and nothing leaves, dials get no answer, sessions end when their patience does; what
 was under way arrives if the link heals before that. `deaf` cuts what comes from a cell only, `mute`
 what goes to it. Both ends have to be told. It is the gossip between cells that is cut or delayed;
-other protocols of the host (journals, tickets) are left alone.
+other protocols of the host (journals, tickets) are left alone. A cell that misjudges takes every
+signature of a transaction that another cell took in for wrong, so it computes another state.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ class Fault:
     delay_ms: Mapping[str, int] = field(default_factory=dict)
     skew_ms: int = 0
     disk_full: bool = False
+    misjudge: bool = False
 
 
 class Faults:
@@ -110,6 +112,11 @@ class Faults:
             self._fill(fault.disk_full)
         self._changed.set()
         self._changed = asyncio.Event()
+
+    @property
+    def misjudges(self) -> bool:
+        """Whether good signatures are to be taken for wrong when a round is applied."""
+        return self._now.misjudge
 
     def delay_s(self, cell_id: CellId) -> float:
         """Return how long what comes from a cell takes more than by itself."""
@@ -255,4 +262,5 @@ _PARSERS: Final[dict[str, Callable[[object], Any]]] = {
     "delay_ms": _delays,
     "skew_ms": _skew,
     "disk_full": _flag,
+    "misjudge": _flag,
 }

@@ -1,8 +1,9 @@
 """The round headers of a cell, by round: HEADERS_JOURNAL with what a jump left out.
 
 Journals only grow, so a cell that jumped to a checkpoint keeps the headers that it has and goes on
-with later ones. The table `history` says at which index each such stretch begins, and with which
-round; without a row the journal begins with round 1.
+with later ones; one that was repaired goes on with the right headers of rounds of which it has
+wrong ones too, and the later ones count. The table `history` says at which index each such stretch
+begins, and with which round; without a row the journal begins with round 1.
 """
 
 from __future__ import annotations
@@ -99,10 +100,15 @@ class Headers:
         return list(await self._journal.get_many(indexes))
 
     async def newest(self, count: int) -> AsyncIterator[RoundHeader]:
-        """Yield the last `count` headers, oldest first."""
-        async for block in self._journal.read(max(0, self.length - count), self.length):
+        """Yield the last `count` headers since the last jump or repair, oldest first."""
+        first = max(self._stretches[-1].first_index, self.length - count)
+        async for block in self._journal.read(first, self.length):
             yield decode_header(block)
 
     def _end(self, at: int) -> int:
-        following = self._stretches[at + 1 : at + 2]
-        return following[0].first_index if following else self.length
+        """Return the index behind the headers of a stretch that count: a repair replaces some."""
+        here, following = self._stretches[at], self._stretches[at + 1 : at + 2]
+        if not following:
+            return self.length
+        replaced = here.first_index + following[0].first_round - here.first_round
+        return min(following[0].first_index, max(here.first_index, replaced))

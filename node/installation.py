@@ -53,7 +53,7 @@ _PUT_NEXT_ORDERED: Final = (
     "VALUES (?, ?, ?, ?, ?, ?, ?, 0)"
 )
 _PUT_NEXT_LINK: Final = "INSERT INTO next_link VALUES (?, ?, ?, ?, ?)"
-_SWAP: Final = (
+SWAP: Final = (
     "DROP TABLE state",
     "ALTER TABLE next_state RENAME TO state",
     "DELETE FROM undo",
@@ -65,8 +65,8 @@ _SWAP: Final = (
     "DROP TABLE staged",
     STAGED_TABLE,
 )
-_PUT_EPOCHS: Final = "INSERT OR IGNORE INTO epoch SELECT epoch + 1, roster, ? FROM next_link"
-_PUT_HISTORY: Final = "INSERT INTO history VALUES (?, ?, ?)"
+PUT_EPOCHS: Final = "INSERT OR IGNORE INTO epoch SELECT epoch + 1, roster, ? FROM next_link"
+PUT_HISTORY: Final = "INSERT INTO history VALUES (?, ?, ?)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +122,11 @@ async def install(store: Store, checkpoint: Checkpoint, owed: Sequence[bytes]) -
     events = (await store.journal(EVENTS_JOURNAL)).length
     headers = (await store.journal(HEADERS_JOURNAL)).length
     epoch = Epoch(checkpoint.link.header.epoch + 1)
-    statements: list[Statement] = [(sql, [()]) for sql in _SWAP]
+    statements: list[Statement] = [(sql, [()]) for sql in SWAP]
     statements += [
-        (_PUT_EPOCHS, [(events,)]),
+        (PUT_EPOCHS, [(events,)]),
         ("DROP TABLE next_link", [()]),
-        (_PUT_HISTORY, [(headers, checkpoint.headers[0].round, epoch)]),
+        (PUT_HISTORY, [(headers, checkpoint.headers[0].round, epoch)]),
         *unplaced_statements(owed),
     ]
     blocks = [header.encode() for header in checkpoint.headers]

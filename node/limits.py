@@ -467,3 +467,12 @@ CONTENT_KEPT_SIZE_BYTES_MAX: Final = 4 << 30
 LIGHT_HEADS_KEPT_MAX: Final = 8
 """Proofs of the newest head that are kept for hyphae, by the epoch that they begin with: those that
 follow all begin with the present one or the one before. 8 MiB at most, 20 KB as a rule."""
+
+DIAGNOSIS_ANSWER_S: Final = 10.0
+"""How long an answer about a divergence may take: a proof of an old round reads a few pages."""
+
+DIAGNOSIS_SERVED_MAX: Final = 4
+"""Cells that are told at once where their state differs: it is rare, and can wait."""
+
+DIVERGENCE_RETRY_S: Final = 2.0
+"""Pause before the others are asked again where the state differs: nobody was connected."""

@@ -11,6 +11,7 @@ from ledger.genesis import Genesis
 from node.access import Access
 from node.audits import Audits
 from node.discovery.task import Discovery
+from node.divergence import DivergenceSearch
 from node.follows import Follows
 from node.headers import Headers
 from node.inbox import ConsensusInbox, ExecutionInbox
@@ -70,6 +71,7 @@ class Parts:
     headers: Headers
     fetching: TransferFetching
     proofs: Proofs
+    divergence: DivergenceSearch
     started_ns: int
     gateway_url: str = ""
 

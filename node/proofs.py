@@ -80,9 +80,9 @@ class Proofs:
         first = header.transactions_total - header.transactions
         rows = ordered_from(self._store, first, header.transactions)
         index = row.position - first
-        path = receipt_path([_receipt(one) for one in rows], index)
+        path = receipt_path([receipt_of(one) for one in rows], index)
         raw = None if row.kind == UNKNOWN_KIND else await self._transaction(row, header.epoch)
-        claim = ReceiptClaim(_receipt(row), raw, index, tuple(path))
+        claim = ReceiptClaim(receipt_of(row), raw, index, tuple(path))
         return await self._proof(headers, certificate, claim, start)
 
     async def of_value(self, key: bytes, start: Epoch = Epoch(0)) -> Proof:
@@ -119,6 +119,12 @@ class Proofs:
     def certified_round(self) -> Round:
         """The newest round that can be proven."""
         return self._certified_round()
+
+    async def transaction_of(self, row: OrderedRow) -> bytes | None:
+        """Return the bytes of an ordered transaction, None if their event is not here any more."""
+        if row.kind == UNKNOWN_KIND:
+            return None
+        return await self._transaction(row, (await self._headers.get(row.round)).epoch)
 
     async def _certified(self, round_number: Round) -> tuple[list[RoundHeader], Certificate]:
         """Return the headers from a round to the next that has a certificate, and that."""
@@ -187,7 +193,18 @@ class Proofs:
         return next((raw for raw in event.payload if transaction_id(raw) == row.id), None)
 
 
-def _receipt(row: OrderedRow) -> Receipt:
+async def rows_of_round(
+    store: Store, headers: Headers, round_number: Round, first: int, limit: int
+) -> list[OrderedRow]:
+    """Return lines of the order that a round added, from an index on; raises NotInHistory."""
+    header = await headers.get(round_number)
+    count = min(limit, header.transactions - first)
+    start = header.transactions_total - header.transactions + first
+    return ordered_from(store, start, count) if count > 0 else []
+
+
+def receipt_of(row: OrderedRow) -> Receipt:
+    """Return the receipt that a line of the order stands for."""
     return Receipt(
         TransactionId(row.id), row.position, EventId(row.event), row.time_ns, row.outcome
     )

@@ -12,7 +12,7 @@ from gossip.creator import Refusal
 from ledger.roster import Member
 from ledger.tree import EMPTY_ROOT
 from myceld import VERSION
-from node.errors import KeyInUseElsewhere
+from node.errors import KeyInUseElsewhere, StateDiverged
 from node.exposition import metrics_view
 from node.member_answers import fork_views
 from node.parts import Parts
@@ -137,6 +137,10 @@ def _phase(parts: Parts, members: Sequence[MemberView]) -> tuple[str, str]:
     if parts.consensus.has_forked:
         return "forked", f"{KeyInUseElsewhere.code}: {_FORKED}. {KeyInUseElsewhere.remedy}"
     transfer = parts.fetching.state
+    finding = parts.divergence.finding
+    if parts.execution.divergence is not None and not parts.fetching.is_repair:
+        words = "looking where" if finding is None else finding.words
+        return "diverged", f"{StateDiverged.code}: {words}"
     if transfer is not None and transfer.progress is not None:  # a peer's word alone shows nothing
         return "catching-up", progress_words(transfer)
     weight = sum(member.weight for member in members if member.reachable)

@@ -30,6 +30,7 @@ from node.keyring import reader_of
 from node.limits import STOP_TIMEOUT_MS
 from node.message_tables import MESSAGE_SCHEMA
 from node.parts import Parts
+from node.repairing import install_repair, keep_evidence
 from node.services.audit import AuditTrail
 from node.services.content import CONTENT_SCHEMA
 from node.services.nucleus import Nucleus
@@ -107,7 +108,7 @@ class Supervisor:
         """Run the parts until they stop; return why they did."""
         parts, tasks = await assembly.assemble()
         cell = self._shown(parts)  # before a peer can forward something to it
-        checkpoint = None
+        checkpoint, repairs = None, False
         why = "a part failed"
         try:
             await parts.nucleus.started(VERSION, parts.name)
@@ -117,19 +118,25 @@ class Supervisor:
             await self._supervise(parts, tasks, cell)
             why = "asked to stop"
             if not self._stopping.is_set():
-                checkpoint = parts.fetching.checkpoint
+                checkpoint, repairs = parts.fetching.checkpoint, parts.fetching.is_repair
                 why = (
-                    "going on with the next key" if checkpoint is None else "a checkpoint is ready"
+                    "a checkpoint is ready"
+                    if checkpoint is not None or repairs
+                    else "going on with the next key"
                 )
         finally:
             parts.receipts.fail_all(NotStoredYet("the cell was stopped"))
             try:
-                if checkpoint is None:
+                if checkpoint is None and not repairs:
                     await self._front.close()
             finally:
                 async with asyncio.timeout(STOP_TIMEOUT_MS / 1000):
                     await parts.peers.stop()
                 await _note_stop(parts, why)
+        if repairs:
+            await keep_evidence(self._surroundings.directory, parts.execution.divergence)
+            await install_repair(store, checkpoint, parts.consensus.owed())
+            return _End.JUMPED
         if checkpoint is None:
             return _End.STOPPED if self._stopping.is_set() else _End.ROTATED
         if checkpoint.link.header.round > parts.execution.ledger.applied_round:
@@ -166,6 +173,7 @@ class Supervisor:
                     "state": {
                         "execution": tasks.execution.run(parts.peers, sealed),
                         "fetching": parts.fetching.run(),
+                        "divergence": self._look_into(parts, tasks),
                     },
                     "identity": {
                         "trust": parts.trust.run(),
@@ -197,6 +205,13 @@ class Supervisor:
                     task.cancel()
         except* MyceldError as failures:
             raise _first(failures) from failures
+
+    async def _look_into(self, parts: Parts, tasks: Tasks) -> None:
+        """Once the network has certified another state than ours, find out where it differs."""
+        await tasks.execution.diverged.wait()
+        found = parts.execution.divergence
+        if found is not None:
+            await parts.divergence.run(found, self._surroundings.directory)
 
     async def _take_forwarded(self, peer: CellId, forward: Forward) -> None:
         assert self._cell is not None  # noqa: S101 - for the type checker: it was made before

@@ -17,7 +17,7 @@ import structlog
 
 from core.errors import MyceldError, RemoteViolation
 from core.failpoint import hit
-from core.ids import CellId, Epoch, short
+from core.ids import CellId, Epoch, Round, short
 from gossip.host import PeerStream, ReadTimedOut
 from identity.keys import verify
 from journal import Store
@@ -110,6 +110,8 @@ class TransferFetching:
         self._seen: tuple[Epoch, int] | None = None
         self._seen_ms = 0
         self.checkpoint: Checkpoint | None = None
+        self.is_repair = False
+        """Whether what is fetched replaces a state of our own that is not the network's."""
         self.ready = asyncio.Event()
 
     @property
@@ -126,10 +128,19 @@ class TransferFetching:
             self._size_bytes,
         )
 
+    def repair(self) -> None:
+        """Take over the certified state: what the newest sealed epoch left, and replay the rest.
+
+        In the first epoch there is no other state than the empty one to begin with.
+        """
+        self.is_repair = True
+        if self._consensus.epoch == 0 and not self._consensus.epoch_ahead:
+            self.ready.set()
+
     async def run(self) -> None:
         """Watch, and fetch when the cell is far behind, until cancelled."""
         pause_ms = TRANSFER_PAUSE_MS
-        while True:
+        while not self.ready.is_set():
             await asyncio.sleep(TRANSFER_WATCH_MS / 1000)
             if not self._is_wanted():
                 pause_ms = TRANSFER_PAUSE_MS
@@ -155,6 +166,8 @@ class TransferFetching:
         """
         consensus = self._consensus
         ahead = consensus.epoch_ahead
+        if self._execution.divergence is not None:
+            return self.is_repair  # by command only: somebody should know
         if ahead is None:
             self._seen = None
             return False
@@ -170,8 +183,8 @@ class TransferFetching:
         """Run one transfer until it is whole and made ready, or stuck."""
         fetcher = Fetcher(
             self._genesis.network_id,
-            await self._trusted_roster(),
-            self._execution.ledger.applied_round,
+            self._genesis.roster if self.is_repair else await self._trusted_roster(),
+            self._above(),
             lambda identity: staged_body(self._store, identity),
             verify,
         )
@@ -204,8 +217,12 @@ class TransferFetching:
         if whole is not None:
             self._note()
             checkpoint = await self._made_ready(fetcher)
-            if whole.header.round > self._execution.ledger.applied_round:
+            if whole.header.round > self._above():
                 self.checkpoint = checkpoint  # gossip was not there sooner
+
+    def _above(self) -> Round:
+        """Return the round after which a checkpoint is wanted."""
+        return Round(0) if self.is_repair else self._execution.ledger.applied_round
 
     async def _made_ready(self, fetcher: Fetcher) -> Checkpoint:
         checkpoint = await prepare(self._store, fetcher.whole_links, fetcher.first_round)

@@ -70,7 +70,7 @@ class StoreSource:
             seal = Round(roster.first_round - 1)
             certificate = certificate_of(self._store, seal)
             header = await self._seal_header(Epoch(roster.epoch - 1), seal)
-            if certificate is None or header is None:
+            if certificate is None or header is None or certificate.header_hash != header.hash:
                 break
             links.append(RosterLink(header, certificate, roster))
         return links

@@ -34,6 +34,7 @@ def health_of(parts: Parts) -> dict[str, Health]:
             parts.execution.ledger.applied_round,
             parts.execution.certified_round,
             is_full=parts.execution_inbox.full(),
+            has_diverged=parts.execution.divergence is not None,
         ),
         "identity": identity_health(is_read=parts.trust.is_read),
         "message": message_health(parts.messages.desk.waiting_total()),
@@ -52,11 +53,15 @@ def consensus_health(phase: Phase) -> Health:
     word, why = phase
     if word in _WORKING:
         return Health()
-    return Health(UNHEALTHY if word == "forked" else DEGRADED, why)
+    return Health(UNHEALTHY if word in ("forked", "diverged") else DEGRADED, why)
 
 
-def state_health(applied: int, certified: int, *, is_full: bool) -> Health:
+def state_health(
+    applied: int, certified: int, *, is_full: bool, has_diverged: bool = False
+) -> Health:
     """Judge by how far applying and certifying are behind."""
+    if has_diverged:
+        return Health(UNHEALTHY, "the network certified another state than this cell computed")
     if is_full:
         return Health(DEGRADED, "decided rounds wait to be applied")
     if applied - certified > CERTIFIED_LAG_ROUNDS_MAX:

@@ -64,6 +64,14 @@ class Unverified:
         return ()
 
 
+@dataclass(frozen=True, slots=True)
+class Divergence:
+    """The network certified another header for a round than this cell computed."""
+
+    certificate: Certificate
+    own_hash: Hash
+
+
 class Execution:
     """The replicated state at one cell, and which of its rounds the network certified."""
 
@@ -74,6 +82,9 @@ class Execution:
         self._hashes: OrderedDict[Round, Hash] = OrderedDict()
         self._roots: OrderedDict[Round, Hash] = OrderedDict()
         self.ledger = Ledger(genesis, read)
+        self.divergence: Divergence | None = None
+        """Set once, when it is found; then nothing here is the network's any more."""
+        self._agreed = Round(0)
         self._certifiers = {Epoch(0): Certifier(genesis.roster)}
 
     @property
@@ -127,7 +138,10 @@ class Execution:
         valid: Callable[[Unverified], bool],
         ordered_before: Collection[bytes],
     ) -> Executed:
-        """Apply a round. `valid` tells the verdict on a candidate's signature."""
+        """Apply a round. `valid` tells the verdict on a candidate's signature.
+
+        Once it is durable, `check_agreed` tells whether the network has certified another.
+        """
         items = iter(unverified)
         candidates = [
             Candidate(
@@ -152,8 +166,8 @@ class Execution:
         self._note(applied.header)
         newest = self._certifiers[applied.header.epoch].newest
         if newest is not None and newest.round == applied.header.round:
-            check_own(newest, applied.header.hash)
-        signature = self.sign(applied.header)
+            self._judge(newest, applied.header.hash)
+        signature = None if self.divergence is not None else self.sign(applied.header)
         if applied.sealed is not None:
             self._certifiers[applied.sealed.epoch] = Certifier(applied.sealed)
             self._certifiers.pop(Epoch(applied.sealed.epoch - 2), None)
@@ -233,6 +247,8 @@ class Execution:
     @property
     def certified_round(self) -> Round:
         """The highest round that this cell applied and the network certified."""
+        if self.divergence is not None:
+            return self._agreed
         newest = [Round(0), *(certificate.round for certificate in self.certificates())]
         return min(max(newest), self.ledger.applied_round)
 
@@ -260,8 +276,20 @@ class Execution:
             self._hashes.popitem(last=False)
             self._roots.popitem(last=False)
 
+    def check_agreed(self) -> None:
+        """Raise Diverged if the network certified another header for a round than we computed."""
+        if self.divergence is not None:
+            check_own(self.divergence.certificate, self.divergence.own_hash)
+
     def _compare(self, certificate: Certificate) -> None:
         """Raise Diverged when the certificate contradicts a header of ours."""
         own = self._hashes.get(certificate.round)
         if own is not None:
-            check_own(certificate, own)
+            self._judge(certificate, own)
+            self.check_agreed()
+
+    def _judge(self, certificate: Certificate, own: Hash) -> None:
+        if own == certificate.header_hash:
+            self._agreed = max(self._agreed, certificate.round)
+        elif self.divergence is None:
+            self.divergence = Divergence(certificate, own)

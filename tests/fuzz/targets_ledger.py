@@ -27,6 +27,7 @@ from hashgraph.event import UnresolvedEvent, decode_any_event, decode_event, enc
 from hashgraph.evidence import decode_evidence, encode_evidence, verify_fork
 from hashgraph.header import decode_header as decode_event_header
 from hashgraph.vector import read_expected, read_vector
+from ledger import diagnosis
 from ledger import errors as ledger_errors
 from ledger.accounts import NonceWindow, decode_account, encode_account
 from ledger.certificate import (
@@ -80,6 +81,7 @@ from tests.fuzz.mutations import Form
 from tests.fuzz.samples import DIGEST, SIGNED, VECTORS, bodies, from_hex, network_of, vector
 from tests.fuzz.target import REFUSED, Target
 from tests.ledger.proof_world import sample_proofs
+from tests.ledger.test_diagnosis import ANSWERS, QUESTIONS
 from tests.ledger.world import GENESIS, KEYS, NEWCOMERS, Cell, certified, rotation, signed
 
 _NEITHER = (NotCanonical, WrongShape)
@@ -370,6 +372,26 @@ def _certified() -> tuple[Target, ...]:
             errors=(ledger_errors.BadRosterChain,),
             covers=("ledger/roster_proof.py:decode_proof",),
             size_bytes_max=192 * 1024,
+        ),
+        Target(
+            name="question about a divergence",
+            decode=diagnosis.decode_question,
+            encode=lambda found: diagnosis.encode_question(found)[diagnosis.LENGTH_BYTES :],
+            samples=tuple(
+                diagnosis.encode_question(one)[diagnosis.LENGTH_BYTES :] for one in QUESTIONS
+            ),
+            errors=(ledger_errors.BadDiagnosis,),
+            covers=("ledger/diagnosis.py:decode_question",),
+        ),
+        Target(
+            name="answer about a divergence",
+            decode=diagnosis.decode_answer,
+            encode=lambda found: diagnosis.encode_answer(found)[diagnosis.LENGTH_BYTES :],
+            samples=tuple(
+                diagnosis.encode_answer(one)[diagnosis.LENGTH_BYTES :] for one in ANSWERS
+            ),
+            errors=(ledger_errors.BadDiagnosis,),
+            covers=("ledger/diagnosis.py:decode_answer",),
         ),
         Target(
             name="proof of what was decided",

@@ -41,6 +41,7 @@ NOT_FUZZED: Final = {
     "node/discovery/seeds.py:read_seed": "fetches; spore files are fuzzed",
     "node/discovery/seeds.py:_read_file": "opens the file; spore files are fuzzed",
     "cli/backup.py:_FileFirst.parse_args": "words of a command line",
+    "node/divergence.py:DivergenceSearch._verified": "calls decode_proof",
     "node/backup/making.py:unpack": "writes files; tests/node/backup changes and cuts backups",
     "node/founding.py:read_genesis": "opens the file; genesis files are fuzzed",
     "node/headers.py:Headers.open": "reads our own tables",

@@ -130,6 +130,7 @@ class FakeCell(FakeMessages, FakeServices, FakeProofs, FakeLight):
     def __init__(self, *, goes_to: Stage = Stage.CERTIFIED) -> None:
         FakeMessages.__init__(self)
         FakeServices.__init__(self)
+        FakeProofs.__init__(self)
         self.receipts: dict[str, ReceiptView] = {}
         self.values: dict[str, bytes] = {}
         self.calls: list[tuple[str, object]] = []

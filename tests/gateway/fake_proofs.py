@@ -1,16 +1,43 @@
-"""Proof files as a fake cell has them: real ones, of the network of the ledger's tests."""
+"""Proof files as a fake cell has them: real ones; and a state that can be repaired once."""
 
 from __future__ import annotations
 
 from gateway.errors import NoSuchReceipt
 from gateway.proof_routes import ProofFileView
+from gateway.repair_routes import DivergenceView
 from ledger.errors import NoProof
 from ledger.proof import encode_proof, to_text
+from node.errors import NotDiverged
 from tests.ledger.proof_world import sample_proofs
+
+SOUND = DivergenceView(
+    diverged=False,
+    repairing=False,
+    words="",
+    certified_round=None,
+    first_round=None,
+    transaction=None,
+    own_outcome=None,
+    their_outcome=None,
+    key=None,
+    report=None,
+)
 
 
 class FakeProofs:
-    """The part of FakeCell that is about proof files."""
+    """The part of FakeCell that is about proof files and repair."""
+
+    def __init__(self) -> None:
+        self.found = SOUND
+
+    def divergence(self) -> DivergenceView:
+        return self.found
+
+    async def repair(self) -> DivergenceView:
+        if not self.found.diverged:
+            raise NotDiverged("all is well")
+        before, self.found = self.found, SOUND
+        return before
 
     async def receipt_proof(self, transaction_id: bytes) -> ProofFileView:
         if transaction_id == bytes(32):

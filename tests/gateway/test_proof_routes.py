@@ -1,6 +1,8 @@
-"""The routes of proof files: what is asked is checked, and the files come through whole."""
+"""The routes of proof files and of repair: what is asked is checked, answers come through whole."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from ledger.verify import verify_text
 from tests.gateway.fake_cell import FakeCell
@@ -38,5 +40,23 @@ def test_what_can_not_be_proven_is_told() -> None:
         ]:
             answer = await wire.ask("GET", path)
             assert (answer[0], answer[2]["error"]["code"]) == (status, code), path
+
+    serve(talk)
+
+
+def test_a_divergence_is_shown_and_repaired() -> None:
+    async def talk(wire: Wire, cell: FakeCell) -> None:
+        status, _, answer = await wire.ask("GET", "/api/v1/divergence")
+        assert (status, answer["diverged"], answer["first_round"]) == (200, False, None)
+        status, _, answer = await wire.ask("POST", "/api/v1/repair", b"{}")
+        assert (status, answer["error"]["code"]) == (400, "MYC-NODE-532")
+        cell.found = replace(cell.found, diverged=True, first_round=7)
+        status, _, answer = await wire.ask("POST", "/api/v1/repair", b"{}")
+        assert (status, answer["diverged"], answer["first_round"]) == (200, True, 7)
+        for method, path, body in [
+            ("GET", "/api/v1/divergence?round=1", b""),
+            ("POST", "/api/v1/repair", b'{"force": true}'),
+        ]:
+            assert (await wire.ask(method, path, body))[0] == 400
 
     serve(talk)

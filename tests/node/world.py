@@ -375,6 +375,7 @@ class SimCell:
         known = {identity for identity, number in self.ordered.items() if number >= first}
         executed = self.execution.apply(decided, candidates, lambda _: True, known)
         self.disk.append(executed.applied)
+        self.execution.check_agreed()
         self._note(executed.applied)
         self.world.check_agreement(self)
         if executed.applied.sealed is not None:

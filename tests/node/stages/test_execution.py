@@ -171,8 +171,12 @@ def test_a_certificate_of_another_state_stops_the_cell_whichever_comes_first() -
         stage.certificate_from(_certificate(header, 1, 2, 3).to_value())
     late = _stage()
     late.certificate_from(_certificate(header, 1, 2, 3).to_value())
+    late.check_agreed()
+    executed = _apply(late, [opaque("mine")])
+    assert executed.signature is None
+    assert late.certified_round == 0
     with pytest.raises(Diverged):
-        _apply(late, [opaque("mine")])
+        late.check_agreed()
     signed = _stage()
     _apply(signed, [opaque("mine")])
     for signature in _signatures(header, 1, 2):
