@@ -5,7 +5,7 @@
    There are no CORS headers: browsers keep other origins out.
 3. All but /api/public/ carry the bearer token; its SHA-256 is compared in constant time. What
    hyphae ask, /api/light/, may carry the light token instead, which is good for nothing else.
-4. At most REQUESTS_MAX requests are at work.
+4. At most REQUESTS_MAX requests are at work, LIGHT_REQUESTS_MAX of them for hyphae.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from core.errors import MyceldError
 from gateway.answers import error_answer
 from gateway.errors import ForeignHost, GatewayBusy, Unauthorized
-from gateway.limits import HEAD_TIMEOUT_S, REQUESTS_MAX
+from gateway.limits import HEAD_TIMEOUT_S, LIGHT_REQUESTS_MAX, REQUESTS_MAX
 
 _PUBLIC: Final = "/api/public/"
 _LIGHT: Final = "/api/light/"
@@ -81,6 +81,7 @@ class Door:
         self._token_hash = _hash_of(token.encode())
         self._light_hash = None if light_token is None else _hash_of(light_token.encode())
         self._free = requests_max
+        self._light_free = min(LIGHT_REQUESTS_MAX, requests_max)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -92,11 +93,14 @@ class Door:
                 self._turned_away(address, scope["method"], refusal)
             await error_answer(refusal)(scope, receive, send)
             return
+        is_light = scope["path"].startswith(_LIGHT)
         self._free -= 1
+        self._light_free -= is_light
         try:
             await self._inner(scope, receive, send)
         finally:
             self._free += 1
+            self._light_free += is_light
 
     def _check(self, scope: Scope) -> None:
         hosts = [value for name, value in scope["headers"] if name == b"host"]
@@ -104,7 +108,8 @@ class Door:
             raise ForeignHost("the Host header does not name this machine's loopback")
         if not scope["path"].startswith(_PUBLIC):
             self._check_token(scope, self._hashes_for(scope["path"]))
-        if self._free <= 0:
+        is_light = scope["path"].startswith(_LIGHT)
+        if self._free <= 0 or (is_light and self._light_free <= 0):
             raise GatewayBusy("too many requests are at work")
 
     def _hashes_for(self, path: str) -> list[bytes]:

@@ -77,14 +77,13 @@ class HyphaDaemon:
         )
         cell.url = await listener.start()
         try:
-            following = asyncio.create_task(cell.network.follow())
-            stopping = asyncio.create_task(self._stopped.wait())
-            self._announce(cell)
-            await asyncio.wait({following, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            stopping.cancel()
-            if following.done():
-                _raise_first(following)
-            following.cancel()
+            async with asyncio.TaskGroup() as group:
+                following = group.create_task(cell.network.follow())
+                self._announce(cell)
+                await self._stopped.wait()
+                following.cancel()
+        except BaseExceptionGroup as errors:
+            raise _first_of(errors) from errors
         finally:
             self._home.run_file.unlink(missing_ok=True)
             async with asyncio.timeout(STOP_TIMEOUT_S):
@@ -147,12 +146,10 @@ def _trust(home: Path, address: GatewayAddress) -> ssl.SSLContext:
         raise BadGateway(f"{path}: not certificates that can be read") from error
 
 
-def _raise_first(following: asyncio.Task[None]) -> None:
-    """Raise what ended the tasks that follow gateways."""
-    try:
-        following.result()
-    except BaseExceptionGroup as group:
-        raise group.exceptions[0] from group
+def _first_of(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return what ended the tasks."""
+    first = errors.exceptions[0]
+    return _first_of(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 def _ignore(_address: str, _method: str, _error: MyceldError) -> None:

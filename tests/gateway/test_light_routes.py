@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
+from gateway.light_routes import KnownHead, LightProofView
 from ledger.verify import verify_text
 from tests.gateway.fake_cell import TOKEN, FakeCell
 from tests.gateway.test_gateway import Wire, as_body, serve
@@ -74,6 +77,33 @@ def test_the_light_token_opens_what_hyphae_ask_and_nothing_else() -> None:
             assert (await wire.ask("POST", path, as_body(), token=LIGHT))[0] == 401
 
     serve(talk, light_token=LIGHT)
+
+
+def test_hyphae_leave_room_for_the_cells_own_clients(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.door.LIGHT_REQUESTS_MAX", 1)
+    going_on, ended = asyncio.Event(), asyncio.Event()
+
+    class Slow(FakeCell):
+        async def light_head(self, known: KnownHead) -> LightProofView:
+            going_on.set()
+            await ended.wait()
+            return await super().light_head(known)
+
+    async def talk(wire: Wire, cell: FakeCell) -> None:
+        del cell
+        host, port = wire.writer.get_extra_info("peername")
+        other = Wire(*await asyncio.open_connection(host, port))
+        waiting = asyncio.create_task(other.ask("GET", "/api/light/head"))
+        await going_on.wait()
+        status, _, answer = await wire.ask("GET", "/api/light/head")
+        assert (status, answer["error"]["code"]) == (503, "MYC-GATEWAY-017")
+        assert (await wire.ask("GET", "/api/v1/status"))[0] == 200
+        ended.set()
+        assert (await waiting)[0] == 200
+        assert (await wire.ask("GET", "/api/light/head"))[0] == 200
+        other.writer.close()
+
+    serve(talk, Slow())
 
 
 def test_without_a_light_token_only_the_cells_own_opens() -> None:
