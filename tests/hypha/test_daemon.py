@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from tests.ledger.test_roster_proof import SHORT
 from tests.ledger.world import ALL_KEYS
 
 
-async def _serve(folder: Path, talk: Callable[[Client], None]) -> list[str]:
+async def _serve(folder: Path, talk: Callable[[], None]) -> list[str]:
     """Run a hypha over an honest gateway, and `talk` to it on a thread; return what it told."""
     home = HyphaHome(folder)
     home.make()
@@ -30,15 +31,11 @@ async def _serve(folder: Path, talk: Callable[[Client], None]) -> list[str]:
         config = HyphaConfig((GatewayAddress(gateway.url),))
         daemon = HyphaDaemon(home, config, ALL_KEYS[7], told.append)
 
-        def ask() -> None:
-            with Client.from_home(folder) as client:
-                talk(client)
-
         async def use() -> None:
             while "ready" not in told:  # noqa: ASYNC110 - it has no event for this
                 await asyncio.sleep(0.01)
             try:
-                await asyncio.to_thread(ask)
+                await asyncio.to_thread(talk)
             finally:
                 daemon.stop()
 
@@ -49,7 +46,11 @@ async def _serve(folder: Path, talk: Callable[[Client], None]) -> list[str]:
 
 
 def test_it_answers_as_a_cell_does_and_refuses_what_it_can_not(tmp_path: Path) -> None:
-    def talk(client: Client) -> None:
+    def talk() -> None:
+        with Client.from_home(tmp_path) as client:
+            ask(client)
+
+    def ask(client: Client) -> None:
         assert client.state_value("newest")["value_hex"] == "02"
         assert client.status()["role"] == "hypha"
         assert client.info()["role"] == "hypha"
@@ -85,6 +86,12 @@ def test_a_disk_that_fails_ends_it_with_its_code(
         raise HyphaHomeUnusable("no room")
 
     monkeypatch.setattr(HyphaHome, "write_head", full)
+
+    def until_it_ends() -> None:
+        with suppress(CellUnreachable), Client.from_home(tmp_path) as client:
+            while True:
+                client.status()
+
     with pytest.raises(BaseExceptionGroup) as caught:
-        asyncio.run(_serve(tmp_path, lambda client: client.close()))
+        asyncio.run(_serve(tmp_path, until_it_ends))
     assert caught.group_contains(HyphaHomeUnusable)
