@@ -40,7 +40,7 @@ def or_hypha(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def with_role(role: str | None, gateway: tuple[str, ...], **rest: Any) -> None:  # noqa: ANN401 - click's own
-        if role == HYPHA:
+        if role == HYPHA or is_hypha(expand(rest["home"])):
             become_node(hypha_init_arguments(gateway, **rest), HYPHA)
         if gateway:
             raise BadUsage("--gateway is for --role hypha")

@@ -46,6 +46,8 @@ def found(home: HyphaHome, wishes: Wishes) -> Founded:
     Neither key nor genesis are ever replaced. Raises NoHypha for a new one without a genesis or
     gateways, OtherHyphaNetwork, BadHyphaConfig, TokenFileUnusable.
     """
+    if home.cell_config.exists():
+        raise NoHypha(f"{home.path} holds a full cell: a hypha needs a directory of its own")
     wished = None if wishes.genesis is None else read_genesis(wishes.genesis)
     old = configuration.load(home.config) if home.config.exists() else None
     if old is None and (wished is None or not wishes.gateways):

@@ -43,6 +43,11 @@ class HyphaHome:
         return self.path / "hypha.yaml"
 
     @property
+    def cell_config(self) -> Path:
+        """What a full cell would have here."""
+        return self.path / "config.yaml"
+
+    @property
     def key(self) -> Path:
         """The key file."""
         return self.path / "key.json"

@@ -33,7 +33,7 @@ def test_a_hypha_is_made_and_changed_by_init(tmp_path: Path, genesis: str) -> No
     answer = json.loads(made.stdout)
     assert (answer["role"], answer["created"]) == ("hypha", True)
     assert answer["network_id"] == SHORT.network_id.hex()
-    again = json.loads(myceld(*first, "--name", "phone", "--json").stdout)
+    again = json.loads(myceld("init", "--home", home, "--name", "phone", "--json").stdout)
     assert (again["created"], again["cell_id"]) == (False, answer["cell_id"])
     assert again["gateways"] == ["http://127.0.0.1:1"]
     config = (tmp_path / "hypha" / "hypha.yaml").read_text()
@@ -43,6 +43,17 @@ def test_a_hypha_is_made_and_changed_by_init(tmp_path: Path, genesis: str) -> No
     token.chmod(0o644)
     done = myceld("run", "--home", home, expect=1)
     assert "MYC-HYPHA-004" in done.stderr
+
+
+def test_a_hypha_is_not_made_of_a_full_cell(tmp_path: Path, genesis: str) -> None:
+    home = str(tmp_path / "cell")
+    myceld("init", "--home", home)
+    gateway = ("--gateway", "http://127.0.0.1:1")
+    done = myceld(
+        "init", "--role", "hypha", "--home", home, "--genesis", genesis, *gateway, expect=1
+    )
+    assert "MYC-HYPHA-001" in done.stderr
+    assert not (tmp_path / "cell" / "hypha.yaml").exists()
 
 
 def test_a_hypha_needs_a_genesis_and_a_gateway(tmp_path: Path, genesis: str) -> None:
