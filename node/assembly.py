@@ -166,10 +166,7 @@ class Assembly:
         )
         execution_task.misjudges = self._misjudges
         headers = await Headers.open(store)
-        try:
-            await execution_task.resume(await _restore(execution, store, headers, rosters))
-        except Diverged as error:
-            await execution_task.halt(error)
+        await _resume(execution_task, execution, store, headers, rosters)
         await _replay(consensus, execution_task, store, first_block)
         # Also what the replay found to be void: its nonces are taken, though it is in no event.
         intake.note_stored([*consensus.queued_transactions(), *consensus.waiting_transactions()])
@@ -179,11 +176,7 @@ class Assembly:
         access = Access(store, trust, lambda: execution.ledger.roster, self._audit)
         messages = await _make_messages(store, self._setup, peers, access)
         states = self._make_states(headers, execution)
-        proofs = self._make_proofs(consensus, execution, headers, states)
-        diagnosis = DiagnosisServing(store, headers, proofs)
-        peers.host.set_handler(
-            diagnosis_protocol(genesis.network_id), peers.guarded(diagnosis.serve)
-        )
+        proofs = self._make_proofs(consensus, execution, headers, states, peers)
         parts = Parts(
             cell_id=key.cell_id,
             name=self._name(consensus.roster),
@@ -243,9 +236,15 @@ class Assembly:
         )
 
     def _make_proofs(
-        self, consensus: Consensus, execution: Execution, headers: Headers, states: States
+        self,
+        consensus: Consensus,
+        execution: Execution,
+        headers: Headers,
+        states: States,
+        peers: Peers,
     ) -> Proofs:
-        return Proofs(
+        """Return what makes proofs; others whose state differs are answered with them."""
+        proofs = Proofs(
             self._store,
             self._setup.genesis,
             headers,
@@ -253,6 +252,9 @@ class Assembly:
             certified_round=lambda: execution.certified_round,
             block_of=consensus.block_of,
         )
+        serve = peers.guarded(DiagnosisServing(self._store, headers, proofs).serve)
+        peers.host.set_handler(diagnosis_protocol(self._setup.genesis.network_id), serve)
+        return proofs
 
     def _make_work(self, messages: Messages, intake: Intake, states: States) -> MessageWork:
         commands = commands_of(self._setup.config.commands)
@@ -448,6 +450,20 @@ async def _make_messages(store: Store, setup: Setup, peers: Peers, access: Acces
 def _make_contents(store: Store, genesis: Genesis, peers: Peers, execution: Execution) -> Contents:
     """Return the contents, which are served to other cells from the start of the host on."""
     return Contents(store, genesis.network_id, peers, lambda: execution.ledger.applied_round)
+
+
+async def _resume(
+    task: ExecutionTask,
+    execution: Execution,
+    store: Store,
+    headers: Headers,
+    rosters: Sequence[Roster],
+) -> None:
+    """Go on from the last applied state, unless it is known not to be the network's."""
+    try:
+        await task.resume(await _restore(execution, store, headers, rosters))
+    except Diverged as error:
+        await task.halt(error)
 
 
 async def _restore(

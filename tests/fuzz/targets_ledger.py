@@ -112,6 +112,7 @@ def targets() -> tuple[Target, ...]:
         *_transactions(),
         *_chain(),
         *_certified(),
+        *_proof_files(),
         *_state(),
         *_transfer(),
     )
@@ -373,6 +374,12 @@ def _certified() -> tuple[Target, ...]:
             covers=("ledger/roster_proof.py:decode_proof",),
             size_bytes_max=192 * 1024,
         ),
+    )
+
+
+def _proof_files() -> tuple[Target, ...]:
+    """What shows to others what was decided, and where a state is not the one that was."""
+    return (
         Target(
             name="question about a divergence",
             decode=diagnosis.decode_question,
