@@ -35,6 +35,7 @@ def backup() -> None:
       myceld backup cell.backup
       myceld backup cell.backup --encrypt
       myceld backup verify cell.backup
+      myceld backup state cell.backup --at 1200 --out state.jsonl
     """
 
 
@@ -78,6 +79,24 @@ def verify(file: str, *, passphrase: PassphraseSource, as_json: bool) -> None:
     Needs no running cell, and not the passphrase of the cell's key, only that of the backup.
     """
     arguments = ["backup-verify", *passphrase_arguments(passphrase)]
+    arguments += ["--json"] if as_json else []
+    become_node([*arguments, str(expand(file))])
+
+
+@backup.command()
+@click.argument("file", metavar="FILE")
+@click.option("--at", type=click.IntRange(1), metavar="ROUND", required=True, help="Which round.")
+@click.option("--out", metavar="FILE", required=True, help="Where to write the state.")
+@passphrase_options
+@json_option
+def state(file: str, at: int, out: str, *, passphrase: PassphraseSource, as_json: bool) -> None:
+    """Write the state as it was after ROUND, out of the backup in FILE: to read, not to run.
+
+    A line of JSON about the round, then one for each key. The root computed from them is that of
+    the round's header. A member can never go back to an earlier round: others know what it signed.
+    """
+    arguments = ["backup-state", *passphrase_arguments(passphrase)]
+    arguments += ["--at", str(at), "--out", str(expand(out))]
     arguments += ["--json"] if as_json else []
     become_node([*arguments, str(expand(file))])
 

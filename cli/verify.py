@@ -18,7 +18,14 @@ from identity.private_file import write_private
 from ledger.genesis import from_json
 from ledger.header import APPLIED
 from ledger.kinds import VALUE_PREFIX
-from ledger.proof import TEXT_SIZE_MAX, HeaderClaim, ReceiptClaim, RosterClaim, StateClaim
+from ledger.proof import (
+    TEXT_SIZE_MAX,
+    HeaderClaim,
+    RangeClaim,
+    ReceiptClaim,
+    RosterClaim,
+    StateClaim,
+)
 from ledger.transaction import SignedTransaction, parse
 from ledger.verify import Verified, verify_text
 
@@ -138,6 +145,13 @@ def _claim_json(verified: Verified) -> tuple[str, Any]:
                 "state_key_hex": claim.key.hex(),
                 "state_value_hex": None if claim.value is None else claim.value.hex(),
             }
+        case RangeClaim() as claim:
+            return "range", {
+                "start_hex": claim.start.hex(),
+                "end_hex": None if claim.end is None else claim.end.hex(),
+                "entries": [[key.hex(), value.hex()] for key, value in claim.shown.entries],
+                "complete": claim.shown.is_complete,
+            }
 
 
 def _words_of(verified: Verified) -> list[tuple[str, str]]:
@@ -172,6 +186,10 @@ def _claim_words(verified: Verified) -> str:
             if value is None:
                 return f"{_key_words(key)} has no value"
             return f"{_key_words(key)} has this value"
+        case RangeClaim() as claim:
+            shown = claim.shown
+            which = "all keys" if shown.is_complete else "the first keys"
+            return f"these are {which} from {_key_words(claim.start)} on, {len(shown.entries)}"
 
 
 def _claim_rows(verified: Verified) -> list[tuple[str, str]]:
@@ -189,6 +207,8 @@ def _claim_rows(verified: Verified) -> list[tuple[str, str]]:
             ]
         case StateClaim() as claim if claim.value is not None:
             return _value_rows(claim.key, claim.value)
+        case RangeClaim() as claim:
+            return [(_text_of(key), _text_of(value)) for key, value in claim.shown.entries]
     return []
 
 

@@ -17,6 +17,7 @@ T = TypeVar("T")
 Row: TypeAlias = tuple[str, str, Callable[[Request], Awaitable[Response]]]
 
 _NOTHING: Final[frozenset[str]] = frozenset()
+_VALUE: Final = frozenset({"key", "round", "prefix", "limit"})
 _ROUND: Final = frozenset({"round", "roster"})
 
 
@@ -25,7 +26,7 @@ class ProofFileView:
     """A proof file."""
 
     about: str
-    """`receipt`, `state`, `header` or `roster`."""
+    """`receipt`, `state`, `range`, `header` or `roster`."""
     round: int
     """The round at which it is true."""
     certified_round: int
@@ -43,8 +44,12 @@ class ProofCell(Protocol):
         """Prove a transaction's place and outcome; raises NoSuchReceipt."""
         ...
 
-    async def value_proof(self, key: str) -> ProofFileView:
-        """Prove the value at a user's key, or that there is none."""
+    async def value_proof(self, key: str, round_number: int | None) -> ProofFileView:
+        """Prove the value at a user's key, or that there is none, after a round, or the newest."""
+        ...
+
+    async def range_proof(self, prefix: str, limit: int) -> ProofFileView:
+        """Prove which users' keys begin with a prefix, the first ones if they are many."""
         ...
 
     async def round_proof(self, round_number: int | None, *, roster: bool) -> ProofFileView:
@@ -83,8 +88,17 @@ class ProofRoutes:
 
     async def value(self, request: Request) -> Response:
         """GET /api/v1/state/proof."""
-        key = asks.key(asks.query_fields(request, frozenset({"key"})))
-        return JsonAnswer(await self._waits.read(self._cell.value_proof(key)))
+        fields = asks.query_fields(request, _VALUE)
+        if "prefix" in fields:
+            _, limit = asks.page(fields)
+            prefix = fields["prefix"]
+            if not isinstance(prefix, str) or {"key", "round"} & fields.keys():
+                asks.refuse("prefix", "is asked for without a key or a round")
+            asks.to_utf8(prefix, "prefix")
+            return JsonAnswer(await self._waits.read(self._cell.range_proof(prefix, limit)))
+        number = asks.query_int(fields, "round", default=1, low=1, high=INT_MAX)
+        at = number if "round" in fields else None
+        return JsonAnswer(await self._waits.read(self._cell.value_proof(asks.key(fields), at)))
 
     async def round(self, request: Request) -> Response:
         """GET /api/v1/rounds/proof."""

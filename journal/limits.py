@@ -90,14 +90,15 @@ ORIGINS_CACHED_MAX: Final = 512
 JOURNALS_MAX: Final = 64
 """A cell has five; each costs about 30 KB of memory (open tile and open chunk)."""
 
-QUEUE_SIZE_BYTES_MAX: Final = 64 << 20
+QUEUE_SIZE_BYTES_MAX: Final = 256 << 20
 """Bytes of all commits that wait for the writer; the next one is refused (QueueFull)."""
 
 COMMIT_OVERHEAD_BYTES: Final = 512
-"""Counted for each waiting commit, so that empty ones are bounded too (131,072 of them)."""
+"""Counted for each waiting commit, so that empty ones are bounded too (524,288 of them)."""
 
-COMMIT_SIZE_BYTES_MAX: Final = 32 << 20
-"""Bytes of one commit: half the queue, so that two writers can always alternate."""
+COMMIT_SIZE_BYTES_MAX: Final = 128 << 20
+"""Bytes of one commit: half the queue, so that two writers can always alternate. A round of the
+ledger that changes 40,000 keys of a large state, each on a page of 3 KB, fits."""
 
 TRANSACTION_SIZE_BYTES_MAX: Final = 32 << 20
 """Bytes merged in one transaction: bounds the log's growth and what one failure hits."""

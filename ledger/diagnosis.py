@@ -2,7 +2,7 @@
 
     question  ["header", round]                  a proof file of the round's header
               ["receipts", round, first index]   those of the round, from this one on
-              ["value", state key]               a proof file of the newest certified value
+              ["value", state key, round]        a proof file of its value after the round
     answer    ["proof", proof] | ["receipts", [receipt, …]] | ["none", code]
 
 Four bytes of length before each. A proof is checked from the genesis on (`ledger.verify`), receipts
@@ -49,9 +49,10 @@ class AskReceipts:
 
 @dataclass(frozen=True, slots=True)
 class AskValue:
-    """What is the value at this state key?"""
+    """What was the value at this state key after a round?"""
 
     key: bytes
+    round: Round
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ def encode_question(question: Question) -> bytes:
         case AskReceipts():
             return _framed(["receipts", question.round, question.first])
         case AskValue():
-            return _framed(["value", question.key])
+            return _framed(["value", question.key, question.round])
 
 
 def decode_question(body: bytes) -> Question:
@@ -99,8 +100,10 @@ def decode_question(body: bytes) -> Question:
                 return AskHeader(Round(as_int(number, low=1)))
             case ["receipts", number, first]:
                 return AskReceipts(Round(as_int(number, low=1)), as_int(first))
-            case ["value", key]:
-                return AskValue(as_bytes(key, size_max=STATE_KEY_SIZE_BYTES_MAX))
+            case ["value", key, number]:
+                return AskValue(
+                    as_bytes(key, size_max=STATE_KEY_SIZE_BYTES_MAX), Round(as_int(number, low=1))
+                )
     except MyceldError as error:
         raise BadDiagnosis(error.detail) from error
     raise BadDiagnosis("not a question that is known here")

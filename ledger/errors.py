@@ -360,3 +360,35 @@ class BadDiagnosis(RemoteViolation):
 
     code = "MYC-LEDGER-561"
     remedy = "Ask another cell; the one that sent this is broken, of another version, or lies."
+
+
+class BadMapProof(RemoteViolation):
+    """A proof about the state map that is none, or does not show what was asked."""
+
+    code = "MYC-LEDGER-501"
+    remedy = "Ask another cell; the one that made the proof is broken or lies."
+
+
+class StatePageLost(InvariantBroken):
+    """A page of the state map is not on the disk, or not as it was written."""
+
+    code = "MYC-LEDGER-502"
+    remedy = "Check the disk; then let a new directory with the same key fetch the state again."
+
+
+class StateNotKept(LocalMisuse):
+    """The state at a round that is not kept (any more), or not there yet."""
+
+    code = "MYC-LEDGER-503"
+    remedy = (
+        "Ask a cell that keeps more: `state.history_rounds` in its configuration says how much."
+    )
+
+
+class StateTooFar(LocalMisuse):
+    """The state at a round since which more was changed than is undone for one question."""
+
+    code = "MYC-LEDGER-504"
+    remedy = (
+        "Ask for a round nearer to the present or to the end of an epoch, or only for the value."
+    )

@@ -95,7 +95,7 @@ class Kind(Generic[_A]):
     arguments: type[_A]
     parse: Callable[[list[Value]], _A]
     build: Callable[[_A], Sequence[Value]]
-    changes: Callable[[_A, Context], list[tuple[bytes, bytes]]]
+    changes: Callable[[_A, Context], Sequence[tuple[bytes, bytes | None]]]
     proofs: Callable[[_A, NetworkId, PublicKey], tuple[SignatureCheck, ...]] = _no_proofs
     """Signatures inside of the arguments."""
 
@@ -127,8 +127,8 @@ def proofs_of(
     return _BY_ARGUMENTS[type(arguments)].proofs(arguments, network_id, sender)
 
 
-def changes_of(arguments: Arguments, context: Context) -> list[tuple[bytes, bytes]]:
-    """Return the (state key, state value) pairs that the transaction writes.
+def changes_of(arguments: Arguments, context: Context) -> Sequence[tuple[bytes, bytes | None]]:
+    """Return the (state key, state value) pairs that the transaction writes, None to leave one out.
 
     Raises a TransactionRefused when the state does not allow it.
     """

@@ -85,9 +85,21 @@ second. A network whose members changed more often than that at a stretch is pro
 STATE_KEY_SIZE_BYTES_MAX: Final = 512
 """Key of the state as it is asked for: a user's key with its prefix is shorter."""
 
+PAGE_LEAVES_MAX: Final = 32
+"""Entries of one page of the state map: see docs/performance-state.md for others. No part of any
+format that cells share."""
+
+PAGE_LEAVES_MERGED: Final = 16
+"""Two pages side by side become one up to here: half of what cuts one, so that a key that comes and
+goes does not cut and join each time."""
+
+PAGES_CACHED_MAX: Final = 1024
+"""Pages of the state map that are kept after they were read: some 3 KB each."""
+
 STATE_ANSWER_SIZE_BYTES_MAX: Final = 60 * 1024
-"""An answer about the state: the largest value (32 KiB), a path of 256 hashes and a certificate of
-128 members (9 KB) fit."""
+"""An answer about the state: the largest value (32 KiB), a certificate of 128 members (9 KB) and a
+way of some 500 branchings fit, of which a million keys have twenty. Who makes keys that are the
+beginnings of each other makes longer ways: those have no proof by message."""
 
 CONTENT_SIZE_BYTES_MAX: Final = 1 << 20
 """Largest content of one post: every full copy keeps it. Larger things go in parts."""
@@ -114,3 +126,14 @@ DIAGNOSIS_RECEIPTS_MAX: Final = 1_000
 
 DIAGNOSIS_QUESTIONS_MAX: Final = 256
 """Questions on one stream: a search over all rounds takes two for each doubling, and some more."""
+
+ACCOUNTS_CACHED_MAX: Final = 8192
+"""Senders whose account and rotation are remembered, 0.3 KB each: those of a busy hour."""
+
+PIECE_ENTRIES_MAX: Final = 1024
+"""Entries of the state in one piece that is fetched: checked in some 8 ms, and in between others
+get their turn."""
+
+PIECE_ENTRIES_MIN: Final = 4
+"""In a piece that is not all that lies at its place: as eight values of the largest size fill one,
+and it shows half of what it could, less is a waste of the asker's time."""

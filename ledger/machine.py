@@ -1,9 +1,10 @@
 """The ledger's state machine: `apply` one decided round after the other.
 
 Deterministic: no clock, no randomness, no floats, no I/O. The same rounds give the same headers at
-every cell. The machine keeps the hashes of the state and the nonces of the senders, not the
-values: `Applied.changes` is what its owner must make durable, in one transaction with the receipts
-and the header, before it shows any of it to anybody.
+every cell. The machine keeps the upper hashes of the state's map and what it was asked for last,
+not the values: `Applied.changes` and `Applied.pages` are what its owner must make durable, in one
+transaction with the receipts and the header, before it shows any of it to anybody or applies the
+next round.
 
 Within a round the transactions of one sender take effect in the order of their nonces: the voting
 rules break ties of consensus time by a hash, which would otherwise let a client's second put
@@ -12,7 +13,7 @@ overtake its first.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -38,7 +39,10 @@ from ledger.forks import EvidenceChecks
 from ledger.genesis import Genesis
 from ledger.header import APPLIED, NO_HEADER, Receipt, RoundHeader, receipts_root
 from ledger.kinds import changes_of
+from ledger.limits import ACCOUNTS_CACHED_MAX
 from ledger.network_score import EPOCH_RECORD_KEY, EpochRecord, decode_record, score_changes
+from ledger.page import PageHead, PageWrites
+from ledger.remembered import Remembered
 from ledger.roster import (
     NEXT_MEMBERS_KEY,
     Roster,
@@ -47,7 +51,7 @@ from ledger.roster import (
 )
 from ledger.succession import ROTATED_PREFIX
 from ledger.transaction import OpaqueTransaction, SignedTransaction, Transaction
-from ledger.tree import Snapshot, StateTree
+from ledger.tree import ReadPages, Snapshot, StateTree
 
 Read: TypeAlias = Callable[[bytes], bytes | None]
 """State key -> its value, None for none."""
@@ -76,25 +80,15 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class SealedState:
-    """The state at the end of an epoch, as `Ledger.restore` takes it."""
-
-    header: RoundHeader
-    """Of the round that sealed the epoch."""
-    entries: Iterable[tuple[bytes, bytes]]
-    """(state key, state value) of all keys, or of those that the epoch changed."""
-
-
-@dataclass(frozen=True, slots=True)
 class Applied:
     """The effects of a round. All of them become durable together, before any is shown."""
 
     header: RoundHeader
     entries: tuple[Entry, ...]
-    changes: tuple[tuple[bytes, bytes], ...]
-    """(state key, state value), each key once."""
-    fresh: tuple[bytes, ...]
-    """Those of the keys that changed for the first time in this epoch."""
+    changes: tuple[tuple[bytes, bytes | None], ...]
+    """(state key, state value), None for a key that is no more, each key once."""
+    pages: PageWrites
+    """Of the state's map."""
     sealed: Roster | None
     """The roster of the next epoch, if this round is the last of its own."""
 
@@ -102,11 +96,12 @@ class Applied:
 class Ledger:
     """The replicated state between rounds."""
 
-    def __init__(self, genesis: Genesis, read: Read) -> None:
+    def __init__(self, genesis: Genesis, read: Read, read_pages: ReadPages | None = None) -> None:
         """Start empty, before the first round.
 
-        `read` returns the durable value of a state key; it is asked about the state after the
-        round before the one that is applied.
+        `read` returns the durable value of a state key, `read_pages` durable pages of the map;
+        they are asked about the state after the round before the one that is applied. Without
+        `read_pages` all pages stay in memory.
         """
         self._network_id = genesis.network_id
         self._epoch_rounds = genesis.epoch_rounds
@@ -114,9 +109,9 @@ class Ledger:
         self._checks = EvidenceChecks()
         self._record = EpochRecord()
         self._read = read
-        self._tree = StateTree()
-        self._accounts: dict[PublicKey, NonceWindow] = {}
-        self._rotated: set[PublicKey] = set()
+        self._tree = StateTree(read_pages)
+        self._accounts = Remembered(self._read_account, ACCOUNTS_CACHED_MAX)
+        self._rotated = Remembered(self._read_rotated, ACCOUNTS_CACHED_MAX)
         self._header: RoundHeader | None = None
         self._window_first = genesis.roster.first_round
         self._snapshots: dict[Epoch, Snapshot] = {}
@@ -127,12 +122,13 @@ class Ledger:
         return self._window_first
 
     def snapshot(self, epoch: Epoch) -> Snapshot | None:
-        """Return the state's tree at the end of an epoch: one of the newest two that ended."""
+        """Return the state's map at the end of an epoch: one of the newest two that ended."""
         return self._snapshots.get(epoch)
 
-    def path(self, key: bytes) -> tuple[list[bytes], bytes | None]:
-        """Return what leads from a state key to the present root; see `StateTree.path`."""
-        return self._tree.path(key)
+    @property
+    def state(self) -> Snapshot:
+        """The state's map after the last applied round; good until the next one."""
+        return self._tree.present()
 
     @property
     def header(self) -> RoundHeader | None:
@@ -151,53 +147,50 @@ class Ledger:
 
     def account(self, sender: PublicKey) -> NonceWindow:
         """Return the used nonces of a sender after the last applied round."""
-        return self._accounts.get(sender, NonceWindow())
+        return self._accounts.get(sender)
 
     def is_rotated(self, key: PublicKey) -> bool:
         """Return whether a key was given up for another one."""
-        return key in self._rotated
+        return self._rotated.get(key)
 
     def check_sender(self, sender: PublicKey) -> None:
         """Raise KeyRotated if the key was given up for another one."""
-        if sender in self._rotated:
+        if self.is_rotated(sender):
             raise KeyRotated("the sender gave this key up for another one")
 
     def restore(
         self,
         header: RoundHeader,
         roster: Roster,
-        state: Iterable[tuple[bytes, bytes]],
+        pages: Sequence[PageHead],
         *,
         before: Roster | None = None,
-        sealed: Sequence[SealedState] = (),
+        sealed: Sequence[RoundHeader] = (),
     ) -> None:
-        """Load what was made durable: the last header, its roster, that of the epoch before.
+        """Start from what was made durable: the last header, its roster, that of the epoch before.
 
-        `state` are all (key, value) pairs, or with `sealed`, the states at the ends of the newest
-        epochs, oldest first, those that changed since the last of these.
+        `pages` are all of the state's map, `sealed` the headers of the ends of the newest epochs
+        whose states are to be had. Of the values none is read before it is asked for.
         Raises InvariantBroken when the roster or the root of a state is not its header's.
         """
         check(roster.hash == header.roster, "the roster on disk is not the one of the last header")
-        for one in sealed:
-            self._load(one.header, one.entries)
-            self._keep_snapshot(one.header.epoch)
-        self._load(header, state)
+        check(before is None or before.epoch == roster.epoch - 1, "epochs follow each other")
+        ends = {one.epoch: one for one in sealed}
+        self._snapshots = self._tree.restore(pages, roster.epoch, tuple(ends))
+        roots = [(ends[epoch], one.root) for epoch, one in self._snapshots.items()]
+        for one, root in [*roots, (header, self._tree.root())]:
+            check(
+                root == one.state_root,
+                f"the state on disk is not the one of round {one.round}: its root differs",
+            )
+        record = self._read(EPOCH_RECORD_KEY)
+        self._record = EpochRecord() if record is None else decode_record(record)
         self._header = header
         self._roster = roster
-        check(before is None or before.epoch == roster.epoch - 1, "epochs follow each other")
         self._window_first = (before or roster).first_round
 
-    def _load(self, header: RoundHeader, entries: Iterable[tuple[bytes, bytes]]) -> None:
-        for key, value in entries:
-            self._tree.put(key, value)
-            self._note(key, value)
-        check(
-            self._tree.root() == header.state_root,
-            f"the state on disk is not the one of round {header.round}: its root differs",
-        )
-
     def _keep_snapshot(self, epoch: Epoch) -> None:
-        self._snapshots[epoch] = self._tree.seal()
+        self._snapshots[epoch] = self._tree.seal(epoch)
         self._snapshots.pop(Epoch(epoch - 2), None)
 
     def apply(
@@ -226,7 +219,9 @@ class Ledger:
         total = 0 if before is None else before.transactions_total
         last_time_ns = 0 if before is None else before.consensus_time_ns
         entries: list[Entry] = []
-        changes: dict[bytes, bytes] = {}
+        changes: dict[bytes, bytes | None] = {}
+        self._accounts.settle()
+        self._rotated.settle()
         listed: set[bytes] = set()
         self._checks = EvidenceChecks()
         for candidate in _in_nonce_order(candidates):
@@ -248,7 +243,7 @@ class Ledger:
             changes[roster_key(sealed.epoch)] = sealed.encode()
             self._window_first = self._roster.first_round
             self._roster = sealed
-        fresh = tuple([key for key, value in changes.items() if self._tree.put(key, value)])
+        pages = self._tree.update(changes.items())
         self._header = RoundHeader(
             network_id=self._network_id,
             epoch=epoch,
@@ -263,18 +258,19 @@ class Ledger:
         )
         if sealed is not None:
             self._keep_snapshot(epoch)
-        return Applied(self._header, tuple(entries), tuple(changes.items()), fresh, sealed)
+        return Applied(self._header, tuple(entries), tuple(changes.items()), pages, sealed)
 
     def _sealed(
-        self, round_number: Round, time_ns: int, changes: Mapping[bytes, bytes]
+        self, round_number: Round, time_ns: int, changes: Mapping[bytes, bytes | None]
     ) -> Roster | None:
         """Return the next epoch's roster if the round is the last of this one.
 
         An epoch ends after its full number of rounds, and at once when its members change.
         """
         members = self._roster.members
-        if NEXT_MEMBERS_KEY in changes:
-            members = decode_members(changes[NEXT_MEMBERS_KEY])
+        planned = changes.get(NEXT_MEMBERS_KEY)
+        if planned is not None:
+            members = decode_members(planned)
         rounds = round_number - self._roster.first_round + 1
         if members == self._roster.members and rounds < self._epoch_rounds:
             return None
@@ -284,7 +280,7 @@ class Ledger:
         self,
         round_number: Round,
         creators: Collection[MemberIndex],
-        changes: dict[bytes, bytes],
+        changes: dict[bytes, bytes | None],
         *,
         seals: bool,
     ) -> None:
@@ -303,7 +299,7 @@ class Ledger:
             self._record = record
 
     def _take(
-        self, candidate: Candidate, round_number: Round, changes: dict[bytes, bytes]
+        self, candidate: Candidate, round_number: Round, changes: dict[bytes, bytes | None]
     ) -> TransactionRefused | None:
         """Add what the transaction changes to `changes`, or return why it has no effect."""
         parsed = candidate.parsed
@@ -311,13 +307,13 @@ class Ledger:
             return parsed
         if isinstance(parsed, OpaqueTransaction):
             return None
-        if parsed.sender in self._rotated:
+        if self.is_rotated(parsed.sender):
             return KeyRotated("the sender gave this key up for another one")
         window = self.account(parsed.sender)
         if not window.is_free(parsed.nonce):
             return NonceUsed(f"nonce {parsed.nonce} was used; the highest is {window.highest}")
         used = window.with_used(parsed.nonce)
-        self._accounts[parsed.sender] = used
+        self._accounts.put(parsed.sender, used)
         changes[account_key(parsed.sender)] = encode_account(used)
         if 0 < parsed.expires_round < round_number:
             return Expired(f"valid up to round {parsed.expires_round}, ordered in {round_number}")
@@ -341,14 +337,20 @@ class Ledger:
             self._note(key, value)
         return None
 
-    def _note(self, key: bytes, value: bytes) -> None:
+    def _note(self, key: bytes, value: bytes | None) -> None:
         """Keep what the machine has of the state beside its hashes."""
         if key.startswith(ACCOUNT_PREFIX):
-            self._accounts[PublicKey(key[len(ACCOUNT_PREFIX) :])] = decode_account(value)
-        elif key == EPOCH_RECORD_KEY:
-            self._record = decode_record(value)
+            account = NonceWindow() if value is None else decode_account(value)
+            self._accounts.put(PublicKey(key[len(ACCOUNT_PREFIX) :]), account)
         elif key.startswith(ROTATED_PREFIX):
-            self._rotated.add(PublicKey(key[len(ROTATED_PREFIX) :]))
+            self._rotated.put(PublicKey(key[len(ROTATED_PREFIX) :]), value is not None)
+
+    def _read_account(self, sender: PublicKey) -> NonceWindow:
+        value = self._read(account_key(sender))
+        return NonceWindow() if value is None else decode_account(value)
+
+    def _read_rotated(self, key: PublicKey) -> bool:
+        return self._read(ROTATED_PREFIX + key) is not None
 
 
 def _in_nonce_order(candidates: Sequence[Candidate]) -> list[Candidate]:

@@ -5,7 +5,8 @@
     signers  [[number, signature], …]
     subject  ["header"] | ["roster", roster]
              | ["receipt", receipt, transaction or nil, index, [hash, …]]
-             | ["state", key, value or nil, proof]
+             | ["state", key, value or nil, proof of the map]
+             | ["range", first key, end or nil, proof of the map]
 
 Genesis, headers, rosters and receipts are the canonical bytes of each. A step leads to the next
 roster: its header names it, and is signed by more than 2/3 of the roster trusted so far, in which
@@ -42,6 +43,7 @@ from ledger.limits import (
     STATE_KEY_SIZE_BYTES_MAX,
     TRANSACTION_SIZE_BYTES_MAX,
 )
+from ledger.map_proof import Opened, Scan
 from ledger.roster import Roster, decode_roster
 from ledger.roster_proof import RosterStep
 
@@ -95,9 +97,24 @@ class StateClaim:
     key: bytes
     value: bytes | None
     proof: bytes
+    """See `ledger.map_proof`."""
 
 
-Subject: TypeAlias = HeaderClaim | RosterClaim | ReceiptClaim | StateClaim
+@dataclass(frozen=True, slots=True)
+class RangeClaim:
+    """The state from a key on up to another, None for the end: what the proof shows of it."""
+
+    start: bytes
+    end: bytes | None
+    proof: bytes
+
+    @property
+    def shown(self) -> Scan:
+        """The entries, and whether these are all in the range; raises BadMapProof."""
+        return Opened(self.proof).scan(self.start, self.end)
+
+
+Subject: TypeAlias = HeaderClaim | RosterClaim | ReceiptClaim | StateClaim | RangeClaim
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +245,8 @@ def _subject_value(subject: Subject) -> Value:
             return ["receipt", receipt, subject.transaction, subject.index, path]
         case StateClaim():
             return ["state", subject.key, subject.value, subject.proof]
+        case RangeClaim():
+            return ["range", subject.start, subject.end, subject.proof]
 
 
 def _subject_of(items: Sequence[Value]) -> Subject:
@@ -253,6 +272,12 @@ def _subject_of(items: Sequence[Value]) -> Subject:
             return StateClaim(
                 as_bytes(key, size_max=STATE_KEY_SIZE_BYTES_MAX),
                 None if found is None else as_bytes(found),
+                as_bytes(proof),
+            )
+        case "range", [start, end, proof]:
+            return RangeClaim(
+                as_bytes(start, size_max=STATE_KEY_SIZE_BYTES_MAX),
+                None if end is None else as_bytes(end, size_max=STATE_KEY_SIZE_BYTES_MAX),
                 as_bytes(proof),
             )
     raise ProofUnreadable("it is about something that is not known here")

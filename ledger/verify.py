@@ -33,9 +33,11 @@ from ledger.errors import (
     ProofTooLight,
 )
 from ledger.header import RoundHeader
+from ledger.map_proof import Opened
 from ledger.proof import (
     HeaderClaim,
     Proof,
+    RangeClaim,
     ReceiptClaim,
     RosterClaim,
     Signers,
@@ -46,7 +48,6 @@ from ledger.proof import (
     from_text,
 )
 from ledger.roster import Member, Roster
-from ledger.state_claims import check_value
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,11 +182,20 @@ def _check_claim(header: RoundHeader, claim: Subject) -> None:
             case ReceiptClaim():
                 _check_receipt(header, claim)
             case StateClaim():
-                check_value(header.state_root, claim.key, claim.value, claim.proof)
+                opened = _opened(header, claim.proof)
+                _require(opened.get(claim.key) == claim.value, "the proof shows another value")
+            case RangeClaim():
+                _opened(header, claim.proof).scan(claim.start, claim.end)
     except ProofSubjectWrong:
         raise
     except MyceldError as error:
         raise ProofSubjectWrong(error.detail) from error
+
+
+def _opened(header: RoundHeader, proof: bytes) -> Opened:
+    opened = Opened(proof)
+    _require(opened.root == header.state_root, "the proof does not lead to the state root")
+    return opened
 
 
 def _check_receipt(header: RoundHeader, claim: ReceiptClaim) -> None:

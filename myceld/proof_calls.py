@@ -35,9 +35,16 @@ class ProofCalls(ABC):
         """Return the ProofFileView of a transaction's place and outcome."""
         return self._get(f"/api/v1/receipts/{transaction_id}/proof")
 
-    def state_proof(self, key: str) -> JsonObject:
-        """Return the ProofFileView of a value, or that there is none."""
-        return self._get("/api/v1/state/proof", {"key": key})
+    def state_proof(self, key: str, *, round_number: int | None = None) -> JsonObject:
+        """Return the ProofFileView of a value after a round, or that there is none."""
+        query: dict[str, object] = {"key": key}
+        if round_number is not None:
+            query["round"] = round_number
+        return self._get("/api/v1/state/proof", query)
+
+    def range_proof(self, prefix: str, *, limit: int = 100) -> JsonObject:
+        """Return the ProofFileView of the keys that begin with a prefix, and their values."""
+        return self._get("/api/v1/state/proof", {"prefix": prefix, "limit": limit})
 
     def round_proof(self, round_number: int | None = None, *, roster: bool = False) -> JsonObject:
         """Return the ProofFileView of a round's header (the newest certified), or the roster."""

@@ -1,7 +1,7 @@
 """`python -m node`: the daemon's own commands, which the `myceld` command line starts.
 
 init     make a cell               run      run it until SIGINT or SIGTERM
-join     make a cell by a ticket     backup, backup-verify, restore
+join     make a cell by a ticket     backup, backup-verify, backup-state, restore
 genesis  make a network's genesis  sign     sign a transaction without a running cell
 """
 
@@ -241,6 +241,21 @@ def restore(*, home: Path, source: Path, as_json: bool, passphrase: PassphraseSo
     from node.backup import commands  # noqa: PLC0415 - keeps `init` and `sign` quick
 
     commands.restore_to(Home(home), source, passphrase, as_json=as_json)
+
+
+@main.command()
+@click.option("--at", type=click.IntRange(1), required=True)
+@click.option("--out", type=click.Path(path_type=Path), required=True)
+@click.option("--json", "as_json", is_flag=True)
+@click.argument("source", type=click.Path(path_type=Path))
+@_passphrase_options
+def backup_state(
+    *, source: Path, at: int, out: Path, as_json: bool, passphrase: PassphraseSource
+) -> None:
+    """Write the state after a round, out of a backup, to a file."""
+    from node.backup import commands  # noqa: PLC0415 - keeps `init` and `sign` quick
+
+    commands.export_to(source, at, out, passphrase, as_json=as_json)
 
 
 def _founded(home: Path, founded: Founded) -> dict[str, object]:

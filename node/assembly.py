@@ -64,11 +64,12 @@ from node.services.message_state import States
 from node.services.message_work import MessageWork
 from node.services.nucleus import Nucleus
 from node.session import now_ms
-from node.snapshots import sealed_states
+from node.snapshots import sealed_headers
 from node.stages.consensus import Consensus, Identity
 from node.stages.execution import Execution
 from node.stages.intake import Intake
 from node.stages.mempool import Mempool
+from node.state_tables import page_heads, page_reader
 from node.successors import keep_reachable, with_present_key
 from node.surroundings import Surroundings
 from node.tables import (
@@ -78,7 +79,6 @@ from node.tables import (
     known_ids,
     newest_certificates,
     newest_epochs,
-    state_value,
     unplaced,
     unplaced_statements,
 )
@@ -149,7 +149,7 @@ class Assembly:
         identity, mempool, receipts = self._setup.identity, Mempool(), Receipts()
         rosters, first_block = _newest_rosters(store, genesis)
         consensus = _make_consensus(genesis, rosters, identity, mempool, first_block)
-        execution = Execution(genesis, identity, lambda state_key: state_value(store, state_key))
+        execution = Execution(genesis, identity, reader_of(store), page_reader(store))
         intake = Intake(genesis.network_id, execution.ledger.account, execution.ledger.check_sender)
         trust, consensus_inbox = self._make_trust(execution), ConsensusInbox()
         execution_inbox: ExecutionInbox = asyncio.Queue(EXECUTION_QUEUE_MAX)
@@ -165,6 +165,7 @@ class Assembly:
             can_rotate=self._has_successor,
         )
         execution_task.misjudges = self._misjudges
+        execution_task.history_rounds = self._setup.config.state.rounds_kept
         headers = await Headers.open(store)
         await _resume(execution_task, execution, store, headers, rosters)
         await _replay(consensus, execution_task, store, first_block)
@@ -249,6 +250,7 @@ class Assembly:
             self._setup.genesis,
             headers,
             states,
+            execution.ledger,
             certified_round=lambda: execution.certified_round,
             block_of=consensus.block_of,
         )
@@ -476,9 +478,10 @@ async def _restore(
     if headers.last_round == 0:
         return []
     recent = [header async for header in headers.newest(HEADERS_CACHED_MAX)]
-    sealed, state = await sealed_states(store, headers, rosters)
+    sealed = await sealed_headers(headers, rosters)
     newest = rosters[-2:]
-    execution.restore(newest, state, recent, newest_certificates(store, newest), sealed)
+    certificates = newest_certificates(store, newest)
+    execution.restore(newest, page_heads(store), recent, certificates, sealed)
     signed: dict[Epoch, CheckpointSignature] = {}
     for header in reversed(recent):
         signature = None if header.epoch in signed else execution.sign(header)

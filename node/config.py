@@ -1,8 +1,8 @@
 """The cell's configuration file: `config.yaml`, read once at start.
 
 One YAML mapping: `version: 1`, the section `cell` with the keys of `Config`, and the sections
-`discovery` and `trust` with those of `DiscoveryConfig` and `TrustConfig`. Unknown keys, wrong types
-and impossible values are refused with the key's name: a misspelt option never passes in silence.
+`discovery`, `trust` and `state` with those of `DiscoveryConfig` and so on. Unknown keys, wrong
+types and impossible values are refused with the key's name: no misspelt option passes in silence.
 `MYCELD_<SECTION>__<KEY>` in the environment overrides a key.
 """
 
@@ -14,7 +14,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 import yaml
 
@@ -25,7 +25,7 @@ from identity.trust import Policy, policy_of
 from node.discovery.limits import SEEDS_MAX
 from node.discovery.locations import check_location
 from node.errors import BadConfig, SeedRefused
-from node.limits import COMMANDS_MAX
+from node.limits import COMMANDS_MAX, HISTORY_ROUNDS_MAX
 
 _VERSION: Final = 1
 _FILE_SIZE_BYTES_MAX: Final = 256 * 1024
@@ -33,7 +33,8 @@ _PREFIX: Final = "MYCELD_{}__"
 _DIGITS_MAX: Final = 18
 _KEY_LENGTH_MAX: Final = 64
 _SHOWN_MAX: Final = 80
-_SECTIONS: Final = ("cell", "discovery", "trust")
+_SECTIONS: Final = ("cell", "discovery", "trust", "state")
+_ALL: Final = "all"
 _DECIMAL: Final = re.compile(r"[01]?\.?[0-9]{1,9}", re.ASCII)
 _BOOLEANS: Final = {"true": True, "false": False}
 _KINDS: Final = {bool: "true or false", int: "a number", str: "text"}
@@ -76,6 +77,20 @@ class TrustConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class StateConfig:
+    """How much of the state's past is kept."""
+
+    history_rounds: int | str = 100_000
+    """Of how many rounds the state can be told and proven, at least; `all` of them."""
+
+    @property
+    def rounds_kept(self) -> int:
+        """The number."""
+        is_number = isinstance(self.history_rounds, int)
+        return int(self.history_rounds) if is_number else HISTORY_ROUNDS_MAX
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """What a cell can be told; every key has a default but `listen`."""
 
@@ -96,9 +111,11 @@ class Config:
     """File with the passphrase of key.json, relative to the cell's directory; empty: ask."""
     discovery: DiscoveryConfig = DiscoveryConfig()
     trust: TrustConfig = TrustConfig()
+    state: StateConfig = StateConfig()
 
 
-_Section = TypeVar("_Section", Config, DiscoveryConfig, TrustConfig)
+_AnySection: TypeAlias = Config | DiscoveryConfig | TrustConfig | StateConfig
+_Section = TypeVar("_Section", Config, DiscoveryConfig, TrustConfig, StateConfig)
 
 
 def load(path: Path, environment: Mapping[str, str]) -> Config:
@@ -111,7 +128,7 @@ def load(path: Path, environment: Mapping[str, str]) -> Config:
     if len(data) > _FILE_SIZE_BYTES_MAX:
         raise BadConfig(f"{path} is larger than {_FILE_SIZE_BYTES_MAX} bytes")
     config = parse(data, str(path))
-    discovery, trust = config.discovery, config.trust
+    discovery, trust, state = config.discovery, config.trust, config.state
     for name, text in environment.items():
         if (key := _key_in(name, "cell")) is not None:
             config = _with(config, key, _from_text(config, key, text), where=name)
@@ -119,7 +136,9 @@ def load(path: Path, environment: Mapping[str, str]) -> Config:
             discovery = _with(discovery, key, _from_text(discovery, key, text), where=name)
         if (key := _key_in(name, "trust")) is not None:
             trust = _with(trust, key, _from_text(trust, key, text), where=name)
-    return replace(config, discovery=discovery, trust=trust)
+        if (key := _key_in(name, "state")) is not None:
+            state = _with(state, key, _from_text(state, key, text), where=name)
+    return replace(config, discovery=discovery, trust=trust, state=state)
 
 
 def parse(data: bytes, where: str) -> Config:
@@ -142,7 +161,8 @@ def parse(data: bytes, where: str) -> Config:
     config = _section(Config(), content.get("cell"), f"{where}: cell")
     discovery = _section(config.discovery, content.get("discovery"), f"{where}: discovery")
     trust = _section(config.trust, content.get("trust"), f"{where}: trust")
-    return replace(config, discovery=discovery, trust=trust)
+    state = _section(config.state, content.get("state"), f"{where}: state")
+    return replace(config, discovery=discovery, trust=trust, state=state)
 
 
 def dump(config: Config) -> str:
@@ -152,16 +172,17 @@ def dump(config: Config) -> str:
         "cell": _plain(config),
         "discovery": _plain(config.discovery),
         "trust": _plain(config.trust),
+        "state": _plain(config.state),
     }
     text: str = yaml.safe_dump(content, sort_keys=False)
     return "# Configuration of a myceld cell; docs/configuration.md explains every key.\n" + text
 
 
-def _keys(section: Config | DiscoveryConfig | TrustConfig) -> list[str]:
+def _keys(section: _AnySection) -> list[str]:
     return [field.name for field in fields(section) if field.name not in _SECTIONS]
 
 
-def _plain(section: Config | DiscoveryConfig | TrustConfig) -> dict[str, object]:
+def _plain(section: _AnySection) -> dict[str, object]:
     values = {key: getattr(section, key) for key in _keys(section)}
     return {
         key: list(value) if isinstance(value, tuple) else value for key, value in values.items()
@@ -197,16 +218,12 @@ def _with(section: _Section, key: str, value: object, *, where: str) -> _Section
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise BadConfig(f"{where}: expected a list of {_LISTS[key]}, got {_shown(value)}")
         value = tuple(value)
+    elif key == "history_rounds":
+        _check_history_rounds(value, where)
     elif type(value) is not type(expected):
         raise BadConfig(f"{where}: expected {_KINDS[type(expected)]}, got {_shown(value)}")
-    if key == "gateway_port" and isinstance(value, int) and not 0 <= value < 2**16:
-        raise BadConfig(f"{where}: a port is 0 to 65535, got {value}")
-    if key == "log_level" and value not in _LEVELS:
-        raise BadConfig(f"{where}: expected one of {', '.join(_LEVELS)}, got {_shown(value)}")
-    if key == "listen" and not value:
-        raise BadConfig(f"{where}: at least one address is needed")
-    if key == "commands" and isinstance(value, tuple):
-        _check_commands(value, where)
+    if isinstance(section, Config):
+        _check_of_cell(key, value, where)
     if key == "seeds" and isinstance(value, tuple):
         _check_seeds(value, where)
     changed: _Section = replace(section, **{key: value})  # type: ignore[arg-type] # checked above
@@ -216,6 +233,24 @@ def _with(section: _Section, key: str, value: object, *, where: str) -> _Section
         except BadPolicy as error:
             raise BadConfig(f"{where}: {_cut(error.detail)}") from error
     return changed
+
+
+def _check_history_rounds(value: object, where: str) -> None:
+    is_number = type(value) is int and 0 <= value <= HISTORY_ROUNDS_MAX
+    if value != _ALL and not is_number:
+        raise BadConfig(f"{where}: expected a number of rounds, or all, got {_shown(value)}")
+
+
+def _check_of_cell(key: str, value: object, where: str) -> None:
+    """Check what a type does not say of a key of the section `cell`; raises BadConfig."""
+    if key == "gateway_port" and isinstance(value, int) and not 0 <= value < 2**16:
+        raise BadConfig(f"{where}: a port is 0 to 65535, got {value}")
+    if key == "log_level" and value not in _LEVELS:
+        raise BadConfig(f"{where}: expected one of {', '.join(_LEVELS)}, got {_shown(value)}")
+    if key == "listen" and not value:
+        raise BadConfig(f"{where}: at least one address is needed")
+    if key == "commands" and isinstance(value, tuple):
+        _check_commands(value, where)
 
 
 def _halves(text: str) -> tuple[str, str]:
@@ -270,7 +305,7 @@ def _check_seeds(seeds: tuple[str, ...], where: str) -> None:
             raise BadConfig(f"{where}: {error.detail}") from error
 
 
-def _from_text(section: Config | DiscoveryConfig | TrustConfig, key: str, text: str) -> object:
+def _from_text(section: _AnySection, key: str, text: str) -> object:
     """Return an environment variable's text in the type of the key."""
     expected = getattr(section, key, "")
     if isinstance(expected, tuple):

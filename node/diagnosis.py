@@ -87,7 +87,8 @@ class DiagnosisServing:
                 case AskReceipts():
                     return ReceiptsGiven(await self._receipts(question))
                 case AskValue():
-                    return ProofGiven(encode_proof(await self._proofs.of_value(question.key)))
+                    proof = await self._proofs.of_value(question.key, question.round)
+                    return ProofGiven(encode_proof(proof))
         except MyceldError as error:
             return NothingGiven(error.code)
 
@@ -130,9 +131,9 @@ class Inquiry:
         """Return the bytes of a proof file of a round's header, not checked; raises NoProof."""
         return await self._proof(AskHeader(round_number))
 
-    async def value_proof(self, key: bytes) -> bytes:
-        """Return the bytes of a proof file of a value, not checked; raises NoProof."""
-        return await self._proof(AskValue(key))
+    async def value_proof(self, key: bytes, round_number: Round) -> bytes:
+        """Return a proof file of a value after a round, not checked; raises NoProof."""
+        return await self._proof(AskValue(key, round_number))
 
     async def receipts(self, round_number: Round, count: int) -> list[Receipt]:
         """Return so many receipts of a round, not checked; raises NoProof."""

@@ -36,7 +36,7 @@ from node.limits import DIVERGENCE_RETRY_S
 from node.peers import Peers
 from node.proofs import Proofs, receipt_of, rows_of_round
 from node.stages.execution import Divergence
-from node.tables import state_value
+from node.state_tables import values_at
 
 _LOG = structlog.get_logger("divergence")
 _KEYS_MAX: Final = 64
@@ -186,20 +186,30 @@ class DivergenceSearch:
             finding.notes.append(f"{len(own)} transactions here, {len(theirs)} there")
 
     async def _compare_values(self, inquiry: Inquiry, first: Round, finding: Finding) -> None:
-        """Look for a key of the round's transactions whose value is not the certified one."""
+        """Look for a key of the round's transactions whose value after it is not the certified."""
         for key in (await self._keys_of(first))[:_KEYS_MAX]:
             try:
-                raw = await inquiry.value_proof(key)
+                raw = await inquiry.value_proof(key, first)
             except NoProof:
                 finding.notes.append(f"no proof of state key {key.hex()} was to be had")
                 continue
-            claim, own = self._verified(raw).claim, state_value(self._store, key)
-            if isinstance(claim, StateClaim) and claim.key == key and claim.value != own:
+            claim, own = self._value_in(raw, key, first), self._own_value(key, first)
+            if claim.value != own:
                 finding.key = _shown(key)
                 finding.own_value = None if own is None else own.hex()
                 finding.their_value = None if claim.value is None else claim.value.hex()
                 finding.value_proof = to_text(raw)
                 return
+
+    def _value_in(self, raw: bytes, key: bytes, at: Round) -> StateClaim:
+        verified = self._verified(raw)
+        claim = verified.claim
+        if not isinstance(claim, StateClaim) or (claim.key, verified.header.round) != (key, at):
+            raise ProofSubjectWrong("the proof is of another key or round")
+        return claim
+
+    def _own_value(self, key: bytes, at: Round) -> bytes | None:
+        return values_at(self._store, at, [key]).get(key)
 
     async def _keys_of(self, first: Round) -> list[bytes]:
         """Return state keys that the transactions of a round are about."""

@@ -306,7 +306,7 @@ class NoSuchState(LocalMisuse):
     """The state after a round that the directory does not hold."""
 
     code = "MYC-NODE-527"
-    remedy = "The message names the rounds that are held: the newest, and the ends of two epochs."
+    remedy = "The message names the rounds that are held; `state.history_rounds` says how many."
 
 
 class StateDiverged(OperationalFault):

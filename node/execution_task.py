@@ -20,12 +20,13 @@ from ledger.errors import Diverged
 from ledger.roster import Roster
 from node.errors import StateDiverged
 from node.inbox import CheckpointFrom, ExecutionInbox
-from node.limits import CHECKPOINTS_EARLY_MAX
+from node.limits import CHECKPOINTS_EARLY_MAX, HISTORY_ROUNDS_MAX
 from node.peers import Peers
 from node.receipts import Receipts
 from node.stages.consensus import Decided
 from node.stages.execution import Execution, Unverified
 from node.stages.intake import Intake
+from node.state_tables import kept_from
 from node.tables import (
     HEADERS_JOURNAL,
     applied_statements,
@@ -55,6 +56,8 @@ class ExecutionTask:
         can_rotate: Callable[[], bool] = lambda: False,
     ) -> None:
         """`can_rotate` tells whether this cell has the key that its own was given up for."""
+        self.history_rounds = HISTORY_ROUNDS_MAX
+        """Of so many rounds the state is kept, at least; the owner may set it before the start."""
         self._can_rotate = can_rotate
         self.misjudges: Callable[[], bool] = lambda: False
         """For tests: whether to take good signatures for wrong, and so to diverge."""
@@ -155,10 +158,11 @@ class ExecutionTask:
             known_ids(self._store, ids, ledger.window_first_round),
         )
         applied, seals = executed.applied, executed.applied.sealed is not None
+        kept = kept_from(applied.header.round, ledger.window_first_round, self.history_rounds)
         hit("execution.seal.before" if seals else "execution.apply.before")
         await self._store.transaction(
             {HEADERS_JOURNAL: [applied.header.encode()]},
-            applied_statements(applied, roster, self._events.length),
+            applied_statements(applied, roster, self._events.length, kept),
             # A cell that is thrown back over the end of an epoch may find nobody to serve it.
             durable=seals,
         )

@@ -20,12 +20,13 @@ from journal import Store
 from journal.statements import SqlValue
 from ledger.chain import RosterLink
 from ledger.header import Receipt, RoundHeader
-from ledger.transfer.staging import headers_of, receipts_of, state_of
+from ledger.transfer.staging import Staged, headers_of, receipts_of, state_of
+from ledger.tree import StateTree
+from node.state_tables import PAGE_TABLE, STATE_TABLE, page_reader, page_statements
 from node.tables import (
     EVENTS_JOURNAL,
     HEADERS_JOURNAL,
     STAGED_TABLE,
-    STATE_TABLE,
     UNKNOWN_KIND,
     Statement,
     staged_body,
@@ -35,15 +36,18 @@ from node.tables import (
 _LINKS_PER_COMMIT: Final = 256
 _ROWS_PER_COMMIT: Final = 8192
 _NEXT_STATE: Final = STATE_TABLE.format(name="next_state")
+_NEXT_PAGE: Final = PAGE_TABLE.format(name="next_page")
 _NEXT_LINK: Final = (
     "CREATE TABLE next_link (epoch INTEGER PRIMARY KEY, round INTEGER NOT NULL, "
     "header BLOB NOT NULL, certificate BLOB NOT NULL, roster BLOB NOT NULL)"
 )
 _PREPARE: Final = (
     "DROP TABLE IF EXISTS next_state",
+    "DROP TABLE IF EXISTS next_page",
     "DROP TABLE IF EXISTS next_ordered",
     "DROP TABLE IF EXISTS next_link",
     _NEXT_STATE,
+    _NEXT_PAGE,
     "CREATE TABLE next_ordered AS SELECT * FROM ordered LIMIT 0",
     _NEXT_LINK,
 )
@@ -56,7 +60,10 @@ _PUT_NEXT_LINK: Final = "INSERT INTO next_link VALUES (?, ?, ?, ?, ?)"
 SWAP: Final = (
     "DROP TABLE state",
     "ALTER TABLE next_state RENAME TO state",
-    "DELETE FROM undo",
+    "DROP TABLE page",
+    "ALTER TABLE next_page RENAME TO page",
+    "DELETE FROM dead_page",
+    "DELETE FROM change",
     # Lines that the cell has itself say more than those with receipts only.
     "INSERT OR IGNORE INTO ordered SELECT * FROM next_ordered",
     "DROP TABLE next_ordered",
@@ -66,6 +73,7 @@ SWAP: Final = (
     STAGED_TABLE,
 )
 PUT_EPOCHS: Final = "INSERT OR IGNORE INTO epoch SELECT epoch + 1, roster, ? FROM next_link"
+PUT_TOLD_FROM: Final = "INSERT OR REPLACE INTO told_from VALUES (1, ?)"
 PUT_HISTORY: Final = "INSERT INTO history VALUES (?, ?, ?)"
 
 
@@ -89,11 +97,8 @@ async def prepare(store: Store, links: Sequence[RosterLink], first_round: Round)
     def staged(identity: bytes) -> bytes | None:
         return staged_body(store, identity)
 
-    link, entries = links[-1], 0
-    for piece in state_of(link.header.state_root, staged):
-        entries += len(piece)
-        await store.transaction({}, [(_PUT_NEXT_STATE, piece)], durable=False)
-        hit("install.state")
+    link = links[-1]
+    await _prepare_state(store, link.header, staged)
     headers = headers_of(link.header, first_round, staged)
     for header in headers:
         rows = [_ordered_row(one, header.round) for one in receipts_of(header, staged)]
@@ -105,11 +110,21 @@ async def prepare(store: Store, links: Sequence[RosterLink], first_round: Round)
         some = [_link_row(one) for one in links[at : at + _LINKS_PER_COMMIT]]
         await store.transaction({}, [(_PUT_NEXT_LINK, some)], durable=False)
         hit("install.links")
+    return Checkpoint(link, tuple(headers))
+
+
+async def _prepare_state(store: Store, header: RoundHeader, staged: Staged) -> None:
+    """Make ready the state of a header, and its map."""
+    tree = StateTree(page_reader(store, "next_page"))
+    tree.restore([], header.epoch)
+    for piece in state_of(header.state_root, staged):
+        pages = page_statements(tree.update(piece), "next_page")
+        await store.transaction({}, [(_PUT_NEXT_STATE, piece), *pages], durable=False)
+        hit("install.state")
     check(
-        store.query("SELECT count(*) FROM next_state") == [(entries,)],
+        tree.root() == header.state_root,
         "the state that was made ready is the one that was verified",
     )
-    return Checkpoint(link, tuple(headers))
 
 
 async def install(store: Store, checkpoint: Checkpoint, owed: Sequence[bytes]) -> None:
@@ -126,6 +141,7 @@ async def install(store: Store, checkpoint: Checkpoint, owed: Sequence[bytes]) -
     statements += [
         (PUT_EPOCHS, [(events,)]),
         ("DROP TABLE next_link", [()]),
+        (PUT_TOLD_FROM, [(checkpoint.link.header.round,)]),
         (PUT_HISTORY, [(headers, checkpoint.headers[0].round, epoch)]),
         *unplaced_statements(owed),
     ]

@@ -40,7 +40,7 @@ class LightAnswers(ProofAnswers):
     async def light_state(self, key: bytes, epoch: int) -> LightProofView:
         """See `gateway.light_routes.LightCell.light_state`."""
         proofs, start = self._parts.proofs, Epoch(epoch)
-        return _view(proofs, start, await proofs.of_value(key, start))
+        return _view(proofs, start, await proofs.of_value(key, start=start))
 
     async def light_receipt(self, transaction_id: bytes, epoch: int) -> LightProofView:
         """See `gateway.light_routes.LightCell.light_receipt`."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from core.limits import INT_MAX
+
 CONSENSUS_QUEUE_SIZE_BYTES_MAX: Final = 32 * 1024 * 1024
 """Bytes of events that wait for the consensus task, of all peers together. Beyond it each peer has
 one frame at most."""
@@ -476,3 +478,22 @@ DIAGNOSIS_SERVED_MAX: Final = 4
 
 DIVERGENCE_RETRY_S: Final = 2.0
 """Pause before the others are asked again where the state differs: nobody was connected."""
+
+STATE_KEYS_PER_QUERY: Final = 250
+"""Keys or pages that one statement reads."""
+
+STATE_ROWS_PER_QUERY: Final = 4096
+"""Heads of pages read at once at start: the journal's bound for a query is two seconds."""
+
+PRUNED_ROWS_MIN: Final = 64
+"""Old rows of the state that go with each round, beside two for each that it writes: so they go
+faster than they come, and none of it takes a millisecond."""
+
+HISTORY_ROUNDS_MAX: Final = INT_MAX
+"""Of the state's history: all of it."""
+
+DIFF_CHANGES_MAX: Final = 100_000
+"""Changes that are looked through for one page of differences, some 0.1 s."""
+
+OVERLAY_KEYS_MAX: Final = 4096
+"""Changes that are undone in memory to prove something of an earlier round: 0.2 s, 5 MB."""

@@ -17,9 +17,18 @@ class ProofAnswers(JournalAnswers):
         proof = await self._parts.proofs.of_receipt(TransactionId(transaction_id))
         return _view("receipt", proof)
 
-    async def value_proof(self, key: str) -> ProofFileView:
+    async def value_proof(self, key: str, round_number: int | None) -> ProofFileView:
         """See `gateway.proof_routes.ProofCell.value_proof`."""
-        return _view("state", await self._parts.proofs.of_value(VALUE_PREFIX + check_key(key)))
+        number = None if round_number is None else Round(round_number)
+        proof = await self._parts.proofs.of_value(VALUE_PREFIX + check_key(key), number)
+        return _view("state", proof)
+
+    async def range_proof(self, prefix: str, limit: int) -> ProofFileView:
+        """See `gateway.proof_routes.ProofCell.range_proof`."""
+        start = VALUE_PREFIX + prefix.encode()
+        # No key has this byte, as keys are UTF-8: all with the prefix come before it.
+        proof = await self._parts.proofs.of_range(start, start + b"\xff", limit)
+        return _view("range", proof)
 
     async def round_proof(self, round_number: int | None, *, roster: bool) -> ProofFileView:
         """See `gateway.proof_routes.ProofCell.round_proof`."""

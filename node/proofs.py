@@ -8,6 +8,7 @@ For whoever knows the roster of an epoch already, and only for them, a proof may
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 
 from core.ids import Epoch, EventId, Round, TransactionId
@@ -18,24 +19,30 @@ from ledger.certificate import Certificate
 from ledger.errors import NoProof
 from ledger.genesis import Genesis
 from ledger.header import Receipt, RoundHeader, receipt_path
-from ledger.limits import PROOF_HEADERS_MAX
+from ledger.limits import PROOF_HEADERS_MAX, STATE_ANSWER_SIZE_BYTES_MAX
+from ledger.machine import Ledger
+from ledger.map_proof import Opened
 from ledger.proof import (
     HeaderClaim,
     Proof,
+    RangeClaim,
     ReceiptClaim,
     RosterClaim,
     StateClaim,
     Subject,
     steps_of,
 )
+from ledger.prover import prove_keys, prove_range
 from ledger.roster import Roster
-from ledger.state_claims import encode_path
 from ledger.state_proof import StateAnswer, StateQuestion, decode_message, encode_message
 from ledger.transaction import transaction_id
 from node.discovery.roster_proofs import RosterProofs
 from node.errors import NotInHistory
 from node.headers import Headers
+from node.limits import STATE_PROOF_TRIES_MAX, STATE_PROOF_WAIT_S
 from node.services.message_state import States
+from node.snapshots import map_at
+from node.state_tables import state_values, values_at
 from node.tables import (
     EVENTS_JOURNAL,
     UNKNOWN_KIND,
@@ -57,6 +64,7 @@ class Proofs:
         genesis: Genesis,
         headers: Headers,
         states: States,
+        ledger: Ledger,
         *,
         certified_round: Callable[[], Round],
         block_of: Callable[[EventId], int | None],
@@ -66,6 +74,7 @@ class Proofs:
         self._genesis = genesis
         self._headers = headers
         self._states = states
+        self._ledger = ledger
         self._rosters = RosterProofs(store, headers, genesis)
         self._certified_round = certified_round
         self._block_of = block_of
@@ -85,15 +94,54 @@ class Proofs:
         claim = ReceiptClaim(receipt_of(row), raw, index, tuple(path))
         return await self._proof(headers, certificate, claim, start)
 
-    async def of_value(self, key: bytes, start: Epoch = Epoch(0)) -> Proof:
-        """Prove the value of a state key, or that there is none, after the newest round it can."""
+    async def of_value(
+        self, key: bytes, round_number: Round | None = None, *, start: Epoch = Epoch(0)
+    ) -> Proof:
+        """Prove the value of a state key, or that there is none, after a round whose state is kept.
+
+        After the newest round that it can be proven at, unless told.
+        """
+        if round_number is not None:
+            return await self._of_value_at(key, round_number, start)
         answer = decode_message(
             await self._states.answer(encode_message(StateQuestion(key)), number=1)
         )
         if not isinstance(answer, StateAnswer):
             raise NoProof("the state runs ahead of the certificates, or nothing is certified yet")
-        claim = StateClaim(key, answer.value, encode_path(answer.path))
+        claim = StateClaim(key, answer.value, answer.proof)
         return await self._proof([answer.header], answer.certificate, claim, start)
+
+    async def _of_value_at(self, key: bytes, round_number: Round, start: Epoch) -> Proof:
+        headers, certificate = await self._certified(round_number)
+        proof = prove_keys(
+            map_at(self._store, self._ledger, headers[0]),
+            [key],
+            lambda keys: values_at(self._store, round_number, keys),
+        )
+        claim = StateClaim(key, Opened(proof).get(key), proof)
+        return await self._proof(headers, certificate, claim, start)
+
+    async def of_range(
+        self, first: bytes, end: bytes | None, count_max: int, *, start: Epoch = Epoch(0)
+    ) -> Proof:
+        """Prove what the state has from a key on, the first entries if they are many, now."""
+        for _ in range(STATE_PROOF_TRIES_MAX):
+            number = self._certified_round()
+            headers, certificate = await self._certified(number)
+            snapshot = self._ledger.state
+            if snapshot.root == headers[0].state_root:
+                proof = prove_range(
+                    snapshot,
+                    first,
+                    end,
+                    lambda keys: state_values(self._store, keys),
+                    count_max=count_max,
+                    size_bytes_max=STATE_ANSWER_SIZE_BYTES_MAX,
+                )
+                claim = RangeClaim(first, end, proof)
+                return await self._proof(headers, certificate, claim, start)
+            await asyncio.sleep(STATE_PROOF_WAIT_S)
+        raise NoProof("the state runs ahead of the certificates")
 
     async def of_round(
         self, round_number: Round | None, *, roster: bool, start: Epoch = Epoch(0)

@@ -19,7 +19,7 @@ import structlog
 from core.ids import Epoch
 from journal import Store
 from journal.checkup import copy_store
-from node.installation import PUT_EPOCHS, PUT_HISTORY, SWAP, Checkpoint
+from node.installation import PUT_EPOCHS, PUT_HISTORY, PUT_TOLD_FROM, SWAP, Checkpoint
 from node.stages.execution import Divergence
 from node.tables import EVENTS_JOURNAL, HEADERS_JOURNAL, Statement, unplaced_statements
 
@@ -36,7 +36,10 @@ _RIGHT_ROSTERS: Final = (
 )
 _RESET: Final = (
     "DELETE FROM state",
-    "DELETE FROM undo",
+    "DELETE FROM page",
+    "DELETE FROM dead_page",
+    "DELETE FROM change",
+    "DELETE FROM told_from",
     "DELETE FROM ordered",
     "DELETE FROM epoch",
 )
@@ -75,6 +78,7 @@ async def install_repair(
             (_RIGHT_ROSTERS, [()]),
             (PUT_EPOCHS, [(events,)]),
             ("DROP TABLE next_link", [()]),
+            (PUT_TOLD_FROM, [(checkpoint.link.header.round,)]),
             (PUT_HISTORY, [(headers, first, epoch)]),
         ]
     await store.transaction(

@@ -1,91 +1,153 @@
-"""The state at the ends of the newest two epochs, out of the present one and what changed since.
+"""States of earlier rounds: values, a key's history, what changed, and the map to prove it by.
 
-The table `undo` has for each of the newest two epochs the value before it of every key that it
-changed, NULL for a key that was not there, written in the same transaction as the change. So the
-state at the end of epoch e is the present one with what e + 1 and e + 2 changed undone.
+Values come out of the table `change` (`node.state_tables`), the map out of the nearest one that is
+there, of the present or of the end of an epoch, with what changed in between undone in memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from core.ids import Epoch, Round
 from journal import Store
-from ledger.machine import SealedState
+from ledger.errors import NoStateProof, StateTooFar
+from ledger.header import RoundHeader
+from ledger.machine import Ledger
 from ledger.roster import Roster
+from ledger.tree import Snapshot
 from node.headers import Headers
+from node.limits import DIFF_CHANGES_MAX, OVERLAY_KEYS_MAX
+from node.state_tables import check_told, told_from, values_at
 
-_KEYS_PER_QUERY: Final = 500
-
-# What `earlier` changed is undone last, so it is looked for first. One statement sees one moment.
-_VALUE: Final = (
-    "CASE WHEN earlier.key IS NOT NULL THEN earlier.value "
-    "WHEN later.key IS NOT NULL THEN later.value ELSE state.value END"
-)
-_UNDONE: Final = (
-    "LEFT JOIN undo AS earlier ON earlier.epoch = ? AND earlier.key = state.key "
-    "LEFT JOIN undo AS later ON later.epoch = ? AND later.key = state.key"
-)
-_IS_KEPT: Final = "(SELECT coalesce(max(number), 0) FROM epoch) <= ?"
-_ALL: Final = (
-    f"SELECT state.key, {_VALUE} FROM state {_UNDONE} "  # noqa: S608 - constants
-    "WHERE state.key > ? ORDER BY state.key LIMIT ?"
-)
+_COUNT: Final = "SELECT count(*) FROM (SELECT 1 FROM change WHERE round > ? AND round <= ? LIMIT ?)"
 _CHANGED: Final = (
-    f"SELECT state.key, {_VALUE} FROM undo JOIN state ON state.key = undo.key {_UNDONE} "  # noqa: S608 - constants
-    "WHERE undo.epoch = ? AND undo.key > ? ORDER BY undo.key LIMIT ?"
+    "SELECT DISTINCT key FROM change WHERE round > ? AND round <= ? AND key > ? "
+    "ORDER BY key LIMIT ?"
+)
+_HISTORY: Final = (
+    "SELECT this.round, CASE WHEN next.id IS NULL THEN state.value ELSE next.value END "
+    "FROM change AS this LEFT JOIN change AS next ON next.id = (SELECT id FROM change "
+    "WHERE key = this.key AND round > this.round ORDER BY round LIMIT 1) "
+    "LEFT JOIN state ON state.key = this.key "
+    "WHERE this.key = ? AND this.round < ? AND this.round > ? ORDER BY this.round DESC LIMIT ?"
 )
 
 
-async def sealed_states(
-    store: Store, headers: Headers, rosters: Sequence[Roster]
-) -> tuple[list[SealedState], Iterator[tuple[bytes, bytes]]]:
-    """Return the states at the ends of the newest epochs, and what changed since the last.
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A value that a round gave to a key, None for one that it took away."""
 
-    As `Ledger.restore` takes them. `rosters` are those of the newest epochs, the present one last.
-    A cell that jumped has only states since then.
+    round: Round
+    value: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A key that rounds changed: its value before them and after them."""
+
+    key: bytes
+    before: bytes | None
+    after: bytes | None
+
+
+async def sealed_headers(headers: Headers, rosters: Sequence[Roster]) -> list[RoundHeader]:
+    """Return the headers of the ends of the newest epochs whose states are here.
+
+    `rosters` are those of the newest epochs, the present one last. A cell that jumped has only
+    states since then.
     """
-    present = rosters[-1].epoch
-    sealed: list[SealedState] = []
-    for roster in rosters[1:]:
-        epoch = Epoch(roster.epoch - 1)
-        if epoch >= headers.first_own_epoch - 1:
-            header = await headers.get(Round(roster.first_round - 1))
-            entries = _changed(store, epoch) if sealed else _all(store, epoch)
-            sealed.append(SealedState(header, entries))
-    return sealed, _changed(store, present) if sealed else _all(store, present)
+    return [
+        await headers.get(Round(roster.first_round - 1))
+        for roster in rosters[1:]
+        if roster.epoch >= headers.first_own_epoch
+    ]
 
 
-def values_at(store: Store, epoch: Epoch, keys: Sequence[bytes]) -> dict[bytes, bytes]:
-    """Return the values that keys had at the end of an epoch; none if that is kept no more."""
-    found: dict[bytes, bytes] = {}
-    for start in range(0, len(keys), _KEYS_PER_QUERY):
-        part = keys[start : start + _KEYS_PER_QUERY]
-        marks = ", ".join("?" * len(part))
-        sql = (
-            f"SELECT state.key, {_VALUE} FROM state {_UNDONE} "  # noqa: S608 - constants and marks
-            f"WHERE state.key IN ({marks}) AND {_IS_KEPT}"
-        )
-        rows = store.query(sql, (epoch + 1, epoch + 2, *part, epoch + 2))
-        found |= {key: value for key, value in rows if value is not None}
-    return found
+def value_at(store: Store, applied: Round, key: bytes, round_number: Round) -> bytes | None:
+    """Return a key's value after a round, None if it had none; raises StateNotKept.
+
+    `applied` is the newest round that is durable.
+    """
+    check_told(store, round_number, applied)
+    return values_at(store, round_number, [key]).get(key)
 
 
-def _all(store: Store, epoch: Epoch) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the state at the end of an epoch; what no epoch changed needs no undoing."""
-    return _pages(store, _ALL, (epoch + 1, epoch + 2))
+def history_of(store: Store, key: bytes, *, before: int, limit: int) -> list[Written]:
+    """Return what rounds before this one made of a key, the newest first.
+
+    What happened up to the first round whose state is kept is not told.
+    """
+    rows = store.query(_HISTORY, (key, before, told_from(store), limit))
+    return [Written(Round(number), value) for number, value in rows]
 
 
-def _changed(store: Store, epoch: Epoch) -> Iterator[tuple[bytes, bytes]]:
-    """Yield what an epoch changed, as it was at its end."""
-    return _pages(store, _CHANGED, (epoch + 1, epoch + 2, epoch))
+def differences(
+    store: Store,
+    applied: Round,
+    rounds: tuple[Round, Round],
+    *,
+    after: bytes | None = None,
+    limit: int,
+) -> list[Difference]:
+    """Return the keys that rounds behind the first one up to the last one wrote, in order.
+
+    `after`: the last key of the page before. A key can have the same value before and after.
+    Raises StateNotKept, or StateTooFar for too many changes to be looked through at once.
+    """
+    first, last = rounds
+    check_told(store, first, applied)
+    check_told(store, last, applied)
+    _check_near(store, first, last, DIFF_CHANGES_MAX)
+    keys = _changed_keys(store, first, last, after, limit)
+    before, behind = values_at(store, first, keys), values_at(store, last, keys)
+    return [Difference(key, before.get(key), behind.get(key)) for key in keys]
 
 
-def _pages(
-    store: Store, sql: str, parameters: tuple[int, ...], page: int = 5000
-) -> Iterator[tuple[bytes, bytes]]:
-    last = b""
-    while rows := store.query(sql, (*parameters, last, page)):
-        yield from ((key, value) for key, value in rows if value is not None)
-        last = rows[-1][0]
+def map_at(store: Store, ledger: Ledger, header: RoundHeader) -> Snapshot:
+    """Return the state's map after the round of a header, made of the nearest one that is here.
+
+    Good until the next round is applied. Raises StateNotKept, StateTooFar, or NoStateProof while a
+    round is applied that is not durable yet.
+    """
+    applied = ledger.applied_round
+    check_told(store, header.round, applied)
+    snapshot, at = _nearest(ledger, header)
+    low, high = Round(min(at, header.round)), Round(max(at, header.round))
+    _check_near(store, low, high, OVERLAY_KEYS_MAX)
+    keys = _changed_keys(store, low, high, None, OVERLAY_KEYS_MAX)
+    if keys:
+        values = values_at(store, header.round, keys)
+        fork = snapshot.fork()
+        fork.update((key, values.get(key)) for key in keys)
+        snapshot = fork.present()
+    if snapshot.root != header.state_root:
+        raise NoStateProof("the disk is a round behind the map")
+    return snapshot
+
+
+def _nearest(ledger: Ledger, header: RoundHeader) -> tuple[Snapshot, Round]:
+    """Return the map that is the fewest rounds away, and which round it is of."""
+    found = [(ledger.state, ledger.applied_round)]
+    present = ledger.roster
+    ends = [(present.epoch - 1, present.first_round - 1)]
+    ends.append((present.epoch - 2, ledger.window_first_round - 1))
+    for epoch, end in ends:
+        snapshot = ledger.snapshot(Epoch(epoch))
+        if snapshot is not None:
+            found.append((snapshot, Round(end)))
+    return min(found, key=lambda one: abs(one[1] - header.round))
+
+
+def _changed_keys(
+    store: Store, first: Round, last: Round, after: bytes | None, limit: int
+) -> list[bytes]:
+    # The empty key is no state key: so it is before all of them.
+    return [key for (key,) in store.query(_CHANGED, (first, last, after or b"", limit))]
+
+
+def _check_near(store: Store, first: Round, last: Round, changes_max: int) -> None:
+    ((count,),) = store.query(_COUNT, (first, last, changes_max + 1))
+    if count > changes_max:
+        raise StateTooFar(f"more than {changes_max} changes from round {first} to {last}")

@@ -10,7 +10,7 @@ from core.ids import CellId
 from gateway.views import MemberView, PeerView, StatusView
 from gossip.creator import Refusal
 from ledger.roster import Member
-from ledger.tree import EMPTY_ROOT
+from ledger.trie import EMPTY_ROOT
 from myceld import VERSION
 from node.errors import KeyInUseElsewhere, StateDiverged
 from node.exposition import metrics_view

@@ -4,8 +4,8 @@ They share the journals' write-ahead log, so a crash leaves a prefix of everythi
 without the events that made it.
 
     layout        the version of all this
-    state         the replicated state, (key, value) as `ledger` encodes them
-    undo          what the newest two epochs changed: the value of each key before (`snapshots`)
+    state, page, dead_page, change, told_from
+                  the replicated state: `state_tables`
     ordered       the agreed order of transactions, one row a position; an id that was listed again
                   after two epochs has several
     history       where HEADERS_JOURNAL goes on after rounds that this cell never had (`headers`)
@@ -38,25 +38,22 @@ from ledger.roster import Roster, decode_roster
 from ledger.transaction import OPAQUE_KIND, SignedTransaction, transaction_id
 from ledger.trust import ATTESTATION_PREFIX
 from node.errors import NotInHistory, OtherLayout
+from node.state_tables import STATE_SCHEMA, state_statements
 
 EVENTS_JOURNAL: Final = "consensus"
 """All events of the hashgraph, in the order they arrived."""
 HEADERS_JOURNAL: Final = "state"
 """Round headers, one after the other; see `node.headers` for which index holds which round."""
 
-LAYOUT: Final = 2
-"""Version of the tables. 1 had no undo, so nobody could be served from it."""
+LAYOUT: Final = 3
+"""Version of the tables. 1 and 2 had the state's map in no table."""
 
-STATE_TABLE: Final = "CREATE TABLE {name} (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID"
 STAGED_TABLE: Final = (
     "CREATE TABLE staged (id BLOB PRIMARY KEY, epoch INTEGER NOT NULL, body BLOB NOT NULL)"
 )
 
-SCHEMA: Final = """
+SCHEMA: Final = f"""{STATE_SCHEMA}
 CREATE TABLE IF NOT EXISTS layout (one INTEGER PRIMARY KEY, version INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS state (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS undo (
-  epoch INTEGER NOT NULL, key BLOB NOT NULL, value BLOB, PRIMARY KEY (epoch, key)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS ordered (
   position INTEGER PRIMARY KEY, id BLOB NOT NULL, round INTEGER NOT NULL, event BLOB NOT NULL,
   creator BLOB, time_ns INTEGER NOT NULL, kind TEXT NOT NULL, sender BLOB,
@@ -73,11 +70,6 @@ CREATE TABLE IF NOT EXISTS unplaced (id BLOB PRIMARY KEY, raw BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS known_cell (cell_id TEXT PRIMARY KEY, entry BLOB NOT NULL) WITHOUT ROWID;
 """
 
-_PUT_STATE: Final = "INSERT OR REPLACE INTO state VALUES (?, ?)"
-_PUT_UNDO: Final = (
-    "INSERT OR IGNORE INTO undo SELECT ?1, ?2, (SELECT value FROM state WHERE key = ?2)"
-)
-_DROP_UNDO: Final = "DELETE FROM undo WHERE epoch < ?"
 _PUT_ORDERED: Final = "INSERT INTO ordered VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _PUT_EPOCH: Final = "INSERT OR REPLACE INTO epoch VALUES (?, ?, ?)"
 _PUT_CERTIFICATE: Final = "INSERT OR REPLACE INTO certificate VALUES (?, ?)"
@@ -89,11 +81,11 @@ _ORDERED_COLUMNS: Final = (
     "size_bytes"
 )
 
+Statement = tuple[str, Sequence[tuple[Any, ...]]]
+
 UNKNOWN_KIND: Final = "unknown"
 """Of a transaction whose receipt was fetched with a checkpoint: receipts are certified, the
 transactions themselves stay in other cells' journals."""
-
-Statement = tuple[str, Sequence[tuple[Any, ...]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,23 +107,22 @@ class OrderedRow:
     size_bytes: int
 
 
-def applied_statements(applied: Applied, roster: Roster, events: int) -> list[Statement]:
+def applied_statements(
+    applied: Applied, roster: Roster, events: int, kept_from: int = 0
+) -> list[Statement]:
     """Return what makes the effects of a round durable (its header goes to HEADERS_JOURNAL).
 
     `roster` is that of the round, `events` the length of EVENTS_JOURNAL: no event of an epoch that
-    begins now is before that.
+    begins now is before that. `kept_from` is the first round whose state is to be told from now on.
     """
     rows = [_row(entry, applied.header.round, roster) for entry in applied.entries]
-    epoch = applied.header.epoch
     statements: list[Statement] = [
-        (_PUT_UNDO, [(epoch, key) for key in applied.fresh]),
-        (_PUT_STATE, list(applied.changes)),
+        *state_statements(applied, kept_from),
         (_PUT_ORDERED, rows),
     ]
     if applied.sealed is not None:
         sealed = applied.sealed
         statements.append((_PUT_EPOCH, [(sealed.epoch, sealed.encode(), events)]))
-        statements.append((_DROP_UNDO, [(epoch,)]))
     return statements
 
 

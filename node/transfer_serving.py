@@ -32,7 +32,7 @@ from node.limits import (
     TRANSFERS_SERVED_MAX,
     WRITE_TIMEOUT_MS,
 )
-from node.snapshots import values_at
+from node.state_tables import values_at
 from node.tables import certificate_of, epochs_from, newest_epochs
 
 _LOG = structlog.get_logger("transfer")
@@ -40,7 +40,7 @@ _LOG = structlog.get_logger("transfer")
 
 def transfer_protocol(network_id: NetworkId) -> str:
     """Return the libp2p protocol of transfers in a network."""
-    return f"/myceld/{network_id.hex()}/transfer/1"
+    return f"/myceld/{network_id.hex()}/transfer/2"
 
 
 class StoreSource:
@@ -82,7 +82,8 @@ class StoreSource:
 
     def values(self, epoch: Epoch, keys: Sequence[bytes]) -> dict[bytes, bytes]:
         """See `Source.values`."""
-        return values_at(self._store, epoch, keys)
+        _, following = self._rounds(epoch)
+        return values_at(self._store, Round(following - 1), keys)
 
     async def headers(self, epoch: Epoch, last: Round, count_max: int) -> list[bytes]:
         """See `Source.headers`."""

@@ -58,7 +58,7 @@ class TrustView:
         header = applied.header
         self.graph.advance(time_s=header.consensus_time_ns // 10**9, round_number=header.round)
         for key, value in applied.changes:
-            if key.startswith(ATTESTATION_PREFIX):
+            if value is not None and key.startswith(ATTESTATION_PREFIX):
                 self._take(key, value)
         self._wake()
 

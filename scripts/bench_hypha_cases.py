@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
@@ -28,9 +28,9 @@ from ledger.proof import (
     encode_proof,
     to_text,
 )
+from ledger.prover import prove_keys
 from ledger.roster import Member, Roster
-from ledger.state_claims import encode_path
-from ledger.tree import Path, StateTree
+from ledger.tree import StateTree
 
 START_NS = 1_700_000_000_000_000_000
 SENDER = PublicKey(bytes(32))
@@ -50,7 +50,7 @@ class Chain:
         for at in range(keys):
             key = VALUE_PREFIX + b"key-%d" % at
             self._values[key] = encode([b"value-%d" % at, 1, SENDER])
-            self._tree.put(key, self._values[key])
+        self._tree.update(self._values.items())
         self.headers = [self._header(Round(1), NO_HEADER)]
 
     def go_on(self, rounds: int, epochs: int, *, change_every: int) -> None:
@@ -91,13 +91,11 @@ class Chain:
 
     def value_claim(self, key: bytes) -> StateClaim:
         """Return what the state says of a key."""
-        siblings, there = self._tree.path(key)
-        other = None
-        if there is not None and there != key:
-            names = (there, self._values[there])
-            other = (hashlib.sha256(names[0]).digest(), hashlib.sha256(names[1]).digest())
-        path = Path(tuple(siblings), other)
-        return StateClaim(key, self._values.get(key), encode_path(path))
+        proof = prove_keys(self._tree.present(), [key], self._fetch)
+        return StateClaim(key, self._values.get(key), proof)
+
+    def _fetch(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        return {key: self._values[key] for key in keys if key in self._values}
 
     def _add(self) -> None:
         last = self.headers[-1]

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from core.codec import Value, encode
 from core.errors import MyceldError
@@ -49,8 +48,6 @@ from node.tables import OrderedRow
 
 Raw = Callable[[bytes], bytes | None]
 """The bytes of a transaction, by its id."""
-
-_PATH_BITS: Final = 256
 
 
 class _Refused(Exception):
@@ -421,20 +418,25 @@ def _changed(members: tuple[Member, ...], change: MemberPropose) -> tuple[Member
 
 
 def _root(state: Mapping[bytes, bytes]) -> bytes:
-    """Return the root of a sparse Merkle tree: a subtree with one entry is that entry's leaf."""
-    leaves = []
+    """Return the root of a Patricia trie over the keys: a 1 before each byte, a 0 behind the last.
+
+    A branching is hashed with the number of its bit. Written for reading, one bit after the other.
+    """
+    leaves: list[tuple[str, bytes]] = []
     for key, value in state.items():
-        path = hashlib.sha256(key).digest()
-        leaf = hashlib.sha256(b"\x00" + path + hashlib.sha256(value).digest()).digest()
-        leaves.append((int.from_bytes(path, "big"), leaf))
-    return _subtree(sorted(leaves), _PATH_BITS - 1)
+        bits = "".join(f"1{byte:08b}" for byte in key) + "0"
+        content = b"\x00" + len(key).to_bytes(2, "big") + key + hashlib.sha256(value).digest()
+        leaves.append((bits, hashlib.sha256(content).digest()))
+    return _root_of(sorted(leaves), 0) if leaves else bytes(32)
 
 
-def _subtree(leaves: list[tuple[int, bytes]], bit: int) -> bytes:
-    if len(leaves) <= 1:
-        return leaves[0][1] if leaves else bytes(32)
-    halves: Iterator[bytes] = (
-        _subtree([leaf for leaf in leaves if leaf[0] >> bit & 1 == side], bit - 1)
-        for side in (0, 1)
-    )
-    return hashlib.sha256(b"\x01" + b"".join(halves)).digest()
+def _root_of(leaves: Sequence[tuple[str, bytes]], depth: int) -> bytes:
+    """Return the root of sorted leaves that agree in so many bits."""
+    if len(leaves) == 1:
+        return leaves[0][1]
+    first, last = leaves[0][0], leaves[-1][0]
+    while first[depth] == last[depth]:
+        depth += 1
+    middle = next(at for at, (bits, _) in enumerate(leaves) if bits[depth] == "1")
+    halves = _root_of(leaves[:middle], depth + 1) + _root_of(leaves[middle:], depth + 1)
+    return hashlib.sha256(b"\x01" + depth.to_bytes(2, "big") + halves).digest()

@@ -62,7 +62,11 @@ class Replay:
         applied = self._execution.apply(
             item.round, candidates, lambda one: id(one) not in invalid, known
         ).applied
-        self._state.update(applied.changes)
+        for key, value in applied.changes:
+            if value is None:
+                self._state.pop(key, None)
+            else:
+                self._state[key] = value
         self._known.update((one.receipt.id, applied.header.round) for one in applied.entries)
         return applied
 

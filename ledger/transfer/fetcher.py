@@ -4,7 +4,8 @@
     target     the newest of them that some peer serves
     window     headers of the target's epoch, from the certified one back by their hashes, then
                the receipts under them: the ids that the next epoch must not list again
-    state      pieces of the tree from the certified root down
+    state      pieces of the map from the certified root down: each shows the first entries of a
+               subtree, and what else is there as further subtrees, by their digests
 
 Peers come and go; each is asked a few things at a time and answers in order. Every answer is
 checked alone, so pieces can come from any of them, and who sends a wrong one is dropped. What is
@@ -22,20 +23,19 @@ from core.errors import MyceldError
 from core.ids import CellId, Epoch, NetworkId, Round
 from ledger.certificate import Verifier
 from ledger.chain import RosterLink, check_link
-from ledger.errors import BadCertificate, BadRosterChain
+from ledger.errors import BadCertificate, BadMapProof, BadRosterChain
 from ledger.header import RoundHeader, decode_header
+from ledger.map_proof import TOP, Opened, Place
 from ledger.roster import Roster
 from ledger.transfer.errors import BadPiece, BadWindow, UnexpectedAnswer
 from ledger.transfer.limits import PIECE_COST, REQUESTS_PER_PEER_MAX, STAGED_BUDGET
 from ledger.transfer.staging import (
     Kept,
-    Piece,
     Staged,
-    below,
     keep_header,
     keep_piece,
     keep_receipts,
-    root_of_piece,
+    open_piece,
     staged_header,
     staged_piece,
     staged_receipts,
@@ -48,15 +48,14 @@ from ledger.transfer.wire import (
     AskLinks,
     AskPiece,
     AskReceipts,
-    Entries,
-    Frontier,
     Gone,
     Headers,
     Links,
+    Piece,
     ReceiptRow,
     Receipts,
 )
-from ledger.tree import EMPTY_ROOT, PATH_BITS, TOP, Place
+from ledger.trie import EMPTY_ROOT
 
 
 @dataclass(slots=True)
@@ -79,7 +78,7 @@ class Progress:
     size_bytes: int
     """Of verified pieces, those that were on the disk included."""
     done: float
-    """Share of everything, 0 to 1: hashes are even, so the tree's is known without its size."""
+    """Share of everything, 0 to 1: guessed, as if the two sides of a branching were equal."""
 
 
 @dataclass(slots=True)
@@ -91,6 +90,16 @@ class _Peer:
     """Whether it does not serve the target."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A subtree of the state that is missing."""
+
+    place: Place
+    digest: bytes
+    share: float
+    """Of the whole state, as far as can be guessed."""
+
+
 @dataclass(slots=True)
 class _Target:
     """What is still missing of a checkpoint."""
@@ -99,18 +108,18 @@ class _Target:
     first_round: Round
     headers: list[RoundHeader]
     """Verified ones, the newest first."""
-    pieces: list[tuple[Place, bytes]]
-    """(place, digest) to be asked for."""
+    pieces: list[_Wanted]
+    """To be asked for, the first ones last."""
     receipts_at: int | None = None
     """Index into `headers` of the round whose receipts are next; None before all headers."""
     rows: list[ReceiptRow] = field(default_factory=list)
     """Receipts of that round so far, unverified, all from one peer."""
     rows_of: CellId | None = None
-    asked: dict[Place, bytes] = field(default_factory=dict)
-    """(place: digest) of pieces that are asked for."""
+    asked: dict[Place, _Wanted] = field(default_factory=dict)
+    """Those that are asked for."""
     windowing: bool = False
     """Whether a request for headers or receipts is under way."""
-    done_paths: int = 0
+    done_share: float = 0.0
     done_pieces: int = 0
     done_bytes: int = 0
 
@@ -228,7 +237,7 @@ class Fetcher:
         rounds = target.link.header.round - target.first_round + 1
         left = rounds if target.receipts_at is None else target.receipts_at + 1
         window = 1 - left / rounds
-        state = target.done_paths / (1 << PATH_BITS)
+        state = target.done_share
         return Progress(
             target.link.header.epoch,
             target.done_pieces,
@@ -276,26 +285,27 @@ class Fetcher:
         known.linked = not answer.links or newest < self._roster.epoch
 
     def _take_piece(self, target: _Target, place: Place, answer: Answer) -> None:
-        digest = target.asked[place]
-        if not isinstance(answer, Entries | Frontier):
+        wanted = target.asked[place]
+        if not isinstance(answer, Piece):
             raise UnexpectedAnswer("no piece")
-        if root_of_piece(answer, place) != digest:
+        try:
+            opened = open_piece(answer.proof, place)
+        except BadMapProof as error:
+            raise BadPiece(f"depth {place.depth} of the state: {error.detail}") from error
+        if opened.root != wanted.digest:
             raise BadPiece(f"depth {place.depth} of the state: its hash is not the certified one")
         del target.asked[place]
-        kept = keep_piece(digest, answer)
-        self._effects.keep.append(kept)
-        self._note_piece(target, place, answer, len(kept[1]))
+        self._effects.keep.append(keep_piece(wanted.digest, answer.proof))
+        self._note_piece(target, wanted, opened, len(answer.proof))
 
-    def _note_piece(self, target: _Target, place: Place, piece: Piece, size_bytes: int) -> None:
+    def _note_piece(self, target: _Target, wanted: _Wanted, piece: Opened, size_bytes: int) -> None:
         target.done_pieces += 1
         target.done_bytes += size_bytes
-        if isinstance(piece, Frontier):
-            found = below(piece, place)
-            target.pieces += reversed(found)
-            covered = sum(at.end - at.path for at, _ in found)
-            target.done_paths += place.end - place.path - covered
-        else:
-            target.done_paths += place.end - place.path
+        share = wanted.share
+        for place, digest in reversed(piece.hidden()):
+            share /= 2  # the last one is the whole right side, the one before that of the rest
+            target.pieces.append(_Wanted(place, digest, share))
+        target.done_share += share
 
     def _take_headers(self, target: _Target, answer: Answer) -> None:
         target.windowing = False
@@ -361,7 +371,7 @@ class Fetcher:
         before = rosters[-2] if len(rosters) > 1 else self._first_roster
         root = newest.header.state_root
         self._target = _Target(
-            newest, before.first_round, [], [] if root == EMPTY_ROOT else [(TOP, root)]
+            newest, before.first_round, [], [] if root == EMPTY_ROOT else [_Wanted(TOP, root, 1.0)]
         )
         self._note_header(self._target, newest.header)
         self._effects.keep.append(keep_header(newest.header))
@@ -381,11 +391,11 @@ class Fetcher:
                 target.receipts_at = at - 1
                 return 1 if target.headers[at].transactions == 0 else PIECE_COST
         if target.pieces:
-            place, digest = target.pieces[-1]
-            piece = staged_piece(digest, place, self._staged)
-            if piece is not None:
+            wanted = target.pieces[-1]
+            found = staged_piece(wanted.digest, wanted.place, self._staged)
+            if found is not None:
                 target.pieces.pop()
-                self._note_piece(target, place, piece, len(keep_piece(digest, piece)[1]))
+                self._note_piece(target, wanted, *found)
                 return PIECE_COST
         return 0
 
@@ -406,15 +416,15 @@ class Fetcher:
                 first = header.transactions_total - header.transactions
                 return AskReceipts(epoch, first + len(target.rows))
         if target.pieces:
-            place, digest = target.pieces.pop()
-            target.asked[place] = digest
-            return AskPiece(epoch, place)
+            wanted = target.pieces.pop()
+            target.asked[wanted.place] = wanted
+            return AskPiece(epoch, wanted.place)
         return None
 
     def _ask_again(self, peer: CellId, target: _Target, ask: Ask) -> None:
         """Put a request of the target back: this peer does not answer it."""
         if isinstance(ask, AskPiece):
-            target.pieces.append((ask.place, target.asked.pop(ask.place)))
+            target.pieces.append(target.asked.pop(ask.place))
         elif isinstance(ask, AskHeaders | AskReceipts):
             target.windowing = False
         if target.rows_of == peer:

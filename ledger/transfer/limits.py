@@ -19,13 +19,6 @@ HEADERS_PER_ANSWER_MAX: Final = 512
 RECEIPTS_PER_ANSWER_MAX: Final = 1024
 """Receipts in one answer, 110 B each."""
 
-ENTRIES_PER_ANSWER_MAX: Final = 1024
-"""Entries of the state in one piece: checked in some 5 ms, in between others get their turn."""
-
-FRONTIER_LEVELS: Final = 4
-"""Levels of the tree that one answer goes down: 16 subtrees, 500 B. Two of these lead from 256
-pieces of a thousand entries to the root, so deeper answers would save nothing."""
-
 REQUESTS_PER_PEER_MAX: Final = 4
 """Requests under way at one peer: at 256 KB each they fill 80 Mbit/s at a delay of 100 ms."""
 

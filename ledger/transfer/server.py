@@ -11,10 +11,10 @@ from typing import Protocol, TypeVar
 
 from core.ids import Epoch, Round
 from ledger.chain import RosterLink
+from ledger.errors import NoStateProof
+from ledger.prover import prove_piece
 from ledger.transfer.limits import (
     ANSWER_SIZE_BYTES,
-    ENTRIES_PER_ANSWER_MAX,
-    FRONTIER_LEVELS,
     HEADERS_PER_ANSWER_MAX,
     LINKS_PER_ANSWER_MAX,
     RECEIPTS_PER_ANSWER_MAX,
@@ -26,11 +26,10 @@ from ledger.transfer.wire import (
     AskLinks,
     AskPiece,
     AskReceipts,
-    Entries,
-    Frontier,
     Gone,
     Headers,
     Links,
+    Piece,
     ReceiptRow,
     Receipts,
 )
@@ -51,7 +50,7 @@ class Source(Protocol):
         ...
 
     def snapshot(self, epoch: Epoch) -> Snapshot | None:
-        """Return the tree of the state at the end of an epoch, if that is served."""
+        """Return the map of the state at the end of an epoch, if that is served."""
         ...
 
     def values(self, epoch: Epoch, keys: Sequence[bytes]) -> dict[bytes, bytes]:
@@ -91,15 +90,16 @@ def _piece(ask: AskPiece, source: Source) -> Answer:
     snapshot = source.snapshot(ask.epoch)
     if snapshot is None:
         return Gone()
-    keys = snapshot.keys(ask.place, ENTRIES_PER_ANSWER_MAX)
-    if keys is not None:
-        values = source.values(ask.epoch, keys)
-        if len(values) < len(keys):
-            return Gone()
-        entries = tuple((key, values[key]) for key in keys)
-        if len(keys) == 1 or sum(len(k) + len(v) for k, v in entries) <= ANSWER_SIZE_BYTES:
-            return Entries(entries)
-    return Frontier(tuple(snapshot.frontier(ask.place, FRONTIER_LEVELS)))
+    try:
+        proof = prove_piece(
+            snapshot,
+            ask.place,
+            lambda keys: source.values(ask.epoch, keys),
+            size_bytes_max=ANSWER_SIZE_BYTES,
+        )
+    except NoStateProof:
+        return Gone()  # that end of an epoch is kept no more since the snapshot was taken
+    return Piece(proof)
 
 
 def _bounded(items: Sequence[_T], sizes: Sequence[int]) -> list[_T]:

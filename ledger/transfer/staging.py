@@ -14,67 +14,52 @@ from typing import Final, TypeAlias
 
 from core.codec import NotCanonical, WrongShape, as_array, decode, encode
 from core.ids import Hash, Round
+from ledger.errors import BadMapProof
 from ledger.header import Receipt, RoundHeader, decode_header, receipts_root
-from ledger.transfer.errors import BadTransferFrame, StagedLost
+from ledger.limits import PIECE_ENTRIES_MIN
+from ledger.map_proof import TOP, Opened, Place, is_at
+from ledger.transfer.errors import StagedLost
 from ledger.transfer.limits import RECEIPTS_PER_CHUNK, STAGED_SIZE_BYTES_MAX, STAGED_VALUES_MAX
-from ledger.transfer.wire import (
-    Entries,
-    Frontier,
-    ReceiptRow,
-    answer_value,
-    decode_answer,
-    receipts_at,
-    row_of,
-)
-from ledger.tree import (
-    EMPTY_ROOT,
-    TOP,
-    Place,
-    places_of,
-    root_of_entries,
-    root_of_frontier,
-)
+from ledger.transfer.wire import ReceiptRow, receipts_at, row_of
+from ledger.trie import EMPTY_ROOT
 
 Staged: TypeAlias = Callable[[bytes], bytes | None]
 """Id -> the body that was persisted under it, None for none."""
 Kept: TypeAlias = "tuple[bytes, bytes]"
 """(id, body) to be persisted."""
-Piece: TypeAlias = "Entries | Frontier"
 
 _DOMAIN: Final = b"myceld/receipts/1"
 
 
-def root_of_piece(piece: Piece, place: Place) -> Hash | None:
-    """Return the digest that a piece at a place leads to; None if it has not the right form."""
-    if isinstance(piece, Entries):
-        return root_of_entries(piece.entries, place)
-    return root_of_frontier(piece.subtrees, place)
+def open_piece(proof: bytes, place: Place) -> Opened:
+    """Return what a piece shows of the state at a place, and the digest it leads to.
+
+    Raises BadMapProof for what no honest cell makes.
+    """
+    opened = Opened(proof)
+    entries = opened.entries()
+    if opened.has_bare or not all(is_at(key, place) for key, _ in (*entries[:1], *entries[-1:])):
+        raise BadMapProof("a piece shows entries of its place, with their values")
+    if len(entries) < PIECE_ENTRIES_MIN and opened.hidden():
+        raise BadMapProof("a piece shows more than that, or all there is")
+    return opened
 
 
-def below(piece: Frontier, place: Place) -> list[tuple[Place, bytes]]:
-    """Return the places below a verified frontier at which something lies, with its digest."""
-    digests = [digest for _, digest in piece.subtrees]
-    places = places_of(piece.subtrees, place)
-    return [item for item in zip(places, digests, strict=True) if item[1] != EMPTY_ROOT]
-
-
-def keep_piece(digest: bytes, piece: Piece) -> Kept:
+def keep_piece(digest: bytes, proof: bytes) -> Kept:
     """Return what keeps a verified piece."""
-    return digest, encode(answer_value(piece))
+    return digest, proof
 
 
-def staged_piece(digest: bytes, place: Place, staged: Staged) -> Piece | None:
-    """Return the piece with a digest, if it is kept and fits the place."""
+def staged_piece(digest: bytes, place: Place, staged: Staged) -> tuple[Opened, int] | None:
+    """Return the piece with a digest and its size, if it is kept and fits the place."""
     body = staged(digest)
     if body is None:
         return None
     try:
-        piece = decode_answer(body)
-    except BadTransferFrame:
+        opened = open_piece(body, place)
+    except BadMapProof:
         return None
-    if not isinstance(piece, Entries | Frontier) or root_of_piece(piece, place) != digest:
-        return None
-    return piece
+    return (opened, len(body)) if opened.root == digest else None
 
 
 def keep_receipts(root: Hash, rows: Sequence[ReceiptRow]) -> list[Kept]:
@@ -126,18 +111,17 @@ def staged_header(header_hash: bytes, staged: Staged) -> RoundHeader | None:
         return None
 
 
-def state_of(root: bytes, staged: Staged) -> Iterator[tuple[tuple[bytes, bytes], ...]]:
-    """Yield all entries of the state with this root, piece by piece; raises StagedLost."""
+def state_of(root: bytes, staged: Staged) -> Iterator[list[tuple[bytes, bytes]]]:
+    """Yield all entries of the state with this root in order, piece by piece; raises StagedLost."""
     todo = [] if root == EMPTY_ROOT else [(TOP, root)]
     while todo:
         place, digest = todo.pop()
-        piece = staged_piece(digest, place, staged)
-        if piece is None:
+        found = staged_piece(digest, place, staged)
+        if found is None:
             raise StagedLost(f"the piece {digest.hex()[:16]}… of the state is not there")
-        if isinstance(piece, Entries):
-            yield piece.entries
-        else:
-            todo += below(piece, place)
+        opened, _ = found
+        yield opened.entries()
+        todo += reversed(opened.hidden())
 
 
 def headers_of(last: RoundHeader, first_round: Round, staged: Staged) -> list[RoundHeader]:

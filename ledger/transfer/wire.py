@@ -1,4 +1,4 @@
-"""Frames of the transfer protocol, version 1: bytes on a stream and the values they stand for.
+"""Frames of the transfer protocol, version 2: bytes on a stream and the values they stand for.
 
 On the wire: four bytes of length, big endian, then that many bytes of canonical msgpack,
 `[type, fields…]`. The length is checked before anything is kept. The side that opened the stream
@@ -9,12 +9,11 @@ asks, the other answers each request with one frame, in order:
 | 1 | ASK LINKS | epoch: the ends of epochs from this one on |
 | 2 | ASK HEADERS | epoch, round: those of its rounds from this one down |
 | 3 | ASK RECEIPTS | epoch, position: those of its transactions from this place in the order on |
-| 4 | ASK PIECE | epoch, depth, path: the state at its end, as far as it lies at this place |
+| 4 | ASK PIECE | epoch, depth, lowest key: the state at its end, as far as it lies at this place |
 | 11 | LINKS | newest epoch whose end is served, or nil; [[header, certificate, next roster], …] |
 | 12 | HEADERS | [header, …] |
 | 13 | RECEIPTS | [[transaction id, event id, time ns, outcome], …] |
-| 14 | ENTRIES | [[key, value], …] all that lie there, by path |
-| 15 | FRONTIER | [[depth, digest], …] subtrees below the place, from left to right |
+| 14 | PIECE | proof (`ledger.map_proof`) of the first entries there; what else is there is hidden |
 | 16 | GONE | the end of this epoch is not served (any more) |
 """
 
@@ -41,10 +40,11 @@ from ledger.certificate import parse_certificate
 from ledger.chain import RosterLink
 from ledger.errors import BadRoster
 from ledger.header import Receipt, decode_header
+from ledger.map_proof import Place
 from ledger.roster import decode_roster
 from ledger.transfer.errors import BadTransferFrame
 from ledger.transfer.limits import FRAME_SIZE_BYTES_MAX
-from ledger.tree import PATH_BITS, Place
+from ledger.trie import KEY_SIZE_BYTES_MAX, POSITIONS, bit, low_of
 
 LENGTH_BYTES: Final = 4
 _OUTCOME_LENGTH_MAX: Final = 64
@@ -105,17 +105,10 @@ class Receipts:
 
 
 @dataclass(frozen=True, slots=True)
-class Entries:
-    """All of the state at the place that was asked for."""
+class Piece:
+    """The first entries at the place that was asked for, and the digests of what else is there."""
 
-    entries: tuple[tuple[bytes, bytes], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Frontier:
-    """(depth, digest) of the subtrees into which the place falls."""
-
-    subtrees: tuple[tuple[int, bytes], ...]
+    proof: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +119,7 @@ class Gone:
 ReceiptRow: TypeAlias = "tuple[TransactionId, EventId, int, str]"
 """A receipt without its position: (transaction id, event id, time ns, outcome)."""
 Ask: TypeAlias = AskLinks | AskHeaders | AskReceipts | AskPiece
-Answer: TypeAlias = Links | Headers | Receipts | Entries | Frontier | Gone
+Answer: TypeAlias = Links | Headers | Receipts | Piece | Gone
 
 
 def encode_ask(ask: Ask) -> bytes:
@@ -139,8 +132,7 @@ def encode_ask(ask: Ask) -> bytes:
         case AskReceipts():
             return _framed([3, ask.epoch, ask.position])
         case AskPiece():
-            path = ask.place.path.to_bytes(HASH_SIZE_BYTES, "big")
-            return _framed([4, ask.epoch, ask.place.depth, path])
+            return _framed([4, ask.epoch, ask.place.depth, ask.place.low])
 
 
 def encode_answer(answer: Answer) -> bytes:
@@ -157,10 +149,8 @@ def answer_value(answer: Answer) -> list[Value]:
             return [12, list(answer.headers)]
         case Receipts():
             return [13, [list(row) for row in answer.rows]]
-        case Entries():
-            return [14, [list(entry) for entry in answer.entries]]
-        case Frontier():
-            return [15, [list(subtree) for subtree in answer.subtrees]]
+        case Piece():
+            return [14, answer.proof]
         case Gone():
             return [16]
 
@@ -176,11 +166,12 @@ def decode_ask(body: bytes) -> Ask:
                 return AskHeaders(Epoch(as_int(epoch, high=_EPOCH_MAX)), Round(as_int(number)))
             case 3, [epoch, position]:
                 return AskReceipts(Epoch(as_int(epoch, high=_EPOCH_MAX)), as_int(position))
-            case 4, [epoch, depth, path]:
-                bits = int.from_bytes(as_bytes(path, size=HASH_SIZE_BYTES), "big")
+            case 4, [epoch, depth, low]:
                 return AskPiece(
                     Epoch(as_int(epoch, high=_EPOCH_MAX)),
-                    _place(as_int(depth, high=PATH_BITS), bits),
+                    _place(
+                        as_int(depth, high=POSITIONS), as_bytes(low, size_max=KEY_SIZE_BYTES_MAX)
+                    ),
                 )
     except (NotCanonical, WrongShape, ValueError) as error:
         raise BadTransferFrame(f"no request: {error}") from error
@@ -199,10 +190,8 @@ def decode_answer(body: bytes) -> Answer:
                 return Headers(tuple(as_bytes(item) for item in as_array(headers)))
             case 13, [rows]:
                 return Receipts(tuple(row_of(item) for item in as_array(rows)))
-            case 14, [entries]:
-                return Entries(tuple(_entry(item) for item in as_array(entries)))
-            case 15, [subtrees]:
-                return Frontier(tuple(_subtree(item) for item in as_array(subtrees)))
+            case 14, [proof]:
+                return Piece(as_bytes(proof))
             case 16, []:
                 return Gone()
     except (NotCanonical, WrongShape, BadRoster, ValueError) as error:
@@ -244,10 +233,11 @@ def _framed(value: Value) -> bytes:
     return len(body).to_bytes(LENGTH_BYTES, "big") + body
 
 
-def _place(depth: int, path: int) -> Place:
-    if path & ((1 << (PATH_BITS - depth)) - 1):
+def _place(depth: int, low: bytes) -> Place:
+    lowest = low_of(low, depth - 1, bit(low, depth - 1)) if 0 < depth <= 9 * len(low) + 1 else b""
+    if low != lowest:
         raise BadTransferFrame("a place with bits beyond its depth")
-    return Place(depth, path)
+    return Place(depth, low)
 
 
 def _link_value(link: RosterLink) -> Value:
@@ -272,13 +262,3 @@ def row_of(value: Value) -> ReceiptRow:
         as_int(time_ns),
         as_text(outcome, length_max=_OUTCOME_LENGTH_MAX),
     )
-
-
-def _entry(value: Value) -> tuple[bytes, bytes]:
-    key, content = as_array(value, length=2)
-    return as_bytes(key), as_bytes(content)
-
-
-def _subtree(value: Value) -> tuple[int, bytes]:
-    depth, digest = as_array(value, length=2)
-    return as_int(depth, high=PATH_BITS), as_bytes(digest, size=HASH_SIZE_BYTES)

@@ -24,7 +24,8 @@ from ledger.certificate import Certificate, parse_certificate, verify_certificat
 from ledger.genesis import Genesis
 from ledger.header import RoundHeader, decode_header
 from ledger.roster import Roster, decode_roster
-from ledger.tree import EMPTY_ROOT, StateTree
+from ledger.tree import StateTree
+from ledger.trie import EMPTY_ROOT
 from node.errors import BackupDamaged
 from node.founding import read_genesis
 from node.home import Home
@@ -146,14 +147,13 @@ def _check_certificate(
 
 def _check_state(store: StoreAtRest, header: RoundHeader | None) -> int:
     """Compare the state's root with the header's; return how many keys there are."""
-    tree, last = StateTree(), b""
+    tree, keys, last = StateTree(), 0, b""
     while rows := store.query(
         "SELECT key, value FROM state WHERE key > ? ORDER BY key LIMIT ?", (last, _KEYS_STEP)
     ):
-        for key, value in rows:
-            tree.put(key, value)
-        last = rows[-1][0]
+        tree.update(rows)
+        keys, last = keys + len(rows), rows[-1][0]
     expected = Hash(EMPTY_ROOT) if header is None else header.state_root
     if tree.root() != expected:
         raise BackupDamaged("the state is not the one of the last header: its root differs")
-    return len(tree)
+    return keys

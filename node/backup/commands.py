@@ -9,10 +9,12 @@ from pathlib import Path
 
 import click
 
+from core.ids import Round
 from identity.passphrase import PassphraseSource
 from node.backup.checking import Checked
 from node.backup.making import make_backup, mark_moved, restore, verify_backup
 from node.backup.manifest import Manifest
+from node.backup.states import export_state
 from node.errors import CellStillRuns
 from node.home import Home
 
@@ -81,6 +83,25 @@ def restore_to(home: Home, source: Path, passphrase: PassphraseSource, *, as_jso
         click.echo("It decides alone: what it did after the backup is lost, if nobody copied it.")
     else:
         click.echo("It first gets what it did after the backup from the others, then goes on.")
+
+
+def export_to(
+    source: Path, at: int, target: Path, passphrase: PassphraseSource, *, as_json: bool
+) -> None:
+    """Write the state after a round to a file and print what it is."""
+    made = export_state(source, Round(at), target, passphrase.read, _tell)
+    if as_json:
+        content = {
+            "path": str(target),
+            "network_id": made.manifest.network_id,
+            "round": made.header.round,
+            "time_ns": made.header.consensus_time_ns,
+            "state_root": made.header.state_root.hex(),
+            "keys": made.keys,
+        }
+        click.echo(json.dumps(content))
+        return
+    click.echo(f"{target}  {made.keys} keys after round {made.header.round}, to be read only")
 
 
 def _content(manifest: Manifest) -> dict[str, object]:

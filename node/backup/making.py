@@ -20,7 +20,7 @@ from typing import BinaryIO, Final, TypeAlias
 
 from identity.passphrase import Passphrase
 from journal.checkup import copy_store
-from ledger.tree import EMPTY_ROOT
+from ledger.trie import EMPTY_ROOT
 from myceld import VERSION
 from node.backup.archive import CHUNK_SIZE_BYTES, BackupReader, BackupWriter
 from node.backup.checking import Checked, check_cell
@@ -145,7 +145,7 @@ def unpack(
         done, of = 0, sum(stored.size_bytes for stored in manifest.files)
         for stored in manifest.files:
             digest, left = hashlib.sha256(), stored.size_bytes
-            with _new_file(directory / stored.name) as out:
+            with new_file(directory / stored.name) as out:
                 while left:
                     data = reader.read(min(left, CHUNK_SIZE_BYTES))
                     digest.update(data)
@@ -205,7 +205,7 @@ def _check_original(manifest: Manifest) -> None:
 
 
 def _copy_small(source: Path, target: Path) -> None:
-    with _new_file(target) as out:
+    with new_file(target) as out:
         out.write(source.read_bytes())
 
 
@@ -240,7 +240,7 @@ def _write(
     """Write the backup beside its place, durably, and put it there; return its size."""
     partial = copy / "backup"
     done, of = 0, sum(stored.size_bytes for stored in manifest.files)
-    with _new_file(partial) as out:
+    with new_file(partial) as out:
         writer = BackupWriter(out, passphrase)
         head = manifest.encode()
         writer.write(len(head).to_bytes(_LENGTH_BYTES, "big") + head)
@@ -258,7 +258,7 @@ def _write(
 
 
 @contextmanager
-def _new_file(path: Path) -> Iterator[BinaryIO]:
+def new_file(path: Path) -> Iterator[BinaryIO]:
     """Open a new file of mode 0600 for writing; durable in the end."""
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     with os.fdopen(descriptor, "wb") as file:

@@ -8,7 +8,6 @@ certificates, it is looked again for a moment; then the answer is that there is 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Callable
 
 from core.errors import MyceldError
@@ -18,20 +17,22 @@ from journal import Store
 from ledger.errors import BadStateProof, NoStateProof
 from ledger.genesis import Genesis
 from ledger.header import RoundHeader
+from ledger.limits import STATE_ANSWER_SIZE_BYTES_MAX
 from ledger.machine import Ledger
+from ledger.prover import prove_keys
 from ledger.state_proof import (
     NoAnswer,
     StateAnswer,
     StateQuestion,
     decode_message,
     encode_message,
-    root_of_path,
+    is_answer_to,
     verify_answer,
 )
-from ledger.tree import Path
 from node.headers import Headers
 from node.limits import STATE_PROOF_TRIES_MAX, STATE_PROOF_WAIT_S
-from node.tables import certificate_of, roster_of_epoch, state_value
+from node.state_tables import state_values
+from node.tables import certificate_of, roster_of_epoch
 
 
 class States:
@@ -66,6 +67,10 @@ class States:
             verify_answer(message, self._genesis.network_id, roster, verify=verify)
         return message.number
 
+    def is_answer(self, body: bytes, question: bytes) -> bool:
+        """Return whether a judged answer is about what a question asked for."""
+        return is_answer_to(body, question)
+
     async def answer(self, body: bytes, number: int) -> bytes:
         """Return the answer to the question in message `number`."""
         question = decode_message(body)
@@ -75,7 +80,10 @@ class States:
             header = await self._certified_header()
             found = None if header is None else self._proven(question.key, number, header)
             if found is not None:
-                return encode_message(found)
+                body = encode_message(found)
+                if len(body) <= STATE_ANSWER_SIZE_BYTES_MAX:
+                    return body
+                break
             await asyncio.sleep(STATE_PROOF_WAIT_S)
         return encode_message(NoAnswer(number, NoStateProof.code))
 
@@ -93,19 +101,12 @@ class States:
         certificate = certificate_of(self._store, header.round)
         if certificate is None:
             return None
-        value = state_value(self._store, key)
-        siblings, there = self._ledger.path(key)
-        other = None
-        if there is not None and there != key:
-            known = state_value(self._store, there)
-            if known is None:
-                return None
-            other = (hashlib.sha256(there).digest(), hashlib.sha256(known).digest())
-        path = Path(tuple(siblings), other)
-        try:
-            # The disk may be a round behind the tree: then this leads elsewhere.
-            if root_of_path(key, value, path) != header.state_root:
-                return None
-        except BadStateProof:
+        snapshot = self._ledger.state
+        if snapshot.root != header.state_root:
             return None
-        return StateAnswer(number, key, value, path, header, certificate)
+        try:
+            # The disk may be a round behind the map: then there is no proof, now.
+            proof = prove_keys(snapshot, [key], lambda keys: state_values(self._store, keys))
+        except NoStateProof:
+            return None
+        return StateAnswer(number, key, proof, header, certificate)

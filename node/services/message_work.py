@@ -107,7 +107,7 @@ class MessageWork:
                 return isinstance(work, Run)
             case MessageType.QUERY:
                 asked = self._states.judge(body)
-                if asked is not None and not self._was_asked(sender, message_type, asked):
+                if asked is not None and not self._answers(sender, asked, body):
                     raise BadMessage("an answer that nobody asked for")
                 return asked is None
             case MessageType.POST:
@@ -123,6 +123,12 @@ class MessageWork:
             raise BadMessage("a POST gives a title and content")
         parse_post([hashlib.sha256(work.content).digest(), len(work.content), work.title])
         return work
+
+    def _answers(self, cell: CellId, number: int, body: bytes) -> bool:
+        """Return whether a checked answer about the state is one to our message's question."""
+        row = tables.sent_row(self._messages.desk.store, cell, number)
+        is_question = row is not None and row.type is MessageType.QUERY
+        return row is not None and is_question and self._states.is_answer(body, row.body)
 
     def _was_asked(self, cell: CellId, kind: MessageType, number: int) -> bool:
         row = tables.sent_row(self._messages.desk.store, cell, number)

@@ -9,7 +9,7 @@ anything to anybody.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from core.codec import Value
@@ -29,10 +29,12 @@ from ledger.certificate import (
 from ledger.errors import BadCertificate, TransactionRefused, WrongSignature
 from ledger.genesis import Genesis
 from ledger.header import RoundHeader
-from ledger.machine import Applied, Candidate, Ledger, Read, SealedState
+from ledger.machine import Applied, Candidate, Ledger, Read
+from ledger.page import PageHead
 from ledger.roster import Roster
 from ledger.succession import SignatureCheck
 from ledger.transaction import SignedTransaction, Transaction, parse, transaction_id
+from ledger.tree import ReadPages
 from node.limits import HEADERS_CACHED_MAX
 from node.stages.active_epoch import Identity
 
@@ -75,13 +77,19 @@ class Divergence:
 class Execution:
     """The replicated state at one cell, and which of its rounds the network certified."""
 
-    def __init__(self, genesis: Genesis, identity: Identity, read: Read) -> None:
-        """`read` returns the durable value of a state key."""
+    def __init__(
+        self,
+        genesis: Genesis,
+        identity: Identity,
+        read: Read,
+        read_pages: ReadPages | None = None,
+    ) -> None:
+        """`read` and `read_pages` as in `Ledger`."""
         self._genesis = genesis
         self._identity = identity
         self._hashes: OrderedDict[Round, Hash] = OrderedDict()
         self._roots: OrderedDict[Round, Hash] = OrderedDict()
-        self.ledger = Ledger(genesis, read)
+        self.ledger = Ledger(genesis, read, read_pages)
         self.divergence: Divergence | None = None
         """Set once, when it is found; then nothing here is the network's any more."""
         self._agreed = Round(0)
@@ -95,19 +103,19 @@ class Execution:
     def restore(
         self,
         rosters: Sequence[Roster],
-        state: Iterable[tuple[bytes, bytes]],
+        pages: Sequence[PageHead],
         recent: Sequence[RoundHeader],
         certificates: Sequence[Certificate],
-        sealed: Sequence[SealedState] = (),
+        sealed: Sequence[RoundHeader] = (),
     ) -> None:
         """Load what was durable at the last stop.
 
         `rosters` are those of this epoch and the one before, `recent` the newest headers, both
-        oldest first; `certificates` the newest of each of these epochs; `state` and `sealed` as in
+        oldest first; `certificates` the newest of each of these epochs; `pages` and `sealed` as in
         `Ledger.restore`.
         """
         before = rosters[-2] if len(rosters) > 1 else None
-        self.ledger.restore(recent[-1], rosters[-1], state, before=before, sealed=sealed)
+        self.ledger.restore(recent[-1], rosters[-1], pages, before=before, sealed=sealed)
         for known in recent:
             self._note(known)
         self._certifiers = {roster.epoch: Certifier(roster) for roster in rosters}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any
+from zlib import crc32
 
 from core import codec
 from core.codec import NotCanonical, WrongShape
@@ -36,10 +37,12 @@ from ledger.certificate import (
     parse_checkpoint_signature,
 )
 from ledger.content import decode_content
+from ledger.errors import BadMapProof, StatePageLost
 from ledger.forks import ProvenFork, decode_proven
 from ledger.genesis import from_json, to_json
 from ledger.header import decode_header, receipts_root
 from ledger.kinds import Arguments, parse_arguments
+from ledger.map_proof import PROOF_SIZE_BYTES_MAX, TOP, Opened
 from ledger.members import (
     Action,
     MemberApprove,
@@ -49,25 +52,24 @@ from ledger.members import (
     decode_proposal,
 )
 from ledger.network_score import EpochRecord, decode_record, decode_score
+from ledger.page import decode_page
 from ledger.proof import decode_proof as decode_proof_file
 from ledger.proof import encode_proof as encode_proof_file
 from ledger.proof import from_text, to_text
+from ledger.prover import prove_keys, prove_piece, prove_range
 from ledger.roster import decode_members, decode_roster, encode_members
 from ledger.roster_proof import RosterStep, decode_proof, encode_proof
 from ledger.succession import Origin, Succession, decode_origin, decode_succession
 from ledger.transaction import parse
 from ledger.transfer.errors import BadTransferFrame
 from ledger.transfer.staging import (
-    below,
-    root_of_piece,
+    open_piece,
     staged_header,
     staged_piece,
     staged_receipts,
 )
 from ledger.transfer.wire import (
-    Entries,
     FrameBodies,
-    Frontier,
     Receipts,
     decode_answer,
     decode_ask,
@@ -75,7 +77,7 @@ from ledger.transfer.wire import (
     encode_ask,
     receipts_at,
 )
-from ledger.tree import TOP
+from ledger.tree import StateTree
 from ledger.trust import Attestation, TrustAttest, TrustRevoke, decode_attestation
 from tests.fuzz.mutations import Form
 from tests.fuzz.samples import DIGEST, SIGNED, VECTORS, bodies, from_hex, network_of, vector
@@ -101,6 +103,34 @@ _FORK_NETWORK = network_of("fork-evidence")
 _TRANSACTIONS = vector("transaction")
 _NETWORK = network_of("transaction")
 _TRANSFER = vector("transfer")
+_ENTRIES = {b"value/%d" % number: b"%d" % number for number in range(40)}
+
+
+def _map() -> StateTree:
+    tree = StateTree()
+    tree.update(_ENTRIES.items())
+    return tree
+
+
+def _proofs() -> tuple[bytes, ...]:
+    """Return proofs of each kind."""
+    state = _map().present()
+
+    def fetch(keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        return {key: _ENTRIES[key] for key in keys}
+
+    bounds = {"count_max": 5, "size_bytes_max": 1000}
+    return (
+        prove_keys(state, [b"value/3", b"value/none"], fetch),
+        prove_range(state, b"value/2", b"value/5", fetch, **bounds),
+        prove_range(state, b"", None, fetch, **bounds),
+        prove_piece(state, TOP, fetch, size_bytes_max=150),
+        prove_piece(state, TOP, fetch, size_bytes_max=10_000),
+        b"\x01\x00",
+    )
+
+
+_PROOFS = _proofs()
 
 
 def targets() -> tuple[Target, ...]:
@@ -114,6 +144,7 @@ def targets() -> tuple[Target, ...]:
         *_certified(),
         *_proof_files(),
         *_state(),
+        *_state_map(),
         *_transfer(),
     )
 
@@ -567,17 +598,6 @@ def _transfer() -> tuple[Target, ...]:
             covers=("ledger/transfer/wire.py:FrameBodies.feed",),
         ),
         Target(
-            name="piece of the state",
-            decode=_piece,
-            samples=tuple(
-                body
-                for body in bodies(answers)
-                if isinstance(decode_answer(body), Entries | Frontier)
-            ),
-            errors=(BadTransferFrame,),
-            covers=("ledger/transfer/staging.py:staged_piece",),
-        ),
-        Target(
             name="staged header",
             decode=lambda data: staged_header(sha256(data).digest(), lambda _: data) or REFUSED,
             samples=from_hex(*(case["encoded"] for case in vector("header")["headers"])),
@@ -591,6 +611,41 @@ def _transfer() -> tuple[Target, ...]:
             errors=(),
             covers=("ledger/transfer/staging.py:staged_receipts",),
             size_bytes_max=4 << 20,
+        ),
+    )
+
+
+def _state_map() -> tuple[Target, ...]:
+    """Return what is read of the state's map: proofs of strangers, and rows of our own."""
+    return (
+        Target(
+            name="piece of the state",
+            decode=_piece,
+            samples=_PROOFS[-3:],
+            errors=(BadMapProof,),
+            covers=(
+                "ledger/transfer/staging.py:open_piece",
+                "ledger/transfer/staging.py:staged_piece",
+            ),
+            size_bytes_max=PROOF_SIZE_BYTES_MAX,
+        ),
+        Target(
+            name="proof about the state map",
+            decode=_map_proof,
+            samples=_PROOFS,
+            errors=(BadMapProof,),
+            covers=(
+                "ledger/map_proof.py:Opened.__init__",
+                "ledger/map_proof.py:Opened._read",
+            ),
+            size_bytes_max=PROOF_SIZE_BYTES_MAX,
+        ),
+        Target(
+            name="page of the state map",
+            decode=_page,
+            samples=tuple(row.body for row in StateTree().update(_ENTRIES.items()).put),
+            errors=(),
+            covers=("ledger/page.py:decode_page",),
         ),
     )
 
@@ -622,15 +677,33 @@ def _event_again(event: UnresolvedEvent) -> bytes | None:
 
 
 def _piece(data: bytes) -> object:
-    """Do with an answer what a newcomer does: compute its root, and see what lies below."""
-    piece = decode_answer(data)
-    if not isinstance(piece, Entries | Frontier):
+    """Do with a piece what a newcomer does: compute its root, and see what else lies there."""
+    opened = open_piece(data, TOP)
+    found = staged_piece(opened.root, TOP, lambda _: data)
+    check(found is not None and found[0].entries() == opened.entries(), "found by its root")
+    return opened.entries(), opened.hidden()
+
+
+def _map_proof(data: bytes) -> object:
+    """Ask a proof whatever it may tell."""
+    opened = Opened(data)
+    told: list[object] = [opened.root]
+    for key in (b"", b"value/3", b"value/none", b"z" * 512):
+        for ask in (opened.get, lambda start: opened.scan(start, None)):
+            try:
+                told.append(ask(key))
+            except BadMapProof:
+                told.append(None)
+    return told
+
+
+def _page(data: bytes) -> object:
+    """Read a page whose checksum is right, whatever else is."""
+    try:
+        page = decode_page(data[:-4] + crc32(data[:-4]).to_bytes(4, "little"))
+    except StatePageLost:
         return REFUSED
-    root = root_of_piece(piece, TOP)
-    if root is None:
-        return REFUSED
-    check(staged_piece(root, TOP, lambda _: data) == piece, "a piece is found by its root")
-    return below(piece, TOP) if isinstance(piece, Frontier) else piece
+    return page.entries(), page.digest()
 
 
 def _text(data: bytes) -> str:

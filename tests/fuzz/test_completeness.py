@@ -61,7 +61,6 @@ NOT_FUZZED: Final = {
     "journal/replication/follower.py:Follower._verified": "calls parse_checkpoint, verify_parsed",
     "journal/statements.py:split_script": "our own SQL",
     "myceld/client.py:Client.from_home": "run.json and gateway.token are fuzzed",
-    "ledger/machine.py:Ledger._load": "takes what a checkpoint has proven",
     "node/tables.py:staged_body": "a row by its key",
     "node/tables.py:staged_statement": "writes",
     "sim/taps.py:FrameCutter.feed": "a simulated wire, of frames that our own cells made",

@@ -26,18 +26,23 @@ from ledger.certificate import parse_certificate
 from ledger.genesis import Genesis
 from ledger.genesis import from_json as genesis_from_json
 from ledger.genesis import to_json as genesis_to_json
-from ledger.limits import MEMBERS_MAX
+from ledger.limits import MEMBERS_MAX, VALUE_SIZE_BYTES_MAX
+from ledger.map_proof import TOP
 from ledger.roster import Member, Roster, decode_roster
 from ledger.transaction import opaque_transaction
 from ledger.transfer.limits import (
-    ENTRIES_PER_ANSWER_MAX,
+    ANSWER_SIZE_BYTES,
+    FRAME_SIZE_BYTES_MAX,
     RECEIPTS_PER_ANSWER_MAX,
     RECEIPTS_PER_CHUNK,
     STAGED_VALUES_MAX,
 )
-from ledger.transfer.wire import Entries, Receipts, decode_answer, encode_answer
+from ledger.transfer.staging import open_piece
+from ledger.transfer.wire import Receipts, decode_answer, encode_answer
+from ledger.trie import KEY_SIZE_BYTES_MAX
 from tests.fuzz.samples import DIGEST
 from tests.gossip.discovery.spore_world import NETWORK_IDENTITY, many, node, spore
+from tests.ledger.transfer.world import piece_of
 from tests.ledger.world import KEYS, NETWORK
 
 SMALLEST: Final = opaque_transaction(b"")
@@ -78,10 +83,20 @@ def test_frames_of_gossip_at_their_bounds() -> None:
 
 
 def test_answers_of_a_transfer_at_their_bounds() -> None:
-    value = codec.encode([b"", 1, DIGEST])
-    entries = tuple((b"value/%d" % at, value) for at in range(ENTRIES_PER_ANSWER_MAX))
-    for answer in (Entries(entries), Receipts((ROW,) * RECEIPTS_PER_ANSWER_MAX)):
-        assert decode_answer(encode_answer(answer)[4:]) == answer
+    receipts = Receipts((ROW,) * RECEIPTS_PER_ANSWER_MAX)
+    assert decode_answer(encode_answer(receipts)[4:]) == receipts
+    # The longest ways that keys can make: each bit of one of them has another key beside it.
+    long = b"z" * KEY_SIZE_BYTES_MAX
+    state = {
+        long[:at] + bytes((long[0] ^ 1 << flip,)): b"" for at in range(512) for flip in range(8)
+    }
+    state |= {long: b""}
+    state |= {b"a%d" % at: bytes(VALUE_SIZE_BYTES_MAX) for at in range(20)}
+    piece = piece_of(state, size_bytes_max=ANSWER_SIZE_BYTES)
+    frame = encode_answer(piece)
+    assert len(frame) < FRAME_SIZE_BYTES_MAX
+    assert decode_answer(frame[4:]) == piece
+    assert open_piece(piece.proof, TOP).hidden()
 
 
 def test_receipts_that_are_staged_together() -> None:

@@ -44,7 +44,12 @@ class FakeProofs:
             raise NoSuchReceipt("no such transaction")
         return _view("receipt", "receipt")
 
-    async def value_proof(self, key: str) -> ProofFileView:
+    async def range_proof(self, prefix: str, limit: int) -> ProofFileView:
+        assert (prefix, limit) == ("k", 7)
+        return _view("range", "range")
+
+    async def value_proof(self, key: str, round_number: int | None) -> ProofFileView:
+        assert round_number in (None, 5)
         return _view("state", "value" if key == "hello" else "absence")
 
     async def round_proof(self, round_number: int | None, *, roster: bool) -> ProofFileView:

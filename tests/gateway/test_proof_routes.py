@@ -16,6 +16,8 @@ def test_each_route_gives_a_file_that_verifies() -> None:
             (f"/api/v1/receipts/{'ab' * 32}/proof", "receipt"),
             ("/api/v1/state/proof?key=hello", "state"),
             ("/api/v1/state/proof?key=nothing", "state"),
+            ("/api/v1/state/proof?key=hello&round=5", "state"),
+            ("/api/v1/state/proof?prefix=k&limit=7", "range"),
             ("/api/v1/rounds/proof", "header"),
             ("/api/v1/rounds/proof?round=7&roster=1", "roster"),
         ]:
@@ -34,6 +36,8 @@ def test_what_can_not_be_proven_is_told() -> None:
             (f"/api/v1/receipts/{'00' * 32}/proof", 404, "MYC-GATEWAY-021"),
             ("/api/v1/receipts/xyz/proof", 400, "MYC-GATEWAY-014"),
             ("/api/v1/state/proof", 400, "MYC-GATEWAY-014"),
+            ("/api/v1/state/proof?key=a&prefix=b", 400, "MYC-GATEWAY-014"),
+            ("/api/v1/state/proof?prefix=b&round=3", 400, "MYC-GATEWAY-014"),
             ("/api/v1/rounds/proof?round=0", 400, "MYC-GATEWAY-014"),
             ("/api/v1/rounds/proof?epoch=1", 400, "MYC-GATEWAY-014"),
             ("/api/v1/rounds/proof?round=99", 503, "MYC-LEDGER-560"),

@@ -24,7 +24,7 @@ from journal.errors import (
     StoreUnavailable,
     WrongCell,
 )
-from journal.limits import BLOCK_SIZE_BYTES_MAX, JOURNALS_MAX
+from journal.limits import BLOCK_SIZE_BYTES_MAX, COMMIT_SIZE_BYTES_MAX, JOURNALS_MAX
 from journal.merkle import verify_consistency, verify_inclusion
 from tests.journal.world import (
     CELL_ID,
@@ -157,8 +157,9 @@ def test_bad_names_and_oversized_blocks_are_refused_and_nothing_is_queued(tmp_pa
                 await journal.append([b"fine", b"x" * (BLOCK_SIZE_BYTES_MAX + 1)])
             with pytest.raises(CommitRefused):
                 await journal.append([bytearray(b"not bytes")])  # type: ignore[list-item]  # on purpose
+            blocks = COMMIT_SIZE_BYTES_MAX // BLOCK_SIZE_BYTES_MAX + 1
             with pytest.raises(CommitRefused):
-                await journal.append([b"x" * BLOCK_SIZE_BYTES_MAX] * 9)
+                await journal.append([b"x" * BLOCK_SIZE_BYTES_MAX] * blocks)
             assert await journal.append(b"x" * BLOCK_SIZE_BYTES_MAX) == (0, 1)
             assert len(await journal.get(0)) == BLOCK_SIZE_BYTES_MAX
 

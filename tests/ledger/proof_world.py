@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 
@@ -14,6 +14,7 @@ from ledger.members import Action
 from ledger.proof import (
     HeaderClaim,
     Proof,
+    RangeClaim,
     ReceiptClaim,
     RosterClaim,
     Signers,
@@ -22,11 +23,10 @@ from ledger.proof import (
     Subject,
     steps_of,
 )
+from ledger.prover import prove_keys, prove_range
 from ledger.roster import Roster
 from ledger.roster_proof import shortest
-from ledger.state_claims import encode_path
 from ledger.transaction import parse, transaction_id
-from ledger.tree import Path
 from tests.ledger.test_roster_proof import SHORT, History, key_of
 from tests.ledger.world import KEYS, NEWCOMERS, candidates, certified, signed
 
@@ -76,12 +76,19 @@ class Network(History):
 
     def value_claim(self, key: bytes) -> StateClaim:
         """Return what the present state says of a key."""
-        siblings, there = self.ledger.path(key)
-        other = None
-        if there is not None and there != key:
-            digests = (hashlib.sha256(there), hashlib.sha256(self.state[there]))
-            other = (digests[0].digest(), digests[1].digest())
-        return StateClaim(key, self.state.get(key), encode_path(Path(tuple(siblings), other)))
+        proof = prove_keys(self.ledger.state, [key], self._fetch)
+        return StateClaim(key, self.state.get(key), proof)
+
+    def range_claim(self, prefix: bytes) -> RangeClaim:
+        """Return what the present state has from a prefix on."""
+        end = prefix[:-1] + bytes([prefix[-1] + 1])
+        proof = prove_range(
+            self.ledger.state, prefix, end, self._fetch, count_max=100, size_bytes_max=60_000
+        )
+        return RangeClaim(prefix, end, proof)
+
+    def _fetch(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        return {key: self.state[key] for key in keys if key in self.state}
 
 
 @cache
@@ -111,6 +118,7 @@ def sample_proofs() -> dict[str, Proof]:
     proofs["roster"] = made.proof(RosterClaim(made.rosters[-1]), (last,))
     proofs["value"] = made.proof(made.value_claim(VALUE_KEY), (last,))
     proofs["absence"] = made.proof(made.value_claim(VALUE_PREFIX + b"nothing"), (last,))
+    proofs["range"] = made.proof(made.range_claim(VALUE_PREFIX), (last,))
     raws = {transaction_id(raw): raw for raw in made.raws}
     for name, index in (("refused", 0), ("receipt", 5)):
         receipt, path = receipts[index], tuple(receipt_path(receipts, index))

@@ -28,7 +28,11 @@ from ledger.header import Receipt
 from ledger.limits import DIAGNOSIS_RECEIPTS_MAX
 
 RECEIPT = Receipt(TransactionId(b"t" * 32), 7, EventId(b"e" * 32), 9, "applied")
-QUESTIONS: list[Question] = [AskHeader(Round(3)), AskReceipts(Round(3), 0), AskValue(b"value/x")]
+QUESTIONS: list[Question] = [
+    AskHeader(Round(3)),
+    AskReceipts(Round(3), 0),
+    AskValue(b"value/x", Round(3)),
+]
 ANSWERS: list[Answer] = [
     ProofGiven(b"proof"),
     ReceiptsGiven((RECEIPT, RECEIPT)),
@@ -47,7 +51,8 @@ def test_questions_and_answers_come_through() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [["header", 0], ["header"], ["receipts", 1], ["value", b"k" * 513], ["proof", b""], []]
+    "value",
+    [["header", 0], ["header"], ["receipts", 1], ["value", b"k" * 513, 1], ["proof", b""], []],
 )
 def test_what_is_no_question_is_refused(value: list[object]) -> None:
     with pytest.raises(BadDiagnosis):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,14 @@ from core.codec import encode
 from core.errors import InvariantBroken
 from core.ids import Round
 from ledger.accounts import NonceWindow, account_key, decode_account
-from ledger.errors import Expired, Malformed, NonceUsed, UnknownKind, WrongSignature
+from ledger.errors import (
+    Expired,
+    Malformed,
+    NonceUsed,
+    StatePageLost,
+    UnknownKind,
+    WrongSignature,
+)
 from ledger.header import APPLIED, NO_HEADER, receipts_root
 from ledger.machine import Applied
 from ledger.transaction import transaction_id
@@ -175,6 +183,7 @@ def test_changes_name_each_key_once_with_its_last_value() -> None:
     applied = cell.apply(candidates([put(at, "k", bytes([at])) for at in range(3)]))
     assert len(applied.changes) == len(dict(applied.changes)) == 2
     account = dict(applied.changes)[account_key(KEYS[0].public_key)]
+    assert account is not None
     assert decode_account(account) == NonceWindow(2, 0b111)
 
 
@@ -200,14 +209,30 @@ def test_rounds_follow_each_other_without_a_gap() -> None:
 
 def test_a_state_that_is_not_that_of_the_header_is_noticed() -> None:
     cell = Cell()
-    cell.apply(candidates([put(0)]))
-    state = dict(cell.state)
-    for key in state:
-        damaged = {**state, key: encode([7, bytes(32)])}
-        missing = {k: v for k, v in state.items() if k != key}
+    for nonce in range(60):
+        cell.apply(candidates([put(nonce, f"key-{nonce}")]))
+    heads = cell.pages.heads()
+    assert len(heads) > 1
+    for at, head in enumerate(heads):
+        damaged = [*heads[:at], replace(head, digest=bytes(32)), *heads[at + 1 :]]
+        missing = [*heads[:at], *heads[at + 1 :]]
         for content in (damaged, missing):
             with pytest.raises(InvariantBroken, match="state on disk"):
-                Cell().ledger.restore(cell.headers[-1], GENESIS.roster, content.items())
+                Cell().ledger.restore(cell.headers[-1], GENESIS.roster, content)
+
+
+def test_a_page_that_is_not_as_it_was_written_stops_the_cell_when_it_is_read() -> None:
+    cell = Cell()
+    for nonce in range(60):
+        cell.apply(candidates([put(nonce, f"key-{nonce}")]))
+    for keep in (slice(9), slice(1, None)):
+        again = cell.restarted()
+        rows = again.pages.rows
+        again.pages.rows = {
+            number: row._replace(body=row.body[keep]) for number, row in rows.items()
+        }
+        with pytest.raises(StatePageLost):
+            again.apply(candidates([put(60)]))
 
 
 _PROGRAM = """

@@ -129,8 +129,10 @@ def test_another_roster_than_that_of_the_last_header_is_noticed() -> None:
     ]
     for roster in wrong:
         with pytest.raises(InvariantBroken, match="roster on disk"):
-            Cell(SHORT).ledger.restore(applied.header, roster, cell.state.items())
-    Cell(SHORT).ledger.restore(applied.header, sealed, cell.state.items())
+            Cell(SHORT).ledger.restore(applied.header, roster, cell.pages.heads())
+    again = Cell(SHORT)
+    again.pages = cell.pages
+    again.ledger.restore(applied.header, sealed, cell.pages.heads())
 
 
 def test_the_old_roster_certifies_the_seal_and_the_new_one_what_follows() -> None:
@@ -195,10 +197,15 @@ def test_the_tree_at_the_end_of_the_newest_two_epochs_is_kept() -> None:
     assert [snapshot and snapshot.root for snapshot in kept] == [None, None, *roots[2:], None]
 
 
-def test_a_key_is_fresh_the_first_time_that_an_epoch_changes_it() -> None:
+def test_pages_are_written_in_place_but_for_those_that_the_end_of_an_epoch_needs() -> None:
     cell = Cell(SHORT)
-    account, value = cell.apply(candidates([put(0)])).changes
-    assert cell.apply(candidates([put(1)])).fresh == ()
-    scores = [score_key(member.public_key) for member in SHORT.members]
-    assert _until_sealed(cell).fresh == (*scores, roster_key(Epoch(1)))
-    assert cell.apply(candidates([put(2)])).fresh == (account[0], value[0])
+    (page,) = cell.apply(candidates([put(0)])).pages.put
+    (same,) = cell.apply(candidates([put(1)])).pages.put
+    assert page.id == same.id
+    sealing = _until_sealed(cell).pages
+    assert {row.born for row in sealing.put} == {0}
+    assert sealing.died == ()
+    following = cell.apply(candidates([put(2)])).pages
+    assert {row.born for row in following.put} == {1}
+    assert following.died == ((page.id, 1),)
+    assert page.id not in [row.id for row in following.put]

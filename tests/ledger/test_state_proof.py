@@ -1,15 +1,13 @@
-"""A proof leads from a key to the state root: of what is there, of what is not, of nothing else."""
+"""A certified answer about the state: of what is there, of what is not, of nothing else."""
 
 from __future__ import annotations
 
-import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from core.errors import MyceldError
 from core.ids import Hash, NetworkId, Round
@@ -17,6 +15,8 @@ from identity.keys import verify
 from ledger.certificate import Certificate
 from ledger.errors import BadCertificate, BadStateProof
 from ledger.header import RoundHeader
+from ledger.map_proof import Opened
+from ledger.prover import prove_keys
 from ledger.roster import Roster
 from ledger.state_proof import (
     NoAnswer,
@@ -25,85 +25,38 @@ from ledger.state_proof import (
     StateQuestion,
     decode_message,
     encode_message,
-    root_of_path,
     verify_answer,
 )
-from ledger.tree import Path as TreePath
 from ledger.tree import StateTree
 from tests.ledger.world import GENESIS, NETWORK, certified
 
 VECTORS = json.loads(
     (Path(__file__).parents[1] / "vectors" / "state-proof.json").read_text(encoding="utf-8")
 )
-KEYS = st.binary(min_size=1, max_size=4)
-STATES = st.dictionaries(KEYS, st.binary(max_size=8), max_size=40)
 
 
-def tree_of(state: dict[bytes, bytes]) -> StateTree:
+def proof_of(state: Mapping[bytes, bytes], key: bytes) -> bytes:
+    """Return the proof of a key's value in a state."""
     tree = StateTree()
-    for key, value in state.items():
-        tree.put(key, value)
-    return tree
+    tree.update(state.items())
+    return prove_keys(tree.present(), [key], lambda keys: {one: state[one] for one in keys})
 
 
-def path_of(state: dict[bytes, bytes], tree: StateTree, key: bytes) -> TreePath:
-    siblings, there = tree.path(key)
-    other = None
-    if there not in (None, key):
-        assert there is not None
-        other = (hashlib.sha256(there).digest(), hashlib.sha256(state[there]).digest())
-    return TreePath(tuple(siblings), other)
-
-
-@given(STATES, KEYS)
-@settings(deadline=None)
-def test_a_path_leads_to_the_root_and_for_no_other_value(
-    state: dict[bytes, bytes], key: bytes
-) -> None:
-    tree = tree_of(state)
-    path, value = path_of(state, tree, key), state.get(key)
-    assert root_of_path(key, value, path) == tree.root()
-    for lie in (b"another value", None if value is not None else b""):
-        try:
-            assert root_of_path(key, lie, path) != tree.root()
-        except BadStateProof:
-            continue
-
-
-@given(STATES.filter(bool), KEYS)
-@settings(deadline=None)
-def test_a_value_that_is_there_can_not_be_denied_by_another_key(
-    state: dict[bytes, bytes], key: bytes
-) -> None:
-    state[key] = b"here"
-    tree = tree_of(state)
-    siblings, _ = tree.path(key)
-    for other, value in state.items():
-        leaf = (hashlib.sha256(other).digest(), hashlib.sha256(value).digest())
-        for length in range(len(siblings) + 1):
-            try:
-                root = root_of_path(key, None, TreePath(tuple(siblings[:length]), leaf))
-            except BadStateProof:
-                continue
-            assert root != tree.root()
-
-
-def answer(state: dict[bytes, bytes], key: bytes) -> StateAnswer:
-    tree = tree_of(state)
+def answer(state: Mapping[bytes, bytes], key: bytes) -> StateAnswer:
+    proof = proof_of(state, key)
     header = RoundHeader(
         NETWORK,
         GENESIS.roster.epoch,
         Round(7),
         Hash(bytes(32)),
-        tree.root(),
+        Opened(proof).root,
         Hash(bytes(32)),
         GENESIS.roster.hash,
         1,
         9,
         5,
     )
-    certificate = certified(header, (0, 1, 2))
-    return StateAnswer(3, key, state.get(key), path_of(state, tree, key), header, certificate)
+    return StateAnswer(3, key, proof, header, certified(header, (0, 1, 2)))
 
 
 STATE = {b"value/%d" % number: b"%d" % number for number in range(20)}
@@ -115,17 +68,18 @@ def check(
     verify_answer(found, network, roster, verify=verify)
 
 
-@pytest.mark.parametrize("key", [b"value/7", b"value/none"])
-def test_an_answer_is_checked_against_the_certified_state(key: bytes) -> None:
+@pytest.mark.parametrize(("key", "value"), [(b"value/7", b"7"), (b"value/none", None)])
+def test_an_answer_is_checked_against_the_certified_state(key: bytes, value: bytes | None) -> None:
     good = answer(STATE, key)
     check(good)
+    assert good.value == value
     assert decode_message(encode_message(good)) == good
     lies = [
-        replace(good, value=b"8"),
+        replace(good, proof=proof_of({**STATE, key: b"8"}, key)),
         replace(good, key=b"value/8"),
         replace(good, header=replace(good.header, state_root=Hash(bytes(32)))),
         replace(good, header=replace(good.header, round=Round(8))),
-        replace(good, path=TreePath(good.path.siblings[:-1], good.path.other)),
+        replace(good, proof=good.proof[:-1]),
         replace(good, certificate=certified(good.header, (0, 1))),
     ]
     for lie in lies:

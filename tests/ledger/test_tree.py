@@ -1,8 +1,11 @@
-"""The root of the state is that of its definition, whatever the order and batches of writing."""
+"""The root of the map is that of its definition, however it is written, kept and read again."""
 
 from __future__ import annotations
 
-import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -11,194 +14,239 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from core.errors import InvariantBroken
-from ledger import tree as tree_module
-from ledger.tree import (
-    EMPTY_ROOT,
-    TOP,
-    Place,
-    StateTree,
-    places_of,
-    root_of_entries,
-    root_of_frontier,
+from core.ids import Epoch
+from ledger.errors import StatePageLost
+from ledger.limits import PAGE_LEAVES_MAX, PAGE_LEAVES_MERGED, PAGES_CACHED_MAX
+from ledger.prover import prove_keys
+from ledger.tree import Inner, Snapshot, StateTree
+from ledger.trie import EMPTY_ROOT, KEY_SIZE_BYTES_MAX, bit, first_difference
+from tests.ledger.map_world import bits_of, fetcher, slow_root, some_keys
+from tests.ledger.pages import PageDisk
+
+KEYS = st.one_of(
+    st.binary(max_size=3),
+    st.text("ab", max_size=9).map(str.encode),
+    st.integers(0, 300).map(lambda number: b"value/%d" % number),
 )
-
-_ENTRIES = st.dictionaries(st.binary(max_size=3), st.binary(max_size=5), max_size=40)
-
-
-def _hash(data: bytes) -> bytes:
-    return hashlib.sha256(data).digest()
+STATES = st.dictionaries(KEYS, st.binary(max_size=5), max_size=120)
 
 
-def slow_root(entries: dict[bytes, bytes]) -> bytes:
-    """The definition, word by word, from all entries at once."""
-
-    def of(items: list[tuple[str, bytes]], depth: int) -> bytes:
-        if not items:
-            return bytes(32)
-        if len(items) == 1:
-            return items[0][1]
-        left = [item for item in items if item[0][depth] == "0"]
-        right = [item for item in items if item[0][depth] == "1"]
-        return _hash(b"\x01" + of(left, depth + 1) + of(right, depth + 1))
-
-    leaves = []
-    for key, value in entries.items():
-        path = _hash(key)
-        bits = f"{int.from_bytes(path, 'big'):0256b}"
-        leaves.append((bits, _hash(b"\x00" + path + _hash(value))))
-    return of(leaves, 0)
+@given(KEYS, KEYS)
+def test_bits_and_first_differences_are_those_of_the_definition(one: bytes, other: bytes) -> None:
+    bits, others = bits_of(one), bits_of(other)
+    assert [bit(one, at) for at in range(len(bits))] == [int(digit) for digit in bits]
+    assert (one < other) == (bits < others)
+    if one != other:
+        at = first_difference(one, other)
+        assert bits[:at] == others[:at]
+        assert bits[at] != others[at]
 
 
-@given(_ENTRIES)
+@given(STATES)
 @settings(deadline=None)
-def test_the_root_equals_the_recursive_definition(entries: dict[bytes, bytes]) -> None:
+def test_the_root_equals_the_definition(state: dict[bytes, bytes]) -> None:
     tree = StateTree()
-    for key, value in entries.items():
-        tree.put(key, value)
-    assert tree.root() == slow_root(entries)
-    assert len(tree) == len(entries)
+    tree.update(state.items())
+    assert tree.root() == slow_root(state)
 
 
-@given(_ENTRIES, st.randoms(use_true_random=False), st.integers(1, 7))
+@given(STATES, st.randoms(use_true_random=False))
 @settings(deadline=None)
-def test_the_root_does_not_depend_on_the_order_or_the_batches_of_writing(
-    entries: dict[bytes, bytes],
-    random: Random,
-    batch: int,
+def test_neither_order_nor_batches_nor_what_was_there_before_change_the_root(
+    state: dict[bytes, bytes], random: Random
 ) -> None:
-    items = list(entries.items())
-    random.shuffle(items)
-    tree = StateTree()
-    for at, (key, value) in enumerate(items):
-        tree.put(key, b"overwritten later")
-        tree.put(key, value)
-        if at % batch == 0:
-            tree.root()
-    assert tree.root() == slow_root(entries)
+    once = StateTree()
+    once.update(state.items())
+    disk = PageDisk()
+    often = StateTree(disk.read)
+    keys = list({*state, *(key + b"x" for key in state)})
+    random.shuffle(keys)
+    for at in range(0, len(keys), 7):
+        disk.write(often.update((key, b"before") for key in keys[at : at + 7]))
+    random.shuffle(keys)
+    while keys:
+        some, keys = keys[: random.randint(1, 60)], keys[60:] if len(keys) > 60 else []
+        disk.write(often.update((key, state.get(key)) for key in some))
+    for key in {*state, *(key + b"x" for key in state)}:
+        disk.write(often.update([(key, state.get(key))]))
+    assert often.root() == once.root()
 
 
-class _Updates(RuleBasedStateMachine):
-    """Puts and roots in any order, against the definition."""
+class Maps(RuleBasedStateMachine):
+    """A map on a disk against a dict and the definition."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.tree = StateTree()
-        self.entries: dict[bytes, bytes] = {}
+        self.disk = PageDisk()
+        self.tree = StateTree(self.disk.read)
+        self.state: dict[bytes, bytes] = {}
+        self.epoch = 0
+        self.ends: dict[Epoch, tuple[Snapshot, dict[bytes, bytes]]] = {}
 
-    @rule(key=st.binary(max_size=1), value=st.binary(max_size=2))
-    def put(self, key: bytes, value: bytes) -> None:
-        self.tree.put(key, value)
-        self.entries[key] = value
+    @rule(changes=st.dictionaries(KEYS, st.none() | st.binary(max_size=3), max_size=60))
+    def write(self, changes: dict[bytes, bytes | None]) -> None:
+        self.disk.write(self.tree.update(changes.items()))
+        for key, value in changes.items():
+            if value is None:
+                self.state.pop(key, None)
+            else:
+                self.state[key] = value
+
+    @rule(prefix=KEYS)
+    def delete_much(self, prefix: bytes) -> None:
+        self.write({key: None for key in self.state if key.startswith(prefix[:1])})
 
     @rule()
-    def root(self) -> None:
-        assert self.tree.root() == slow_root(self.entries)
+    def seal(self) -> None:
+        epoch = Epoch(self.epoch)
+        self.ends[epoch] = (self.tree.seal(epoch), dict(self.state))
+        self.epoch += 1
+        self.ends.pop(Epoch(epoch - 2), None)
+        self.disk.drop(epoch - 1)
+
+    @rule()
+    def restart(self) -> None:
+        self.tree = StateTree(self.disk.read)
+        ends = self.tree.restore(self.disk.heads(), Epoch(self.epoch), tuple(self.ends))
+        self.ends = {epoch: (ends[epoch], state) for epoch, (_, state) in self.ends.items()}
+
+    @rule(changes=st.dictionaries(KEYS, st.none() | st.binary(max_size=3), max_size=20))
+    def fork(self, changes: dict[bytes, bytes | None]) -> None:
+        origins = [(self.tree.present(), self.state), *self.ends.values()]
+        for origin, state in origins:
+            fork = origin.fork()
+            fork.update(changes.items())
+            wanted = {**state, **changes}
+            assert fork.root() == slow_root({k: v for k, v in wanted.items() if v is not None})
 
     @invariant()
-    def length_is_that_of_the_map(self) -> None:
-        assert len(self.tree) == len(self.entries)
+    def roots_are_those_of_the_definition(self) -> None:
+        assert self.tree.root() == slow_root(self.state)
+        for snapshot, state in self.ends.values():
+            assert snapshot.root == slow_root(state)
+
+    @invariant()
+    def old_entries_can_be_proven(self) -> None:
+        for snapshot, state in self.ends.values():
+            for key in sorted(state)[:3]:
+                prove_keys(snapshot, [key], fetcher(state))
+
+    @invariant()
+    def pages_are_neither_too_large_nor_left_behind(self) -> None:
+        alive = {head.id for head in self.disk.heads() if head.died is None}
+        counts = [row.leaves for number, row in self.disk.rows.items() if number in alive]
+        assert sum(counts) == len(self.state)
+        assert max(counts, default=0) <= PAGE_LEAVES_MAX
 
 
-_Updates.TestCase.settings = settings(deadline=None, max_examples=40, stateful_step_count=30)
-TestUpdates = _Updates.TestCase
+TestMaps = Maps.TestCase
+TestMaps.settings = settings(deadline=None, max_examples=60, stateful_step_count=25)
 
 
-def test_the_empty_map_and_a_single_entry_have_the_defined_roots() -> None:
-    tree = StateTree()
-    assert tree.root() == EMPTY_ROOT == bytes(32)
-    tree.put(b"k", b"v")
-    assert tree.root() == _hash(b"\x00" + _hash(b"k") + _hash(b"v"))
+def test_an_empty_map_has_the_empty_root_and_becomes_empty_again() -> None:
+    tree, disk = StateTree(), PageDisk()
+    assert tree.root() == EMPTY_ROOT
+    keys = some_keys(Random(1), 500)  # noqa: S311 - chance of a test
+    disk.write(tree.update((key, b"v") for key in keys))
+    disk.write(tree.update((key, None) for key in keys))
+    assert tree.root() == EMPTY_ROOT
+    assert disk.rows == {}
 
 
-def test_a_value_belongs_to_its_key() -> None:
-    roots = set()
-    for entries in ({b"a": b"1", b"b": b"2"}, {b"a": b"2", b"b": b"1"}, {b"a": b"1"}, {b"a": b""}):
-        roots.add(slow_root(entries))
-    assert len(roots) == 4
+def test_a_key_that_comes_and_goes_does_not_cut_and_join_pages_each_time() -> None:
+    disk = PageDisk()
+    tree = StateTree(disk.read)
+    keys = [b"%05d" % number for number in range(PAGE_LEAVES_MAX)]
+    disk.write(tree.update((key, b"v") for key in keys))
+    disk.write(tree.update([(b"one more", b"v")]))
+    pages = len(disk.rows)
+    assert pages > 1
+    for _ in range(5):
+        disk.write(tree.update([(b"one more", None)]))
+        disk.write(tree.update([(b"one more", b"v")]))
+        assert len(disk.rows) == pages
+    disk.write(tree.update((key, None) for key in keys[PAGE_LEAVES_MERGED - 1 :]))
+    assert len(disk.rows) < pages
 
 
-def test_long_common_paths_split_where_they_differ_and_equal_ones_never() -> None:
-    one = tree_module._Leaf(bytes(32), bytes(32))
-    other = tree_module._Leaf(bytes(31) + b"\x01", bytes(32))
-    node = tree_module._split(one, other, 0)
-    for _ in range(255):
-        assert node.right is None
-        assert isinstance(node.left, tree_module._Inner)
-        node = node.left
-    assert (node.left, node.right) == (one, other)
-    with pytest.raises(InvariantBroken):
-        tree_module._split(one, one, 0)
-
-
-@given(_ENTRIES, _ENTRIES, _ENTRIES)
-@settings(deadline=None)
-def test_a_snapshot_stays_what_it_was_whatever_is_written_later(
-    first: dict[bytes, bytes], second: dict[bytes, bytes], third: dict[bytes, bytes]
-) -> None:
-    tree = StateTree()
-    entries: dict[bytes, bytes] = {}
-    snapshots = []
-    for batch in (first, second, third):
-        seen: set[bytes] = set()
-        for key, value in batch.items():
-            assert tree.put(key, value) == (key not in seen)
-            assert not tree.put(key, value)
-            seen.add(key)
-        entries |= batch
-        snapshots.append((tree.seal(), dict(entries)))
-    for snapshot, wanted in snapshots:
-        assert snapshot.root == slow_root(wanted)
-        keys = snapshot.keys(TOP, len(wanted))
-        assert keys is not None
-        assert keys == sorted(wanted, key=_hash)
-        assert not wanted or snapshot.keys(TOP, len(wanted) - 1) is None
-
-
-@given(_ENTRIES, st.integers(1, 6), st.randoms(use_true_random=False))
-@settings(deadline=None)
-def test_a_frontier_leads_to_its_place_and_no_other_one_does(
-    entries: dict[bytes, bytes], levels: int, random: Random
-) -> None:
-    tree = StateTree()
-    for key, value in entries.items():
-        tree.put(key, value)
-    snapshot = tree.seal()
-    todo = [(TOP, bytes(snapshot.root))]
-    found: dict[bytes, bytes] = {}
+def test_ways_as_deep_as_keys_can_make_them_need_no_recursion() -> None:
+    keys = [b"a" * length for length in range(KEY_SIZE_BYTES_MAX + 1)]
+    keys += [key[:-1] + bytes((ord("a") ^ 1 << flip,)) for key in keys[1:] for flip in range(8)]
+    disk = PageDisk()
+    tree = StateTree(disk.read)
+    disk.write(tree.update((key, b"v") for key in keys))
+    deepest, todo = 0, [(tree.present().top, 0)]
     while todo:
-        place, digest = todo.pop()
-        keys = snapshot.keys(place, 2)
-        if keys is not None:
-            piece = [(key, entries[key]) for key in keys]
-            assert root_of_entries(piece, place) == digest
-            found |= dict(piece)
-            if len(piece) == 2:
-                assert root_of_entries(piece[::-1], place) is None
-            continue
-        frontier = snapshot.frontier(place, levels)
-        assert root_of_frontier(frontier, place) == digest
-        at = random.randrange(len(frontier))
-        fewer = [*frontier[:at], *frontier[at + 1 :]]
-        assert root_of_frontier(fewer, place) is None
-        depth, _ = frontier[at]
-        other = [*frontier[:at], (depth, bytes(31) + b"x"), *frontier[at + 1 :]]
-        assert root_of_frontier(other, place) != digest
-        places = places_of(frontier, place)
-        assert places[-1].end == place.end
-        todo += [
-            (below, of) for below, (_, of) in zip(places, frontier, strict=True) if of != EMPTY_ROOT
-        ]
-    assert found == entries
+        node, depth = todo.pop()
+        deepest = max(deepest, depth)
+        if isinstance(node, Inner):
+            todo += [(node.left, depth + 1), (node.right, depth + 1)]
+    assert deepest > 2 * sys.getrecursionlimit()
+    again = StateTree(disk.read)
+    again.restore(disk.heads(), Epoch(0))
+    assert again.root() == tree.root()
+    disk.write(again.update((key, None) for key in keys[1:]))
+    assert again.root() == slow_root({keys[0]: b"v"})
 
 
-def test_a_frontier_that_goes_nowhere_leads_nowhere() -> None:
-    digest = bytes(32)
-    for frontier in (
-        [],
-        [(0, digest)],
-        [(1, digest)],
-        [(1, digest)] * 3,
-        [(2, digest), (1, digest)],
-    ):
-        assert root_of_frontier(frontier, TOP) is None
-    assert root_of_frontier([(257, digest)] * 2, Place(256, 0)) is None
+def test_a_key_that_is_too_long_is_refused_by_the_map() -> None:
+    with pytest.raises(InvariantBroken, match="longer than any"):
+        StateTree().update([(b"k" * (KEY_SIZE_BYTES_MAX + 1), b"v")])
+
+
+def test_a_page_that_is_lost_or_another_one_stops_at_once() -> None:
+    disk = PageDisk()
+    keys = some_keys(Random(2), 4 * PAGE_LEAVES_MAX)  # noqa: S311 - chance of a test
+    disk.write(StateTree(disk.read).update((key, b"v") for key in keys))
+    one, other = list(disk.rows)[:2]
+    rows = dict(disk.rows)
+    for spoiled in ({**rows, one: rows[other]}, {k: v for k, v in rows.items() if k != one}):
+        tree = StateTree(disk.read)
+        disk.rows = rows
+        tree.restore(disk.heads(), Epoch(0))
+        disk.rows = spoiled
+        with pytest.raises(StatePageLost):
+            tree.update((key, b"w") for key in keys)
+
+
+def test_what_is_kept_of_pages_is_bounded() -> None:
+    disk = PageDisk()
+    tree = StateTree(disk.read)
+    random = Random(3)  # noqa: S311 - chance of a test
+    state: dict[bytes, bytes] = {}
+    for _ in range(12):
+        changes = {random.randbytes(8): b"v" for _ in range(3000)}
+        disk.write(tree.update(changes.items()))
+        state |= changes
+    disk.write(tree.update([(b"the last one", b"v")]))
+    assert len(disk.rows) > 1.2 * PAGES_CACHED_MAX
+    assert len(tree._pages._unsaved) <= 2
+    prove_keys(tree.present(), sorted(state)[::9], fetcher(state))
+    assert len(tree._pages._kept) == PAGES_CACHED_MAX
+
+
+_PROGRAM = """
+from random import Random
+from ledger.tree import StateTree
+from tests.ledger.map_world import some_keys
+tree = StateTree()
+keys = some_keys(Random(4), 800)
+tree.update({key: key[::-1] for key in set(keys)}.items())
+tree.update({key: None for key in set(keys[::3])}.items())
+print(tree.root().hex())
+"""
+
+
+def test_every_process_computes_the_same_root() -> None:
+    keys = some_keys(Random(4), 800)  # noqa: S311 - chance of a test
+    wanted = slow_root({key: key[::-1] for at, key in enumerate(keys) if at % 3})
+    for seed in ("0", "1", "77"):
+        done = subprocess.run(
+            [sys.executable, "-c", _PROGRAM],
+            check=True,
+            capture_output=True,
+            cwd=Path(__file__).parents[2],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            text=True,
+        )
+        assert done.stdout.strip() == wanted.hex()

@@ -23,6 +23,7 @@ from ledger.transaction import (
     sign_transaction,
     transaction_id,
 )
+from tests.ledger.pages import PageDisk
 
 ALL_KEYS = tuple(KeyPair(bytes([number]) * 32) for number in range(1, 9))
 KEYS, NEWCOMERS = ALL_KEYS[:4], ALL_KEYS[4:]
@@ -42,7 +43,8 @@ class Cell:
     def __init__(self, genesis: Genesis = GENESIS) -> None:
         self.genesis = genesis
         self.state: dict[bytes, bytes] = {}
-        self.ledger = Ledger(genesis, self.state.get)
+        self.pages = PageDisk()
+        self.ledger = Ledger(genesis, self.state.get, self.pages.read)
         self.ordered: dict[bytes, Round] = {}
         """The round that listed an id last."""
         self.headers: list[RoundHeader] = []
@@ -57,7 +59,8 @@ class Cell:
             ordered_before=self.in_window(),
             consensus_time_ns=items[-1].consensus_time_ns if items else None,
         )
-        self.state.update(applied.changes)
+        write_state(self.state, applied.changes)
+        self.pages.write(applied.pages)
         number = applied.header.round
         self.ordered |= {entry.receipt.id: number for entry in applied.entries}
         self.headers.append(applied.header)
@@ -79,13 +82,14 @@ class Cell:
         """Return a new process on the same disk."""
         again = Cell(self.genesis)
         again.state.update(self.state)
+        again.pages.write_all(self.pages)
         again.ordered = dict(self.ordered)
         again.headers, again.rosters = list(self.headers), list(self.rosters)
         if self.headers:
             again.ledger.restore(
                 self.headers[-1],
                 self.rosters[-1],
-                again.state.items(),
+                again.pages.heads(),
                 before=self.rosters[-2] if len(self.rosters) > 1 else None,
             )
         return again
@@ -98,6 +102,15 @@ class Cell:
     def value(self, key: str) -> bytes | None:
         """Return the state value of a user's key."""
         return self.state.get(b"value/" + key.encode())
+
+
+def write_state(state: dict[bytes, bytes], changes: Iterable[tuple[bytes, bytes | None]]) -> None:
+    """Do to a state what a round changes."""
+    for key, value in changes:
+        if value is None:
+            state.pop(key, None)
+        else:
+            state[key] = value
 
 
 def certified(

@@ -16,7 +16,6 @@ from ledger.transfer.server import answer_of
 from ledger.transfer.wire import (
     AskLinks,
     AskPiece,
-    Entries,
     FrameBodies,
     Headers,
     Links,
@@ -25,7 +24,7 @@ from ledger.transfer.wire import (
 )
 from node.assembly import gossip_protocol
 from node.transfer_serving import StoreSource, transfer_protocol
-from tests.ledger.transfer.world import History
+from tests.ledger.transfer.world import History, piece_of
 from tests.node.test_installation import _source, _store, _write
 
 Handler = Callable[[PeerStream], Awaitable[None]]
@@ -99,7 +98,7 @@ class Liar(FakeCell):
                         links = tuple(x for x in self._links.links if x.header.epoch >= epoch)
                         answer = encode_answer(Links(_AHEAD, links))
                     case AskPiece():
-                        answer = encode_answer(Entries(((b"value/mine", b"all of it"),)))
+                        answer = encode_answer(piece_of({b"value/mine": b"all of it"}))
                     case _:
                         answer = encode_answer(Headers((b"made up",)))
                 await stream.write(answer, timeout_s=5)

@@ -84,11 +84,19 @@ def test_a_cell_moves_and_does_not_start_where_it_was(solo: Cell, tmp_path: Path
     busy = solo.run("backup", str(backup), "--move", expect=1)
     assert "MYC-NODE-524" in busy.stderr
     assert solo.stop() == 0
-    moved = solo.run("backup", str(backup), "--move")
-    assert "marked as moved" in moved.stdout
+    made = json.loads(solo.run("backup", str(backup), "--move", "--json").stdout)
+    assert made["moved"] is True
     again = solo.run("backup", str(backup), expect=1)
     assert "MYC-NODE-526" in again.stderr, "an existing file was overwritten"
     assert "MYC-NODE-525" in solo.run("run", expect=1).stderr
+    out = tmp_path / "s"
+    _state(backup, out, 10**6, expect=1)
+    assert not out.exists()
+    found = json.loads(_state(backup, out, made["round_applied"]))
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    assert (lines[0]["state_root"], len(lines) - 1) == (made["state_root"], found["keys"])
+    kept = [line for line in lines[1:] if bytes.fromhex(line["key_hex"]) == b"value/kept"]
+    assert b"safe" in bytes.fromhex(kept[0]["value_hex"])
     there = Cell(tmp_path / "there")
     answer = json.loads(there.run("restore", str(backup), "--json").stdout)
     assert answer["is_alone"] is True
@@ -98,6 +106,13 @@ def test_a_cell_moves_and_does_not_start_where_it_was(solo: Cell, tmp_path: Path
         there.run("tx", "put", "more", "x", "--wait", "certified")
     finally:
         assert there.stop() == 0
+
+
+def _state(backup: Path, out: Path, at: int, expect: int = 0) -> str:
+    arguments = ("backup", "state", str(backup), "--at", str(at), "--out", str(out), "--json")
+    done = myceld(*arguments, expect=expect)
+    assert expect == 0 or "MYC-NODE-527" in done.stderr
+    return done.stdout
 
 
 def test_a_damaged_backup_is_found_out(solo: Cell, tmp_path: Path) -> None:

@@ -32,11 +32,10 @@ def _staged(database: Path) -> int:
 def test_a_transfer_goes_on_after_kill_9_a_liar_is_dropped_and_clients_see_no_half_state(
     tmp_path: Path,
 ) -> None:
-    history = History(41, 3, keys=60, value_bytes=20_000)
+    history = History(41, 3, keys=400, value_bytes=30_000, busy=(6, 9))
     genesis = tmp_path / "genesis.json"
     genesis.write_text(to_json(SHORT))
-    links = Links(None, tuple(history.links))
-    seal = history.links[-1].header
+    links, seal = Links(None, tuple(history.links)), history.links[-1].header
     cell = Cell(tmp_path / "cell")
     database = cell.home / "cell.db"
     slow = Slow(SHORT, history, tmp_path / "slow.db", 0.1)
@@ -77,7 +76,8 @@ def test_a_transfer_goes_on_after_kill_9_a_liar_is_dropped_and_clients_see_no_ha
             page: list[dict[str, object]] = cell.json("tx", "list", "--start", str(first.position))[
                 "items"
             ]  # type: ignore[assignment]  # the shape is tested here
-            assert [line["id"] for line in page] == [one.id.hex() for one in history.receipts(2)]
+            listed = [one.id.hex() for one in history.receipts(2)[:100]]
+            assert [line["id"] for line in page] == listed
             assert {line["kind"] for line in page} == {"unknown"}
             receipt = cell.json("receipt", first.id.hex())
             assert (receipt["position"], receipt["stage"]) == (first.position, "certified")

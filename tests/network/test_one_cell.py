@@ -16,7 +16,11 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from ledger.genesis import from_json
+from ledger.proof import RangeClaim, StateClaim
 from ledger.transaction import opaque_transaction
+from ledger.verify import verify_text
+from myceld import Client
 from tests.network.devnet import ROOT, myceld, wait_until
 
 _STARTED: list[subprocess.Popen[str]] = []
@@ -129,6 +133,7 @@ def test_what_the_cell_did_is_proven_offline(cell: Cell, tmp_path: Path) -> None
     raw = opaque_transaction(b"whatever").hex()
     (sent,) = _items(cell.json("tx", "send", raw, "--wait", "certified"))
     genesis = ("--genesis", str(cell.home / "genesis.json"))
+    network_id = from_json((cell.home / "genesis.json").read_text()).network_id
     file = str(tmp_path / "a.proof")
     for answer in (put, sent):
         cell.run("receipt", str(answer["id"]), "--proof", file)
@@ -139,6 +144,16 @@ def test_what_the_cell_did_is_proven_offline(cell: Cell, tmp_path: Path) -> None
     assert proven["receipt"]["transaction_hex"] == raw
     assert cell.run("state", "get", "deed", "--proof", file).stdout == "mine\n"
     assert "the key deed has this value" in myceld("verify", file, *genesis).stdout
+    with Client.from_home(cell.home) as client:
+        at = client.round_proof()["round"]
+        cell.run("tx", "put", "deed", "yours", "--wait", "certified")
+        before = verify_text(client.state_proof("deed", round_number=at)["proof"], network_id)
+        shown = verify_text(client.range_proof("dee")["proof"], network_id).claim
+    assert isinstance(before.claim, StateClaim)
+    assert b"mine" in (before.claim.value or b"")
+    assert isinstance(shown, RangeClaim)
+    assert [key for key, _ in shown.shown.entries] == [b"value/deed"]
+    assert shown.shown.is_complete
     _one_line(cell.run("state", "get", "none", "--proof", file, expect=1), "MYC-CLI-201")
     assert "the key none has no value" in myceld("verify", file, *genesis).stdout
 

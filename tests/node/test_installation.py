@@ -6,6 +6,7 @@ import asyncio
 import functools
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -19,10 +20,12 @@ from ledger.machine import Ledger
 from ledger.transaction import opaque_transaction
 from ledger.transfer.fetcher import Fetcher
 from ledger.transfer.server import answer_of
+from ledger.tree import StateTree
 from node.errors import NotInHistory, OtherLayout
 from node.headers import Headers
 from node.installation import Checkpoint, install, prepare
-from node.snapshots import sealed_states, values_at
+from node.snapshots import sealed_headers
+from node.state_tables import kept_from, page_heads, page_reader, values_at
 from node.tables import (
     EVENTS_JOURNAL,
     HEADERS_JOURNAL,
@@ -64,26 +67,42 @@ async def _store(path: Path) -> AsyncIterator[Store]:
         await store.close()
 
 
-async def _write(store: Store, history: History, *, first: int = 0, last: int = 10**9) -> None:
-    """Make rounds of a history durable, as execution does."""
+async def _write(
+    store: Store,
+    history: History,
+    *,
+    first: int = 0,
+    last: int = 10**9,
+    rounds_kept: int = 0,
+) -> None:
+    """Make rounds of a history durable, as execution does.
+
+    Pages have the numbers that they have in the store: who jumped has others.
+    """
+    tree = StateTree(page_reader(store))
+    tree.restore(page_heads(store), history.roster_of(first).epoch)
     for applied in history.applied:
         header = applied.header
         if not first <= header.round <= last:
             continue
-        statements = applied_statements(applied, history.roster(header.epoch), 0)
+        own = replace(applied, pages=tree.update(applied.changes))
+        kept = kept_from(header.round, history.window_of(applied), rounds_kept)
+        statements = applied_statements(own, history.roster(header.epoch), 0, kept)
         if applied.sealed is not None:
+            tree.seal(header.epoch)
             statements.append(certificate_statement(history.links[header.epoch].certificate))
         await store.transaction({HEADERS_JOURNAL: [header.encode()]}, statements)
 
 
 async def _ledger(store: Store) -> Ledger:
     """The ledger after a restart on a store."""
-    ledger = Ledger(SHORT, lambda key: state_value(store, key))
+    ledger = Ledger(SHORT, lambda key: state_value(store, key), page_reader(store))
     headers = await Headers.open(store)
     rosters = [SHORT.roster, *(roster for roster, _ in newest_epochs(store, 3))][-3:]
-    sealed, state = await sealed_states(store, headers, rosters)
+    sealed = await sealed_headers(headers, rosters)
     last = [header async for header in headers.newest(1)][-1]
-    ledger.restore(last, rosters[-1], state, before=rosters[-2], sealed=sealed)
+    heads = page_heads(store)
+    ledger.restore(last, rosters[-1], heads, before=rosters[-2], sealed=sealed)
     return ledger
 
 
@@ -129,12 +148,15 @@ async def test_the_states_at_the_ends_of_two_epochs_come_out_of_the_present_one(
                 wanted = history.states[epoch]
                 assert snapshot is not None
                 assert snapshot.root == history.links[epoch].header.state_root
-                assert values_at(store, Epoch(epoch), list(wanted)) == wanted
+                end = history.links[epoch].header.round
+                assert values_at(store, end, list(wanted)) == wanted
             assert ledger.snapshot(Epoch(present - 3)) is None
             old = history.states[present - 3]
-            assert present < 3 or values_at(store, Epoch(present - 3), list(old)) == {}
-        epochs = {epoch for (epoch,) in store.query("SELECT DISTINCT epoch FROM undo")}
-        assert epochs <= {4, 5}
+            end = history.links[present - 3].header.round
+            assert present < 3 or values_at(store, end, list(old)) == {}
+        ((oldest,),) = store.query("SELECT min(round) FROM change")
+        assert oldest > history.links[2].header.round
+        assert not store.query("SELECT 1 FROM dead_page WHERE died < 4")
 
 
 @_in_a_loop

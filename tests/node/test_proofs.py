@@ -13,6 +13,7 @@ import pytest
 from core.ids import Epoch, Round, TransactionId
 from gateway.errors import NoSuchReceipt
 from ledger.errors import NoProof
+from ledger.machine import Ledger
 from ledger.proof import HeaderClaim, ReceiptClaim, RosterClaim, decode_proof, encode_proof
 from ledger.verify import Verified, verify_proof
 from node.headers import Headers
@@ -48,6 +49,7 @@ async def test_every_receipt_and_header_is_proven_by_the_next_certificate(tmp_pa
             SHORT,
             await Headers.open(store),
             cast("States", None),
+            Ledger(SHORT, lambda _: None),
             certified_round=lambda: newest_certificate(store, last).round,  # type: ignore[union-attr]  # there is one
             block_of=lambda _: None,
         )

@@ -96,7 +96,7 @@ async def test_in_the_first_epoch_everything_begins_again(tmp_path: Path) -> Non
         headers = await Headers.open(store)
         assert (headers.last_round, headers.first_own_epoch) == (0, 0)
         assert [header async for header in headers.newest(10)] == []
-        for table in ("state", "ordered", "epoch", "undo"):
+        for table in ("state", "page", "change", "ordered", "epoch"):
             assert store.query(f"SELECT count(*) FROM {table}") == [(0,)]  # noqa: S608 - constants
         await _write(store, history)
         headers = await Headers.open(store)

@@ -20,7 +20,6 @@ from ledger.transfer.fetcher import Progress
 from ledger.transfer.wire import (
     AskLinks,
     AskPiece,
-    Entries,
     FrameBodies,
     Links,
     decode_ask,
@@ -31,7 +30,7 @@ from node.errors import PeerLeft
 from node.progress import ProgressTeller, progress_words
 from node.transfer_fetching import CatchingUp, TransferFetching
 from node.transfer_serving import StoreSource, TransferServing
-from tests.ledger.transfer.world import SHORT, History
+from tests.ledger.transfer.world import SHORT, History, piece_of
 from tests.node.test_installation import _in_a_loop, _source, _store, _write
 
 Handler = Callable[[PeerStream], Awaitable[None]]
@@ -95,7 +94,7 @@ class FakePeers:
 
     async def dial(self, address: str, *, timeout_s: float, protocol: str) -> FakeStream:
         assert timeout_s > 0
-        assert protocol.endswith("/transfer/1")
+        assert protocol.endswith("/transfer/2")
         ours, theirs = FakeStream(address), FakeStream("newcomer")
         ours.other, theirs.other = theirs, ours
         handler = self.handlers[address]
@@ -165,7 +164,7 @@ async def _lie(stream: PeerStream) -> None:
                 case AskLinks():
                     answer = encode_answer(Links(Epoch(2), tuple(_HISTORY.links)))
                 case AskPiece():
-                    answer = encode_answer(Entries(((b"value/mine", b"all"),)))
+                    answer = encode_answer(piece_of({b"value/mine": b"all"}))
                 case _:
                     return
             await stream.write(answer, timeout_s=5)

@@ -28,7 +28,7 @@ from ledger.forks import fork_key
 from ledger.genesis import Genesis
 from ledger.header import Receipt, RoundHeader
 from ledger.kinds import Arguments
-from ledger.machine import Applied, SealedState
+from ledger.machine import Applied
 from ledger.roster import Member, Roster
 from ledger.rotation import KeyRotate
 from ledger.succession import current_key, succession_message
@@ -50,7 +50,8 @@ from node.stages.accuser import Accuser, ForkSeen
 from node.stages.consensus import Consensus, Decided, Effects, Identity, SendBlocks
 from node.stages.execution import Execution
 from node.stages.mempool import Mempool
-from tests.ledger.world import certified
+from tests.ledger.pages import PageDisk
+from tests.ledger.world import certified, write_state
 
 _T = TypeVar("_T")
 BAN_MS = 1_000
@@ -158,9 +159,10 @@ class SimCell:
         self.consensus = Consensus(
             genesis, roster, identity, self.mempool, first_block=first_block, before=before
         )
-        self.execution = Execution(genesis, identity, self._value)
+        self.execution = Execution(genesis, identity, self._value, self._read_pages)
         self.accuser = Accuser(self.key.public_key)
         self.headers, self.order, self.state = [], {}, {}
+        self.pages = PageDisk()
         self.ordered: dict[bytes, int] = {}
         self.receipts: dict[int, list[Receipt]] = {}
         self.seals: dict[Epoch, dict[bytes, bytes]] = {}
@@ -174,9 +176,8 @@ class SimCell:
                 self._note(applied)
         if self.headers:
             rosters = [roster for roster, _ in epochs]
-            self.execution.restore(
-                rosters, sorted(self.state.items()), self.headers[-100:], [], self._sealed_states()
-            )
+            recent, sealed = self.headers[-100:], self._sealed_headers()
+            self.execution.restore(rosters, self.pages.heads(), recent, [], sealed)
         self.sealed: Roster | None = None
         lost: dict[TransactionId, bytes] = {}
         for block in self.disk.blocks[first_block:]:
@@ -211,7 +212,10 @@ class SimCell:
         """Be who the cell is by what is on its disk."""
         state: dict[bytes, bytes] = {}
         for applied in self.disk.rounds():
-            state |= dict(applied.state if isinstance(applied, Jumped) else applied.changes)
+            if isinstance(applied, Jumped):
+                state |= applied.state
+            else:
+                write_state(state, applied.changes)
         key = self.next_key
         if key is not None and current_key(state.get, self.key.public_key) == key.public_key:
             self.earlier, self.key, self.next_key = (*self.earlier, self.key), key, None
@@ -389,13 +393,18 @@ class SimCell:
     def _value(self, key: bytes) -> bytes | None:
         return self.state.get(key)
 
+    def _read_pages(self, numbers: Sequence[int]) -> dict[int, bytes]:
+        return self.pages.read(numbers)
+
     def _note(self, applied: Applied) -> None:
         self.headers.append(applied.header)
-        self.state |= dict(applied.changes)
+        write_state(self.state, applied.changes)
+        self.pages.write(applied.pages)
         self._note_receipts(applied.header, [entry.receipt for entry in applied.entries])
         if applied.sealed is not None:
             self.world.note_roster(applied.sealed)
             self.seals[applied.header.epoch] = dict(self.state)
+            self.pages.drop(applied.header.epoch - 1)
 
     def _note_receipts(self, header: RoundHeader, receipts: list[Receipt]) -> None:
         self.receipts[header.round] = receipts
@@ -405,16 +414,14 @@ class SimCell:
     def _note_jump(self, jumped: Jumped) -> None:
         self.headers += [header for header, _ in jumped.window]
         self.state = dict(jumped.state)
+        self.pages.fill(sorted(self.state.items()), jumped.links[-1].header.epoch)
         for header, receipts in jumped.window:
             self._note_receipts(header, receipts)
         self.seals = {jumped.links[-1].header.epoch: dict(jumped.state)}
 
-    def _sealed_states(self) -> list[SealedState]:
-        """The states at the ends of the newest epochs that this cell has."""
-        return [
-            SealedState(self.world.link_of(epoch).header, sorted(self.seals[epoch].items()))
-            for epoch in sorted(self.seals)[-2:]
-        ]
+    def _sealed_headers(self) -> list[RoundHeader]:
+        """Of the ends of the newest epochs that this cell has."""
+        return [self.world.link_of(epoch).header for epoch in sorted(self.seals)[-2:]]
 
     # -- jumping -------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Frames of the transfer protocol: the fixed bytes of version 1, and nothing but frames."""
+"""Frames of the transfer protocol: the fixed bytes of version 2, and nothing but frames."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from core.codec import encode
 from core.ids import Epoch, EventId, Round, TransactionId
+from ledger.map_proof import TOP, Place
 from ledger.transfer.errors import BadTransferFrame
 from ledger.transfer.wire import (
     Answer,
@@ -20,43 +21,46 @@ from ledger.transfer.wire import (
     AskLinks,
     AskPiece,
     AskReceipts,
-    Entries,
     FrameBodies,
-    Frontier,
     Gone,
     Headers,
     Links,
+    Piece,
     Receipts,
     decode_answer,
     decode_ask,
     encode_answer,
     encode_ask,
 )
-from ledger.tree import TOP, Place
-from tests.ledger.transfer.world import History
+from tests.ledger.transfer.world import History, piece_of
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "transfer.json"
 _HASH = bytes(range(32))
 _LINK = History(0, 1).links[0]
+_STATE = {b"value/%d" % number: b"%d" % number for number in range(9)}
 ASKS: dict[str, Ask] = {
     "ask links": AskLinks(Epoch(3)),
     "ask headers": AskHeaders(Epoch(3), Round(640)),
     "ask receipts": AskReceipts(Epoch(3), 70_000),
     "ask whole state": AskPiece(Epoch(3), TOP),
-    "ask piece": AskPiece(Epoch(3), Place(4, 0xB << 252)),
+    "ask piece": AskPiece(Epoch(3), Place(13, b"v`")),
+    "ask one key": AskPiece(Epoch(3), Place(19, b"va")),
 }
+
+
+_PROOF = piece_of(_STATE, Place(63, b"value/4")).proof
 ANSWERS: dict[str, Answer] = {
     "links": Links(Epoch(0), (_LINK,)),
     "no links": Links(None, ()),
     "headers": Headers((_LINK.header.encode(),)),
     "receipts": Receipts(((TransactionId(_HASH), EventId(_HASH[::-1]), 17, "applied"),)),
-    "entries": Entries(((b"value/k", b"v"), (b"value/l", b""))),
-    "frontier": Frontier(((1, _HASH), (1, bytes(32)))),
+    "piece": Piece(_PROOF),
+    "empty piece": Piece(b"\x01\x00"),
     "gone": Gone(),
 }
 
 
-def test_the_bytes_of_version_1_stay_what_they_are() -> None:
+def test_the_bytes_of_version_2_stay_what_they_are() -> None:
     vectors: dict[str, str] = json.loads(VECTORS.read_text())
     made = {name: encode_ask(ask).hex() for name, ask in ASKS.items()}
     made |= {name: encode_answer(answer).hex() for name, answer in ANSWERS.items()}
@@ -89,9 +93,11 @@ def test_a_frame_with_a_flipped_bit_is_refused_or_another_one(data: st.DataObjec
 @pytest.mark.parametrize(
     "value",
     [
-        [4, 1, 0, bytes(31)],
-        [4, 1, 257, bytes(32)],
-        [4, 1, 3, bytes(31) + b"\x01"],
+        [4, 1, 0, b"a"],
+        [4, 1, 11, b"a"],
+        [4, 1, 5000, b"a"],
+        [4, 1, 5, b"a"],
+        [4, 1, 4, b"a" * 513],
         [1, 2**60],
         [1, -1],
         [5, 1],

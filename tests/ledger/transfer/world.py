@@ -12,19 +12,22 @@ from identity.keys import verify
 from ledger.chain import RosterLink
 from ledger.header import Receipt
 from ledger.machine import Applied
+from ledger.map_proof import TOP, Place
+from ledger.prover import prove_piece
 from ledger.roster import Roster
 from ledger.transfer.fetcher import Effects, Fetcher
 from ledger.transfer.server import answer_of
 from ledger.transfer.wire import (
     Answer,
     Ask,
+    Piece,
     ReceiptRow,
     decode_answer,
     decode_ask,
     encode_answer,
     encode_ask,
 )
-from ledger.tree import Snapshot
+from ledger.tree import Snapshot, StateTree
 from tests.ledger.world import GENESIS, KEYS, Cell, candidates, certified, opaque, put
 
 SHORT = dataclasses.replace(GENESIS, epoch_rounds=16)
@@ -33,13 +36,22 @@ SHORT = dataclasses.replace(GENESIS, epoch_rounds=16)
 class History:
     """A ledger over several epochs, with everything that a server needs."""
 
-    def __init__(self, seed: int, epochs: int, keys: int = 40, value_bytes: int = 8) -> None:
+    def __init__(
+        self,
+        seed: int,
+        epochs: int,
+        keys: int = 40,
+        value_bytes: int = 8,
+        *,
+        busy: Sequence[int] = (0, 0, 1, 3),
+    ) -> None:
+        """`busy`: how many transactions a round may have."""
         self.random = Random(seed)  # noqa: S311 - chance of a test
         self.cell = Cell(SHORT)
         self.applied: list[Applied] = []
         self.links: list[RosterLink] = []
         self.states: list[dict[bytes, bytes]] = []
-        self.keys, self.value_bytes = keys, value_bytes
+        self.keys, self.value_bytes, self._busy = keys, value_bytes, busy
         self._nonce = 0
         for _ in range(epochs):
             self.epoch()
@@ -47,7 +59,7 @@ class History:
     def epoch(self) -> None:
         """Apply rounds until the next seal."""
         while True:
-            raws = [self._transaction() for _ in range(self.random.choice([0, 0, 1, 3]))]
+            raws = [self._transaction() for _ in range(self.random.choice(self._busy))]
             applied = self.cell.apply(candidates(raws))
             self.applied.append(applied)
             if applied.sealed is not None:
@@ -55,6 +67,11 @@ class History:
                 self.links.append(RosterLink(applied.header, certificate, applied.sealed))
                 self.states.append(dict(self.cell.state))
                 return
+
+    def add(self, entries: dict[bytes, bytes]) -> None:
+        """Have more in the state, as if a round had written it."""
+        self.cell.state.update(entries)
+        self.cell.pages.write(self.cell.ledger._tree.update(entries.items()))
 
     def _transaction(self) -> bytes:
         self._nonce += 1
@@ -66,6 +83,15 @@ class History:
 
     def roster(self, epoch: int) -> Roster:
         return self.cell.rosters[epoch]
+
+    def roster_of(self, number: int) -> Roster:
+        """Return the roster that votes on a round."""
+        return [one for one in self.cell.rosters if one.first_round <= max(1, number)][-1]
+
+    def window_of(self, applied: Applied) -> Round:
+        """Return the first round of the epoch before the one that is present after a round."""
+        epoch = applied.header.epoch - (0 if applied.sealed is not None else 1)
+        return self.roster(max(0, epoch)).first_round
 
     def receipts(self, epoch: int) -> list[Receipt]:
         return [
@@ -119,6 +145,19 @@ class HonestSource:
             if receipt.position >= position
         ]
         return found[: min(4, count_max)]
+
+
+def piece_of(
+    state: dict[bytes, bytes], place: Place = TOP, *, size_bytes_max: int = 100_000
+) -> Piece:
+    """Return a piece of a state that is small."""
+    tree = StateTree()
+    tree.update(state.items())
+
+    def fetch(keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        return {key: state[key] for key in keys}
+
+    return Piece(prove_piece(tree.present(), place, fetch, size_bytes_max=size_bytes_max))
 
 
 Lie = Callable[[Ask, Answer], Answer]

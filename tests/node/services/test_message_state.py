@@ -21,6 +21,7 @@ from ledger.state_proof import (
     StateQuestion,
     decode_message,
     encode_message,
+    is_answer_to,
 )
 from node.services import message_state
 from node.services.message_state import States
@@ -145,6 +146,10 @@ def test_a_changed_answer_is_refused(tmp_path: Path) -> None:
                 continue
             except MyceldError as error:
                 raise AssertionError(f"byte {at}: {error}") from error
-            assert number != 7, f"byte {at}"  # the number is the question's, whoever changes it
+            # The number is the question's, whoever changes it; so is the key, of which another
+            # one can be proven not to be there.
+            assert number != 7 or not is_answer_to(bytes(changed), QUESTION), f"byte {at}"
+        assert is_answer_to(body, QUESTION)
+        assert not is_answer_to(body, ABSENT)
 
     run(tmp_path, talk)

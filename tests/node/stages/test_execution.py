@@ -15,17 +15,35 @@ from identity.keys import verify_all
 from ledger.certificate import Certificate, CheckpointSignature, checkpoint_message
 from ledger.errors import BadCertificate, Diverged, Malformed, WrongSignature
 from ledger.header import APPLIED, RoundHeader
+from ledger.machine import Applied
 from ledger.transaction import transaction_id
 from node.stages import execution as execution_module
 from node.stages.consensus import Identity
 from node.stages.execution import Executed, Execution, Unverified
-from tests.ledger.world import GENESIS, KEYS, NETWORK, START_NS, opaque, put
+from tests.ledger.pages import PageDisk
+from tests.ledger.world import GENESIS, KEYS, NETWORK, START_NS, opaque, put, write_state
 from tests.node.stages.world import EPOCH, STRANGER, made
 
 
-def _stage(me: int | None = 0) -> Execution:
+def _stage(me: int | None = 0, disk: Disk | None = None) -> Execution:
     key = STRANGER if me is None else KEYS[me]
-    return Execution(GENESIS, Identity(key.public_key, key.sign), _nothing)
+    identity = Identity(key.public_key, key.sign)
+    if disk is None:
+        return Execution(GENESIS, identity, _nothing)
+    return Execution(GENESIS, identity, disk.state.get, disk.pages.read)
+
+
+class Disk:
+    """What a stage's owner keeps."""
+
+    def __init__(self) -> None:
+        self.state: dict[bytes, bytes] = {}
+        self.pages = PageDisk()
+
+    def write(self, applied: Applied) -> None:
+        """Make a round durable."""
+        write_state(self.state, applied.changes)
+        self.pages.write(applied.pages)
 
 
 def _nothing(_: bytes) -> bytes | None:
@@ -186,16 +204,16 @@ def test_a_certificate_of_another_state_stops_the_cell_whichever_comes_first() -
 
 
 def test_a_restored_stage_goes_on_as_if_it_had_never_stopped() -> None:
-    stage = _stage()
-    state: dict[bytes, bytes] = {}
+    disk = Disk()
+    stage = _stage(disk=disk)
     headers = []
     for number in range(4):
         applied = _apply(stage, [put(number, value=bytes([number]))]).applied
-        state.update(applied.changes)
+        disk.write(applied)
         headers.append(applied.header)
     certificate = _certificate(headers[2], 0, 1, 3)
-    again = _stage()
-    again.restore([GENESIS.roster], list(state.items()), headers, [certificate])
+    again = _stage(disk=disk)
+    again.restore([GENESIS.roster], disk.pages.heads(), headers, [certificate])
     assert again.certified_round == 3
     one, other = _apply(stage, [put(9)]), _apply(again, [put(9)])
     assert one.applied == other.applied
@@ -205,10 +223,14 @@ def test_a_restored_stage_goes_on_as_if_it_had_never_stopped() -> None:
 def test_a_restored_certificate_that_contradicts_our_headers_stops_the_cell() -> None:
     stage, other = _stage(), _stage(1)
     applied = _apply(stage, [opaque("mine")]).applied
+    disk = Disk()
+    disk.write(applied)
     theirs = _apply(other, [opaque("theirs")]).applied.header
     certificate = _certificate(theirs, 1, 2, 3)
     with pytest.raises(Diverged):
-        _stage().restore([GENESIS.roster], applied.changes, [applied.header], [certificate])
+        _stage(disk=disk).restore(
+            [GENESIS.roster], disk.pages.heads(), [applied.header], [certificate]
+        )
 
 
 def test_a_signature_of_an_epoch_that_is_not_here_is_left_alone() -> None:

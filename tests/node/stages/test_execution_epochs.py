@@ -16,8 +16,9 @@ from ledger.members import MemberLeave
 from ledger.roster import Roster
 from node.stages.consensus import Identity
 from node.stages.execution import Executed, Execution
+from tests.ledger.pages import PageDisk
 from tests.ledger.world import GENESIS as LONG
-from tests.ledger.world import KEYS, START_NS, opaque, signed
+from tests.ledger.world import KEYS, START_NS, opaque, signed, write_state
 from tests.node.stages.world import made
 
 GENESIS = dataclasses.replace(LONG, epoch_rounds=16)
@@ -30,7 +31,8 @@ class Stage:
     def __init__(self, me: int = 0) -> None:
         self.state: dict[bytes, bytes] = {}
         identity = Identity(KEYS[me].public_key, KEYS[me].sign)
-        self.stage = Execution(GENESIS, identity, self.state.get)
+        self.pages = PageDisk()
+        self.stage = Execution(GENESIS, identity, self.state.get, self.pages.read)
         self.headers: list[RoundHeader] = []
         self.rosters: list[Roster] = [GENESIS.roster]
 
@@ -39,7 +41,8 @@ class Stage:
         ordered = (OrderedEvent(made(0, payload=payload), START_NS + number),) if payload else ()
         decided = DecidedRound(number, (), ordered)
         executed = self.stage.apply(decided, self.stage.candidates(decided), lambda _: True, ())
-        self.state.update(executed.applied.changes)
+        write_state(self.state, executed.applied.changes)
+        self.pages.write(executed.applied.pages)
         self.headers.append(executed.applied.header)
         if executed.applied.sealed is not None:
             self.rosters.append(executed.applied.sealed)
@@ -160,8 +163,9 @@ def test_a_restored_stage_certifies_the_end_of_the_epoch_before() -> None:
     one.apply(opaque("b"))
     again = Stage()
     certificate = _certificate(one.headers[0], 0, 1, 2)
-    again.stage.restore(one.rosters, list(one.state.items()), one.headers, [certificate])
     again.state.update(one.state)
+    again.pages.write_all(one.pages)
+    again.stage.restore(one.rosters, one.pages.heads(), one.headers, [certificate])
     assert (again.stage.ledger.roster, again.stage.certified_round) == (one.rosters[-1], 1)
     for signature in _signatures(sealing, 1, 2, 3):
         again.stage.add_signature(signature)

@@ -321,7 +321,7 @@ def check_chain(chain: list[dict[str, Any]], network_id: bytes) -> None:
 
 
 def check_shape(subject: list[Any]) -> None:
-    lengths = {"header": 1, "roster": 2, "receipt": 5, "state": 4}
+    lengths = {"header": 1, "roster": 2, "receipt": 5, "state": 4, "range": 4}
     shaped(subject and isinstance(subject[0], str) and lengths.get(subject[0]) == len(subject))
     if subject[0] == "roster":
         roster_of(subject[1])
@@ -340,6 +340,10 @@ def check_shape(subject: list[Any]) -> None:
         shaped(len(octets(subject[1])) <= 512)
         shaped(subject[2] is None or isinstance(subject[2], bytes))
         octets(subject[3])
+    if subject[0] == "range":
+        shaped(len(octets(subject[1])) <= 512)
+        shaped(subject[2] is None or len(octets(subject[2])) <= 512)
+        octets(subject[3])
 
 
 def claim(header: dict[str, Any], subject: list[Any]) -> dict[str, Any]:
@@ -353,13 +357,13 @@ def claim(header: dict[str, Any], subject: list[Any]) -> dict[str, Any]:
     if kind == "receipt":
         return receipt_claim(header, *subject[1:])
     try:
-        root = state_root(*subject[1:])
+        root, shown = opened(subject[3])
+        found = told(kind, shown, subject)
     except Refused:
-        root = None
+        raise Refused(559, "the map") from None
     if root != header["state_root"]:
         raise Refused(559, "the proof does not lead to the state root")
-    value = subject[2]
-    return {"about": kind, "key": subject[1].hex(), "value": None if value is None else value.hex()}
+    return {"about": kind, **found}
 
 
 def receipt_claim(
@@ -389,24 +393,112 @@ def receipt_claim(
     return {"about": "receipt", "id": identity.hex(), "position": position, "outcome": outcome}
 
 
-def state_root(key: bytes, value: bytes | None, proof: bytes) -> bytes:
-    siblings, other = array(unpack(proof), 2)
-    place = sha(key)
-    shaped(len(listed(siblings)) <= 256 and not (other is not None and value is not None))
-    node = bytes(32)
-    if value is not None:
-        node = sha(b"\x00" + place + sha(value))
-    elif other is not None:
-        at, value_hash = array(other, 2)
-        bits = 256 - len(siblings)
-        one, two = (int.from_bytes(octets(raw, 32), "big") >> bits for raw in (at, place))
-        shaped(at != place and one == two)
-        node = sha(b"\x00" + at + octets(value_hash, 32))
-    turns = int.from_bytes(place, "big")
-    for depth in range(len(siblings) - 1, -1, -1):
-        sibling = octets(siblings[depth], 32)
-        node = sha(b"\x01" + (sibling + node if turns >> (255 - depth) & 1 else node + sibling))
-    return node
+# The state map: nodes in order, ("inner", position, right) | ("hidden",) | ("entry", key, value)
+
+
+def opened(proof: bytes) -> tuple[bytes, list[Any]]:
+    """Return the root to which a proof of the map leads, and its nodes in pre-order."""
+    shaped(len(proof) > 1 and proof[0] == 1, "map")
+    nodes: list[Any] = []
+    if proof == b"\x01\x00":
+        return bytes(32), nodes
+    try:
+        at, (digest, first, _) = _node(proof, 1, -1, nodes)
+    except RecursionError:
+        raise Refused(559, "deeper than keys are long") from None
+    shaped(at == len(proof) and first is not None, "map")
+    return digest, nodes
+
+
+def _node(
+    proof: bytes, at: int, above: int, nodes: list[Any]
+) -> tuple[int, tuple[bytes, Any, Any]]:
+    """Return where the next node begins, the digest, and the first and last key shown in it."""
+    kind = _take(proof, at, 1)[0]
+    if kind == 1:
+        position = int.from_bytes(_take(proof, at + 1, 2), "big")
+        shaped(above < position <= 9 * 512, "map")
+        place = len(nodes)
+        nodes.append(None)
+        at, left = _node(proof, at + 3, position, nodes)
+        nodes[place] = ("inner", position, len(nodes))
+        at, right = _node(proof, at, position, nodes)
+        shaped(left[1] is not None or right[1] is not None, "map")
+        if left[2] is not None and right[1] is not None:
+            shaped(left[2] < right[1] and _branches(left[2], right[1]) == position, "map")
+        else:
+            key, side = (left[2], 0) if left[2] is not None else (right[1], 1)
+            shaped(_bit(key, position) == side and position <= 9 * len(key), "map")
+        digest = sha(b"\x01" + position.to_bytes(2, "big") + left[0] + right[0])
+        first = left[1] if left[1] is not None else right[1]
+        last = right[2] if right[2] is not None else left[2]
+        return at, (digest, first, last)
+    if kind == 2:
+        nodes.append(("hidden",))
+        return at + 33, (_take(proof, at + 1, 32), None, None)
+    shaped(kind in (3, 4), "map")
+    size = int.from_bytes(_take(proof, at + 1, 2), "big")
+    shaped(size <= 512, "map")
+    key, at, value = _take(proof, at + 3, size), at + 3 + size, None
+    if kind == 4:
+        value_hash, at = _take(proof, at, 32), at + 32
+    else:
+        length = int.from_bytes(_take(proof, at, 4), "big")
+        value, at = _take(proof, at + 4, length), at + 4 + length
+        value_hash = sha(value)
+    nodes.append(("entry", key, value))
+    return at, (sha(b"\x00" + size.to_bytes(2, "big") + key + value_hash), key, key)
+
+
+def _bit(key: bytes, position: int) -> int:
+    byte, rest = divmod(position, 9)
+    return int(byte < len(key) and (rest == 0 or key[byte] >> (8 - rest) & 1 == 1))
+
+
+def _branches(one: bytes, other: bytes) -> int:
+    return next(at for at in range(9 * 513) if _bit(one, at) != _bit(other, at))
+
+
+def told(kind: str, nodes: list[Any], subject: list[Any]) -> dict[str, Any]:
+    if kind == "state":
+        value = value_of(nodes, subject[1])
+        shaped(value == subject[2], "another value")
+        return {"key": subject[1].hex(), "value": None if value is None else value.hex()}
+    entries, is_complete = scan(nodes, subject[1], subject[2])
+    return {
+        "start": subject[1].hex(),
+        "end": None if subject[2] is None else subject[2].hex(),
+        "entries": [[key.hex(), value.hex()] for key, value in entries],
+        "complete": is_complete,
+    }
+
+
+def value_of(nodes: list[Any], key: bytes) -> bytes | None:
+    if not nodes:
+        return None
+    at = 0
+    while nodes[at][0] == "inner":
+        at = nodes[at][2] if _bit(key, nodes[at][1]) else at + 1
+    shaped(nodes[at][0] == "entry", "the key is not shown")
+    _, there, value = nodes[at]
+    shaped(there != key or value is not None, "the value is not shown")
+    return value if there == key else None
+
+
+def scan(nodes: list[Any], start: bytes, end: bytes | None) -> tuple[list[Any], bool]:
+    """Return the entries from start on, and whether these are all up to end."""
+    leaves = [node for node in nodes if node[0] != "inner"]
+    before = [at for at, node in enumerate(leaves) if node[0] == "entry" and node[1] < start]
+    entries: list[Any] = []
+    for node in leaves[before[-1] + 1 if before else 0 :]:
+        if node[0] == "hidden":
+            shaped(entries, "nothing of the range is shown")
+            return entries, False
+        if end is not None and node[1] >= end:
+            break
+        shaped(node[2] is not None, "an entry without its value")
+        entries.append(node[1:])
+    return entries, True
 
 
 if __name__ == "__main__":

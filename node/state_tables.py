@@ -1,0 +1,190 @@
+"""The replicated state's SQL: values, pages of the map, and what each round changed.
+
+    state       (key, value) as `ledger` encodes them
+    page        pages of the state's map (`ledger.page`), those of the ends of the newest epochs too
+    dead_page   pages that are of no present state any more, and the epoch that replaced them
+    change      for each round and key that it changed: the value before, NULL for none
+    told_from   the first round whose state can be told: what changed up to it may be dropped
+
+All of it is written in the transaction of the round's header. So the state at a round is the
+present one with what later rounds changed undone; `told_from` moves on first, and rows that nobody
+needs any more go a few with each round, so no round waits for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import Any, Final, TypeAlias
+
+from core.ids import Epoch, Round
+from journal import Store
+from ledger.errors import StateNotKept
+from ledger.machine import Applied
+from ledger.page import PageHead, PageWrites
+from ledger.tree import ReadPages
+from node.limits import PRUNED_ROWS_MIN, STATE_KEYS_PER_QUERY, STATE_ROWS_PER_QUERY
+
+_Statement: TypeAlias = "tuple[str, Sequence[tuple[Any, ...]]]"
+
+STATE_TABLE: Final = "CREATE TABLE {name} (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID"
+PAGE_TABLE: Final = (
+    "CREATE TABLE {name} (id INTEGER PRIMARY KEY, born INTEGER NOT NULL, first BLOB NOT NULL, "
+    "count INTEGER NOT NULL, digest BLOB NOT NULL, body BLOB NOT NULL)"
+)
+STATE_SCHEMA: Final = f"""
+{STATE_TABLE.format(name="IF NOT EXISTS state")};
+{PAGE_TABLE.format(name="IF NOT EXISTS page")};
+CREATE TABLE IF NOT EXISTS dead_page (
+  died INTEGER NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (died, id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS change (
+  id INTEGER PRIMARY KEY, round INTEGER NOT NULL, key BLOB NOT NULL, value BLOB);
+CREATE INDEX IF NOT EXISTS change_by_key ON change (key, round);
+CREATE INDEX IF NOT EXISTS change_by_round ON change (round);
+CREATE TABLE IF NOT EXISTS told_from (one INTEGER PRIMARY KEY, round INTEGER NOT NULL);
+"""
+
+_PUT_CHANGE: Final = (
+    "INSERT INTO change (round, key, value) SELECT ?1, ?2, (SELECT value FROM state WHERE key = ?2)"
+)
+_PUT_STATE: Final = "INSERT OR REPLACE INTO state VALUES (?, ?)"
+_DROP_STATE: Final = "DELETE FROM state WHERE key = ?"
+_PUT_PAGE: Final = "INSERT OR REPLACE INTO {name} VALUES (?, ?, ?, ?, ?, ?)"
+_DROP_PAGE: Final = "DELETE FROM {name} WHERE id = ?"
+_PUT_DEAD: Final = "INSERT OR IGNORE INTO dead_page VALUES (?, ?)"
+_SET_TOLD_FROM: Final = (
+    "INSERT INTO told_from VALUES (1, ?) "
+    "ON CONFLICT (one) DO UPDATE SET round = max(round, excluded.round)"
+)
+_PRUNE_CHANGES: Final = (
+    "DELETE FROM change WHERE id IN "
+    "(SELECT id FROM change WHERE round <= ? ORDER BY round, id LIMIT ?)"
+)
+_OLD_DEAD: Final = "SELECT {what} FROM dead_page WHERE died <= ? ORDER BY died, id LIMIT ?"
+_PRUNE_PAGES: Final = f"DELETE FROM page WHERE id IN ({_OLD_DEAD.format(what='id')})"  # noqa: S608 - constants
+_PRUNE_DEAD: Final = (
+    f"DELETE FROM dead_page WHERE (died, id) IN ({_OLD_DEAD.format(what='died, id')})"  # noqa: S608 - constants
+)
+_TOLD_FROM: Final = "SELECT coalesce(max(round), 0) FROM told_from"
+_VALUES_AT: Final = (
+    "WITH wanted (key) AS (VALUES {marks}) SELECT wanted.key, "
+    "CASE WHEN change.id IS NULL THEN state.value ELSE change.value END FROM wanted "
+    "LEFT JOIN state ON state.key = wanted.key LEFT JOIN change ON change.id = "
+    "(SELECT id FROM change WHERE key = wanted.key AND round > {round} ORDER BY round LIMIT 1) "
+    "WHERE (SELECT coalesce(max(round), 0) FROM told_from) <= {round}"
+)
+
+
+def state_statements(applied: Applied, kept_from: int) -> list[_Statement]:
+    """Return what makes a round's changes of the state durable, and drops some that is not needed.
+
+    `kept_from` is the first round whose state is to be told from now on.
+    """
+    header, changes = applied.header, applied.changes
+    present = header.epoch if applied.sealed is None else applied.sealed.epoch
+    pruned = PRUNED_ROWS_MIN + 2 * len(changes)
+    return [
+        (_PUT_CHANGE, [(header.round, key) for key, _ in changes]),
+        (_PUT_STATE, [(key, value) for key, value in changes if value is not None]),
+        (_DROP_STATE, [(key,) for key, value in changes if value is None]),
+        *page_statements(applied.pages),
+        *([(_SET_TOLD_FROM, [(kept_from,)])] if kept_from > 0 else []),
+        (_PRUNE_CHANGES, [(kept_from, pruned)]),
+        (_PRUNE_PAGES, [(present - 2, pruned)]),
+        (_PRUNE_DEAD, [(present - 2, pruned)]),
+    ]
+
+
+def page_statements(writes: PageWrites, name: str = "page") -> list[_Statement]:
+    """Return what brings pages on the disk up to date."""
+    return [
+        (_DROP_PAGE.format(name=name), [(number,) for number in writes.gone]),
+        (_PUT_PAGE.format(name=name), writes.put),
+        (_PUT_DEAD, [(epoch, number) for number, epoch in writes.died]),
+    ]
+
+
+def kept_from(round_number: Round, window_first: Round, history_rounds: int) -> int:
+    """Return the first round whose state is to be told after a round.
+
+    At least those from the end of the epoch before the last one on: others catch up from there.
+    """
+    return max(0, min(round_number - history_rounds, window_first - 1))
+
+
+def state_values(store: Store, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+    """Return the stored values of those of the keys that have one."""
+    found: dict[bytes, bytes] = {}
+    for part in _parts(keys):
+        marks = ", ".join("?" * len(part))
+        sql = f"SELECT key, value FROM state WHERE key IN ({marks})"  # noqa: S608 - question marks
+        found.update(store.query(sql, part))
+    return found
+
+
+def values_at(store: Store, round_number: Round, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+    """Return the values after a round of those of the keys that had one.
+
+    None of them if that round's state can be told no more: look at `told_from`.
+    """
+    found: dict[bytes, bytes] = {}
+    for part in _parts(keys):
+        marks = ", ".join(["(?)"] * len(part))
+        sql = _VALUES_AT.format(marks=marks, round=int(round_number))
+        found.update((key, value) for key, value in store.query(sql, part) if value is not None)
+    return found
+
+
+def told_from(store: Store) -> Round:
+    """Return the first round whose state can be told."""
+    return Round(store.query(_TOLD_FROM)[0][0])
+
+
+def check_told(store: Store, round_number: int, applied: Round) -> None:
+    """Raise StateNotKept unless the state after a round can be told."""
+    first = told_from(store)
+    if not first <= round_number <= applied:
+        raise StateNotKept(f"states are kept from round {first} to {applied}, not {round_number}")
+
+
+def page_reader(store: Store, name: str = "page") -> ReadPages:
+    """Return what reads pages of the state's map."""
+
+    def read(numbers: Sequence[int]) -> Mapping[int, bytes]:
+        found: dict[int, bytes] = {}
+        for part in _parts(numbers):
+            marks = ", ".join("?" * len(part))
+            sql = f"SELECT id, body FROM {name} WHERE id IN ({marks})"  # noqa: S608 - a constant and question marks
+            found.update(store.query(sql, part))
+        return found
+
+    return read
+
+
+def page_heads(store: Store) -> list[PageHead]:
+    """Return what is known of all pages without their bodies."""
+    dead: dict[int, int] = {}
+    last = (-1, -1)
+    sql = "SELECT died, id FROM dead_page WHERE (died, id) > (?, ?) ORDER BY died, id LIMIT ?"
+    while rows := store.query(sql, (*last, STATE_ROWS_PER_QUERY)):
+        dead.update((number, died) for died, number in rows)
+        last = rows[-1]
+    heads: list[PageHead] = []
+    sql = "SELECT id, born, first, count, digest FROM page WHERE id > ? ORDER BY id LIMIT ?"
+    newest = 0
+    while rows := store.query(sql, (newest, STATE_ROWS_PER_QUERY)):
+        heads += [
+            PageHead(number, Epoch(born), _died(dead.get(number)), first, count, digest)
+            for number, born, first, count, digest in rows
+        ]
+        newest = rows[-1][0]
+    return heads
+
+
+def _died(epoch: int | None) -> Epoch | None:
+    return None if epoch is None else Epoch(epoch)
+
+
+def _parts(items: Sequence[Any]) -> list[tuple[Any, ...]]:
+    source = iter(items)
+    return list(iter(lambda: tuple(islice(source, STATE_KEYS_PER_QUERY)), ()))
