@@ -25,9 +25,11 @@ def status(common: Common) -> None:
       myceld status --json | jq .round_decided
     """
     with common.client() as cell:
-        answer, services = cell.status(), cell.services()["items"]
+        answer, told = cell.status(), cell.services()
+    services = told["items"]
     if common.as_json:
-        show.as_json({**answer, "services": services})
+        own = {"cell": told["cell"]} if "cell" in told else {}  # a hypha has no such part
+        show.as_json({**answer, "services": services, **own})
     elif answer["role"] == HYPHA:
         show_hypha_status(answer)
     else:
@@ -66,6 +68,22 @@ def version(common: Common) -> None:
         show.pairs([("myceld", VERSION), ("cell", show.safe(running or "not running"))])
 
 
+def _upgrade_line(upgrade: dict[str, Any] | None) -> str:
+    """Return what is to come, and whether this cell has to be made ready for it."""
+    if upgrade is None:
+        return ""
+    line = (
+        f"from epoch {show.number(upgrade['epoch'])} on, {show.safe(upgrade['release'])}: "
+        f"rule set {upgrade['rule_set']}, wire version {upgrade['wire_version']}, transaction "
+        f"version {upgrade['transaction_version']}"
+    )
+    if upgrade["missing"]:
+        line += f"; not ready: {', '.join(show.safe(name) for name in upgrade['missing'])}"
+    if not upgrade["is_known"]:
+        line += "; THIS CELL STOPS BEFORE THAT: install the release first"
+    return line
+
+
 def _show_status(answer: dict[str, Any], services: list[dict[str, Any]]) -> None:
     counts = [f"{name} {show.number(answer[f'round_{name}'])}" for name in _ROUNDS]
     members = f"{answer['members_reachable']} of {answer['members_total']} reachable"
@@ -81,6 +99,7 @@ def _show_status(answer: dict[str, Any], services: list[dict[str, Any]]) -> None
             ("members", f"{members}, {answer['members_needed']} needed"),
             ("silent", silent),
             ("epoch", show.number(answer["epoch"])),
+            ("upgrade", _upgrade_line(answer["upgrade"])),
             ("rounds", ", ".join(counts)),
             ("state root", show.safe(answer["state_root"])),
             (

@@ -178,8 +178,28 @@ def genesis() -> None:
     metavar="N",
     help="Rounds of one epoch, 16 to 65536; default: 2048. Every cell keeps two epochs in memory.",
 )
+@click.option(
+    "--prana",
+    multiple=True,
+    metavar="CELL_ID=AMOUNT",
+    help="Who begins with how much PRANA; repeat for each.",
+)
+@click.option(
+    "--parameter",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A parameter of docs/transactions.md, such as fee_per_cost=1000.",
+)
 @click.option("--out", required=True, metavar="FILE", help="Where to write the genesis.")
-def create(name: str, member: tuple[str, ...], epoch_rounds: int | None, out: str) -> None:
+def create(
+    name: str,
+    member: tuple[str, ...],
+    *,
+    epoch_rounds: int | None,
+    prana: tuple[str, ...],
+    parameter: tuple[str, ...],
+    out: str,
+) -> None:
     """Write the genesis of a network; every member then runs `myceld init --genesis FILE`.
 
     \b
@@ -192,6 +212,10 @@ def create(name: str, member: tuple[str, ...], epoch_rounds: int | None, out: st
         arguments += ["--member", each]
     if epoch_rounds is not None:
         arguments += ["--epoch-rounds", str(epoch_rounds)]
+    for given in prana:
+        arguments += ["--prana", given]
+    for one in parameter:
+        arguments += ["--parameter", one]
     arguments += ["--out", str(expand(out))]
     become_node(arguments)
 

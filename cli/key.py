@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import click
 
@@ -34,7 +34,13 @@ from cli.receipt import finish, show_receipt
 from core.ids import CellId, cell_id_of
 from core.limits import PUBLIC_KEY_SIZE_BYTES
 from identity import keystore
-from identity.errors import BadShares, KeyFileNotWritten, NotAKey, UnreadableKeyFile
+from identity.errors import (
+    BadShares,
+    KeyFileExists,
+    KeyFileNotWritten,
+    NotAKey,
+    UnreadableKeyFile,
+)
 from identity.keys import KeyPair
 from identity.keystore import Lock, LockedKey, PlainKey
 from identity.limits import (
@@ -54,7 +60,11 @@ _KEY_FILE: Final = "key.json"
 _SEED_LINE_LENGTH_MAX: Final = 2 * PUBLIC_KEY_SIZE_BYTES + 2
 
 
-def _cost_options(command: Callable[..., None]) -> Callable[..., None]:
+_Command: TypeAlias = Callable[..., None]
+_Decorator: TypeAlias = Callable[[_Command], _Command]
+
+
+def _cost_options(command: _Command) -> _Command:
     """Add --ops and --memory-mib: the cost of the derivation from a new passphrase."""
     memory = click.option(
         "--memory-mib",
@@ -72,6 +82,26 @@ def _cost_options(command: Callable[..., None]) -> Callable[..., None]:
         show_default=True,
         help="Passes over that memory.",
     )(memory)
+
+
+def _rewriting_options(new: _Decorator) -> _Decorator:
+    """Add what opens a key file and what, by `new`, protects the one that is written."""
+
+    def add(command: _Command) -> _Command:
+        return passphrase_options(new(_cost_options(home_option(json_option(command)))))
+
+    return add
+
+
+def _copying_options(seed_help: str, new: _Decorator) -> _Decorator:
+    """Add the same, and the copy: FILE, or the seed itself."""
+
+    def add(command: _Command) -> _Command:
+        file = click.argument("file", metavar="FILE", required=False)
+        seed = click.option("--seed", is_flag=True, help=seed_help)
+        return file(seed(_rewriting_options(new)(command)))
+
+    return add
 
 
 @click.group()
@@ -117,13 +147,7 @@ def show_key(home: str, *, as_json: bool) -> None:
 
 
 @key.command()
-@click.argument("file", metavar="FILE", required=False)
-@click.option("--seed", is_flag=True, help="Print the secret seed in hex instead.")
-@passphrase_options
-@new_passphrase_options
-@_cost_options
-@home_option
-@json_option
+@_copying_options("Print the secret seed in hex instead.", new_passphrase_options)
 def export(
     file: str | None,
     home: str,
@@ -159,13 +183,7 @@ def export(
 
 
 @key.command(name="import")
-@click.argument("file", metavar="FILE", required=False)
-@click.option("--seed", is_flag=True, help="Read the seed in hex from standard input instead.")
-@passphrase_options
-@new_protecting_options
-@_cost_options
-@home_option
-@json_option
+@_copying_options("Read the seed in hex from standard input instead.", new_protecting_options)
 def import_key(
     file: str | None,
     home: str,
@@ -195,11 +213,7 @@ def import_key(
 
 @key.command(name="change-passphrase")
 @click.option("--remove", is_flag=True, help="Leave the key without a passphrase.")
-@passphrase_options
-@new_passphrase_options
-@_cost_options
-@home_option
-@json_option
+@_rewriting_options(new_passphrase_options)
 def change_passphrase(
     home: str,
     *,
@@ -291,7 +305,8 @@ def into_shares(
     """Split the key into N shares, any M of which bring it back; fewer tell nothing.
 
     The shares are SLIP-39: 33 words each. Give them to different people or places, and try
-    `myceld key recover` with M of them before you rely on it. A share is not encrypted.
+    `myceld key recover` with M of them before you rely on it. A share is not encrypted. The
+    library is the standard's reference implementation; no published audit of it was found.
 
     \b
     Example:
@@ -411,7 +426,7 @@ def _show(path: Path, stored: PlainKey | LockedKey, *, as_json: bool) -> None:
         return
     protected = "the mode of the file alone"
     if cost is not None:
-        protected = f"a passphrase (Argon2id, {cost.ops} passes over {cost.memory_kib >> 10} MiB)"
+        protected = f"a passphrase (Argon2id, {cost})"
     show.pairs(
         [
             ("cell", cell_id),
@@ -441,6 +456,9 @@ def _write_shares(
     paths = [folder / f"share-{number}.txt" for number in range(1, len(shares) + 1)]
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for path in paths:
+            if path.exists():
+                raise KeyFileExists(f"{path} is there already")
         for path, share in zip(paths, shares, strict=True):
             head = (
                 f"# One of {len(shares)} SLIP-39 shares of the key of the myceld cell\n"

@@ -85,5 +85,14 @@ TRUST_CELLS_DRAWN: Final = 60
 SHARE_FILE_SIZE_BYTES_MAX: Final = 32 << 10
 """Most bytes of a file with shares: sixteen shares and much room for remarks."""
 
+MULTISIG_ROUNDS_DEFAULT: Final = 2**22
+"""Rounds for which a spend can be approved: the most that there are."""
+
+BATCH_FILE_SIZE_BYTES_MAX: Final = 512 * 1024
+"""Of a file with a batch: far more than a transaction of 64 KiB is in JSON."""
+
+DEVNET_PRANA: Final = 1_000_000
+"""What each cell of a local network begins with."""
+
 REPAIR_STEP_S: Final = 0.5
 """Between two looks whether a repair is done: it takes a second or more."""

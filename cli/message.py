@@ -139,7 +139,7 @@ def list_messages(
         show.as_json(page)
         return
     rows = [
-        [str(item["id"]), item["way"], _name(item["cell"], names), _status(item), _first(item)]
+        [str(item["id"]), item["way"], _other(item, names), _status(item), _first(item)]
         for item in page["messages"]
     ]
     show.table(["id", "way", "cell", "status", "text"], rows)
@@ -166,6 +166,7 @@ def status(common: Common, message_id: int, wait: str | None) -> None:
             [
                 ("message", str(item["id"])),
                 ("from" if item["way"] == "received" else "to", show.safe(item["cell"])),
+                ("first id", show.safe(item.get("first_cell") or "")),
                 ("room", show.safe(item["room"]) if item["room"] else ""),
                 ("type", item["type"]),
                 ("status", _status(item)),
@@ -283,7 +284,7 @@ def shown(item: dict[str, Any], names: dict[str, str]) -> str:
     at = show.moment(item["timestamp_ms"] * 1_000_000)[:16]
     where = f" in {item['room'][:8]}" if item["room"] else ""
     content = _first(item, length_max=1 << 20)
-    return f"{at}  {_name(item['cell'], names)}{where}: {content}"
+    return f"{at}  {_other(item, names)}{where}: {content}"
 
 
 def _show_all(common: Common, items: list[dict[str, Any]], names: dict[str, str]) -> None:
@@ -316,6 +317,14 @@ def _room_line(item: dict[str, Any]) -> str:
 def _status(item: dict[str, Any]) -> str:
     state = str(item["status"])
     return f"failed ({show.safe(item['why'])})" if state == "failed" else state
+
+
+def _other(item: dict[str, Any], names: dict[str, str]) -> str:
+    """Return who is at the other end, and under which id first, if it took another key since."""
+    first = item.get("first_cell")
+    return _name(item["cell"], names) + (
+        "" if first is None else f" (first {show.safe(first[-8:])})"
+    )
 
 
 def _name(cell_id: str, names: dict[str, str]) -> str:

@@ -6,22 +6,32 @@ import click
 
 from cli import show
 from cli.options import Common, common_options
+from myceld.service_calls import JsonObject
 
 
 @click.command()
+@click.option("--of", "other", metavar="CELL", help="What another cell says of itself.")
 @common_options
-def services(common: Common) -> None:
-    """List the services of the cell in the order of their start, and how each is.
+def services(common: Common, other: str | None) -> None:
+    """Show what the cell is, its services in the order of their start, and how each is.
+
+    With --of it asks another cell (a member's name, or a cell id), which tells cells that it
+    trusts.
 
     \b
-    Example:
+    Examples:
       myceld services
+      myceld services --of grace
     """
     with common.client() as cell:
-        answer = cell.services()
+        answer = cell.services() if other is None else cell.describe(other)
     if common.as_json:
         show.as_json(answer)
         return
+    if other is not None:
+        show.pairs(_described(answer))
+        return
+    show.pairs(_described(answer["cell"]))
     rows = [
         [
             show.safe(item["name"]),
@@ -29,11 +39,27 @@ def services(common: Common) -> None:
             show.safe(item["journal"]),
             show.number(item["blocks"]),
             ", ".join(show.safe(need) for need in item["needs"]),
+            show.moment(item["since_ms"] * 1_000_000) if item["since_ms"] else "start",
             show.safe(item["why"]),
         ]
         for item in answer["items"]
     ]
-    show.table(["service", "health", "journal", "blocks", "needs", "why"], rows)
+    show.table(["service", "health", "journal", "blocks", "needs", "since", "why"], rows)
+
+
+def _described(cell: JsonObject) -> list[tuple[str, str]]:
+    """Return what a cell says of itself in lines; whatever it is, it is shown safely."""
+    stopped = cell["stopped_ms"]
+    return [
+        ("cell", show.safe(cell["cell_id"])),
+        ("name", show.safe(cell["name"])),
+        ("version", show.safe(cell["version"])),
+        ("role", show.safe(cell["role"])),
+        ("started", show.moment(cell["started_ms"] * 1_000_000)),
+        ("stopped before", show.moment(stopped * 1_000_000) if stopped else "never"),
+        ("services", ", ".join(show.safe(one) for one in cell["services"])),
+        *((show.safe(key), show.safe(value)) for key, value in cell["metadata"].items()),
+    ]
 
 
 @click.command()

@@ -94,8 +94,9 @@ def revoke(common: Common, cell: str, scope: str, wait: str) -> None:
 @trust.command(name="show")
 @click.argument("cell", metavar="CELL")
 @click.option("--why", is_flag=True, help="Show the paths that make the score, strongest first.")
+@_scope
 @common_options
-def show_cell(common: Common, cell: str, *, why: bool) -> None:
+def show_cell(common: Common, cell: str, scope: str, *, why: bool) -> None:
     """Show how far this cell trusts CELL (a member's name, or a cell id).
 
     \b
@@ -103,7 +104,7 @@ def show_cell(common: Common, cell: str, *, why: bool) -> None:
       myceld trust show grace --why
     """
     with common.client() as client:
-        answer = client.trust_of(cell)
+        answer = client.trust_of(cell, scope=scope)
     if common.as_json:
         show.as_json(answer)
         return
@@ -127,8 +128,9 @@ def show_cell(common: Common, cell: str, *, why: bool) -> None:
 
 @trust.command(name="list")
 @click.option("--limit", type=LIMIT, default=100, show_default=True, help="Most cells to show.")
+@_scope
 @common_options
-def list_cells(common: Common, limit: int) -> None:
+def list_cells(common: Common, limit: int, scope: str) -> None:
     """List the cells with the highest scores.
 
     \b
@@ -136,7 +138,7 @@ def list_cells(common: Common, limit: int) -> None:
       myceld trust list --json | jq '.cells[] | select(.level == "full") | .cell_id'
     """
     with common.client() as client:
-        answer = client.trust_graph(limit=limit)
+        answer = client.trust_graph(limit=limit, scope=scope)
     if common.as_json:
         show.as_json(answer)
         return
@@ -160,8 +162,9 @@ def list_cells(common: Common, limit: int) -> None:
     show_default=True,
     help="Most cells to draw, those with the highest scores.",
 )
+@_scope
 @common_options
-def graph(common: Common, form: str, out: str | None, limit: int) -> None:
+def graph(common: Common, form: str, out: str | None, limit: int, scope: str) -> None:
     """Draw who attests whom, as this cell knows it. With --json print the graph instead.
 
     \b
@@ -169,7 +172,7 @@ def graph(common: Common, form: str, out: str | None, limit: int) -> None:
       myceld trust graph --out trust.svg
     """
     with common.client() as client:
-        answer = client.trust_graph(limit=limit)
+        answer = client.trust_graph(limit=limit, scope=scope)
     if common.as_json:
         show.as_json(answer)
         return

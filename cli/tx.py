@@ -7,9 +7,14 @@ from typing import Any
 import click
 
 from cli import show
+from cli.amount import PRANA
 from cli.daemon import ask_node, become_node
 from cli.errors import BadInput
-from cli.limits import SIGNED_VALUE_SIZE_BYTES_MAX, TRANSACTIONS_PER_SUBMIT_MAX
+from cli.limits import (
+    BATCH_FILE_SIZE_BYTES_MAX,
+    SIGNED_VALUE_SIZE_BYTES_MAX,
+    TRANSACTIONS_PER_SUBMIT_MAX,
+)
 from cli.options import (
     STAGE,
     START,
@@ -22,6 +27,7 @@ from cli.options import (
     read_value,
 )
 from cli.receipt import finish, show_receipt
+from core.json_text import NotJson, parse_json
 from identity.passphrase import PassphraseSource
 
 _WAIT_HELP = "Answer when this stage is reached."
@@ -93,9 +99,12 @@ def send(common: Common, transactions: str, wait: str) -> None:
 @click.argument("key")
 @click.argument("value")
 @click.option("--nonce", type=START, required=True, help="Number of the transaction.")
+@click.option("--fee", type=PRANA, default=0, help="The most to pay for it, in PRANA.")
 @passphrase_options
 @common_options
-def sign(common: Common, key: str, value: str, nonce: int, *, passphrase: PassphraseSource) -> None:
+def sign(
+    common: Common, key: str, value: str, *, nonce: int, fee: int, passphrase: PassphraseSource
+) -> None:
     """Sign a put with the cell's key without sending it; works offline, prints hex.
 
     \b
@@ -106,6 +115,7 @@ def sign(common: Common, key: str, value: str, nonce: int, *, passphrase: Passph
     if len(data) > SIGNED_VALUE_SIZE_BYTES_MAX:
         raise BadInput(f"the value has {len(data)} bytes, far more than the ledger takes")
     arguments = ["sign", "--home", str(common.home), "--nonce", str(nonce)]
+    arguments += ["--fee", str(fee)] if fee else []
     arguments += [*passphrase_arguments(passphrase), "--", key, data.hex()]
     if not common.as_json:
         become_node(arguments)
@@ -113,6 +123,39 @@ def sign(common: Common, key: str, value: str, nonce: int, *, passphrase: Passph
     if status == 0:
         show.as_json({"transaction": output.strip()})
     raise click.exceptions.Exit(status)
+
+
+@tx.command()
+@click.argument("items", metavar="@FILE|-")
+@click.option("--wait", type=STAGE, default="applied", show_default=True, help=_WAIT_HELP)
+@common_options
+def batch(common: Common, items: str, wait: str) -> None:
+    """Submit several things that apply together or not at all, signed by the cell's own key.
+
+    The file is a JSON list of {"kind": …, "arguments": {…}}, with the kinds and names of
+    docs/transactions.md. Amounts are whole numbers of base units.
+
+    \b
+    Example:
+      echo '[{"kind": "transfer", "arguments": {"to": "grace", "amount": 1500000000}},
+             {"kind": "put", "arguments": {"key": "paid", "value": "May"}}]' | myceld tx batch -
+    """
+    data = read_value(items)
+    if len(data) > BATCH_FILE_SIZE_BYTES_MAX:
+        raise BadInput(f"the file has {len(data)} bytes, far more than a transaction takes")
+    try:
+        found = parse_json(data)
+    except NotJson as error:
+        raise BadInput(f"not JSON: {error.detail}") from error
+    if not isinstance(found, list):
+        raise BadInput("expected a list of items")
+    with common.client() as cell:
+        answer = cell.batch(found, wait=wait, timeout_s=common.timeout_s)
+    if common.as_json:
+        show.as_json(answer)
+    else:
+        show_receipt(answer)
+    finish([answer])
 
 
 @tx.command(name="list")

@@ -216,6 +216,16 @@ FAILPOINTS: Final[Mapping[str, Failpoint]] = MappingProxyType(
             "the proposal of a newcomer is noted, fsynced",
         ),
         **_both(
+            "message.write",
+            "node/services/message_scribe.py",
+            "messages sent, taken or kept for others are persisted, fsynced",
+        ),
+        **_both(
+            "message.send",
+            "node/services/message_link.py",
+            "frames with messages and receipts are written to a peer's stream",
+        ),
+        **_both(
             "replication.copy",
             "journal/replication/copies.py",
             "blocks of another cell's journal are persisted",

@@ -36,6 +36,10 @@ Round = NewType("Round", int)
 """A hashgraph round, counted from 1 over all epochs."""
 Sequence = NewType("Sequence", int)
 """Position of an event in its creator's chain, from 0."""
+AccountId = NewType("AccountId", bytes)
+"""Whose account: a public key, the id of a multi-signature account, or the treasury's name."""
+Amount = NewType("Amount", int)
+"""Of PRANA or of a token, in base units: never a fraction."""
 
 # Identity multihash (0x00) of 36 bytes (0x24); protobuf field 1: Ed25519, field 2: 32 bytes.
 _PEER_ID_PREFIX: Final = bytes.fromhex("0024080112" + "20")

@@ -21,7 +21,7 @@ from core.errors import (
 )
 from gateway import errors
 from gateway.limits import RETRY_AFTER_S
-from ledger.errors import NonceUsed, Oversize
+from ledger.errors import NonceUsed, NoSuchMultisig, NoSuchToken, Oversize
 
 STATUSES: Final[Mapping[type[MyceldError], int]] = {
     LocalMisuse: 400,
@@ -40,6 +40,10 @@ STATUSES: Final[Mapping[type[MyceldError], int]] = {
     errors.NoSuchMessage: 404,
     errors.NoSuchRoom: 404,
     errors.NoSuchContent: 404,
+    errors.NoProposal: 404,
+    errors.NoNamespace: 404,
+    NoSuchMultisig: 404,
+    NoSuchToken: 404,
     errors.WrongMethod: 405,
     errors.BodyTooSlow: 408,
     NonceUsed: 409,

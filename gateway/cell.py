@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from gateway.governance_views import GovernanceCell
 from gateway.light_routes import LightCell
 from gateway.message_cell import MessageCell
+from gateway.prana_views import PranaCell
 from gateway.proof_routes import ProofCell
 from gateway.repair_routes import RepairCell
 from gateway.service_views import ServiceCell
+from gateway.state_views import StateCell
 from gateway.trust_views import TrustCell
 from gateway.views import (
     AccountView,
@@ -34,13 +37,23 @@ from gateway.views import (
     RoundView,
     SporeView,
     Stage,
-    StateValueView,
     StatusView,
     TransactionView,
 )
 
 
-class Cell(TrustCell, MessageCell, ServiceCell, ProofCell, RepairCell, LightCell, Protocol):
+class Cell(
+    TrustCell,
+    MessageCell,
+    ServiceCell,
+    GovernanceCell,
+    StateCell,
+    PranaCell,
+    ProofCell,
+    RepairCell,
+    LightCell,
+    Protocol,
+):
     """What the gateway needs of a running cell."""
 
     async def submit(
@@ -76,10 +89,6 @@ class Cell(TrustCell, MessageCell, ServiceCell, ProofCell, RepairCell, LightCell
 
     def peers(self) -> list[PeerView]:
         """Return the peers, members first."""
-        ...
-
-    async def state_value(self, key: str) -> StateValueView:
-        """Return the value of `key` after the last applied round; raises NoSuchKey."""
         ...
 
     async def transactions(self, *, start: int, limit: int) -> list[TransactionView]:

@@ -162,6 +162,20 @@ class NoSuchRoom(LocalMisuse):
     remedy = "`myceld room list` shows the rooms."
 
 
+class NoProposal(LocalMisuse):
+    """No proposal of this id was ordered, as far as this cell knows."""
+
+    code = "MYC-GATEWAY-401"
+    remedy = "`myceld gov list` shows the ids."
+
+
+class NoNamespace(LocalMisuse):
+    """Nobody claimed this namespace, nor one around it."""
+
+    code = "MYC-GATEWAY-201"
+    remedy = "Claim it with `myceld state namespace claim`, or write: anybody may."
+
+
 class NoSuchContent(LocalMisuse):
     """Nothing of this hash was posted, as far as this cell knows."""
 

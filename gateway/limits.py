@@ -72,3 +72,6 @@ MESSAGE_EXPIRES_S: Final = 7 * 86_400
 
 INVITE_EXPIRES_S: Final = 3600
 """Life of a ticket when the request does not say: time to hand it over, not to find it."""
+
+ACCOUNT_NAME_LENGTH_MAX: Final = 128
+"""Characters by which a client names an account: an id in hex has 64, a cell id fewer."""

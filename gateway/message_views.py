@@ -42,7 +42,7 @@ class MessageView:
     way: str
     """`sent` or `received`."""
     cell: str
-    """Cell id of the other end."""
+    """Present cell id of the other end."""
     type: str
     text: str | None
     """What a chat says; null for other types."""
@@ -63,6 +63,8 @@ class MessageView:
     """Index of its block in the sender's journal."""
     expires_ms: int
     """When a message that is not delivered is given up; 0 for one that was received."""
+    first_cell: str | None = None
+    """The first cell id of the other end, if it has taken another key since."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,14 @@ from gateway import asks
 from gateway.answers import STATUSES, JsonAnswer, error_answer, listing
 from gateway.cell import Cell
 from gateway.errors import NoSuchRoute, Unexpected, WrongMethod
+from gateway.governance_routes import GovernanceRoutes
 from gateway.light_routes import LightRoutes
 from gateway.message_routes import MessageRoutes
+from gateway.prana_routes import PranaRoutes
 from gateway.proof_routes import ProofRoutes
 from gateway.repair_routes import RepairRoutes
 from gateway.service_routes import ServiceRoutes, note_request
+from gateway.state_routes import StateRoutes
 from gateway.trust_routes import TrustRoutes
 from gateway.views import Stage
 from gateway.waiting import Waiting
@@ -67,7 +70,7 @@ class Routes(Waiting):
 
     async def health(self, _request: Request) -> Response:
         """GET /api/public/health."""
-        status, services = self._cell.status(), self._cell.services()
+        status, services = self._cell.status(), self._cell.services().items
         return JsonAnswer(
             {
                 "status": _worst([service.status for service in services]),
@@ -126,11 +129,6 @@ class Routes(Waiting):
         wait, timeout_s = asks.stage(fields, Stage.STORED) or Stage.STORED, asks.timeout_s(fields)
         work = self._cell.put(key, value, nonce=nonce, wait=wait, timeout_s=timeout_s)
         return JsonAnswer(await self.reached(work, wait, timeout_s))
-
-    async def state_value(self, request: Request) -> Response:
-        """GET /api/v1/state/value."""
-        key = asks.key(asks.query_fields(request, frozenset({"key"})))
-        return JsonAnswer(await self.read(self._cell.state_value(key)))
 
     async def receipt(self, request: Request) -> Response:
         """GET /api/v1/receipts/{id}."""
@@ -262,7 +260,6 @@ class Routes(Waiting):
             ("POST", "/api/v1/transactions", self.submit),
             ("GET", "/api/v1/transactions", self.transactions),
             ("POST", "/api/v1/state/put", self.put),
-            ("GET", "/api/v1/state/value", self.state_value),
             ("GET", "/api/v1/receipts/{id}", self.receipt),
             ("GET", "/api/v1/rounds", self.rounds),
             ("GET", "/api/v1/epochs", self.epochs),
@@ -284,6 +281,9 @@ class Routes(Waiting):
             ("POST", "/api/v1/follows", self.follow),
             ("POST", "/api/v1/follows/stop", self.stop_following),
             *TrustRoutes(self._cell, self, self._budget).table(),
+            *StateRoutes(self._cell, self, self._budget).table(),
+            *GovernanceRoutes(self._cell, self, self._budget).table(),
+            *PranaRoutes(self._cell, self, self._budget).table(),
             *self._messages.table,
             *ServiceRoutes(self._cell, self, self._budget).table(),
             *ProofRoutes(self._cell, self).table(),

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from core.errors import LocalMisuse, MyceldError, RemoteViolation
 from core.limits import INT_MAX
 from gateway import asks
-from gateway.answers import JsonAnswer, listing
+from gateway.answers import JsonAnswer
 from gateway.service_views import ActsQuery, RequestNote, ServiceCell
 
 T = TypeVar("T")
@@ -45,6 +45,7 @@ class ServiceRoutes:
         """Return (method, path, endpoint) of each."""
         return [
             ("GET", "/api/v1/services", self.services),
+            ("GET", "/api/v1/cell", self.describe),
             ("GET", "/api/v1/audit", self.acts),
             ("POST", "/api/v1/identity/verify", self.verify),
         ]
@@ -52,7 +53,12 @@ class ServiceRoutes:
     async def services(self, request: Request) -> Response:
         """GET /api/v1/services."""
         asks.query_fields(request, _NOTHING)
-        return listing(self._cell.services())
+        return JsonAnswer(self._cell.services())
+
+    async def describe(self, request: Request) -> Response:
+        """GET /api/v1/cell."""
+        cell = asks.cell_named(asks.query_fields(request, _VERIFY))
+        return JsonAnswer(await self._waits.read(self._cell.describe(cell)))
 
     async def acts(self, request: Request) -> Response:
         """GET /api/v1/audit."""

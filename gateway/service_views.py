@@ -23,6 +23,33 @@ class ServiceView:
     """`healthy`, `degraded` or `unhealthy`."""
     why: str
     """One line; empty for a healthy one."""
+    since_ms: int
+    """Since when it is as it is, by the wall clock; 0: since the cell started."""
+
+
+@dataclass(frozen=True, slots=True)
+class DescriptionView:
+    """What a cell says of itself."""
+
+    cell_id: str
+    name: str
+    version: str
+    role: str
+    """`sclerotium` (a member with a vote) or `rhizomorph`."""
+    started_ms: int
+    stopped_ms: int
+    """End of the last life that ended as asked; 0 if there was none."""
+    services: list[str]
+    metadata: dict[str, str]
+    """From the cell's configuration."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServicesView:
+    """A cell and its services, in the order of their start."""
+
+    cell: DescriptionView
+    items: list[ServiceView]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +118,15 @@ class RequestNote:
 class ServiceCell(Protocol):
     """What the gateway's routes of services need of a running cell."""
 
-    def services(self) -> list[ServiceView]:
-        """Return the services in the order of their start, with how each is."""
+    def services(self) -> ServicesView:
+        """Return the cell with its services in the order of their start, and how each is."""
+        ...
+
+    async def describe(self, cell: str) -> DescriptionView:
+        """Return what a cell (its id, or a member's name) says of itself.
+
+        Raises NoSuchCell, DescriptionRefused, or why it is not reached.
+        """
         ...
 
     async def acts(self, query: ActsQuery) -> ActsView:

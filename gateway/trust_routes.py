@@ -69,15 +69,17 @@ class TrustRoutes:
 
     async def trust_of(self, request: Request) -> Response:
         """GET /api/v1/trust/cell."""
-        fields = asks.query_fields(request, frozenset({"cell", "limit"}))
+        fields = asks.query_fields(request, frozenset({"cell", "limit", "scope"}))
         _, paths_max = asks.page(fields)
-        work = self._cell.trust_of(asks.cell_named(fields), paths_max)
+        work = self._cell.trust_of(asks.cell_named(fields), paths_max, asks.scope(fields))
         return JsonAnswer(await self._waits.read(work))
 
     async def graph(self, request: Request) -> Response:
         """GET /api/v1/trust/graph."""
-        _, limit = asks.page(asks.query_fields(request, frozenset({"limit"})))
-        return JsonAnswer(await self._waits.read(self._cell.trust_graph(limit)))
+        fields = asks.query_fields(request, frozenset({"limit", "scope"}))
+        _, limit = asks.page(fields)
+        work = self._cell.trust_graph(limit, asks.scope(fields))
+        return JsonAnswer(await self._waits.read(work))
 
     async def _submit(self, wish: AttestWish, fields: asks.Fields) -> Response:
         wait, timeout_s = asks.stage(fields, Stage.STORED) or Stage.STORED, asks.timeout_s(fields)

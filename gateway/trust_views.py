@@ -114,10 +114,13 @@ class TrustCell(Protocol):
         """
         ...
 
-    async def trust_of(self, cell: str, paths_max: int) -> TrustWhyView:
-        """Return the score of a cell (its id, or a member's name), and why; raises NoSuchCell."""
+    async def trust_of(self, cell: str, paths_max: int, scope: str) -> TrustWhyView:
+        """Return the score of a cell (its id, or a member's name) in a scope, and why.
+
+        Raises NoSuchCell.
+        """
         ...
 
-    async def trust_graph(self, limit: int) -> TrustGraphView:
+    async def trust_graph(self, limit: int, scope: str) -> TrustGraphView:
         """Return the `limit` cells with the highest scores, and what they say of each other."""
         ...

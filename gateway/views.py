@@ -151,7 +151,7 @@ class ProposalView:
     weight_approved: int
     weight_total: int
     state: str
-    """`open`, `accepted` or `expired`."""
+    """`open`, `accepted`, `refused` or `expired`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +269,25 @@ class MetricsView:
 
 
 @dataclass(frozen=True, slots=True)
+class UpgradeView:
+    """An upgrade that was decided and has not begun."""
+
+    epoch: int
+    """From the first one on, at or after this, for which enough members know the versions."""
+    rule_set: int
+    wire_version: int
+    transaction_version: int
+    release: str
+    """What to install."""
+    is_known: bool
+    """Whether this build knows the versions: else it stops before that epoch."""
+    weight_knowing: int
+    weight_total: int
+    missing: list[str]
+    """Names of members who have not announced that they know the versions."""
+
+
+@dataclass(frozen=True, slots=True)
 class StatusView:
     """One screen of what the cell is doing and what it waits for."""
 
@@ -303,6 +322,7 @@ class StatusView:
     addresses: list[str]
     gateway_url: str
     metrics: MetricsView
+    upgrade: UpgradeView | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from hypha.network import Gateway, Network
 from hypha.questions import (
     ReceiptQuestion,
     RoundQuestion,
-    nonces,
+    account_of,
     of_account,
     of_value,
     user_value,
@@ -62,8 +62,8 @@ class HyphaCell:
             key=key,
             value=_as_text(found.value),
             value_hex=found.value.hex(),
-            updated_round=found.updated_round,
-            updated_by=found.updated_by.hex(),
+            updated_round=found.round,
+            updated_by=found.sender.hex(),
             round=header.round,
             state_root=header.state_root.hex(),
             certified_round=taken.verified.certified.round,
@@ -105,7 +105,7 @@ class HyphaCell:
     async def account(self, public_key: bytes) -> AccountView:
         """Return the smallest nonce above all that are used, by proof."""
         taken = await self.network.ask(of_account(PublicKey(public_key)))
-        return AccountView(public_key.hex(), nonces(taken.verified).highest + 1)
+        return AccountView(public_key.hex(), account_of(taken.verified).highest + 1)
 
     def status(self) -> HyphaStatusView:
         """Return what the hypha believes, and by whom."""

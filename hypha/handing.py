@@ -36,13 +36,13 @@ from hypha.limits import (
     SUBMIT_TIMEOUT_S,
 )
 from hypha.network import Gateway, Network
-from hypha.questions import ReceiptQuestion, nonces, of_account
+from hypha.questions import ReceiptQuestion, account_of, of_account
 from identity.keys import KeyPair, verify
 from ledger.errors import WrongSignature
 from ledger.header import APPLIED
-from ledger.kinds import Put
 from ledger.proof import ReceiptClaim
 from ledger.transaction import SignedTransaction, parse, sign_transaction
+from ledger.values import Put
 from ledger.verify import Verified
 
 _ROUTE: Final = "/api/light/transactions"
@@ -96,7 +96,7 @@ class HandingOn:
         """Return the smallest nonce above all that are used, by proof, or were signed with here."""
         try:
             answer = await self._network.ask(of_account(self._key.public_key))
-            known = nonces(answer.verified).highest
+            known = account_of(answer.verified).highest
         except MyceldError:
             # Before anything is certified nothing can be proven, and nothing is used.
             if self._network.heads.newest is not None:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Final
 
-from core.codec import as_array, as_bytes, as_int, decode
 from core.ids import PublicKey, Round, TransactionId
 from hypha.errors import AnswerBesides
-from ledger.accounts import NonceWindow, account_key, decode_account
-from ledger.kinds import VALUE_PREFIX, check_key
+from ledger.accounts import NO_ACCOUNT, Account, account_key, decode_account
 from ledger.proof import HeaderClaim, ReceiptClaim, StateClaim
+from ledger.values import Stored, decode_stored, value_key
 from ledger.verify import Verified
 
 
@@ -99,41 +97,26 @@ class RoundQuestion(Question):
             raise AnswerBesides("the proof is not about the round that was asked for")
 
 
-@dataclass(frozen=True, slots=True)
-class UserValue:
-    """What the state holds at a user's key."""
-
-    value: bytes
-    updated_round: int
-    updated_by: bytes
-
-
 def of_value(key: str) -> StateQuestion:
     """Return the question for a user's key; raises Malformed or Oversize."""
-    return StateQuestion(VALUE_PREFIX + check_key(key))
+    return StateQuestion(value_key(key))
 
 
-def user_value(verified: Verified) -> UserValue | None:
+def user_value(verified: Verified) -> Stored | None:
     """Return what the answer to `of_value` says."""
     found = _found(verified)
-    if found is None:
-        return None
-    value, updated, sender = as_array(decode(found), length=_VALUE_ITEMS)
-    return UserValue(as_bytes(value), as_int(updated), as_bytes(sender))
+    return None if found is None else decode_stored(found)
 
 
 def of_account(public_key: PublicKey) -> StateQuestion:
-    """Return the question which nonces of an account are used."""
+    """Return the question what an account is: which nonces are used, and what it has."""
     return StateQuestion(account_key(public_key))
 
 
-def nonces(verified: Verified) -> NonceWindow:
+def account_of(verified: Verified) -> Account:
     """Return what the answer to `of_account` says."""
     found = _found(verified)
-    return NonceWindow() if found is None else decode_account(found)
-
-
-_VALUE_ITEMS: Final = 3
+    return NO_ACCOUNT if found is None else decode_account(found)
 
 
 def _found(verified: Verified) -> bytes | None:

@@ -3,15 +3,16 @@
     challenge  ["myceld/challenge/1", network, verifier, prover, nonce, time in ms, binding]
     answer     the prover's signature of ["myceld/challenge-answer/1", hash of the challenge]
 
-The nonce is drawn anew by the verifier. Both cells, the network, and what names the connection
-below (`binding`, empty if the host gives none) are in what is signed, so an answer can not be
-passed on: to another network, to another verifier, over another connection, or back to who asked.
+The nonce is drawn anew by the verifier. Both cells, the network, and the name of the connection
+(`binding`, the hash of its handshake) are in what is signed, so an answer can not be passed on: to
+another network, to another verifier, over another connection, or back to who asked.
 
 A prover answers when: the challenge is of its network; it is the prover; whoever sent it is the
 verifier; the binding is its own; the time is within CHALLENGE_MS of its own clock; and it did not
 answer this nonce before. A verifier believes when it gave out the challenge to that prover, less
 than CHALLENGE_MS ago, no answer to it was taken before, and the signature is the prover's. Each
-nonce is used once, whatever the answer. What was proven counts for an hour.
+nonce is used once, whatever the answer. What was proven counts for an hour, on connections to the
+process that proved it (`channel`: its key of this run, which the handshake has shown).
 """
 
 from __future__ import annotations
@@ -42,7 +43,6 @@ from identity.service_limits import (
     CHALLENGE_SIZE_BYTES_MAX,
     CHALLENGES_ANSWERED_MAX,
     CHALLENGES_OPEN_MAX,
-    CODE_LENGTH_MAX,
     IDENTITY_SESSION_MS,
     IDENTITY_SESSIONS_MAX,
 )
@@ -61,7 +61,7 @@ class Challenge:
     nonce: bytes
     time_ms: int
     """By the verifier's wall clock."""
-    binding: bytes = b""
+    binding: bytes
 
     def encode(self) -> bytes:
         """Return the bytes that are sent, and hashed for the answer."""
@@ -78,7 +78,7 @@ class Session:
     """A cell that has proven its key."""
 
     cell: PublicKey
-    binding: bytes
+    channel: bytes
     proven_ms: int
     until_ms: int
 
@@ -151,7 +151,14 @@ class Verifier:
         self._open.pop(challenge.nonce, None)
 
     def take(
-        self, challenge: Challenge, answer: bytes, peer: PublicKey, binding: bytes, now_ms: int
+        self,
+        challenge: Challenge,
+        answer: bytes,
+        peer: PublicKey,
+        binding: bytes,
+        now_ms: int,
+        *,
+        channel: bytes,
     ) -> Session:
         """Return the session of a prover whose answer is good; the nonce is used up in any case.
 
@@ -169,12 +176,14 @@ class Verifier:
             raise ChallengeExpired("the answer came too late")
         if not verify(challenge.prover, _to_sign(challenge.encode()), Signature(answer)):
             raise ChallengeUnproven("the answer is not signed by the key that was asked for")
-        return self._remember(Session(peer, binding, now_ms, now_ms + IDENTITY_SESSION_MS))
+        return self._remember(Session(peer, channel, now_ms, now_ms + IDENTITY_SESSION_MS))
 
-    def session(self, cell: PublicKey, now_ms: int) -> Session | None:
-        """Return the session of a cell that has proven its key within the last hour."""
+    def session(self, cell: PublicKey, channel: bytes, now_ms: int) -> Session | None:
+        """Return the session of a process of a cell that has proven its key within the hour."""
         found = self._sessions.get(cell)
-        if found is None or not found.proven_ms <= now_ms < found.until_ms:
+        if found is None or found.channel != channel:
+            return None
+        if not found.proven_ms <= now_ms < found.until_ms:
             return None
         return found
 
@@ -206,12 +215,19 @@ def decode_challenge(data: bytes) -> Challenge:
             PublicKey(as_bytes(items[3], size=PUBLIC_KEY_SIZE_BYTES)),
             as_bytes(items[4], size=CHALLENGE_NONCE_SIZE_BYTES),
             as_int(items[5]),
-            as_bytes(items[6], size_max=CHALLENGE_BINDING_SIZE_BYTES_MAX),
+            _binding_of(items),
         )
     except BadChallenge:
         raise
     except MyceldError as error:
         raise BadChallenge(f"not a challenge: {error.detail}") from error
+
+
+def _binding_of(items: Sequence[Value]) -> bytes:
+    binding = as_bytes(items[6], size_max=CHALLENGE_BINDING_SIZE_BYTES_MAX)
+    if not binding:
+        raise BadChallenge("a challenge that names no connection")
+    return binding
 
 
 def _network_of(items: Sequence[Value]) -> NetworkId:
@@ -222,21 +238,3 @@ def _network_of(items: Sequence[Value]) -> NetworkId:
 
 def _to_sign(challenge: bytes) -> bytes:
     return encode([_ANSWER, hashlib.sha256(challenge).digest()])
-
-
-def encode_reply(signature: bytes, code: str) -> bytes:
-    """Return what a prover sends back: its answer, or an empty one and why there is none."""
-    return encode([signature, code])
-
-
-def decode_reply(data: bytes) -> tuple[bytes, str]:
-    """Return answer and code in a reply, one of them empty; raises BadChallenge."""
-    try:
-        items = as_array(decode(data, size_bytes_max=CHALLENGE_SIZE_BYTES_MAX), length=2)
-        signature = as_bytes(items[0], size_max=SIGNATURE_SIZE_BYTES)
-        code = as_text(items[1], length_max=CODE_LENGTH_MAX)
-    except MyceldError as error:
-        raise BadChallenge(f"not a reply to a challenge: {error.detail}") from error
-    if bool(signature) == bool(code):
-        raise BadChallenge("a reply has an answer, or a reason why not")
-    return signature, code

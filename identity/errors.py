@@ -75,11 +75,11 @@ class CostTooHigh(LocalMisuse):
     remedy = "Nothing was computed. Somebody may have changed the file: restore it from a backup."
 
 
-class CostTooLow(LocalMisuse):
-    """A passphrase would protect the key too little."""
+class CostOutOfBounds(LocalMisuse):
+    """A passphrase would protect a new file too little, or nobody could open it."""
 
     code = "MYC-IDENTITY-203"
-    remedy = "Use at least 2 passes over 64 MiB, or leave the options out."
+    remedy = "Use 2 to 16 passes over 64 to 1024 MiB, or leave the options out."
 
 
 class UnknownKeyFileVersion(LocalMisuse):
@@ -146,6 +146,13 @@ class KeyFileChanged(LocalMisuse):
 
     code = "MYC-IDENTITY-212"
     remedy = "Start the cell again, with the passphrase of the file that is there now."
+
+
+class KeyFileExists(LocalMisuse):
+    """A new key, or a share, would take the place of a file that is there."""
+
+    code = "MYC-IDENTITY-213"
+    remedy = "Nothing was written: none is ever overwritten. Name another place, or move it away."
 
 
 class BadRecord(RemoteViolation):

@@ -26,6 +26,7 @@ from core.json_text import NotJson, parse_json
 from core.limits import PUBLIC_KEY_SIZE_BYTES
 from identity.errors import (
     KeyFileChanged,
+    KeyFileExists,
     KeyFileNotOwned,
     KeyFileNotWritten,
     KeyFileTooOpen,
@@ -104,8 +105,8 @@ class OpenKeys:
 def create(path: Path, seed: bytes, lock: Lock | None = None) -> KeyPair:
     """Write a new key file for `seed` durably and return its pair.
 
-    The file appears whole or not at all. Raises KeyFileNotWritten, also when `path` exists, and
-    what is wrong with the lock.
+    The file appears whole or not at all. Raises KeyFileExists, KeyFileNotWritten, and what is
+    wrong with the lock.
     """
     keys = OpenKeys(KeyPair(seed), (), _derived(lock))
     _write(path, keys, replace=False)
@@ -194,6 +195,8 @@ def _write(path: Path, keys: OpenKeys, *, replace: bool) -> None:
     try:
         sweep_private(path)
         write_private(path, json.dumps(content, indent=2) + "\n", replace=replace)
+    except FileExistsError as error:
+        raise KeyFileExists(f"{path} is there already") from error
     except OSError as error:
         raise KeyFileNotWritten(f"{path}: {error.strerror}") from error
 
@@ -237,12 +240,20 @@ def _parse(path: Path, data: bytes) -> PlainKey | LockedKey:
         content: Any = parse_json(data)
         version, kdf = content["version"], content["kdf"]
     except (NotJson, KeyError, TypeError) as error:
-        raise UnreadableKeyFile(f"{path} is damaged or not a key file") from error
+        raise UnreadableKeyFile(f"{path} {_how_damaged(data)}") from error
     if type(version) is not int or version not in _VERSIONS or kdf != _VERSIONS[version]:
         shown = repr(version)[:32], repr(kdf)[:32]
         raise UnknownKeyFileVersion(f"{path} has version {shown[0]}, kdf {shown[1]}")
     with _damage_told(path):
         return _plain_key(path, content) if version == 1 else _locked_key(path, content)
+
+
+def _how_damaged(data: bytes) -> str:
+    if not data.strip(b"\0 \n"):
+        return "is empty"  # zeros too: so some file systems leave what a power cut interrupted
+    if data.startswith(b"{") and not data.rstrip().endswith(b"}"):
+        return "ends in the middle: it was cut off"
+    return "is damaged or not a key file"
 
 
 @contextlib.contextmanager

@@ -39,11 +39,11 @@ class Passphrase:
         try:
             secret = unicodedata.normalize("NFC", text).encode()
         except UnicodeEncodeError:
-            raise BadPassphrase("it is not valid Unicode text") from None
+            raise BadPassphrase("the passphrase is not valid Unicode text") from None
         if not secret:
-            raise BadPassphrase("it is empty")
+            raise BadPassphrase("the passphrase is empty")
         if len(secret) > PASSPHRASE_SIZE_BYTES_MAX:
-            raise BadPassphrase(f"it has more than {PASSPHRASE_SIZE_BYTES_MAX} bytes")
+            raise BadPassphrase(f"the passphrase has more than {PASSPHRASE_SIZE_BYTES_MAX} bytes")
         self._secret = secret
 
     @property
@@ -54,7 +54,7 @@ class Passphrase:
     def check_new(self) -> None:
         """Raise BadPassphrase if a key should not be protected with this one."""
         if len(self._secret.decode()) < PASSPHRASE_LENGTH_MIN:
-            raise BadPassphrase(f"it has less than {PASSPHRASE_LENGTH_MIN} characters")
+            raise BadPassphrase(f"the passphrase has less than {PASSPHRASE_LENGTH_MIN} characters")
 
     def __repr__(self) -> str:
         return "Passphrase(…)"

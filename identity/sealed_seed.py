@@ -18,7 +18,7 @@ import nacl.pwhash
 
 from core.codec import Value, encode
 from core.ids import PublicKey
-from identity.errors import CostTooHigh, CostTooLow, WrongPassphrase
+from identity.errors import CostOutOfBounds, CostTooHigh, WrongPassphrase
 from identity.limits import (
     KDF_MEMORY_KIB_DEFAULT,
     KDF_MEMORY_KIB_MAX,
@@ -48,18 +48,21 @@ class Cost:
         """Raise CostTooHigh for what is not worth a start."""
         if self.ops > KDF_OPS_MAX or self.memory_kib > KDF_MEMORY_KIB_MAX:
             raise CostTooHigh(
-                f"{self.ops} passes over {self.memory_kib} KiB are asked for, at most "
-                f"{KDF_OPS_MAX} over {KDF_MEMORY_KIB_MAX} are done"
+                f"{self} are asked for, at most {Cost(KDF_OPS_MAX, KDF_MEMORY_KIB_MAX)} are done"
             )
 
     def check_new(self) -> None:
-        """Raise CostTooLow or CostTooHigh for what no new file should have."""
-        self.check_readable()
-        if self.ops < KDF_OPS_MIN or self.memory_kib < KDF_MEMORY_KIB_MIN:
-            raise CostTooLow(
-                f"{self.ops} passes over {self.memory_kib} KiB, at least "
-                f"{KDF_OPS_MIN} over {KDF_MEMORY_KIB_MIN} are taken"
-            )
+        """Raise CostOutOfBounds for what no new file should have."""
+        if not (
+            KDF_OPS_MIN <= self.ops <= KDF_OPS_MAX
+            and KDF_MEMORY_KIB_MIN <= self.memory_kib <= KDF_MEMORY_KIB_MAX
+        ):
+            raise CostOutOfBounds(f"{self} would be too little or too much")
+
+    def __str__(self) -> str:
+        whole = self.memory_kib % 1024 == 0
+        memory = f"{self.memory_kib >> 10} MiB" if whole else f"{self.memory_kib} KiB"
+        return f"{self.ops} passes over {memory}"
 
 
 @dataclass(frozen=True, slots=True)

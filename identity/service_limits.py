@@ -32,10 +32,34 @@ CHALLENGE_NONCE_SIZE_BYTES: Final = 32
 """Never drawn twice by chance."""
 
 CHALLENGE_BINDING_SIZE_BYTES_MAX: Final = 64
-"""What names the connection below, if the host gives that."""
+"""What names the connection; Noise gives 32."""
 
 CHALLENGE_SIZE_BYTES_MAX: Final = 512
 """Of a challenge, and of an answer."""
+
+ASK_SIZE_BYTES_MAX: Final = 640
+"""Of a question with a challenge in it."""
+
+METADATA_PAIRS_MAX: Final = 32
+"""Of one cell."""
+
+METADATA_KEY_LENGTH_MAX: Final = 64
+"""It is the subject of a row."""
+
+METADATA_VALUE_LENGTH_MAX: Final = 160
+"""It is the detail of a row."""
+
+DESCRIBED_SERVICES_MAX: Final = 16
+"""There are five."""
+
+DESCRIBED_WORD_LENGTH_MAX: Final = 128
+"""A name, a version, a role."""
+
+DESCRIPTION_SIZE_BYTES_MAX: Final = 40_960
+"""All pairs at their longest, in the widest letters: 29 KB, and twenty words."""
+
+REPLY_SIZE_BYTES_MAX: Final = 49_152
+"""A description, with what is around it."""
 
 CHALLENGE_MS: Final = 30_000
 """How long an answer is waited for: a round trip and a signature take milliseconds."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from journal.audit import Audit
     from journal.events import Appended, Conflict, Event, Subscription, Truncated
     from journal.log import Journal
+    from journal.pen import Pen
     from journal.snapshot import Snapshot
     from journal.store import Durability, Store
     from journal.writer import Batch
@@ -25,6 +26,7 @@ __all__ = [
     "Durability",
     "Event",
     "Journal",
+    "Pen",
     "Snapshot",
     "Store",
     "Subscription",
@@ -39,6 +41,7 @@ _MODULES: Final = {
     "Durability": "store",
     "Event": "events",
     "Journal": "log",
+    "Pen": "pen",
     "Snapshot": "snapshot",
     "Store": "store",
     "Subscription": "events",

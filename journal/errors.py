@@ -87,7 +87,7 @@ class DiskFull(OperationalFault):
     """No space left. The transaction was rolled back; reads go on."""
 
     code = "MYC-JOURNAL-012"
-    remedy = "Free disk space, then try again; the store goes on without a restart."
+    remedy = "Free disk space, then try again. A cell stops on this: start it again then."
     retryable = True
 
 
@@ -227,3 +227,17 @@ class NoDurability(LocalMisuse):
 
     code = "MYC-JOURNAL-030"
     remedy = "Use 'power' (what is acknowledged survives a power cut) or 'process'."
+
+
+class JournalHeld(LocalMisuse):
+    """Somebody wanted to append to a journal of which another part of the program has the pen."""
+
+    code = "MYC-JOURNAL-031"
+    remedy = "Have it written by the part that holds the journal."
+
+
+class PenVoid(LocalMisuse):
+    """A pen that was taken back was to write."""
+
+    code = "MYC-JOURNAL-032"
+    remedy = "Ask for another one; this part's time is over."

@@ -74,7 +74,7 @@ class Journal(View):
         """Append one block or several and return (index of the first, length after the last).
 
         `durable`: True waits for an fsync, False does not, None is the store's default. After
-        TimedOut the blocks are appended nevertheless. Raises CommitRefused, QueueFull,
+        TimedOut the blocks are appended nevertheless. Raises CommitRefused, JournalHeld, QueueFull,
         StoreClosed, EncryptionKeyMissing or a write's fault.
         """
         batch = (blocks,) if isinstance(blocks, bytes) else tuple(blocks)
@@ -86,8 +86,9 @@ class Journal(View):
         """Keep the first `length` blocks and go on as the next fork, durably; return the fork.
 
         What was signed for earlier forks stays true of them: nothing that was shown is
-        contradicted. Raises NoSuchBlock, StoreCorrupt, TimedOut or a write's fault.
+        contradicted. Raises JournalHeld, NoSuchBlock, StoreCorrupt, TimedOut or a write's fault.
         """
+        self._store.check_held(self.name)
         return await within(timeout_s, self._truncate(length))
 
     async def clear(self, start: int, end: int, *, timeout_s: float | None = None) -> None:

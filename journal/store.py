@@ -25,7 +25,14 @@ from journal.audit import Audit, Progress
 from journal.checkpoint import Sign, check_journal_name
 from journal.committer import Committer
 from journal.disk import OS_DISK, ConnectionThread, Disk
-from journal.errors import CommitRefused, NoDurability, StoreClosed, StoreUnavailable, TooManyOpen
+from journal.errors import (
+    CommitRefused,
+    JournalHeld,
+    NoDurability,
+    StoreClosed,
+    StoreUnavailable,
+    TooManyOpen,
+)
 from journal.events import Appended, Event, Subscription, Truncated
 from journal.layout import JournalState, States
 from journal.limits import (
@@ -36,6 +43,7 @@ from journal.limits import (
     SUBSCRIPTIONS_MAX,
 )
 from journal.log import Journal
+from journal.pen import Pen
 from journal.reader import Reader
 from journal.snapshot import Snapshot
 from journal.statements import (
@@ -50,6 +58,9 @@ from journal.writer import Batch, Positions, Writer
 
 Durability: TypeAlias = Literal["process", "power"]
 """What an append survives unless it says otherwise: a crash of the process, or a power cut."""
+
+OnHeld: TypeAlias = Callable[[str], None]
+"""Told the name of a journal that somebody without its pen wanted to write."""
 
 
 class Store:
@@ -74,6 +85,7 @@ class Store:
         self._reader: Reader | None = Reader(path, disk)
         self._subscriptions: list[Subscription] = []
         self._snapshots: list[Snapshot] = []
+        self._pens: dict[str, tuple[Pen, OnHeld]] = {}
         self._committer = Committer(
             writer, thread, path, disk, on_change=self._on_change, before_close=self._release
         )
@@ -145,6 +157,29 @@ class Store:
         """Return the names of all journals, in the order of their creation."""
         return list(self._committer.states)
 
+    def pen(self, name: str, on_held: OnHeld = lambda _: None) -> Pen:
+        """Return the only way to append to a journal, until it is given back.
+
+        `on_held` is told of those who try without. Raises NotAJournalName, or JournalHeld when it
+        is out already.
+        """
+        self.check_held(check_journal_name(name))
+        made = Pen(self, name)
+        self._pens[name] = (made, on_held)
+        return made
+
+    def take_back(self, pen: Pen) -> None:
+        """Let others have a journal; for `Pen.give_back`."""
+        if self._pens.get(pen.name, (None,))[0] is pen:
+            del self._pens[pen.name]
+
+    def check_held(self, name: str, pen: object = None) -> None:
+        """Raise JournalHeld if another pen than this one is out; for `Journal`."""
+        held = self._pens.get(name)
+        if held is not None and held[0] is not pen:
+            held[1](name)
+            raise JournalHeld(f"journal {name} is written by the part that holds it")
+
     async def transaction(
         self,
         appends: Mapping[str, Sequence[bytes]],
@@ -161,9 +196,9 @@ class Store:
 
         Journals named for the first time are created. A caller that is cancelled or times out
         after this began stops waiting only: the commit goes on. Raises CommitRefused,
-        NotAJournalName, StatementRefused, EncryptionKeyMissing, QueueFull, StoreClosed, TimedOut,
-        or for everybody whose commit shared the transaction DiskFull, WriteFailed, SignerFailed
-        or StoreUnavailable.
+        NotAJournalName, JournalHeld, StatementRefused, EncryptionKeyMissing, QueueFull,
+        StoreClosed, TimedOut, or for everybody whose commit shared the transaction DiskFull,
+        WriteFailed, SignerFailed or StoreUnavailable.
         """
         self._committer.check_open()
         known = self._committer.states
@@ -174,6 +209,7 @@ class Store:
             },
             tuple([(sql, tuple(rows)) for sql, rows in batch.statements]),
             batch.durable,
+            batch.pen,
         )
         for sql, _ in frozen.statements:
             check_statement(sql)
@@ -269,6 +305,10 @@ class Store:
 
     def put(self, batch: Batch) -> asyncio.Future[Positions]:
         """Queue a commit that nobody changes any more, of checked names; for `Journal`."""
+        if self._pens:
+            for name, blocks in batch.appends.items():
+                if blocks:
+                    self.check_held(name, batch.pen)
         size_bytes = _size_of(batch)
         if size_bytes > COMMIT_SIZE_BYTES_MAX:
             raise CommitRefused(f"a commit of {size_bytes} bytes is too large")

@@ -70,6 +70,8 @@ class Batch:
     appends: Mapping[str, Sequence[bytes]]
     statements: Sequence[Statement] = ()
     durable: bool | None = None
+    pen: object = None
+    """The pen of the journal that is appended to, if it is held (`journal.pen`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from core.ids import NetworkId, PublicKey, Round, TransactionId
+from core.ids import AccountId, NetworkId, PublicKey, Round, TransactionId
+from ledger.accounts import Account
 from ledger.roster import Roster
 
 
@@ -18,11 +19,24 @@ class Checks(Protocol):
         ...
 
 
+class Accounts(Protocol):
+    """The accounts as earlier transactions left them. What a refused one set is undone."""
+
+    def account(self, owner: AccountId) -> Account:
+        """Return an account."""
+        ...
+
+    def set_account(self, owner: AccountId, account: Account) -> None:
+        """Set an account that was read before."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """The transaction's own id and sender, its place in the order, and the state before it."""
 
     id: TransactionId
+    """Of an item of a batch: one made of the batch's and the item's number."""
     sender: PublicKey
     round: Round
     time_ns: int
@@ -36,3 +50,6 @@ class Context:
     """Left of the round for fork evidence."""
     read: Callable[[bytes], bytes | None]
     """State key -> its value as earlier transactions left it, None for none."""
+    write: Callable[[Sequence[tuple[bytes, bytes | None]]], None]
+    """Set values of state keys before the transaction is done: for one that is made of others."""
+    accounts: Accounts

@@ -25,6 +25,11 @@ class TransactionRefused(LocalMisuse):
     The refusal is permanent: the same bytes are refused by every cell at every later time.
     """
 
+    @property
+    def outcome(self) -> str:
+        """What the receipt says: the code."""
+        return self.code
+
 
 class Malformed(TransactionRefused):
     """Bytes that are not a transaction."""
@@ -76,7 +81,7 @@ class Expired(TransactionRefused):
 
 
 class BadProposal(TransactionRefused):
-    """A proposal or an approval whose arguments are out of bounds."""
+    """A change of a member, or a vote, whose arguments are out of bounds."""
 
     code = "MYC-LEDGER-030"
     remedy = (
@@ -86,7 +91,7 @@ class BadProposal(TransactionRefused):
 
 
 class NotAMember(TransactionRefused):
-    """Only members of the epoch propose, approve and leave."""
+    """Only members of the epoch propose, vote, announce and leave."""
 
     code = "MYC-LEDGER-031"
     remedy = "Sign it with the key of a member of the current roster, or ask a member."
@@ -131,21 +136,21 @@ class NoSuchProposal(TransactionRefused):
     """No proposal with this id was ordered before."""
 
     code = "MYC-LEDGER-037"
-    remedy = "Use the id of the `member-propose` transaction, and approve after it was applied."
+    remedy = "Use the id that `myceld gov list` shows, and vote after it was applied."
 
 
 class ProposalClosed(TransactionRefused):
-    """The proposal was accepted already, or it expired."""
+    """The proposal was accepted or refused already, or it expired."""
 
     code = "MYC-LEDGER-038"
-    remedy = "If it was accepted, nothing is left to do; if it expired, propose the change again."
+    remedy = "If it was accepted, nothing is left to do; else propose the change again."
 
 
-class AlreadyApproved(TransactionRefused):
-    """The sender approved this proposal before; proposing counts as approving."""
+class AlreadyVoted(TransactionRefused):
+    """The sender voted the same on this proposal before; proposing counts as voting yes."""
 
     code = "MYC-LEDGER-039"
-    remedy = "Ask other members to approve it."
+    remedy = "Ask other members to vote; you can still change your vote."
 
 
 class BadEvidence(TransactionRefused):
@@ -232,6 +237,141 @@ class BadRotation(TransactionRefused):
     remedy = "It takes a public key of 32 bytes and two signatures of 64."
 
 
+class ConditionFailed(TransactionRefused):
+    """The key's value is not the one that was expected: somebody was faster."""
+
+    code = "MYC-LEDGER-221"
+    remedy = "Read the value again, and decide anew."
+
+
+class NoSuchValue(TransactionRefused):
+    """There is nothing to delete."""
+
+    code = "MYC-LEDGER-222"
+    remedy = "Nothing is left to do, or the key is misspelled."
+
+
+class WriteForbidden(TransactionRefused):
+    """The key is in a namespace to which the sender may not write."""
+
+    code = "MYC-LEDGER-223"
+    remedy = "`myceld state namespace show` says who may; ask an owner, or use another key."
+
+
+class NamespaceTaken(TransactionRefused):
+    """The namespace was claimed before."""
+
+    code = "MYC-LEDGER-224"
+    remedy = "Choose another name, or ask its owners."
+
+
+class NoSuchNamespace(TransactionRefused):
+    """Nobody claimed the namespace."""
+
+    code = "MYC-LEDGER-225"
+    remedy = "Claim it first: `myceld state namespace claim`."
+
+
+class NotAnOwner(TransactionRefused):
+    """The sender owns neither the namespace nor the one around it."""
+
+    code = "MYC-LEDGER-226"
+    remedy = "Sign it with an owner's key: `myceld state namespace show` lists them."
+
+
+class BadNamespace(TransactionRefused):
+    """A namespace whose name or rules are out of bounds."""
+
+    code = "MYC-LEDGER-227"
+    remedy = (
+        "A name has 1 to 4 parts between slashes, 128 bytes in all; 1 to 16 owners, and up to 64 "
+        "writers with access `writers`."
+    )
+
+
+class BadCondition(TransactionRefused):
+    """A condition that there is not."""
+
+    code = "MYC-LEDGER-228"
+    remedy = "Expect no value, the round that set it, or its SHA-256."
+
+
+class BadAction(TransactionRefused):
+    """A proposal or an action whose arguments are out of bounds."""
+
+    code = "MYC-LEDGER-401"
+    remedy = "A proposal has a title and 1 to 8 actions: see `myceld gov propose --help`."
+
+
+class UpgradeUnsupported(TransactionRefused):
+    """Versions that members with more than 2/3 of the weight do not know yet."""
+
+    code = "MYC-LEDGER-402"
+    remedy = "Have the named members install the release and run it, then vote again."
+
+
+class UpgradeTooLate(TransactionRefused):
+    """An upgrade from an epoch on that has begun."""
+
+    code = "MYC-LEDGER-403"
+    remedy = "Propose it again with a later epoch; `myceld status` shows the present one."
+
+
+class NothingNew(TransactionRefused):
+    """The sender announced the same before."""
+
+    code = "MYC-LEDGER-404"
+    remedy = "Nothing is left to do."
+
+
+class FeeTooLow(TransactionRefused):
+    """The fee that the transaction offers is below what its kind costs now."""
+
+    code = "MYC-LEDGER-211"
+    remedy = "Offer at least what is named; only that is taken, so offering more is safe."
+
+
+class CannotPayFee(TransactionRefused):
+    """The sender has less PRANA than the transaction costs."""
+
+    code = "MYC-LEDGER-212"
+    remedy = "Have some PRANA sent to the sender's account first."
+
+
+class BadBatch(TransactionRefused):
+    """A batch whose items are out of bounds, or of a kind that must stand alone."""
+
+    code = "MYC-LEDGER-213"
+    remedy = (
+        "A batch has 2 to 64 items; no batch, no rotation of a key and nothing of members "
+        "or votes or forks is one."
+    )
+
+
+class BatchItemRefused(TransactionRefused):
+    """One item of a batch is refused, so none of it has an effect."""
+
+    code = "MYC-LEDGER-214"
+    remedy = "Mend or leave out the item that is named, and sign the batch again."
+
+    def __init__(self, item: int, kind: str, refusal: TransactionRefused) -> None:
+        super().__init__(f"item {item} ({kind}): {refusal.code}: {refusal.detail}")
+        self.item = item
+        self.refusal = refusal
+
+    @property
+    def outcome(self) -> str:
+        """What the receipt says: the item's code, and the item's number, from 0."""
+        return f"{self.refusal.code}#{self.item}"
+
+
+class UnknownParameter(TransactionRefused):
+    """A parameter that the network does not have, or a value that it can not have."""
+
+    code = "MYC-LEDGER-215"
+    remedy = "`myceld gov parameters` lists the parameters of a network and their bounds."
+
+
 class BadCertificate(RemoteViolation):
     """A certificate that does not prove what it claims."""
 
@@ -275,6 +415,187 @@ class NoStateProof(OperationalFault):
     code = "MYC-LEDGER-302"
     remedy = "Ask again in a moment: the newest state has to be certified first."
     retryable = True
+
+
+class BadTransfer(TransactionRefused):
+    """A transfer whose arguments are out of bounds."""
+
+    code = "MYC-LEDGER-310"
+    remedy = "It takes an account, an amount, and a memo of at most 256 bytes without controls."
+
+
+class InsufficientFunds(TransactionRefused):
+    """The account that pays has less than the amount."""
+
+    code = "MYC-LEDGER-311"
+    remedy = "See what it has with `myceld prana balance`; the fee comes on top of the amount."
+
+
+class ZeroAmount(TransactionRefused):
+    """An amount of nothing, or less."""
+
+    code = "MYC-LEDGER-312"
+    remedy = "Amounts are at least one base unit."
+
+
+class SelfTransfer(TransactionRefused):
+    """Payer and payee are the same account."""
+
+    code = "MYC-LEDGER-313"
+    remedy = "Check the account to pay: a key that was given up stands for the one that followed."
+
+
+class BelowAccountMinimum(TransactionRefused):
+    """Too small an amount to open an account with."""
+
+    code = "MYC-LEDGER-314"
+    remedy = "Send at least the minimum that is named to an account that never had anything."
+
+
+class SupplyExceeded(TransactionRefused):
+    """More would be issued than amounts can say."""
+
+    code = "MYC-LEDGER-315"
+    remedy = "All of it together stays below 2**63 base units; issue less."
+
+
+class BadMultisig(TransactionRefused):
+    """A multi-signature account, or what one is asked for, that is out of bounds."""
+
+    code = "MYC-LEDGER-320"
+    remedy = (
+        "It takes a name, 1 to 16 different keys and a threshold from 1 to their number; a spend "
+        "ends within the rounds that are named."
+    )
+
+
+class MultisigExists(TransactionRefused):
+    """The same keys, threshold and name make the same account, which is there already."""
+
+    code = "MYC-LEDGER-321"
+    remedy = "Use it, or choose another name."
+
+
+class NoSuchMultisig(TransactionRefused):
+    """No multi-signature account has this id."""
+
+    code = "MYC-LEDGER-322"
+    remedy = "Create it first; `myceld prana multisig list` shows those of a key."
+
+
+class NotASigner(TransactionRefused):
+    """The sender is none of the account's keys."""
+
+    code = "MYC-LEDGER-323"
+    remedy = "Sign it with one of the account's keys, or the one that followed it."
+
+
+class NoSuchSpend(TransactionRefused):
+    """The account has no open spend of this id."""
+
+    code = "MYC-LEDGER-324"
+    remedy = "It may be paid, canceled or expired: see `myceld prana multisig show`."
+
+
+class SpendApproved(TransactionRefused):
+    """The sender approved this spend before; proposing counts as approving."""
+
+    code = "MYC-LEDGER-325"
+    remedy = "Ask others of the account's keys to approve it."
+
+
+class TooManySpends(TransactionRefused):
+    """The account has as many open spends as one can."""
+
+    code = "MYC-LEDGER-326"
+    remedy = "Approve or cancel one of them, or wait until one expires."
+
+
+class NotTheProposer(TransactionRefused):
+    """Only who proposed a spend takes it back."""
+
+    code = "MYC-LEDGER-327"
+    remedy = "Ask who proposed it, or leave it without approvals until it expires."
+
+
+class BadAllowance(TransactionRefused):
+    """An allowance that is out of bounds, or that has ended before it was ordered."""
+
+    code = "MYC-LEDGER-330"
+    remedy = "It names another account than the sender's, and ends with a round to come, or 0."
+
+
+class TooManyAllowances(TransactionRefused):
+    """The sender has given as many allowances as one account can."""
+
+    code = "MYC-LEDGER-331"
+    remedy = "Set one that is not needed to 0 first."
+
+
+class NotAllowed(TransactionRefused):
+    """The owner allowed the sender less than the amount, or nothing, or no longer."""
+
+    code = "MYC-LEDGER-332"
+    remedy = "Ask the owner to allow more; `myceld prana allow list` shows what is left."
+
+
+class BadToken(TransactionRefused):
+    """A token, or what is asked of one, that is out of bounds."""
+
+    code = "MYC-LEDGER-340"
+    remedy = (
+        "A symbol has 1 to 12 of A to Z and 0 to 9, a name 1 to 64 characters, 0 to 18 decimals; "
+        "a cap is at least what is minted at first."
+    )
+
+
+class SymbolTaken(TransactionRefused):
+    """A token has this symbol already."""
+
+    code = "MYC-LEDGER-341"
+    remedy = "Choose another symbol: each is claimed once."
+
+
+class NoSuchToken(TransactionRefused):
+    """No token has this symbol."""
+
+    code = "MYC-LEDGER-342"
+    remedy = "Check the spelling; `myceld prana token list` shows all tokens."
+
+
+class AgainstTokenRules(TransactionRefused):
+    """The token's own rules do not let the sender do this."""
+
+    code = "MYC-LEDGER-343"
+    remedy = "See the token's rules with `myceld prana token show`."
+
+
+class CapExceeded(TransactionRefused):
+    """More would be minted than the token's cap."""
+
+    code = "MYC-LEDGER-344"
+    remedy = "Mint at most what is left up to the cap."
+
+
+class InsufficientTokens(TransactionRefused):
+    """The sender has less of the token than the amount."""
+
+    code = "MYC-LEDGER-345"
+    remedy = "See what there is with `myceld prana token show`."
+
+
+class TooManyTokens(TransactionRefused):
+    """The sender has created as many tokens as one key can."""
+
+    code = "MYC-LEDGER-346"
+    remedy = "Use one of those that are there."
+
+
+class NotConserved(InvariantBroken):
+    """A round made or lost amounts that nobody issued or burned."""
+
+    code = "MYC-LEDGER-390"
+    remedy = "Stop the cell, keep its directory, and report this with the log."
 
 
 class NotProven(RemoteViolation):

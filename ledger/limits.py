@@ -22,6 +22,21 @@ NAME_LENGTH_MAX: Final = 64
 KEY_SIZE_BYTES_MAX: Final = 256
 """UTF-8 bytes of a state key."""
 
+NAMESPACE_NAME_SIZE_BYTES_MAX: Final = 128
+"""UTF-8 bytes of a namespace's name: half of a key's, so that there is room for keys."""
+
+NAMESPACE_DEPTH_MAX: Final = 4
+"""Parts of a namespace's name: so many state keys are read before a key is written."""
+
+NAMESPACE_OWNERS_MAX: Final = 16
+"""Owners of one namespace: each costs a look at who it is today when somebody else writes."""
+
+NAMESPACE_WRITERS_MAX: Final = 64
+"""Writers that a namespace lists, for the same reason."""
+
+NAMESPACE_CLAIM_WRITES: Final = 20
+"""State keys that a claim is reckoned with: names are claimed once and for ever."""
+
 VALUE_SIZE_BYTES_MAX: Final = 32 * 1024
 """Bytes of a state value: one transaction stays far below an event's bound."""
 
@@ -69,6 +84,34 @@ ABSENCE_ROUNDS_MIN: Final = EPOCH_ROUNDS_MIN
 """Rounds after which a member of which nothing was received was absent: an event takes some five
 to be ordered, and an epoch of normal length has at least so many."""
 
+COIN_PERIOD_MIN: Final = 3
+"""With 2 every round that could decide is a coin round, and those never decide."""
+
+COIN_PERIOD_MAX: Final = 1000
+"""Beyond, a coin would come when all else has failed for minutes."""
+
+PROPOSAL_ACTIONS_MAX: Final = 8
+"""Actions of one proposal: who votes reads them all."""
+
+ACTION_WRITES: Final = 2
+ACTION_SIZE_BYTES: Final = 600
+"""State keys, and bytes, that an action of a proposal is reckoned with: its URL is the most."""
+
+PROPOSAL_TITLE_LENGTH_MAX: Final = 128
+"""Characters of what a proposal is called."""
+
+RESOLUTION_URL_LENGTH_MAX: Final = 512
+"""Characters of where the text of a resolution is."""
+
+VERSION_MAX: Final = 2**31
+"""Of rule sets, wire versions and transaction versions."""
+
+VERSIONS_SUPPORTED_MAX: Final = 16
+"""Versions of one sort that a build says it knows: it has to be able to run each of them."""
+
+RELEASE_LENGTH_MAX: Final = 64
+"""Characters of what a build is called."""
+
 KIND_LENGTH_MAX: Final = 32
 """Characters of a transaction kind's name."""
 
@@ -107,6 +150,70 @@ CONTENT_SIZE_BYTES_MAX: Final = 1 << 20
 CONTENT_TITLE_SIZE_BYTES_MAX: Final = 256
 """Of a title, in UTF-8."""
 
+COST_BASE: Final = 100
+"""Cost of any transaction: a signature checked, a line of the order, a receipt kept for ever."""
+
+COST_PER_BYTE: Final = 1
+"""Cost of a byte of text or of a value that a transaction leaves in the state or the journal."""
+
+COST_PER_WRITE: Final = 50
+"""Cost of a state key that is written: its value, its place in the tree, its hashes."""
+
+COST_PER_CHECK: Final = 50
+"""Cost of a signature inside of the arguments."""
+
+FEE_PER_COST_MAX: Final = 10**6
+"""What governance can ask for at most: a plain transfer is then 0.2 PRANA, and the dearest
+transaction (64 KiB in a batch) 70."""
+
+ACCOUNT_MINIMUM_MAX: Final = 10**12
+"""Governance can ask for at most 1,000 PRANA in the amount that opens an account."""
+
+BATCH_ITEMS_MIN: Final = 2
+"""One alone is no batch: it has a form of its own already."""
+
+BATCH_ITEMS_MAX: Final = 64
+"""Transactions in a batch: as one they must be undone at once, and one line of the order should not
+hold up the others for longer than some milliseconds."""
+
+DECIMALS: Final = 9
+"""A PRANA is 10**9 base units. All amounts together stay below 2**63, which every language and
+SQLite can hold: that leaves nine thousand million PRANA, and a unit small enough for the price of a
+single request."""
+
+SUPPLY_MAX: Final = 2**63 - 1
+"""Base units in all, of PRANA and of each token: so no balance and no sum is ever larger."""
+
+PRANA_ACCOUNTS_MAX: Final = 1_024
+"""Accounts that a genesis gives PRANA to: it stays a file that people can read."""
+
+MEMO_SIZE_BYTES_MAX: Final = 256
+"""Of a memo, in UTF-8: an invoice's number and a sentence."""
+
+ALLOWANCES_OF_OWNER_MAX: Final = 16
+"""Allowances of one account: they lie in one record, which stays below 1 KB."""
+
+MULTISIG_KEYS_MAX: Final = 16
+"""Keys of a multi-signature account: 16 people who meet; more vote by governance."""
+
+MULTISIG_SPENDS_MAX: Final = 8
+"""Open spends of one multi-signature account: with memos its record stays below 4 KB."""
+
+MULTISIG_ROUNDS_MAX: Final = PROPOSAL_ROUNDS_MAX
+"""Rounds for which a spend can be approved: people need a day, as for proposals of members."""
+
+TOKEN_SYMBOL_LENGTH_MAX: Final = 12
+"""Characters of a token's symbol, A to Z and 0 to 9: no two look alike."""
+
+TOKEN_DECIMALS_MAX: Final = 18
+"""Places behind the point that a token's amounts are shown with: 2**63 has 18."""
+
+TOKENS_OF_OWNER_MAX: Final = 16
+"""Tokens that one key can create: symbols are claimed once, and for ever."""
+
+ACCOUNTS_CACHED_MAX: Final = 16_384
+"""Decoded accounts kept between rounds, 0.4 KB each: those of the busy senders."""
+
 PROOF_HEADERS_MAX: Final = 1_024
 """Headers from the round of a proof to the one that was signed: few, as each round that did
 something is signed. 250 KB at most."""
@@ -126,9 +233,6 @@ DIAGNOSIS_RECEIPTS_MAX: Final = 1_000
 
 DIAGNOSIS_QUESTIONS_MAX: Final = 256
 """Questions on one stream: a search over all rounds takes two for each doubling, and some more."""
-
-ACCOUNTS_CACHED_MAX: Final = 8192
-"""Senders whose account and rotation are remembered, 0.3 KB each: those of a busy hour."""
 
 PIECE_ENTRIES_MAX: Final = 1024
 """Entries of the state in one piece that is fetched: checked in some 8 ms, and in between others

@@ -15,10 +15,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from core.errors import check
 from core.ids import (
+    AccountId,
     Epoch,
     EventId,
     MemberIndex,
@@ -26,32 +27,42 @@ from core.ids import (
     Round,
     TransactionId,
 )
-from ledger.accounts import (
-    ACCOUNT_PREFIX,
-    NonceWindow,
-    account_key,
-    decode_account,
-    encode_account,
-)
+from ledger.accounts import TREASURY, Account
 from ledger.context import Context
-from ledger.errors import Expired, KeyRotated, NonceUsed, TransactionRefused
+from ledger.errors import (
+    CannotPayFee,
+    Expired,
+    FeeTooLow,
+    InsufficientFunds,
+    KeyRotated,
+    NonceUsed,
+    TransactionRefused,
+)
 from ledger.forks import EvidenceChecks
 from ledger.genesis import Genesis
 from ledger.header import APPLIED, NO_HEADER, Receipt, RoundHeader, receipts_root
-from ledger.kinds import changes_of
-from ledger.limits import ACCOUNTS_CACHED_MAX
+from ledger.kinds import Arguments, changes_of, kind_of, kinds
+from ledger.limits import ACCOUNTS_CACHED_MAX, COST_BASE
 from ledger.network_score import EPOCH_RECORD_KEY, EpochRecord, decode_record, score_changes
+from ledger.opening import open_state, opening_state
+from ledger.overlay import Overlay, account_in
 from ledger.page import PageHead, PageWrites
-from ledger.remembered import Remembered
+from ledger.parameters import FEE_PER_COST, parameter_key, read_parameter
+from ledger.payment import Transfer
 from ledger.roster import (
     NEXT_MEMBERS_KEY,
     Roster,
     decode_members,
     roster_key,
 )
-from ledger.succession import ROTATED_PREFIX
 from ledger.transaction import OpaqueTransaction, SignedTransaction, Transaction
 from ledger.tree import ReadPages, Snapshot, StateTree
+from ledger.upgrades import EPOCH_PARAMETER_KEYS, set_rules, upgraded
+
+_KEY_ROTATED: Final = "the sender gave this key up for another one"
+
+FREE_FOR_MEMBERS: Final = frozenset(row.name for row in kinds() if row.free_for_members)
+"""Kinds for which members pay no fee."""
 
 Read: TypeAlias = Callable[[bytes], bytes | None]
 """State key -> its value, None for none."""
@@ -104,14 +115,16 @@ class Ledger:
         `read_pages` all pages stay in memory.
         """
         self._network_id = genesis.network_id
-        self._epoch_rounds = genesis.epoch_rounds
         self._roster = self._first_roster = genesis.roster
         self._checks = EvidenceChecks()
         self._record = EpochRecord()
         self._read = read
+        self._genesis = genesis
+        self._opening = opening_state(genesis)
+        self._fee_per_cost = read_parameter(self._opening.get, FEE_PER_COST)
+        """Of the next round."""
         self._tree = StateTree(read_pages)
-        self._accounts = Remembered(self._read_account, ACCOUNTS_CACHED_MAX)
-        self._rotated = Remembered(self._read_rotated, ACCOUNTS_CACHED_MAX)
+        self._accounts: dict[AccountId, Account] = {}
         self._header: RoundHeader | None = None
         self._window_first = genesis.roster.first_round
         self._snapshots: dict[Epoch, Snapshot] = {}
@@ -145,18 +158,43 @@ class Ledger:
         """The last applied round, 0 before the first."""
         return Round(0) if self._header is None else self._header.round
 
-    def account(self, sender: PublicKey) -> NonceWindow:
-        """Return the used nonces of a sender after the last applied round."""
-        return self._accounts.get(sender)
+    def account(self, owner: PublicKey | AccountId) -> Account:
+        """Return an account after the last applied round."""
+        account = self._accounts.get(AccountId(owner))
+        return account_in(self.read, AccountId(owner)) if account is None else account
+
+    def read(self, key: bytes) -> bytes | None:
+        """Return the durable value of a state key; before the first round, what there begins."""
+        if self._header is None and key in self._opening:
+            return self._opening[key]
+        return self._read(key)
 
     def is_rotated(self, key: PublicKey) -> bool:
         """Return whether a key was given up for another one."""
-        return self._rotated.get(key)
+        return self.account(key).is_given_up
 
     def check_sender(self, sender: PublicKey) -> None:
         """Raise KeyRotated if the key was given up for another one."""
         if self.is_rotated(sender):
-            raise KeyRotated("the sender gave this key up for another one")
+            raise KeyRotated(_KEY_ROTATED)
+
+    def fee_of(self, arguments: Arguments, sender: PublicKey) -> int:
+        """Return what a transaction of a sender would have to pay now."""
+        row = kind_of(arguments)
+        return 0 if self._is_free(row.name, sender) else self._fee_per_cost * row.cost(arguments)
+
+    def check_funds(self, transaction: SignedTransaction, account: Account) -> None:
+        """Raise what a transaction would be refused with for want of PRANA, if it came now.
+
+        `account` is its sender's. Raises FeeTooLow, CannotPayFee or InsufficientFunds.
+        """
+        fee = self.fee_of(transaction.arguments, transaction.sender)
+        balance, arguments = account.balance, transaction.arguments
+        _check_fee(transaction, fee, balance)
+        if isinstance(arguments, Transfer) and balance - fee < arguments.amount:
+            raise InsufficientFunds(
+                f"the account has {balance} base units, not {arguments.amount} and a fee of {fee}"
+            )
 
     def restore(
         self,
@@ -187,6 +225,8 @@ class Ledger:
         self._record = EpochRecord() if record is None else decode_record(record)
         self._header = header
         self._roster = roster
+        self._accounts = {}
+        self._fee_per_cost = read_parameter(self._read, FEE_PER_COST)
         self._window_first = (before or roster).first_round
 
     def _keep_snapshot(self, epoch: Epoch) -> None:
@@ -219,17 +259,17 @@ class Ledger:
         total = 0 if before is None else before.transactions_total
         last_time_ns = 0 if before is None else before.consensus_time_ns
         entries: list[Entry] = []
-        changes: dict[bytes, bytes | None] = {}
-        self._accounts.settle()
-        self._rotated.settle()
         listed: set[bytes] = set()
         self._checks = EvidenceChecks()
+        overlay = Overlay(self._read, self._load_account)
+        if before is None:
+            open_state(self._genesis, overlay)
         for candidate in _in_nonce_order(candidates):
             if candidate.id in ordered_before or candidate.id in listed:
                 continue
             listed.add(candidate.id)
-            refusal = self._take(candidate, round_number, changes)
-            outcome = APPLIED if refusal is None else refusal.code
+            refusal = self._take(candidate, round_number, overlay)
+            outcome = APPLIED if refusal is None else refusal.outcome
             position = total + len(entries)
             receipt = Receipt(
                 candidate.id, position, candidate.event, candidate.consensus_time_ns, outcome
@@ -237,6 +277,10 @@ class Ledger:
             entries.append(Entry(receipt, candidate, refusal))
         time_ns = last_time_ns if consensus_time_ns is None else consensus_time_ns
         epoch = self._roster.epoch
+        changes = overlay.close()
+        if parameter_key(FEE_PER_COST) in changes:
+            self._fee_per_cost = read_parameter(changes.get, FEE_PER_COST)
+        self._keep_accounts(overlay.accounts)
         sealed = self._sealed(round_number, time_ns, changes)
         self._note_conduct(round_number, creators, changes, seals=sealed is not None)
         if sealed is not None:
@@ -261,20 +305,32 @@ class Ledger:
         return Applied(self._header, tuple(entries), tuple(changes.items()), pages, sealed)
 
     def _sealed(
-        self, round_number: Round, time_ns: int, changes: Mapping[bytes, bytes | None]
+        self, round_number: Round, time_ns: int, changes: dict[bytes, bytes | None]
     ) -> Roster | None:
         """Return the next epoch's roster if the round is the last of this one.
 
-        An epoch ends after its full number of rounds, and at once when its members change.
+        An epoch ends after its full number of rounds, and at once when its members or a parameter
+        of its rules change. What begins with the next one goes into `changes`.
         """
-        members = self._roster.members
+        roster, members = self._roster, self._roster.members
         planned = changes.get(NEXT_MEMBERS_KEY)
         if planned is not None:
             members = decode_members(planned)
-        rounds = round_number - self._roster.first_round + 1
-        if members == self._roster.members and rounds < self._epoch_rounds:
+
+        def read(key: bytes) -> bytes | None:
+            return changes[key] if key in changes else self._read(key)
+
+        rules = roster.rules
+        if any(key in changes for key in EPOCH_PARAMETER_KEYS):
+            rules = set_rules(rules, read)
+        rounds = round_number - roster.first_round + 1
+        same = (members, rules) == (roster.members, roster.rules)
+        if same and rounds < roster.rules.epoch_rounds:
             return None
-        return self._roster.next(Round(round_number + 1), time_ns, members)
+        following = roster.next(Round(round_number + 1), time_ns, members, rules)
+        following, begun = upgraded(following, read)
+        changes.update(begun)
+        return following
 
     def _note_conduct(
         self,
@@ -299,24 +355,50 @@ class Ledger:
             self._record = record
 
     def _take(
-        self, candidate: Candidate, round_number: Round, changes: dict[bytes, bytes | None]
+        self, candidate: Candidate, round_number: Round, overlay: Overlay
     ) -> TransactionRefused | None:
-        """Add what the transaction changes to `changes`, or return why it has no effect."""
+        """Write what the transaction does, or return why it has no effect.
+
+        One that used its nonce pays the least fee even if it is refused: it took a place.
+        """
         parsed = candidate.parsed
         if isinstance(parsed, TransactionRefused):
             return parsed
         if isinstance(parsed, OpaqueTransaction):
             return None
-        if self.is_rotated(parsed.sender):
-            return KeyRotated("the sender gave this key up for another one")
-        window = self.account(parsed.sender)
-        if not window.is_free(parsed.nonce):
-            return NonceUsed(f"nonce {parsed.nonce} was used; the highest is {window.highest}")
-        used = window.with_used(parsed.nonce)
-        self._accounts.put(parsed.sender, used)
-        changes[account_key(parsed.sender)] = encode_account(used)
-        if 0 < parsed.expires_round < round_number:
-            return Expired(f"valid up to round {parsed.expires_round}, ordered in {round_number}")
+        sender = AccountId(parsed.sender)
+        account = overlay.account(sender)
+        if account.is_given_up:
+            return KeyRotated(_KEY_ROTATED)
+        if not account.is_free(parsed.nonce):
+            return NonceUsed(f"nonce {parsed.nonce} was used; the highest is {account.highest}")
+        account = account.with_used(parsed.nonce)
+        overlay.set_account(sender, account)
+        overlay.keep()
+        is_free = self._is_free(parsed.kind, parsed.sender)
+        price = 0 if is_free else self._fee_per_cost
+        try:
+            if 0 < parsed.expires_round < round_number:
+                raise Expired(
+                    f"valid up to round {parsed.expires_round}, ordered in {round_number}"
+                )
+            fee = price * parsed.cost
+            _check_fee(parsed, fee, account.balance)
+            _charge(sender, fee, overlay)
+            self._carry_out(parsed, candidate, round_number, overlay)
+        except TransactionRefused as refusal:
+            overlay.undo()
+            _charge(sender, min(price * COST_BASE, parsed.fee, account.balance), overlay)
+            return refusal
+        return None
+
+    def _carry_out(
+        self,
+        parsed: SignedTransaction,
+        candidate: Candidate,
+        round_number: Round,
+        overlay: Overlay,
+    ) -> None:
         context = Context(
             id=candidate.id,
             sender=parsed.sender,
@@ -326,31 +408,43 @@ class Ledger:
             roster=self._roster,
             first_roster=self._first_roster,
             evidence_checks=self._checks,
-            read=lambda key: changes[key] if key in changes else self._read(key),
+            read=overlay.read,
+            write=overlay.write,
+            accounts=overlay,
         )
-        try:
-            written = changes_of(parsed.arguments, context)
-        except TransactionRefused as refusal:
-            return refusal
-        changes.update(written)
-        for key, value in written:
-            self._note(key, value)
-        return None
+        overlay.write(changes_of(parsed.arguments, context))
 
-    def _note(self, key: bytes, value: bytes | None) -> None:
-        """Keep what the machine has of the state beside its hashes."""
-        if key.startswith(ACCOUNT_PREFIX):
-            account = NonceWindow() if value is None else decode_account(value)
-            self._accounts.put(PublicKey(key[len(ACCOUNT_PREFIX) :]), account)
-        elif key.startswith(ROTATED_PREFIX):
-            self._rotated.put(PublicKey(key[len(ROTATED_PREFIX) :]), value is not None)
+    def _is_free(self, kind: str, sender: PublicKey) -> bool:
+        """Return whether a sender pays nothing: a member, for what the network needs of it."""
+        return kind in FREE_FOR_MEMBERS and self._roster.index_of(sender) is not None
 
-    def _read_account(self, sender: PublicKey) -> NonceWindow:
-        value = self._read(account_key(sender))
-        return NonceWindow() if value is None else decode_account(value)
+    def _load_account(self, owner: AccountId) -> Account:
+        """Return an account as it was before the round that is applied."""
+        account = self._accounts.get(owner)
+        if account is None:
+            account = self._accounts[owner] = account_in(self._read, owner)
+        return account
 
-    def _read_rotated(self, key: PublicKey) -> bool:
-        return self._read(ROTATED_PREFIX + key) is not None
+    def _keep_accounts(self, changed: Mapping[AccountId, Account]) -> None:
+        self._accounts.update(changed)
+        for owner in list(self._accounts)[: max(len(self._accounts) - ACCOUNTS_CACHED_MAX, 0)]:
+            del self._accounts[owner]
+
+
+def _check_fee(transaction: SignedTransaction, fee: int, balance: int) -> None:
+    """Raise FeeTooLow or CannotPayFee."""
+    if transaction.fee < fee:
+        raise FeeTooLow(f"a fee of {transaction.fee} base units is offered, it costs {fee}")
+    if balance < fee:
+        raise CannotPayFee(f"the sender has {balance} base units, it costs {fee}")
+
+
+def _charge(sender: AccountId, fee: int, overlay: Overlay) -> None:
+    """Move a fee that the sender has to the treasury."""
+    if fee:
+        account, treasury = overlay.account(sender), overlay.account(TREASURY)
+        overlay.set_account(sender, account.with_balance(account.balance - fee))
+        overlay.set_account(TREASURY, treasury.with_balance(treasury.balance + fee))
 
 
 def _in_nonce_order(candidates: Sequence[Candidate]) -> list[Candidate]:

@@ -23,6 +23,18 @@ def controls_display(text: str) -> bool:
 
 def is_name(text: str) -> bool:
     """Return whether `text` can name a network or a member: 1 to 64 characters, no controls."""
-    if not 1 <= len(text) <= NAME_LENGTH_MAX:
+    return is_text(text, NAME_LENGTH_MAX)
+
+
+def is_text(text: str, length_max: int) -> bool:
+    """Return whether `text` is one line of 1 to `length_max` characters, without controls."""
+    if not 1 <= len(text) <= length_max:
         return False
     return not controls_display(text) and _HALF_CHARACTER.search(text) is None
+
+
+def is_line(text: str, size_bytes_max: int) -> bool:
+    """Return whether `text` is one line of at most so many bytes of UTF-8, without controls."""
+    if len(text) > size_bytes_max or controls_display(text) or _HALF_CHARACTER.search(text):
+        return False
+    return len(text.encode("utf-8")) <= size_bytes_max

@@ -1,4 +1,4 @@
-"""Rosters: who votes in an epoch, with which weight, and where in the order the epoch begins.
+"""Rosters: who votes in an epoch and by which rules, and where in the order the epoch begins.
 
 The first roster is the genesis's. The round that seals an epoch names the next one by its hash in
 its header, which the members of the sealed epoch certify: so whoever has the genesis can check
@@ -15,11 +15,12 @@ from typing import Final
 from core.codec import Value, WrongShape, as_array, as_bytes, as_int, as_text, decode, encode
 from core.ids import CellId, Epoch, Hash, MemberIndex, PublicKey, Round, cell_id_of
 from core.limits import INT_MAX, PUBLIC_KEY_SIZE_BYTES
+from ledger.epoch_rules import FIRST_RULES, EpochRules, rules_from
 from ledger.errors import BadRoster
 from ledger.limits import MEMBERS_MAX, NAME_LENGTH_MAX, WEIGHT_MAX
 from ledger.names import is_name
 
-_DOMAIN: Final = "myceld/roster/1"
+_DOMAIN: Final = "myceld/roster/2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class Roster:
     first_round: Round
     last_time_ns: int
     members: tuple[Member, ...]
+    rules: EpochRules = FIRST_RULES
 
     def __post_init__(self) -> None:
         check_members(self.members)
@@ -78,7 +80,11 @@ class Roster:
         return 3 * weight > 2 * sum(self.weights)
 
     def next(
-        self, first_round: Round, last_time_ns: int, members: tuple[Member, ...] | None = None
+        self,
+        first_round: Round,
+        last_time_ns: int,
+        members: tuple[Member, ...] | None = None,
+        rules: EpochRules | None = None,
     ) -> Roster:
         """Return the roster of the epoch after this one, of the same members unless given."""
         return Roster(
@@ -86,17 +92,19 @@ class Roster:
             first_round,
             last_time_ns,
             self.members if members is None else members,
+            self.rules if rules is None else rules,
         )
 
     def encode(self) -> bytes:
         """Return the canonical bytes."""
         members: list[Value] = [member.to_value() for member in self.members]
-        return encode([_DOMAIN, self.epoch, self.first_round, self.last_time_ns, members])
+        place: list[Value] = [self.epoch, self.first_round, self.last_time_ns]
+        return encode([_DOMAIN, *place, self.rules.to_value(), members])
 
 
 def decode_roster(data: bytes) -> Roster:
     """Return the roster in `data`; raises NotCanonical, WrongShape or BadRoster."""
-    domain, epoch, first_round, last_time_ns, members = as_array(decode(data), length=5)
+    domain, epoch, first_round, last_time_ns, rules, members = as_array(decode(data), length=6)
     if domain != _DOMAIN:
         raise WrongShape("not a roster of this version")
     return Roster(
@@ -104,6 +112,7 @@ def decode_roster(data: bytes) -> Roster:
         Round(as_int(first_round)),
         as_int(last_time_ns),
         tuple(member_of(item) for item in as_array(members, length_max=MEMBERS_MAX)),
+        rules_from(rules),
     )
 
 

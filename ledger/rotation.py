@@ -2,10 +2,11 @@
 
 From its place in the order on everything that the old key signs is refused, in the same round too.
 The new key has a nonce window of its own, which starts empty: no transaction of one key can be
-taken for one of the other. A member keeps its place, weight and name, its open proposals and its
-approvals; as with every change of members the round seals its epoch, and the next one begins with
-the new key. Until then the old key's events count as before, and so does evidence against it: a
-forker is removed under whatever key it has by then (`ledger.succession.current_key`).
+taken for one of the other. The old one's PRANA and allowances are the new one's. A member keeps its
+place, weight and name, its open proposals and its approvals; as with every change of members the
+round seals its epoch, and the next one begins with the new key. Until then the old key's events
+count as before, and so does evidence against it: a forker is removed under whatever key it has by
+then (`ledger.succession.current_key`).
 """
 
 from __future__ import annotations
@@ -16,13 +17,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from core.codec import Value, as_array, as_bytes
-from core.ids import NetworkId, PublicKey, Signature
+from core.ids import AccountId, NetworkId, PublicKey, Signature
 from core.limits import PUBLIC_KEY_SIZE_BYTES, SIGNATURE_SIZE_BYTES
-from ledger.accounts import account_key
+from ledger.accounts import Account
+from ledger.allowance import ALLOWANCES_PREFIX
 from ledger.context import Context
 from ledger.errors import BadRotation, KeyNotFresh, RotatedTooSoon
+from ledger.governance import PROPOSER_PREFIX
 from ledger.limits import ROTATION_ROUNDS_MIN
-from ledger.members import PROPOSER_PREFIX, Changes, planned_members
+from ledger.members import Changes, planned_members
 from ledger.network_score import SCORE_PREFIX
 from ledger.roster import NEXT_MEMBERS_KEY, encode_members
 from ledger.succession import (
@@ -35,8 +38,14 @@ from ledger.succession import (
     rotated_key,
     succession_message,
 )
+from ledger.upgrades import SUPPORT_PREFIX
 
-CARRIED_PREFIXES: Final = (PROPOSER_PREFIX, SCORE_PREFIX)
+CARRIED_PREFIXES: Final = (
+    PROPOSER_PREFIX,
+    SCORE_PREFIX,
+    ALLOWANCES_PREFIX,
+    SUPPORT_PREFIX,
+)
 """What the state has of a key that goes along to the next one: state keys of these, then the key.
 
 A new key must be no way to get rid of a bound, or of a bad name.
@@ -83,10 +92,10 @@ def rotate_proofs(
 def rotate_changes(rotate: KeyRotate, context: Context) -> Changes:
     """Return what a rotation writes.
 
-    Accepted is one (1) to a key that the ledger never heard of: not the sender's, without a nonce,
-    a seat or an origin; (2) of a key that did not come by a rotation just before. (That the sender
-    has not rotated already, the ledger checks for every kind.) Raises KeyNotFresh (1),
-    RotatedTooSoon (2).
+    Accepted is one (1) to a key that never signed anything: not the sender's, without a nonce, a
+    seat or an origin (it may have been paid: nobody can keep others from that); (2) of a key that
+    did not come by a rotation just before. (That the sender has not rotated already, the ledger
+    checks for every kind.) Raises KeyNotFresh (1), RotatedTooSoon (2).
     """
     old, new = context.sender, rotate.successor
     _check_fresh(new, context)
@@ -107,6 +116,7 @@ def rotate_changes(rotate: KeyRotate, context: Context) -> Changes:
         value = context.read(prefix + old)
         if value is not None:
             changes.append((prefix + new, value))
+    _move_account(AccountId(old), AccountId(new), context)
     planned = planned_members(context)
     after = tuple(
         dataclasses.replace(member, public_key=new) if member.public_key == old else member
@@ -121,5 +131,13 @@ def _check_fresh(new: PublicKey, context: Context) -> None:
     members = (*context.roster.members, *planned_members(context))
     if new == context.sender or any(member.public_key == new for member in members):
         raise KeyNotFresh("the new key is a member's, or the old one")
-    if any(context.read(key) is not None for key in (account_key(new), origin_key(new))):
+    has_signed = context.accounts.account(AccountId(new)).highest >= 0
+    if has_signed or context.read(origin_key(new)) is not None:
         raise KeyNotFresh("the new key was used in this network before")
+
+
+def _move_account(old: AccountId, new: AccountId, context: Context) -> None:
+    accounts = context.accounts
+    before, after = accounts.account(old), accounts.account(new)
+    accounts.set_account(new, after.with_balance(after.balance + before.balance))
+    accounts.set_account(old, Account(before.highest, before.used, is_given_up=True))

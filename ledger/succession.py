@@ -113,6 +113,12 @@ def origin_of(read: Read, key: PublicKey) -> Origin | None:
     return None if value is None else decode_origin(value)
 
 
+def first_key(read: Read, key: PublicKey) -> PublicKey:
+    """Return the first key of whoever has or had `key`: what stays through all rotations."""
+    origin = origin_of(read, key)
+    return key if origin is None else origin.first
+
+
 def current_key(read: Read, key: PublicKey) -> PublicKey:
     """Return the present key of whoever once had `key`: itself, unless it was given up."""
     if read(rotated_key(key)) is None:

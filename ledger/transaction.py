@@ -2,9 +2,10 @@
 
 Two forms travel in events, both canonical msgpack (core.codec):
 
-- signed: `[body, signature]`, body = `["myceld/transaction/1", network id, sender, nonce,
-  expires round, kind, arguments]`; the signature is the sender's, over the body. `expires round`
-  0 means never. The kinds and their arguments are the table in `ledger.kinds`.
+- signed: `[body, signature]`, body = `["myceld/transaction/2", network id, sender, nonce,
+  expires round, fee, kind, arguments]`; the signature is the sender's, over the body. `expires
+  round` 0 means never; `fee` is the most that the sender pays, in base units of PRANA. The kinds
+  and their arguments are the table in `ledger.kinds`.
 - opaque: `["myceld/opaque/1", bytes]`: ordered and listed, never interpreted; it is vouched for by
   the member whose event carries it.
 
@@ -19,17 +20,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from core.codec import NotCanonical, Value, WrongShape, as_array, as_bytes, as_int, as_text
+from core.codec import NotCanonical, WrongShape, as_array, as_bytes, as_int, as_text
 from core.codec import decode as decode_value
 from core.codec import encode as encode_value
-from core.ids import NetworkId, PublicKey, Round, Signature, TransactionId
+from core.ids import Amount, NetworkId, PublicKey, Round, Signature, TransactionId
 from core.limits import HASH_SIZE_BYTES, PUBLIC_KEY_SIZE_BYTES, SIGNATURE_SIZE_BYTES
 from ledger.errors import Malformed, Oversize, WrongNetwork
-from ledger.kinds import Arguments, build_arguments, parse_arguments, proofs_of
-from ledger.limits import KIND_LENGTH_MAX, TRANSACTION_SIZE_BYTES_MAX
+from ledger.kinds import Arguments, build_arguments, kind_of, parse_arguments
+from ledger.limits import KIND_LENGTH_MAX, SUPPLY_MAX, TRANSACTION_SIZE_BYTES_MAX
 from ledger.succession import SignatureCheck
 
-_SIGNED_DOMAIN: Final = "myceld/transaction/1"
+_SIGNED_DOMAIN: Final = "myceld/transaction/2"
 _OPAQUE_DOMAIN: Final = "myceld/opaque/1"
 OPAQUE_KIND: Final = "opaque"
 """The kind shown for opaque transactions."""
@@ -43,6 +44,10 @@ class SignedTransaction:
     sender: PublicKey
     nonce: int
     expires_round: Round
+    fee: Amount
+    """The most that the sender pays for it."""
+    cost: int
+    """In units whose price is the network's `fee_per_cost`."""
     kind: str
     arguments: Arguments
     body: bytes
@@ -82,15 +87,15 @@ def sign_transaction(
     arguments: Arguments,
     sign: Callable[[bytes], Signature],
     expires_round: Round = Round(0),
+    fee: int = 0,
 ) -> bytes:
     """Return the bytes of a signed transaction.
 
-    `sign` signs with the sender's key. Raises Malformed, Oversize or BadProposal for arguments out
-    of bounds.
+    `sign` signs with the sender's key. Raises a TransactionRefused for arguments out of bounds.
     """
     kind, encoded = build_arguments(arguments)
     body = encode_value(
-        [_SIGNED_DOMAIN, network_id, sender, nonce, expires_round, kind, list(encoded)]
+        [_SIGNED_DOMAIN, network_id, sender, nonce, expires_round, fee, kind, list(encoded)]
     )
     return encode_value([body, sign(body)])
 
@@ -103,8 +108,8 @@ def opaque_transaction(data: bytes) -> bytes:
 def parse(raw: bytes, network_id: NetworkId) -> Transaction:
     """Return the transaction in `raw`.
 
-    Raises Oversize, Malformed, WrongNetwork, UnknownKind, BadProposal or BadRotation; never
-    anything else.
+    Raises Oversize, Malformed, WrongNetwork, UnknownKind, or the TransactionRefused of the kind's
+    family; never anything else.
     """
     if len(raw) > TRANSACTION_SIZE_BYTES_MAX:
         raise Oversize(
@@ -124,26 +129,27 @@ def parse(raw: bytes, network_id: NetworkId) -> Transaction:
 def _parse_signed(
     raw: bytes, body: bytes, signature: Signature, network_id: NetworkId
 ) -> SignedTransaction:
-    domain, network, sender, nonce, expires, kind, arguments = as_array(
-        decode_value(body), length=7
-    )
-    if domain != _SIGNED_DOMAIN:
+    items = as_array(decode_value(body))
+    if not items or items[0] != _SIGNED_DOMAIN:
         raise Malformed("not a transaction of a version known here")
+    _, network, sender, nonce, expires, fee, kind, arguments = as_array(items, length=8)
     if as_bytes(network, size=HASH_SIZE_BYTES) != network_id:
         raise WrongNetwork("the transaction was signed for another network")
-    items: list[Value] = as_array(arguments)
     kind_name = as_text(kind, length_max=KIND_LENGTH_MAX)
     sender_key = PublicKey(as_bytes(sender, size=PUBLIC_KEY_SIZE_BYTES))
-    parsed = parse_arguments(kind_name, items)
+    parsed = parse_arguments(kind_name, as_array(arguments))
+    row = kind_of(parsed)
     return SignedTransaction(
         id=transaction_id(raw),
         sender=sender_key,
         nonce=as_int(nonce),
         expires_round=Round(as_int(expires)),
+        fee=Amount(as_int(fee, high=SUPPLY_MAX)),
+        cost=row.cost(parsed),
         kind=kind_name,
         arguments=parsed,
         body=body,
         signature=signature,
-        proofs=proofs_of(parsed, network_id, sender_key),
+        proofs=row.proofs(parsed, network_id, sender_key),
         size_bytes=len(raw),
     )

@@ -4,6 +4,11 @@ Anybody with a key may attest anybody else. There is one attestation for an issu
 scope; a new one takes the place of the old. It can end with a round, and be revoked: then a mark
 stays in the state, which says that it is no more. What the attestations come to is not said here:
 each cell has its own view of them (`identity.trust`).
+
+Issuer and subject are cells, whichever keys they have by now: the state names both by the first
+key of their line (`ledger.succession`). So what is said of a cell, what it says, and its bound stay
+through rotations, and a new key can take back what the old one said. What was said of a key before
+it followed another one counts no more, but can be revoked.
 """
 
 from __future__ import annotations
@@ -24,12 +29,13 @@ from ledger.errors import (
 )
 from ledger.limits import ATTESTATIONS_OF_ISSUER_MAX, SCORE_MILLIONTHS_MAX
 from ledger.names import is_name
+from ledger.succession import first_key
 
 ATTESTATION_PREFIX: Final = b"attestation/"
-"""State keys of attestations: this prefix, the issuer's key, the subject's key, the scope."""
+"""State keys of attestations: this prefix, issuer's and subject's first keys, the scope."""
 
 ISSUER_PREFIX: Final = b"issuer/"
-"""State keys of how many attestations somebody has issued: this prefix, then the public key."""
+"""State keys of how many attestations a cell has issued: this prefix, then its first key."""
 
 _SUBJECT_AT: Final = len(ATTESTATION_PREFIX) + PUBLIC_KEY_SIZE_BYTES
 _SCOPE_AT: Final = _SUBJECT_AT + PUBLIC_KEY_SIZE_BYTES
@@ -137,22 +143,24 @@ def attest_changes(attest: TrustAttest, context: Context) -> Changes:
 
     Raises SelfAttestation, BadAttestation when it has ended already, or TooManyAttestations.
     """
-    if attest.subject == context.sender:
+    issuer = first_key(context.read, context.sender)
+    subject = first_key(context.read, attest.subject)
+    if subject == issuer:
         raise SelfAttestation("the subject is the sender")
     if 0 < attest.expires_round < context.round:
         raise BadAttestation(
             f"it ended with round {attest.expires_round}, and was ordered in {context.round}"
         )
-    key = attestation_key(context.sender, attest.subject, attest.scope)
+    key = attestation_key(issuer, subject, attest.scope)
     made = Attestation(
         attest.score_millionths, context.round, context.time_ns, attest.expires_round
     )
     changes = [(key, made.encode())]
     if _standing(key, context) is None:
-        count = _count(context)
+        count = _count(issuer, context)
         if count >= ATTESTATIONS_OF_ISSUER_MAX:
             raise TooManyAttestations(f"the sender has {count} attestations")
-        changes.append((issuer_key(context.sender), encode([count + 1])))
+        changes.append((issuer_key(issuer), encode([count + 1])))
     return changes
 
 
@@ -172,12 +180,16 @@ def revoke_changes(revoke: TrustRevoke, context: Context) -> Changes:
 
     One that has ended can be revoked too: it counts for its issuer's bound until then.
     """
-    key = attestation_key(context.sender, revoke.subject, revoke.scope)
+    issuer = first_key(context.read, context.sender)
+    subject = first_key(context.read, revoke.subject)
+    key = attestation_key(issuer, subject, revoke.scope)
+    if _standing(key, context) is None:  # it may have been said before the key followed another
+        key = attestation_key(issuer, revoke.subject, revoke.scope)
     if _standing(key, context) is None:
         raise NoSuchAttestation("the sender has no attestation of this subject in this scope")
     gone = Attestation(0, context.round, context.time_ns, is_revoked=True)
-    left = _count(context) - 1
-    return [(key, gone.encode()), (issuer_key(context.sender), encode([left]))]
+    left = _count(issuer, context) - 1
+    return [(key, gone.encode()), (issuer_key(issuer), encode([left]))]
 
 
 def _standing(key: bytes, context: Context) -> Attestation | None:
@@ -187,8 +199,8 @@ def _standing(key: bytes, context: Context) -> Attestation | None:
     return None if known is None or known.is_revoked else known
 
 
-def _count(context: Context) -> int:
-    value = context.read(issuer_key(context.sender))
+def _count(issuer: PublicKey, context: Context) -> int:
+    value = context.read(issuer_key(issuer))
     if value is None:
         return 0
     (count,) = as_array(decode(value), length=1)

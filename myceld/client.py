@@ -21,6 +21,7 @@ from typing import Self
 from urllib.parse import quote, urlencode, urlsplit
 
 from myceld.errors import CellAnswerUnreadable, CellRefused, CellTooLate, CellUnreachable
+from myceld.governance_calls import GovernanceCalls
 from myceld.home import RunFile, not_running, read_token
 from myceld.limits import (
     ANSWER_SIZE_BYTES_MAX,
@@ -30,13 +31,15 @@ from myceld.limits import (
     WAIT_S_MAX,
 )
 from myceld.message_calls import JsonObject, MessageCalls
+from myceld.prana_calls import PranaCalls
 from myceld.proof_calls import ProofCalls
 from myceld.service_calls import ServiceCalls
+from myceld.state_calls import StateCalls
 
 _READ_SIZE_BYTES = 1 << 16
 
 
-class Client(MessageCalls, ServiceCalls, ProofCalls):
+class Client(MessageCalls, ServiceCalls, GovernanceCalls, StateCalls, PranaCalls, ProofCalls):
     """A connection to the cell at `url`.
 
     Every method raises CellUnreachable, CellTooLate, CellAnswerUnreadable, and CellRefused with
@@ -131,10 +134,6 @@ class Client(MessageCalls, ServiceCalls, ProofCalls):
         """Return a page of the agreed order: TransactionViews from position `start`."""
         return self._get("/api/v1/transactions", {"start": start, "limit": limit})
 
-    def state_value(self, key: str) -> JsonObject:
-        """Return the StateValueView of `key`."""
-        return self._get("/api/v1/state/value", {"key": key})
-
     def receipt(
         self, transaction_id: str, *, wait: str | None = None, timeout_s: float = 30.0
     ) -> JsonObject:
@@ -217,13 +216,13 @@ class Client(MessageCalls, ServiceCalls, ProofCalls):
         """Take back what the cell said of another one; return the ReceiptView."""
         return self._post("/api/v1/trust/revoke", {"cell": cell, "scope": scope}, wait, timeout_s)
 
-    def trust_of(self, cell: str, *, paths_max: int = 8) -> JsonObject:
+    def trust_of(self, cell: str, *, paths_max: int = 8, scope: str = "general") -> JsonObject:
         """Return the TrustWhyView of a cell: its score, and what makes it."""
-        return self._get("/api/v1/trust/cell", {"cell": cell, "limit": paths_max})
+        return self._get("/api/v1/trust/cell", {"cell": cell, "limit": paths_max, "scope": scope})
 
-    def trust_graph(self, *, limit: int = 100) -> JsonObject:
+    def trust_graph(self, *, limit: int = 100, scope: str = "general") -> JsonObject:
         """Return the TrustGraphView of the cells with the highest scores."""
-        return self._get("/api/v1/trust/graph", {"limit": limit})
+        return self._get("/api/v1/trust/graph", {"limit": limit, "scope": scope})
 
     def journals(self) -> JsonObject:
         """Return the list of JournalViews."""

@@ -27,3 +27,6 @@ RUN_FILE_SIZE_BYTES_MAX: Final = 16 << 10
 
 MESSAGE_STEP_S: Final = 5.0
 """A stream of messages asks again after this time without news; so long its end may take."""
+
+WATCH_STEP_S: Final = 20.0
+"""How long one look for changes of the state waits: below what idle connections are cut after."""

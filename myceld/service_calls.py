@@ -29,8 +29,12 @@ class ServiceCalls(ABC):
     def _send(self, path: str, fields: JsonObject) -> JsonObject: ...
 
     def services(self) -> JsonObject:
-        """Return the list of ServiceViews, in the order of their start."""
+        """Return what the cell is, and its ServiceViews in the order of their start."""
         return self._get("/api/v1/services")
+
+    def describe(self, cell: str) -> JsonObject:
+        """Return what a cell (its id, or a member's name) says of itself: a DescriptionView."""
+        return self._get("/api/v1/cell", {"cell": cell})
 
     def acts(
         self,

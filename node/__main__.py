@@ -168,10 +168,22 @@ def genesis() -> None:
 @click.option("--name", required=True)
 @click.option("--member", "members", multiple=True, required=True)
 @click.option("--epoch-rounds", type=int)
+@click.option("--prana", multiple=True)
+@click.option("--parameter", "parameters", multiple=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True)
-def create(*, name: str, members: tuple[str, ...], epoch_rounds: int | None, out: Path) -> None:
+def create(
+    *,
+    name: str,
+    members: tuple[str, ...],
+    epoch_rounds: int | None,
+    prana: tuple[str, ...],
+    parameters: tuple[str, ...],
+    out: Path,
+) -> None:
     """Write the genesis of a network of several cells."""
-    made = make_genesis(name, members, epoch_rounds=epoch_rounds)
+    made = make_genesis(
+        name, members, epoch_rounds=epoch_rounds, prana=prana, parameters=parameters
+    )
     write_file(out, to_json(made))
     click.echo(f"network   {made.name} {made.network_id.hex()}")
 
@@ -179,10 +191,13 @@ def create(*, name: str, members: tuple[str, ...], epoch_rounds: int | None, out
 @main.command()
 @click.option("--home", type=click.Path(path_type=Path), required=True)
 @click.option("--nonce", type=click.IntRange(0), required=True)
+@click.option("--fee", type=click.IntRange(0), default=0)
 @click.argument("key")
 @click.argument("value_hex")
 @_passphrase_options
-def sign(*, home: Path, nonce: int, key: str, value_hex: str, passphrase: PassphraseSource) -> None:
+def sign(
+    *, home: Path, nonce: int, fee: int, key: str, value_hex: str, passphrase: PassphraseSource
+) -> None:
     """Print a signed put in hex, without a running cell."""
     place = Home(home)
     pair = keystore.load(place.key, passphrase_source(place, passphrase).read)
@@ -192,6 +207,7 @@ def sign(*, home: Path, nonce: int, key: str, value_hex: str, passphrase: Passph
         nonce=nonce,
         arguments=Put(key, bytes.fromhex(value_hex)),
         sign=pair.sign,
+        fee=fee,
     )
     click.echo(raw.hex())
 

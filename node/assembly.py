@@ -11,23 +11,29 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
 from core.failpoint import hit
-from core.ids import CellId, Epoch, NetworkId, TransactionId, public_key_of
+from core.ids import CellId, Epoch, NetworkId, Round, TransactionId, public_key_of
 from gossip.discovery.book import AddressBook, read_entries
 from gossip.discovery.invitation import INVITE_PROTOCOL
 from gossip.discovery.limits import BOOK_CELLS_MAX
 from gossip.host import HostConfig, NotAMultiaddr
 from gossip.host.addresses import parse_dial_address
 from gossip.wire import Forward, Frame
+from identity.challenge import Verifier as ProofVerifier
+from identity.description import Description
 from identity.keys import KeyPair
-from journal import Store
+from identity.messages.limits import FORMER_KEY_MS
+from identity.trust import INTERACTIONS_JOURNAL
+from journal import Pen, Store
 from journal.replication import Copies
 from ledger.certificate import CheckpointSignature
 from ledger.errors import Diverged
 from ledger.genesis import Genesis
+from ledger.machine import Applied
 from ledger.roster import Roster
 from ledger.spore_authority import network_identity
 from ledger.transaction import transaction_id
@@ -51,25 +57,31 @@ from node.invite_views import Standing
 from node.invites import Invites
 from node.keyring import KeyRing, reader_of
 from node.limits import EXECUTION_QUEUE_MAX, HEADERS_CACHED_MAX
+from node.lines import Lines
 from node.parts import Parts
 from node.peers import Peers, PeersConfig, PeersLinks
 from node.proofs import Proofs
 from node.receipts import Receipts
 from node.services.audit import AuditTrail
 from node.services.content import Contents
+from node.services.health import health_of
+from node.services.health_watch import HealthWatch
 from node.services.identity import IdentityService
 from node.services.message import Messages
-from node.services.message_desk import Owner
+from node.services.message_desk import Former, Owner
 from node.services.message_state import States
 from node.services.message_work import MessageWork
-from node.services.nucleus import Nucleus
+from node.services.nucleus import Nucleus, wall_ms
+from node.services.table import start_order
 from node.session import now_ms
 from node.snapshots import sealed_headers
 from node.stages.consensus import Consensus, Identity
 from node.stages.execution import Execution
 from node.stages.intake import Intake
 from node.stages.mempool import Mempool
+from node.state_news import StateNews
 from node.state_tables import page_heads, page_reader
+from node.status import role_of
 from node.successors import keep_reachable, with_present_key
 from node.surroundings import Surroundings
 from node.tables import (
@@ -84,7 +96,8 @@ from node.tables import (
 )
 from node.transfer_fetching import TransferFetching
 from node.transfer_serving import StoreSource, TransferServing, transfer_protocol
-from node.trust_view import TrustView
+from node.trust_scopes import TrustScopes
+from node.upgrades import Upgrades, check_epoch
 from node.verifier import Verifier
 
 _LOG = structlog.get_logger("assembly")
@@ -148,36 +161,32 @@ class Assembly:
         key, genesis, store = self._setup.key, self._setup.genesis, self._store
         identity, mempool, receipts = self._setup.identity, Mempool(), Receipts()
         rosters, first_block = _newest_rosters(store, genesis)
+        check_epoch(rosters[-1], self._surroundings.support, reader_of(store))
         consensus = _make_consensus(genesis, rosters, identity, mempool, first_block)
-        execution = Execution(genesis, identity, reader_of(store), page_reader(store))
-        intake = Intake(genesis.network_id, execution.ledger.account, execution.ledger.check_sender)
-        trust, consensus_inbox = self._make_trust(execution), ConsensusInbox()
+        execution = _make_execution(genesis, identity, store)
+        intake = _make_intake(genesis, execution)
+        lines = Lines(reader_of(store), execution.ledger.is_rotated)
+        upgrades, news = self._make_upgrades(execution), StateNews()
+        trust, consensus_inbox = self._make_trust(execution, lines), ConsensusInbox()
+        proven = ProofVerifier(genesis.network_id, key.public_key)
+        access = self._make_access(execution, trust, proven)
         execution_inbox: ExecutionInbox = asyncio.Queue(EXECUTION_QUEUE_MAX)
-        execution_task = ExecutionTask(
-            execution,
-            store,
-            self._verifier,
-            await store.journal(EVENTS_JOURNAL),
-            inbox=execution_inbox,
-            receipts=receipts,
-            intake=intake,
-            trust=trust,
-            can_rotate=self._has_successor,
+        watchers = (lines.applied, trust.applied, upgrades.applied, news.applied)
+        execution_task = await self._make_execution_task(
+            execution, receipts, intake, execution_inbox, watchers
         )
-        execution_task.misjudges = self._misjudges
-        execution_task.history_rounds = self._setup.config.state.rounds_kept
         headers = await Headers.open(store)
         await _resume(execution_task, execution, store, headers, rosters)
-        await _replay(consensus, execution_task, store, first_block)
+        await _replay(consensus, execution_task, store, first_block, upgrades.check)
         # Also what the replay found to be void: its nonces are taken, though it is in no event.
         intake.note_stored([*consensus.queued_transactions(), *consensus.waiting_transactions()])
         inboxes = (consensus_inbox, execution_inbox)
         consensus_task = self._make_consensus_task(consensus, execution, inboxes, receipts, intake)
-        discovery, peers = self._make_network(consensus, execution_task, headers, *inboxes)
-        access = Access(store, trust, lambda: execution.ledger.roster, self._audit)
-        messages = await _make_messages(store, self._setup, peers, access)
+        discovery, peers = self._make_network(consensus, execution_task, headers, inboxes, access)
+        pen = self._nucleus.grant("message")
+        messages = await _make_messages(store, self._setup, peers, access, pen, lines, headers)
         states = self._make_states(headers, execution)
-        proofs = self._make_proofs(consensus, execution, headers, states, peers)
+        proofs = self._make_proofs(consensus, execution, headers, states, peers, access)
         parts = Parts(
             cell_id=key.cell_id,
             name=self._name(consensus.roster),
@@ -197,35 +206,103 @@ class Assembly:
             follows=await _make_follows(store, self._setup, peers, access),
             discovery=discovery,
             audits=Audits(store),
-            invites=_make_invites(store, genesis, peers, execution, self._audit),
+            invites=_make_invites(store, genesis, peers, execution, self._audit, lines),
+            lines=lines,
             trust=trust,
             access=access,
             nucleus=self._nucleus,
-            identity=IdentityService(key, genesis.network_id, peers, access, nucleus=self._nucleus),
-            interactions=await self._make_interactions(peers, trust, execution),
+            identity=self._make_identity(peers, access, proven, consensus),
+            interactions=await self._make_interactions(peers, trust, execution, access),
             messages=messages,
-            contents=_make_contents(store, genesis, peers, execution),
+            contents=_make_contents(store, genesis, peers, execution, access, lines),
             work=self._make_work(messages, intake, states),
             headers=headers,
-            fetching=self._make_fetching(consensus, execution, peers, headers),
+            fetching=self._make_fetching(consensus, execution, peers, headers, access=access),
+            upgrades=upgrades,
+            news=news,
             proofs=proofs,
             divergence=DivergenceSearch(store, genesis.network_id, headers, proofs, peers),
             started_ns=self._started_ns,
         )
+        self._connect(parts)
         return parts, Tasks(consensus_task, execution_task)
+
+    async def _make_execution_task(
+        self,
+        execution: Execution,
+        receipts: Receipts,
+        intake: Intake,
+        inbox: ExecutionInbox,
+        watchers: Sequence[Callable[[Applied], None]],
+    ) -> ExecutionTask:
+        task = ExecutionTask(
+            execution,
+            self._nucleus.grant("state"),
+            self._verifier,
+            await self._store.journal(EVENTS_JOURNAL),
+            inbox=inbox,
+            receipts=receipts,
+            intake=intake,
+            watchers=watchers,
+            can_rotate=self._has_successor,
+        )
+        task.misjudges = self._misjudges
+        task.history_rounds = self._setup.config.state.rounds_kept
+        return task
+
+    def _connect(self, parts: Parts) -> None:
+        """Give those parts what they need of others that were made after them."""
+        parts.health = HealthWatch(self._nucleus, lambda: health_of(parts))
+        parts.follows.prove_by(parts.identity.prove)
+        parts.messages.prove_by(parts.identity.prove)
 
     def _make_network(
         self,
         consensus: Consensus,
         execution_task: ExecutionTask,
         headers: Headers,
-        consensus_inbox: ConsensusInbox,
-        execution_inbox: ExecutionInbox,
+        inboxes: tuple[ConsensusInbox, ExecutionInbox],
+        access: Access,
     ) -> tuple[Discovery, Peers]:
         discovery = self._make_discovery(consensus, headers)
-        greeting = execution_task.greeting
-        links = self._make_links(consensus_inbox, execution_inbox, greeting, discovery)
-        return discovery, self._make_peers(consensus.roster, discovery.book, links)
+        links = self._make_links(inboxes, execution_task.greeting, discovery, access)
+        peers = self._make_peers(consensus.roster, discovery.book, links)
+        serve = serve_genesis(self._setup.genesis, partial(access.check, "genesis-read"))
+        peers.host.set_handler(GENESIS_PROTOCOL, peers.guarded(serve))
+        return discovery, peers
+
+    def _make_access(
+        self, execution: Execution, trust: TrustScopes, proven: ProofVerifier
+    ) -> Access:
+        def is_proven(cell: CellId, channel: bytes) -> bool:
+            return proven.session(public_key_of(cell), channel, wall_ms()) is not None
+
+        return Access(self._store, trust, lambda: execution.ledger.roster, self._audit, is_proven)
+
+    def _make_identity(
+        self, peers: Peers, access: Access, proven: ProofVerifier, consensus: Consensus
+    ) -> IdentityService:
+        def description() -> Description:
+            life = self._nucleus.life
+            return Description(
+                self._name(consensus.roster),
+                VERSION,
+                role_of(consensus),
+                life.started_ms,
+                life.stopped_ms,
+                tuple(service.name for service in start_order()),
+                life.metadata,
+            )
+
+        return IdentityService(
+            self._setup.key,
+            peers,
+            access,
+            verifier=proven,
+            nucleus=self._nucleus,
+            network_id=self._setup.genesis.network_id,
+            description=description,
+        )
 
     def _make_states(self, headers: Headers, execution: Execution) -> States:
         return States(
@@ -243,6 +320,7 @@ class Assembly:
         headers: Headers,
         states: States,
         peers: Peers,
+        access: Access,
     ) -> Proofs:
         """Return what makes proofs; others whose state differs are answered with them."""
         proofs = Proofs(
@@ -254,7 +332,8 @@ class Assembly:
             certified_round=lambda: execution.certified_round,
             block_of=consensus.block_of,
         )
-        serve = peers.guarded(DiagnosisServing(self._store, headers, proofs).serve)
+        check = partial(access.check_outsider, "checkpoint-read")
+        serve = peers.guarded(DiagnosisServing(self._store, headers, proofs, check).serve)
         peers.host.set_handler(diagnosis_protocol(self._setup.genesis.network_id), serve)
         return proofs
 
@@ -272,7 +351,7 @@ class Assembly:
     ) -> ConsensusTask:
         return ConsensusTask(
             consensus,
-            self._store,
+            self._nucleus.grant("consensus"),
             self._verifier,
             self._setup.genesis,
             inbox=inboxes[0],
@@ -312,18 +391,18 @@ class Assembly:
 
     def _make_links(
         self,
-        consensus: ConsensusInbox,
-        execution: ExecutionInbox,
+        inboxes: tuple[ConsensusInbox, ExecutionInbox],
         greeting: Callable[[], Iterable[Frame]],
         discovery: Discovery,
+        access: Access,
     ) -> PeersLinks:
         return PeersLinks(
-            consensus,
-            execution,
+            *inboxes,
             greeting=greeting,
             save_cells=_cell_saver(self._store),
             forwarded=self._take_forwarded,
             introducer=discovery,
+            admit=partial(access.check_outsider, "gossip"),
         )
 
     def _make_peers(self, roster: Roster, book: AddressBook, links: PeersLinks) -> Peers:
@@ -342,29 +421,49 @@ class Assembly:
             roster=roster,
             faults=self._surroundings.faults,
         )
-        peers = Peers(peers_config, links, book, self._surroundings.make_host)
-        peers.host.set_handler(GENESIS_PROTOCOL, peers.guarded(serve_genesis(genesis)))
-        return peers
+        return Peers(peers_config, links, book, self._surroundings.make_host)
 
-    def _make_trust(self, execution: Execution) -> TrustView:
+    def _make_upgrades(self, execution: Execution) -> Upgrades:
+        own, support = self._setup.key.public_key, self._surroundings.support
+        return Upgrades(self._store, support, own, lambda: execution.ledger.roster)
+
+    def _make_trust(self, execution: Execution, lines: Lines) -> TrustScopes:
         own, policy = self._setup.key.public_key, self._setup.config.trust.policy()
-        return TrustView(self._store, own, lambda: execution.ledger.applied_round, policy)
+        return TrustScopes(
+            self._store, own, lambda: execution.ledger.applied_round, policy, lines=lines
+        )
 
     async def _make_interactions(
-        self, peers: Peers, trust: TrustView, execution: Execution
+        self, peers: Peers, trust: TrustScopes, execution: Execution, access: Access
     ) -> Interactions:
         key, network_id = self._setup.key, self._setup.genesis.network_id
-        made = Interactions(self._store, key, network_id, peers, trust, execution)
+        made = Interactions(
+            self._store,
+            key,
+            network_id,
+            peers,
+            trust,
+            execution,
+            pen=self._nucleus.grant("identity", INTERACTIONS_JOURNAL),
+            check=access.check,
+        )
         await made.load()
         return made
 
     def _make_fetching(
-        self, consensus: Consensus, execution: Execution, peers: Peers, headers: Headers
+        self,
+        consensus: Consensus,
+        execution: Execution,
+        peers: Peers,
+        headers: Headers,
+        *,
+        access: Access,
     ) -> TransferFetching:
         """Return what fetches checkpoints; others are served from the start of the host on."""
         store, genesis = self._store, self._setup.genesis
         source = StoreSource(store, genesis, execution.ledger, headers)
-        serve = peers.guarded(TransferServing(source).serve)
+        check = partial(access.check_outsider, "checkpoint-read")
+        serve = peers.guarded(TransferServing(source, check).serve)
         peers.host.set_handler(transfer_protocol(genesis.network_id), serve)
         return TransferFetching(
             store,
@@ -418,6 +517,11 @@ def _make_consensus(
     )
 
 
+def _make_execution(genesis: Genesis, identity: Identity, store: Store) -> Execution:
+    """Return the stage before its state is restored."""
+    return Execution(genesis, identity, reader_of(store), page_reader(store))
+
+
 async def _make_follows(store: Store, setup: Setup, peers: Peers, access: Access) -> Follows:
     """Return the journals that are followed, which answers other cells too."""
     follows = Follows(store, await Copies.open(store), setup.key.cell_id, peers, access)
@@ -426,32 +530,80 @@ async def _make_follows(store: Store, setup: Setup, peers: Peers, access: Access
 
 
 def _make_invites(
-    store: Store, genesis: Genesis, peers: Peers, execution: Execution, audit: AuditTrail
+    store: Store,
+    genesis: Genesis,
+    peers: Peers,
+    execution: Execution,
+    audit: AuditTrail,
+    lines: Lines,
 ) -> Invites:
     """Return the tickets' service, which answers newcomers from the start of the host on."""
 
     def standing() -> Standing:
-        return Standing(execution.ledger.roster, execution.ledger.applied_round)
+        return Standing(execution.ledger.roster, execution.ledger.applied_round, lines.present)
 
     invites = Invites(store, genesis, peers, standing, audit=audit)
     peers.host.set_handler(INVITE_PROTOCOL, peers.guarded(invites.serve))
     return invites
 
 
-async def _make_messages(store: Store, setup: Setup, peers: Peers, access: Access) -> Messages:
+async def _make_messages(
+    store: Store,
+    setup: Setup,
+    peers: Peers,
+    access: Access,
+    pen: Pen,
+    lines: Lines,
+    headers: Headers,
+) -> Messages:
     """Return the message service, which answers other cells from the start of the host on."""
 
     def is_member(cell_id: CellId) -> bool:
-        return peers.roster.index_of(public_key_of(cell_id)) is not None
+        return lines.is_member(cell_id, peers.roster)
 
+    former = await _former(setup.earlier, lines, headers)
     network_id, policy = setup.genesis.network_id, MessageAccess(access)
-    owner = Owner(setup.key, network_id, policy, public_key_of, is_member)
-    return await Messages.open(store, owner, peers)
+    owner = Owner(setup.key, network_id, policy, lines, is_member, former)
+    return await Messages.open(store, owner, peers, pen)
 
 
-def _make_contents(store: Store, genesis: Genesis, peers: Peers, execution: Execution) -> Contents:
+async def _former(earlier: Sequence[KeyPair], lines: Lines, headers: Headers) -> Former | None:
+    """Return the key before and until when it opens messages, by the time of its rotation.
+
+    None if the header of that round is not here, as after a jump: then all is to be sealed anew.
+    """
+    found: tuple[Round, KeyPair] | None = None
+    for pair in earlier:
+        given_up = lines.round_given_up(pair.public_key)
+        if given_up is not None and (found is None or given_up > found[0]):
+            found = given_up, pair
+    if found is None or not headers.has(found[0]):
+        return None
+    header = await headers.get(found[0])
+    return Former(found[1], header.consensus_time_ns // 1_000_000 + FORMER_KEY_MS)
+
+
+def _make_contents(
+    store: Store,
+    genesis: Genesis,
+    peers: Peers,
+    execution: Execution,
+    access: Access,
+    lines: Lines,
+) -> Contents:
     """Return the contents, which are served to other cells from the start of the host on."""
-    return Contents(store, genesis.network_id, peers, lambda: execution.ledger.applied_round)
+    return Contents(
+        store,
+        genesis.network_id,
+        peers,
+        lambda: execution.ledger.applied_round,
+        partial(access.check, "blob-fetch"),
+        lines,
+    )
+
+
+def _make_intake(genesis: Genesis, execution: Execution) -> Intake:
+    return Intake(genesis.network_id, execution.ledger.account, execution.ledger.check_funds)
 
 
 async def _resume(
@@ -491,11 +643,16 @@ async def _restore(
 
 
 async def _replay(
-    consensus: Consensus, execution: ExecutionTask, store: Store, first_block: int
+    consensus: Consensus,
+    execution: ExecutionTask,
+    store: Store,
+    first_block: int,
+    check_next: Callable[[Roster], None],
 ) -> None:
     """Feed the consensus journal to the hashgraph, and apply what was decided but not applied.
 
-    Stored transactions that have no place in the order are queued to be put again.
+    Stored transactions that have no place in the order are queued to be put again. `check_next`
+    raises if an epoch can not begin here.
     """
     journal = await store.journal(EVENTS_JOURNAL)
     started = time.monotonic()
@@ -518,6 +675,7 @@ async def _replay(
     lost = {transaction_id(raw): raw for raw in unplaced(store)} | lost
     consensus.put_again(list(lost.values()))
     if sealed is not None:
+        check_next(sealed)
         consensus.seal(sealed, now_ms())
     events = journal.length - first_block
     _LOG.info("replayed", events=events, seconds=round(time.monotonic() - started, 3))

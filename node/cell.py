@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 
 import structlog
 
-from core.codec import as_array, as_bytes, as_int, decode
 from core.ids import CellId, PublicKey, TransactionId, cell_id_of, short
-from gateway.errors import NoSuchKey, NoSuchReceipt, NotReachedInTime
+from gateway.errors import NoSuchReceipt, NotReachedInTime
+from gateway.prana_views import ActWish
 from gateway.trust_views import AttestWish, TrustGraphView, TrustWhyView
 from gateway.views import (
     AccountView,
@@ -26,21 +27,24 @@ from gateway.views import (
     RoundView,
     SporeView,
     Stage,
-    StateValueView,
     StatusView,
     TransactionView,
 )
 from gossip.discovery.spore_file import to_json
 from gossip.wire import Forward
 from identity.errors import NoKeyFile
-from ledger.errors import KeyRotated, NonceUsed, WrongSignature
+from ledger.epoch_rules import Support
+from ledger.errors import NonceUsed, TransactionRefused, WrongSignature
 from ledger.forks import ForkProof
 from ledger.header import APPLIED
-from ledger.kinds import VALUE_PREFIX, Arguments, Put, check_key
+from ledger.kinds import Arguments, Put
 from ledger.transaction import SignedTransaction, Transaction, sign_transaction
+from ledger.upgrades import Announce
 from node import status
-from node.errors import MempoolFull, NotStoredYet, StateDiverged
+from node.act_arguments import wished_arguments
+from node.errors import KeyBeingRotated, MempoolFull, NotStoredYet, StateDiverged
 from node.exposition import metrics_text
+from node.governance_answers import GovernanceAnswers
 from node.inbox import Wake
 from node.keyring import reader_of, rotation_of
 from node.light_answers import LightAnswers
@@ -48,22 +52,31 @@ from node.limits import ACCUSE_CHECK_MS, WAIT_S_MAX
 from node.member_answers import change_of, epoch_views, members_view
 from node.message_answers import MessageAnswers
 from node.parts import Parts
+from node.prana_answers import PranaAnswers
 from node.receipts import Track
 from node.repair_answers import RepairAnswers
 from node.service_answers import ServiceAnswers
 from node.session import now_ms
+from node.state_answers import StateAnswers
 from node.tables import (
     OrderedRow,
     ordered_by_id,
     ordered_from,
-    state_value,
 )
 from node.trust_answers import arguments_of, graph_view, why_view
 
 _LOG = structlog.get_logger("cell")
 
 
-class RunningCell(MessageAnswers, ServiceAnswers, LightAnswers, RepairAnswers):
+class RunningCell(
+    MessageAnswers,
+    ServiceAnswers,
+    GovernanceAnswers,
+    StateAnswers,
+    PranaAnswers,
+    LightAnswers,
+    RepairAnswers,
+):
     """Implements `gateway.cell.Cell` on the parts of a daemon."""
 
     def take_over(self, parts: Parts) -> None:
@@ -113,26 +126,6 @@ class RunningCell(MessageAnswers, ServiceAnswers, LightAnswers, RepairAnswers):
     def peers(self) -> list[PeerView]:
         """See `gateway.cell.Cell.peers`."""
         return status.peer_views(self._parts)
-
-    async def state_value(self, key: str) -> StateValueView:
-        """See `gateway.cell.Cell.state_value`."""
-        stored = state_value(self._parts.store, VALUE_PREFIX + check_key(key))
-        header = self._parts.execution.ledger.header
-        if stored is None or header is None:
-            applied = self._parts.execution.ledger.applied_round
-            raise NoSuchKey(f"no value at {key!r} after round {applied}")
-        value_item, updated, sender = as_array(decode(stored), length=3)
-        value = as_bytes(value_item)
-        return StateValueView(
-            key=key,
-            value=_as_text(value),
-            value_hex=value.hex(),
-            updated_round=as_int(updated),
-            updated_by=as_bytes(sender).hex(),
-            round=header.round,
-            state_root=header.state_root.hex(),
-            certified_round=self._parts.execution.certified_round,
-        )
 
     async def transactions(self, *, start: int, limit: int) -> list[TransactionView]:
         """See `gateway.cell.Cell.transactions`."""
@@ -191,14 +184,20 @@ class RunningCell(MessageAnswers, ServiceAnswers, LightAnswers, RepairAnswers):
         arguments = arguments_of(wish, self._cell_id(wish.cell))
         return await self._submit_own(arguments, None, wait, timeout_s)
 
-    async def trust_of(self, cell: str, paths_max: int) -> TrustWhyView:
+    async def act(self, wish: ActWish, *, wait: Stage, timeout_s: float) -> ReceiptView:
+        """See `gateway.prana_views.PranaCell.act`."""
+        arguments = wished_arguments(wish.kind, wish.arguments, self._key_of)
+        return await self._submit_own(arguments, None, wait, timeout_s)
+
+    async def trust_of(self, cell: str, paths_max: int, scope: str) -> TrustWhyView:
         """See `gateway.trust_views.TrustCell.trust_of`."""
         cell_id = self._cell_id(cell)
-        return why_view(self._parts, await self._parts.trust.settled(), cell_id, paths_max)
+        graph = await self._parts.trust.settled_in(scope)
+        return why_view(self._parts, graph, cell_id, paths_max)
 
-    async def trust_graph(self, limit: int) -> TrustGraphView:
+    async def trust_graph(self, limit: int, scope: str) -> TrustGraphView:
         """See `gateway.trust_views.TrustCell.trust_graph`."""
-        return graph_view(self._parts, await self._parts.trust.settled(), limit)
+        return graph_view(self._parts, await self._parts.trust.settled_in(scope), limit)
 
     async def rotate_key(self, *, wait: Stage, timeout_s: float) -> RotationView:
         """See `gateway.cell.Cell.rotate_key`."""
@@ -209,8 +208,22 @@ class RunningCell(MessageAnswers, ServiceAnswers, LightAnswers, RepairAnswers):
         # On disk before anybody hears of it, and not in a thread: one call makes one key.
         new = self._ring.make_next(old.public_key, reader_of(self._parts.store))
         rotate = rotation_of(self._parts.genesis.network_id, old, new)
+        if self._parts.consensus.me is None:
+            await self._have_all_applied(old.public_key, timeout_s)
         receipt = await self._submit_own(rotate, None, wait, timeout_s)
         return RotationView(old.cell_id, new.cell_id, receipt)
+
+    async def _have_all_applied(self, key: PublicKey, timeout_s: float) -> None:
+        """Wait until all that a key signed here has its place; raises NotReachedInTime.
+
+        What a member signs before its rotation is in an event before it, and so before it in the
+        order. What a cell without a vote signs is put by several members, in no such order.
+        """
+        intake = self._parts.intake
+        with intake.nothing_new_of(key):
+            for transaction in intake.pending(key):
+                with contextlib.suppress(TransactionRefused):
+                    await self._wait_all([transaction], Stage.APPLIED, timeout_s)
 
     async def create_invite(self, wish: InviteWish) -> IssuedView:
         """See `gateway.cell.Cell.create_invite`."""
@@ -248,12 +261,16 @@ class RunningCell(MessageAnswers, ServiceAnswers, LightAnswers, RepairAnswers):
         for transaction, raw in zip(parsed, forward.transactions, strict=True):
             try:
                 self._queue([transaction], [raw])
-            except (KeyRotated, MempoolFull, NonceUsed, NotStoredYet) as error:
+            except (KeyBeingRotated, MempoolFull, NotStoredYet, TransactionRefused) as error:
                 _LOG.info("forwarded transaction left out", peer=short(peer), reason=str(error))
 
     async def accuse(self, proof: ForkProof) -> TransactionId:
         """Sign fork evidence with the cell's key and queue it; return the transaction's id."""
         return await self._queue_own(proof, None, ACCUSE_CHECK_MS / 1000)
+
+    async def announce_support(self, support: Support) -> TransactionId:
+        """Sign what this build knows with the cell's key and queue it; return the transaction."""
+        return await self._queue_own(Announce(support), None, ACCUSE_CHECK_MS / 1000)
 
     async def _submit_own(
         self, arguments: Arguments, nonce: int | None, wait: Stage, timeout_s: float
@@ -285,6 +302,7 @@ class RunningCell(MessageAnswers, ServiceAnswers, LightAnswers, RepairAnswers):
             nonce=intake.next_nonce(self._key.public_key) if nonce is None else nonce,
             arguments=arguments,
             sign=self._key.sign,
+            fee=self._parts.execution.ledger.fee_of(arguments, self._key.public_key),
         )
         parsed = intake.parse(raw)
         self._queue([parsed], [raw])

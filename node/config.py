@@ -19,7 +19,8 @@ from typing import Final, TypeAlias, TypeVar
 import yaml
 
 from core.yaml_text import NotReadableYaml, read_yaml
-from identity.errors import BadPolicy
+from identity.description import check_metadata
+from identity.errors import BadPolicy, BadRecord
 from identity.messages.limits import RUN_NAME_LENGTH_MAX
 from identity.trust import Policy, policy_of
 from node.discovery.limits import SEEDS_MAX
@@ -44,6 +45,9 @@ _LISTS: Final = {
     "seeds": "paths and URLs",
     "levels": "LEVEL=SCORE",
     "needs": "REQUEST=LEVEL",
+    "proofs": "REQUEST=fresh or none",
+    "scopes": "REQUEST=SCOPE",
+    "metadata": "KEY=VALUE",
     "commands": "NAME=COMMAND",
 }
 _LEVELS: Final = ("debug", "info", "warning", "error")
@@ -69,11 +73,16 @@ class TrustConfig:
     """LEVEL=SCORE: the least score of a level of access."""
     needs: tuple[str, ...] = ()
     """REQUEST=LEVEL: the level that a kind of request needs."""
+    proofs: tuple[str, ...] = ()
+    """REQUEST=fresh or none: whether its cell has to have proven its key within the hour."""
+    scopes: tuple[str, ...] = ()
+    """REQUEST=SCOPE: in which scope of attestations the score counts for a kind of request."""
 
     def policy(self) -> Policy:
         """Return the policy; raises BadPolicy."""
         scores = {level: _score(text) for level, text in map(_halves, self.levels)}
-        return policy_of(scores, dict(map(_halves, self.needs)))
+        needs, proofs = dict(map(_halves, self.needs)), dict(map(_halves, self.proofs))
+        return policy_of(scores, needs, proofs, dict(map(_halves, self.scopes)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +116,8 @@ class Config:
     commands: tuple[str, ...] = ()
     """What members may have run here by EXEC: NAME=COMMAND, split as a shell does, run without
     one."""
+    metadata: tuple[str, ...] = ()
+    """KEY=VALUE: what the cell says of itself to its clients and to cells it trusts."""
     passphrase_file: str = ""
     """File with the passphrase of key.json, relative to the cell's directory; empty: ask."""
     discovery: DiscoveryConfig = DiscoveryConfig()
@@ -224,8 +235,8 @@ def _with(section: _Section, key: str, value: object, *, where: str) -> _Section
         raise BadConfig(f"{where}: expected {_KINDS[type(expected)]}, got {_shown(value)}")
     if isinstance(section, Config):
         _check_of_cell(key, value, where)
-    if key == "seeds" and isinstance(value, tuple):
-        _check_seeds(value, where)
+    if key in _LIST_CHECKS and isinstance(value, tuple):
+        _LIST_CHECKS[key](value, where)
     changed: _Section = replace(section, **{key: value})  # type: ignore[arg-type] # checked above
     if isinstance(changed, TrustConfig):
         try:
@@ -295,6 +306,20 @@ def commands_of(declared: Sequence[str]) -> dict[str, tuple[str, ...]]:
     return found
 
 
+def metadata_of(declared: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Return pairs in the order of their keys from texts KEY=VALUE; raises BadRecord."""
+    pairs = tuple(sorted(map(_halves, declared)))
+    check_metadata(pairs)
+    return pairs
+
+
+def _check_metadata(declared: tuple[str, ...], where: str) -> None:
+    try:
+        metadata_of(declared)
+    except BadRecord as error:
+        raise BadConfig(f"{where}: {error.detail}") from error
+
+
 def _check_seeds(seeds: tuple[str, ...], where: str) -> None:
     if len(seeds) > SEEDS_MAX:
         raise BadConfig(f"{where}: {len(seeds)} seeds, at most {SEEDS_MAX} are read")
@@ -303,6 +328,13 @@ def _check_seeds(seeds: tuple[str, ...], where: str) -> None:
             check_location(seed)
         except SeedRefused as error:
             raise BadConfig(f"{where}: {error.detail}") from error
+
+
+_LIST_CHECKS: Final = {
+    "commands": _check_commands,
+    "metadata": _check_metadata,
+    "seeds": _check_seeds,
+}
 
 
 def _from_text(section: _AnySection, key: str, text: str) -> object:

@@ -20,7 +20,7 @@ from core.ids import CellId, Epoch, MemberIndex, Round, short
 from gateway.views import Stage
 from gossip.sync import Send
 from gossip.wire import Events, Have, Want, encode_frame
-from journal import Store
+from journal import Pen
 from ledger.errors import NonceUsed
 from ledger.genesis import Genesis
 from ledger.roster import Roster
@@ -83,7 +83,7 @@ class ConsensusTask:
     def __init__(
         self,
         stage: Consensus,
-        store: Store,
+        pen: Pen,
         verifier: Verifier,
         genesis: Genesis,
         *,
@@ -93,12 +93,14 @@ class ConsensusTask:
         intake: Intake,
         applied_round: Callable[[], Round],
     ) -> None:
+        """`pen` is that of EVENTS_JOURNAL."""
         self._stage = stage
+        self._pen = pen
         self._intake = intake
         self._applied_round = applied_round
         self._spent_round = Round(0)
         """Up to which round it was looked whether homeless transactions can still have a place."""
-        self._store = store
+        self._store = pen.store
         self._verifier = verifier
         self._genesis = genesis
         self._inbox = inbox
@@ -235,9 +237,7 @@ class ConsensusTask:
             kept = unplaced_statements(effects.unplaced) if effects.unplaced else ()
             began_ns = time.perf_counter_ns()
             hit("consensus.own.before" if effects.durable else "consensus.persist.before")
-            await self._store.transaction(
-                {EVENTS_JOURNAL: effects.blocks}, kept, durable=effects.durable
-            )
+            await self._pen.write(effects.blocks, kept, effects.durable)
             hit("consensus.own.after" if effects.durable else "consensus.persist.after")
             if effects.durable:
                 self.metrics.commit.note((time.perf_counter_ns() - began_ns) / 1e6)

@@ -17,13 +17,14 @@ from collections.abc import Callable
 from gateway.server import Gateway
 from identity.passphrase import Passphrase
 from journal import Store
+from ledger.epoch_rules import supported
 from ledger.genesis import Genesis
 from myceld import VERSION
 from node.assembly import Setup
 from node.cell import RunningCell
 from node.clock import wall_ns
 from node.config import Config
-from node.faults import faults_of
+from node.faults import faults_of, support_of
 from node.founding import read_genesis
 from node.home import Home
 from node.keyring import KeyRing, open_as_present, reader_of
@@ -84,7 +85,11 @@ class Daemon:
 
     async def _supervise(self, setup: Setup, store: Store) -> bool:
         front = _GatewayFront(self._home, self._config, self._tell)
-        surroundings = Surroundings(self._home.path, faults=faults_of(self._home.path, os.environ))
+        surroundings = Surroundings(
+            self._home.path,
+            faults=faults_of(self._home.path, os.environ),
+            support=support_of(supported(f"myceld {VERSION}"), os.environ),
+        )
         self._supervisor = Supervisor(setup, front, surroundings, self._tell)
         if self._stopped:
             self._supervisor.stop()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -36,6 +37,7 @@ from ledger.errors import BadDiagnosis, NoProof
 from ledger.header import Receipt
 from ledger.limits import DIAGNOSIS_QUESTIONS_MAX, DIAGNOSIS_RECEIPTS_MAX
 from ledger.proof import encode_proof
+from node.errors import AccessDenied
 from node.headers import Headers
 from node.limits import DIAGNOSIS_ANSWER_S, DIAGNOSIS_SERVED_MAX, WRITE_TIMEOUT_MS
 from node.peers import Peers
@@ -52,10 +54,18 @@ def diagnosis_protocol(network_id: NetworkId) -> str:
 class DiagnosisServing:
     """Answers cells that look for where their state differs."""
 
-    def __init__(self, store: Store, headers: Headers, proofs: Proofs) -> None:
+    def __init__(
+        self,
+        store: Store,
+        headers: Headers,
+        proofs: Proofs,
+        check: Callable[[CellId], None] = lambda _: None,
+    ) -> None:
+        """`check` raises AccessDenied for who is not answered."""
         self._store = store
         self._headers = headers
         self._proofs = proofs
+        self._check = check
         self._served: set[CellId] = set()
 
     async def serve(self, stream: PeerStream) -> None:
@@ -63,6 +73,12 @@ class DiagnosisServing:
         peer = stream.cell_id
         if peer in self._served or len(self._served) >= DIAGNOSIS_SERVED_MAX:
             await stream.abort()
+            return
+        try:
+            self._check(peer)
+        except AccessDenied as error:
+            frame = encode_answer(NothingGiven(error.code))
+            await stream.write(frame, timeout_s=WRITE_TIMEOUT_MS / 1000)
             return
         self._served.add(peer)
         try:

@@ -245,6 +245,21 @@ class JournalNotGranted(LocalMisuse):
     remedy = "Each service writes its own journal, with the grant that the nucleus gave it."
 
 
+class ProofNeeded(OperationalFault):
+    """The other cell may, but has to prove first that it holds its key."""
+
+    code = "MYC-NODE-404"
+    remedy = "Its cell does so by itself and asks again; it has to reach this one directly."
+    retryable = True
+
+
+class DescriptionRefused(OperationalFault):
+    """The other cell does not say what it is; `detail` has the code of its reason."""
+
+    code = "MYC-NODE-405"
+    remedy = "Look the code up in docs/cli.md; its operator may have to let this cell ask."
+
+
 class InteractionRefused(OperationalFault):
     """The other cell does not sign that both dealt with each other."""
 
@@ -258,6 +273,61 @@ class ContentTooLarge(LocalMisuse):
 
     code = "MYC-NODE-302"
     remedy = "Cut it in parts of at most 1 MiB, and post each."
+
+
+class ContentRefused(OperationalFault):
+    """A cell does not give content to this one; `detail` has the code of its reason."""
+
+    code = "MYC-NODE-303"
+    remedy = "It is asked for at other cells, and again later; its operator can let this cell in."
+    retryable = True
+
+
+class KeyBeingRotated(OperationalFault):
+    """A transaction of a key whose own rotation waits here to be ordered.
+
+    It would come after that in the order, where the key may do nothing any more.
+    """
+
+    code = "MYC-NODE-541"
+    remedy = "Send it again in a moment: the cell then signs it with its next key."
+    retryable = True
+
+
+class MessageNotStored(OperationalFault):
+    """The cell stopped before it could say that a message is journaled."""
+
+    code = "MYC-NODE-542"
+    remedy = "See `myceld message list --way sent` for whether it is there; if not, send it again."
+
+
+class UpgradeNeeded(OperationalFault):
+    """The members chose versions that this build does not know."""
+
+    code = "MYC-NODE-501"
+    remedy = "Install the release that is named and start the cell again: it goes on where it was."
+
+
+class TooManyWatchers(OperationalFault):
+    """As many clients wait for changes of the state as this cell serves."""
+
+    code = "MYC-NODE-511"
+    remedy = "Let one of your programs watch for all, or ask again in a moment."
+    retryable = True
+
+
+class NothingToRollBack(LocalMisuse):
+    """The keys are what they were after that round."""
+
+    code = "MYC-NODE-512"
+    remedy = "`myceld state history` shows what rounds made of a key."
+
+
+class TooMuchToRollBack(LocalMisuse):
+    """More changed since that round than one batch can put back."""
+
+    code = "MYC-NODE-513"
+    remedy = "Roll back keys, or smaller prefixes, one after the other."
 
 
 class BackupUnreadable(LocalMisuse):

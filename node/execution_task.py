@@ -14,9 +14,10 @@ from core.failpoint import hit
 from core.ids import Epoch, short
 from gateway.views import Stage
 from gossip.wire import CertificateFrame, Frame, SignatureFrame, encode_frame
-from journal import Journal, Store
+from journal import Journal, Pen
 from ledger.certificate import Certificate, CheckpointSignature, epoch_of
 from ledger.errors import Diverged
+from ledger.machine import Applied
 from ledger.roster import Roster
 from node.errors import StateDiverged
 from node.inbox import CheckpointFrom, ExecutionInbox
@@ -28,12 +29,10 @@ from node.stages.execution import Execution, Unverified
 from node.stages.intake import Intake
 from node.state_tables import kept_from
 from node.tables import (
-    HEADERS_JOURNAL,
     applied_statements,
     certificate_statement,
     known_ids,
 )
-from node.trust_view import TrustView
 from node.verifier import Verifier
 
 _LOG = structlog.get_logger("execution")
@@ -45,17 +44,20 @@ class ExecutionTask:
     def __init__(
         self,
         stage: Execution,
-        store: Store,
+        pen: Pen,
         verifier: Verifier,
         events: Journal,
         *,
         inbox: ExecutionInbox,
         receipts: Receipts,
         intake: Intake,
-        trust: TrustView,
+        watchers: Sequence[Callable[[Applied], None]],
         can_rotate: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`can_rotate` tells whether this cell has the key that its own was given up for."""
+        """`pen` is that of HEADERS_JOURNAL. `watchers` hear of each durable round, in their order.
+
+        `can_rotate` tells whether this cell has the key that its own was given up for.
+        """
         self.history_rounds = HISTORY_ROUNDS_MAX
         """Of so many rounds the state is kept, at least; the owner may set it before the start."""
         self._can_rotate = can_rotate
@@ -64,13 +66,14 @@ class ExecutionTask:
         self.rotated = asyncio.Event()
         """Set once the cell is to go on with another key: this one is of no use any more."""
         self._stage = stage
-        self._store = store
+        self._pen = pen
+        self._store = pen.store
         self._verifier = verifier
         self._events = events
         self._inbox = inbox
         self._receipts = receipts
         self._intake = intake
-        self._trust = trust
+        self._watchers = watchers
         self._own: dict[Epoch, CheckpointSignature] = {}
         self._early: deque[CheckpointFrom] = deque(maxlen=CHECKPOINTS_EARLY_MAX)
         self.diverged = asyncio.Event()
@@ -98,7 +101,7 @@ class ExecutionTask:
     async def run(self, peers: Peers, tell_sealed: Callable[[Roster], None]) -> None:
         """Serve the inbox until cancelled; tell the roster after each round that seals an epoch.
 
-        Raises what stops a cell: disk faults.
+        Raises what stops a cell: disk faults, an upgrade that is not installed.
         """
         while True:
             if self._inbox.empty():
@@ -160,8 +163,8 @@ class ExecutionTask:
         applied, seals = executed.applied, executed.applied.sealed is not None
         kept = kept_from(applied.header.round, ledger.window_first_round, self.history_rounds)
         hit("execution.seal.before" if seals else "execution.apply.before")
-        await self._store.transaction(
-            {HEADERS_JOURNAL: [applied.header.encode()]},
+        await self._pen.write(
+            [applied.header.encode()],
             applied_statements(applied, roster, self._events.length, kept),
             # A cell that is thrown back over the end of an epoch may find nobody to serve it.
             durable=seals,
@@ -169,7 +172,8 @@ class ExecutionTask:
         hit("execution.seal.after" if seals else "execution.apply.after")
         self._stage.check_agreed()  # now that what we computed is on disk, to be looked into
         self._intake.settle(ids)
-        self._trust.applied(applied)
+        for tell in self._watchers:
+            tell(applied)
         self._receipts.applied(
             applied.header.round, [entry.receipt.id for entry in applied.entries]
         )

@@ -8,16 +8,17 @@ Then the cell reads `faults.json` in its own directory, which only its owner can
 Every key but the version may be left out. A cut link does what a network does that drops packets:
 nothing arrives and nothing leaves, dials get no answer, sessions end when their patience does; what
 was under way arrives if the link heals before that. `deaf` cuts what comes from a cell only, `mute`
-what goes to it. Both ends have to be told. It is the gossip between cells that is cut or delayed;
-other protocols of the host (journals, tickets) are left alone. A cell that misjudges takes every
-signature of a transaction that another cell took in for wrong, so it computes another state.
+what goes to it. Both ends have to be told. All streams between cells of a network are cut or slow:
+gossip, messages, contents, journals and the rest; only those of a newcomer that joins are not.
+A cell that misjudges takes every signature of a transaction that another cell took in for wrong, so
+it computes another state.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,7 +27,9 @@ import structlog
 from core.errors import MyceldError
 from core.ids import CellId
 from core.json_text import NotJson, parse_json
-from gossip.host import DialFailed, ReadTimedOut, WriteTimedOut
+from gossip.host import DialFailed, PeerStream, ReadTimedOut, WriteTimedOut
+from gossip.host.limits import READ_CHUNK_BYTES
+from ledger.epoch_rules import Support
 from node.clock import skew_by
 from node.failpoints import fill_disk
 from node.limits import (
@@ -36,10 +39,11 @@ from node.limits import (
     FAULTS_INTERVAL_S,
     FAULTS_SKEW_MS_MAX,
 )
-from node.session import SessionStream
 
 FAULTS_VARIABLE: Final = "MYCELD_FAULTS"
 FAULTS_FILE: Final = "faults.json"
+RULE_SETS_VARIABLE: Final = "MYCELD_FAULTS_RULE_SETS"
+"""With MYCELD_FAULTS: the rule sets that this build is to know, such as `1,2`, as another one."""
 
 _VERSION: Final = 1
 _LOG = structlog.get_logger("faults")
@@ -122,7 +126,7 @@ class Faults:
         """Return how long what comes from a cell takes more than by itself."""
         return self._now.delay_ms.get(cell_id, 0) / 1000
 
-    async def hears(self, cell_id: CellId, timeout_s: float) -> bool:
+    async def hears(self, cell_id: CellId, timeout_s: float | None) -> bool:
         """Wait until what a cell sends arrives; False when it still does not after the time."""
         return await self._whole(lambda now: cell_id in now.cut | now.deaf, timeout_s)
 
@@ -135,7 +139,7 @@ class Faults:
         if not await self._whole(lambda now: cell_id in now.cut | now.deaf | now.mute, timeout_s):
             raise DialFailed(f"{cell_id}: the link is cut")
 
-    async def _whole(self, is_cut: Callable[[Fault], bool], timeout_s: float) -> bool:
+    async def _whole(self, is_cut: Callable[[Fault], bool], timeout_s: float | None) -> bool:
         try:
             async with asyncio.timeout(timeout_s):
                 while is_cut(self._now):
@@ -145,14 +149,17 @@ class Faults:
         return True
 
 
-class FaultyStream:
-    """A stream to a peer whose link may be cut or slow; the same methods as `PeerStream` has.
+class FaultyStream(PeerStream):
+    """A stream to a peer whose link may be cut or slow; in all that is public a `PeerStream`.
 
-    A task reads ahead, so that a delay is one and not a rate; how far is bounded.
+    A task reads ahead, so that a delay is one and not a rate; how far is bounded. Whoever makes one
+    closes it, or calls `release`.
     """
 
-    def __init__(self, stream: SessionStream, faults: Faults) -> None:
+    def __init__(self, stream: PeerStream, faults: Faults) -> None:
+        # Not the base's: the port below is the other stream's.
         self.cell_id = stream.cell_id
+        self.protocol = stream.protocol
         self.initiator = stream.initiator
         self.remote_address = stream.remote_address
         self._stream = stream
@@ -160,20 +167,37 @@ class FaultyStream:
         self._held: asyncio.Queue[tuple[float, bytes | MyceldError]] = asyncio.Queue(
             FAULTS_HELD_MAX
         )
+        self._next: tuple[float, bytes | MyceldError] | None = None
+        """What is read next: the end of the stream, or why it ended, for good."""
         self._reading: asyncio.Task[None] | None = None
 
-    async def read(self, size_max: int, *, timeout_s: float) -> bytes:
+    @property
+    def closed(self) -> bool:
+        """See `PeerStream`."""
+        return self._stream.closed
+
+    async def read(self, size_max: int = READ_CHUNK_BYTES, *, timeout_s: float | None) -> bytes:
         """Return what arrived, once the link is whole; raises ReadTimedOut, and as PeerStream."""
         if self._reading is None:
-            self._reading = asyncio.create_task(self._read_ahead(size_max, timeout_s))
-        came_s, data = await self._held.get()
+            self._reading = asyncio.create_task(self._read_ahead(), name="read-ahead")
+        try:
+            async with asyncio.timeout(timeout_s):
+                if self._next is None:
+                    self._next = await self._held.get()
+        except TimeoutError as error:
+            raise ReadTimedOut(f"nothing from {self.cell_id} in {timeout_s} s") from error
+        came_s, data = self._next
         delay_s = came_s + self._faults.delay_s(self.cell_id) - _now_s()
         await asyncio.sleep(max(0.0, delay_s))
         if not await self._faults.hears(self.cell_id, timeout_s):
             raise ReadTimedOut(f"nothing from {self.cell_id} in {timeout_s} s")
         if isinstance(data, MyceldError):
             raise data
-        return data
+        if len(data) > size_max:
+            self._next = came_s, data[size_max:]
+        elif data:
+            self._next = None
+        return data[:size_max]
 
     async def write(self, data: bytes, *, timeout_s: float) -> None:
         """Write once the link is whole; raises WriteTimedOut, and as PeerStream does."""
@@ -183,17 +207,26 @@ class FaultyStream:
 
     async def close(self) -> None:
         """Close the stream."""
+        await self.release()
+        await self._stream.close()
+
+    async def abort(self) -> None:
+        """Drop the connection."""
+        await self.release()
+        await self._stream.abort()
+
+    async def release(self) -> None:
+        """Read ahead no more; the stream below is whoever's it was."""
         if self._reading is not None:
             self._reading.cancel()
             await asyncio.gather(self._reading, return_exceptions=True)
-        await self._stream.close()
 
-    async def _read_ahead(self, size_max: int, timeout_s: float) -> None:
+    async def _read_ahead(self) -> None:
         """Read until the stream ends or fails; that comes through like what was read."""
         item: bytes | MyceldError = b"-"
         while item and not isinstance(item, MyceldError):
             try:
-                item = await self._stream.read(size_max, timeout_s=timeout_s)
+                item = await self._stream.read(READ_CHUNK_BYTES, timeout_s=None)
             except MyceldError as error:
                 item = error
             await self._held.put((_now_s(), item))
@@ -206,6 +239,14 @@ def faults_of(directory: Path, environment: Mapping[str, str]) -> Faults | None:
     faults = Faults(directory / FAULTS_FILE)
     faults.read()
     return faults
+
+
+def support_of(support: Support, environment: Mapping[str, str]) -> Support:
+    """Return what a build is to know: what it does know, unless a test says otherwise."""
+    text = environment.get(RULE_SETS_VARIABLE, "")
+    if environment.get(FAULTS_VARIABLE) != "1" or not text:
+        return support
+    return replace(support, rule_sets=tuple(sorted(int(number) for number in text.split(","))))
 
 
 def _now_s() -> float:

@@ -9,6 +9,7 @@ What is followed is remembered in the store, so it goes on after a restart.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,11 +21,13 @@ from gateway.views import EvidenceView, FollowView
 from gossip.host import PeerStream, ReadTimedOut
 from journal import Store
 from journal.replication import Copies, Copy, FollowSession, Servers, Shelf
-from journal.replication.errors import FollowsItself, HeadsConflict, NotFollowed
+from journal.replication.errors import FollowsItself, HeadsConflict, NotFollowed, PeerRefused
 from journal.replication.limits import REDIAL_MS_MAX, REDIAL_MS_MIN
 from node.access import Access
-from node.limits import DIAL_TIMEOUT_MS
+from node.errors import ProofNeeded
+from node.limits import ACCESS_CHECK_S, DIAL_TIMEOUT_MS, PROOF_PAUSE_MS
 from node.peers import Peers
+from node.session import now_ms
 
 _LOG = structlog.get_logger("follows")
 _NO_ADDRESS: Final = "no address of this cell is known; it has to connect to us, or be a bootstrap"
@@ -78,16 +81,23 @@ class Follows:
         self._peers = peers
         self._shelf = Shelf(store, copies, cell_id)
         self._servers = Servers(self._shelf)
+        self._proofs: dict[CellId, int] = {}
+        """When the last proof to a cell was begun."""
         self._followed = {
             (cell, journal): _Followed(cell, journal) for cell, journal in copies.wanted()
         }
         self._group: asyncio.TaskGroup | None = None
         self._protocol = ""
+        self._prove: Callable[[CellId], Awaitable[None]] | None = None
 
     def listen(self, network_id: NetworkId) -> None:
         """Answer followers; before the host starts."""
         self._protocol = journal_protocol(network_id)
         self._peers.host.set_handler(self._protocol, self._peers.guarded(self._serve))
+
+    def prove_by(self, prove: Callable[[CellId], Awaitable[None]]) -> None:
+        """Have our key proven by this to cells that want it before they show a journal."""
+        self._prove = prove
 
     async def run(self) -> None:
         """Follow and serve until cancelled."""
@@ -146,12 +156,32 @@ class Follows:
             except InvariantBroken:
                 raise
             except MyceldError as error:
+                if await self._has_proven(followed.cell_id, error):
+                    followed.backoff_ms = REDIAL_MS_MIN
+                    continue
                 followed.last_error = str(error)
                 _LOG.info("not following", cell=short(followed.cell_id), reason=str(error))
             finally:
                 followed.connected = False
             await asyncio.sleep(followed.backoff_ms / 1000)
             followed.backoff_ms = min(2 * followed.backoff_ms, REDIAL_MS_MAX)
+
+    async def _has_proven(self, cell_id: CellId, error: MyceldError) -> bool:
+        """Prove our key if that is what was missing, once in a while; return whether it is done."""
+        is_wanted = isinstance(error, PeerRefused) and error.detail.startswith(ProofNeeded.code)
+        if self._prove is None or not is_wanted:
+            return False
+        now = now_ms()
+        self._proofs = {cell: at for cell, at in self._proofs.items() if now - at < PROOF_PAUSE_MS}
+        if cell_id in self._proofs:
+            return False
+        self._proofs[cell_id] = now
+        try:
+            await self._prove(cell_id)
+        except MyceldError as failure:
+            _LOG.info("key not proven", cell=short(cell_id), reason=str(failure))
+            return False
+        return True
 
     async def _follow_once(self, followed: _Followed) -> None:
         addresses = self._peers.book.addresses(followed.cell_id)
@@ -160,7 +190,7 @@ class Follows:
             return
         address = addresses[followed.attempts % len(addresses)]
         followed.attempts += 1
-        stream = await self._peers.host.dial(
+        stream = await self._peers.dial(
             address, timeout_s=DIAL_TIMEOUT_MS / 1000, protocol=self._protocol
         )
 
@@ -176,10 +206,30 @@ class Follows:
             await session.run()
 
     async def _serve(self, stream: PeerStream) -> None:
-        def may_read(cell_id: str, journal: str) -> MyceldError | None:
-            return self._access.journal_refusal(stream.cell_id, cell_id, journal)
+        """Serve a journal as long as the other cell may read it."""
+        asked: tuple[str, str] | None = None
 
-        await self._servers.serve(PeerBytes(stream), may_read)
+        def may_read(cell_id: str, journal: str) -> MyceldError | None:
+            nonlocal asked
+            asked = cell_id, journal
+            return self._access.journal_refusal(
+                stream.cell_id, cell_id, journal, channel=stream.peer_key
+            )
+
+        async def watch() -> None:
+            while True:
+                await asyncio.sleep(ACCESS_CHECK_S)
+                error = None if asked is None else may_read(*asked)
+                if error is not None:
+                    _LOG.info("no longer shown", cell=short(stream.cell_id), reason=str(error))
+                    await stream.close()
+                    return
+
+        watching = asyncio.create_task(watch(), name="journal-access")
+        try:
+            await self._servers.serve(PeerBytes(stream), may_read)
+        finally:
+            watching.cancel()
 
     def _view(self, followed: _Followed) -> FollowView:
         copy = self._copies.newest(followed.cell_id, followed.journal)

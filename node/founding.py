@@ -11,14 +11,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from core.ids import public_key_of
+from core.ids import PublicKey, public_key_of
 from core.limits import PUBLIC_KEY_SIZE_BYTES
 from gossip.host.addresses import parse_dial_address, parse_listen_address
 from identity import keystore
 from identity.keys import KeyPair
 from identity.passphrase import PassphraseSource
+from ledger.amounts import parse_amount
 from ledger.errors import BadGenesis
 from ledger.genesis import Genesis, from_json, to_json
+from ledger.limits import DECIMALS
 from ledger.roster import Member
 from myceld.home import HOME_DEFAULT
 from node import config as configuration
@@ -124,15 +126,24 @@ def read_genesis(path: Path) -> Genesis:
         raise BadGenesis(f"{path}: {error.detail}") from error
 
 
-def make_genesis(name: str, members: Sequence[str], *, epoch_rounds: int | None = None) -> Genesis:
+def make_genesis(
+    name: str,
+    members: Sequence[str],
+    *,
+    epoch_rounds: int | None = None,
+    prana: Sequence[str] = (),
+    parameters: Sequence[str] = (),
+) -> Genesis:
     """Return a new genesis of members given as CELL_ID[=NAME][:WEIGHT].
 
-    Raises BadOption and BadGenesis.
+    `prana` is given as CELL_ID=AMOUNT, `parameters` as NAME=VALUE. Raises BadOption and BadGenesis.
     """
     made = Genesis(
         name=name,
         members=tuple(_member(text, number) for number, text in enumerate(members, 1)),
         time_ns=time.time_ns(),
+        prana=tuple(sorted(_given(text) for text in prana)),
+        parameters=tuple(sorted(_parameter(text) for text in parameters)),
     )
     return made if epoch_rounds is None else replace(made, epoch_rounds=epoch_rounds)
 
@@ -143,6 +154,18 @@ def _member(text: str, number: int) -> Member:
         raise BadOption(f"--member {text}: the weight is not a number")
     cell_id, _, name = rest.partition("=")
     return Member(public_key_of(cell_id), int(weight or 1), name or f"cell-{number}")
+
+
+def _given(text: str) -> tuple[PublicKey, int]:
+    cell_id, _, amount = text.partition("=")
+    return public_key_of(cell_id), parse_amount(amount, DECIMALS)
+
+
+def _parameter(text: str) -> tuple[str, int]:
+    name, _, value = text.partition("=")
+    if not (value.isascii() and value.isdecimal() and len(value) <= _DIGITS_MAX):
+        raise BadOption(f"--parameter {text}: the value is not a number")
+    return name, int(value)
 
 
 def _config(old: Config, wishes: Wishes) -> Config:

@@ -16,7 +16,7 @@ from core.codec import encode
 from core.errors import check
 from core.failpoint import hit
 from core.ids import Epoch, Round
-from journal import Store
+from journal import Pen, Store
 from journal.statements import SqlValue
 from ledger.chain import RosterLink
 from ledger.header import Receipt, RoundHeader
@@ -127,13 +127,16 @@ async def _prepare_state(store: Store, header: RoundHeader, staged: Staged) -> N
     )
 
 
-async def install(store: Store, checkpoint: Checkpoint, owed: Sequence[bytes]) -> None:
+async def install(pen: Pen, checkpoint: Checkpoint, owed: Sequence[bytes]) -> None:
     """Put a prepared checkpoint in place, durably. Nothing else may write to the store meanwhile.
+
+    `pen` is that of HEADERS_JOURNAL.
 
     `owed` are own transactions without a place in the order, as far as this cell knows: they are
     put again. Signed ones can not be applied twice. An opaque one may get a second place if it was
     ordered in an epoch that this cell never saw: better than to lose what was acknowledged.
     """
+    store = pen.store
     events = (await store.journal(EVENTS_JOURNAL)).length
     headers = (await store.journal(HEADERS_JOURNAL)).length
     epoch = Epoch(checkpoint.link.header.epoch + 1)
@@ -147,7 +150,7 @@ async def install(store: Store, checkpoint: Checkpoint, owed: Sequence[bytes]) -
     ]
     blocks = [header.encode() for header in checkpoint.headers]
     hit("install.swap.before")
-    await store.transaction({HEADERS_JOURNAL: blocks}, statements, durable=True)
+    await pen.write(blocks, statements, durable=True)
     hit("install.swap.after")
 
 

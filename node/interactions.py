@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import structlog
@@ -24,17 +24,20 @@ from gossip.host import PeerStream
 from identity.errors import BadInteraction
 from identity.keys import KeyPair
 from identity.trust import (
+    INTERACTIONS_JOURNAL,
     InteractionProof,
     decode_interaction,
     decode_offer,
+    decode_signed,
     encode_offer,
+    encode_signed,
     interaction,
     proof_of,
 )
 from identity.trust.limits import INTERACTION_SIZE_BYTES_MAX
-from journal import Store
+from journal import Pen, Store
 from node.clock import wall_ns
-from node.errors import InteractionRefused
+from node.errors import AccessDenied, InteractionRefused
 from node.limits import (
     DIAL_TIMEOUT_MS,
     EXCHANGE_KNOWN_S,
@@ -50,9 +53,6 @@ from node.peers import Peers
 from node.stages.execution import Execution
 from node.trust_view import TrustView
 
-INTERACTIONS_JOURNAL: Final = "interactions"
-"""Encoded interaction proofs; made with the first one."""
-
 _LENGTH_BYTES: Final = 2
 _SECOND_NS: Final = 10**9
 _LOG = structlog.get_logger("interactions")
@@ -60,7 +60,7 @@ _LOG = structlog.get_logger("interactions")
 
 def interaction_protocol(network_id: NetworkId) -> str:
     """Return the libp2p protocol of interactions in a network."""
-    return f"/myceld/{network_id.hex()}/interaction/1"
+    return f"/myceld/{network_id.hex()}/interaction/2"
 
 
 class Interactions:
@@ -74,8 +74,14 @@ class Interactions:
         peers: Peers,
         trust: TrustView,
         execution: Execution,
+        *,
+        pen: Pen,
+        check: Callable[[str, CellId], None],
     ) -> None:
+        """`check` raises AccessDenied for what a cell may not ask."""
+        self._check = check
         self._store = store
+        self._pen = pen
         self._key = key
         self._network_id = network_id
         self._peers = peers
@@ -120,30 +126,41 @@ class Interactions:
         if not addresses:
             raise InteractionRefused(f"no address of {short(peer)} is known")
         timeout_s = DIAL_TIMEOUT_MS / 1000
-        stream = await self._peers.host.dial(
+        stream = await self._peers.dial(
             addresses[0], timeout_s=timeout_s, protocol=interaction_protocol(self._network_id)
         )
         async with stream:
             await _send(stream, encode_offer(found, self._key.sign(found.body)))
-            proof = decode_interaction(await _receive(stream), self._network_id)
+            signed, code = decode_signed(await _receive(stream))
+            if code:
+                raise InteractionRefused(code)
+            proof = decode_interaction(signed, self._network_id)
         if proof.interaction != found:
             raise BadInteraction("the other cell signed something else")
         await self._keep(proof)
         return proof
 
     async def serve(self, stream: PeerStream) -> None:
-        """Sign what another cell offers, if it took place; else end without an answer."""
+        """Sign what another cell offers, if it took place; else say why not."""
+        try:
+            reply = encode_signed(await self._signed(stream), "")
+        except (AccessDenied, InteractionRefused) as error:
+            _LOG.info("interaction refused", cell=short(stream.cell_id), reason=str(error))
+            reply = encode_signed(b"", error.code)
+        await _send(stream, reply)
+
+    async def _signed(self, stream: PeerStream) -> bytes:
         peer = stream.cell_id
+        self._check("interaction", peer)
         offered = await _receive(stream)
         own = self._key.public_key
         found, signature = decode_offer(offered, self._network_id, by=public_key_of(peer), to=own)
         if not found.is_timely(wall_ns()) or not self._is_due(peer, found.digest):
-            _LOG.info("interaction refused", cell=short(peer))
-            return
+            raise InteractionRefused("nothing of the kind took place")
         signatures = {public_key_of(peer): signature, own: self._key.sign(found.body)}
         proof = proof_of(found, signatures)
         await self._keep(proof)
-        await _send(stream, proof.encode())
+        return proof.encode()
 
     async def run(self) -> None:
         """Sign with each cell once in a while that both are of one history; until cancelled."""
@@ -185,12 +202,16 @@ class Interactions:
         return lasted and is_time and self._execution.has_header(digest)
 
     async def _keep(self, proof: InteractionProof) -> None:
-        await self._store.transaction({INTERACTIONS_JOURNAL: [proof.encode()]}, durable=False)
+        await self._pen.write([proof.encode()], durable=False)
         self._take(proof)
 
     def _take(self, proof: InteractionProof) -> None:
         found = proof.interaction
-        peer = cell_id_of(found.other if found.one == self._key.public_key else found.one)
+        lines = self._trust.lines
+        own = lines.first_key(self._key.public_key)  # it may have been signed with a former key
+        peer = lines.present(
+            cell_id_of(found.other if lines.first_key(found.one) == own else found.one)
+        )
         self._last_ns[peer] = max(found.time_ns, self._last_ns.get(peer, 0))
         self._trust.interacted(proof)
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final
 
 from core.ids import CellId, Round, public_key_of
 from gateway.views import InviteUseView, InviteView
 from journal import Store
+from ledger.governance import Outcome, decode_proposal, proposal_key
 from ledger.header import APPLIED
-from ledger.members import decode_proposal, proposal_key
 from ledger.roster import Roster
 from node import invite_tables as tables
 from node.invite_tables import Invite, Terms, Use
@@ -25,6 +25,12 @@ class Standing:
 
     roster: Roster
     applied_round: Round
+    present: Callable[[CellId], CellId] = lambda cell: cell
+    """The id that a cell has by now."""
+
+    def is_member(self, cell: CellId) -> bool:
+        """Return whether a cell, by any of its ids, is a member."""
+        return self.roster.index_of(public_key_of(self.present(cell))) is not None
 
 
 def invite_view(
@@ -55,17 +61,17 @@ def invite_view(
 def _use_view(
     store: Store, use: Use, terms: Terms, connected: Collection[CellId], standing: Standing
 ) -> InviteUseView:
-    member = standing.roster.index_of(public_key_of(use.cell_id)) is not None
+    member, present = standing.is_member(use.cell_id), standing.present(use.cell_id)
     if member:
         state, problem = "voting", None
     else:
         state, problem = _progress(store, use, terms, standing.applied_round)
     return InviteUseView(
-        cell_id=use.cell_id,
+        cell_id=present,
         name=use.name,
         joined_ns=use.time_ns,
         words=use.words.split(),
-        connected=use.cell_id in connected,
+        connected=present in connected,
         member=member,
         proposal=None if use.proposal is None else use.proposal.hex(),
         state=state,
@@ -88,6 +94,6 @@ def _progress(store: Store, use: Use, terms: Terms, applied: Round) -> tuple[str
     if value is None:
         return "proposed", None
     proposal = decode_proposal(value)
-    if proposal.accepted_round:
-        return "accepted", None
+    if proposal.outcome is not Outcome.OPEN:
+        return proposal.outcome.value, None
     return ("proposed" if proposal.is_open(applied) else "expired"), None

@@ -64,7 +64,7 @@ from gossip.discovery.tries import Tries
 from gossip.discovery.words import words_of
 from gossip.host import PeerStream
 from gossip.host.addresses import parse_dial_address
-from identity.audit import AUDIT_JOURNAL, TOKEN
+from identity.audit import TOKEN
 from journal import Store
 from ledger.genesis import Genesis, to_json
 from ledger.limits import WEIGHT_MAX
@@ -155,9 +155,7 @@ class Invites:
             raise TooManyInvites(f"{INVITES_MAX} tickets are kept already")
         hit("invites.create.before")
         row = self._audit.block("invite.create", ticket.id.hex(), actor=TOKEN)
-        await self._store.transaction(
-            {AUDIT_JOURNAL: [row]}, [tables.add_invite(invite)], durable=True
-        )
+        await self._audit.commit([row], [tables.add_invite(invite)])
         hit("invites.create.after")
         return IssuedView(text, self._view(invite))
 
@@ -173,9 +171,7 @@ class Invites:
         async with self._recording:
             self._known(TicketId(ticket))
             row = self._audit.block("invite.revoke", ticket.hex(), actor=TOKEN)
-            await self._store.transaction(
-                {AUDIT_JOURNAL: [row]}, [tables.revoke_invite(TicketId(ticket))], durable=True
-            )
+            await self._audit.commit([row], [tables.revoke_invite(TicketId(ticket))])
         return self._view(self._known(TicketId(ticket)))
 
     async def serve(self, stream: PeerStream) -> None:
@@ -254,7 +250,8 @@ class Invites:
             if invite is None or invite.revoked:
                 raise TicketRevoked("the ticket was taken back")
             known = tables.uses(self._store, invite.id)
-            use = next((use for use in known if use.cell_id == cell_id), None)
+            present = self._standing().present
+            use = next((use for use in known if present(use.cell_id) == cell_id), None)
             is_new = use is None
             if use is None:
                 if self._now_ns() >= invite.expires_ns:
@@ -269,8 +266,7 @@ class Invites:
             actor, key = f"cell:{cell_id}", public_key_of(cell_id)
             row = self._audit.block("invite.use", invite.id.hex(), actor=actor, key=key)
             # One that comes again with its ticket is no new act.
-            appends = {AUDIT_JOURNAL: [row]} if is_new else {}
-            await self._store.transaction(appends, [tables.record_use(use)], durable=True)
+            await self._audit.commit([row] if is_new else [], [tables.record_use(use)])
             hit("invites.use.after")
         self._used.set()
         return use, is_new
@@ -279,7 +275,7 @@ class Invites:
         """Propose a newcomer; returns False if that has to be tried again."""
         proposal: TransactionId | None = None
         problem: str | None = None
-        if self._standing().roster.index_of(public_key_of(use.cell_id)) is not None:
+        if self._standing().is_member(use.cell_id):
             problem = "it is a member already"
         else:
             change = MemberChange("add", use.cell_id, terms.weight, use.name)

@@ -14,7 +14,7 @@ from identity.keys import KeyPair
 from identity.messages.envelope import decode_block, decode_message
 from identity.messages.proof import MESSAGE_JOURNAL
 from identity.record import IDENTITY_JOURNAL, NUCLEUS_JOURNAL, decode_record
-from identity.trust import decode_interaction
+from identity.trust import INTERACTIONS_JOURNAL, decode_interaction
 from journal import Journal
 from journal.checkpoint import parse_checkpoint
 from journal.cosignature import cosign
@@ -25,7 +25,6 @@ from ledger.header import decode_header
 from ledger.roster import Roster
 from node.clock import wall_ns
 from node.errors import JournalNeeded
-from node.interactions import INTERACTIONS_JOURNAL
 from node.keyring import KeyRing
 from node.limits import BLOCKS_SHOWN_MAX
 from node.parts import Parts

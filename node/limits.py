@@ -72,6 +72,9 @@ ACCUSE_TURN_MS: Final = 250
 ACCUSE_CHECK_MS: Final = 5_000
 """How often a cell looks whether its proof of a fork has come through."""
 
+ANNOUNCE_AGAIN_S: Final = 15.0
+"""How often a cell looks whether its announcement of what its build knows has come through."""
+
 HOMELESS_INTERVAL_MS: Final = 5_000
 """How often a cell without a vote asks a member again to put what has no place yet."""
 
@@ -262,7 +265,7 @@ FAULTS_FILE_SIZE_BYTES_MAX: Final = 64 * 1024
 """Its file: a thousand cell ids."""
 
 FAULTS_HELD_MAX: Final = 64
-"""Reads that wait on a slow link before no more is taken from it: 4 MiB at most."""
+"""Reads of 64 KiB that wait on a slow link before no more is taken from it: 4 MiB a stream."""
 
 FAULTS_DELAY_MS_MAX: Final = 60_000
 """Longest delay of a link: much longer than any peer's patience."""
@@ -286,6 +289,9 @@ TRUST_CELLS_SHOWN_MAX: Final = 1_000
 TRUST_SCOPES_SHOWN_MAX: Final = 100
 """Own attestations of one cell that an answer shows, one a scope."""
 
+TRUST_SCOPES_VIEWED_MAX: Final = 8
+"""Scopes with a view beside the general one: each is a graph, 30 MB with 100,000 attestations."""
+
 TRUST_EDGES_SHOWN_MAX: Final = 10_000
 """Attestations among them that an answer shows, ≈ 150 bytes each."""
 
@@ -297,6 +303,12 @@ MESSAGES_LEARNED_MAX: Final = 256
 
 MESSAGES_LEARNED_S: Final = 0.1
 """How long they wait, if no message is written meanwhile."""
+
+LINE_IDS_MAX: Final = 64
+"""Ids that a cell had before which are looked for where something is kept under one of them."""
+
+LINES_KNOWN_MAX: Final = 4_096
+"""Cells of which it is remembered under which keys they went; 300 bytes each."""
 
 MESSAGES_RECENT_MAX: Final = 512
 """Signed messages in memory after they were journaled, to be sent without reading them back: two
@@ -470,6 +482,33 @@ LIGHT_HEADS_KEPT_MAX: Final = 8
 """Proofs of the newest head that are kept for hyphae, by the epoch that they begin with: those that
 follow all begin with the present one or the one before. 8 MiB at most, 20 KB as a rule."""
 
+NUCLEUS_SCANNED_MAX: Final = 10_000
+"""Rows of its own journal that the nucleus reads at a start: 1 MB, 30 ms."""
+
+HEALTH_CHECK_S: Final = 5.0
+"""How often it is looked how the services are: some 0.1 ms each time."""
+
+HEALTH_ROWS_BURST: Final = 8
+"""Rows about one service that are written at once."""
+
+HEALTH_ROW_S: Final = 600.0
+"""And then one every ten minutes: what flaps for a day writes 20 KB."""
+
+ACCESS_CHECK_S: Final = 60.0
+"""How often it is looked whether who reads a journal still may."""
+
+PROOF_PATIENCE_MS: Final = 30_000
+"""How long a message waits for the proof that it needs, before it is refused."""
+
+PROOFS_AWAITED_MAX: Final = 256
+"""Cells whose next message waits for a proof; of more it is refused at once."""
+
+PROOF_PAUSE_MS: Final = 1_000
+"""Least time between two proofs to the same cell, whatever it asks for."""
+
+PROOFS_UNDER_WAY_MAX: Final = 8
+"""Proofs of our own key that are given at once; others wait until they are asked for again."""
+
 DIAGNOSIS_ANSWER_S: Final = 10.0
 """How long an answer about a divergence may take: a proof of an old round reads a few pages."""
 
@@ -497,3 +536,16 @@ DIFF_CHANGES_MAX: Final = 100_000
 
 OVERLAY_KEYS_MAX: Final = 4096
 """Changes that are undone in memory to prove something of an earlier round: 0.2 s, 5 MB."""
+
+WATCHERS_MAX: Final = 64
+"""Clients that wait for changes of the state at once: each costs a query a round."""
+
+WATCH_CHANGES_MAX: Final = 10_000
+"""Changes that are looked through for one page of what a prefix's keys became, some 20 ms."""
+
+STATE_PAGE_SIZE_BYTES_MAX: Final = 4 << 20
+"""Bytes of values in one answer about many of them; as JSON, in text and hex, three times that."""
+
+MULTISIGS_SCANNED_MAX: Final = 4_096
+"""Multi-signature accounts that are looked through for those of a key: 25 µs each, a tenth of a
+second in all."""

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from core.ids import CellId, PublicKey, TransactionId, cell_id_of, public_key_of
+from core.ids import CellId, PublicKey, Round, TransactionId, cell_id_of, public_key_of
 from gateway.views import EpochView, ForkView, MemberChange, MembersView, ProposalView, VoterView
 from ledger.forks import decode_proven, fork_of_key
-from ledger.members import (
-    Action,
-    MemberApprove,
-    MemberLeave,
-    MemberPropose,
-    Proposal,
-    decode_proposal,
-)
+from ledger.governance import Outcome, Proposal, decode_proposal
+from ledger.members import Action, MemberApprove, MemberLeave, MemberPropose
 from ledger.roster import Roster
 from node.limits import FORKS_SHOWN_MAX, PROPOSALS_SHOWN_MAX
 from node.parts import Parts
 from node.tables import epochs_from, proposals, proven_forks
 
-_STATES = ("open", "accepted", "expired")
+_STATES = ("open", "accepted", "refused", "expired")
 
 
 def epoch_views(parts: Parts, start: int, limit: int) -> list[EpochView]:
@@ -29,8 +23,8 @@ def epoch_views(parts: Parts, start: int, limit: int) -> list[EpochView]:
             epoch=roster.epoch,
             first_round=roster.first_round,
             last_time_ns=roster.last_time_ns,
-            rule_set=genesis.rule_set,
-            coin_period=genesis.coin_period,
+            rule_set=roster.rules.rule_set,
+            coin_period=roster.rules.coin_period,
             first_block=first_block,
             members=_voters(roster),
         )
@@ -42,8 +36,9 @@ def members_view(parts: Parts) -> MembersView:
     """Return the present members and the proposals."""
     roster = parts.execution.ledger.roster
     shown = [
-        _proposal_view(identity, decode_proposal(value), parts, roster)
+        view
         for identity, value in proposals(parts.store, PROPOSALS_SHOWN_MAX)
+        for view in _proposal_views(identity, decode_proposal(value), parts, roster)
     ]
     shown.sort(key=lambda view: (_STATES.index(view.state), -view.round, view.id))
     return MembersView(roster.epoch, _voters(roster), shown, fork_views(parts))
@@ -85,25 +80,32 @@ def _voters(roster: Roster) -> list[VoterView]:
     ]
 
 
-def _proposal_view(
+def _proposal_views(
     identity: bytes, proposal: Proposal, parts: Parts, roster: Roster
-) -> ProposalView:
+) -> list[ProposalView]:
+    """Return a proposal's changes of members, one view each."""
     weights: dict[PublicKey, int] = {m.public_key: m.weight for m in roster.members}
-    state = "accepted"
-    if proposal.accepted_round == 0:
-        is_open = proposal.is_open(parts.execution.ledger.applied_round)
-        state = "open" if is_open else "expired"
-    change = proposal.change
-    return ProposalView(
-        id=identity.hex(),
-        action=change.action.value,
-        cell_id=cell_id_of(change.public_key),
-        name=change.name,
-        weight=change.weight,
-        proposer=cell_id_of(proposal.proposer),
-        round=proposal.round,
-        approvals=[cell_id_of(key) for key in proposal.approvals],
-        weight_approved=sum(weights.get(key, 0) for key in proposal.approvals),
-        weight_total=sum(weights.values()),
-        state=state,
-    )
+    return [
+        ProposalView(
+            id=identity.hex(),
+            action=change.action.value,
+            cell_id=cell_id_of(change.public_key),
+            name=change.name,
+            weight=change.weight,
+            proposer=cell_id_of(proposal.proposer),
+            round=proposal.round,
+            approvals=[cell_id_of(key) for key in proposal.approvals],
+            weight_approved=sum(weights.get(key, 0) for key in proposal.approvals),
+            weight_total=sum(weights.values()),
+            state=proposal_state(proposal, parts.execution.ledger.applied_round),
+        )
+        for change in proposal.actions
+        if isinstance(change, MemberPropose)
+    ]
+
+
+def proposal_state(proposal: Proposal, applied: Round) -> str:
+    """Return what became of a proposal, in a word."""
+    if proposal.outcome is Outcome.OPEN and not proposal.is_open(applied):
+        return "expired"
+    return proposal.outcome.value

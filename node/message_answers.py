@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
 from core.errors import MyceldError
-from core.ids import CellId, Hash
+from core.ids import Hash
 from gateway.errors import NotReachedInTime
 from gateway.message_views import (
     ContentView,
@@ -25,6 +25,7 @@ from ledger.content import Post
 from ledger.kinds import Arguments
 from node.journal_answers import JournalAnswers
 from node.limits import WAIT_S_MAX
+from node.lines import Lines
 from node.message_tables import MessageRow, Wanted
 from node.services.message import Messages
 
@@ -55,13 +56,13 @@ class MessageAnswers(JournalAnswers, ABC):
         if wait is not None:
             ids = [row.id for row in rows]
             rows = await self._wait_for(ids, wait, timeout_s)
-        return list(map(message_view, rows))
+        return self._views(rows)
 
     async def messages(self, query: MessageQuery, *, offset: int, limit: int) -> MessagesView:
         """See `gateway.message_cell.MessageCell.messages`."""
         wanted = self._wanted(query, None)
         rows, total = await self._messages.messages(wanted, offset=offset, limit=limit)
-        return MessagesView(list(map(message_view, rows)), total, offset, limit)
+        return MessagesView(self._views(rows), total, offset, limit)
 
     async def next_messages(
         self, query: MessageQuery, *, after: int, limit: int, timeout_s: float
@@ -81,18 +82,19 @@ class MessageAnswers(JournalAnswers, ABC):
                         await news
         except TimeoutError:
             rows, total = [], 0
-        return MessagesView(list(map(message_view, rows)), total, 0, limit)
+        return MessagesView(self._views(rows), total, 0, limit)
 
     async def message(self, message_id: int, *, wait: str | None, timeout_s: float) -> MessageView:
         """See `gateway.message_cell.MessageCell.message`."""
         if wait is None:
-            return message_view(await self._messages.message(message_id))
-        (row,) = await self._wait_for([message_id], wait, timeout_s)
-        return message_view(row)
+            row = await self._messages.message(message_id)
+        else:
+            (row,) = await self._wait_for([message_id], wait, timeout_s)
+        return message_view(row, self._parts.lines)
 
     async def mark_message_read(self, message_id: int) -> MessageView:
         """See `gateway.message_cell.MessageCell.mark_message_read`."""
-        return message_view(await self._messages.mark_read(message_id))
+        return message_view(await self._messages.mark_read(message_id), self._parts.lines)
 
     async def post_content(
         self, title: str, body: bytes, *, wait: Stage, timeout_s: float
@@ -112,18 +114,20 @@ class MessageAnswers(JournalAnswers, ABC):
 
     async def rooms(self) -> list[RoomView]:
         """See `gateway.message_cell.MessageCell.rooms`."""
-        return [room_view(room, is_left) for room, is_left in self._messages.rooms()]
+        lines = self._parts.lines
+        return [room_view(room, lines, is_left=is_left) for room, is_left in self._messages.rooms()]
 
     async def create_room(self, name: str, members: Sequence[str]) -> RoomView:
         """See `gateway.message_cell.MessageCell.create_room`."""
         cells = [self._cell_id(member) for member in members]
-        return room_view(await self._messages.create_room(name, cells), is_left=False)
+        room = await self._messages.create_room(name, cells)
+        return room_view(room, self._parts.lines, is_left=False)
 
     async def change_room(self, room_id: bytes, *, add: Sequence[str], leave: bool) -> RoomView:
         """See `gateway.message_cell.MessageCell.change_room`."""
         cells = [self._cell_id(member) for member in add]
         room = await self._messages.change_room(room_id, add=cells, leave=leave)
-        return room_view(room, is_left=leave)
+        return room_view(room, self._parts.lines, is_left=leave)
 
     async def hand_in(self, transaction: bytes) -> None:
         """Have a transaction ordered that another cell sent; raises what `submit` does."""
@@ -145,6 +149,9 @@ class MessageAnswers(JournalAnswers, ABC):
     ) -> list[ReceiptView]:
         """See `gateway.cell.Cell.submit`."""
 
+    def _views(self, rows: Sequence[MessageRow]) -> list[MessageView]:
+        return [message_view(row, self._parts.lines) for row in rows]
+
     async def _wait_for(
         self, ids: Sequence[int], status: str, timeout_s: float
     ) -> list[MessageRow]:
@@ -162,17 +169,18 @@ class MessageAnswers(JournalAnswers, ABC):
             raise NotReachedInTime(f"not {status} after {timeout_s:g} s; it is tried on") from error
 
     def _wanted(self, query: MessageQuery, after: int | None) -> Wanted:
-        cell: CellId | None = None if query.cell is None else self._cell_id(query.cell)
+        named = None if query.cell is None else self._cell_id(query.cell)
+        cell = None if named is None else self._parts.lines.first(named)
         return Wanted(query.way, cell, query.room, query.status, after)
 
 
-def message_view(row: MessageRow) -> MessageView:
+def message_view(row: MessageRow, lines: Lines) -> MessageView:
     """Return a message as the gateway shows it."""
-    is_chat = row.type is MessageType.CHAT
+    is_chat, present = row.type is MessageType.CHAT, lines.present(row.cell)
     return MessageView(
         id=row.id,
         way=row.way,
-        cell=row.cell,
+        cell=present,
         type=row.type.name,
         text=_or_none(lambda: decode_chat(row.body).text) if is_chat else None,
         body_hex=None if is_chat else row.body.hex(),
@@ -183,12 +191,14 @@ def message_view(row: MessageRow) -> MessageView:
         number=row.number,
         origin=row.origin,
         expires_ms=row.expires_ms,
+        first_cell=None if present == row.cell else row.cell,
     )
 
 
-def room_view(room: Room, is_left: bool) -> RoomView:  # noqa: FBT001 - a row of the table of rooms
-    """Return a room as the gateway shows it."""
-    return RoomView(room.id.hex(), room.name, list(room.member_ids), room.version, is_left)
+def room_view(room: Room, lines: Lines, *, is_left: bool) -> RoomView:
+    """Return a room as the gateway shows it: its members by the ids that they have now."""
+    members: list[str] = list(dict.fromkeys(map(lines.present, room.member_ids)))
+    return RoomView(room.id.hex(), room.name, members, room.version, is_left)
 
 
 def _has_come(row: MessageRow, status: str) -> bool:

@@ -2,7 +2,8 @@
 
 message         one row a message, by the index of its block in the journal `message`; bodies as
                 they were before they were sealed, so the file is to be protected as the key is
-message_pair    one row a cell: where its outbox and inbox stand
+message_pair    one row a cell: where its outbox and inbox stand; in these two, as in all others, a
+                cell goes by the first id of its line of keys, so that a rotation changes no row
 message_room    the rooms this cell knows
 message_kept    envelopes that this cell keeps as a relay
 message_word    receipts, refusals and floors that it keeps as a relay: the newest of each pair
@@ -58,7 +59,7 @@ _COLUMNS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class MessageRow:
-    """One message as it is stored; `cell` is the other end."""
+    """One message as it is stored; `cell` is the other end, by the first id it ever had."""
 
     id: int
     way: str
@@ -66,7 +67,7 @@ class MessageRow:
     number: int
     replay_id: bytes
     origin: int
-    """Index in the sender's journal."""
+    """Index in the sender's journal; of what was sealed anew, the newest."""
     type: MessageType
     time_ms: int
     expires_ms: int
@@ -165,6 +166,26 @@ def note_next(cell: CellId, next_number: int) -> Statement:
     return _put_pair(cell, "next_number", next_number)
 
 
+def note_rewritten(receiver: CellId, number: int, index: int) -> Statement:
+    """Return what notes that a message was signed and sealed anew, in another block."""
+    sql = "UPDATE message SET origin = ? WHERE way = 'sent' AND cell = ? AND number = ?"
+    return (sql, [(index, receiver, number)])
+
+
+def note_moved(before: CellId, number: int, after: CellId, waiting: Waiting) -> list[Statement]:
+    """Return what notes that a message waits in another outbox of the same cell."""
+    sql = (
+        "UPDATE message SET cell = ?, number = ?, expires_ms = ? WHERE way = 'sent' AND cell = ? "
+        "AND number = ? AND status IN ('queued', 'sent')"
+    )
+    row = (after, waiting.number, waiting.expires_ms, before, number)
+    return [
+        (sql, [row]),
+        _put_pair(before, "floor", number + 1),
+        note_next(after, waiting.number + 1),
+    ]
+
+
 def note_floor(cell: CellId, floor: int) -> Statement:
     """Return what notes that nothing below a number will be sent any more."""
     return _put_pair(cell, "floor", floor)
@@ -195,7 +216,7 @@ def pairs(store: Store) -> list[PairRow]:
 def waiting(store: Store, row: PairRow) -> list[Waiting]:
     """Return what a cell has not confirmed, in order."""
     rows = store.query(
-        "SELECT number, replay_id, id, size_bytes, expires_ms FROM message WHERE way = 'sent' "
+        "SELECT number, replay_id, origin, size_bytes, expires_ms FROM message WHERE way = 'sent' "
         "AND cell = ? AND number >= ? AND status IN ('queued', 'sent') ORDER BY number",
         (row.cell, row.floor),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from core.ids import CellId
 from journal import Store
@@ -17,12 +17,14 @@ from node.headers import Headers
 from node.inbox import ConsensusInbox, ExecutionInbox
 from node.interactions import Interactions
 from node.invites import Invites
+from node.lines import Lines
 from node.metrics import ConsensusMetrics
 from node.peers import Peers
 from node.proofs import Proofs
 from node.receipts import Receipts
 from node.services.audit import AuditTrail
 from node.services.content import Contents
+from node.services.health_watch import HealthWatch
 from node.services.identity import IdentityService
 from node.services.message import Messages
 from node.services.message_work import MessageWork
@@ -31,8 +33,10 @@ from node.stages.consensus import Consensus
 from node.stages.execution import Execution
 from node.stages.intake import Intake
 from node.stages.mempool import Mempool
+from node.state_news import StateNews
 from node.transfer_fetching import TransferFetching
-from node.trust_view import TrustView
+from node.trust_scopes import TrustScopes
+from node.upgrades import Upgrades
 from node.verifier import Verifier
 
 
@@ -60,16 +64,20 @@ class Parts:
     follows: Follows
     audits: Audits
     invites: Invites
-    trust: TrustView
+    lines: Lines
+    trust: TrustScopes
     access: Access
     messages: Messages
     nucleus: Nucleus
     identity: IdentityService
+    health: HealthWatch = field(init=False)
     interactions: Interactions
     work: MessageWork
     contents: Contents
     headers: Headers
     fetching: TransferFetching
+    upgrades: Upgrades
+    news: StateNews
     proofs: Proofs
     divergence: DivergenceSearch
     started_ns: int

@@ -62,6 +62,7 @@ from node.inbox import (
     Gone,
 )
 from node.limits import (
+    ACCESS_CHECK_S,
     DIAL_BACKOFF_MS_MAX,
     DIAL_BACKOFF_MS_MIN,
     DIAL_TIMEOUT_MS,
@@ -121,6 +122,8 @@ class PeersLinks:
     save_cells: Callable[[Mapping[CellId, bytes | None]], Awaitable[None]]
     forwarded: Callable[[CellId, Forward], Awaitable[None]]
     introducer: Introducer
+    admit: Callable[[CellId], None] = lambda _: None
+    """Raises AccessDenied for a cell without a vote that may not follow the network here."""
 
 
 @dataclass(slots=True)
@@ -159,6 +162,7 @@ class Peers:
         self.ends: Counter[str] = Counter()
         """Ends of sessions and of handshakes by the code of their reason."""
         self._stopping = False
+        self._checks_at_s = 0.0
 
     @property
     def roster(self) -> Roster:
@@ -212,6 +216,7 @@ class Peers:
                 for cell_id, target in tuple(self._targets.items()):
                     self._dial_if_due(group, cell_id, target)
                 self.conduct.deny_banned()
+                self._check_sessions()
                 if changes := self.book.take_changes():
                     hit("discovery.save.before")
                     await self._links.save_cells(changes)
@@ -263,13 +268,29 @@ class Peers:
     ) -> Callable[[PeerStream], Awaitable[None]]:
         """Return a handler of another protocol that refuses cells we want nothing to do with."""
 
+        faults = self._config.faults
+
         async def serve(stream: PeerStream) -> None:
             if self.conduct.is_banned(stream.cell_id):
                 await stream.abort()
-            else:
+            elif faults is None:
                 await handler(stream)
+            else:
+                faulty = FaultyStream(stream, faults)
+                try:
+                    await handler(faulty)
+                finally:
+                    await faulty.release()
 
         return serve
+
+    async def dial(self, address: str, *, timeout_s: float, protocol: str) -> PeerStream:
+        """Open a stream of another protocol than gossip's; raises what `Host.dial` does."""
+        faults = self._config.faults
+        if faults is not None:
+            await faults.before_dial(CellId(address.rpartition("/p2p/")[2]), timeout_s)
+        stream = await self.host.dial(address, timeout_s=timeout_s, protocol=protocol)
+        return stream if faults is None else FaultyStream(stream, faults)
 
     def _dial_if_due(self, group: asyncio.TaskGroup, cell_id: CellId, target: _Target) -> None:
         busy = target.task is not None and not target.task.done()
@@ -342,6 +363,7 @@ class Peers:
         self._strangers += not wanted
         try:
             hello = await session.handshake(self._hello())
+            await self._check_admitted(session)
             await self._run_admitted(session, hello)
         except MyceldError as error:
             info.last_error = str(error)
@@ -354,6 +376,31 @@ class Peers:
             if self.conduct.is_banned(stream.cell_id):
                 await stream.abort()  # the connection too, whoever opened it
             await session.close()
+
+    async def _check_admitted(self, session: Session) -> None:
+        """Raise AccessDenied, and tell the peer, if it is nobody we want to be connected to."""
+        try:
+            self._admit(session)
+        except AccessDenied as error:
+            await session.refuse(error)
+            raise
+
+    def _admit(self, session: Session) -> None:
+        # Members keep the order together, whatever anybody thinks of them.
+        if not self._is_wanted(session.cell_id):
+            self._links.admit(session.cell_id)
+
+    def _check_sessions(self) -> None:
+        """End sessions of those who may not be here any more, once in a while."""
+        now_s = asyncio.get_running_loop().time()
+        if now_s < self._checks_at_s:
+            return
+        self._checks_at_s = now_s + ACCESS_CHECK_S
+        for session in tuple(self._sessions.values()):
+            try:
+                self._admit(session)
+            except AccessDenied as error:
+                session.end(error)
 
     def _deny(self, cells: frozenset[str]) -> None:
         """Take no connections of these cells."""

@@ -17,7 +17,7 @@ from typing import Final
 import structlog
 
 from core.ids import Epoch
-from journal import Store
+from journal import Pen
 from journal.checkup import copy_store
 from node.installation import PUT_EPOCHS, PUT_HISTORY, PUT_TOLD_FROM, SWAP, Checkpoint
 from node.stages.execution import Divergence
@@ -56,13 +56,13 @@ async def keep_evidence(directory: Path, found: Divergence | None) -> None:
     _LOG.info("evidence kept", file=str(target))
 
 
-async def install_repair(
-    store: Store, checkpoint: Checkpoint | None, owed: Sequence[bytes]
-) -> None:
+async def install_repair(pen: Pen, checkpoint: Checkpoint | None, owed: Sequence[bytes]) -> None:
     """Put the state of a prepared checkpoint in place, or the empty one without it; durably.
 
-    Nothing else may write to the store meanwhile. `owed` as in `node.installation.install`.
+    `pen` is that of HEADERS_JOURNAL; nothing else may write to the store meanwhile. `owed` as in
+    `node.installation.install`.
     """
+    store = pen.store
     events = (await store.journal(EVENTS_JOURNAL)).length
     headers = (await store.journal(HEADERS_JOURNAL)).length
     blocks: list[bytes] = []
@@ -81,6 +81,4 @@ async def install_repair(
             (PUT_TOLD_FROM, [(checkpoint.link.header.round,)]),
             (PUT_HISTORY, [(headers, first, epoch)]),
         ]
-    await store.transaction(
-        {HEADERS_JOURNAL: blocks}, [*statements, *unplaced_statements(owed)], durable=True
-    )
+    await pen.write(blocks, [*statements, *unplaced_statements(owed)], durable=True)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from core.ids import cell_id_of
+from core.ids import CellId, cell_id_of
 from gateway.service_views import (
     ActsQuery,
     ActsView,
     ActView,
+    DescriptionView,
     ProvenView,
     RequestNote,
+    ServicesView,
     ServiceView,
 )
 from identity.audit import TOKEN, Act, Outcome
+from identity.description import Description
 from node.journal_answers import JournalAnswers
 from node.services.audit import Wanted
 from node.services.health import health_of
@@ -28,11 +31,12 @@ _SIGNED_BY_OTHERS: Final = ("POST /api/v1/transactions",)
 class ServiceAnswers(JournalAnswers):
     """The part of `gateway.cell.Cell` that is about services."""
 
-    def services(self) -> list[ServiceView]:
+    def services(self) -> ServicesView:
         """See `gateway.service_views.ServiceCell.services`."""
         health, store = health_of(self._parts), self._parts.store
-        journals = store.journals()
-        return [
+        journals, own = store.journals(), self._parts.identity.description()
+        changes = self._parts.health.changes
+        views = [
             ServiceView(
                 name=service.name,
                 journal=service.journal,
@@ -40,9 +44,16 @@ class ServiceAnswers(JournalAnswers):
                 needs=list(service.needs),
                 status=health[service.name].status,
                 why=health[service.name].why,
+                since_ms=changes.since(service.name).time_ms,
             )
             for service in start_order()
         ]
+        return ServicesView(_description_view(self._parts.cell_id, own), views)
+
+    async def describe(self, cell: str) -> DescriptionView:
+        """See `gateway.service_views.ServiceCell.describe`."""
+        cell_id = self._cell_id(cell)
+        return _description_view(cell_id, await self._parts.identity.describe(cell_id))
 
     async def acts(self, query: ActsQuery) -> ActsView:
         """See `gateway.service_views.ServiceCell.acts`."""
@@ -75,6 +86,19 @@ class ServiceAnswers(JournalAnswers):
                 note.reason,
             )
         )
+
+
+def _description_view(cell_id: CellId, found: Description) -> DescriptionView:
+    return DescriptionView(
+        cell_id=cell_id,
+        name=found.name,
+        version=found.version,
+        role=found.role,
+        started_ms=found.started_ms,
+        stopped_ms=found.stopped_ms,
+        services=list(found.services),
+        metadata=dict(found.metadata),
+    )
 
 
 def _act_view(index: int, act: Act) -> ActView:

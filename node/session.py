@@ -164,11 +164,14 @@ class Session:
             raise UnexpectedFrame("the first frame was not HELLO")
         problem = _mismatch(own, first)
         if problem is not None:
-            await self._write(
-                encode_frame(Refuse(HandshakeMismatch.code, problem[:REASON_LENGTH_MAX]))
-            )
+            error = HandshakeMismatch(problem)
+            await self.refuse(error)
             raise HandshakeMismatch(f"{self.cell_id}: {problem}")
         return first
+
+    async def refuse(self, error: MyceldError) -> None:
+        """Tell the peer why it gets no session here."""
+        await self._write(encode_frame(Refuse(error.code, error.detail[:REASON_LENGTH_MAX])))
 
     async def run(self, handle: Callable[[Frame], Awaitable[None]]) -> None:
         """Serve the session until it ends; `handle` gets every frame but pings.

@@ -14,9 +14,11 @@ from ledger.trie import EMPTY_ROOT
 from myceld import VERSION
 from node.errors import KeyInUseElsewhere, StateDiverged
 from node.exposition import metrics_view
+from node.governance_answers import upgrade_view
 from node.member_answers import fork_views
 from node.parts import Parts
 from node.progress import progress_words
+from node.stages.consensus import Consensus
 
 _FORKED: Final = (
     "another process signs events with this cell's key, so this one makes none in this epoch, "
@@ -33,7 +35,7 @@ def status_view(parts: Parts) -> StatusView:
         version=VERSION,
         cell_id=parts.cell_id,
         name=parts.name,
-        role="rhizomorph" if parts.consensus.me is None else "sclerotium",
+        role=role_of(parts.consensus),
         network_id=parts.genesis.network_id.hex(),
         network_name=parts.genesis.name,
         uptime_s=round((time.monotonic_ns() - parts.started_ns) / 1e9, 3),
@@ -56,7 +58,13 @@ def status_view(parts: Parts) -> StatusView:
         addresses=list(parts.peers.host.addresses),
         gateway_url=parts.gateway_url,
         metrics=metrics_view(parts),
+        upgrade=upgrade_view(parts),
     )
+
+
+def role_of(consensus: Consensus) -> str:
+    """Return what a cell is to its network, in the network's words."""
+    return "rhizomorph" if consensus.me is None else "sclerotium"
 
 
 def phase_of(parts: Parts) -> tuple[str, str]:

@@ -21,13 +21,13 @@ def keep_reachable(book: AddressBook, roster: Roster, read: Read) -> None:
             continue
         origin = origin_of(read, member.public_key)
         if origin is not None:
-            before = cell_id_of(origin.before)
-            known = book.addresses(before)
-            book.hint(
-                member.cell_id,
-                [_renamed(address, before, member.cell_id) for address in known],
-                _TELLER,
-            )
+            successor_hint(book, cell_id_of(origin.before), member.cell_id)
+
+
+def successor_hint(book: AddressBook, before: CellId, after: CellId) -> None:
+    """Try a cell where it was known under the key before, unless it told where it is."""
+    if not book.addresses(after):
+        book.hint(after, [_renamed(one, before, after) for one in book.addresses(before)], _TELLER)
 
 
 def with_present_key(address: str, read: Read) -> str:

@@ -23,6 +23,7 @@ from myceld import VERSION
 from node.accuse_task import AccuseTask
 from node.assembly import Assembly, Setup, Tasks
 from node.cell import RunningCell
+from node.config import metadata_of
 from node.errors import NotStoredYet
 from node.installation import install
 from node.invite_tables import INVITE_SCHEMA
@@ -89,29 +90,35 @@ class Supervisor:
         Raises MyceldError when it can not start or has to stop by itself.
         """
         verifier = Verifier()
+        holders: tuple[Callable[[], None], ...] = ()
         try:
             await store.create_tables(SCHEMA + INVITE_SCHEMA + MESSAGE_SCHEMA + CONTENT_SCHEMA)
             await check_layout(store)
             audit = await AuditTrail.open(store, self._setup.key.public_key)
             nucleus = Nucleus(store, audit)
+            holders = (nucleus.close, audit.give_back)
             assembly = Assembly(
                 self._setup, store, verifier, self._surroundings, self._take_forwarded, nucleus
             )
-            while (end := await self._run_once(assembly, store)) is _End.JUMPED:
+            while (end := await self._run_once(assembly)) is _End.JUMPED:
                 _LOG.info("checkpoint in place")
+                nucleus.begin()
             return end is _End.ROTATED
         finally:
             await self._front.close()  # when what follows a jump failed
             verifier.close()
+            for holder in holders:
+                holder()
 
-    async def _run_once(self, assembly: Assembly, store: Store) -> _End:
+    async def _run_once(self, assembly: Assembly) -> _End:
         """Run the parts until they stop; return why they did."""
         parts, tasks = await assembly.assemble()
         cell = self._shown(parts)  # before a peer can forward something to it
         checkpoint, repairs = None, False
         why = "a part failed"
         try:
-            await parts.nucleus.started(VERSION, parts.name)
+            metadata = metadata_of(self._setup.config.metadata)
+            await parts.nucleus.started(VERSION, parts.name, metadata)
             await parts.peers.start()
             parts.discovery.use_dht(parts.peers.host.dht)
             await self._front.open(cell, parts)
@@ -135,12 +142,16 @@ class Supervisor:
                 await _note_stop(parts, why)
         if repairs:
             await keep_evidence(self._surroundings.directory, parts.execution.divergence)
-            await install_repair(store, checkpoint, parts.consensus.owed())
+            parts.nucleus.begin()
+            pen = parts.nucleus.grant("state")
+            await install_repair(pen, checkpoint, parts.consensus.owed())
             return _End.JUMPED
         if checkpoint is None:
             return _End.STOPPED if self._stopping.is_set() else _End.ROTATED
         if checkpoint.link.header.round > parts.execution.ledger.applied_round:
-            await install(store, checkpoint, parts.consensus.owed())
+            parts.nucleus.begin()
+            pen = parts.nucleus.grant("state")
+            await install(pen, checkpoint, parts.consensus.owed())
         return _End.JUMPED
 
     def _shown(self, parts: Parts) -> RunningCell:
@@ -156,6 +167,7 @@ class Supervisor:
         accuse = AccuseTask(parts.store, parts.genesis, self._setup.key.public_key)
 
         def sealed(roster: Roster) -> None:
+            parts.upgrades.check(roster)
             keep_reachable(parts.peers.book, roster, reader_of(parts.store))
             tasks.consensus.sealed(roster)
             accuse.epoch_began()
@@ -165,6 +177,7 @@ class Supervisor:
                 work = {
                     "nucleus": {
                         "audit": parts.audit.run(),
+                        "health": parts.health.run(),
                         "audits": parts.audits.run(),
                         "follows": parts.follows.run(),
                         "peers": parts.peers.run(),
@@ -173,6 +186,7 @@ class Supervisor:
                     "state": {
                         "execution": tasks.execution.run(parts.peers, sealed),
                         "fetching": parts.fetching.run(),
+                        "upgrades": _announce(parts, cell),
                         "divergence": self._look_into(parts, tasks),
                     },
                     "identity": {
@@ -223,6 +237,13 @@ async def _accuse(parts: Parts, task: AccuseTask, cell: RunningCell) -> None:
         epoch=lambda: parts.execution.ledger.roster.epoch,
         is_under_way=lambda transaction: parts.intake.checked(transaction) is not None,
         submit=cell.accuse,
+    )
+
+
+async def _announce(parts: Parts, cell: RunningCell) -> None:
+    await parts.upgrades.run(
+        is_under_way=lambda transaction: parts.intake.checked(transaction) is not None,
+        announce=cell.announce_support,
     )
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gossip.host import Host, HostFactory
+from ledger.epoch_rules import Support, supported
+from myceld import VERSION
 from node.faults import Faults
 from node.progress import ProgressTeller
 from node.transfer_fetching import CatchingUp
@@ -28,3 +30,5 @@ class Surroundings:
         default_factory=lambda: ProgressTeller(sys.stderr).tell
     )
     """Is told how far a checkpoint transfer has come, now and then."""
+    support: Support = field(default_factory=lambda: supported(f"myceld {VERSION}"))
+    """Which versions of the rules this build knows."""

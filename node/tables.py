@@ -31,9 +31,9 @@ from journal import Store
 from ledger.certificate import Certificate, parse_certificate
 from ledger.forks import FORK_PREFIX
 from ledger.genesis import Genesis
+from ledger.governance import PROPOSAL_PREFIX, PROPOSER_PREFIX, listed_proposals, proposal_key
 from ledger.header import APPLIED, RoundHeader, decode_header
 from ledger.machine import Applied, Entry
-from ledger.members import PROPOSAL_PREFIX
 from ledger.roster import Roster, decode_roster
 from ledger.transaction import OPAQUE_KIND, SignedTransaction, transaction_id
 from ledger.trust import ATTESTATION_PREFIX
@@ -246,6 +246,29 @@ def proposals(store: Store, limit: int) -> list[tuple[bytes, bytes]]:
         (PROPOSAL_PREFIX, PROPOSAL_PREFIX[:-1] + b"0", limit),
     )
     return [(key[size:], value) for key, value in rows]
+
+
+def open_proposals(store: Store) -> list[tuple[bytes, bytes]]:
+    """Return (id, state value) of what members proposed and may still be voted on."""
+    lists = store.query(
+        "SELECT value FROM state WHERE key >= ? AND key < ?",
+        (PROPOSER_PREFIX, PROPOSER_PREFIX[:-1] + b"0"),
+    )
+    ids = [identity for (value,) in lists for identity in listed_proposals(bytes(value))]
+    found = [(identity, state_value(store, proposal_key(identity))) for identity in ids]
+    return [(identity, value) for identity, value in found if value is not None]
+
+
+def entries_with_prefix(store: Store, prefix: bytes, limit: int) -> list[tuple[bytes, bytes]]:
+    """Return (state key, state value) of at most `limit` keys, in their order.
+
+    `prefix` ends with "/".
+    """
+    rows = store.query(
+        "SELECT key, value FROM state WHERE key >= ? AND key < ? ORDER BY key LIMIT ?",
+        (prefix, prefix[:-1] + b"0", limit),
+    )
+    return [(bytes(key), bytes(value)) for key, value in rows]
 
 
 def proven_forks(store: Store, limit: int) -> list[tuple[bytes, bytes]]:

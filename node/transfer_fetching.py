@@ -23,10 +23,11 @@ from identity.keys import verify
 from journal import Store
 from ledger.genesis import Genesis
 from ledger.roster import Roster
+from ledger.transfer.errors import TransferDenied
 from ledger.transfer.fetcher import Fetcher, Progress
 from ledger.transfer.limits import LINKS_PER_ANSWER_MAX
 from ledger.transfer.staging import Kept
-from ledger.transfer.wire import Ask, FrameBodies, decode_answer, encode_ask
+from ledger.transfer.wire import Ask, Denied, FrameBodies, decode_answer, encode_ask
 from node.errors import PeerLeft
 from node.installation import Checkpoint, prepare
 from node.limits import (
@@ -252,7 +253,7 @@ class TransferFetching:
         if not addresses:
             return
         try:
-            stream = await self._peers.host.dial(
+            stream = await self._peers.dial(
                 addresses[0], timeout_s=DIAL_TIMEOUT_MS / 1000, protocol=self._protocol
             )
         except MyceldError as error:
@@ -309,6 +310,8 @@ class TransferFetching:
             for body in bodies.feed(data):
                 line.waiting, line.since_s = max(0, line.waiting - 1), time.monotonic()
                 answer = decode_answer(body)
+                if isinstance(answer, Denied):
+                    raise TransferDenied(answer.code)
                 await self._advance(lambda answer=answer: fetcher.answered(peer, answer))  # type: ignore[misc]  # a bound default
 
     async def _advance(self, step: Callable[[], None]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -22,9 +22,9 @@ from ledger.genesis import Genesis
 from ledger.header import RoundHeader, decode_header
 from ledger.machine import Ledger
 from ledger.transfer.server import answer_of
-from ledger.transfer.wire import FrameBodies, ReceiptRow, decode_ask, encode_answer
+from ledger.transfer.wire import Denied, FrameBodies, ReceiptRow, decode_ask, encode_answer
 from ledger.tree import Snapshot
-from node.errors import NotInHistory
+from node.errors import AccessDenied, NotInHistory
 from node.headers import Headers
 from node.limits import (
     TRANSFER_IDLE_MS,
@@ -125,13 +125,23 @@ class StoreSource:
 class TransferServing:
     """Answers cells that fetch a checkpoint."""
 
-    def __init__(self, source: StoreSource) -> None:
+    def __init__(
+        self, source: StoreSource, check: Callable[[CellId], None] = lambda _: None
+    ) -> None:
+        """`check` raises AccessDenied for who is not served."""
         self._source = source
+        self._check = check
         self._served: set[CellId] = set()
 
     async def serve(self, stream: PeerStream) -> None:
         """Answer the requests on one stream until it ends. Raises the host's errors."""
         peer = stream.cell_id
+        try:
+            self._check(peer)
+        except AccessDenied as error:
+            frame = encode_answer(Denied(error.code))
+            await stream.write(frame, timeout_s=WRITE_TIMEOUT_MS / 1000)
+            return
         if peer in self._served or len(self._served) >= TRANSFERS_SERVED_MAX:
             await stream.abort()
             return

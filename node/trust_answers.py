@@ -1,4 +1,7 @@
-"""What a running cell answers about trust: how it sees others and why, and what it says of them."""
+"""What a running cell answers about trust: how it sees others and why, and what it says of them.
+
+Cells are told by the ids that they have now, and known by the first keys of their lines.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,7 @@ def arguments_of(wish: AttestWish, cell_id: CellId) -> TrustAttest | TrustRevoke
 
 def why_view(parts: Parts, graph: TrustGraph, cell_id: CellId, paths_max: int) -> TrustWhyView:
     """Return a cell's score with what makes it."""
-    subject = public_key_of(cell_id)
+    subject = parts.lines.first_key(public_key_of(cell_id))
     names = _names(parts)
     found = why(graph, subject, paths_max)
     return TrustWhyView(
@@ -47,7 +50,7 @@ def why_view(parts: Parts, graph: TrustGraph, cell_id: CellId, paths_max: int) -
         own_interactions=found.own_interactions,
         by_others=found.by_others,
         attestations=_own_attestations(parts, graph.own, subject),
-        paths=[_path_view(path, names) for path in found.paths],
+        paths=[_path_view(parts, path, names) for path in found.paths],
     )
 
 
@@ -56,9 +59,9 @@ def graph_view(parts: Parts, graph: TrustGraph, limit: int) -> TrustGraphView:
     count = min(limit, TRUST_CELLS_SHOWN_MAX)
     best = heapq.nsmallest(count, ((-score, key) for key, score in graph.scores()))
     shown = [graph.own, *(key for _, key in best)][:count]
-    names, within = _names(parts), frozenset(shown)
+    names, within, weight = _names(parts), frozenset(shown), graph.weight
     edges = (
-        TrustEdgeView(cell_id_of(issuer), cell_id_of(subject), graph.weight(issuer, subject))
+        TrustEdgeView(_present(parts, issuer), _present(parts, subject), weight(issuer, subject))
         for issuer in shown
         for subject in graph.subjects(issuer)
         if subject in within
@@ -70,11 +73,13 @@ def graph_view(parts: Parts, graph: TrustGraph, limit: int) -> TrustGraphView:
 def _cell_view(
     parts: Parts, graph: TrustGraph, key: PublicKey, names: dict[PublicKey, str]
 ) -> ScoreView:
-    score, agreed = graph.score(key), state_value(parts.store, score_key(key))
+    cell_id = _present(parts, key)
+    present = public_key_of(cell_id)
+    score, agreed = graph.score(key), state_value(parts.store, score_key(present))
     known = agreed is not None or key in names
     return ScoreView(
-        cell_id=cell_id_of(key),
-        public_key=key.hex(),
+        cell_id=cell_id,
+        public_key=present.hex(),
         name=names.get(key, ""),
         score=score,
         level=parts.trust.policy.level(score).word,
@@ -92,8 +97,8 @@ def _own_attestations(parts: Parts, own: PublicKey, subject: PublicKey) -> list[
         if found.counts(now):
             views.append(
                 AttestationView(
-                    issuer=cell_id_of(own),
-                    subject=cell_id_of(subject),
+                    issuer=_present(parts, own),
+                    subject=_present(parts, subject),
                     scope=scope,
                     score=found.score_millionths / SCORE_MILLIONTHS_MAX,
                     round=found.round,
@@ -104,9 +109,9 @@ def _own_attestations(parts: Parts, own: PublicKey, subject: PublicKey) -> list[
     return views
 
 
-def _path_view(path: Path, names: dict[PublicKey, str]) -> TrustPathView:
+def _path_view(parts: Parts, path: Path, names: dict[PublicKey, str]) -> TrustPathView:
     return TrustPathView(
-        cells=[cell_id_of(key) for key in path.cells],
+        cells=[_present(parts, key) for key in path.cells],
         names=[names.get(key, "") for key in path.cells],
         weights=list(path.weights),
         strength=path.strength,
@@ -114,4 +119,10 @@ def _path_view(path: Path, names: dict[PublicKey, str]) -> TrustPathView:
 
 
 def _names(parts: Parts) -> dict[PublicKey, str]:
-    return {member.public_key: member.name for member in parts.execution.ledger.roster.members}
+    """Return the names of the members by their first keys."""
+    members, first_key = parts.execution.ledger.roster.members, parts.lines.first_key
+    return {first_key(member.public_key): member.name for member in members}
+
+
+def _present(parts: Parts, key: PublicKey) -> CellId:
+    return parts.lines.present(cell_id_of(key))

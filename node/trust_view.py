@@ -15,12 +15,13 @@ from collections import deque
 from collections.abc import Callable
 
 from core.ids import PublicKey, Round
-from identity.trust import InteractionProof, Policy, TrustGraph
+from identity.trust import GENERAL_SCOPE, InteractionProof, Policy, TrustGraph
 from journal import Store
 from ledger.machine import Applied
 from ledger.trust import ATTESTATION_PREFIX, attestation_of_key, decode_attestation
 from node.clock import wall_ns
 from node.limits import TRUST_ISSUERS_PER_SLICE, TRUST_ROWS_PER_SLICE, TRUST_STEPS_PER_SLICE
+from node.lines import Lines
 from node.tables import attestations_of
 
 _MILLION = 1_000_000
@@ -35,8 +36,14 @@ class TrustView:
         own: PublicKey,
         applied_round: Callable[[], Round],
         policy: Policy | None = None,
+        *,
+        scope: str = GENERAL_SCOPE,
+        lines: Lines,
     ) -> None:
-        self.graph = TrustGraph(own)
+        own = lines.first_key(own)
+        self.graph = TrustGraph(own, scope)
+        """By the first key of each cell, as the state names them."""
+        self.lines = lines
         self.policy = policy or Policy()
         self._store = store
         self._applied_round = applied_round
@@ -62,12 +69,19 @@ class TrustView:
                 self._take(key, value)
         self._wake()
 
+    def score(self, key: PublicKey) -> float:
+        """Return the score of the cell that has or had a key."""
+        return self.graph.score(self.lines.first_key(key))
+
     def interacted(self, proof: InteractionProof) -> None:
         """Take in an interaction of this cell, whose signatures were checked."""
         found = proof.interaction
+        one, other = (self.lines.first_key(key) for key in (found.one, found.other))
+        if one == other:
+            return  # what a cell did with its own next key, before that was its own
         time_s = found.time_ns // 10**9
-        self.graph.interact(found.one, found.other, time_s=time_s, identity=found.identity)
-        for cell in (found.one, found.other):
+        self.graph.interact(one, other, time_s=time_s, identity=found.identity)
+        for cell in (one, other):
             if cell not in self._reached:
                 self._reached.add(cell)
                 self._unread.append((cell, b""))

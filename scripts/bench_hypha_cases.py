@@ -17,7 +17,6 @@ from identity.keys import KeyPair
 from ledger.certificate import checkpoint_message
 from ledger.genesis import Genesis
 from ledger.header import NO_HEADER, RoundHeader
-from ledger.kinds import VALUE_PREFIX
 from ledger.proof import (
     HeaderClaim,
     Proof,
@@ -31,6 +30,7 @@ from ledger.proof import (
 from ledger.prover import prove_keys
 from ledger.roster import Member, Roster
 from ledger.tree import StateTree
+from ledger.values import VALUE_PREFIX
 
 START_NS = 1_700_000_000_000_000_000
 SENDER = PublicKey(bytes(32))

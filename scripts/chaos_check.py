@@ -6,7 +6,9 @@ times       consensus times strictly rise from round to round
 kept        what was acknowledged is applied
 states      equal rounds have equal headers and state roots
 no fork     no two events of one member in one epoch have one sequence number, in any journal
-journals    each cell's audit of its journals is clean
+journals    each cell's audit of each of its journals is clean
+heads       no head that a cell published contradicts what it has (`chaos_heads`)
+messages    what was acknowledged arrived, once and in order (`chaos_talk`)
 """
 
 from __future__ import annotations
@@ -30,12 +32,13 @@ from chaos_errors import (
     Finding,
     NetworkNotUp,
 )
+from chaos_heads import HeadWatch, own_journals
+from chaos_talk import Talk, check_talks
 
 from hashgraph.event import decode_any_event
 from ledger.genesis import from_json
 from myceld import CellRefused, Client
 
-JOURNALS: Final = ("consensus", "state")
 AUDIT_S: Final = 120.0
 _FETCHED: Final = "unknown"
 _FETCHED_LINE: Final = ("position", "id", "round", "consensus_time_ns", "event", "outcome")
@@ -44,9 +47,14 @@ _BAD_WORDS: Final = ("Traceback (most recent call last)", "MYC-CORE-001", "MYC-L
 Line: TypeAlias = dict[str, Any]
 
 
-def check_all(cells: Sequence[Cell], acknowledged: Sequence[str]) -> list[Finding]:
+def check_all(
+    cells: Sequence[Cell],
+    acknowledged: Sequence[str],
+    watch: HeadWatch,
+    talks: Sequence[Talk],
+) -> list[Finding]:
     """Return every breach; the cells run and are at rest."""
-    findings: list[Finding] = []
+    findings = check_talks(talks) + watch.findings
     places: dict[tuple[int, int, int], bytes] = {}
     known: dict[int, Line] = {}
     rounds: dict[int, Line] = {}
@@ -59,6 +67,7 @@ def check_all(cells: Sequence[Cell], acknowledged: Sequence[str]) -> list[Findin
             findings += check_rounds(cell.name, _lines(client.rounds), rounds)
             findings += _check_events(cell, client, places)
             findings += _audited(cell, client)
+            findings += watch.check(cell, client)
         findings += check_log(cell.name, cell.said(0))
     if len(set(ends.values())) > 1:
         findings.append(Finding(ORDERS_DIFFER, f"orders of different lengths: {ends}"))
@@ -153,7 +162,7 @@ def _check_events(
 
 def _audited(cell: Cell, client: Client) -> list[Finding]:
     findings = []
-    for name in JOURNALS:
+    for name in [item["name"] for item in own_journals(client)]:
         client.audit_journal(name)
 
         def view(name: str = name) -> Line:

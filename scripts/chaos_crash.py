@@ -44,7 +44,7 @@ _NEW: Final = ("journal.create.", "install.", "transfer.ask.", "transfer.keep.")
 """Only a cell that is new comes there."""
 _OF_OTHERS: Final = (*_NEW, "transfer.", "invites.proposal.")
 _REPLAYS: Final = "replay."
-_JOURNALS: Final = ("consensus", "state")
+_JOURNALS: Final = ("consensus", "state", "message")
 _COUNTS_MAX: Final = (
     ("file.", 1),
     ("discovery.", 1),
@@ -61,6 +61,7 @@ _COUNTS_MAX: Final = (
     ("journal.checkpoint", 3),
     ("consensus.epoch", 2),
     ("execution.seal", 2),
+    ("message.", 20),
     ("", 60),
 )
 """By the beginning of its name: at which hit after the start a failpoint kills, at the latest."""

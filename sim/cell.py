@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import traceback
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
@@ -20,10 +21,12 @@ from hashgraph.event import decode_any_event
 from identity.keys import KeyPair
 from journal import Appended, Store
 from journal.errors import HeadRefused, NotAStore, ReadFailed, StoreCorrupt, SubscriptionLost
+from ledger.epoch_rules import supported
 from ledger.header import decode_header
 from node.assembly import Setup
 from node.cell import RunningCell
 from node.config import Config, DiscoveryConfig
+from node.errors import UpgradeNeeded
 from node.keyring import open_as_present, reader_of
 from node.parts import Parts
 from node.supervisor import Supervisor
@@ -74,6 +77,11 @@ class SimCell:
         self.starts = 0
         self.jumps = 0
         self.rotations = 0
+        self.support = supported("sim")
+        """What its build knows; after an upgrade that it lacks a person installs another one."""
+        if index in world.scenario.old_builds:
+            self.support = replace(self.support, rule_sets=(world.genesis.rule_set,))
+        self.upgrades = 0
         self.stays_down = index in world.scenario.down
         self.is_honest = all(liar.cell != index for liar in world.scenario.liars)
         self.disk_was_bad = False
@@ -136,6 +144,10 @@ class SimCell:
         """Do what a person would after the cell stopped by an error; then start it."""
         if self.is_up:
             return
+        if isinstance(error, UpgradeNeeded):
+            self.world.trace.note("new build", self.index)
+            self.support = supported("sim")
+            self.upgrades += 1
         if isinstance(error, DAMAGED) and self.disk_was_bad:
             self.world.trace.note("wipe", self.index)
             self._replace_disk(VirtualFiles())
@@ -348,6 +360,7 @@ class SimCell:
                 Path("/"),
                 make_host=world.network.host_of(life, self.index),
                 tell_progress=_say_nothing,
+                support=self.support,
             )
             setup = Setup(key, world.genesis, self._config(), earlier, self.keys)
             return await Supervisor(setup, self, surroundings, _say_nothing).run(store)
@@ -383,7 +396,8 @@ class SimCell:
 
     def _ended_by(self, error: MyceldError) -> None:
         self.world.trace.note("stopped", self.index, code=error.code, detail=error.detail)
-        excused = self.disk_was_bad and not isinstance(error, InvariantBroken)
+        is_old = isinstance(error, UpgradeNeeded) and self.support != supported("sim")
+        excused = is_old or (self.disk_was_bad and not isinstance(error, InvariantBroken))
         if self.is_honest and not excused:
             self.world.referee.find("no cell stops by itself", str(error), self.index)
         self.world.stopped(self, error)

@@ -19,6 +19,10 @@ _STAGES: Final = (Stage.STORED, Stage.STORED, Stage.ORDERED, Stage.APPLIED, Stag
 _PATIENCE_S: Final = 20.0
 _KEYS: Final = 8
 _LARGE_BYTES: Final = 30_000
+_POSTS: Final = 0.02
+"""The part of all that is asked for that is content: each full cell fetches it."""
+_CONTENTS: Final = 16
+"""Different ones: the second post of the same is refused by rule."""
 
 
 class Client:
@@ -48,8 +52,11 @@ class Client:
         text = f"{self._cell.index}/{self._number}/{self._chance.getrandbits(32)}".encode()
         try:
             async with asyncio.timeout(patience_s):
-                if self._chance.random() < 0.5:
+                drawn = self._chance.random()
+                if drawn < 0.5:
                     identity = await self._submit(text, stage, patience_s)
+                elif drawn < 0.5 + _POSTS:
+                    identity = await self._post(stage, patience_s)
                 else:
                     identity = await self._put(text, stage, patience_s)
         except (MyceldError, TimeoutError) as error:
@@ -66,6 +73,13 @@ class Client:
         raw = opaque_transaction(text)
         await self._cell.ask(lambda cell: cell.submit([raw], wait=stage, timeout_s=patience_s))
         return transaction_id(raw)
+
+    async def _post(self, stage: Stage, patience_s: float) -> TransactionId:
+        body = b"minutes of meeting %d" % self._chance.randrange(_CONTENTS)
+        receipt = await self._cell.ask(
+            lambda cell: cell.post_content("minutes", body, wait=stage, timeout_s=patience_s)
+        )
+        return TransactionId(bytes.fromhex(receipt.id))
 
     async def _put(self, text: bytes, stage: Stage, patience_s: float) -> TransactionId:
         key = f"sim/{self._chance.randrange(_KEYS)}"

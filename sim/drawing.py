@@ -34,11 +34,12 @@ PROFILES: Final[Mapping[str, tuple[str, ...]]] = {
     "crashes": _CRASHES,
     "disks": _DISKS,
     "mixed": _NETWORK + _CRASHES + _DISKS + _STRANGE,
+    "governance": _NETWORK + _CRASHES + ("govern",) * 12 + ("member", "rotate"),
     "liars": _NETWORK + _CRASHES + ("skew", "overload", "old copy"),
 }
 """What may strike. Only `liars` has members that break the rules, as many as there may be."""
 
-_ELSEWHERE: Final = frozenset({"file", "invites", "replication", "audit"})
+_ELSEWHERE: Final = frozenset({"file", "invites", "message", "replication", "audit"})
 """Failpoints of what no cell does here."""
 
 _OVERLOAD_MS_MAX: Final = 1_000
@@ -50,6 +51,12 @@ _MANY_MEMBERS: Final = 6
 _LOADS: Final = (0.5, 1.5, 4.0)
 
 _EPOCHS: Final = (16, 16, 24, 48, 96, 2048)
+
+_OLD_BUILDS: Final = 0.3
+"""Of the machines, where upgrades are voted on."""
+
+_UPGRADE_MS: Final = 4_000
+"""How much longer such a run takes: two epochs, until an upgrade begins."""
 
 _SLEEPS: Final = ("partition", "kill", "power cut")
 """What keeps a cell away until the others are epochs ahead: it has to fetch a checkpoint."""
@@ -125,6 +132,17 @@ def draw(seed: int, wishes: Wishes = Wishes()) -> Scenario:
         coin_period=random.choice((3, 10)),
         actions=_by_time(actions),
     )
+    if "govern" in kinds:
+        builds = chance(seed, "builds")
+        old = tuple(at for at in honest if builds.random() < _OLD_BUILDS)
+        scenario = replace(
+            scenario,
+            old_builds=old,
+            epoch_rounds=min(_EPOCHS),
+            load_per_s=_SLEEP_LOAD_PER_S,
+            troubled_ms=troubled_ms + _UPGRADE_MS,
+            delay_ms=min(scenario.delay_ms, _SLEEP_DELAY_MS),
+        )
     if minutes is None and set(kinds).issuperset(_SLEEPS) and random.random() < _SLEEP_SHARE:
         return _with_sleeper(random, scenario, honest)
     return scenario
@@ -209,6 +227,10 @@ def _draw_action(
         everybody = tuple(range(machines))
         power = random.choice(("kill", "power cut"))
         return [Action(at_ms, power, everybody, for_ms)]
+    if kind == "govern":
+        name = random.choice(("epochs", "text", "upgrade", "upgrade"))
+        amount = random.choice((1, 1, 2)) if name == "upgrade" else random.randint(0, 32)
+        return [Action(at_ms // 2, kind, one, 0, amount, name)]
     if kind == "member":
         return [_draw_member(random, at_ms, machines)]
     if kind == "overload":

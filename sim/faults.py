@@ -201,6 +201,15 @@ def member(world: World, action: Action) -> None:
     world.change_members(action)
 
 
+def govern(world: World, action: Action) -> None:
+    """The cell proposes something that holds for all, and the others vote, not all of them yes.
+
+    `name` is `epochs` (of 16 + `amount` rounds), `text` (which is refused), or `upgrade` (to the
+    rule set `amount`, from the epoch after the next on).
+    """
+    world.govern(action)
+
+
 def rotate(world: World, action: Action) -> None:
     """One cell gives its key up for another."""
     world.rotate(action.cells[0])
@@ -230,6 +239,7 @@ FAULTS: Final[dict[str, Fault]] = {
     "skew": skew,
     "overload": overload,
     "member": member,
+    "govern": govern,
     "rotate": rotate,
 }
 """All kinds."""

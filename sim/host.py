@@ -9,6 +9,7 @@ Limits on connections and streams, restarts of the network side, and the DHT are
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -77,6 +78,7 @@ class SimSide:
         self.machine = place.machine
         self.life = place.life
         self.cell_id = cell_id
+        self.noise_key = place.network.new_name()
         self.protocol = config.protocol
         """The host's main one: that of gossip."""
         self.protocols = protocols
@@ -189,7 +191,11 @@ class _Dial:
         self._began_s = network.loop.time()
         machine = network.machine_at(target.at.host)
         self._machine = machine
-        info = PortInfo(target.cell_id, protocol, initiator=True, remote_address=str(target.at))
+        info = PortInfo(
+            *(target.cell_id, protocol, True, str(target.at)),
+            binding=network.new_name(),
+            peer_key=b"",
+        )
         channel = network.channel(side.machine, machine or side.machine)
         self.port = SimPort(network.loop, side, channel, info=info, there=machine)
         self.port.on_refused = on_failed
@@ -213,7 +219,12 @@ class _Dial:
             back.send(SMALL_BYTES, dialler.arrive_refusal, error)
             return
         here = f"/ip4/{self._side.machine.address}/tcp/{self._side.machine.ephemeral_port()}"
-        info = PortInfo(self._side.cell_id, dialler.info.protocol, False, here)  # noqa: FBT003 - not the initiator
+        info = PortInfo(
+            *(self._side.cell_id, dialler.info.protocol, False, here),
+            binding=dialler.info.binding,
+            peer_key=self._side.noise_key,
+        )
+        dialler.info = replace(dialler.info, peer_key=listener.noise_key)
         port = SimPort(self._network.loop, listener, back, info=info, there=self._side.machine)
         port.peer, dialler.peer = dialler, port
         port.await_opening()

@@ -7,7 +7,7 @@ a header or an outcome is not what the rules say, though all cells may agree on 
 
 from __future__ import annotations
 
-import dataclasses
+import copy
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 
@@ -16,42 +16,33 @@ from core.errors import MyceldError
 from core.ids import Epoch, MemberIndex, PublicKey, Round, TransactionId
 from hashgraph.evidence import decode_evidence, verify_fork
 from identity.keys import verify_all
-from ledger.accounts import account_key
+from ledger.batch import Batch
 from ledger.content import Post
 from ledger.forks import ForkProof, ProvenFork, fork_key
 from ledger.genesis import Genesis
+from ledger.governance import GovPropose, GovVote
 from ledger.header import APPLIED, RoundHeader
-from ledger.kinds import VALUE_PREFIX, Arguments, Put
+from ledger.kinds import Arguments
 from ledger.limits import (
     ATTESTATIONS_OF_ISSUER_MAX,
-    NONCE_WINDOW,
-    PROPOSAL_ROUNDS_MAX,
-    PROPOSALS_OPEN_MAX,
     ROTATION_ROUNDS_MIN,
 )
-from ledger.members import (
-    Action,
-    MemberApprove,
-    MemberLeave,
-    MemberPropose,
-    Proposal,
-    proposal_key,
-    proposer_key,
-)
+from ledger.members import MemberApprove, MemberLeave, MemberPropose
 from ledger.network_score import EPOCH_RECORD_KEY, score_key
-from ledger.roster import NEXT_MEMBERS_KEY, Member, Roster, encode_members, roster_key
+from ledger.roster import Roster, roster_key
 from ledger.rotation import KeyRotate
 from ledger.succession import Origin, Succession, origin_key, present_key, rotated_key
 from ledger.transaction import OpaqueTransaction, SignedTransaction, Transaction, parse
 from ledger.trust import TrustAttest, TrustRevoke, attestation_key, issuer_key
+from ledger.upgrades import Announce
 from node.tables import OrderedRow
+from sim.council import Council
+from sim.law_errors import Refused
+from sim.law_money import MONEY_KINDS, Money, cost
+from sim.law_values import VALUE_KINDS, Values
 
 Raw = Callable[[bytes], bytes | None]
 """The bytes of a transaction, by its id."""
-
-
-class _Refused(Exception):
-    """A transaction has no effect."""
 
 
 class Law:
@@ -59,19 +50,17 @@ class Law:
 
     def __init__(self, genesis: Genesis, raw: Raw) -> None:
         self.problems: list[str] = []
-        self.roster = genesis.roster
         self._genesis = genesis
         self._rosters = {Epoch(0): genesis.roster}
         self._raw = raw
         self._state: dict[bytes, bytes] = {}
-        self._nonces: dict[PublicKey, set[int]] = {}
-        self._proposals: dict[TransactionId, Proposal] = {}
-        self._open: dict[PublicKey, list[tuple[TransactionId, Round]]] = {}
-        self._planned = genesis.members
         self._followed: dict[PublicKey, PublicKey] = {}
         """Old key -> the one it was given up for."""
         self._came: dict[PublicKey, tuple[PublicKey, Round]] = {}
         """New key -> the one before it, and when."""
+        self._money = Money(genesis, self._state, self._today, self._first)
+        self._values = Values(self._state, self._today, self._is_member)
+        self._council = Council(genesis, self._state, self._today, self._money)
         self._proven: set[tuple[Epoch, PublicKey]] = set()
         self._attested: dict[PublicKey, set[tuple[PublicKey, str]]] = {}
         self._scores: dict[PublicKey, int] = {}
@@ -82,6 +71,11 @@ class Law:
         self._time_ns = 0
         self._is_whole = True
         """Whether every transaction and all creators were known, so that the state is."""
+
+    @property
+    def roster(self) -> Roster:
+        """Who votes on the next round."""
+        return self._council.roster
 
     def apply(
         self,
@@ -96,6 +90,7 @@ class Law:
         self._check_lines(header, rows)
         for row in rows:
             self._take(row)
+        self._money.end_round()
         self._time_ns = max([self._time_ns, *(row.time_ns for row in rows)])
         if header.consensus_time_ns < self._time_ns:
             self._note(header, "its time is before that of what it lists")
@@ -139,9 +134,11 @@ class Law:
             return
         try:
             self._carry_out(_checked(raw, self._genesis), row)
-        except _Refused as why:
+        except Refused as why:
             if row.outcome == APPLIED:
                 self._problem(row, f"was applied, though {why}")
+            elif why.code and row.outcome != why.code:
+                self._problem(row, f"was refused with {row.outcome}, though {why} ({why.code})")
             return
         if row.outcome != APPLIED:
             self._problem(row, f"was refused without reason: {row.outcome}")
@@ -149,46 +146,82 @@ class Law:
     def _carry_out(self, transaction: Transaction, row: OrderedRow) -> None:
         if isinstance(transaction, OpaqueTransaction):
             return
-        sender = transaction.sender
+        sender, what, money = transaction.sender, transaction.arguments, self._money
         if sender in self._followed:
-            raise _Refused("its sender had given up the key")
-        self._use_nonce(sender, transaction.nonce)
-        if 0 < transaction.expires_round < row.round:
-            raise _Refused("it had expired")
-        self._change(transaction, transaction.arguments, sender, row)
+            raise Refused("its sender had given up the key", "MYC-LEDGER-201")
+        money.use_nonce(sender, transaction.nonce)
+        price = 0 if self._is_free(what, sender) else money.price
+        copied, attested = money.copied(), copy.deepcopy(self._attested)
+        values = self._values.copied()
+        try:
+            self._pay_and_do(transaction, price, row)
+        except Refused:
+            money.go_back(copied)
+            self._values.go_back(values)
+            self._attested = attested
+            money.pay_fee(sender, min(100 * price, transaction.fee, money.balance(sender)))
+            raise
 
-    def _use_nonce(self, sender: PublicKey, nonce: int) -> None:
-        used = self._nonces.setdefault(sender, set())
-        highest = max(used, default=-1)
-        if nonce in used or nonce <= highest - NONCE_WINDOW:
-            raise _Refused(f"its nonce {nonce} was used")
-        used.add(nonce)
-        highest = max(highest, nonce)
-        bits = sum(1 << highest - one for one in used if one > highest - NONCE_WINDOW)
-        account: list[Value] = [highest, bits.to_bytes(NONCE_WINDOW // 8, "big")]
-        self._state[account_key(sender)] = encode(account)
+    def _pay_and_do(self, transaction: SignedTransaction, price: int, row: OrderedRow) -> None:
+        sender, what = transaction.sender, transaction.arguments
+        if 0 < transaction.expires_round < row.round:
+            raise Refused("it had expired", "MYC-LEDGER-016")
+        fee = price * cost(what)
+        if transaction.fee < fee:
+            raise Refused("it offers too small a fee", "MYC-LEDGER-211")
+        if self._money.balance(sender) < fee:
+            raise Refused("its sender can not pay the fee", "MYC-LEDGER-212")
+        self._money.pay_fee(sender, fee)
+        self._do(transaction.id, what, sender, row)
+
+    def _is_free(self, what: Arguments, sender: PublicKey) -> bool:
+        if not isinstance(
+            what,
+            GovPropose
+            | MemberPropose
+            | GovVote
+            | MemberApprove
+            | Announce
+            | MemberLeave
+            | ForkProof
+            | KeyRotate,
+        ):
+            return False
+        return self.roster.index_of(sender) is not None
+
+    def _do(
+        self, identity: TransactionId, what: Arguments, sender: PublicKey, row: OrderedRow
+    ) -> None:
+        if not isinstance(what, Batch):
+            self._change(identity, what, sender, row)
+            return
+        for number, item in enumerate(what.items):
+            one = TransactionId(hashlib.sha256(encode([identity, number])).digest())
+            try:
+                self._change(one, item, sender, row)
+            except Refused as why:
+                code = why.code or row.outcome.split("#")[0]
+                raise Refused(f"item {number} {why}", f"{code}#{number}") from None
 
     def _change(
-        self, transaction: SignedTransaction, what: Arguments, sender: PublicKey, row: OrderedRow
+        self, identity: TransactionId, what: Arguments, sender: PublicKey, row: OrderedRow
     ) -> None:
         now = row.round
+        if isinstance(what, MONEY_KINDS):
+            self._money.change(what, sender, identity, now)
+        if isinstance(what, VALUE_KINDS):
+            self._values.change(what, sender, now)
         match what:
-            case Put():
-                value = encode([what.value, now, sender])
-                self._state[VALUE_PREFIX + what.key.encode()] = value
             case Post():
-                self._check_member(sender)
+                self._council.check_member(sender)
                 key = b"content/" + what.hash
                 if key in self._state:
-                    raise _Refused("that content was posted before")
+                    raise Refused("that content was posted before")
                 self._state[key] = encode([what.size_bytes, what.title, now, sender])
-            case MemberPropose():
-                self._propose(transaction.id, what, sender, now)
-            case MemberApprove():
-                self._approve(what.proposal, sender, now)
-            case MemberLeave():
-                self._check_member(sender)
-                self._plan(_changed(self._planned, MemberPropose(Action.REMOVE, sender)))
+            case GovPropose() | MemberPropose() | GovVote() | MemberApprove():
+                self._council.take(identity, what, sender, now)
+            case Announce() | MemberLeave():
+                self._council.take(identity, what, sender, now)
             case ForkProof():
                 self._prove(what, sender, now)
             case TrustAttest():
@@ -198,85 +231,21 @@ class Law:
             case KeyRotate():
                 self._rotate(what, sender, now)
 
-    # -- members -------------------------------------------------------------------------------
-
-    def _propose(
-        self, identity: TransactionId, what: MemberPropose, sender: PublicKey, now: Round
-    ) -> None:
-        self._check_member(sender)
-        own = self._open_of(sender, now)
-        if len(own) >= PROPOSALS_OPEN_MAX:
-            raise _Refused("the sender has too many open proposals")
-        if not self._count(identity, Proposal(what, sender, now, ()), sender, now):
-            self._keep_open(sender, [*own, (identity, now)])
-
-    def _approve(self, identity: TransactionId, sender: PublicKey, now: Round) -> None:
-        self._check_member(sender)
-        proposal = self._proposals.get(identity)
-        if proposal is None:
-            raise _Refused("there is no such proposal")
-        if proposal.accepted_round or now > proposal.round + PROPOSAL_ROUNDS_MAX:
-            raise _Refused("the proposal is closed")
-        if sender in map(self._today, proposal.approvals):
-            raise _Refused("the sender had approved it")
-        if self._count(identity, proposal, sender, now):
-            proposer = self._today(proposal.proposer)
-            open_now = self._open_of(proposer, now)
-            self._keep_open(proposer, [one for one in open_now if one[0] != identity])
-
-    def _count(
-        self, identity: TransactionId, proposal: Proposal, sender: PublicKey, now: Round
-    ) -> bool:
-        """Count one more approval; return whether it decides."""
-        named = self._today(proposal.change.public_key)
-        members = _changed(self._planned, dataclasses.replace(proposal.change, public_key=named))
-        approved = {sender, *map(self._today, proposal.approvals)}
-        voters = [member for member in self.roster.members if member.public_key in approved]
-        total = sum(member.weight for member in self.roster.members)
-        decided = 3 * sum(voter.weight for voter in voters) > 2 * total
-        after = dataclasses.replace(
-            proposal,
-            approvals=tuple(voter.public_key for voter in voters),
-            accepted_round=now if decided else Round(0),
-        )
-        self._proposals[identity] = after
-        self._state[proposal_key(identity)] = after.encode()
-        if decided:
-            self._plan(members)
-        return decided
-
-    def _open_of(self, sender: PublicKey, now: Round) -> list[tuple[TransactionId, Round]]:
-        known = self._open.get(sender, [])
-        return [one for one in known if now <= one[1] + PROPOSAL_ROUNDS_MAX]
-
-    def _keep_open(self, sender: PublicKey, proposals: list[tuple[TransactionId, Round]]) -> None:
-        self._open[sender] = proposals
-        items: list[Value] = [[identity, made] for identity, made in proposals]
-        self._state[proposer_key(sender)] = encode(items)
-
-    def _check_member(self, sender: PublicKey) -> None:
-        if self.roster.index_of(sender) is None:
-            raise _Refused("the sender is no member")
-
-    def _plan(self, members: tuple[Member, ...]) -> None:
-        self._planned = members
-        self._state[NEXT_MEMBERS_KEY] = encode_members(members)
-
     def _prove(self, proof: ForkProof, sender: PublicKey, now: Round) -> None:
         if not 0 <= self.roster.epoch - proof.epoch <= 1:
-            raise _Refused("it is evidence of another epoch")
+            raise Refused("it is evidence of another epoch")
         network, roster = self._genesis.network_id, self._rosters[proof.epoch]
         try:
             found = decode_evidence(proof.evidence, network_id=network, epoch=proof.epoch)
             accused = roster.members[found.creator].public_key
             verify_fork(proof.evidence, network_id=network, epoch=proof.epoch, public_key=accused)
         except (MyceldError, IndexError):
-            raise _Refused("it proves nothing") from None
+            raise Refused("it proves nothing") from None
         if (proof.epoch, accused) in self._proven:
-            raise _Refused("that was proven before")
+            raise Refused("that was proven before")
         today = self._today(accused)
-        if any(member.public_key == today for member in self._planned):
-            self._plan(_changed(self._planned, MemberPropose(Action.REMOVE, today)))
+        if any(member.public_key == today for member in self._council.planned):
+            self._council.remove(today)
         self._proven.add((proof.epoch, accused))
         self._wrong.add(accused)
         digest = hashlib.sha256(proof.evidence).digest()
@@ -286,23 +255,28 @@ class Law:
     # -- trust ---------------------------------------------------------------------------------
 
     def _attest(self, what: TrustAttest, sender: PublicKey, row: OrderedRow) -> None:
-        if what.subject == sender:
-            raise _Refused("it attests its sender")
+        sender, subject = self._first(sender), self._first(what.subject)
+        if subject == sender:
+            raise Refused("it attests its sender")
         if what.expires_round and what.expires_round < row.round:
-            raise _Refused("the attestation has ended")
+            raise Refused("the attestation has ended")
         known = self._attested.setdefault(sender, set())
-        if (what.subject, what.scope) not in known and len(known) == ATTESTATIONS_OF_ISSUER_MAX:
-            raise _Refused("its sender has too many")
-        self._keep_attested(sender, known | {(what.subject, what.scope)})
+        if (subject, what.scope) not in known and len(known) == ATTESTATIONS_OF_ISSUER_MAX:
+            raise Refused("its sender has too many")
+        self._keep_attested(sender, known | {(subject, what.scope)})
         said: list[Value] = [what.score_millionths, row.round, row.time_ns, what.expires_round]
-        self._state[attestation_key(sender, what.subject, what.scope)] = encode([*said, False])
+        self._state[attestation_key(sender, subject, what.scope)] = encode([*said, False])
 
     def _revoke(self, what: TrustRevoke, sender: PublicKey, row: OrderedRow) -> None:
+        sender = self._first(sender)
         known = self._attested.get(sender, set())
-        if (what.subject, what.scope) not in known:
-            raise _Refused("there is nothing to revoke")
-        self._keep_attested(sender, known - {(what.subject, what.scope)})
-        key = attestation_key(sender, what.subject, what.scope)
+        named = [
+            one for one in (self._first(what.subject), what.subject) if (one, what.scope) in known
+        ]
+        if not named:
+            raise Refused("there is nothing to revoke")
+        self._keep_attested(sender, known - {(named[0], what.scope)})
+        key = attestation_key(sender, named[0], what.scope)
         self._state[key] = encode([0, row.round, row.time_ns, 0, True])
 
     def _keep_attested(self, sender: PublicKey, known: set[tuple[PublicKey, str]]) -> None:
@@ -338,46 +312,45 @@ class Law:
             key = self._followed[key]
         return key
 
+    def _is_member(self, key: PublicKey) -> bool:
+        return self.roster.index_of(key) is not None
+
+    def _first(self, key: PublicKey) -> PublicKey:
+        """Return the first key of a line, one step after the other."""
+        while key in self._came:
+            key = self._came[key][0]
+        return key
+
     def _rotate(self, what: KeyRotate, old: PublicKey, now: Round) -> None:
         new = what.successor
-        seats = [*self.roster.members, *self._planned]
-        if new == old or new in self._nonces or new in self._came:
-            raise _Refused("the new key was used before")
+        seats = [*self.roster.members, *self._council.planned]
+        if new == old or self._money.has_signed(new) or new in self._came:
+            raise Refused("the new key was used before")
         if any(member.public_key == new for member in seats):
-            raise _Refused("the new key is a member's")
+            raise Refused("the new key is a member's")
         if old in self._came and now < self._came[old][1] + ROTATION_ROUNDS_MIN:
-            raise _Refused("the old key had come just before")
+            raise Refused("the old key had come just before")
         self._followed[old], self._came[new] = new, (old, now)
-        first = old
-        while first in self._came:
-            first = self._came[first][0]
+        first = self._first(old)
         step = Succession(new, now, what.consent, what.possession)
         self._state[rotated_key(old)] = step.encode()
         self._state[origin_key(new)] = Origin(first, old, now).encode()
         self._state[present_key(first)] = new
+        self._money.rotate(old, new)
         if old in self._scores:
             self._scores[new] = self._scores[old]
             self._state[score_key(new)] = self._state[score_key(old)]
-        if proposer_key(old) in self._state:
-            self._open[new] = self._open[old]
-            self._state[proposer_key(new)] = self._state[proposer_key(old)]
-        if any(member.public_key == old for member in self._planned):
-            renamed = (
-                dataclasses.replace(member, public_key=new) if member.public_key == old else member
-                for member in self._planned
-            )
-            self._plan(tuple(renamed))
+        self._council.rotated(old, new)
 
     def _end_epoch(self, header: RoundHeader) -> bool:
         """Begin the next epoch if this round is the last of its own; return whether it is."""
         rounds = header.round - self.roster.first_round + 1
-        is_last = self._planned != self.roster.members or rounds >= self._genesis.epoch_rounds
+        is_last = self._council.ends_epoch(header.round)
         self._judge(rounds, is_last=is_last)
         if not is_last:
             return False
-        epoch = Epoch(self.roster.epoch + 1)
-        first = Round(header.round + 1)
-        self.roster = Roster(epoch, first, header.consensus_time_ns, self._planned)
+        self._council.begin_epoch(header.round, header.consensus_time_ns)
+        epoch = self.roster.epoch
         self._rosters[epoch] = self.roster
         self._state[roster_key(epoch)] = self.roster.encode()
         return True
@@ -394,27 +367,12 @@ def _checked(raw: bytes, genesis: Genesis) -> Transaction:
     try:
         transaction = parse(raw, genesis.network_id)
     except MyceldError:
-        raise _Refused("it is no transaction") from None
+        raise Refused("it is no transaction") from None
     if isinstance(transaction, SignedTransaction) and not all(
         verify_all(transaction.signature_checks)
     ):
-        raise _Refused("its signature is wrong")
+        raise Refused("its signature is wrong")
     return transaction
-
-
-def _changed(members: tuple[Member, ...], change: MemberPropose) -> tuple[Member, ...]:
-    by_key = {member.public_key: member for member in members}
-    key = change.public_key
-    if (change.action is Action.ADD) == (key in by_key):
-        raise _Refused("the change is not possible")
-    if change.action is Action.REMOVE:
-        del by_key[key]
-    else:
-        name = change.name if change.action is Action.ADD else by_key[key].name
-        by_key[key] = Member(key, change.weight, name)
-    if not by_key:
-        raise _Refused("nobody would be left")
-    return tuple(by_key.values())
 
 
 def _root(state: Mapping[bytes, bytes]) -> bytes:

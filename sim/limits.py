@@ -129,3 +129,9 @@ AT_THE_DOOR_MAX: Final = 3
 
 PUT_BACK_AGAIN_MS: Final = 50
 """How often it is looked whether an old copy of a disk may be put back."""
+
+MACHINE_PRANA: Final = 10**9
+"""Base units that each cell begins with: enough for all fees of a run."""
+
+FEES_SHARE: Final = 0.5
+"""Of the runs, in which transactions cost something."""

@@ -1,16 +1,20 @@
-"""Members of a simulated network change its roster and their keys, as people would."""
+"""Members of a simulated network change its roster, rules and keys, as people would."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Final
 
 from core.errors import MyceldError
 from core.ids import TransactionId
-from gateway.views import MemberChange, Stage
+from gateway.governance_views import ActionWish, ProposalWish
+from gateway.views import MemberChange, ReceiptView, Stage
+from ledger.limits import EPOCH_ROUNDS_MIN, PROPOSAL_ROUNDS_MAX
 from sim.scenario import Action
 
 if TYPE_CHECKING:
+    from node.cell import RunningCell
     from sim.cell import SimCell
     from sim.world import World
 
@@ -72,6 +76,71 @@ class Membership:
                         change, wait=Stage.ORDERED, timeout_s=_PATIENCE_S
                     )
                 )
+        except (MyceldError, TimeoutError):
+            return None
+        identity = TransactionId(bytes.fromhex(receipt.id))
+        self._world.referee.told(identity, cell.index, Stage.ORDERED)
+        return identity
+
+
+class Motion:
+    """One proposal about the rules, and the votes of all other members."""
+
+    def __init__(self, world: World, action: Action) -> None:
+        self._world = world
+        self._by = world.cells[action.cells[0]]
+        self._action = action
+
+    async def run(self) -> None:
+        """Propose, and let everybody vote, as far as they can be reached."""
+        action = self._wish()
+        wish = ProposalWish(self._action.name, (action,), PROPOSAL_ROUNDS_MAX)
+        proposal = await self._submit(
+            self._by,
+            lambda running: running.propose(wish, wait=Stage.ORDERED, timeout_s=_PATIENCE_S),
+        )
+        if proposal is None:
+            return
+        if self._action.name == "upgrade":
+            await asyncio.sleep(_PATIENCE_S / 8)  # until they have told what they know
+        others = [cell for cell in self._world.cells if cell is not self._by and cell.is_honest]
+        async with asyncio.TaskGroup() as group:
+            for at, cell in enumerate(others):
+                group.create_task(self._vote(cell, proposal, at))
+
+    async def _vote(self, cell: SimCell, proposal: bytes, at: int) -> None:
+        """Vote; one changes its mind."""
+        against = self._action.name == "text"
+        words = ["no" if against else "yes"]
+        if at == 0:
+            words.insert(0, "yes" if against else "abstain")
+        for word in words:
+            await self._submit(
+                cell,
+                lambda running, word=word: running.vote(  # type: ignore[misc]  # a bound default
+                    proposal, word, wait=Stage.ORDERED, timeout_s=_PATIENCE_S
+                ),
+            )
+
+    def _wish(self) -> ActionWish:
+        amount, parts = self._action.amount, self._by.parts
+        match self._action.name:
+            case "epochs":
+                return ActionWish("set", name="epoch_rounds", value=EPOCH_ROUNDS_MIN + amount)
+            case "upgrade":
+                epoch = 0 if parts is None else parts.execution.ledger.roster.epoch
+                return ActionWish(
+                    "upgrade", epoch=epoch + 2, rule_set=amount, release=f"rule set {amount}"
+                )
+        return ActionWish("text")
+
+    async def _submit(
+        self, cell: SimCell, ask: Callable[[RunningCell], Coroutine[Any, Any, ReceiptView]]
+    ) -> bytes | None:
+        """Return the transaction's id once it is ordered; None when it was refused or is late."""
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                receipt = await cell.ask(ask)
         except (MyceldError, TimeoutError):
             return None
         identity = TransactionId(bytes.fromhex(receipt.id))

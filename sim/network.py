@@ -7,6 +7,7 @@ directed: `cut(a, b)` with `both=False` stops only what goes from a to b.
 from __future__ import annotations
 
 import contextvars
+import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
@@ -35,6 +36,7 @@ class SimNetwork:
         self._links: dict[tuple[int, int], Link] = {}
         self._walls: set[tuple[int, int]] = set()
         self._chance = chance(seed, "network")
+        self._named = 0
 
     def host_of(self, life: Life, index: int) -> HostFactory:
         """Return what makes the hosts of a process on a machine, with the arguments of `Host`."""
@@ -55,6 +57,11 @@ class SimNetwork:
             for link in (self.link(index, other), self.link(other, index)):
                 link.delay_s, link.jitter_s, link.loss = like.delay_s, like.jitter_s, like.loss
         return index
+
+    def new_name(self) -> bytes:
+        """Return 32 bytes that nothing was named before, for a connection or a process."""
+        self._named += 1
+        return hashlib.sha256(f"{self._seed} {self._named}".encode()).digest()
 
     def machine(self, index: int) -> Machine:
         """Return a machine; raises NetworkMisused."""

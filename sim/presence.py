@@ -32,9 +32,9 @@ def creators_by_round(
         done = replay(
             events,
             roster.weights,
-            coin_period=genesis.coin_period,
+            coin_period=roster.rules.coin_period,
             first_round=roster.first_round,
-            rule_set=genesis.rule_set,
+            rule_set=roster.rules.rule_set,
         )
         after = rosters.get(Epoch(epoch + 1))
         number, decided = roster.first_round, set(done.decided_rounds)

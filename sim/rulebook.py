@@ -35,16 +35,16 @@ def contradictions(
         read = oracle(
             events,
             roster.weights,
-            coin_period=genesis.coin_period,
+            coin_period=roster.rules.coin_period,
             first_round=roster.first_round,
-            rule_set=genesis.rule_set,
+            rule_set=roster.rules.rule_set,
         )
         done = replay(
             events,
             roster.weights,
-            coin_period=genesis.coin_period,
+            coin_period=roster.rules.coin_period,
             first_round=roster.first_round,
-            rule_set=genesis.rule_set,
+            rule_set=roster.rules.rule_set,
         )
         what = _difference(read, done)
         if what:

@@ -65,6 +65,8 @@ class Scenario:
     """How long things go wrong. Then a core heals, and has to get on."""
     down: tuple[int, ...] = ()
     """Machines that stay down when the core heals."""
+    old_builds: tuple[int, ...] = ()
+    """Machines whose build knows only the rule set that the network begins with."""
     liars: tuple[Liar, ...] = ()
     actions: tuple[Action, ...] = ()
 
@@ -96,7 +98,7 @@ def from_json(text: str) -> Scenario:
             raise BadScenario("expected a JSON object of version 1")
         content["liars"] = tuple(Liar(**liar) for liar in content.get("liars", ()))
         content["actions"] = tuple(_action(one) for one in content.get("actions", ()))
-        for name in ("down", "weights", "names"):
+        for name in ("down", "weights", "names", "old_builds"):
             content[name] = tuple(content.get(name, ()))
         scenario = Scenario(**content)
     except (NotJson, ValueError, TypeError, AttributeError) as error:
@@ -117,7 +119,7 @@ def _check_types(scenario: Scenario) -> None:
             raise BadScenario(f"{field.name} is {value!r}")
     if not 0 < scenario.members <= MACHINES_MAX - scenario.followers:
         raise BadScenario(f"there are 1 to {MACHINES_MAX} machines, not {scenario.machines}")
-    named = [*scenario.down, *(liar.cell for liar in scenario.liars)]
+    named = [*scenario.down, *scenario.old_builds, *(liar.cell for liar in scenario.liars)]
     named += [cell for action in scenario.actions for cell in action.cells]
     # Not `in range`: that counts through all of a huge one for what is no integer.
     if not all(type(cell) is int and 0 <= cell < scenario.machines for cell in named):

@@ -40,6 +40,10 @@ class Verdict:
     """What became of a network whose rest can not go on without those that are down."""
     starts: int = 0
     jumps: int = 0
+    rule_sets: list[int] = field(default_factory=list)
+    """Of each epoch."""
+    new_builds: int = 0
+    """How often somebody installed one because the cell had stopped before an upgrade."""
     happenings: dict[str, int] = field(default_factory=dict)
     """How often each kind of fault struck."""
     lies: dict[str, int] = field(default_factory=dict)

@@ -18,6 +18,7 @@ from core.errors import MyceldError
 from gateway.views import Stage
 from identity.keys import KeyPair
 from ledger.genesis import Genesis
+from ledger.parameters import FEE_PER_COST
 from ledger.roster import Member
 from sim.adversaries import ADVERSARIES, Adversary, install
 from sim.cell import SimCell
@@ -30,6 +31,8 @@ from sim.life import Life, current_life
 from sim.limits import (
     AT_THE_DOOR,
     AT_THE_DOOR_MAX,
+    FEES_SHARE,
+    MACHINE_PRANA,
     NO_QUORUM_MS,
     NO_QUORUM_SETTLE_MS,
     OVERLOAD_CLIENTS,
@@ -39,14 +42,14 @@ from sim.limits import (
     WALLET_PAUSE_S,
 )
 from sim.loop import SimLoop
-from sim.membership import Membership, Rotation
+from sim.membership import Membership, Motion, Rotation
 from sim.network import SimNetwork
 from sim.referee import Referee
 from sim.scenario import Action, Scenario
 from sim.taps import Tap
 from sim.trace import Trace
 from sim.verdict import Verdict
-from sim.wallets import Wallet
+from sim.wallets import WALLET_PRANA, Wallet
 
 
 class World:
@@ -71,6 +74,10 @@ class World:
         members = keys[: scenario.members]
         weights = scenario.weights or (1,) * scenario.members
         names = scenario.names or tuple(f"cell-{at + 1}" for at in range(scenario.members))
+        self._wallet_key = KeyPair(self.chance("wallet key").randbytes(32))
+        given = {self._wallet_key.public_key: WALLET_PRANA}
+        given |= {key.public_key: MACHINE_PRANA for key in keys}
+        has_fees = self.chance("fees").random() < FEES_SHARE
         self.genesis = Genesis(
             "sim",
             tuple(
@@ -80,6 +87,8 @@ class World:
             WALL_START_NS,
             epoch_rounds=scenario.epoch_rounds,
             coin_period=scenario.coin_period,
+            prana=tuple(sorted(given.items())),
+            parameters=((FEE_PER_COST, 1),) if has_fees else (),
         )
         self.cells = [SimCell(self, at, key, f"cell-{at + 1}") for at, key in enumerate(keys)]
         self.honest = {at.key.public_key: at.index for at in self.cells if at.is_honest}
@@ -181,6 +190,10 @@ class World:
         """Have one cell propose a change of another's place, and the other members approve it."""
         self._spawn(Membership(self, action).run())
 
+    def govern(self, action: Action) -> None:
+        """Have one cell propose something for the whole network, and the others vote."""
+        self._spawn(Motion(self, action).run())
+
     def rotate(self, cell: int) -> None:
         """Have a cell give its key up for another one."""
         if self.cells[cell].is_honest:
@@ -248,7 +261,7 @@ class World:
         for cell in self.cells:
             if cell.is_honest:
                 self._spawn(self._client_of(cell, pause_s=pause_s).run())
-        wallet = Wallet(self, self.chance("wallet"), pause_s=WALLET_PAUSE_S)
+        wallet = Wallet(self, self._wallet_key, self.chance("wallet"), pause_s=WALLET_PAUSE_S)
         self._spawn(wallet.run())
         for action in self.scenario.actions:
             self.later(action.at_ms, lambda action=action: self.strike(action))  # type: ignore[misc]  # a bound default
@@ -373,6 +386,9 @@ class World:
         verdict.virtual_s = self.now_ms / 1000
         verdict.rounds = len(self.referee.headers)
         verdict.epochs = len(self.referee.rosters)
+        rosters = self.referee.rosters
+        verdict.rule_sets = [rosters[epoch].rules.rule_set for epoch in sorted(rosters)]
+        verdict.new_builds = sum(cell.upgrades for cell in self.cells)
         verdict.transactions = len(self.referee.order)
         verdict.acknowledged = len(self.referee.acknowledged)
         verdict.starts = sum(cell.starts for cell in self.cells)

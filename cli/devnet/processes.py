@@ -36,6 +36,7 @@ from myceld.client import Client
 from myceld.home import RunFile
 
 _START_TOLERANCE_S = 2.0
+_LOADING_LOOKS = 50
 
 
 class State(Enum):
@@ -55,13 +56,18 @@ def find(devnet: Devnet, cell: Cell) -> psutil.Process | None:
         process = psutil.Process(cell.pid)
         if abs(process.create_time() - cell.started_s) > _START_TOLERANCE_S:
             return None
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return None
-        if str(devnet.home(cell)) not in process.cmdline():
-            return None
+        # While it loads a program the kernel has closed what `Popen` waits for, and shows no
+        # arguments yet: on a busy machine that is long enough to be seen.
+        for _ in range(_LOADING_LOOKS):
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return None
+            command = process.cmdline()
+            if command:
+                return process if str(devnet.home(cell)) in command else None
+            time.sleep(POLL_S)
     except psutil.Error:
-        return None
-    return process
+        pass
+    return None
 
 
 def state_of(devnet: Devnet, cell: Cell) -> State:

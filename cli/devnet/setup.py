@@ -18,7 +18,7 @@ from typing import Any
 from cli import daemon
 from cli.devnet.directory import Cell, Devnet
 from cli.errors import SetupFailed, one_line
-from cli.limits import DEVNET_SETUP_TIMEOUT_S
+from cli.limits import DEVNET_PRANA, DEVNET_SETUP_TIMEOUT_S
 
 _JOBS = 2
 """Programs at a time: each is a Python start and a deliberately slow key derivation."""
@@ -70,6 +70,8 @@ def _make_genesis(devnet: Devnet, genesis: Path) -> None:
     arguments = ["genesis", "create", "--name", "devnet", "--out", str(new)]
     for member in members:
         arguments += ["--member", member]
+    for cell in devnet.cells:
+        arguments += ["--prana", f"{cell.cell_id}={DEVNET_PRANA}"]
     if devnet.epoch_rounds is not None:
         arguments += ["--epoch-rounds", str(devnet.epoch_rounds)]
     _node(arguments)

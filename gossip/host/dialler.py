@@ -19,6 +19,7 @@ from libp2p.security.noise.exceptions import PeerIDMismatchesPubkey
 
 from core.errors import MyceldError
 from gossip.host.addresses import DialAddress, tcp_address_of
+from gossip.host.channel import channel_of
 from gossip.host.config import HostConfig
 from gossip.host.errors import DialFailed, ProtocolRefused, TooManyDials, WrongPeer
 from gossip.host.limits import NEGOTIATION_TIMEOUT_S
@@ -107,6 +108,7 @@ class Dialler:
             await self._swarm.drop(connection)
             raise
         remote = connection.muxed_conn.get_remote_address()
+        channel = channel_of(connection.muxed_conn)
         info = PortInfo(
             cell_id=target.cell_id,
             protocol=protocol,
@@ -114,6 +116,8 @@ class Dialler:
             remote_address=None
             if remote is None
             else str(tcp_address_of(*remote, websocket=target.at.websocket)),
+            binding=channel.binding,
+            peer_key=channel.peer_key,
         )
         return self._links.make_port(connection, stream, info)
 

@@ -22,6 +22,7 @@ from libp2p.tools.anyio_service import background_trio_service
 from core.errors import MyceldError
 from core.ids import CellId
 from gossip.host.addresses import TcpAddress, tcp_address_of
+from gossip.host.channel import channel_of
 from gossip.host.config import HostConfig
 from gossip.host.dialler import Dialler, DiallerLinks, DialRequest
 from gossip.host.errors import AddressInUse, CannotListen, NotConnected, PingFailed
@@ -231,11 +232,14 @@ class Engine:
             await self._reset(net_stream)
             return
         remote = net_stream.muxed_conn.get_remote_address()
+        channel = channel_of(net_stream.muxed_conn)
         info = PortInfo(
             cell_id=CellId(peer),
             protocol=protocol,
             initiator=False,
             remote_address=None if remote is None else str(tcp_address_of(*remote)),
+            binding=channel.binding,
+            peer_key=channel.peer_key,
         )
         try:
             net_stream.muxed_conn.applications += 1

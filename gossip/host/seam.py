@@ -23,6 +23,10 @@ class PortInfo:
     protocol: str
     initiator: bool
     remote_address: str | None
+    binding: bytes
+    """The name of the connection, the same at both ends; see `gossip.host.channel`."""
+    peer_key: bytes
+    """Names the process at the other end, as long as it runs."""
 
 
 class StreamSink(Protocol):

@@ -28,7 +28,8 @@ class PeerStream:
 
     `cell_id` is proven by the Noise handshake. A stream we dialled (`initiator`) owns its
     connection: closing it closes the connection. Use it as an asynchronous context manager, or
-    close it. One reader at a time; writers take turns.
+    close it. One reader at a time; writers take turns. `binding` names the connection at both ends,
+    `peer_key` the process at the other one.
     """
 
     def __init__(
@@ -38,6 +39,8 @@ class PeerStream:
         self.protocol: str = port.info.protocol
         self.initiator: bool = port.info.initiator
         self.remote_address: str | None = port.info.remote_address
+        self.binding = port.info.binding
+        self.peer_key = port.info.peer_key
         self._bridge = bridge
         self._port = port
         self._report_closed = on_closed

@@ -4,12 +4,15 @@
 
 A room is what its members agree on by telling each other: its members are listed in every message,
 sealed for each of them, and whoever is in the room may change the list by a greater version. So no
-relay learns that a room exists, nor who is in it.
+relay learns that a room exists, nor who is in it. A member that takes a new key stays one: the list
+may name it by any of its keys.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from core.codec import Value, as_array, as_bytes, as_int, as_text, decode, encode
 from core.errors import MyceldError
@@ -22,6 +25,9 @@ from identity.messages.limits import (
     ROOM_MEMBERS_MAX,
     ROOM_NAME_LENGTH_MAX,
 )
+
+FirstOf: TypeAlias = Callable[[PublicKey], PublicKey]
+"""A key -> the first key of the cell that has or had it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +48,15 @@ class Room:
         """Return the next version of the room; raises BadRoom."""
         return make_room(self.id, self.name, self.version + 1, members)
 
-    def is_followed_by(self, other: Room, sender: PublicKey) -> bool:
+    def has(self, key: PublicKey, first_of: FirstOf) -> bool:
+        """Return whether the cell that has or had a key is in the room, under any of its keys."""
+        return first_of(key) in map(first_of, self.members)
+
+    def is_followed_by(self, other: Room, sender: PublicKey, first_of: FirstOf) -> bool:
         """Return whether what `sender` tells of this room counts: a member, and news."""
         ours = (self.version, self.members, self.name)
         theirs = (other.version, other.members, other.name)
-        return self.id == other.id and sender in self.members and theirs > ours
+        return self.id == other.id and theirs > ours and self.has(sender, first_of)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import TypeAlias
 
@@ -41,7 +41,7 @@ class Waiting:
     number: int
     replay_id: bytes
     id: int
-    """Index of its block in the sender's journal."""
+    """Index of its block in the sender's journal; of the newest, if it was sealed anew."""
     size_bytes: int
     expires_ms: int
     """By the wall clock. Never before that of a message with a smaller number."""
@@ -157,6 +157,37 @@ class Outbox:
         self.next_number = max(self.next_number, waiting.number + 1)
         self._expires_ms = max(self._expires_ms, waiting.expires_ms)
         return []
+
+    @property
+    def is_reserved(self) -> bool:
+        """Whether messages are on their way to the disk."""
+        return bool(self._reserved)
+
+    def waiting(self, number: int) -> Waiting | None:
+        """Return a message that waits, None once it is confirmed or given up."""
+        return self._waiting.get(number)
+
+    def rewritten(self, number: int, message_id: int) -> None:
+        """Note that a message was signed and sealed anew, in another block; it is the same one."""
+        before = self._waiting.get(number)
+        if before is not None:
+            self._waiting[number] = replace(before, id=message_id)
+
+    def hand_over(self, to: Outbox) -> list[tuple[Waiting, Waiting]]:
+        """Give all that waits to another outbox, which turned out to be of the same cell.
+
+        Returns each message as it was here, and as it is there. Nothing may be reserved in either.
+        """
+        check(not self._reserved and not to._reserved, "nothing is on its way to the disk")
+        moved: list[tuple[Waiting, Waiting]] = []
+        for before in self._waiting.values():
+            number, expires_ms = to.reserve(before.expires_ms)
+            after = replace(before, number=number, expires_ms=expires_ms)
+            to.add(after)
+            moved.append((before, after))
+        self._waiting.clear()
+        self._raise_floor()
+        return moved
 
     def connected(self) -> None:
         """Begin anew: there is a way to the receiver, and what was sent before may be lost."""

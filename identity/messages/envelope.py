@@ -1,14 +1,16 @@
 """What a message is: header, body and signature, and its journal's proof around them.
 
-    content    ["myceld/message/1", network id, timestamp ms, sender, receiver, type, number,
-                replay id, body]
+    content    ["myceld/message/2", network id, timestamp ms, sender, its round, receiver, its
+                round, type, number, replay id, body]
     signed     [content, signature over content]
     block      ["sent", signed] at the sender, ["received", signed, proof] at the receiver
     proof      [index in the sender's journal, [hash, …], head of that journal]
     envelope   [signed, proof]
 
-Sender and receiver are the 32 bytes of the key in their cell ids. `number` counts the messages from
-one to the other, from 1. The message's id is the index of its block in the sender's journal.
+Sender and receiver are the 32 bytes of the key in their cell ids, each with the round in which it
+followed another key of that cell, 0 for a first one: so a receiver that has not come so far in the
+order sees that it does not know yet who that is. `number` counts the messages from one cell to the
+other, from 1, through all their keys.
 Nothing of it is true before `verify_signature` and `proof.verify_proof` returned.
 """
 
@@ -20,9 +22,10 @@ from typing import Final
 
 from core.codec import Value, as_array, as_bytes, as_int, as_text, decode, encode
 from core.errors import MyceldError
-from core.ids import CellId, NetworkId, PublicKey, Signature, cell_id_of
+from core.ids import NetworkId, PublicKey, Round, Signature
 from core.limits import HASH_SIZE_BYTES, PUBLIC_KEY_SIZE_BYTES, SIGNATURE_SIZE_BYTES
 from identity.keys import verify
+from identity.messages.ends import Ends
 from identity.messages.errors import BadMessage, WrongMessageSignature
 from identity.messages.limits import (
     BODY_SIZE_BYTES_MAX,
@@ -34,7 +37,7 @@ from identity.messages.limits import (
     SIGNED_SIZE_BYTES_MAX,
 )
 
-_DOMAIN: Final = "myceld/message/1"
+_DOMAIN: Final = "myceld/message/2"
 _SENT: Final = "sent"
 _RECEIVED: Final = "received"
 
@@ -62,7 +65,7 @@ class MessageType(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
+class Header(Ends):
     """Everything of a message but its body."""
 
     network_id: NetworkId
@@ -73,16 +76,10 @@ class Header:
     type: MessageType
     number: int
     replay_id: bytes
-
-    @property
-    def sender_id(self) -> CellId:
-        """Return the sender's cell id."""
-        return cell_id_of(self.sender)
-
-    @property
-    def receiver_id(self) -> CellId:
-        """Return the receiver's cell id."""
-        return cell_id_of(self.receiver)
+    sender_since: Round = Round(0)
+    """The round in which the sender's key followed another one; 0 for a first key."""
+    receiver_since: Round = Round(0)
+    """The same of the receiver's key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +119,9 @@ def content_of(header: Header, body: bytes) -> bytes:
             header.network_id,
             header.timestamp_ms,
             header.sender,
+            header.sender_since,
             header.receiver,
+            header.receiver_since,
             int(header.type),
             header.number,
             header.replay_id,
@@ -142,12 +141,12 @@ def decode_message(data: bytes) -> Message:
         value = decode(data, size_bytes_max=SIGNED_SIZE_BYTES_MAX)
         content, signature = as_array(value, length=2)
         content_bytes = as_bytes(content)
-        items = as_array(decode(content_bytes, size_bytes_max=SIGNED_SIZE_BYTES_MAX), length=9)
+        items = as_array(decode(content_bytes, size_bytes_max=SIGNED_SIZE_BYTES_MAX), length=11)
         header = _header_of(items)
         size_max = SEALED_SIZE_BYTES_MAX if header.type.is_sealed else BODY_SIZE_BYTES_MAX
         return Message(
             header,
-            as_bytes(items[8], size_max=size_max),
+            as_bytes(items[10], size_max=size_max),
             content_bytes,
             Signature(as_bytes(signature, size=SIGNATURE_SIZE_BYTES)),
         )
@@ -205,15 +204,17 @@ def decode_block(block: bytes) -> tuple[bool, bytes]:
 def _header_of(items: list[Value]) -> Header:
     if as_text(items[0], length_max=32) != _DOMAIN:
         raise BadMessage("not a message of this version")
-    number = as_int(items[5], low=1, high=max(MessageType))
+    kind = as_int(items[7], low=1, high=max(MessageType))
     return Header(
         NetworkId(as_bytes(items[1], size=HASH_SIZE_BYTES)),
         as_int(items[2]),
         PublicKey(as_bytes(items[3], size=PUBLIC_KEY_SIZE_BYTES)),
-        PublicKey(as_bytes(items[4], size=PUBLIC_KEY_SIZE_BYTES)),
-        MessageType(number),
-        as_int(items[6], low=1, high=NUMBER_MAX),
-        as_bytes(items[7], size=REPLAY_ID_SIZE_BYTES),
+        PublicKey(as_bytes(items[5], size=PUBLIC_KEY_SIZE_BYTES)),
+        MessageType(kind),
+        as_int(items[8], low=1, high=NUMBER_MAX),
+        as_bytes(items[9], size=REPLAY_ID_SIZE_BYTES),
+        Round(as_int(items[4])),
+        Round(as_int(items[6])),
     )
 
 

@@ -91,6 +91,14 @@ class BadRoom(LocalMisuse):
     remedy = "A room has 2 to 64 members, itself included, and a name of 1 to 64 characters."
 
 
+class ProofWanted(OperationalFault):
+    """The receiver takes such a message only from a cell that has just proven its key to it."""
+
+    code = "MYC-IDENTITY-314"
+    remedy = "This cell has to reach the receiver directly; what members keep does not count."
+    retryable = True
+
+
 class NothingToRun(RemoteViolation):
     """The receiver does not do what the message asks for."""
 

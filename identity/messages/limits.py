@@ -82,6 +82,10 @@ KEPT_COUNT_MAX: Final = 100_000
 KEPT_MS_MAX: Final = 7 * 86_400_000
 """How long a relay keeps an envelope."""
 
+FORMER_KEY_MS: Final = KEPT_MS_MAX
+"""How long after a rotation what was sealed for the key before is opened: as long as a relay may
+have kept it for a sender that is away. After that only who seals it anew is heard."""
+
 RUN_NAME_LENGTH_MAX: Final = 64
 """Characters of the name of something that a cell runs for others."""
 

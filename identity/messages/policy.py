@@ -36,13 +36,22 @@ class Decision:
 
     allowed: bool
     why: str = ""
+    needs_proof: bool = False
+    """Whether it may as soon as it has proven its key over a direct connection."""
 
 
 class Policy(Protocol):
     """Who may do what."""
 
-    def may(self, peer: CellId, kind: Kind) -> Decision:
-        """Return whether a peer may do this now."""
+    def may(self, peer: CellId, kind: Kind, channel: bytes) -> Decision:
+        """Return whether a peer may do this now.
+
+        `channel` is the key of the process it came from, empty if it came through another cell.
+        """
+        ...
+
+    def unproven(self, peer: CellId, kind: Kind) -> None:
+        """Note that a peer was refused this in the end, as no proof came."""
         ...
 
 
@@ -52,7 +61,10 @@ class AllowMembers:
     def __init__(self, is_member: Callable[[CellId], bool]) -> None:
         self._is_member = is_member
 
-    def may(self, peer: CellId, kind: Kind) -> Decision:
+    def unproven(self, peer: CellId, kind: Kind) -> None:
+        """See `Policy.unproven`: no proof is asked for here."""
+
+    def may(self, peer: CellId, kind: Kind, channel: bytes) -> Decision:  # noqa: ARG002 - the protocol's
         """See `Policy.may`."""
         if kind in (Kind.CHAT, Kind.AUTH, Kind.ROOM) or self._is_member(peer):
             return Decision(allowed=True)

@@ -33,7 +33,7 @@ from identity.messages.limits import (
     BUCKET_SIZE_BYTES_MIN,
 )
 
-_DOMAIN: Final = "myceld/message-seal/1"
+_DOMAIN: Final = "myceld/message-seal/2"
 _SUITE: Final = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.CHACHA20_POLY1305)
 _LENGTH_SIZE_BYTES: Final = 4
 _KEYS_CACHED_MAX: Final = 256
@@ -47,24 +47,29 @@ class Opener:
         secret = crypto_sign_ed25519_sk_to_curve25519(pair.seed + pair.public_key)
         self._secret = X25519PrivateKey.from_private_bytes(secret)
 
+    @property
+    def public_key(self) -> PublicKey:
+        """Return the key for which it opens."""
+        return self._public_key
+
     def __repr__(self) -> str:
         return f"Opener({self._public_key.hex()[:16]}…)"
 
     def open(self, header: Header, sealed: bytes) -> bytes:
         """Return the body that was sealed under this header; raises SealBroken."""
         try:
-            padded = _SUITE.decrypt(sealed, self._secret, _info(header, self._public_key))
+            padded = _SUITE.decrypt(sealed, self._secret, _info(header))
         except (InvalidTag, ValueError) as error:
             raise SealBroken("the body was not sealed for this key and this header") from error
         return _unpadded(padded)
 
 
-def seal(header: Header, body: bytes, key: PublicKey) -> bytes:
-    """Return `body` sealed for the receiver's present `key`, under this header.
+def seal(header: Header, body: bytes) -> bytes:
+    """Return `body` sealed for the key of the receiver in this header, and under it.
 
     Raises BodyTooLong, or SealBroken for a key that is no point of the curve.
     """
-    return _SUITE.encrypt(_padded(body), _exchange_key(key), _info(header, key))
+    return _SUITE.encrypt(_padded(body), _exchange_key(header.receiver), _info(header))
 
 
 def bucket_of(size_bytes: int) -> int:
@@ -92,16 +97,17 @@ def _unpadded(padded: bytes) -> bytes:
     return body
 
 
-def _info(header: Header, key: PublicKey) -> bytes:
-    """Return what the seal is bound to: the receiver's key and all of the header."""
+def _info(header: Header) -> bytes:
+    """Return what the seal is bound to: all of the header."""
     return encode(
         [
             _DOMAIN,
             header.network_id,
             header.timestamp_ms,
             header.sender,
+            header.sender_since,
             header.receiver,
-            key,
+            header.receiver_since,
             int(header.type),
             header.number,
             header.replay_id,

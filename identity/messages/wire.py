@@ -1,4 +1,4 @@
-"""Frames of the protocol `/myceld/<network id>/message/1`, either way on one stream.
+"""Frames of the protocol `/myceld/<network id>/message/2`, either way on one stream.
 
     1 ENVELOPE   [1, envelope]             a message for the cell that reads this, from whoever
     2 STATEMENT  [2, statement]            receipt, refusal or floor
@@ -6,6 +6,7 @@
     4 KEPT       [4, receiver, number]     it is on this relay's disk
     5 FULL       [5, receiver, number, code]   this relay does not keep it, and why
     6 COLLECT    [6]                       give me what you keep for me
+    7 PROVE      [7, number]               prove your key to me first, then send this one again
 
 Four bytes of length, big-endian, then a canonical array.
 """
@@ -75,7 +76,14 @@ class Collect:
     """The cell asks for what is kept for it."""
 
 
-Frame: TypeAlias = EnvelopeFrame | StatementFrame | Keep | Kept | Full | Collect
+@dataclass(frozen=True, slots=True)
+class Prove:
+    """The message of this number is taken once its sender has proven its key."""
+
+    number: int
+
+
+Frame: TypeAlias = EnvelopeFrame | StatementFrame | Keep | Kept | Full | Collect | Prove
 
 
 class FrameReader:
@@ -133,6 +141,8 @@ def _fields_of(frame: Frame) -> list[Value]:
             return [5, frame.receiver, frame.number, frame.code]
         case Collect():
             return [6]
+        case Prove():
+            return [7, frame.number]
 
 
 def _frame_of(kind: int, fields: list[Value]) -> Frame:
@@ -153,6 +163,8 @@ def _frame_of(kind: int, fields: list[Value]) -> Frame:
             )
         case 6, []:
             return Collect()
+        case 7, [number]:
+            return Prove(as_int(number, low=1, high=NUMBER_MAX))
     raise BadMessage(f"no frame of kind {kind} with {len(fields)} fields")
 
 

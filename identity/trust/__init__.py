@@ -5,11 +5,14 @@ from __future__ import annotations
 from identity.trust.evidence import GENERAL_SCOPE
 from identity.trust.graph import TrustGraph
 from identity.trust.interaction import (
+    INTERACTIONS_JOURNAL,
     Interaction,
     InteractionProof,
     decode_interaction,
     decode_offer,
+    decode_signed,
     encode_offer,
+    encode_signed,
     exchange_digest,
     interaction,
     proof_of,
@@ -19,6 +22,7 @@ from identity.trust.policy import Decision, Level, Policy, better_score, policy_
 
 __all__ = [
     "GENERAL_SCOPE",
+    "INTERACTIONS_JOURNAL",
     "Decision",
     "Explanation",
     "Interaction",
@@ -30,7 +34,9 @@ __all__ = [
     "better_score",
     "decode_interaction",
     "decode_offer",
+    "decode_signed",
     "encode_offer",
+    "encode_signed",
     "exchange_digest",
     "interaction",
     "policy_of",

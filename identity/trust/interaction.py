@@ -19,13 +19,25 @@ import hashlib
 from dataclasses import dataclass
 from typing import Final
 
-from core.codec import NotCanonical, WrongShape, as_array, as_bytes, as_int, decode, encode
+from core.codec import (
+    NotCanonical,
+    WrongShape,
+    as_array,
+    as_bytes,
+    as_int,
+    as_text,
+    decode,
+    encode,
+)
 from core.ids import Hash, NetworkId, PublicKey, Signature
 from core.limits import HASH_SIZE_BYTES, PUBLIC_KEY_SIZE_BYTES, SIGNATURE_SIZE_BYTES
 from identity.errors import BadInteraction
 from identity.keys import verify
+from identity.service_limits import CODE_LENGTH_MAX
 from identity.trust.limits import INTERACTION_SIZE_BYTES_MAX, INTERACTION_SKEW_S
 
+INTERACTIONS_JOURNAL: Final = "interactions"
+"""Where a cell keeps its encoded proofs; made with the first one."""
 _DOMAIN: Final = "myceld/interaction/1"
 _EXCHANGE_DOMAIN: Final = "myceld/exchange/1"
 
@@ -120,6 +132,23 @@ def decode_offer(
     if not verify(by, found.body, signature):
         raise BadInteraction("the one who offers it did not sign it")
     return found, signature
+
+
+def encode_signed(proof: bytes, code: str) -> bytes:
+    """Return the answer to an offer: the proof, or the code that says why there is none."""
+    return encode([proof, code])
+
+
+def decode_signed(data: bytes) -> tuple[bytes, str]:
+    """Return proof and code of an answer, one of them empty; raises BadInteraction."""
+    try:
+        proof, code = as_array(decode(data, size_bytes_max=INTERACTION_SIZE_BYTES_MAX), length=2)
+        found = as_bytes(proof), as_text(code, length_max=CODE_LENGTH_MAX)
+    except (NotCanonical, WrongShape) as error:
+        raise BadInteraction(error.detail) from error
+    if bool(found[0]) == bool(found[1]):
+        raise BadInteraction("an answer has a proof, or a code")
+    return found
 
 
 def decode_interaction(data: bytes, network_id: NetworkId | None) -> InteractionProof:

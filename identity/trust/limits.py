@@ -62,3 +62,9 @@ INTERACTION_SKEW_S: Final = 300
 
 INTERACTION_SIZE_BYTES_MAX: Final = 512
 """An encoded interaction has 333 bytes at the most."""
+
+POLICY_SCOPES_MAX: Final = 4
+"""Scopes that the rows of a policy name: each has a graph that is kept up all the time."""
+
+SCOPE_LENGTH_MAX: Final = 64
+"""Letters of a scope's name, as attestations allow."""

@@ -12,6 +12,8 @@ from types import MappingProxyType
 from typing import Final
 
 from identity.errors import BadPolicy
+from identity.trust.evidence import GENERAL_SCOPE
+from identity.trust.limits import POLICY_SCOPES_MAX, SCOPE_LENGTH_MAX
 
 
 class Level(IntEnum):
@@ -36,12 +38,16 @@ SCORES: Final[Mapping[Level, float]] = MappingProxyType(
 
 NEEDS: Final[Mapping[str, Level]] = MappingProxyType(
     {
-        "ping": Level.NONE,
+        "genesis-read": Level.NONE,  # what a newcomer needs before anybody can know it
+        "gossip": Level.NONE,  # of cells that are no members: they follow the order
+        "checkpoint-read": Level.NONE,  # the same
         "identity-challenge": Level.NONE,
+        "interaction": Level.NONE,  # signs only what took place
         "journal-read": Level.NONE,  # of `consensus` and `state`, which each cell has anyway
         "tx-forward": Level.NONE,  # each is signed by its sender, and budgets bound their number
         "query": Level.READ_ONLY,
         "blob-fetch": Level.READ_ONLY,
+        "cell-info": Level.READ_ONLY,
         "chat": Level.LIMITED,
         "auth": Level.LIMITED,
         "room-join": Level.LIMITED,
@@ -49,10 +55,17 @@ NEEDS: Final[Mapping[str, Level]] = MappingProxyType(
         "post": Level.STANDARD,
         "exec": Level.FULL,
         "journal-read-private": Level.FULL,  # those that say what the cell itself did
-        "journal-write": Level.FULL,
     }
 )
 """What each kind of request of another cell needs, unless the configuration says otherwise."""
+
+PROVABLE: Final = frozenset(
+    {"auth", "chat", "exec", "journal-read", "journal-read-private", "post", "query", "room-join"}
+)
+"""Kinds of requests for which a proof can be demanded: who asks is told, and asks again."""
+
+FRESH: Final = frozenset({"exec", "journal-read-private"})
+"""Those that need one of the last hour, unless the configuration says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +79,8 @@ class Decision:
     score: float
     reason: str
     """One line, for the one who asks and for the audit journal."""
+    needs_proof: bool = False
+    """Whether it would be let through if the cell proved its key first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +89,10 @@ class Policy:
 
     scores: Mapping[Level, float] = field(default_factory=lambda: SCORES)
     needs: Mapping[str, Level] = field(default_factory=lambda: NEEDS)
+    fresh: frozenset[str] = FRESH
+    """Which kinds of requests need a fresh proof besides."""
+    scopes: Mapping[str, str] = field(default_factory=dict)
+    """In which scope the score counts for a kind of request; `general` for those not named."""
 
     def __post_init__(self) -> None:
         levels = [level for level in Level if level is not Level.NONE]
@@ -82,6 +101,17 @@ class Policy:
         scores = [self.scores[level] for level in levels]
         if sorted(set(scores)) != scores or not 0.0 < scores[0] <= scores[-1] <= 1.0:
             raise BadPolicy("the scores of the levels rise, and are above 0 and at most 1")
+        scopes = set(self.scopes.values())
+        if len(scopes) > POLICY_SCOPES_MAX or not all(map(_is_scope, scopes)):
+            raise BadPolicy(
+                f"at most {POLICY_SCOPES_MAX} scopes of 1 to {SCOPE_LENGTH_MAX} letters are named"
+            )
+        if not self.fresh <= PROVABLE:
+            unprovable = min(self.fresh - PROVABLE)
+            raise BadPolicy(
+                f"no proof can be demanded for {unprovable!r}; it can for "
+                f"{', '.join(sorted(PROVABLE))}"
+            )
 
     @property
     def guest_score(self) -> float:
@@ -93,8 +123,16 @@ class Policy:
         reached = [level for level, least in self.scores.items() if score >= least]
         return max(reached, default=Level.NONE)
 
-    def decide(self, request: str, score: float) -> Decision:
-        """Decide on a request of a cell with a score.
+    def scope(self, request: str) -> str:
+        """Return the scope in which a score counts for a kind of request."""
+        return self.scopes.get(request, GENERAL_SCOPE)
+
+    def is_open(self, request: str) -> bool:
+        """Return whether anybody may, whatever its score."""
+        return self.needs.get(request) is Level.NONE and request not in self.fresh
+
+    def decide(self, request: str, score: float, *, is_proven: bool = False) -> Decision:
+        """Decide on a request of a cell with a score, and a fresh proof of its key or none.
 
         A kind of request that the policy does not know needs full access.
         """
@@ -108,6 +146,11 @@ class Policy:
                 f"{request} needs {needed.word} access (score {least:g}); "
                 f"score {shown} gives {level.word}"
             )
+        if level >= needed and request in self.fresh and not is_proven:
+            reason = f"{request} needs a proof of its key within the hour, over a direct connection"
+            return Decision(False, request, level, needed, score, reason, needs_proof=True)  # noqa: FBT003 - not allowed
+        if self.scope(request) != GENERAL_SCOPE:
+            reason += f" in {self.scope(request)}"
         return Decision(level >= needed, request, level, needed, score, reason)
 
 
@@ -121,18 +164,30 @@ def better_score(own: float, agreed: float) -> float:
 
 
 def policy_of(
-    scores: Mapping[str, float] | None = None, needs: Mapping[str, str] | None = None
+    scores: Mapping[str, float] | None = None,
+    needs: Mapping[str, str] | None = None,
+    proofs: Mapping[str, str] | None = None,
+    scopes: Mapping[str, str] | None = None,
 ) -> Policy:
     """Return the default policy with some rows changed: by level and by kind of request, in words.
 
-    Raises BadPolicy for a level or a kind of request that there is none of.
+    `proofs` says `fresh` or `none`, `scopes` in which scope the score counts. Raises BadPolicy for
+    a word, a kind of request or a scope that there is none of.
     """
     changed = {_level(word): score for word, score in (scores or {}).items()}
     wanted = {request: _level(word) for request, word in (needs or {}).items()}
-    unknown = sorted(wanted.keys() - NEEDS.keys())
+    proofs, scopes = proofs or {}, scopes or {}
+    unknown = sorted((wanted.keys() | proofs.keys() | scopes.keys()) - NEEDS.keys())
     if unknown:
         raise BadPolicy(f"{unknown[0]!r} is no kind of request; there are {', '.join(NEEDS)}")
-    return Policy({**SCORES, **changed}, {**NEEDS, **wanted})
+    if strange := sorted(frozenset(proofs.values()) - {"fresh", "none"}):
+        raise BadPolicy(f"a proof is `fresh` or `none`, not {strange[0]!r}")
+    fresh = (FRESH - proofs.keys()) | {name for name, word in proofs.items() if word == "fresh"}
+    return Policy({**SCORES, **changed}, {**NEEDS, **wanted}, fresh, scopes)
+
+
+def _is_scope(scope: str) -> bool:
+    return 0 < len(scope) <= SCOPE_LENGTH_MAX and scope.isprintable()
 
 
 def _level(word: str) -> Level:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.errors import InvariantBroken, RemoteViolation
+from core.errors import InvariantBroken, OperationalFault, RemoteViolation
 
 
 class BadTransferFrame(RemoteViolation):
@@ -38,3 +38,11 @@ class StagedLost(InvariantBroken):
 
     code = "MYC-TRANSFER-005"
     remedy = "Start the cell again: it fetches what is missing. Check the disk if that repeats."
+
+
+class TransferDenied(OperationalFault):
+    """A cell does not serve checkpoints to this one; `detail` has the code of its reason."""
+
+    code = "MYC-TRANSFER-006"
+    remedy = "Others are asked; the operator of that cell can let this one in."
+    retryable = True

@@ -15,6 +15,7 @@ asks, the other answers each request with one frame, in order:
 | 13 | RECEIPTS | [[transaction id, event id, time ns, outcome], …] |
 | 14 | PIECE | proof (`ledger.map_proof`) of the first entries there; what else is there is hidden |
 | 16 | GONE | the end of this epoch is not served (any more) |
+| 17 | DENIED | code: the one who asks gets nothing here (then the stream ends) |
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ from ledger.trie import KEY_SIZE_BYTES_MAX, POSITIONS, bit, low_of
 
 LENGTH_BYTES: Final = 4
 _OUTCOME_LENGTH_MAX: Final = 64
+_CODE_LENGTH_MAX: Final = 32
 _EPOCH_MAX: Final = 2**53
 
 
@@ -116,10 +118,17 @@ class Gone:
     """The end of that epoch is not served."""
 
 
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """The one who asks gets nothing here, for the reason with this code."""
+
+    code: str
+
+
 ReceiptRow: TypeAlias = "tuple[TransactionId, EventId, int, str]"
 """A receipt without its position: (transaction id, event id, time ns, outcome)."""
 Ask: TypeAlias = AskLinks | AskHeaders | AskReceipts | AskPiece
-Answer: TypeAlias = Links | Headers | Receipts | Piece | Gone
+Answer: TypeAlias = Links | Headers | Receipts | Piece | Gone | Denied
 
 
 def encode_ask(ask: Ask) -> bytes:
@@ -153,6 +162,8 @@ def answer_value(answer: Answer) -> list[Value]:
             return [14, answer.proof]
         case Gone():
             return [16]
+        case Denied():
+            return [17, answer.code]
 
 
 def decode_ask(body: bytes) -> Ask:
@@ -194,6 +205,8 @@ def decode_answer(body: bytes) -> Answer:
                 return Piece(as_bytes(proof))
             case 16, []:
                 return Gone()
+            case 17, [code]:
+                return Denied(as_text(code, length_max=_CODE_LENGTH_MAX))
     except (NotCanonical, WrongShape, BadRoster, ValueError) as error:
         raise BadTransferFrame(f"no answer: {error}") from error
     raise BadTransferFrame("no answer of this version")

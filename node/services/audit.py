@@ -1,7 +1,7 @@
 """The audit journal of a cell: takes rows from all its parts, and is its only reader.
 
 `note` never waits: rows are written a moment later, many in one commit, without an fsync of their
-own. What is itself a transaction of the store appends its row with `block` in that transaction. A
+own. What is itself a transaction of the store is written here with its row, by `commit`. A
 crash can lose the rows of the last moment, never one in the middle: the journal's tree chains them.
 """
 
@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from core.ids import CellId, PublicKey, public_key_of
 from identity.audit import AUDIT_JOURNAL, LOCAL, Act, Outcome, decode_act, noted
-from journal import Journal, Store
+from journal import Journal, Pen, Store
 from node.clock import wall_ns
+from node.errors import JournalNotGranted
 from node.limits import (
     AUDIT_KEPT_MAX,
     AUDIT_PAUSE_S,
@@ -25,6 +27,7 @@ from node.limits import (
 )
 from node.services.audit_windows import Windows
 from node.session import now_ms
+from node.tables import Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class AuditTrail:
     """Owner of the audit journal. `run` must be running for rows to be written."""
 
     def __init__(self, store: Store, journal: Journal, own: PublicKey) -> None:
-        self._store = store
+        self._pen: Pen = store.pen(AUDIT_JOURNAL, self.not_granted)
         self._journal = journal
         self._own = own
         self._windows = Windows()
@@ -117,7 +120,21 @@ class AuditTrail:
                 rows.append(self._lost_row())
             if rows:
                 blocks = [row.encode() for row in rows]
-                await self._store.transaction({AUDIT_JOURNAL: blocks}, durable=False)
+                await self._pen.write(blocks, durable=False)
+
+    async def commit(self, rows: Sequence[bytes], statements: Sequence[Statement]) -> None:
+        """Make statements durable with the rows of the acts that they are."""
+        await self._pen.write(rows, statements, durable=True)
+
+    def not_granted(self, journal: str, service: str = "?", why: str = "no grant") -> None:
+        """Note that a part of this cell wanted to write a journal that is not its own."""
+        code, subject = JournalNotGranted.code, f"{service}: {journal}"
+        act = Act(_wall_ms(), LOCAL, b"", "journal-write", subject, Outcome.REFUSED, code, why)
+        self.note(act)
+
+    def give_back(self) -> None:
+        """Hold the journal no more: this life of the cell is over."""
+        self._pen.give_back()
 
     async def close(self) -> None:
         """Write everything: the cell stops."""

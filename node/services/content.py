@@ -23,7 +23,7 @@ from gossip.host import PeerStream
 from journal import Store
 from ledger.content import CONTENT_PREFIX, Content, Post, content_key, decode_content
 from ledger.limits import CONTENT_SIZE_BYTES_MAX
-from node.errors import ContentTooLarge
+from node.errors import AccessDenied, ContentRefused, ContentTooLarge
 from node.limits import (
     CONTENT_CHECK_S,
     CONTENT_KEPT_SIZE_BYTES_MAX,
@@ -34,6 +34,7 @@ from node.limits import (
     DIAL_TIMEOUT_MS,
     WRITE_TIMEOUT_MS,
 )
+from node.lines import Lines
 from node.peers import Peers
 from node.tables import state_value
 
@@ -42,6 +43,9 @@ CREATE TABLE IF NOT EXISTS content (
   hash BLOB PRIMARY KEY, size_bytes INTEGER NOT NULL, body BLOB NOT NULL);
 """
 
+_CODE_SIZE_BYTES: Final = 32
+"""Before each answer: the code for which there is none, filled up with zeros; all zeros if there
+may be one."""
 _LENGTH_SIZE_BYTES: Final = 4
 _LOG = structlog.get_logger("content")
 
@@ -51,18 +55,27 @@ Order: TypeAlias = Callable[[Post], Awaitable[None]]
 
 def content_protocol(network_id: NetworkId) -> str:
     """Return the libp2p protocol by which content is fetched in a network."""
-    return f"/myceld/{network_id.hex()}/content/1"
+    return f"/myceld/{network_id.hex()}/content/2"
 
 
 class Contents:
     """The contents of one cell. `applied_round` tells where the ledger stands."""
 
     def __init__(
-        self, store: Store, network_id: NetworkId, peers: Peers, applied_round: Callable[[], int]
+        self,
+        store: Store,
+        network_id: NetworkId,
+        peers: Peers,
+        applied_round: Callable[[], int],
+        may_fetch: Callable[[CellId, str], None],
+        lines: Lines,
     ) -> None:
+        """`may_fetch` raises AccessDenied for who may not have content."""
+        self._may_fetch = may_fetch
         self._store = store
         self._peers = peers
         self._applied_round = applied_round
+        self._lines = lines
         self._protocol = content_protocol(network_id)
         self._served: set[CellId] = set()
         peers.host.set_handler(self._protocol, peers.guarded(self._serve))
@@ -139,7 +152,7 @@ class Contents:
         if kept + content.size_bytes > CONTENT_KEPT_SIZE_BYTES_MAX:
             _LOG.warning("content not kept: there is too much", size_bytes=kept)
             return True
-        poster = cell_id_of(content.sender)
+        poster = self._lines.present(cell_id_of(content.sender))
         for cell in dict.fromkeys((poster, *self._peers.connected())):
             address = next(iter(self._peers.book.addresses(cell)), None)
             if address is None or cell == self._peers.host.cell_id:
@@ -157,11 +170,14 @@ class Contents:
 
     async def _fetch_from(self, address: str, identity: Hash, size_bytes: int) -> bytes | None:
         """Return the content from one cell, None if it has something else or nothing."""
-        stream = await self._peers.host.dial(
+        stream = await self._peers.dial(
             address, timeout_s=DIAL_TIMEOUT_MS / 1000, protocol=self._protocol
         )
         async with stream:
             await stream.write(identity, timeout_s=WRITE_TIMEOUT_MS / 1000)
+            code = (await _read_exactly(stream, _CODE_SIZE_BYTES)).rstrip(b"\0")
+            if code:
+                raise ContentRefused(code.decode("ascii", "replace"))
             length = await _read_exactly(stream, _LENGTH_SIZE_BYTES)
             if int.from_bytes(length, "big") != size_bytes:
                 return None
@@ -177,8 +193,14 @@ class Contents:
         try:
             async with asyncio.timeout(CONTENT_TIMEOUT_S):
                 identity = Hash(await _read_exactly(stream, HASH_SIZE_BYTES))
-                body = self._body(identity) or b""
-                data = len(body).to_bytes(_LENGTH_SIZE_BYTES, "big") + body
+                body, code = b"", b""
+                try:
+                    self._may_fetch(peer, identity.hex())
+                    body = self._body(identity) or b""
+                except AccessDenied as error:
+                    code = error.code.encode("ascii")
+                head = code.ljust(_CODE_SIZE_BYTES, b"\0")
+                data = head + len(body).to_bytes(_LENGTH_SIZE_BYTES, "big") + body
                 await stream.write(data, timeout_s=CONTENT_TIMEOUT_S)
                 await stream.read(1, timeout_s=CONTENT_TIMEOUT_S)  # its end: all was read
         except TimeoutError:

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from identity.messages.limits import WAITING_TOTAL_MAX
 from node.limits import CERTIFIED_LAG_ROUNDS_MAX, MESSAGES_WAITING_SHARE
 from node.parts import Parts
+from node.services.health_watch import DEGRADED, UNHEALTHY, Health
 from node.status import phase_of
 
-HEALTHY: Final = "healthy"
-DEGRADED: Final = "degraded"
-UNHEALTHY: Final = "unhealthy"
 Phase: TypeAlias = tuple[str, str]
 _WORKING: Final = ("idle", "ordering")
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """`degraded`: it works, but not as it should; `unhealthy`: it does not do its work."""
-
-    status: str = HEALTHY
-    why: str = ""
 
 
 def health_of(parts: Parts) -> dict[str, Health]:

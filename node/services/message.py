@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import structlog
 
 from core.errors import InvariantBroken, MyceldError, RemoteViolation
-from core.ids import CellId, NetworkId, public_key_of, short
+from core.ids import CellId, NetworkId, PublicKey, cell_id_of, short
 from gateway.errors import NoSuchMessage, NoSuchRoom
 from gossip.host import PeerStream
 from identity.messages.chat import Chat, Room, encode_chat, make_room
 from identity.messages.delivery import Waiting
-from identity.messages.envelope import Header, MessageType, content_of, sent_block, signed_message
+from identity.messages.envelope import MessageType, sent_block
 from identity.messages.errors import BadRoom, BodyTooLong, OutboxFull
 from identity.messages.limits import (
     BODY_SIZE_BYTES_MAX,
@@ -29,9 +30,8 @@ from identity.messages.limits import (
     ROOM_ID_SIZE_BYTES,
     WAITING_TOTAL_MAX,
 )
-from identity.messages.sealing import seal
 from identity.messages.wire import Collect, EnvelopeFrame, StatementFrame
-from journal import Store
+from journal import Pen, Store
 from node import message_tables as tables
 from node.errors import ToItself
 from node.limits import (
@@ -45,14 +45,16 @@ from node.limits import (
     MESSAGE_OWED_MAX,
     MESSAGE_OWED_TRIES_MAX,
     MESSAGE_STRANGER_LINKS_MAX,
+    PROOF_PAUSE_MS,
 )
 from node.message_tables import MessageRow, Wanted
 from node.peers import Peers
 from node.services.message_arrivals import Arrivals, Judge
-from node.services.message_desk import Desk, Owner, wall_ms
+from node.services.message_desk import Desk, Draft, Owner, wall_ms
 from node.services.message_link import Link
 from node.services.message_relay import Relay, relays_for
 from node.session import now_ms
+from node.successors import successor_hint
 from node.tables import Statement
 
 _LOG = structlog.get_logger("messages")
@@ -62,7 +64,7 @@ _ENVELOPE_EXTRA_BYTES = 1500
 
 def message_protocol(network_id: NetworkId) -> str:
     """Return the libp2p protocol of messages in a network."""
-    return f"/myceld/{network_id.hex()}/message/1"
+    return f"/myceld/{network_id.hex()}/message/2"
 
 
 @dataclass(slots=True)
@@ -87,14 +89,23 @@ class Messages:
         self._collect: set[CellId] = set()
         self._relay = Relay(desk, self.link_to, self._is_known)
         self._arrivals = Arrivals(desk, self._relay, self.link_to)
+        self._arrivals.prove = self._note_proof_wanted
+        self._prove: Callable[[CellId], Awaitable[None]] | None = None
+        self._proofs: dict[CellId, int] = {}
+        """Cells that want a proof of our key, and when the last one to each was begun."""
+        self._proofs_wanted: set[CellId] = set()
         self._protocol = message_protocol(desk.owner.network_id)
         self._stirred = asyncio.Event()
         peers.host.set_handler(self._protocol, peers.guarded(self._serve))
+        desk.owner.lines.listen(self._rotated)
 
     @classmethod
-    async def open(cls, store: Store, owner: Owner, peers: Peers) -> Messages:
-        """Return the service as the store has it; it answers from the start of the host on."""
-        return cls(await Desk.open(store, owner), peers)
+    async def open(cls, store: Store, owner: Owner, peers: Peers, pen: Pen) -> Messages:
+        """Return the service as the store has it; it answers from the start of the host on.
+
+        `pen` is that of the journal of messages.
+        """
+        return cls(await Desk.open(store, owner, pen), peers)
 
     @property
     def desk(self) -> Desk:
@@ -102,13 +113,20 @@ class Messages:
         return self._desk
 
     def link_to(self, cell: CellId) -> Link | None:
-        """Return the stream on which a cell is sent what there is for it."""
-        links = self._links.get(cell)
+        """Return the stream on which a cell is sent what there is for it, by any of its ids.
+
+        It is one with the cell's present key: with a former one nobody is told anything.
+        """
+        links = self._links.get(self._present(cell))
         return links[0] if links else None
 
     def judge_work(self, judge: Judge) -> None:
         """Have what messages ask for judged when they arrive."""
         self._arrivals.judge = judge
+
+    def prove_by(self, prove: Callable[[CellId], Awaitable[None]]) -> None:
+        """Have our key proven by this to cells that want it before they take a message."""
+        self._prove = prove
 
     async def run(self) -> None:
         """Write, dial and deliver until cancelled."""
@@ -117,6 +135,7 @@ class Messages:
             group.create_task(self._collect_sometimes(), name="message-collect")
             while True:
                 self._stirred.clear()
+                self._prove_to(group)
                 pause_s = self._look_after(group)
                 try:
                     async with asyncio.timeout(pause_s):
@@ -133,37 +152,31 @@ class Messages:
         room: bytes | None = None,
         expires_ms: int = EXPIRES_MS_DEFAULT,
     ) -> MessageRow:
-        """Journal a message, durably, and have it delivered.
+        """Journal a message, durably, and have it delivered, to whatever key the cell has by then.
 
         Raises ToItself, NotACellId, BodyTooLong, SealBroken or OutboxFull.
         """
         desk = self._desk
-        if receiver == desk.cell_id:
+        if desk.owner.lines.first(receiver) == desk.line:
             raise ToItself("a cell sends no messages to itself")
         if len(body) > BODY_SIZE_BYTES_MAX:
             raise BodyTooLong(f"a body of {len(body)} bytes, at most {BODY_SIZE_BYTES_MAX}")
-        identity, key = public_key_of(receiver), desk.owner.key_of(receiver)
         outbox = desk.outbox(receiver)
         outbox.check_room()
         if desk.waiting_total() >= WAITING_TOTAL_MAX:
             raise OutboxFull(f"{WAITING_TOTAL_MAX} messages wait to be delivered")
         time_ms = wall_ms()
         # Nothing can fail between the reserving of a number and the queueing of its message.
-        number, until_ms = outbox.next_number, time_ms + expires_ms
         replay_id = secrets.token_bytes(REPLAY_ID_SIZE_BYTES)
-        own = desk.owner.key.public_key
-        header = Header(
-            desk.owner.network_id, time_ms, own, identity, message_type, number, replay_id
-        )
-        content = content_of(header, seal(header, body, key) if message_type.is_sealed else body)
-        signed = signed_message(content, desk.owner.key.sign(content))
-        _, until_ms = outbox.reserve(until_ms)
+        draft, number = Draft(message_type, time_ms, replay_id, body), outbox.next_number
+        header, signed = desk.write(draft, outbox, number)
+        _, until_ms = outbox.reserve(time_ms + expires_ms)
 
         def row(index: int) -> MessageRow:
             return MessageRow(
                 id=index,
                 way=tables.SENT,
-                cell=receiver,
+                cell=outbox.receiver,
                 number=number,
                 replay_id=replay_id,
                 origin=index,
@@ -184,7 +197,9 @@ class Messages:
             size_bytes = len(signed) + _ENVELOPE_EXTRA_BYTES
             waiting = Waiting(number, replay_id, index, size_bytes, until_ms)
             desk.note(outbox, outbox.add(waiting))
-            desk.remember(index, signed)
+            desk.remember(index, header, signed)
+            if desk.has_strays:
+                self._stirred.set()
             self._stir(receiver)
 
         return row(await desk.scribe.write(make, done))
@@ -204,7 +219,7 @@ class Messages:
 
     async def create_room(self, name: str, members: Sequence[CellId]) -> Room:
         """Make a room with this cell and others in it, and tell them; raises BadRoom."""
-        keys = {public_key_of(cell) for cell in members} | {self._desk.owner.key.public_key}
+        keys = self._present_keys(members) | {self._desk.owner.key.public_key}
         room = make_room(secrets.token_bytes(ROOM_ID_SIZE_BYTES), name, 1, keys)
         return await self._change_room(room, room)
 
@@ -213,7 +228,7 @@ class Messages:
     ) -> Room:
         """Take cells into a room, or leave it, and tell all. Raises NoSuchRoom or BadRoom."""
         room = self.room(room_id)
-        members = {*room.members, *(public_key_of(cell) for cell in add)}
+        members = self._present_keys((*room.member_ids, *add))
         if leave:
             members.discard(self._desk.owner.key.public_key)
             if not members:
@@ -272,7 +287,8 @@ class Messages:
         return await self.message(message_id)
 
     async def _change_room(self, before: Room, room: Room) -> Room:
-        is_left = self._desk.cell_id not in room.member_ids
+        desk = self._desk
+        is_left = not room.has(desk.owner.key.public_key, desk.owner.lines.first_key)
         self._desk.rooms[room.id] = (room, is_left)
         await self._desk.scribe.note([tables.put_room(room, is_left=is_left)])
         await self._tell_room(room, "", also=before.member_ids)
@@ -286,8 +302,8 @@ class Messages:
         also: Sequence[CellId] = (),
         expires_ms: int = EXPIRES_MS_DEFAULT,
     ) -> list[MessageRow]:
-        members = dict.fromkeys((*room.member_ids, *also))
-        members.pop(self._desk.cell_id, None)
+        members = dict.fromkeys(map(self._desk.owner.lines.first, (*room.member_ids, *also)))
+        members.pop(self._desk.line, None)
         if text and not members:
             raise BadRoom("nobody else is in the room")
         body = encode_chat(Chat(text, room))
@@ -297,6 +313,21 @@ class Messages:
         ]
         return list(await asyncio.gather(*sends))
 
+    def _present(self, cell: CellId) -> CellId:
+        return self._desk.owner.lines.present(cell)
+
+    def _present_keys(self, cells: Sequence[CellId]) -> set[PublicKey]:
+        return set(map(self._desk.owner.lines.present_key, cells))
+
+    def _rotated(self, old: PublicKey, new: PublicKey) -> None:
+        """A cell has another key: what was on its way is sealed for that one and sent at once."""
+        desk, cell = self._desk, cell_id_of(new)
+        desk.has_strays = True
+        self._relay.forget(desk.owner.lines.first(cell), list(chain(*self._links.values())))
+        successor_hint(self._peers.book, cell_id_of(old), cell)
+        self._begin(cell)
+        self._stirred.set()
+
     def _stir(self, cell: CellId) -> None:
         """There is something for a cell: have its stream look, or one be opened."""
         link = self.link_to(cell)
@@ -305,17 +336,43 @@ class Messages:
         else:
             self._stirred.set()
 
+    def _note_proof_wanted(self, cell: CellId) -> None:
+        self._proofs_wanted.add(cell)
+        self._stirred.set()
+
+    def _prove_to(self, group: asyncio.TaskGroup) -> None:
+        """Begin to prove our key to those who want it, not too often to the same cell."""
+        wanted, self._proofs_wanted = self._proofs_wanted, set()
+        now = now_ms()
+        self._proofs = {cell: at for cell, at in self._proofs.items() if now - at < PROOF_PAUSE_MS}
+        for cell in sorted(wanted - self._proofs.keys()):
+            if self._prove is not None:
+                self._proofs[cell] = now
+                group.create_task(self._prove_and_resend(cell, self._prove), name="message-prove")
+
+    async def _prove_and_resend(
+        self, cell: CellId, prove: Callable[[CellId], Awaitable[None]]
+    ) -> None:
+        try:
+            await prove(cell)
+        except InvariantBroken:
+            raise
+        except MyceldError as error:
+            _LOG.info("key not proven", cell=short(cell), reason=str(error))
+            return
+        self._begin(cell)
+
     def _is_known(self, cell: CellId) -> bool:
-        members = self._peers.roster.members
-        return (
-            any(member.cell_id == cell for member in members)
-            or self._peers.book.entry(cell) is not None
+        book = self._peers.book
+        return self._desk.owner.is_member(cell) or any(
+            book.entry(one) is not None for one in (cell, self._present(cell))
         )
 
     def _look_after(self, group: asyncio.TaskGroup) -> float | None:
         """Give up what has expired and dial who is wanted; return when to look again, in s."""
         desk = self._desk
         wall = wall_ms()
+        desk.gather_strays()
         for outbox in desk.outboxes.values():
             desk.note(outbox, outbox.expire(wall))
         self._relay.expire()
@@ -336,10 +393,14 @@ class Messages:
         return max(0.05, min(waits_ms) / 1000) if waits_ms else None
 
     def _wanted(self) -> set[CellId]:
-        """Return the cells for which there is something, and the relays for those away."""
+        """Return the cells for which there is something, and the relays for those away.
+
+        By their present ids, which are what is dialled.
+        """
         desk = self._desk
-        wanted = {box.receiver for box in desk.outboxes.values() if len(box) or box.needs_floor}
-        away = [cell for cell in wanted if self._is_away(cell)]
+        waited = [box.receiver for box in desk.outboxes.values() if len(box) or box.needs_floor]
+        wanted = set(map(self._present, waited))
+        away = [cell for cell in waited if self._is_away(cell)]
         for cell in away:
             for relay in self._relays_of(cell):
                 if self._relay.has_all(relay, desk.outboxes[cell]):
@@ -348,16 +409,18 @@ class Messages:
                 link = self.link_to(relay)
                 if link is not None:
                     link.wake()
-        wanted.update(desk.keeping.receivers(), desk.words_for, self._owed, self._collect)
+        others = (*desk.keeping.receivers(), *desk.words_for, *self._owed, *self._collect)
+        wanted.update(map(self._present, others))
         wanted.discard(desk.cell_id)
         return wanted
 
     def _is_away(self, cell: CellId) -> bool:
-        target = self._targets.get(cell)
+        target = self._targets.get(self._present(cell))
         return self.link_to(cell) is None and target is not None and target.failures > 0
 
     def _relays_of(self, cell: CellId) -> list[CellId]:
         members = {member.cell_id for member in self._peers.roster.members}
+        members.discard(self._present(cell))
         return relays_for(cell, members & set(self._peers.connected()))
 
     def _dial_if_due(self, group: asyncio.TaskGroup, cell: CellId, target: _Target) -> None:
@@ -376,7 +439,7 @@ class Messages:
             if address is None:
                 target.failures += 1
                 return
-            stream = await self._peers.host.dial(
+            stream = await self._peers.dial(
                 address, timeout_s=DIAL_TIMEOUT_MS / 1000, protocol=self._protocol
             )
         except MyceldError as error:
@@ -387,7 +450,7 @@ class Messages:
         finally:
             self._collect.discard(cell)
             if target.failures >= MESSAGE_OWED_TRIES_MAX:
-                self._owed.pop(cell, None)
+                self._owed.pop(self._desk.owner.lines.first(cell), None)
             target.pause_ms = min(2 * target.pause_ms, MESSAGE_DIAL_MS_MAX)
             target.due_ms = now_ms() + target.pause_ms
             self._stirred.set()
@@ -435,7 +498,7 @@ class Messages:
 
     def _begin(self, cell: CellId) -> None:
         """A cell is reached anew: what was sent before may be lost."""
-        outbox = self._desk.outboxes.get(cell)
+        outbox = self._desk.outboxes.get(self._desk.owner.lines.first(cell))
         if outbox is not None:
             outbox.connected()
         link = self.link_to(cell)
@@ -450,8 +513,9 @@ class Messages:
         if cell in self._collect:
             self._collect.discard(cell)
             link.send(Collect())
-        if cell in self._owed:
-            del self._owed[cell]
+        line = desk.owner.lines.first(cell)
+        if line in self._owed:
+            del self._owed[line]
             link.send(StatementFrame(desk.receipt(cell)))
         due_ms = await self._pump_own(link)
         await self._relay.hand_over(link)
@@ -461,18 +525,18 @@ class Messages:
         return due_ms
 
     async def _pump_own(self, link: Link) -> int | None:
-        desk, cell = self._desk, link.cell_id
-        outbox = desk.outboxes.get(cell)
+        desk = self._desk
+        outbox = desk.outboxes.get(desk.owner.lines.first(link.cell_id))
         if outbox is None:
             return None
         due = outbox.take_due(now_ms())
         if outbox.needs_floor and link.floor_told != (outbox.floor, outbox.retries):
             link.floor_told = (outbox.floor, outbox.retries)
             link.send(StatementFrame(await desk.floor(outbox)))
-        for envelope in await desk.envelopes(due):
+        for envelope in await desk.envelopes(outbox, due):
             link.send(EnvelopeFrame(envelope))
         if due:
-            desk.scribe.learn([tables.note_sent(cell, due[-1].number)])
+            desk.scribe.learn([tables.note_sent(outbox.receiver, due[-1].number)])
             desk.tell()
         return outbox.due_in_ms(now_ms())
 

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias
 
+from core.failpoint import hit
 from core.ids import CellId
 from gossip.budget import Bucket
 from gossip.host import PeerStream, ReadTimedOut
@@ -40,6 +41,7 @@ class Link:
 
     def __init__(self, stream: PeerStream, *, member: bool) -> None:
         self.cell_id: CellId = stream.cell_id
+        self.peer_key = stream.peer_key
         self.is_dialled = stream.initiator
         self.is_over = False
         self.relayed: dict[CellId, int] = {}
@@ -139,7 +141,9 @@ class Link:
             while self._outbound and size + len(self._outbound[0]) <= MESSAGE_READ_SIZE_BYTES:
                 parts.append(self._outbound.popleft())
                 size += len(parts[-1])
+            hit("message.send.before")
             await self._stream.write(b"".join(parts), timeout_s=WRITE_TIMEOUT_MS / 1000)
+            hit("message.send.after")
             self._outbound_bytes -= size
             self._moved_ms = now_ms()
 

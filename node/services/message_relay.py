@@ -15,7 +15,7 @@ import structlog
 
 from core.ids import CellId, PublicKey, cell_id_of, public_key_of, short
 from identity.messages.delivery import Outbox
-from identity.messages.envelope import Envelope
+from identity.messages.envelope import Envelope, Header, decode_envelope
 from identity.messages.errors import MessageDenied, RelayFull
 from identity.messages.limits import KEPT_MS_MAX
 from identity.messages.policy import Kind
@@ -56,8 +56,11 @@ class Relay:
             header = envelope.message.header
             held = self._held(envelope)
             try:
-                if not desk.keeping.has(held.sender, held.receiver, held.number):
-                    self._check_may_keep(held)
+                if not self._has(held, envelope):
+                    self._check_may_keep(held, header)
+                    statements += tables.drop_kept(
+                        desk.keeping.drop(held.sender, held.receiver, held.number)
+                    )
                     desk.keeping.keep(held)
                     statements.append(tables.put_kept(held, envelope.encoded))
             except (RelayFull, MessageDenied) as error:
@@ -75,7 +78,8 @@ class Relay:
 
     def hear(self, statement: Statement, data: bytes) -> None:
         """Take the word of one end about messages that are kept here, and keep it for the other."""
-        sender, receiver = statement.pair.sender_id, statement.pair.receiver_id
+        first, pair = self._desk.owner.lines.first, statement.pair
+        sender, receiver = first(pair.sender_id), first(pair.receiver_id)
         keeping = self._desk.keeping
         match statement:
             case Receipt():
@@ -102,7 +106,7 @@ class Relay:
 
     async def hand_over(self, link: Link) -> None:
         """Queue what is kept for a peer, as far as there is room: statements, then messages."""
-        desk, peer = self._desk, link.cell_id
+        desk, peer = self._desk, self._desk.owner.lines.first(link.cell_id)
         if peer in desk.words_for:
             await desk.scribe.flush()
             gone: list[Sql] = []
@@ -134,7 +138,7 @@ class Relay:
                 link.floors[receiver] = outbox.floor
                 link.send(StatementFrame(await desk.floor(outbox)))
             fresh = [one for one in outbox if one.number > through][:64]
-            for envelope in await desk.envelopes(fresh):
+            for envelope in await desk.envelopes(outbox, fresh):
                 if not link.has_room:
                     return
                 link.send(Keep(envelope))
@@ -144,7 +148,7 @@ class Relay:
 
     def answered(self, link: Link, answer: Kept | Full) -> None:
         """Take what a relay says that it did with a message of ours."""
-        receiver = cell_id_of(answer.receiver)
+        receiver = self._desk.owner.lines.first(cell_id_of(answer.receiver))
         if isinstance(answer, Full):
             _LOG.info("not kept by a relay", relay=short(link.cell_id), code=answer.code)
             link.full_until_ms = now_ms() + MESSAGE_RELAY_PAUSE_MS
@@ -160,6 +164,15 @@ class Relay:
         """Return whether a relay has all that waits in an outbox."""
         return outbox.last_number <= self._kept_through.get((relay, outbox.receiver), 0)
 
+    def forget(self, cell: CellId, links: Iterable[Link]) -> None:
+        """A cell has another key: relays are to have what waits for it anew, and be handed it."""
+        for pair in [one for one in self._kept_through if one[1] == cell]:
+            del self._kept_through[pair]
+        for link in links:
+            link.relayed.pop(cell, None)
+            link.floors.pop(cell, None)
+            link.handed.pop(cell, None)
+
     def expire(self) -> None:
         """Drop what was kept for too long."""
         dropped = self._desk.keeping.expire(wall_ms())
@@ -173,23 +186,34 @@ class Relay:
             await self._desk.scribe.flush()
             self._desk.words_for = tables.word_cells(self._desk.store)
 
-    def _may_keep_floor(self, sender: CellId, receiver: CellId) -> bool:
-        policy = self._desk.owner.policy
-        return self._is_known(receiver) and policy.may(sender, Kind.RELAY).allowed
+    def _has(self, held: Held, envelope: Envelope) -> bool:
+        """Return whether a message is kept as it is now: by and for the same keys."""
+        if not self._desk.keeping.has(held.sender, held.receiver, held.number):
+            return False
+        known = tables.kept_envelope(self._desk.store, held)
+        if known is None:
+            return True  # it is on its way to the disk
+        before, header = decode_envelope(known).message.header, envelope.message.header
+        return (before.sender, before.receiver) == (header.sender, header.receiver)
 
-    def _check_may_keep(self, held: Held) -> None:
+    def _may_keep_floor(self, sender: CellId, receiver: CellId) -> bool:
+        return self._is_known(receiver) and self._desk.may(sender, Kind.RELAY).allowed
+
+    def _check_may_keep(self, held: Held, header: Header) -> None:
         """Raise MessageDenied or RelayFull for what is not kept."""
-        decision = self._desk.owner.policy.may(held.sender, Kind.RELAY)
+        if not self._desk.agrees(header):
+            raise RelayFull("one of the two has a key that is not known here, or no more")
+        decision = self._desk.may(held.sender, Kind.RELAY)
         if not decision.allowed:
             raise MessageDenied(decision.why)
-        if held.receiver == self._desk.cell_id or not self._is_known(held.receiver):
+        if held.receiver == self._desk.line or not self._is_known(held.receiver):
             raise RelayFull("the receiver is not known here")
 
     def _held(self, envelope: Envelope) -> Held:
-        header = envelope.message.header
+        header, first = envelope.message.header, self._desk.owner.lines.first
         return Held(
-            header.sender_id,
-            header.receiver_id,
+            first(header.sender_id),
+            first(header.receiver_id),
             header.number,
             len(envelope.encoded),
             wall_ms() + KEPT_MS_MAX,

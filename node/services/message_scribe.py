@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from core.errors import check
+from core.failpoint import hit
 from identity.messages.proof import MESSAGE_JOURNAL
-from journal import Journal, Store
-from journal.errors import StoreClosed
+from journal import Journal, Pen, Store
+from node.errors import MessageNotStored
 from node.limits import MESSAGES_LEARNED_MAX, MESSAGES_LEARNED_S, MESSAGES_PER_COMMIT_MAX
 from node.tables import Statement
 
@@ -37,9 +38,10 @@ class _Entry:
 class Scribe:
     """Writes for one cell. `run` must be running for anything to become durable."""
 
-    def __init__(self, store: Store, journal: Journal) -> None:
-        check(journal.name == MESSAGE_JOURNAL, "the scribe writes the journal of messages")
+    def __init__(self, store: Store, journal: Journal, pen: Pen) -> None:
+        check(journal.name == pen.name == MESSAGE_JOURNAL, "it writes the journal of messages")
         self._store = store
+        self._pen = pen
         self._journal = journal
         self._entries: deque[_Entry] = deque()
         self._learned: list[Statement] = []
@@ -76,14 +78,17 @@ class Scribe:
             await self._store.transaction({}, learned, durable=False)
 
     async def run(self) -> None:
-        """Write until cancelled; then nobody waits for what is not written. Raises the store's."""
+        """Write until cancelled; who waits then is told that the cell stops. Raises the store's."""
         try:
             while True:
                 await self._run_once()
         finally:
             self._is_closed = True
             for entry in self._entries:
-                entry.future.cancel()
+                if not entry.future.done():
+                    # Not cancelled: a client's request would end without an answer.
+                    entry.future.set_exception(MessageNotStored("the cell stops"))
+                    entry.future.exception()  # nobody may wait any more
 
     async def _run_once(self) -> None:
         while self._entries:
@@ -99,7 +104,7 @@ class Scribe:
 
     async def _put(self, entry: _Entry) -> int:
         if self._is_closed:
-            raise StoreClosed("the cell stops")
+            raise MessageNotStored("the cell stops")
         self._entries.append(entry)
         self._wake.set()
         return await asyncio.shield(entry.future)
@@ -118,10 +123,10 @@ class Scribe:
                 block, noted = entry.make(indexes[-1])
                 blocks.append(block)
                 statements += noted
-        appends = {MESSAGE_JOURNAL: blocks} if blocks else {}
-        positions = await self._store.transaction(appends, statements, durable=True)
+        hit("message.write.before")
+        at, _ = await self._pen.write(blocks, statements, durable=True)
+        hit("message.write.after")
         if blocks:
-            at = positions[MESSAGE_JOURNAL][0]
             check(at == first, f"a block of messages is at {at}, not at {first}")
         for entry, index in zip(entries, indexes, strict=True):
             self._entries.popleft()

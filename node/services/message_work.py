@@ -150,7 +150,7 @@ class MessageWork:
             except MyceldError as error:
                 _LOG.info("not taken", sender=short(row.cell), reason=str(error))
             act = "tx-forward" if row.type is MessageType.TX else "post"
-            self._note(row.cell, act, f"message {row.id}")
+            self._note(self._present(row.cell), act, f"message {row.id}")
             await scribe.note([tables.note_done(row.id)])
             return True
         await scribe.note([tables.note_done(row.id)])  # before it runs: never twice
@@ -159,10 +159,13 @@ class MessageWork:
             return True
         asked = decode_work(row.body)
         if isinstance(asked, Run) and asked.name in self._commands:
-            self._note(row.cell, "exec", asked.name)
+            self._note(self._present(row.cell), "exec", asked.name)
             status, output, is_cut = await _run(self._commands[asked.name], asked.input)
             await self._answer(row, encode_work(Result(row.number, status, output, is_cut)))
         return True
+
+    def _present(self, cell: CellId) -> CellId:
+        return self._messages.desk.owner.lines.present(cell)
 
     async def _answer(self, row: MessageRow, body: bytes) -> None:
         try:

@@ -12,6 +12,7 @@ from typing import Final
 
 from identity.messages.proof import MESSAGE_JOURNAL
 from identity.record import IDENTITY_JOURNAL, NUCLEUS_JOURNAL
+from identity.trust import INTERACTIONS_JOURNAL
 from node.errors import BadServices
 from node.tables import EVENTS_JOURNAL, HEADERS_JOURNAL
 
@@ -23,13 +24,15 @@ class Service:
     name: str
     journal: str
     needs: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+    """Further journals that it alone writes."""
 
 
 SERVICES: Final = (
     Service("nucleus", NUCLEUS_JOURNAL),
     Service("consensus", EVENTS_JOURNAL, ("nucleus", "state")),
     Service("state", HEADERS_JOURNAL, ("nucleus",)),
-    Service("identity", IDENTITY_JOURNAL, ("nucleus", "state")),
+    Service("identity", IDENTITY_JOURNAL, ("nucleus", "state"), (INTERACTIONS_JOURNAL,)),
     Service("message", MESSAGE_JOURNAL, ("identity", "consensus")),
 )
 

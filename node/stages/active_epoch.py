@@ -105,8 +105,8 @@ class ActiveEpoch:
         self._sign = identity.sign if seat is None else seat[1]
         self._engine = Engine(
             roster.weights,
-            coin_period=genesis.coin_period,
-            rule_set=genesis.rule_set,
+            coin_period=roster.rules.coin_period,
+            rule_set=roster.rules.rule_set,
             epoch=roster.epoch,
             first_round=roster.first_round,
             last_time_ns=roster.last_time_ns,

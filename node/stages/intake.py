@@ -8,13 +8,15 @@ used the same nonce first.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from core.ids import NetworkId, PublicKey, TransactionId
-from ledger.accounts import NonceWindow
+from ledger.accounts import Account
 from ledger.errors import KeyRotated, NonceUsed, TransactionRefused
+from ledger.rotation import KeyRotate
 from ledger.transaction import SignedTransaction, Transaction, parse
+from node.errors import KeyBeingRotated
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +32,21 @@ class Intake:
     def __init__(
         self,
         network_id: NetworkId,
-        applied: Callable[[PublicKey], NonceWindow],
-        check_sender: Callable[[PublicKey], None] = lambda _: None,
+        applied: Callable[[PublicKey], Account],
+        check_funds: Callable[[SignedTransaction, Account], None] = lambda _, __: None,
     ) -> None:
-        """`applied` returns the nonces that a sender used, by the order so far.
+        """`applied` returns a sender's account, by the order so far.
 
-        `check_sender` raises KeyRotated for one that gave its key up.
+        `check_funds` raises what the ledger would refuse a transaction with now for want of PRANA.
         """
-        self._check_sender = check_sender
+        self._check_funds = check_funds
         self._network_id = network_id
         self._applied = applied
         self._pending: dict[PublicKey, dict[int, TransactionId]] = {}
         self._taken: dict[TransactionId, _Taken] = {}
+        self._rotations: dict[PublicKey, TransactionId] = {}
+        """Keys that are about to be given up, by transactions that are not settled."""
+        self._held: set[PublicKey] = set()
 
     def parse(self, raw: bytes) -> Transaction:
         """Return a transaction in `raw`; raises a TransactionRefused."""
@@ -50,19 +55,28 @@ class Intake:
     def check_nonces(self, transactions: Iterable[Transaction]) -> None:
         """Raise NonceUsed when a nonce is used, pending, or twice among the transactions.
 
-        Raises KeyRotated when a sender gave its key up.
+        Raises KeyRotated when a sender gave its key up, KeyBeingRotated while it does, and
+        FeeTooLow, CannotPayFee or InsufficientFunds where it has too little.
         """
         seen: dict[tuple[PublicKey, int], TransactionId] = {}
+        rotations = dict(self._rotations)
         for transaction in transactions:
             if not isinstance(transaction, SignedTransaction):
                 continue
             sender, nonce = transaction.sender, transaction.nonce
-            self._check_sender(sender)
-            if not self._applied(sender).is_free(nonce):
+            account = self._applied(sender)
+            if account.is_given_up:
+                raise KeyRotated("the sender gave this key up for another one")
+            if sender in self._held or rotations.get(sender, transaction.id) != transaction.id:
+                raise KeyBeingRotated("the sender is giving this key up for another one")
+            if isinstance(transaction.arguments, KeyRotate):
+                rotations[sender] = transaction.id
+            if not account.is_free(nonce):
                 raise NonceUsed(f"nonce {nonce} was used by an earlier transaction of this sender")
             pending = self._pending.get(sender, {}).get(nonce, transaction.id)
             if seen.setdefault((sender, nonce), pending) != transaction.id:
                 raise NonceUsed(f"nonce {nonce} is taken by a transaction that is on its way")
+            self._check_funds(transaction, account)
 
     def admit(self, transaction: Transaction) -> None:
         """Note an accepted transaction, signature checked: its nonce is taken."""
@@ -90,11 +104,8 @@ class Intake:
         taken = self._taken.get(transaction)
         if taken is None or not isinstance(taken.transaction, SignedTransaction):
             return False
-        try:
-            self._check_sender(taken.transaction.sender)
-        except KeyRotated:
-            return True
-        return not self._applied(taken.transaction.sender).is_free(taken.transaction.nonce)
+        account = self._applied(taken.transaction.sender)
+        return account.is_given_up or not account.is_free(taken.transaction.nonce)
 
     def settle(self, transactions: Iterable[TransactionId]) -> None:
         """Forget transactions that were applied or refused: the ledger knows their nonces now."""
@@ -103,11 +114,26 @@ class Intake:
             if taken is None or not isinstance(taken.transaction, SignedTransaction):
                 continue
             sender, nonce = taken.transaction.sender, taken.transaction.nonce
+            if self._rotations.get(sender) == identity:
+                del self._rotations[sender]
             pending = self._pending.get(sender, {})
             if pending.get(nonce) == identity:  # not another one with the same nonce
                 del pending[nonce]
                 if not pending:
                     del self._pending[sender]
+
+    def pending(self, sender: PublicKey) -> list[TransactionId]:
+        """Return the transactions of a sender that are on their way."""
+        return list(self._pending.get(sender, {}).values())
+
+    @contextlib.contextmanager
+    def nothing_new_of(self, sender: PublicKey) -> Iterator[None]:
+        """Refuse all that is new of a sender inside the block: it is about to rotate."""
+        self._held.add(sender)
+        try:
+            yield
+        finally:
+            self._held.discard(sender)
 
     def next_nonce(self, sender: PublicKey) -> int:
         """Return the smallest nonce above all that are used or pending."""
@@ -118,3 +144,5 @@ class Intake:
         if isinstance(transaction, SignedTransaction):
             pending = self._pending.setdefault(transaction.sender, {})
             pending[transaction.nonce] = transaction.id
+            if isinstance(transaction.arguments, KeyRotate):
+                self._rotations[transaction.sender] = transaction.id

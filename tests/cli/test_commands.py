@@ -21,6 +21,8 @@ from tests.gateway.fake_cell import FakeCell, write_home
 
 ROOT = Path(__file__).resolve().parents[2]
 Run = Callable[..., tuple[int, str, str]]
+MODULES_OF_HELP_MAX = 270
+"""218 with Python 3.11. Each further hundred takes some 50 ms."""
 
 
 @pytest.fixture(scope="module")
@@ -230,7 +232,7 @@ def test_init_and_run_hand_their_options_to_the_node(
     ]
 
 
-def test_help_lists_commands_and_exit_status_and_is_fast(call: Run) -> None:
+def test_help_lists_commands_and_exit_status_and_loads_little(call: Run) -> None:
     status, out, _ = call("--help")
     assert status == 0
     assert "devnet" in out
@@ -238,18 +240,22 @@ def test_help_lists_commands_and_exit_status_and_is_fast(call: Run) -> None:
     for command in ("init", "run", "tx", "state", "receipt", "devnet"):
         assert call(command, "--help")[0] == 0
     assert call()[0] == 0
-    took_s = min(_timed("--help") for _ in range(3))
-    assert took_s < 0.5  # 0.12 s here; the bound leaves room for a busy machine
-    heavy = "('node', 'uvicorn', 'psutil')"
-    probe = f"import cli.main, sys; print([m for m in {heavy} if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", probe], cwd=ROOT, capture_output=True, check=True)
-    assert done.stdout == b"[]\n"
+    loaded = _loaded_by_help()
+    assert not loaded & {"cryptography", "httpx", "libp2p", "node", "psutil", "sqlite3", "uvicorn"}
+    assert len(loaded) < MODULES_OF_HELP_MAX
 
 
-def _timed(*arguments: str) -> float:
-    begun_s = time.monotonic()
-    myceld(*arguments)
-    return time.monotonic() - begun_s
+def _loaded_by_help() -> set[str]:
+    """What the command has imported when it ends: that is nearly all of the time it takes."""
+    probe = """
+import atexit, sys
+from cli.main import run
+atexit.register(lambda: print(*sys.modules, file=sys.stderr))
+run(["--help"])
+"""
+    command = [sys.executable, "-c", probe]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return set(done.stderr.split())
 
 
 def test_a_broken_pipe_and_ctrl_c_are_quiet(home: Path, served: tuple[FakeCell, str]) -> None:

@@ -15,6 +15,9 @@ from typing import Any
 import psutil
 import pytest
 
+from cli.devnet import processes
+from cli.devnet.directory import Cell, Devnet
+
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 # The command line with a fake `python -m node`, as a program of its own.
@@ -75,6 +78,23 @@ def net(tmp_path: Path) -> Iterator[Net]:
                 process = psutil.Process(cell["pid"])
                 if str(net.path / f"cell-{cell['number']}") in process.cmdline():
                     process.kill()
+
+
+def test_a_process_that_still_loads_its_program_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel shows no arguments then: a devnet under load took its cell for one that ended."""
+    own = psutil.Process()
+    network = Devnet(tmp_path, prepared=True, cells=())
+    cell = Cell(1, 0, 0, pid=own.pid, started_s=own.create_time())
+    shown: list[list[str]] = [[], [], ["python", "run", "--home", str(network.home(cell))]]
+    monkeypatch.setattr(psutil.Process, "cmdline", lambda _: shown.pop(0))
+    assert processes.find(network, cell) == own
+    shown = [[], ["another", "program"]]
+    assert processes.find(network, cell) is None
+    shown = [[] for _ in range(1000)]
+    monkeypatch.setattr(processes, "_LOADING_LOOKS", 3)
+    assert processes.find(network, cell) is None
 
 
 def test_a_life_of_a_devnet(net: Net) -> None:

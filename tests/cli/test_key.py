@@ -90,7 +90,7 @@ def test_a_new_key_is_made_once_and_protected_if_wished(
     assert stat.S_IMODE((place / "key.json").stat().st_mode) == 0o600
     status, _, err = call("new", "--home", place)
     assert status == 1
-    assert "MYC-IDENTITY-005" in err
+    assert "MYC-IDENTITY-213" in err
     assert _shown(call, "show", "--home", place)["cell_id"] == shown["cell_id"]
 
 
@@ -128,7 +128,7 @@ def test_an_export_is_encrypted_and_imported_elsewhere(
     assert (shown["cell_id"], shown["kdf"]) == (CELL, "argon2id")
     status, _, err = call("import", copy, *protected, *COST)
     assert status == 1  # this cell has its key
-    assert "MYC-IDENTITY-005" in err
+    assert "MYC-IDENTITY-213" in err
 
 
 def test_a_secret_is_printed_only_where_it_is_asked_for_by_name(call: Run) -> None:
@@ -185,12 +185,12 @@ def test_printed_shares_recover_from_standard_input(
 
 
 @pytest.mark.parametrize(
-    ("options", "code"),
-    [(("--ops", 1), "203"), (("--memory-mib", 63), "203"), (("--memory-mib", 65536), "202")],
+    "options",
+    [("--ops", 1), ("--ops", 17), ("--memory-mib", 63), ("--memory-mib", 65536)],
 )
 def test_a_cost_out_of_bounds_is_refused_before_anybody_types(
-    call: Run, tmp_path: Path, options: tuple[object, ...], code: str
+    call: Run, tmp_path: Path, options: tuple[object, ...]
 ) -> None:
     status, _, err = call("new", "--encrypt", "--home", tmp_path / "other", *options)
     assert status == 1
-    assert f"MYC-IDENTITY-{code}" in err
+    assert "MYC-IDENTITY-203: " in err

@@ -42,7 +42,7 @@ def test_wrong_usage_is_status_2(call: Run, arguments: tuple[str, ...]) -> None:
     assert call("trust", *arguments)[0] == 2
 
 
-def test_a_score_is_shown_with_what_makes_it(call: Run) -> None:
+def test_a_score_is_shown_with_what_makes_it(call: Run, cell: FakeCell) -> None:
     status, out, _ = call("trust", "show", "beta", "--why")
     assert status == 0
     assert "score            0.9000\naccess           full\nnetwork's score  0.50" in out
@@ -52,6 +52,9 @@ def test_a_score_is_shown_with_what_makes_it(call: Run) -> None:
     assert "0.0700  alpha –0.50→ …ooWThird –1.00→ beta" in out
     assert "\x1b" not in out
     assert "path" not in call("trust", "show", OTHER_ID)[1]
+    for command in (["show", "beta"], ["list"], ["graph"]):
+        assert call("trust", *command, "--scope", "writing", "--json")[0] == 0
+        assert cell.calls[-1][1] == "writing"
     assert json.loads(call("trust", "show", "beta", "--json")[1])["cell"]["score"] == 0.9
     assert call("trust", "show", "nobody")[0] == 1
 

@@ -33,6 +33,11 @@ TEXTS: Final = (
 )
 SIZE_BYTES_MAX: Final = 1 << 16
 """Changed samples are cut here; bombs are larger."""
+DEPTH_MAX: Final = 40
+"""Places deeper than this in a value are not looked for: nothing we read nests more than eight
+times, and a change by bytes can make a value of a thousand levels."""
+NESTED_MAX: Final = 4
+"""Byte strings within byte strings that are taken apart."""
 
 
 class Form(Enum):
@@ -170,14 +175,14 @@ _BYTE_MUTATIONS: Final[tuple[Mutation, ...]] = (
 # -- values: msgpack and JSON -----------------------------------------------------------------
 
 
-def _of_msgpack(random: Random, data: bytes) -> bytes:
+def _of_msgpack(random: Random, data: bytes, nested: int = 0) -> bytes:
     """Change one place of a msgpack value; values within byte strings are taken apart too."""
     prefix, body = (data[:4], data[4:]) if _is_framed(data) else (b"", data)
     try:
         value = msgpack.unpackb(body, raw=False, strict_map_key=False)
     except (ValueError, msgpack.UnpackException, TypeError):
         return _of_bytes(random, data)
-    changed = _packed(random, _changed(random, value))
+    changed = _packed(random, _changed(random, value, nested=nested))
     return len(changed).to_bytes(4, "big") + changed if prefix else changed
 
 
@@ -190,32 +195,40 @@ def _of_json(random: Random, data: bytes) -> bytes:
         value = json.loads(data)
     except (ValueError, RecursionError):
         return _of_text(random, data)
-    text = json.dumps(
-        _changed(random, value),
-        ensure_ascii=random.randrange(2) == 0,
-        indent=random.choice((None, None, 2)),
-        default=lambda item: item.hex() if isinstance(item, bytes) else str(item),
-    )
+    changed = _changed(random, value)
+    try:
+        text = json.dumps(
+            changed,
+            ensure_ascii=random.randrange(2) == 0,
+            indent=random.choice((None, None, 2)),
+            default=lambda item: item.hex() if isinstance(item, bytes) else str(item),
+        )
+    except RecursionError:  # it could be read, and now is a little deeper, or to be indented
+        return _of_text(random, data)
     encoding = random.choice(("utf-8",) * 9 + ("utf-16",))
     return text.encode(encoding, "surrogatepass")
 
 
-def _changed(random: Random, value: Any, depth: int = 0) -> Any:  # noqa: ANN401 - any tree at all
+def _changed(random: Random, value: Any, depth: int = 0, *, nested: int = 0) -> Any:  # noqa: ANN401 - any tree at all
     """Return the tree with one of its places changed."""
+    if depth > DEPTH_MAX:
+        return _leaf(random, value)
     if isinstance(value, list) and value and (depth == 0 or random.randrange(4)):
         if random.randrange(4) == 0:
             return _list_changed(random, value)
         at = random.randrange(len(value))
-        return [*value[:at], _changed(random, value[at], depth + 1), *value[at + 1 :]]
+        changed = _changed(random, value[at], depth + 1, nested=nested)
+        return [*value[:at], changed, *value[at + 1 :]]
     if isinstance(value, dict) and value and (depth == 0 or random.randrange(4)):
-        return _dict_changed(random, value, depth)
+        return _dict_changed(random, value, depth, nested)
     if (
         isinstance(value, bytes)
         and len(value) > 2
         and value[0] & 0xF0 == 0x90
+        and nested < NESTED_MAX
         and random.randrange(3)
     ):
-        return _of_msgpack(random, value)
+        return _of_msgpack(random, value, nested + 1)
     return _leaf(random, value)
 
 
@@ -234,7 +247,7 @@ def _list_changed(random: Random, value: list[Any]) -> list[Any]:
             return value * random.choice((2, 2, 3, 3, 9, 9, 9, 200))
 
 
-def _dict_changed(random: Random, value: dict[Any, Any], depth: int) -> dict[Any, Any]:
+def _dict_changed(random: Random, value: dict[Any, Any], depth: int, nested: int) -> dict[Any, Any]:
     changed = dict(value)
     key = random.choice(list(changed))
     match random.randrange(8):
@@ -245,7 +258,7 @@ def _dict_changed(random: Random, value: dict[Any, Any], depth: int) -> dict[Any
         case 2:
             changed[key], changed[next(iter(changed))] = changed[next(iter(changed))], changed[key]
         case _:
-            changed[key] = _changed(random, changed[key], depth + 1)
+            changed[key] = _changed(random, changed[key], depth + 1, nested=nested)
     return changed
 
 
@@ -286,27 +299,37 @@ def _nested(depth: int) -> Any:  # noqa: ANN401 - a tree
 
 
 def _packed(random: Random, value: Any) -> bytes:  # noqa: ANN401 - any tree at all
-    """Encode a tree, sometimes in longer forms than the shortest."""
+    """Encode a tree, sometimes in longer forms than the shortest.
+
+    A list of what is still to be written, not recursion: a change by bytes can nest lists deeper
+    than the interpreter's stack is.
+    """
     loose = random.randrange(5) == 0
+    parts: list[bytes] = []
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if not isinstance(item, list | tuple):
+            parts.append(_packed_leaf(random, item, loose=loose))
+            continue
+        if loose and random.randrange(2):
+            parts.append(b"\xdd" + len(item).to_bytes(4, "big"))
+        else:
+            parts.append(msgpack.Packer().pack_array_header(len(item)))
+        waiting.extend(reversed(item))
+    return b"".join(parts)
 
-    def pack(item: Any) -> bytes:  # noqa: ANN401 - any tree at all
-        if isinstance(item, list | tuple):
-            if loose and random.randrange(2):
-                head = b"\xdd" + len(item).to_bytes(4, "big")
-            else:
-                head = msgpack.Packer().pack_array_header(len(item))
-            return head + b"".join(map(pack, item))
-        if loose and isinstance(item, bytes) and len(item) < 2**16:
-            return b"\xc5" + len(item).to_bytes(2, "big") + item
-        if loose and isinstance(item, int) and 0 <= item < 2**64 and random.randrange(2):
-            return b"\xcf" + item.to_bytes(8, "big")
-        try:
-            packed: bytes = msgpack.packb(item, use_bin_type=True, unicode_errors="surrogatepass")
-        except (OverflowError, ValueError):
-            return b"\xc0"
-        return packed
 
-    return pack(value)
+def _packed_leaf(random: Random, item: Any, *, loose: bool) -> bytes:  # noqa: ANN401 - any leaf at all
+    if loose and isinstance(item, bytes) and len(item) < 2**16:
+        return b"\xc5" + len(item).to_bytes(2, "big") + item
+    if loose and isinstance(item, int) and 0 <= item < 2**64 and random.randrange(2):
+        return b"\xcf" + item.to_bytes(8, "big")
+    try:
+        packed: bytes = msgpack.packb(item, use_bin_type=True, unicode_errors="surrogatepass")
+    except (OverflowError, ValueError):
+        return b"\xc0"
+    return packed
 
 
 # -- text ---------------------------------------------------------------------------------------

@@ -5,10 +5,12 @@ from __future__ import annotations
 from functools import cache
 
 from tests.fuzz import (
+    targets_decided,
     targets_files,
     targets_identity,
     targets_ledger,
     targets_messages,
+    targets_money,
     targets_network,
 )
 from tests.fuzz.judge import Report, fuzz
@@ -20,9 +22,11 @@ def all_targets() -> tuple[Target, ...]:
     """Return every row; making the samples takes a moment."""
     return (
         *targets_ledger.targets(),
+        *targets_decided.targets(),
         *targets_identity.targets(),
         *targets_network.targets(),
         *targets_messages.targets(),
+        *targets_money.targets(),
         *targets_files.targets(),
     )
 

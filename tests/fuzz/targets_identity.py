@@ -4,16 +4,28 @@ from __future__ import annotations
 
 from core.ids import NetworkId
 from identity.audit import decode_act
-from identity.challenge import decode_challenge, decode_reply, encode_reply
+from identity.challenge import decode_challenge
+from identity.description import decode_description
 from identity.errors import BadChallenge, BadInteraction, BadRecord
+from identity.exchange import decode_ask, decode_reply, encode_reply
 from identity.keys import KeyPair
 from identity.record import decode_record
 from identity.service_limits import (
+    ASK_SIZE_BYTES_MAX,
     AUDIT_SIZE_BYTES_MAX,
     CHALLENGE_SIZE_BYTES_MAX,
+    DESCRIPTION_SIZE_BYTES_MAX,
     RECORD_SIZE_BYTES_MAX,
+    REPLY_SIZE_BYTES_MAX,
 )
-from identity.trust.interaction import decode_interaction, decode_offer, encode_offer
+from identity.trust.interaction import (
+    decode_interaction,
+    decode_offer,
+    decode_signed,
+    encode_offer,
+    encode_signed,
+)
+from identity.trust.limits import INTERACTION_SIZE_BYTES_MAX
 from tests.fuzz.samples import from_hex, vector
 from tests.fuzz.target import Target
 
@@ -56,6 +68,18 @@ def targets() -> tuple[Target, ...]:
 def _rows() -> tuple[Target, ...]:
     return (
         Target(
+            name="answer to an offer",
+            decode=decode_signed,
+            encode=lambda answer: encode_signed(*answer),
+            samples=(
+                encode_signed(bytes.fromhex(_TRUST["interaction"]["encoded"]), ""),
+                encode_signed(b"", "MYC-NODE-401"),
+            ),
+            errors=(BadInteraction,),
+            covers=("identity/trust/interaction.py:decode_signed",),
+            size_bytes_max=INTERACTION_SIZE_BYTES_MAX,
+        ),
+        Target(
             name="row of the audit journal",
             decode=decode_act,
             encode=lambda act: act.encode(),
@@ -93,7 +117,25 @@ def _challenges() -> tuple[Target, ...]:
             encode=lambda reply: encode_reply(*reply),
             samples=from_hex(_SERVICES["reply"], _SERVICES["refusal"]),
             errors=(BadChallenge,),
-            covers=("identity/challenge.py:decode_reply",),
-            size_bytes_max=CHALLENGE_SIZE_BYTES_MAX,
+            covers=("identity/exchange.py:decode_reply",),
+            size_bytes_max=REPLY_SIZE_BYTES_MAX,
+        ),
+        Target(
+            name="question of a cell",
+            decode=decode_ask,
+            encode=lambda ask: ask.encode(),
+            samples=from_hex(_SERVICES["ask"], _SERVICES["ask to be challenged"]),
+            errors=(BadChallenge,),
+            covers=("identity/exchange.py:decode_ask",),
+            size_bytes_max=ASK_SIZE_BYTES_MAX,
+        ),
+        Target(
+            name="description of a cell",
+            decode=decode_description,
+            encode=lambda description: description.encode(),
+            samples=from_hex(_SERVICES["description"]),
+            errors=(BadRecord,),
+            covers=("identity/description.py:decode_description",),
+            size_bytes_max=DESCRIPTION_SIZE_BYTES_MAX,
         ),
     )

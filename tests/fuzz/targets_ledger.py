@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from hashlib import sha256
-from typing import Any
+from typing import Any, Final
 from zlib import crc32
 
 from core import codec
@@ -20,6 +20,7 @@ from core.ids import (
     PublicKey,
     Round,
     Signature,
+    TransactionId,
     cell_id_of,
     public_key_of,
 )
@@ -30,27 +31,23 @@ from hashgraph.header import decode_header as decode_event_header
 from hashgraph.vector import read_expected, read_vector
 from ledger import diagnosis
 from ledger import errors as ledger_errors
-from ledger.accounts import NonceWindow, decode_account, encode_account
+from ledger.accounts import Account, decode_account
+from ledger.actions import build_actions
 from ledger.certificate import (
     epoch_of,
     parse_certificate,
     parse_checkpoint_signature,
 )
 from ledger.content import decode_content
+from ledger.epoch_rules import supported
 from ledger.errors import BadMapProof, StatePageLost
 from ledger.forks import ProvenFork, decode_proven
 from ledger.genesis import from_json, to_json
+from ledger.governance import GovPropose, GovVote, Vote
 from ledger.header import decode_header, receipts_root
 from ledger.kinds import Arguments, parse_arguments
 from ledger.map_proof import PROOF_SIZE_BYTES_MAX, TOP, Opened
-from ledger.members import (
-    Action,
-    MemberApprove,
-    MemberLeave,
-    MemberPropose,
-    Proposal,
-    decode_proposal,
-)
+from ledger.members import Action, MemberApprove, MemberLeave, MemberPropose
 from ledger.network_score import EpochRecord, decode_record, decode_score
 from ledger.page import decode_page
 from ledger.proof import decode_proof as decode_proof_file
@@ -79,9 +76,11 @@ from ledger.transfer.wire import (
 )
 from ledger.tree import StateTree
 from ledger.trust import Attestation, TrustAttest, TrustRevoke, decode_attestation
+from ledger.upgrades import Announce
 from tests.fuzz.mutations import Form
 from tests.fuzz.samples import DIGEST, SIGNED, VECTORS, bodies, from_hex, network_of, vector
 from tests.fuzz.target import REFUSED, Target
+from tests.fuzz.targets_decided import ACTIONS
 from tests.ledger.proof_world import sample_proofs
 from tests.ledger.test_diagnosis import ANSWERS, QUESTIONS
 from tests.ledger.world import GENESIS, KEYS, NEWCOMERS, Cell, certified, rotation, signed
@@ -131,6 +130,56 @@ def _proofs() -> tuple[bytes, ...]:
 
 
 _PROOFS = _proofs()
+
+
+KIND_SAMPLES: tuple[tuple[str, list[codec.Value]], ...] = (
+    ("put", ["key", b"value"]),
+    ("member-propose", ["add", DIGEST, 1, "dora"]),
+    ("member-approve", [DIGEST]),
+    ("member-leave", []),
+    ("fork-evidence", [3, *from_hex(_FORK["evidence"])]),
+    ("trust-attest", [DIGEST, "general", 1_000_000, 0]),
+    ("trust-revoke", [DIGEST, "general"]),
+    ("key-rotate", [DIGEST, SIGNED, SIGNED[::-1]]),
+    ("post", [DIGEST, 1024, "minutes of May"]),
+    ("put-if", ["key", b"value", ["round", 7]]),
+    ("put-if", ["key", b"value", ["absent"]]),
+    ("delete", ["key", ["hash", DIGEST]]),
+    ("delete", ["key", []]),
+    ("namespace-claim", ["club/minutes", [DIGEST], "writers", [DIGEST, bytes(32)]]),
+    ("namespace-set", ["club", [DIGEST], "anyone", []]),
+    ("gov-propose", ["all", build_actions(ACTIONS), 1000]),
+    ("gov-vote", [DIGEST, "abstain"]),
+    ("gov-announce", supported("myceld 1").to_value()),
+)
+"""Of each kind but those of amounts, arguments that are taken."""
+
+
+_OF_ARGUMENTS: Final = (
+    "ledger/kinds.py:parse_arguments",
+    "ledger/values.py:parse_put",
+    "ledger/values.py:parse_put_if",
+    "ledger/values.py:parse_delete",
+    "ledger/values.py:_parse_key",
+    "ledger/values.py:_parse_value",
+    "ledger/values.py:_parse_condition",
+    "ledger/namespaces.py:parse_claim",
+    "ledger/namespaces.py:parse_set",
+    "ledger/namespaces.py:_parse_name",
+    "ledger/namespaces.py:_parse_rules",
+    "ledger/members.py:parse_propose",
+    "ledger/members.py:parse_approve",
+    "ledger/members.py:parse_leave",
+    "ledger/forks.py:parse_proof",
+    "ledger/trust.py:parse_attest",
+    "ledger/trust.py:parse_revoke",
+    "ledger/rotation.py:parse_rotate",
+    "ledger/content.py:parse_post",
+    "ledger/governance.py:parse_gov_propose",
+    "ledger/governance.py:parse_gov_vote",
+    "ledger/upgrades.py:parse_announce",
+)
+"""What parses the arguments of kinds."""
 
 
 def targets() -> tuple[Target, ...]:
@@ -270,26 +319,22 @@ def _transactions() -> tuple[Target, ...]:
         TrustAttest(newcomer.public_key, "general", 900_000, Round(7)),
         TrustRevoke(newcomer.public_key, "general"),
         rotation(pair, newcomer),
+        GovPropose("all at once", ACTIONS, 1000),
+        GovVote(TransactionId(DIGEST), Vote.ABSTAIN),
+        Announce(supported("myceld 1")),
     )
     made = tuple(signed(pair, at, arguments) for at, arguments in enumerate(acts))
     rows = ("signed", "opaque")
     golden = from_hex(*(case["encoded"] for row in rows for case in _TRANSACTIONS[row]))
-    kinds: tuple[codec.Value, ...] = (
-        ["put", ["key", b"value"]],
-        ["member-propose", ["add", DIGEST, 1, "dora"]],
-        ["member-approve", [DIGEST]],
-        ["member-leave", []],
-        ["fork-evidence", [3, *from_hex(_FORK["evidence"])]],
-        ["trust-attest", [DIGEST, "general", 1_000_000, 0]],
-        ["trust-revoke", [DIGEST, "general"]],
-        ["key-rotate", [DIGEST, SIGNED, SIGNED[::-1]]],
-        ["post", [DIGEST, 1024, "minutes of May"]],
-    )
     arguments = (
         ledger_errors.Malformed,
         ledger_errors.Oversize,
         ledger_errors.UnknownKind,
         ledger_errors.BadProposal,
+        ledger_errors.BadAction,
+        ledger_errors.BadNamespace,
+        ledger_errors.BadCondition,
+        ledger_errors.UnknownParameter,
         ledger_errors.BadEvidence,
         ledger_errors.BadAttestation,
         ledger_errors.BadRotation,
@@ -311,20 +356,9 @@ def _transactions() -> tuple[Target, ...]:
         Target(
             name="transaction arguments",
             decode=_arguments,
-            samples=tuple(codec.encode(value) for value in kinds),
+            samples=tuple(codec.encode(value) for value in KIND_SAMPLES),
             errors=(*arguments, *_NEITHER),
-            covers=(
-                "ledger/kinds.py:parse_arguments",
-                "ledger/kinds.py:_parse_put",
-                "ledger/members.py:parse_propose",
-                "ledger/members.py:parse_approve",
-                "ledger/members.py:parse_leave",
-                "ledger/forks.py:parse_proof",
-                "ledger/trust.py:parse_attest",
-                "ledger/trust.py:parse_revoke",
-                "ledger/rotation.py:parse_rotate",
-                "ledger/content.py:parse_post",
-            ),
+            covers=_OF_ARGUMENTS,
         ),
     )
 
@@ -459,17 +493,14 @@ def _proof_files() -> tuple[Target, ...]:
 def _state() -> tuple[Target, ...]:
     """The values that the ledger keeps in its state, and a newcomer gets from strangers."""
     members = GENESIS.members
-    change = MemberPropose(Action.ADD, NEWCOMERS[0].public_key, 1, "dora")
-    approvals = tuple(key.public_key for key in KEYS)
-    proposal = Proposal(change, KEYS[0].public_key, Round(9), approvals, Round(11))
     proven = ProvenFork(Hash(DIGEST), Round(3), KEYS[1].public_key)
     sign = Signature(SIGNED)
     return (
         Target(
             name="state: account",
             decode=decode_account,
-            encode=encode_account,
-            samples=(encode_account(NonceWindow(70, 2**63 + 5)), encode_account(NonceWindow(0, 1))),
+            encode=Account.encode,
+            samples=(Account(70, 2**63 + 5, 2**62).encode(), Account(is_given_up=True).encode()),
             errors=_NEITHER,
             covers=("ledger/accounts.py:decode_account",),
         ),
@@ -480,14 +511,6 @@ def _state() -> tuple[Target, ...]:
             samples=(encode_members(members),),
             errors=_NEITHER,
             covers=("ledger/roster.py:decode_members", "ledger/roster.py:member_of"),
-        ),
-        Target(
-            name="state: proposal",
-            decode=decode_proposal,
-            encode=lambda found: found.encode(),
-            samples=(proposal.encode(),),
-            errors=(*_NEITHER, ledger_errors.BadProposal),
-            covers=("ledger/members.py:decode_proposal",),
         ),
         Target(
             name="state: content",

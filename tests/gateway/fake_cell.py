@@ -72,10 +72,13 @@ from gossip.discovery.ticket import Ticket, format_ticket
 from journal.checkpoint import sign_checkpoint
 from journal.merkle import leaf_hash, node_hash, subtree_inclusion_proof, subtree_root
 from journal.proof_file import format_proof
+from tests.gateway.fake_governance import FakeGovernance
 from tests.gateway.fake_light import FakeLight
 from tests.gateway.fake_messages import FakeMessages
+from tests.gateway.fake_prana import FakePrana
 from tests.gateway.fake_proofs import FakeProofs
 from tests.gateway.fake_services import FakeServices
+from tests.gateway.fake_state import FakeState
 
 TOKEN = "t0ken-of-the-tests"  # noqa: S105 - a secret of nothing
 CELL_ID = "12D3KooWFakeCell"
@@ -124,12 +127,17 @@ _TRUSTED = (
 )
 
 
-class FakeCell(FakeMessages, FakeServices, FakeProofs, FakeLight):
+class FakeCell(
+    FakeMessages, FakeServices, FakeGovernance, FakeState, FakePrana, FakeProofs, FakeLight
+):
     """Keeps receipts and values; keys with special names make it fail in special ways."""
 
     def __init__(self, *, goes_to: Stage = Stage.CERTIFIED) -> None:
         FakeMessages.__init__(self)
         FakeServices.__init__(self)
+        FakeGovernance.__init__(self, self._taken)
+        FakeState.__init__(self, self._taken)
+        FakePrana.__init__(self)
         FakeProofs.__init__(self)
         self.receipts: dict[str, ReceiptView] = {}
         self.values: dict[str, bytes] = {}
@@ -288,7 +296,7 @@ class FakeCell(FakeMessages, FakeServices, FakeProofs, FakeLight):
             )
         ]
 
-    async def state_value(self, key: str) -> StateValueView:
+    async def state_value(self, key: str, at: int | None = None) -> StateValueView:
         if key not in self.values:
             raise NoSuchKey(f"no value at {key!r}")
         value = self.values[key]
@@ -296,7 +304,8 @@ class FakeCell(FakeMessages, FakeServices, FakeProofs, FakeLight):
             text: str | None = value.decode()
         except UnicodeDecodeError:
             text = None
-        return StateValueView(key, text, value.hex(), 8, "ab" * 32, 8, "ef" * 32, 7)
+        round_number = 8 if at is None else at
+        return StateValueView(key, text, value.hex(), 8, "ab" * 32, round_number, "ef" * 32, 7)
 
     async def transactions(self, *, start: int, limit: int) -> list[TransactionView]:
         self.calls.append(("transactions", (start, limit)))
@@ -341,13 +350,20 @@ class FakeCell(FakeMessages, FakeServices, FakeProofs, FakeLight):
         self._take(data, key="")
         return await self.receipt(hashlib.sha256(data).digest(), wait=wait, timeout_s=timeout_s)
 
+    async def _taken(self, name: str, what: object, wait: Stage, timeout_s: float) -> ReceiptView:
+        self.calls.append((name, (what, wait, timeout_s)))
+        data = repr(what).encode()
+        self._take(data, key="refused" if "refused" in repr(what) else "")
+        return await self.receipt(hashlib.sha256(data).digest(), wait=wait, timeout_s=timeout_s)
+
     async def attest(self, wish: AttestWish, *, wait: Stage, timeout_s: float) -> ReceiptView:
         self.calls.append(("attest", (wish, wait, timeout_s)))
         data = repr(wish).encode()
         self._take(data, key="refused" if wish.cell == CELL_ID else "")
         return await self.receipt(hashlib.sha256(data).digest(), wait=wait, timeout_s=timeout_s)
 
-    async def trust_of(self, cell: str, paths_max: int) -> TrustWhyView:
+    async def trust_of(self, cell: str, paths_max: int, scope: str) -> TrustWhyView:
+        self.calls.append(("trust_of", scope))
         if cell not in ("beta", OTHER_ID):
             raise NoSuchCell(f"no member is called {cell!r}")
         said = AttestationView(CELL_ID, OTHER_ID, "general", 0.9, 4, 0, 900)
@@ -357,7 +373,8 @@ class FakeCell(FakeMessages, FakeServices, FakeProofs, FakeLight):
         ]
         return TrustWhyView(_TRUSTED[1], 0.9, 0.0, 0.0, [said], ways[:paths_max])
 
-    async def trust_graph(self, limit: int) -> TrustGraphView:
+    async def trust_graph(self, limit: int, scope: str) -> TrustGraphView:
+        self.calls.append(("trust_graph", scope))
         edges = [TrustEdgeView(CELL_ID, OTHER_ID, 0.9), TrustEdgeView(OTHER_ID, THIRD_ID, 0.5)]
         shown = _TRUSTED[:limit]
         ids = {one.cell_id for one in shown}

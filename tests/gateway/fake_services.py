@@ -8,11 +8,20 @@ from gateway.service_views import (
     ActsQuery,
     ActsView,
     ActView,
+    DescriptionView,
     ProvenView,
     RequestNote,
+    ServicesView,
     ServiceView,
 )
+from node.errors import DescriptionRefused
 from tests.ledger.world import KEYS
+
+
+def _described(name: str, metadata: dict[str, str]) -> DescriptionView:
+    cell_id, started_ms = cell_id_of(KEYS[1].public_key), 1_700_000_000_000
+    words = (cell_id, name, "0.1.0", "sclerotium", started_ms, 0)
+    return DescriptionView(*words, ["nucleus", "message"], metadata)
 
 
 class FakeServices:
@@ -22,11 +31,19 @@ class FakeServices:
         self.notes: list[RequestNote] = []
         self.health = {"nucleus": ("healthy", ""), "message": ("healthy", "")}
 
-    def services(self) -> list[ServiceView]:
-        return [
-            ServiceView(name, name, 7, [] if name == "nucleus" else ["nucleus"], status, why)
+    def services(self) -> ServicesView:
+        views = [
+            ServiceView(name, name, 7, [] if name == "nucleus" else ["nucleus"], status, why, 0)
             for name, (status, why) in self.health.items()
         ]
+        return ServicesView(_described("alpha", {"place": "the \x1b[31mcellar"}), views)
+
+    async def describe(self, cell: str) -> DescriptionView:
+        if cell == "gamma":
+            raise DescriptionRefused("gamma does not let this cell: MYC-NODE-401")
+        if cell != "beta":
+            raise NoSuchCell(f"no member is called {cell!r}")
+        return _described("beta", {"place": "the attic"})
 
     async def acts(self, query: ActsQuery) -> ActsView:
         acts = [

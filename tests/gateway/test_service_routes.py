@@ -6,6 +6,7 @@ import json
 
 from gateway.errors import BadRequest, NoSuchCell, Unauthorized
 from gateway.service_views import RequestNote
+from node.errors import DescriptionRefused
 from tests.gateway.fake_cell import TOKEN, FakeCell
 from tests.gateway.test_gateway import Wire, serve
 
@@ -69,6 +70,13 @@ def test_services_and_proofs_of_identity_come_through() -> None:
             ("nucleus", "healthy"),
             ("message", "degraded"),
         ]
+        own = (await wire.ask("GET", "/api/v1/services"))[2]["cell"]
+        assert (own["name"], own["services"]) == ("alpha", ["nucleus", "message"])
+        other = (await wire.ask("GET", "/api/v1/cell?cell=beta"))[2]
+        assert other["metadata"] == {"place": "the attic"}
+        status, _, refusal = await wire.ask("GET", "/api/v1/cell?cell=gamma")
+        assert (status, refusal["error"]["code"]) == (503, DescriptionRefused.code)
+        assert (await wire.ask("GET", "/api/v1/cell"))[0] == 400
         status, _, answer = await wire.ask("POST", "/api/v1/identity/verify", b'{"cell": "beta"}')
         assert (status, answer["until_ms"] - answer["proven_ms"]) == (200, 3_600_000)
 

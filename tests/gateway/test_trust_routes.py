@@ -59,7 +59,7 @@ def test_attestations_are_checked_before_the_cell_hears_of_them() -> None:
 
 
 def test_scores_paths_and_the_graph_come_as_the_cell_has_them() -> None:
-    async def talk(wire: Wire, _cell: FakeCell) -> None:
+    async def talk(wire: Wire, cell: FakeCell) -> None:
         status, _, found = await wire.ask("GET", "/api/v1/trust/cell?cell=beta&limit=1")
         assert (status, found["cell"]["score"], found["cell"]["level"]) == (200, 0.9, "full")
         assert [path["cells"] for path in found["paths"]] == [[CELL_ID, OTHER_ID]]
@@ -69,6 +69,12 @@ def test_scores_paths_and_the_graph_come_as_the_cell_has_them() -> None:
         assert len(graph["cells"]) == 2
         assert graph["edges"] == [{"issuer": CELL_ID, "subject": OTHER_ID, "weight": 0.9}]
         assert graph["cells_known"] == 3
+        for path in ("cell?cell=beta&scope=writing", "graph?scope=writing"):
+            assert (await wire.ask("GET", f"/api/v1/trust/{path}"))[0] == 200
+        asked = [what for name, what in cell.calls if name in ("trust_of", "trust_graph")]
+        assert asked[-2:] == ["writing", "writing"]
+        assert set(asked[:-2]) == {"general"}
+        assert (await wire.ask("GET", "/api/v1/trust/graph?scope="))[0] == 400
         assert (await wire.ask("GET", "/api/v1/trust/graph?limit=0"))[0] == 400
         assert (await wire.ask("GET", "/api/v1/trust/graph", token=None))[0] == 401
 

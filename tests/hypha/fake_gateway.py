@@ -13,7 +13,6 @@ from urllib.parse import parse_qs, urlsplit
 
 from core.ids import Round
 from ledger.header import RoundHeader, receipt_path
-from ledger.kinds import Put
 from ledger.proof import (
     HeaderClaim,
     Proof,
@@ -25,6 +24,7 @@ from ledger.proof import (
 )
 from ledger.roster_proof import RosterStep, shortest
 from ledger.transaction import transaction_id
+from ledger.values import Put
 from tests.ledger.proof_world import Network
 from tests.ledger.test_roster_proof import SHORT
 from tests.ledger.world import KEYS, certified, signed

@@ -14,8 +14,6 @@ from identity.challenge import (
     Prover,
     Session,
     Verifier,
-    decode_reply,
-    encode_reply,
 )
 from identity.errors import (
     BadChallenge,
@@ -25,6 +23,7 @@ from identity.errors import (
     ChallengeUnproven,
     TooManyChallenges,
 )
+from identity.exchange import Ask, AskKind, decode_ask, decode_reply, encode_reply
 from identity.keys import KeyPair
 from identity.service_limits import (
     CHALLENGE_MS,
@@ -37,6 +36,7 @@ from identity.service_limits import (
 NETWORK, OTHER_NETWORK = NetworkId(b"n" * 32), NetworkId(b"o" * 32)
 ALICE, BOB, MALLORY = (KeyPair(bytes([seed]) * 32) for seed in (1, 2, 3))
 NOW, HERE, ELSEWHERE = 1_700_000_000_000, b"connection 1", b"connection 2"
+LIFE, ANOTHER = b"its process", b"another process"
 
 
 def verifier(own: KeyPair = ALICE, network: NetworkId = NETWORK) -> Verifier:
@@ -58,12 +58,18 @@ def answered(challenge: Challenge, by: Prover | None = None) -> bytes:
 def test_an_answer_makes_a_session_of_an_hour() -> None:
     alice = verifier()
     challenge = ask(alice)
-    session = alice.take(challenge, answered(challenge), BOB.public_key, HERE, NOW + 50)
-    assert session == Session(BOB.public_key, HERE, NOW + 50, NOW + 50 + IDENTITY_SESSION_MS)
-    assert alice.session(BOB.public_key, NOW + IDENTITY_SESSION_MS) == session
-    assert alice.session(BOB.public_key, NOW + 50 + IDENTITY_SESSION_MS) is None
-    assert alice.session(BOB.public_key, NOW) is None, "before it was proven, by a clock put back"
-    assert alice.session(MALLORY.public_key, NOW + 60) is None
+    session = alice.take(
+        challenge, answered(challenge), BOB.public_key, HERE, NOW + 50, channel=LIFE
+    )
+    assert session == Session(BOB.public_key, LIFE, NOW + 50, NOW + 50 + IDENTITY_SESSION_MS)
+    assert alice.session(BOB.public_key, LIFE, NOW + IDENTITY_SESSION_MS) == session
+    assert alice.session(BOB.public_key, LIFE, NOW + 50 + IDENTITY_SESSION_MS) is None
+    assert alice.session(BOB.public_key, LIFE, NOW) is None, (
+        "before it was proven, by a clock put back"
+    )
+    assert alice.session(MALLORY.public_key, LIFE, NOW + 60) is None
+    assert alice.session(BOB.public_key, ANOTHER, NOW + 60) is None, "not on its connections"
+    assert alice.session(BOB.public_key, b"", NOW + 60) is None, "nor through somebody else"
 
 
 REFUSED_BY_THE_PROVER: dict[str, tuple[Callable[[Challenge], Challenge], type[MyceldError]]] = {
@@ -115,41 +121,49 @@ def test_an_answer_made_for_somebody_else_proves_nothing() -> None:
     hers = replace(challenge, verifier=MALLORY.public_key)
     answer = bob.answer(hers.encode(), MALLORY.public_key, HERE, NOW)
     with pytest.raises(ChallengeUnproven):
-        alice.take(challenge, answer, BOB.public_key, HERE, NOW)
+        alice.take(challenge, answer, BOB.public_key, HERE, NOW, channel=LIFE)
 
 
 Take = Callable[[Verifier, Challenge, bytes], Session]
 REFUSED_BY_THE_VERIFIER: dict[str, tuple[Take, type[MyceldError]]] = {
     "too late": (
-        lambda a, c, s: a.take(c, s, BOB.public_key, HERE, NOW + CHALLENGE_MS + 1),
+        lambda a, c, s: a.take(c, s, BOB.public_key, HERE, NOW + CHALLENGE_MS + 1, channel=LIFE),
         ChallengeExpired,
     ),
     "from another cell": (
-        lambda a, c, s: a.take(c, s, MALLORY.public_key, HERE, NOW),
+        lambda a, c, s: a.take(c, s, MALLORY.public_key, HERE, NOW, channel=LIFE),
         ChallengeNotOurs,
     ),
     "by another connection": (
-        lambda a, c, s: a.take(c, s, BOB.public_key, ELSEWHERE, NOW),
+        lambda a, c, s: a.take(c, s, BOB.public_key, ELSEWHERE, NOW, channel=LIFE),
         ChallengeNotOurs,
     ),
     "signed by another key": (
-        lambda a, c, _: a.take(c, MALLORY.sign(c.encode()), BOB.public_key, HERE, NOW),
+        lambda a, c, _: a.take(
+            c, MALLORY.sign(c.encode()), BOB.public_key, HERE, NOW, channel=LIFE
+        ),
         ChallengeUnproven,
     ),
     "with one bit changed": (
-        lambda a, c, s: a.take(c, bytes([s[0] ^ 1]) + s[1:], BOB.public_key, HERE, NOW),
+        lambda a, c, s: a.take(
+            c, bytes([s[0] ^ 1]) + s[1:], BOB.public_key, HERE, NOW, channel=LIFE
+        ),
         ChallengeUnproven,
     ),
     "that is no signature": (
-        lambda a, c, s: a.take(c, s[:63], BOB.public_key, HERE, NOW),
+        lambda a, c, s: a.take(c, s[:63], BOB.public_key, HERE, NOW, channel=LIFE),
         BadChallenge,
     ),
     "to a challenge that nobody made": (
-        lambda a, c, s: a.take(replace(c, nonce=bytes(32)), s, BOB.public_key, HERE, NOW),
+        lambda a, c, s: a.take(
+            replace(c, nonce=bytes(32)), s, BOB.public_key, HERE, NOW, channel=LIFE
+        ),
         ChallengeReplayed,
     ),
     "to one that was changed": (
-        lambda a, c, s: a.take(replace(c, time_ms=NOW + 1), s, BOB.public_key, HERE, NOW),
+        lambda a, c, s: a.take(
+            replace(c, time_ms=NOW + 1), s, BOB.public_key, HERE, NOW, channel=LIFE
+        ),
         ChallengeReplayed,
     ),
 }
@@ -163,19 +177,19 @@ def test_a_verifier_believes_no_answer(case: str) -> None:
     answer = answered(challenge)
     with pytest.raises(error):
         take(alice, challenge, answer)
-    assert alice.session(BOB.public_key, NOW) is None
+    assert alice.session(BOB.public_key, LIFE, NOW) is None
     if challenge.nonce not in alice._open:
         with pytest.raises(ChallengeReplayed):
-            alice.take(challenge, answer, BOB.public_key, HERE, NOW)
+            alice.take(challenge, answer, BOB.public_key, HERE, NOW, channel=LIFE)
 
 
 def test_an_answer_is_taken_once() -> None:
     alice = verifier()
     challenge = ask(alice)
     answer = answered(challenge)
-    alice.take(challenge, answer, BOB.public_key, HERE, NOW)
+    alice.take(challenge, answer, BOB.public_key, HERE, NOW, channel=LIFE)
     with pytest.raises(ChallengeReplayed):
-        alice.take(challenge, answer, BOB.public_key, HERE, NOW)
+        alice.take(challenge, answer, BOB.public_key, HERE, NOW, channel=LIFE)
 
 
 def test_an_answer_of_another_network_proves_nothing() -> None:
@@ -186,7 +200,7 @@ def test_an_answer_of_another_network_proves_nothing() -> None:
         replace(challenge, network_id=OTHER_NETWORK).encode(), ALICE.public_key, HERE, NOW
     )
     with pytest.raises(ChallengeUnproven):
-        alice.take(challenge, answer, BOB.public_key, HERE, NOW)
+        alice.take(challenge, answer, BOB.public_key, HERE, NOW, channel=LIFE)
 
 
 def test_what_is_kept_in_mind_is_bounded_and_time_frees_it() -> None:
@@ -213,8 +227,8 @@ def test_of_too_many_sessions_the_one_that_ends_first_gives_way() -> None:
     for at, pair in enumerate(pairs):
         challenge = ask(alice, at, pair, NOW + at)
         answer = prover(pair).answer(challenge.encode(), ALICE.public_key, HERE, NOW + at)
-        alice.take(challenge, answer, pair.public_key, HERE, NOW + at)
-    known = [alice.session(pair.public_key, NOW + len(pairs)) is not None for pair in pairs]
+        alice.take(challenge, answer, pair.public_key, HERE, NOW + at, channel=LIFE)
+    known = [alice.session(pair.public_key, LIFE, NOW + len(pairs)) is not None for pair in pairs]
     assert known == [False, False] + [True] * IDENTITY_SESSIONS_MAX
 
 
@@ -224,3 +238,20 @@ def test_a_reply_has_an_answer_or_a_reason() -> None:
     for wrong in (encode_reply(b"", ""), encode_reply(b"s", "c"), b"", b"\x91\xc0", b"\xff" * 80):
         with pytest.raises(BadChallenge):
             decode_reply(wrong)
+
+
+def test_a_challenge_names_its_connection() -> None:
+    challenge = ask(verifier())
+    with pytest.raises(BadChallenge, match="no connection"):
+        prover().answer(replace(challenge, binding=b"").encode(), ALICE.public_key, b"", NOW)
+
+
+def test_only_a_challenge_comes_with_a_body() -> None:
+    for kind in AskKind:
+        asked = Ask(kind, b"c" * 200 if kind is AskKind.CHALLENGE else b"")
+        assert decode_ask(asked.encode()) == asked
+        with pytest.raises(BadChallenge):
+            decode_ask(Ask(kind, b"" if asked.body else b"c").encode())
+    for wrong in (b"", b"\x92\xa5hello\xc4\x00", b"\xff" * 700):
+        with pytest.raises(BadChallenge):
+            decode_ask(wrong)

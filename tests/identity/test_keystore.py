@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from identity import keystore
 from identity.errors import (
+    KeyFileExists,
     KeyFileNotOwned,
     KeyFileNotWritten,
     KeyFileTooOpen,
@@ -55,7 +56,7 @@ def test_only_the_owner_has_access_whatever_the_umask(path: Path) -> None:
 
 def test_an_existing_key_is_never_overwritten(path: Path) -> None:
     keystore.create(path, SEED)
-    with pytest.raises(KeyFileNotWritten):
+    with pytest.raises(KeyFileExists):
         keystore.create(path, bytes([2]) * 32)
     assert keystore.load(path).seed == SEED
     assert [entry.name for entry in path.parent.iterdir()] == ["key.json"]
@@ -164,6 +165,16 @@ def test_a_missing_field_is_noticed(path: Path, field: str) -> None:
 def test_what_is_no_key_file_is_told(path: Path, text: str | bytes) -> None:
     _write(path, text)
     with pytest.raises(UnreadableKeyFile):
+        keystore.load(path)
+
+
+@pytest.mark.parametrize(
+    ("size", "what"), [(0, "is empty"), (1, "cut off"), (40, "cut off"), (-2, "cut off")]
+)
+def test_a_file_that_was_cut_off_is_said_to_be(path: Path, size: int, what: str) -> None:
+    keystore.create(path, SEED)
+    _write(path, path.read_bytes()[:size])
+    with pytest.raises(UnreadableKeyFile, match=what):
         keystore.load(path)
 
 

@@ -18,9 +18,9 @@ from core.ids import PublicKey
 from identity import keystore
 from identity.errors import (
     BadPassphrase,
+    CostOutOfBounds,
     CostTooHigh,
-    CostTooLow,
-    KeyFileNotWritten,
+    KeyFileExists,
     UnknownKeyFileVersion,
     UnreadableKeyFile,
     WrongPassphrase,
@@ -126,18 +126,12 @@ def test_a_cost_beyond_the_cap_is_refused_before_anything_is_computed_or_asked(
 
 
 @pytest.mark.parametrize(
-    ("cost", "error"),
-    [
-        (Cost(1, 64 << 10), CostTooLow),
-        (Cost(2, (64 << 10) - 1), CostTooLow),
-        (Cost(17, 64 << 10), CostTooHigh),
-        (Cost(2, 2 << 20), CostTooHigh),
-    ],
+    "cost",
+    [Cost(1, 64 << 10), Cost(2, (64 << 10) - 1), Cost(17, 64 << 10), Cost(2, 2 << 20)],
+    ids=str,
 )
-def test_no_file_is_written_with_a_cost_out_of_bounds(
-    tmp_path: Path, cost: Cost, error: type[Exception]
-) -> None:
-    with pytest.raises(error):
+def test_no_file_is_written_with_a_cost_out_of_bounds(tmp_path: Path, cost: Cost) -> None:
+    with pytest.raises(CostOutOfBounds):
         keystore.create(tmp_path / "key.json", SEED, Lock(OLD, cost))
     assert list(tmp_path.iterdir()) == []
 
@@ -202,7 +196,7 @@ def test_a_changed_byte_never_gives_another_key(path: Path, data: st.DataObject)
 
 
 def test_an_existing_key_gives_way_to_a_rewrite_only(path: Path) -> None:
-    with pytest.raises(KeyFileNotWritten):
+    with pytest.raises(KeyFileExists):
         keystore.create(path, SEED, Lock(NEW, CHEAP))
     keystore.rewrite(path, KEYS, Lock(NEW, CHEAP))
     assert keystore.load(path, lambda: NEW).seed == SEED

@@ -10,8 +10,10 @@ import pytest
 from core.codec import encode
 from core.ids import NetworkId
 from identity.audit import Act, Outcome, decode_act
-from identity.challenge import Challenge, Prover, decode_challenge, encode_reply
+from identity.challenge import Challenge, Prover, decode_challenge
+from identity.description import Description, decode_description
 from identity.errors import BadRecord
+from identity.exchange import Ask, AskKind, encode_reply
 from identity.keys import KeyPair
 from identity.record import Record, decode_record
 
@@ -31,6 +33,9 @@ RECORD = Record(1_700_000_000_000, "nucleus.started", "ada", "version 0.1.0")
 CHALLENGE = Challenge(
     NetworkId(b"n" * 32), ALICE.public_key, BOB.public_key, b"x" * 32, 1_700_000_000_000, b"link"
 )
+DESCRIPTION = Description(
+    "ada", "0.1.0", "sclerotium", 1_700_000_000_000, 0, ("nucleus",), (("place", "the attic"),)
+)
 VECTORS: dict[str, str] = json.loads(
     (Path(__file__).resolve().parents[1] / "vectors" / "services.json").read_text(encoding="utf-8")
 )["values"]
@@ -44,6 +49,9 @@ def values() -> dict[str, str]:
         "act": ACT.encode().hex(),
         "record": RECORD.encode().hex(),
         "challenge": data.hex(),
+        "ask": Ask(AskKind.CHALLENGE, data).encode().hex(),
+        "ask to be challenged": Ask(AskKind.PROVE).encode().hex(),
+        "description": DESCRIPTION.encode().hex(),
         "reply": encode_reply(answer, "").hex(),
         "refusal": encode_reply(b"", "MYC-NODE-401").hex(),
     }
@@ -57,6 +65,7 @@ def test_they_read_back() -> None:
     assert decode_act(bytes.fromhex(VECTORS["act"])) == ACT
     assert decode_record(bytes.fromhex(VECTORS["record"])) == RECORD
     assert decode_challenge(bytes.fromhex(VECTORS["challenge"])) == CHALLENGE
+    assert decode_description(bytes.fromhex(VECTORS["description"])) == DESCRIPTION
 
 
 @pytest.mark.parametrize(

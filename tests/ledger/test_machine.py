@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from core.codec import encode
 from core.errors import InvariantBroken
 from core.ids import Round
-from ledger.accounts import NonceWindow, account_key, decode_account
+from ledger.accounts import Account, account_key, decode_account
 from ledger.errors import (
     Expired,
     Malformed,
@@ -169,7 +169,7 @@ def test_a_transaction_that_is_none_is_listed_and_uses_no_nonce(
     assert outcomes(applied) == [refusal.code]
     assert applied.entries[0].refusal is refusal
     assert applied.changes == ()
-    assert cell.ledger.account(KEYS[0].public_key) == NonceWindow()
+    assert cell.ledger.account(KEYS[0].public_key) == Account()
 
 
 def test_opaque_transactions_change_no_state() -> None:
@@ -184,7 +184,7 @@ def test_changes_name_each_key_once_with_its_last_value() -> None:
     assert len(applied.changes) == len(dict(applied.changes)) == 2
     account = dict(applied.changes)[account_key(KEYS[0].public_key)]
     assert account is not None
-    assert decode_account(account) == NonceWindow(2, 0b111)
+    assert decode_account(account) == Account(2, 0b111)
 
 
 def test_an_empty_round_keeps_the_state_and_the_time_of_the_one_before() -> None:

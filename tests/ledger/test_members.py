@@ -12,7 +12,7 @@ from core.limits import INT_MAX
 from identity.keys import KeyPair
 from ledger.errors import (
     AlreadyAMember,
-    AlreadyApproved,
+    AlreadyVoted,
     BadProposal,
     LastMember,
     Malformed,
@@ -25,19 +25,17 @@ from ledger.errors import (
     TransactionRefused,
 )
 from ledger.genesis import Genesis
+from ledger.governance import Outcome, Proposal, Vote, decode_proposal, proposal_key, proposer_key
 from ledger.header import APPLIED
 from ledger.kinds import Arguments
-from ledger.limits import MEMBERS_MAX, NAME_LENGTH_MAX, PROPOSALS_OPEN_MAX, WEIGHT_MAX
-from ledger.members import (
-    Action,
-    MemberApprove,
-    MemberLeave,
-    MemberPropose,
-    Proposal,
-    decode_proposal,
-    proposal_key,
-    proposer_key,
+from ledger.limits import (
+    MEMBERS_MAX,
+    NAME_LENGTH_MAX,
+    PROPOSAL_ROUNDS_MAX,
+    PROPOSALS_OPEN_MAX,
+    WEIGHT_MAX,
 )
+from ledger.members import Action, MemberApprove, MemberLeave, MemberPropose
 from ledger.roster import NEXT_MEMBERS_KEY, Member, encode_members
 from ledger.transaction import SignedTransaction, parse
 from tests.ledger.world import (
@@ -216,10 +214,13 @@ def test_approvals_are_in_roster_order_and_closed_with_the_proposal() -> None:
         ProposalClosed.code,
     ]
     assert proposal_of(cell, approve) == Proposal(
-        add(E),
+        "",
+        (add(E),),
         D.public_key,
         Round(1),
-        (A.public_key, B.public_key, D.public_key),
+        Round(1 + PROPOSAL_ROUNDS_MAX),
+        ((A.public_key, Vote.YES), (B.public_key, Vote.YES), (D.public_key, Vote.YES)),
+        Outcome.ACCEPTED,
         Round(2),
     )
 
@@ -228,8 +229,8 @@ def test_who_approved_or_proposed_can_not_approve_again() -> None:
     cell = Cell()
     approve = proposed(cell, A, add(E))
     outcomes = cell.act((A, approve), (B, approve), (B, approve))
-    assert outcomes == [AlreadyApproved.code, APPLIED, AlreadyApproved.code]
-    assert cell.act((B, approve)) == [AlreadyApproved.code]
+    assert outcomes == [AlreadyVoted.code, APPLIED, AlreadyVoted.code]
+    assert cell.act((B, approve)) == [AlreadyVoted.code]
 
 
 def test_only_members_propose_approve_and_leave() -> None:
@@ -291,7 +292,7 @@ def test_a_member_has_a_bounded_number_of_open_proposals() -> None:
 
 
 def test_proposals_expire(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ledger.members.PROPOSAL_ROUNDS_MAX", 3)
+    monkeypatch.setattr("ledger.governance.PROPOSAL_ROUNDS_MAX", 3)
     cell = Cell()
     approve = proposed(cell, A, add(E))
     cell.act(*[(A, weigh(B, at + 2)) for at in range(PROPOSALS_OPEN_MAX - 1)])
@@ -312,7 +313,7 @@ _CASES: list[tuple[MemberPropose, list[Value]]] = [
 
 
 def _raw(kind: str, arguments: list[Value]) -> bytes:
-    body = encode(["myceld/transaction/1", NETWORK, A.public_key, 0, 0, kind, arguments])
+    body = encode(["myceld/transaction/2", NETWORK, A.public_key, 0, 0, 0, kind, arguments])
     return encode([body, A.sign(body)])
 
 
@@ -323,7 +324,8 @@ def test_a_proposal_arrives_as_it_was_signed(propose: MemberPropose, items: list
     parsed = parse(raw, NETWORK)
     assert isinstance(parsed, SignedTransaction)
     assert (parsed.kind, parsed.arguments) == ("member-propose", propose)
-    state = Proposal(propose, A.public_key, Round(7), (A.public_key, B.public_key), Round(9))
+    votes = ((A.public_key, Vote.YES), (B.public_key, Vote.NO))
+    state = Proposal("", (propose,), A.public_key, Round(7), Round(9), votes)
     assert decode_proposal(state.encode()) == state
 
 
@@ -418,7 +420,7 @@ def test_the_codes_of_membership_are_these() -> None:
         TooManyProposals,
         NoSuchProposal,
         ProposalClosed,
-        AlreadyApproved,
+        AlreadyVoted,
     ]
     assert [error.code for error in errors] == [f"MYC-LEDGER-{n:03}" for n in range(30, 40)]
     assert all(issubclass(error, TransactionRefused) for error in errors)

@@ -19,18 +19,12 @@ from identity.keys import KeyPair, verify
 from ledger import errors
 from ledger.chain import RosterLink, verify_roster_chain
 from ledger.genesis import Genesis
+from ledger.governance import decode_proposal, proposal_key
 from ledger.header import APPLIED
 from ledger.kinds import Arguments
 from ledger.limits import EPOCH_ROUNDS_MIN
 from ledger.machine import Applied
-from ledger.members import (
-    Action,
-    MemberApprove,
-    MemberLeave,
-    MemberPropose,
-    decode_proposal,
-    proposal_key,
-)
+from ledger.members import Action, MemberApprove, MemberLeave, MemberPropose
 from ledger.roster import Member
 from ledger.rotation import KeyRotate
 from ledger.succession import current_key, decode_succession, rotated_key, succession_message
@@ -111,7 +105,7 @@ class Model:
                 if not self._is_open(found):
                     return errors.ProposalClosed.code
                 if sender in map(self.today, found.approvals):
-                    return errors.AlreadyApproved.code
+                    return errors.AlreadyVoted.code
                 return self._approve(found, sender)
         raise AssertionError(act)
 
@@ -180,8 +174,8 @@ class Membership(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.patch = pytest.MonkeyPatch()
-        self.patch.setattr("ledger.members.PROPOSAL_ROUNDS_MAX", ROUNDS_MAX)
-        self.patch.setattr("ledger.members.PROPOSALS_OPEN_MAX", OPEN_MAX)
+        self.patch.setattr("ledger.governance.PROPOSAL_ROUNDS_MAX", ROUNDS_MAX)
+        self.patch.setattr("ledger.governance.PROPOSALS_OPEN_MAX", OPEN_MAX)
         self.patch.setattr("ledger.members.MEMBERS_MAX", ROSTER_MAX)
         self.patch.setattr("ledger.rotation.ROTATION_ROUNDS_MIN", STAY)
         self.nonces = {pair.public_key: 0 for pair in EVERYBODY}
@@ -307,7 +301,7 @@ class Membership(RuleBasedStateMachine):
         """Approvals, and whether they were enough."""
         for key, expected in self.model.proposals.items():
             proposal = decode_proposal(self.steady.state[proposal_key(key)])
-            assert proposal.change == expected.change
+            assert proposal.actions == (expected.change,)
             assert set(proposal.approvals) == expected.approvals
             assert (proposal.accepted_round > 0) == expected.accepted
 

@@ -20,7 +20,7 @@ from ledger.network_score import (
     score_key,
 )
 from tests.ledger.test_forks import proof
-from tests.ledger.world import GENESIS, KEYS, Cell
+from tests.ledger.world import GENESIS, KEYS, NEWCOMERS, Cell, rotation
 
 A, B, C, D = KEYS
 EVERYBODY = range(4)
@@ -92,6 +92,21 @@ def test_a_fork_of_the_epoch_before_counts_for_one_who_is_no_member_any_more() -
     assert scores(cell) == [510_000, 510_000, 510_000, 510_000]
     cell.act((C, MemberLeave()))
     assert scores(cell) == [520_000, 520_000, 520_000, 460_000]
+
+
+def test_a_new_key_has_the_score_of_the_one_before_and_pays_for_its_forks() -> None:
+    cell, new = Cell(), NEWCOMERS[0]
+    cell.apply([], EVERYBODY)
+    cell.act((C, MemberLeave()))
+    assert scores(cell)[3] == 510_000
+    cell.apply([], range(3))
+    cell.act((D, rotation(D, new)))
+    assert decode_score(cell.state.get(score_key(new.public_key))) == 520_000
+    cell.apply([], range(3))
+    assert cell.act((A, proof(D, 2, epoch=1))) == [APPLIED]
+    assert cell.ledger.roster.index_of(new.public_key) is None
+    assert decode_score(cell.state.get(score_key(new.public_key))) == 470_000
+    assert scores(cell)[3] == 510_000
 
 
 def test_a_short_epoch_says_nothing_of_who_was_absent() -> None:

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from core.codec import NotCanonical, Value, WrongShape, decode, encode
 from core.ids import Epoch, PublicKey, Round
 from core.limits import INT_MAX
+from ledger.epoch_rules import FIRST_RULES
 from ledger.errors import BadRoster
-from ledger.limits import MEMBERS_MAX, NAME_LENGTH_MAX, WEIGHT_MAX
+from ledger.limits import MEMBERS_MAX, NAME_LENGTH_MAX, VERSION_MAX, WEIGHT_MAX
 from ledger.roster import (
     Member,
     Roster,
@@ -156,22 +157,27 @@ _GOOD: list[Value] = [bytes(32), 1, "m"]
 @pytest.mark.parametrize(
     ("at", "item"),
     [
-        (0, "myceld/roster/2"),
-        (0, b"myceld/roster/1"),
+        (0, "myceld/roster/1"),
+        (0, b"myceld/roster/2"),
         (1, -1),
         (1, None),
         (2, -1),
         (3, "0"),
         (4, None),
-        (4, [None]),
-        (4, [_GOOD[:2]]),
-        (4, [[*_GOOD, 0]]),
-        (4, [[bytes(31), 1, "m"]]),
-        (4, [[bytes(32), -1, "m"]]),
-        (4, [[bytes(32), True, "m"]]),
-        (4, [[bytes(32), 1, b"m"]]),
-        (4, [[bytes(32), 1, "m" * (NAME_LENGTH_MAX + 1)]]),
-        (4, [_GOOD] * (MEMBERS_MAX + 1)),
+        (4, [10, 2048, 2, 2]),
+        (4, [10, 2048, 0, 2, 1]),
+        (4, [10, 2048, 2, 2, VERSION_MAX + 1]),
+        (4, [-1, 2048, 2, 2, 1]),
+        (5, None),
+        (5, [None]),
+        (5, [_GOOD[:2]]),
+        (5, [[*_GOOD, 0]]),
+        (5, [[bytes(31), 1, "m"]]),
+        (5, [[bytes(32), -1, "m"]]),
+        (5, [[bytes(32), True, "m"]]),
+        (5, [[bytes(32), 1, b"m"]]),
+        (5, [[bytes(32), 1, "m" * (NAME_LENGTH_MAX + 1)]]),
+        (5, [_GOOD] * (MEMBERS_MAX + 1)),
     ],
 )
 def test_other_shapes_are_refused(at: int, item: Value) -> None:
@@ -186,7 +192,7 @@ def test_other_shapes_are_refused(at: int, item: Value) -> None:
 def test_members_are_checked_when_they_are_read() -> None:
     members: list[Value] = [_GOOD, _GOOD]
     with pytest.raises(BadRoster, match="twice"):
-        decode_roster(encode(["myceld/roster/1", 0, 1, 0, members]))
+        decode_roster(encode(["myceld/roster/2", 0, 1, 0, FIRST_RULES.to_value(), members]))
 
 
 def test_the_keys_of_rosters_sort_by_epoch() -> None:

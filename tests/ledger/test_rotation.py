@@ -14,7 +14,7 @@ from identity.keys import KeyPair, verify, verify_all
 from ledger.chain import RosterLink, verify_roster_chain
 from ledger.errors import (
     AlreadyAMember,
-    AlreadyApproved,
+    AlreadyVoted,
     BadRotation,
     KeyNotFresh,
     KeyRotated,
@@ -23,10 +23,11 @@ from ledger.errors import (
     TooManyProposals,
 )
 from ledger.genesis import Genesis
+from ledger.governance import decode_proposal, proposal_key
 from ledger.header import APPLIED
 from ledger.kinds import Arguments, Put
 from ledger.limits import PROPOSALS_OPEN_MAX, ROTATION_ROUNDS_MIN
-from ledger.members import MemberLeave, decode_proposal, proposal_key
+from ledger.members import MemberLeave
 from ledger.roster import Member
 from ledger.rotation import KeyRotate
 from ledger.succession import (
@@ -226,7 +227,7 @@ def test_approvals_stay_and_are_not_given_twice() -> None:
     approve = proposed(cell, A, add(F, 2))
     cell.act((B, approve))
     assert cell.act((B, rotation(B, E))) == [APPLIED]
-    assert cell.act((E, approve)) == [AlreadyApproved.code]
+    assert cell.act((E, approve)) == [AlreadyVoted.code]
     assert cell.act((C, approve)) == [APPLIED]
     proposal = decode_proposal(cell.state[proposal_key(approve.proposal)])
     assert proposal.accepted_round > 0

@@ -44,6 +44,7 @@ def test_an_epoch_of_the_same_members_has_its_full_number_of_rounds() -> None:
             Round(applied.header.round + 1),
             applied.header.consensus_time_ns,
             SHORT.members,
+            SHORT.roster.rules,
         )
 
 

@@ -24,7 +24,7 @@ from ledger.transaction import (
 )
 from tests.ledger.world import KEYS, NETWORK, put
 
-_DOMAIN = "myceld/transaction/1"
+_DOMAIN = "myceld/transaction/2"
 _KEYS = st.text(
     st.characters(codec="utf-8", exclude_categories=("Cc", "Cf", "Zl", "Zp")),
     min_size=1,
@@ -35,7 +35,7 @@ _KEYS = st.text(
 def _signed(*, at: int = -1, item: Value = None) -> bytes:
     """Return a signed put with one item of its body replaced."""
     key = KEYS[0]
-    body: list[Value] = [_DOMAIN, NETWORK, key.public_key, 0, 0, "put", ["k", b"v"]]
+    body: list[Value] = [_DOMAIN, NETWORK, key.public_key, 0, 0, 0, "put", ["k", b"v"]]
     if at >= 0:
         body[at] = item
     encoded = encode(body)
@@ -110,8 +110,8 @@ def test_cut_or_longer_bytes_are_refused(cut: int, tail: bytes) -> None:
 @pytest.mark.parametrize(
     ("at", "item", "refusal"),
     [
-        (0, "myceld/transaction/2", Malformed),
-        (0, b"myceld/transaction/1", Malformed),
+        (0, "myceld/transaction/1", Malformed),
+        (0, b"myceld/transaction/2", Malformed),
         (1, bytes(32), WrongNetwork),
         (1, bytes(31), Malformed),
         (2, bytes(31), Malformed),
@@ -119,22 +119,24 @@ def test_cut_or_longer_bytes_are_refused(cut: int, tail: bytes) -> None:
         (3, True, Malformed),
         (3, "0", Malformed),
         (4, -1, Malformed),
-        (5, "take", UnknownKind),
-        (5, "k" * 33, Malformed),
-        (5, b"put", Malformed),
-        (6, ["k"], Malformed),
-        (6, ["k", b"v", b""], Malformed),
-        (6, [b"k", b"v"], Malformed),
-        (6, ["k", "v"], Malformed),
-        (6, ["", b"v"], Malformed),
-        (6, ["a\nb", b"v"], Malformed),
-        (6, ["a\u2028b", b"v"], Malformed),
-        (6, ["a\u202eb", b"v"], Malformed),
-        (6, ["k" * (KEY_SIZE_BYTES_MAX + 1), b"v"], Oversize),
-        (6, ["é" * (KEY_SIZE_BYTES_MAX // 2 + 1), b"v"], Oversize),
-        (6, ["k" * 5000, b"v"], Oversize),
-        (6, ["k", bytes(VALUE_SIZE_BYTES_MAX + 1)], Oversize),
-        (6, "k", Malformed),
+        (5, -1, Malformed),
+        (5, True, Malformed),
+        (6, "take", UnknownKind),
+        (6, "k" * 33, Malformed),
+        (6, b"put", Malformed),
+        (7, ["k"], Malformed),
+        (7, ["k", b"v", b""], Malformed),
+        (7, [b"k", b"v"], Malformed),
+        (7, ["k", "v"], Malformed),
+        (7, ["", b"v"], Malformed),
+        (7, ["a\nb", b"v"], Malformed),
+        (7, ["a\u2028b", b"v"], Malformed),
+        (7, ["a\u202eb", b"v"], Malformed),
+        (7, ["k" * (KEY_SIZE_BYTES_MAX + 1), b"v"], Oversize),
+        (7, ["é" * (KEY_SIZE_BYTES_MAX // 2 + 1), b"v"], Oversize),
+        (7, ["k" * 5000, b"v"], Oversize),
+        (7, ["k", bytes(VALUE_SIZE_BYTES_MAX + 1)], Oversize),
+        (7, "k", Malformed),
     ],
 )
 def test_every_item_of_the_body_is_checked(

@@ -14,6 +14,7 @@ from identity.keys import KeyPair
 from ledger import trust
 from ledger.errors import (
     BadAttestation,
+    KeyRotated,
     NoSuchAttestation,
     SelfAttestation,
     TooManyAttestations,
@@ -32,7 +33,7 @@ from ledger.trust import (
     decode_attestation,
     issuer_key,
 )
-from tests.ledger.world import KEYS, NEWCOMERS, START_NS, Cell, candidates, signed
+from tests.ledger.world import KEYS, NEWCOMERS, START_NS, Cell, candidates, rotation, signed
 
 A, B, C, D = KEYS
 STRANGER = NEWCOMERS[0]
@@ -207,3 +208,48 @@ def test_transactions_and_state_have_these_bytes() -> None:
         "score_key": score_key(pair.public_key).hex(),
         "record": record.encode().hex(),
     } == VECTORS["state"]
+
+
+def rotated(cell: Cell, old: KeyPair, new: KeyPair) -> None:
+    assert cell.act((old, rotation(old, new))) == [APPLIED]
+
+
+def test_what_a_cell_says_and_what_is_said_of_it_stay_when_it_takes_another_key() -> None:
+    cell = Cell()
+    new = NEWCOMERS[1]
+    cell.act((STRANGER, attest(B)), (B, attest(STRANGER)))
+    rotated(cell, STRANGER, new)
+    # Said again, by and of the new key, it takes the place of what was said before.
+    assert (
+        cell.act((new, attest(B, 1)), (B, attest(new, 2)), (C, attest(STRANGER))) == [APPLIED] * 3
+    )
+    scores = [found(cell, STRANGER, B), found(cell, B, STRANGER), found(cell, C, STRANGER)]
+    assert [one and one.score_millionths for one in scores] == [1, 2, HIGH]
+    assert found(cell, new, B) is None
+    assert found(cell, B, new) is None
+    assert count(cell, STRANGER) == encode([1])
+    assert count(cell, new) is None
+    assert cell.act((new, attest(STRANGER))) == [SelfAttestation.code]
+    assert cell.act((STRANGER, revoke(B))) == [KeyRotated.code]
+    assert cell.act((new, revoke(B))) == [APPLIED]
+    assert count(cell, STRANGER) == encode([0])
+
+
+def test_rotating_is_no_way_around_the_bound_of_an_issuer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trust, "ATTESTATIONS_OF_ISSUER_MAX", 2)
+    cell = Cell()
+    cell.act((STRANGER, attest(A)), (STRANGER, attest(B)))
+    rotated(cell, STRANGER, NEWCOMERS[1])
+    assert cell.act((NEWCOMERS[1], attest(C))) == [TooManyAttestations.code]
+
+
+def test_what_was_said_of_a_key_before_it_followed_another_counts_for_nobody() -> None:
+    cell = Cell()
+    new = NEWCOMERS[1]
+    cell.act((B, attest(new)))
+    rotated(cell, STRANGER, new)
+    assert found(cell, B, STRANGER) is None
+    assert count(cell, B) == encode([1])
+    assert cell.act((B, revoke(new))) == [APPLIED]
+    assert count(cell, B) == encode([0])
+    assert cell.act((B, revoke(new))) == [NoSuchAttestation.code]

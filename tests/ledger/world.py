@@ -140,6 +140,7 @@ def signed(
     arguments: Arguments,
     *,
     expires: int = 0,
+    fee: int = 0,
     network_id: NetworkId = NETWORK,
 ) -> bytes:
     """Return a transaction signed by a key."""
@@ -150,6 +151,7 @@ def signed(
         arguments=arguments,
         sign=pair.sign,
         expires_round=Round(expires),
+        fee=fee,
     )
 
 

@@ -60,6 +60,7 @@ def test_perturbed_cells_are_back_in_time_and_agree(tmp_path: Path) -> None:
     result = json.loads((tmp_path / "r.json").read_text())
     assert result["findings"] == [], errors
     assert result["acknowledged"] > 20
+    assert result["messages"] > 20
     for one, told in zip(perturbations, result["perturbations"], strict=True):
         assert told["what"] == str(one)
         assert set(told["back_s"]) == {"1", "2", "3", "4"}

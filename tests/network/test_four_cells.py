@@ -71,6 +71,22 @@ def test_two_thousand_transactions_from_four_clients_are_ordered_equally(net: De
         assert value["value"] == "value 499", "a client's later put wins over its earlier one"
 
 
+def test_payments_from_all_cells_are_the_same_everywhere_and_nothing_is_lost(net: Devnet) -> None:
+    ids = [net.client(cell).status()["cell_id"] for cell in (1, 2, 3, 4)]
+    for cell in (1, 2, 3, 4):
+        for payee in ids[cell % 4], ids[(cell + 1) % 4]:
+            receipt = net.client(cell).pay(
+                payee, 1_500_000_000 * cell, memo="round", wait="applied"
+            )
+            assert receipt["outcome"] == "applied"
+    net.wait_settled()
+    seen = [[net.client(cell).purse(one)["balance"] for one in ids] for cell in (1, 2, 3, 4)]
+    assert all(one == seen[0] for one in seen)
+    total = net.client(1).supply()
+    assert sum(seen[0]) + total["treasury"] == total["total"] == 4_000_000 * 10**9
+    assert len(set(seen[0])) > 1
+
+
 def test_one_transaction_sent_to_all_cells_is_listed_once(net: Devnet) -> None:
     raw = opaque_transaction(b"the same bytes everywhere")
     answers = [net.client(cell).submit([raw], wait="stored") for cell in (1, 2, 3, 4)]

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from tests.network.devnet import Devnet, myceld, wait_until
+from tests.network.devnet import COMMAND, ROOT, Devnet, myceld, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -31,6 +33,29 @@ def _devnet(tmp_path: Path) -> Iterator[Devnet]:
         yield devnet
     finally:
         devnet.down()
+
+
+def memory_of(pid: int) -> bytes:
+    """All that a process could write down; nothing where the system does not let others look."""
+    found = bytearray()
+    try:
+        with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
+            for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
+                place, mode, *_ = line.split()
+                start, end = (int(one, 16) for one in place.split("-"))
+                if mode.startswith("rw"):
+                    with suppress(OSError):  # given back meanwhile
+                        found += os.pread(memory.fileno(), end - start, start)
+    except (PermissionError, FileNotFoundError):
+        return b""
+    return bytes(found)
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="looks into Linux's /proc")
+def test_the_memory_of_a_process_is_searched_where_the_system_allows_it() -> None:
+    text = f"{SECRET} {os.getpid()}".encode()
+    found = memory_of(os.getpid())
+    assert not found or text in found
 
 
 def test_each_message_arrives_once_in_order_though_both_ends_go_down(devnet: Devnet) -> None:
@@ -52,6 +77,7 @@ def test_each_message_arrives_once_in_order_though_both_ends_go_down(devnet: Dev
         lambda: devnet.client(ALICE).message(last)["status"] == "sent",
         "no relay took the messages",
     )
+    assert SECRET.encode() not in memory_of(devnet.process(RELAY).pid)
     time.sleep(max(0.0, AWAY_S - (time.monotonic() - began)))
     devnet.do("restart", BOB)
     wait_until(
@@ -68,6 +94,53 @@ def test_each_message_arrives_once_in_order_though_both_ends_go_down(devnet: Dev
     relayed = b"".join(path.read_bytes() for path in devnet.home(RELAY).glob("cell.db*"))
     assert SECRET.encode() not in relayed
     myceld("journal", "audit", "message", "--home", str(devnet.home(BOB)))
+
+
+def test_each_message_arrives_once_in_order_though_the_receiver_and_the_sender_take_new_keys(
+    devnet: Devnet,
+) -> None:
+    first = {cell: devnet.status(cell)["cell_id"] for cell in (ALICE, BOB)}
+    tried = iter(range(1_000_000))
+    told: dict[str, int] = {}  # what was acknowledged: each try has a text of its own
+
+    def say(count: int) -> None:
+        for _ in range(count):
+            wait_until(send, "the message was not taken")
+
+    def send() -> bool:
+        text = f"said {next(tried)} times"
+        sent = devnet.client(ALICE).send_message(to=first[BOB], text=text)
+        told[text] = sent["messages"][0]["id"]
+        return True
+
+    for cell in (BOB, ALICE):
+        say(100)
+        rotating = subprocess.Popen(
+            [*COMMAND, "key", "rotate", "--home", str(devnet.home(cell)), "--timeout", "90"],
+            cwd=ROOT,
+        )
+        say(100)
+        assert rotating.wait(120) == 0
+        say(100)
+    now = {cell: devnet.status(cell)["cell_id"] for cell in (ALICE, BOB)}
+    assert not set(now.values()) & set(first.values())
+    *_, last = told.values()
+    wait_until(
+        lambda: devnet.client(ALICE).message(last)["status"] == "delivered",
+        "the sender was not told",
+    )
+    assert devnet.client(ALICE).message_list(status="failed")["messages"] == []
+    page = devnet.client(BOB).next_messages(limit=1000, way="received")["messages"]
+    texts = [item["text"] for item in page]
+    assert [text for text in texts if text in told] == list(told)
+    assert [item["number"] for item in page] == list(range(1, len(page) + 1))
+    assert {(item["cell"], item["first_cell"]) for item in page} == {(now[ALICE], first[ALICE])}
+    listed = devnet.client(ALICE).message_list(cell=first[BOB], limit=1)
+    assert (listed["total"], listed["messages"][0]["cell"]) == (len(page), now[BOB])
+    at = ("--home", str(devnet.home(BOB)))
+    assert f"cell-1 (first {first[ALICE][-8:]})" in myceld("inbox", "--limit", "1", *at).stdout
+    for journal in ("message", "audit", "identity"):
+        myceld("journal", "audit", journal, *at)
 
 
 def test_a_member_has_what_another_one_declared_run_and_its_transactions_ordered(

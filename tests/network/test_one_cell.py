@@ -190,14 +190,30 @@ def test_a_network_of_one_cell_works_alone(cell: Cell) -> None:
     assert blocks[0]["index"] == 0  # type: ignore[index]  # the shape is tested here
 
 
-def test_state_and_receipts_survive_a_restart(tmp_path: Path) -> None:
+_KEPT = ("cell_id", "network_id", "name", "role", "round_applied", "transactions_ordered")
+
+
+def _history(cell: Cell) -> dict[str, list[object]]:
+    """The first hundred blocks of each journal."""
+    names = [str(item["name"]) for item in cell.json("journal", "list")["items"]]  # type: ignore[attr-defined]  # the shape is tested elsewhere
+    pages = {name: cell.json("journal", "show", name, "--limit", "100") for name in names}
+    return {name: list(page["items"]) for name, page in pages.items()}  # type: ignore[call-overload]  # as above
+
+
+def test_key_id_history_state_and_receipts_survive_a_restart(tmp_path: Path) -> None:
     one = Cell(tmp_path / "home")
     _init(one.home)
     one.start()
     receipt = one.json("tx", "put", "kept", "yes", "--wait", "certified")
-    status = one.json("status")
+    status, key, history = one.json("status"), one.json("key", "show"), _history(one)
     assert one.stop() == 0
     one.start()
+    again = one.json("status")
+    assert [again[name] for name in _KEPT] == [status[name] for name in _KEPT]
+    assert one.json("key", "show") == key
+    after = _history(one)
+    assert {name: blocks[: len(history[name])] for name, blocks in after.items()} == history
+    assert len(history) >= 5
     assert one.json("state", "get", "kept")["value"] == "yes"
     assert one.json("receipt", str(receipt["id"]))["position"] == receipt["position"]
     assert one.json("status")["state_root"] == status["state_root"]

@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -91,7 +92,6 @@ def test_a_cell_that_ran_was_asked_everything_and_crashed_left_no_secret(tmp_pat
     home, copies = tmp_path / "home", tmp_path / "copies"
     copies.mkdir()
     phrase = _phrase_file(tmp_path / "phrase", PHRASE)
-    other = _phrase_file(tmp_path / "other", OTHER_PHRASE)
     at = ("--home", str(home))
     unlock = ("--passphrase-file", str(phrase))
     told = [
@@ -117,22 +117,9 @@ def test_a_cell_that_ran_was_asked_everything_and_crashed_left_no_secret(tmp_pat
         of_system = Path(f"/proc/{process.pid}")
         shown = (of_system / "cmdline").read_bytes() + (of_system / "environ").read_bytes()
         assert b"--passphrase-fd" in shown
+        assert "0 0" in " ".join(_limit(process.pid, "Max core file size").split())
         assert not psutil.Process(process.pid).children()
-        told += [
-            myceld("tx", "put", "hello", "world", *at, "--wait", "certified"),
-            myceld("tx", "sign", "hello", "again", *at, "--nonce", "9", *unlock),
-            myceld("spore", "export", str(tmp_path / "home" / "seed.json"), *at),
-            myceld("invite", *at, "--json"),
-            *(myceld(*words, *at) for words in (("status",), ("peers",), ("member", "list"))),
-            myceld("key", "show", *at, "--json"),
-            myceld(
-                "key", "export", str(copies / "copy.json"), *at, *unlock,
-                "--new-passphrase-file", str(other), *COST,
-            ),
-            myceld("key", "export", "--seed", *at, "--passphrase-file", str(other), expect=1),
-            myceld("key", "rotate", *at),
-            myceld("tx", "put", "hello", "again", *at, "--wait", "certified"),
-        ]  # fmt: skip
+        told += _asked_everything(tmp_path, phrase)
         process.send_signal(signal.SIGABRT)
         rest = process.stdout.read()
         assert process.wait(20) == -signal.SIGABRT
@@ -144,14 +131,59 @@ def test_a_cell_that_ran_was_asked_everything_and_crashed_left_no_secret(tmp_pat
     assert b"Fatal Python error: Aborted" in log.read_bytes()
     keys = keystore.open_keys(home / "key.json", PassphraseSource(file=phrase).read)
     assert [pair.seed for pair in keys.others] == [SEED]
-    needles = NEEDLES | frozenset(_spellings(keys.pair.seed))
+    token = (home / "gateway.token").read_bytes().strip()
+    shares = frozenset(_share_in(path) for path in (tmp_path / "shares").iterdir())
+    assert len(shares) == 3
+    needles = NEEDLES | shares | {token} | frozenset(_spellings(keys.pair.seed))
     assert _is_clean(shown, needles)
     assert _is_clean(said + rest, needles)
     for done in told:
         assert _is_clean(done.stdout.encode() + done.stderr.encode(), needles), done.args
     for path, data in _left(home, copies, log):
-        assert _is_clean(data, needles), path
+        assert _is_clean(data, needles - {token} if path.name == "gateway.token" else needles), path
+    for path, _ in _left(home, copies, tmp_path / "shares"):
+        # The spore is for others to read.
+        assert path.name == "seed.json" or path.stat().st_mode & 0o077 == 0, path
     assert not list(ROOT.glob("core*.[0-9]*"))
+
+
+def _asked_everything(place: Path, phrase: Path) -> list[subprocess.CompletedProcess[str]]:
+    """Ask a running cell for all sorts of things, with and without its passphrase."""
+    at = ("--home", str(place / "home"))
+    unlock = ("--passphrase-file", str(phrase))
+    other = _phrase_file(place / "other", OTHER_PHRASE)
+    return [
+        myceld("tx", "put", "hello", "world", *at, "--wait", "certified"),
+        myceld("tx", "sign", "hello", "again", *at, "--nonce", "9", *unlock),
+        myceld("spore", "export", str(place / "home" / "seed.json"), *at),
+        myceld("invite", *at, "--json"),
+        *(myceld(*words, *at) for words in (("status",), ("peers",), ("member", "list"))),
+        myceld("key", "show", *at, "--json"),
+        myceld(
+            "key", "export", str(place / "copies" / "copy.json"), *at, *unlock,
+            "--new-passphrase-file", str(other), *COST,
+        ),
+        myceld("key", "export", "--seed", *at, "--passphrase-file", str(other), expect=1),
+        myceld(
+            "key", "split", *at, *unlock, "--shares", "3", "--threshold", "2",
+            "--out", str(place / "shares"),
+        ),
+        myceld("key", "rotate", *at),
+        myceld("tx", "put", "hello", "again", *at, "--wait", "certified"),
+    ]  # fmt: skip
+
+
+def _limit(pid: int, name: str) -> str:
+    (line,) = [
+        line for line in Path(f"/proc/{pid}/limits").read_text().splitlines() if name in line
+    ]
+    return line.removeprefix(name)
+
+
+def _share_in(path: Path) -> bytes:
+    (words,) = [line for line in path.read_bytes().splitlines() if not line.startswith(b"#")]
+    assert len(words.split()) == 33
+    return words
 
 
 def _until_ready(process: subprocess.Popen[bytes]) -> bytes:
@@ -176,6 +208,96 @@ def test_nothing_secret_shows_in_what_holds_it() -> None:
     ]
     for holder in holders:
         assert _is_clean(f"{holder} {holder!r} {[holder]}".encode()), type(holder)
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks into Linux's /proc")
+def test_a_command_that_works_with_secrets_shows_none_to_ps_and_dumps_no_core(
+    tmp_path: Path,
+) -> None:
+    home, phrase = tmp_path / "home", _phrase_file(tmp_path / "phrase", PHRASE)
+    other = _phrase_file(tmp_path / "other", OTHER_PHRASE)
+    at = ("--home", str(home))
+    myceld("key", "import", "--seed", *at, given=SEED.hex() + "\n")
+    new = ("--new-passphrase-file", str(other), "--ops", "16", "--memory-mib", "1024")
+    with subprocess.Popen(
+        [*COMMAND, "key", "change-passphrase", *at, "--passphrase-file", str(phrase), *new],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=os.environ | {"PYTHONFAULTHANDLER": "1"},
+    ) as process:
+        try:
+            _wait_for_core_limit(process.pid)
+            of_system = Path(f"/proc/{process.pid}")
+            shown = (of_system / "cmdline").read_bytes() + (of_system / "environ").read_bytes()
+            assert b"change-passphrase" in shown
+            assert not psutil.Process(process.pid).children()
+            process.send_signal(signal.SIGABRT)
+            said, _ = process.communicate(timeout=20)
+        finally:
+            process.kill()
+    assert process.returncode == -signal.SIGABRT
+    assert b"Fatal Python error: Aborted" in said
+    assert _is_clean(shown)
+    assert _is_clean(said)
+
+
+def _wait_for_core_limit(pid: int) -> None:
+    """Wait until the command is so far that it writes no core, and derives the new key."""
+    until_s = time.monotonic() + 20
+    while _limit(pid, "Max core file size").split()[:2] != ["0", "0"]:
+        assert time.monotonic() < until_s, "a core of the command could hold the key"
+
+
+_BREAKS_OFF: Final = """
+import importlib, sys
+place, name, method, *words = sys.argv[1:]
+
+def fail(self, *_):
+    raise RuntimeError(f"{self!r} {vars(self) if hasattr(self, '__dict__') else ''}")
+
+owner = getattr(importlib.import_module(place), name)
+assert hasattr(owner, method)
+setattr(owner, method, fail)
+sys.argv[1:] = words
+from node.__main__ import entry
+entry()
+"""
+
+
+@pytest.mark.parametrize("form", [(), ("--log-json",)])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "node.keyring KeyRing settle",
+        "node.supervisor Supervisor _run_once",
+        "node.assembly Assembly assemble",
+        "node.services.message Messages run",
+    ],
+)
+def test_a_cell_that_dies_of_its_own_mistake_prints_no_secret(
+    tmp_path: Path, place: str, form: tuple[str, ...]
+) -> None:
+    home = str(tmp_path / "home")
+    phrase = _phrase_file(tmp_path / "phrase", PHRASE)
+    lock = ("--passphrase-file", str(phrase))
+    myceld(
+        "key", "import", "--seed", "--home", home, "--new-passphrase-file", str(phrase), *COST,
+        given=SEED.hex() + "\n",
+    )  # fmt: skip
+    myceld("init", "--home", home, *lock, "--network", "solo")
+    run = ["run", "--home", home, "--log-level", "debug", *form, *lock]
+    done = subprocess.run(
+        [sys.executable, "-c", _BREAKS_OFF, *place.split(), *run],
+        cwd=ROOT,
+        capture_output=True,
+        timeout=60,
+        check=False,
+        env=os.environ | {"PYTHONFAULTHANDLER": "1"},
+    )
+    assert done.returncode != 0
+    assert b"RuntimeError: " in done.stderr
+    assert _is_clean(done.stdout + done.stderr)
 
 
 _CRASH: Final = """

@@ -9,12 +9,13 @@ import pytest
 
 from core.errors import InvariantBroken
 from core.ids import Round
-from journal import Store
+from journal import Pen, Store
 from node.consensus_task import ConsensusTask
 from node.inbox import ConsensusInbox, ExecutionInbox, Wake
 from node.peers import Peers
 from node.receipts import Receipts
 from node.stages.intake import Intake
+from node.tables import EVENTS_JOURNAL
 from node.verifier import Verifier
 from tests.ledger.world import GENESIS, START_NS
 from tests.node.stages.world import Cell
@@ -36,7 +37,7 @@ def _task(cell: Cell, inbox: ConsensusInbox) -> ConsensusTask:
     execution: ExecutionInbox = asyncio.Queue(1)
     return ConsensusTask(
         cell.stage,
-        cast("Store", None),
+        Pen(cast("Store", None), EVENTS_JOURNAL),
         cast("Verifier", None),
         GENESIS,
         inbox=inbox,

@@ -19,6 +19,7 @@ from identity.keys import KeyPair
 from journal import Store
 from ledger.certificate import Certificate, CheckpointSignature, checkpoint_message
 from ledger.header import RoundHeader, decode_header
+from ledger.machine import Applied
 from ledger.roster import Roster
 from node.execution_task import ExecutionTask
 from node.inbox import CheckpointFrom, ExecutionInbox
@@ -38,7 +39,6 @@ from node.tables import (
     roster_of_epoch,
     state_value,
 )
-from node.trust_view import TrustView
 from node.verifier import Verifier
 from tests.ledger.world import GENESIS as LONG
 from tests.ledger.world import KEYS, START_NS, certified, opaque
@@ -73,20 +73,19 @@ class Bench:
         self.inbox: ExecutionInbox = asyncio.Queue(100_000)
         self.peers = FakePeers()
         self.sealed: list[Roster] = []
+        self.applied: list[Applied] = []
         self.verifier = verifier
 
     async def begin(self) -> None:
         self.task = ExecutionTask(
             self.stage,
-            self.store,
+            self.store.pen(HEADERS_JOURNAL),
             self.verifier,
             await self.store.journal(EVENTS_JOURNAL),
             inbox=self.inbox,
             receipts=Receipts(),
             intake=Intake(GENESIS.network_id, self.stage.ledger.account),
-            trust=TrustView(
-                self.store, GENESIS.members[0].public_key, lambda: self.stage.ledger.applied_round
-            ),
+            watchers=(self.applied.append,),
         )
         peers = cast("Peers", self.peers)
         self._running = asyncio.ensure_future(self.task.run(peers, self.sealed.append))
@@ -234,10 +233,11 @@ async def test_the_certificate_of_the_sealing_round_is_kept_though_it_comes_afte
 @_in_a_loop
 async def test_the_end_of_an_epoch_is_fsynced_and_no_other_round(tmp_path: Path) -> None:
     async with _bench(tmp_path) as bench:
-        spy = AsyncMock(wraps=bench.store.transaction)
-        bench.store.transaction = spy  # type: ignore[method-assign]  # only listens
+        spy = AsyncMock(wraps=bench.store.commit)
+        bench.store.commit = spy  # type: ignore[method-assign]  # only listens
         await bench.feed(*_rounds(0, 1, 16), *_rounds(1, 17, 32))
-        durable = [call.kwargs["durable"] for call in spy.await_args_list]
+        batches = [call.args[0] for call in spy.await_args_list]
+        durable = [batch.durable for batch in batches if batch.appends]
         assert durable == ([False] * 15 + [True]) * 2
 
 

@@ -9,23 +9,23 @@ from pathlib import Path
 import pytest
 
 from core.ids import CellId
-from gossip.host import DialFailed, ReadTimedOut, WriteTimedOut
+from gossip.host import DialFailed, PeerStream, ReadTimedOut, StreamLost, WriteTimedOut
 from node.faults import FAULTS_FILE, FAULTS_VARIABLE, Fault, Faults, FaultyStream, faults_of
 
 PEER, OTHER = CellId("peer"), CellId("other")
 
 
-class Pipe:
+class Pipe(PeerStream):
     """A stream that always has bytes, and takes all."""
 
-    cell_id = PEER
-    initiator = True
-    remote_address: str | None = None
-
     def __init__(self) -> None:
+        self.cell_id = PEER
+        self.protocol = "/test/1"
+        self.initiator = True
+        self.remote_address = None
         self.written = b""
 
-    async def read(self, size_max: int, *, timeout_s: float) -> bytes:
+    async def read(self, size_max: int = 9, *, timeout_s: float | None) -> bytes:
         del timeout_s
         return b"x" * size_max
 
@@ -121,7 +121,7 @@ class SpacedPipe(Pipe):
         super().__init__()
         self.left = 5
 
-    async def read(self, size_max: int, *, timeout_s: float) -> bytes:
+    async def read(self, size_max: int = 9, *, timeout_s: float | None) -> bytes:
         del size_max, timeout_s
         await asyncio.sleep(0.01)
         self.left -= 1
@@ -143,18 +143,49 @@ def test_a_slow_link_delays_and_is_no_narrower_for_it(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
-class SilentPipe(Pipe):
-    """A stream on which nothing ever comes."""
+class Broken(Pipe):
+    """A stream that breaks."""
 
-    async def read(self, size_max: int, *, timeout_s: float) -> bytes:
-        raise ReadTimedOut(f"{size_max} {timeout_s}")
+    async def read(self, size_max: int = 9, *, timeout_s: float | None) -> bytes:
+        raise StreamLost(f"{size_max} {timeout_s}")
 
 
 def test_what_ends_a_stream_comes_through(tmp_path: Path) -> None:
     async def main() -> None:
-        stream = FaultyStream(SilentPipe(), Faults(tmp_path / FAULTS_FILE))
+        stream = FaultyStream(Broken(), Faults(tmp_path / FAULTS_FILE))
+        for _ in range(2):
+            with pytest.raises(StreamLost):
+                await stream.read(9, timeout_s=5)
+        await stream.close()
+
+    asyncio.run(main())
+
+
+class Once(Pipe):
+    """A stream on which five bytes come at once, after a while; then nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left = [b"hello"]
+
+    async def read(self, size_max: int = 9, *, timeout_s: float | None) -> bytes:
+        del size_max, timeout_s
+        await asyncio.sleep(0.05 if self.left else 3600)
+        return self.left.pop()
+
+
+def test_a_read_takes_no_more_than_was_asked_for_and_one_in_vain_loses_nothing(
+    tmp_path: Path,
+) -> None:
+    async def main() -> None:
+        stream = FaultyStream(Once(), Faults(tmp_path / FAULTS_FILE))
         with pytest.raises(ReadTimedOut):
-            await stream.read(9, timeout_s=5)
+            await stream.read(2, timeout_s=0.01)
+        assert await stream.read(2, timeout_s=5) == b"he"
+        assert await stream.read(1, timeout_s=5) == b"l"
+        assert await stream.read(9, timeout_s=5) == b"lo"
+        with pytest.raises(ReadTimedOut):
+            await stream.read(9, timeout_s=0.01)
         await stream.close()
 
     asyncio.run(main())

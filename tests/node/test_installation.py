@@ -47,6 +47,12 @@ from tests.ledger.transfer.world import SHORT, History
 from tests.ledger.world import KEYS
 
 
+async def _install(store: Store, checkpoint: Checkpoint, owed: list[bytes]) -> None:
+    pen = store.pen(HEADERS_JOURNAL)
+    await install(pen, checkpoint, owed)
+    pen.give_back()
+
+
 def _in_a_loop(test: Callable[[Path], Coroutine[Any, Any, None]]) -> Callable[[Path], None]:
     @functools.wraps(test)
     def run(tmp_path: Path) -> None:
@@ -168,7 +174,7 @@ async def test_a_checkpoint_is_put_in_place_and_the_ledger_goes_on_equal(tmp_pat
         checkpoint = await _fetch(new, await _source(old))
         assert (await new.journal(HEADERS_JOURNAL)).length == 0  # nothing shows before
         assert new.query("SELECT count(*) FROM state") == [(0,)]
-        await install(new, checkpoint, [owed])
+        await _install(new, checkpoint, [owed])
         seal = history.links[2].header
         assert (await _ledger(new)).header == seal
         assert unplaced(new) == [owed]
@@ -185,7 +191,7 @@ async def test_a_checkpoint_is_put_in_place_and_the_ledger_goes_on_equal(tmp_pat
         assert source.newest() == 3
         assert await source.links(Epoch(0), 100) == history.links
         async with _store(tmp_path / "third.db") as third:
-            await install(third, await _fetch(third, source), [])
+            await _install(third, await _fetch(third, source), [])
             assert (await _ledger(third)).header == history.links[3].header
 
 
@@ -196,7 +202,7 @@ async def test_history_with_a_gap_says_where_it_goes_on(tmp_path: Path) -> None:
         await _write(old, history)
         await new.journal(EVENTS_JOURNAL)
         await _write(new, history, last=20)
-        await install(new, await _fetch(new, await _source(old), above=20), [])
+        await _install(new, await _fetch(new, await _source(old), above=20), [])
         headers = await Headers.open(new)
         first = history.roster(4).first_round
         assert [header.round for header in await headers.page(0, 100)] == list(range(1, 21))
@@ -238,7 +244,7 @@ async def test_a_prepared_checkpoint_that_was_not_put_in_place_changes_nothing(
         async with _store(tmp_path / "new.db") as new:
             assert new.query("SELECT * FROM state") == before
             checkpoint = await _fetch(new, await _source(old), above=5)
-            await install(new, checkpoint, [])
+            await _install(new, checkpoint, [])
         async with _store(tmp_path / "new.db") as new:
             assert (await _ledger(new)).header == history.links[1].header
 

@@ -59,7 +59,9 @@ async def test_what_is_certified_replaces_what_is_wrong_and_the_ledger_goes_on_e
         ]
         await wrong.transaction({}, rows)
         await keep_evidence(tmp_path, Divergence(CERTIFICATE, Hash(bytes(32))))
-        await install_repair(wrong, await _fetch(wrong, await _source(right)), [opaque("owed")])
+        pen = wrong.pen(HEADERS_JOURNAL)
+        await install_repair(pen, await _fetch(wrong, await _source(right)), [opaque("owed")])
+        pen.give_back()
 
         assert (await _ledger(wrong)).header == seal
         assert [roster.epoch for roster, _ in newest_epochs(wrong, 9)] == [1, 2, 3]
@@ -92,7 +94,9 @@ async def test_in_the_first_epoch_everything_begins_again(tmp_path: Path) -> Non
     history = History(32, 1, keys=20)
     async with _store(tmp_path / "cell.db") as store:
         await _write(store, history)
-        await install_repair(store, None, [])
+        pen = store.pen(HEADERS_JOURNAL)
+        await install_repair(pen, None, [])
+        pen.give_back()
         headers = await Headers.open(store)
         assert (headers.last_round, headers.first_own_epoch) == (0, 0)
         assert [header async for header in headers.newest(10)] == []

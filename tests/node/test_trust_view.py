@@ -16,9 +16,11 @@ from journal import Store
 from ledger.machine import Applied
 from ledger.trust import TrustAttest, TrustRevoke
 from node import trust_view
+from node.keyring import reader_of
+from node.lines import Lines
 from node.tables import SCHEMA, applied_statements, attestations_of
 from node.trust_view import TrustView
-from tests.ledger.world import KEYS, NEWCOMERS, START_NS, Cell, candidates, signed
+from tests.ledger.world import KEYS, NEWCOMERS, START_NS, Cell, candidates, rotation, signed
 
 A, B, C, D = KEYS
 E, F = NEWCOMERS[:2]
@@ -42,7 +44,9 @@ class Bench:
         self.view = self.fresh()
 
     def fresh(self) -> TrustView:
-        return TrustView(self.store, A.public_key, lambda: self.cell.ledger.applied_round)
+        lines = Lines(reader_of(self.store))
+        applied_round = lambda: self.cell.ledger.applied_round  # noqa: E731 - it fits the line
+        return TrustView(self.store, A.public_key, applied_round, lines=lines)
 
     async def act(self, *acts: Act, expires: int = 0) -> Applied:
         """Apply a round of attestations durably, then tell the view."""
@@ -59,8 +63,18 @@ class Bench:
             raws.append(signed(pair, nonce, arguments))
         applied = self.cell.apply(candidates(raws))
         await self.store.transaction({}, applied_statements(applied, roster, 0), durable=False)
+        self.view.lines.applied(applied)
         self.view.applied(applied)
         return applied
+
+    async def rotate(self, old: KeyPair, new: KeyPair) -> None:
+        """Apply a round in which a cell takes its next key."""
+        roster = self.cell.ledger.roster
+        nonce = self.cell.ledger.account(old.public_key).highest + 1
+        applied = self.cell.apply(candidates([signed(old, nonce, rotation(old, new))]))
+        await self.store.transaction({}, applied_statements(applied, roster, 0), durable=False)
+        self.view.lines.applied(applied)
+        self.view.applied(applied)
 
     async def score(self, subject: KeyPair, view: TrustView | None = None) -> float:
         async with asyncio.timeout(10):
@@ -182,11 +196,38 @@ def test_words_fade_while_nothing_is_ordered(
     with_bench(tmp_path, story)
 
 
+def test_a_score_is_that_of_the_cell_whichever_key_it_has(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        await bench.act((A, B, 0.8), (B, C, 1.0))
+        before = [await bench.score(one) for one in (B, C)]
+        await bench.rotate(B, E)
+        await bench.rotate(A, F)
+        await bench.view.settled()
+        scores = [bench.view.score(one.public_key) for one in (B, E, C)]
+        assert scores == pytest.approx([before[0], before[0], before[1]], abs=1e-5)
+        # The next key speaks for the cell, and what it says takes the place of what was said.
+        await bench.act((E, C, 0.0), (F, E, 0.4))
+        await bench.view.settled()
+        assert bench.view.score(B.public_key) == pytest.approx(0.4)
+        assert bench.view.score(C.public_key) == pytest.approx(0.0, abs=1e-5)
+        again = TrustView(
+            bench.store, F.public_key, lambda: Round(9), lines=Lines(reader_of(bench.store))
+        )
+        task = asyncio.create_task(again.run())
+        await again.settled()
+        assert again.score(E.public_key) == pytest.approx(0.4)
+        assert again.score(F.public_key) == again.score(A.public_key) == 1.0
+        task.cancel()
+
+    with_bench(tmp_path, story)
+
+
 def test_a_request_is_decided_by_the_score_as_it_is_now(tmp_path: Path) -> None:
     async def story(bench: Bench) -> None:
         def decide(request: str, cell: KeyPair) -> Decision:
             view = bench.view
-            return view.policy.decide(request, view.graph.score(cell.public_key))
+            score = view.graph.score(cell.public_key)
+            return view.policy.decide(request, score, is_proven=True)
 
         assert not decide("chat", B).allowed
         await bench.act((A, B, 0.5))

@@ -8,15 +8,9 @@ import pytest
 
 from core.ids import PublicKey, TransactionId
 from hashgraph.event import decode_any_event
+from ledger.governance import decode_proposal, proposal_key
 from ledger.kinds import Arguments
-from ledger.members import (
-    Action,
-    MemberApprove,
-    MemberLeave,
-    MemberPropose,
-    decode_proposal,
-    proposal_key,
-)
+from ledger.members import Action, MemberApprove, MemberLeave, MemberPropose
 from ledger.roster import Roster
 from tests.node.world import SimCell, World
 

@@ -15,7 +15,7 @@ from random import Random
 from typing import Any, TypeVar
 
 from core.errors import MyceldError
-from core.ids import CellId, Epoch, EventId, Round, TransactionId
+from core.ids import CellId, Epoch, EventId, PublicKey, Round, TransactionId
 from gossip.errors import Equivocated
 from gossip.index import EventIndex
 from gossip.sync import Send
@@ -599,10 +599,12 @@ class World:
         epoch_rounds: int = 2048,
         members: int | None = None,
         jumps: bool = False,
+        prana: tuple[tuple[PublicKey, int], ...] = (),
     ) -> None:
         """`members` of the cells have a vote from the start, all unless given.
 
-        `jumps`: cells far behind fetch a checkpoint; without it they replay all epochs.
+        `jumps`: cells far behind fetch a checkpoint; without it they replay all epochs. `prana`:
+        who begins with how much.
         """
         self.jumps = jumps
         self._sealed: dict[Epoch, RosterLink] = {}
@@ -619,6 +621,7 @@ class World:
             ),
             START_NS,
             epoch_rounds=epoch_rounds,
+            prana=prana,
         )
         self._rosters = {Epoch(0): self.genesis.roster}
         self.cells = [SimCell(self, index, key) for index, key in enumerate(keys)]

@@ -26,6 +26,12 @@ PACKAGES: Final = (
     "node", "sim",
 )  # fmt: skip
 """What a run of the simulator imports."""
+_OF_TESTS: Final = ("cli", "docs", "scripts", "tests")
+"""What tests read besides."""
+_UNUSED: Final = shutil.ignore_patterns("node_modules")
+_TEST_TIMEOUT_S: Final = 300
+_PASSED: Final = 0
+_FAILED: Final = 1
 
 _RUNNER: Final = """
 import json, os, signal, sys
@@ -89,6 +95,8 @@ class PlantedFault:
     new: str
     likely: str = ""
     """A pattern: scenarios in which it is found are run first."""
+    test: str = ""
+    """The test that finds it, as pytest names it. Without one, the simulator has to."""
 
     @property
     def package(self) -> str:
@@ -101,8 +109,11 @@ class PlantedFault:
 
     def plant(self, target: Path, root: Path = ROOT) -> None:
         """Copy the packages to an empty folder, with the mistake."""
-        for package in PACKAGES:
-            shutil.copytree(root / package, target / package)  # compiled files too: they fit
+        folders = (*PACKAGES, *_OF_TESTS) if self.test else PACKAGES
+        for folder in folders:  # compiled files too: they fit
+            shutil.copytree(root / folder, target / folder, ignore=_UNUSED)
+        if self.test:
+            shutil.copy(root / "pyproject.toml", target)
         path = target / self.file
         text = path.read_text(encoding="utf-8")
         assert text.count(self.old) == 1, self.name
@@ -139,6 +150,23 @@ def runs_in(root: Path, seeds: Sequence[int]) -> Generator[Run, None, None]:
                     run = None
         finally:
             child.kill()
+
+
+def is_failing(root: Path, test: str) -> bool:
+    """Run one test on the packages of a folder; return whether it fails.
+
+    Raises ValueError if there is no such test.
+    """
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly"]
+    try:
+        done = subprocess.run(
+            [*command, test], cwd=root, capture_output=True, check=False, timeout=_TEST_TIMEOUT_S
+        )
+    except subprocess.TimeoutExpired:
+        return True
+    if done.returncode not in (_PASSED, _FAILED):
+        raise ValueError(f"{test} can not be run: {done.stdout.decode()[-500:]}")
+    return done.returncode == _FAILED
 
 
 def likely_first(seeds: Sequence[int], pattern: str = "") -> list[int]:

@@ -1,6 +1,7 @@
 """One simulated network whose cells send messages, as a program: prints what came of it as JSON.
 
-A process of its own, as its clock and chance are taken away: `python -m tests.sim.message_run 1`.
+A process of its own, as its clock and chance are taken away:
+`python -m tests.sim.message_run 1 rotate`, the last word only if both ends are to take new keys.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any, TypeVar
 
 from core import failpoint
 from core.errors import MyceldError
-from gateway.message_views import MessageQuery, MessageWish
+from gateway.message_views import ContentView, MessageQuery, MessageWish
 from gateway.trust_views import AttestWish
 from gateway.views import Stage
 from identity.messages.work import Posting, encode_work
@@ -42,6 +43,8 @@ TROUBLE = (
     Action(2_200, "power cut", (2,), 1_500),
     Action(3_000, "crash at write", (0,), 300, 40, "power cut"),
 )
+LATE_TROUBLE = (Action(4_700, "power cut", (0, 2), 500),)
+"""While they rotate, or a little later."""
 
 
 class MessageRun:
@@ -61,6 +64,17 @@ class MessageRun:
             except (CellDown, MyceldError):
                 continue
             self.told.append(str(number))
+
+    async def rotate(self, cell: SimCell, after_s: float) -> None:
+        """Have a cell take another key, whatever comes in between."""
+        await asyncio.sleep(after_s)
+        while not cell.rotations:
+            try:
+                async with asyncio.timeout(2):
+                    await cell.ask(lambda one: one.rotate_key(wait=Stage.STORED, timeout_s=2))
+            except (CellDown, MyceldError, TimeoutError):
+                pass
+            await asyncio.sleep(0.5)
 
     def chat(self, text: str) -> MessageWish:
         return MessageWish(self.bob.key.cell_id, b"", "CHAT", text, b"", 3600)
@@ -87,6 +101,7 @@ class MessageRun:
             "end": end.status,
             "posted": self._post(),
             "proven": self._query(),
+            "rotations": [cell.rotations for cell in self.world.cells],
         }
 
     def _post(self) -> bool:
@@ -97,15 +112,19 @@ class MessageRun:
         friend = self.alice.key.cell_id
         said = AttestWish(friend, GENERAL_SCOPE, 900_000)
         self._ask(self.bob, lambda cell: cell.attest(said, wait=Stage.CERTIFIED, timeout_s=10))
-        self._ask(self.bob, lambda cell: cell.trust_of(friend, 1))
+        self._ask(self.bob, lambda cell: cell.trust_of(friend, 1, "general"))
         wish = self.request("POST", encode_work(Posting("minutes", BODY)))
         self._ask(self.alice, self._sends(wish))
-        found = self._until(
-            self.world.cells[1],
-            lambda cell: cell.contents(offset=0, limit=10),
-            lambda items: bool(items) and items[0].here,
+        wanted = hashlib.sha256(BODY).hexdigest()  # clients post too
+
+        def is_here(items: list[ContentView]) -> bool:
+            return any(view.hash == wanted and view.here for view in items)
+
+        return is_here(
+            self._until(
+                self.world.cells[1], lambda cell: cell.contents(offset=0, limit=100), is_here
+            )
         )
-        return [view.hash for view in found] == [hashlib.sha256(BODY).hexdigest()]
 
     def _query(self) -> bool:
         """Ask Bob for a value; return whether the answer carries a proof."""
@@ -148,7 +167,7 @@ class MessageRun:
         self.world.loop.run_until((self.world.now_ms + duration_ms) / 1000)
 
 
-def main(seed: int) -> None:
+def main(seed: int, *, rotate: bool) -> None:
     """Run once and print the outcome."""
     scenario = Scenario(
         seed=seed,
@@ -157,7 +176,7 @@ def main(seed: int) -> None:
         loss=0.05,
         load_per_s=4.0,
         troubled_ms=6_000,
-        actions=TROUBLE,
+        actions=TROUBLE + LATE_TROUBLE * rotate,
     )
     loop = SimLoop()
     trace = Trace(lambda: round(loop.time() * 1000), None)
@@ -168,6 +187,9 @@ def main(seed: int) -> None:
         failpoint.arm(world.hit)
         run = MessageRun(world)
         world._spawn(run.talk())
+        if rotate:
+            world._spawn(run.rotate(run.bob, 1.5))
+            world._spawn(run.rotate(run.alice, 4.2))
         verdict = world.run()
         outcome = run.outcome()
     findings = [str(one) for one in verdict.findings]
@@ -177,4 +199,4 @@ def main(seed: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), rotate="rotate" in sys.argv)

@@ -12,12 +12,12 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize(("seed", "rotate"), [(1, ""), (2, "rotate"), (3, "rotate")])
 def test_what_was_journaled_arrives_once_and_in_order_whatever_happens_to_the_cells(
-    seed: int,
+    seed: int, rotate: str
 ) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.sim.message_run", str(seed)],
+        [sys.executable, "-m", "tests.sim.message_run", str(seed), rotate],
         capture_output=True,
         text=True,
         cwd=ROOT,
@@ -32,4 +32,5 @@ def test_what_was_journaled_arrives_once_and_in_order_whatever_happens_to_the_ce
     assert list(map(int, numbers)) == sorted({int(text) for text in numbers})
     assert len(found["told"]) > 20
     assert set(found["told"]) <= set(numbers)
+    assert found["rotations"] == ([1, 0, 1, 0] if rotate else [0] * 4)
     assert (found["end"], found["posted"], found["proven"]) == ("delivered", True, True)

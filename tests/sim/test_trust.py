@@ -70,6 +70,23 @@ def test_a_restart_changes_nothing(told: dict[str, Any]) -> None:
     assert names == ["cell-1", "cell-2", "cell-3", "cell-4"]
 
 
+def test_scores_and_what_makes_them_stay_when_cells_take_new_keys(told: dict[str, Any]) -> None:
+    rotated = told["rotated"]
+    before, ids = rotated["before"], rotated["ids"]
+    assert [old == new for old, new in zip(before, ids, strict=True)] == [False, False, True, True]
+    found, kept = rotated["by name"], told["restarted"]
+    assert found["cell"]["score"] == pytest.approx(kept["cell"]["score"])
+    assert found["own_interactions"] == kept["own_interactions"]
+    assert [path["cells"] for path in found["paths"]] == [
+        [ids[before.index(one)] for one in path["cells"]] for path in kept["paths"]
+    ]
+    by_old_id = rotated["by old id"]["cell"]
+    assert (by_old_id["cell_id"], by_old_id["name"]) == (ids[1], "cell-2")
+    assert rotated["by old id"]["attestations"][0]["issuer"] == ids[0]
+    assert {one["cell_id"] for one in rotated["graph"]["cells"]} == set(ids)
+    assert [one["is_self"] for one in rotated["graph"]["cells"]].count(True) == 1
+
+
 def test_what_is_revoked_counts_no_more(told: dict[str, Any]) -> None:
     assert told["revoked outcome"] == "applied"
     assert (told["revoked"]["own_word"], told["revoked"]["attestations"]) == (0.0, [])

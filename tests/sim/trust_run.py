@@ -16,9 +16,8 @@ from core.errors import MyceldError
 from core.ids import Hash
 from gateway.trust_views import AttestWish
 from gateway.views import ReceiptView, Stage
-from identity.trust import exchange_digest
+from identity.trust import INTERACTIONS_JOURNAL, exchange_digest
 from node.cell import RunningCell
-from node.interactions import INTERACTIONS_JOURNAL
 from sim import clock
 from sim.cell import SimCell
 from sim.disk import seed_sqlite
@@ -61,7 +60,7 @@ class Network:
         )
 
     def score(self, at: int, about: str) -> dict[str, Any]:
-        return asdict(self.ask(at, lambda cell: cell.trust_of(about, 8)))
+        return asdict(self.ask(at, lambda cell: cell.trust_of(about, 8, "general")))
 
     def sign(self, here: int, there: int, digest: Hash, *, known: bool) -> str:
         """Let a cell offer to sign an exchange; return how that ended."""
@@ -116,6 +115,23 @@ def interactions(network: Network) -> dict[str, Any]:
     return told
 
 
+def rotations(network: Network) -> dict[str, Any]:
+    """Have the one who attests take a new key, and the one in the middle."""
+    cells = network.world.cells
+    before = [cell.key.cell_id for cell in cells]
+    for at in (0, 1):
+        network.world.rotate(at)
+        network.wait(lambda at=at: cells[at].rotations == 1 and cells[at].running is not None)  # type: ignore[misc]  # a bound default
+        network.caught_up()
+    return {
+        "before": before,
+        "ids": [one.cell_id for one in network.ask(0, lambda cell: cell.members()).members],
+        "by name": network.score(0, "cell-3"),
+        "by old id": network.score(0, before[1]),
+        "graph": asdict(network.ask(0, lambda cell: cell.trust_graph(10, "general"))),
+    }
+
+
 def story(network: Network) -> dict[str, Any]:
     for cell in network.world.cells:
         cell.start()
@@ -137,7 +153,8 @@ def story(network: Network) -> dict[str, Any]:
     network.world.cells[0].kill()
     network.start(network.world.cells[0])
     told["restarted"] = network.score(0, "cell-3")
-    told["graph"] = asdict(network.ask(0, lambda cell: cell.trust_graph(10)))
+    told["graph"] = asdict(network.ask(0, lambda cell: cell.trust_graph(10, "general")))
+    told["rotated"] = rotations(network)
     told["revoked outcome"] = network.attest(0, "cell-2", None).outcome
     told["revoked"] = network.score(0, "cell-2")
     told["findings"] = [str(one) for one in network.world.referee.findings]

@@ -58,6 +58,31 @@ def test_bytes_go_both_ways_and_both_ends_know_each_other() -> None:
     run(main)
 
 
+def test_a_connection_has_one_name_at_both_ends_and_a_process_one_key_on_all_of_them() -> None:
+    async def main() -> None:
+        seen: list[PeerStream] = []
+
+        async def answer(stream: PeerStream) -> None:
+            seen.append(stream)
+            await stream.write(b"!", timeout_s=5)
+
+        async with started("a", answer) as a, started("b") as b, started("c") as c:
+            dialled = []
+            for host in (b, b, c):
+                stream = await host.dial(a.addresses[0], timeout_s=5)
+                assert await stream.read(1, timeout_s=5) == b"!"
+                dialled.append(stream)
+            assert [one.binding for one in dialled] == [one.binding for one in seen]
+            assert len({one.binding for one in dialled}) == 3, "each connection has its own"
+            assert len({one.peer_key for one in dialled}) == 1, "all are with one process"
+            assert seen[0].peer_key == seen[1].peer_key != seen[2].peer_key
+            assert {len(one.binding) for one in seen} == {len(one.peer_key) for one in seen} == {32}
+            for stream in dialled:
+                await stream.close()
+
+    run(main)
+
+
 def test_the_cell_id_is_that_of_the_seed() -> None:
     async def main() -> None:
         async with started("a") as a:

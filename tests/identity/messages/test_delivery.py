@@ -184,6 +184,7 @@ def test_a_relay_hands_out_in_order_and_drops_what_is_covered() -> None:
     keeping = Keeping(held)
     assert [one.number for one in keeping.kept_for(BOB)] == [1, 2, 3]
     assert keeping.receivers() == [BOB]
+    assert keeping.kept_for(HELD.sender) == keeping.kept_for(CellId("eve")) == []
     assert [one.number for one in keeping.drop_through(HELD.sender, BOB, 2)] == [1, 2]
     assert keeping.drop(HELD.sender, BOB, 3) == [replace(HELD, number=3)]
     assert (len(keeping), keeping.size_bytes, keeping.receivers()) == (0, 0, [])
@@ -208,3 +209,27 @@ def test_a_relay_is_full_for_a_pair_for_a_cell_and_in_all(monkeypatch: pytest.Mo
     monkeypatch.setattr(relay_module, "KEPT_COUNT_MAX", 1)
     with pytest.raises(RelayFull):
         Keeping([HELD]).keep(Held(CellId("x"), CellId("y"), 1, 1, 1))
+
+
+def test_a_message_that_was_sealed_anew_is_the_same_one_in_another_block() -> None:
+    box = outbox(2)
+    box.take_due(0)
+    box.rewritten(2, 900)
+    box.rewritten(7, 901)  # it is confirmed or given up since
+    assert [one.id for one in box] == [101, 900]
+    assert box.waiting(2) == replace(message(2), id=900)
+    assert box.waiting(7) is None
+    assert box.confirmed(2, message(2).replay_id, 0) == [Delivered(BOB, 2)]
+
+
+def test_what_waits_under_another_id_of_a_cell_goes_behind_what_waits_for_it() -> None:
+    box, stray = outbox(2), Outbox(CellId("bob, later"))
+    for number in (1, 2):
+        stray.add(replace(message(number + 50, expires_ms=5), number=number))
+    moved = stray.hand_over(box)
+    assert [(before.number, after.number) for before, after in moved] == [(1, 3), (2, 4)]
+    assert [one.replay_id for one in box] == [message(at).replay_id for at in (1, 2, 51, 52)]
+    assert not len(stray)
+    assert all(after.expires_ms == 10**9 for _, after in moved)  # they expire in order
+    assert box.next_number == 5
+    assert numbers(box.take_due(0)) == [1, 2, 3, 4]

@@ -1,12 +1,16 @@
 """Two cells and a relay over links that lose, repeat and reorder, with restarts at any moment.
 
+Both ends rotate their keys, and learn of each other's rotations at any time after. What is by
+or for another key than its receiver knows is not heard; the key before opens what was sealed for
+it.
+
 However it goes: what arrives is in order and there once; what the sender calls delivered is there;
 and what is not there in the end, the sender was told that it failed.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from hypothesis import settings
@@ -40,6 +44,8 @@ class Packet:
     number: int
     replay_id: bytes = b""
     read: int = 0
+    keys: tuple[int, int] = (0, 0)
+    """The sender's and the receiver's, as whoever says it knows them."""
 
 
 @dataclass
@@ -70,7 +76,11 @@ class Delivery(RuleBasedStateMachine):
         self.taken_on_disk = 0
         self.inbox = self._open_inbox()
         self.writing: Log = []
-        self.relayed: dict[int, bytes] = {}
+        self.relayed: dict[int, tuple[bytes, tuple[int, int]]] = {}
+        self.sender_keys = [0, 0]
+        """The sender's key, and what it knows of the receiver's."""
+        self.receiver_keys = [0, 0]
+        """What the receiver knows of the sender's key, and its own."""
         self.keeping = Keeping()
         self.sent: dict[int, bytes] = {}
 
@@ -93,7 +103,28 @@ class Delivery(RuleBasedStateMachine):
     def transmit(self) -> None:
         self._tell_floor(RECEIVER)
         for waiting in self.outbox.take_due(self.now_ms):
-            self.packets.append(Packet(RECEIVER, "message", waiting.number, waiting.replay_id))
+            message = Packet(RECEIVER, "message", waiting.number, waiting.replay_id)
+            self.packets.append(replace(message, keys=self._as_sender()))
+
+    @rule()
+    def the_sender_rotates(self) -> None:
+        self.the_sender_restarts(durable=True)
+        self.sender_keys[0] += 1
+
+    @rule()
+    def the_receiver_rotates(self) -> None:
+        self.the_receivers_disk_is_done()
+        self.the_receiver_restarts()
+        self.receiver_keys[1] += 1
+
+    @rule()
+    def the_sender_learns_of_a_rotation(self) -> None:
+        self.sender_keys[1] = self.receiver_keys[1]
+        self.outbox.connected()
+
+    @rule()
+    def the_receiver_learns_of_a_rotation(self) -> None:
+        self.receiver_keys[0] = self.sender_keys[0]
 
     @rule()
     def reconnect(self) -> None:
@@ -105,17 +136,21 @@ class Delivery(RuleBasedStateMachine):
             self._flush()
             self.keeping.drop_through(SENDER, RECEIVER, self.outbox.floor - 1)
         for waiting in self.outbox:
+            keys = self._as_sender()
+            if self.relayed.get(waiting.number, (b"", None))[1] != keys:
+                self.keeping.drop(SENDER, RECEIVER, waiting.number)
             if not self.keeping.has(SENDER, RECEIVER, waiting.number):
                 held = Held(SENDER, RECEIVER, waiting.number, SIZE_BYTES, self.now_ms + 100_000)
                 self.keeping.keep(held)
-                self.relayed[waiting.number] = waiting.replay_id
+                self.relayed[waiting.number] = waiting.replay_id, keys
 
     @rule()
     def the_relay_hands_over(self) -> None:
         self.keeping.expire(self.now_ms)
         for held in self.keeping.kept_for(RECEIVER):
-            replay_id = self.relayed[held.number]
-            self.packets.append(Packet(RECEIVER, "message", held.number, replay_id))
+            replay_id, keys = self.relayed[held.number]
+            message = Packet(RECEIVER, "message", held.number, replay_id, keys=keys)
+            self.packets.append(message)
 
     @rule(data=st.data(), keep=st.booleans())
     def a_packet_arrives(self, data: st.DataObject, keep: bool) -> None:  # noqa: FBT001 - drawn
@@ -184,6 +219,8 @@ class Delivery(RuleBasedStateMachine):
         """Let both ends talk over a good link until nothing waits; then all must be accounted."""
         self.the_sender_restarts(durable=True)
         self.packets.clear()
+        self.the_receiver_learns_of_a_rotation()
+        self.the_sender_learns_of_a_rotation()
         for _ in range(8 + len(self.sent)):
             self.reconnect()
             self.transmit()
@@ -202,10 +239,20 @@ class Delivery(RuleBasedStateMachine):
     def _open_inbox(self) -> Inbox:
         return Inbox(RECEIVER, lambda number: dict(self.log).get(number), taken=self.taken_on_disk)
 
+    def _as_sender(self) -> tuple[int, int]:
+        return self.sender_keys[0], self.sender_keys[1]
+
     def _arrive(self, packet: Packet) -> None:
+        by, to = packet.keys
         match packet.what:
             case "message":
-                self._take(packet)
+                own = self.receiver_keys[1]
+                if by == self.receiver_keys[0] and to in (own, own - 1):
+                    self._take(packet)
+            case "floor" if by != self.receiver_keys[0]:
+                return
+            case "receipt" | "refusal" if to != self.sender_keys[1]:
+                return
             case "floor":
                 if self.inbox.skip_to(packet.number):
                     self.taken_on_disk = self.inbox.taken
@@ -226,16 +273,21 @@ class Delivery(RuleBasedStateMachine):
                 self._confirm()
             case Verdict.CONFLICT:
                 refusal = Packet(SENDER, "refusal", packet.number, packet.replay_id)
-                self.packets.append(refusal)
+                self.packets.append(replace(refusal, keys=self._as_receiver()))
 
     def _confirm(self) -> None:
         taken, replay_id, read = self.inbox.receipt
-        self.packets.append(Packet(SENDER, "receipt", taken, replay_id, read))
+        receipt = Packet(SENDER, "receipt", taken, replay_id, read)
+        self.packets.append(replace(receipt, keys=self._as_receiver()))
+
+    def _as_receiver(self) -> tuple[int, int]:
+        return self.receiver_keys[0], self.receiver_keys[1]
 
     def _tell_floor(self, to: CellId) -> None:
         if self.outbox.needs_floor:
             self._flush()
-            self.packets.append(Packet(to, "floor", self.outbox.floor))
+            floor = Packet(to, "floor", self.outbox.floor, keys=self._as_sender())
+            self.packets.append(floor)
 
     def _note(self, changes: list[Change]) -> None:
         codes = {change.code for change in changes if isinstance(change, Failed)}

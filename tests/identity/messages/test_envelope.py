@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import MyceldError
-from core.ids import NetworkId, PublicKey
+from core.ids import NetworkId, PublicKey, Round
 from identity.messages.chat import (
     Chat,
     Room,
@@ -71,7 +71,7 @@ from tests.identity.messages.world import (
 VECTORS = json.loads(
     (Path(__file__).parents[2] / "vectors" / "message.json").read_text(encoding="utf-8")
 )
-PAIR = Pair(NETWORK, ALICE.public_key, BOB.public_key)
+PAIR = Pair(NETWORK, ALICE.public_key, BOB.public_key, Round(7))
 WORK: tuple[Work, ...] = (
     Run("uptime", b"input"),
     Result(7, -1, b"output", is_cut=True),
@@ -83,6 +83,10 @@ STATEMENTS: tuple[Statement, ...] = (
     Refusal(PAIR, 7, b"r" * 16, SealBroken.code),
     Floor(PAIR, 9),
 )
+
+
+def _itself(key: PublicKey) -> PublicKey:
+    return key
 
 
 def taken(data: bytes) -> tuple[Envelope, bytes]:
@@ -183,7 +187,7 @@ def test_a_head_that_was_good_for_one_key_is_not_for_another() -> None:
 
 def test_a_seal_is_bound_to_every_part_of_its_header() -> None:
     head = header()
-    sealed = seal(head, TEXT, BOB.public_key)
+    sealed = seal(head, TEXT)
     others = [
         replace(head, network_id=NetworkId(b"m" * 32)),
         replace(head, timestamp_ms=1),
@@ -192,6 +196,8 @@ def test_a_seal_is_bound_to_every_part_of_its_header() -> None:
         replace(head, type=MessageType.AUTH),
         replace(head, number=2),
         replace(head, replay_id=b"q" * 16),
+        replace(head, sender_since=Round(1)),
+        replace(head, receiver_since=Round(1)),
     ]
     assert Opener(BOB).open(head, sealed) == TEXT
     for other in others:
@@ -202,7 +208,7 @@ def test_a_seal_is_bound_to_every_part_of_its_header() -> None:
 @given(st.binary(max_size=2000))
 @settings(deadline=None)
 def test_only_the_bucket_shows_of_a_length(body: bytes) -> None:
-    sealed = seal(header(), body, BOB.public_key)
+    sealed = seal(header(), body)
     assert len(sealed) == bucket_of(len(body) + 4) + 48
     assert Opener(BOB).open(header(), sealed) == body
 
@@ -211,7 +217,7 @@ def test_bodies_have_a_largest_size() -> None:
     largest = bytes(BODY_SIZE_BYTES_MAX)
     assert taken(enveloped(signed(body=largest)))[1] == largest
     with pytest.raises(BodyTooLong):
-        seal(header(), largest + b"x", BOB.public_key)
+        seal(header(), largest + b"x")
 
 
 def test_the_secret_of_an_opener_does_not_show() -> None:
@@ -263,10 +269,23 @@ def test_rooms_that_are_none_are_refused() -> None:
 def test_only_members_change_a_room_and_only_forward() -> None:
     room = make_room(b"i" * 16, "garden", 3, {ALICE.public_key, BOB.public_key})
     following = room.with_members({ALICE.public_key, BOB.public_key, EVE.public_key})
-    assert room.is_followed_by(following, ALICE.public_key)
-    assert not room.is_followed_by(following, EVE.public_key)
-    assert not following.is_followed_by(room, ALICE.public_key)
-    assert not room.is_followed_by(replace(following, id=b"j" * 16), ALICE.public_key)
+    assert room.is_followed_by(following, ALICE.public_key, _itself)
+    assert not room.is_followed_by(following, EVE.public_key, _itself)
+    assert not following.is_followed_by(room, ALICE.public_key, _itself)
+    assert not room.is_followed_by(replace(following, id=b"j" * 16), ALICE.public_key, _itself)
+
+
+def test_a_member_of_a_room_stays_one_under_its_next_key() -> None:
+    room = make_room(b"i" * 16, "garden", 3, {ALICE.public_key, BOB.public_key})
+    first_of = {EVE.public_key: ALICE.public_key}
+    following = room.with_members({EVE.public_key, BOB.public_key})
+
+    def first(key: PublicKey) -> PublicKey:
+        return first_of.get(key, key)
+
+    assert room.has(EVE.public_key, first)
+    assert room.is_followed_by(following, EVE.public_key, first)
+    assert following.has(ALICE.public_key, first)
 
 
 def test_the_format_is_that_of_the_golden_vectors() -> None:

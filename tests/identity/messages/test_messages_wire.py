@@ -19,6 +19,7 @@ from identity.messages.wire import (
     Full,
     Keep,
     Kept,
+    Prove,
     StatementFrame,
     decode_frame,
     encode_frame,
@@ -32,6 +33,7 @@ FRAMES: tuple[Frame, ...] = (
     Kept(BOB.public_key, 7),
     Full(BOB.public_key, 8, "MYC-IDENTITY-311"),
     Collect(),
+    Prove(3),
 )
 VECTORS = json.loads(
     (Path(__file__).parents[2] / "vectors" / "message.json").read_text(encoding="utf-8")
@@ -54,7 +56,9 @@ def test_a_frame_of_another_size_is_refused_before_it_is_read(size: int) -> None
         FrameReader().feed(size.to_bytes(4, "big"))
 
 
-@pytest.mark.parametrize("body", ["90", "9107", "9207c0", "9306c0c0", "93c406c0", "92040a"])
+@pytest.mark.parametrize(
+    "body", ["90", "9107", "920700", "9108", "9207c0", "9306c0c0", "93c406c0", "92040a"]
+)
 def test_a_frame_of_another_shape_is_refused(body: str) -> None:
     with pytest.raises(BadMessage):
         decode_frame(bytes.fromhex(body))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.ids import Hash, NetworkId, PublicKey
+from core.ids import Hash, NetworkId
 from identity.keys import KeyPair
 from identity.messages.envelope import (
     Header,
@@ -42,12 +42,11 @@ def signed(
     body: bytes = TEXT,
     *,
     by: KeyPair = ALICE,
-    key: PublicKey | None = None,
 ) -> bytes:
     """A signed message, sealed if its type is."""
     head = head or header()
     if head.type.is_sealed:
-        body = seal(head, body, key or head.receiver)
+        body = seal(head, body)
     content = content_of(head, body)
     return signed_message(content, by.sign(content))
 

@@ -3,132 +3,55 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
 import pytest
 
 from core.errors import MyceldError
-from core.ids import CellId, Round, public_key_of
-from gossip.discovery.book import AddressBook
-from gossip.host import HostConfig
-from gossip.wire import Forward
-from identity.audit import AUDIT_JOURNAL, Act, Outcome
+from core.ids import Epoch, Hash, Round, Signature
+from identity.audit import AUDIT_JOURNAL, Outcome
 from identity.errors import ChallengeRefused
-from identity.keys import KeyPair
 from identity.messages.chat import Chat, encode_chat, make_room
 from identity.messages.envelope import MessageType
 from identity.messages.errors import MessageDenied
-from identity.trust import Level, policy_of
-from identity.trust.policy import NEEDS
+from identity.trust import Level
+from identity.trust.policy import NEEDS, SCORES
 from journal import Store
-from journal.replication import Copies
-from ledger.roster import Roster
-from node.access import Access, MessageAccess
-from node.errors import AccessDenied
-from node.follows import Follows
-from node.inbox import ConsensusInbox
+from ledger.succession import Origin, Succession, origin_key, present_key, rotated_key
+from ledger.transfer.wire import AskLinks, Denied, FrameBodies, decode_answer, encode_ask
+from node.access import Access
+from node.errors import (
+    AccessDenied,
+    ContentRefused,
+    DescriptionRefused,
+    InteractionRefused,
+    NetworkUnreachable,
+    ProofNeeded,
+)
+from node.genesis_service import fetch_genesis
 from node.invite_tables import INVITE_SCHEMA
-from node.message_tables import MESSAGE_SCHEMA, MessageRow
-from node.peers import Peers, PeersConfig, PeersLinks
-from node.services.audit import AuditTrail, Wanted
-from node.services.identity import IdentityService
-from node.services.message import Messages
-from node.services.message_desk import Owner
-from node.services.nucleus import Nucleus
+from node.keyring import reader_of
+from node.lines import Lines
+from node.message_tables import MessageRow
+from node.requests import REQUESTS
+from node.services.audit import AuditTrail
 from node.tables import SCHEMA
-from node.trust_view import TrustView
+from node.transfer_serving import transfer_protocol
+from node.trust_scopes import TrustScopes
 from tests.ledger.world import GENESIS, KEYS, NEWCOMERS
-from tests.node.silent import SilentIntroducer
+from tests.node.services.bodies import (
+    CONTENT,
+    CONTENT_HASH,
+    GUARD,
+    STRANGER,
+    Body,
+    started,
+    until,
+)
 
-GUARD, STRANGER = KEYS[0], NEWCOMERS[0]
 TOLD = b"a transaction"
-
-
-class Body:
-    """A cell of which only what other cells may ask runs, over a real host on loopback."""
-
-    def __init__(self, tmp: Path, key: KeyPair, needs: dict[str, str]) -> None:
-        self.key, self.cell_id = key, key.cell_id
-        self.path = tmp / f"{key.cell_id}.db"
-        self.policy = policy_of(needs=needs)
-        self.forwarded: list[bytes] = []
-        self.port = 0
-
-    async def start(self, group: asyncio.TaskGroup) -> None:
-        key = self.key
-        self.store = await Store.open(self.path, signer=key.sign, cell_id=key.cell_id)
-        store = self.store
-        await store.create_tables(SCHEMA + INVITE_SCHEMA + MESSAGE_SCHEMA)
-        await (await store.journal("state")).append(b"a header")
-        self.audit = await AuditTrail.open(store, key.public_key)
-        self.audit.local("start")
-        await self.audit.flush()
-        nucleus = Nucleus(store, self.audit)
-        trust = TrustView(store, key.public_key, lambda: Round(0), self.policy)
-        self.access = access = Access(store, trust, lambda: GENESIS.roster, self.audit)
-        host = HostConfig(key.seed, ("/ip4/127.0.0.1/tcp/0",), "/myceld/test/1")
-        roster: Roster = GENESIS.roster
-        config = PeersConfig(host, GENESIS.network_id, GENESIS.rule_set, roster)
-        links = PeersLinks(
-            ConsensusInbox(), asyncio.Queue(8), list, self._save, self._take, SilentIntroducer()
-        )
-        self.peers = peers = Peers(config, links, AddressBook(self.cell_id))
-        self.follows = Follows(store, await Copies.open(store), self.cell_id, peers, access)
-        self.follows.listen(GENESIS.network_id)
-        owner = Owner(key, GENESIS.network_id, MessageAccess(access), public_key_of, lambda _: True)
-        self.messages = await Messages.open(store, owner, peers)
-        self.messages.judge_work(lambda _cell, _kind, _body: True)  # all ask for something
-        self.identity = IdentityService(key, GENESIS.network_id, peers, access, nucleus=nucleus)
-        (self.address, *_) = await peers.start()
-        self.tasks = [
-            group.create_task(work)
-            for work in (peers.run(), self.messages.run(), self.follows.run())
-        ]
-
-    async def stop(self) -> None:
-        for task in self.tasks:
-            task.cancel()
-        await self.peers.stop()
-        await self.store.close()
-
-    def meet(self, other: Body) -> None:
-        book = AddressBook(self.cell_id, [other.address])
-        self.peers.book._entries.update(book._entries)
-        self.peers.seek([other.cell_id])
-
-    async def refused(self) -> list[Act]:
-        rows, _ = await self.audit.page(Wanted(100, refused=True))
-        return [act for _, act in rows]
-
-    async def _take(self, peer: CellId, forward: Forward) -> None:
-        self.access.check("tx-forward", peer)
-        self.forwarded += forward.transactions
-
-    async def _save(self, _changes: object) -> None:
-        return None
-
-
-@asynccontextmanager
-async def two(tmp: Path, needs: dict[str, str]) -> AsyncIterator[tuple[Body, Body]]:
-    """Yield a member that asks for so much, and a stranger that knows its address."""
-    guard, stranger = Body(tmp, GUARD, needs), Body(tmp, STRANGER, {})
-    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
-        await guard.start(group)
-        await stranger.start(group)
-        stranger.meet(guard)
-        try:
-            yield guard, stranger
-        finally:
-            await stranger.stop()
-            await guard.stop()
-
-
-async def until(done: Callable[[], bool]) -> None:
-    while not done():  # noqa: ASYNC110 - what is waited for has no event
-        await asyncio.sleep(0.02)
 
 
 async def _sent(guard: Body, stranger: Body, kind: MessageType, body: bytes) -> str | None:
@@ -201,7 +124,79 @@ async def _challenge(guard: Body, stranger: Body) -> str | None:
         session = await stranger.identity.verify(guard.cell_id)
     except ChallengeRefused as error:
         return error.detail
-    assert stranger.identity.session(guard.cell_id) == session
+    assert session.cell == guard.key.public_key
+    return None
+
+
+async def _gossip(guard: Body, stranger: Body) -> str | None:
+    info = stranger.peers.infos
+    here = guard.cell_id
+    await until(
+        lambda: (
+            stranger.cell_id in guard.peers.connected()
+            or bool(here in info and info[here].last_error)
+        )
+    )
+    error = info[here].last_error or ""
+    return "MYC-NODE-401" if "MYC-NODE-401" in error else None
+
+
+async def _genesis(guard: Body, _stranger: Body) -> str | None:
+    try:
+        assert await fetch_genesis(NEWCOMERS[1].seed, [guard.address]) == GENESIS
+    except NetworkUnreachable as error:
+        return "MYC-NODE-401" if "MYC-NODE-401" in error.detail else error.detail
+    return None
+
+
+async def _checkpoint(guard: Body, stranger: Body) -> str | None:
+    protocol = transfer_protocol(GENESIS.network_id)
+    stream = await stranger.peers.host.dial(guard.address, timeout_s=5, protocol=protocol)
+    async with stream:
+        await stream.write(encode_ask(AskLinks(Epoch(0))), timeout_s=5)
+        bodies: list[bytes] = []
+        frames = FrameBodies()
+        while not bodies:
+            data = await stream.read(timeout_s=5)
+            assert data, "the stream ended without an answer"
+            bodies += frames.feed(data)
+    answer = decode_answer(bodies[0])
+    return answer.code if isinstance(answer, Denied) else None
+
+
+async def _content(guard: Body, stranger: Body) -> str | None:
+    try:
+        body = await stranger.contents._fetch_from(guard.address, CONTENT_HASH, len(CONTENT))
+    except ContentRefused as error:
+        return error.detail
+    assert body == CONTENT
+    return None
+
+
+async def _interaction(guard: Body, stranger: Body) -> str | None:
+    digest = Hash(b"d" * 32)
+    guard.interactions.took_part(stranger.cell_id, digest)
+    try:
+        await stranger.interactions.sign_with(guard.cell_id, digest)
+    except InteractionRefused as error:
+        return error.detail
+    return None
+
+
+async def _describe(guard: Body, stranger: Body) -> str | None:
+    try:
+        found = await stranger.identity.describe(guard.cell_id)
+    except DescriptionRefused as error:
+        return error.detail.rpartition(" ")[2]
+    assert found.metadata == (("a", "b"),)
+    return None
+
+
+async def _prove(guard: Body, stranger: Body) -> str | None:
+    try:
+        await stranger.identity.prove(guard.cell_id)
+    except ChallengeRefused as error:
+        return error.detail
     return None
 
 
@@ -227,53 +222,122 @@ async def _exec(guard: Body, stranger: Body) -> str | None:
 
 Try = Callable[[Body, Body], Awaitable[str | None]]
 ROUTES: Final[dict[str, tuple[str, Try, type[MyceldError]]]] = {
-    "chat": ("chat", _chat, MessageDenied),
-    "chat of a new room": ("room-join", _room, MessageDenied),
-    "auth": ("auth", _auth, MessageDenied),
-    "tx in a message": ("tx-forward", _tx, MessageDenied),
-    "post": ("post", _post, MessageDenied),
-    "query": ("query", _query, MessageDenied),
-    "exec": ("exec", _exec, MessageDenied),
-    "message to be kept": ("message-relay", _keep, MessageDenied),
-    "forwarded transaction": ("tx-forward", _forward, AccessDenied),
-    "journal of the network": ("journal-read", _follow("state"), AccessDenied),
-    "journal of the cell": ("journal-read-private", _follow(AUDIT_JOURNAL), AccessDenied),
+    "EnvelopeFrame: chat": ("chat", _chat, MessageDenied),
+    "EnvelopeFrame: chat of a new room": ("room-join", _room, MessageDenied),
+    "EnvelopeFrame: auth": ("auth", _auth, MessageDenied),
+    "EnvelopeFrame: tx": ("tx-forward", _tx, MessageDenied),
+    "EnvelopeFrame: post": ("post", _post, MessageDenied),
+    "EnvelopeFrame: query": ("query", _query, MessageDenied),
+    "EnvelopeFrame: exec": ("exec", _exec, MessageDenied),
+    "Keep": ("message-relay", _keep, MessageDenied),
+    "Hello": ("gossip", _gossip, AccessDenied),
+    "Forward": ("tx-forward", _forward, AccessDenied),
+    "Follow": ("journal-read", _follow("state"), AccessDenied),
+    "Follow (what the cell itself did)": (
+        "journal-read-private",
+        _follow(AUDIT_JOURNAL),
+        AccessDenied,
+    ),
+    "AskLinks": ("checkpoint-read", _checkpoint, AccessDenied),
     "challenge": ("identity-challenge", _challenge, AccessDenied),
+    "prove": ("identity-challenge", _prove, AccessDenied),
+    "describe": ("cell-info", _describe, AccessDenied),
+    "content by its hash": ("blob-fetch", _content, AccessDenied),
+    "an offer to sign": ("interaction", _interaction, AccessDenied),
+    "the genesis": ("genesis-read", _genesis, AccessDenied),
 }
-NOT_THERE_YET: Final = frozenset({"ping", "blob-fetch", "journal-write"})
-"""Kinds of requests that no route asks yet."""
+SAME_DOOR: Final = frozenset({"AskHeaders", "AskReceipts", "AskPiece"})
+"""Asked on the streams that AskLinks is; it is the stream that is let in."""
 
 
-def test_every_kind_of_request_has_a_route_here() -> None:
-    assert {request for request, _, _ in ROUTES.values()} | NOT_THERE_YET == set(NEEDS)
+def test_every_request_that_asks_the_policy_is_driven_here() -> None:
+    asking = {request.ask: request.row for request in REQUESTS if request.row}
+    assert asking.keys() == ROUTES.keys() | SAME_DOOR
+    assert {ask: row for ask, (row, _, _) in ROUTES.items()}.items() <= asking.items()
+    assert {row for row, _, _ in ROUTES.values()} == set(NEEDS)
 
 
 @pytest.mark.parametrize("route", ROUTES)
-def test_below_the_level_a_cell_is_denied_and_the_audit_journal_says_so(
+def test_below_the_level_a_cell_is_denied_and_the_audit_says_so_and_at_it_it_is_let_in(
     tmp_path: Path, route: str
 ) -> None:
     request, attempt, error = ROUTES[route]
-    everything = dict.fromkeys(NEEDS, "none")
+    level = max(NEEDS[request], Level.READ_ONLY)
+    needs = {**dict.fromkeys(NEEDS, "none"), request: level.word}
 
-    async def denied() -> None:
-        async with two(tmp_path / "denied", {**everything, request: "read-only"}) as cells:
-            guard, stranger = cells
-            assert await attempt(guard, stranger) == error.code
-            (act,) = [act for act in await guard.refused() if act.action == request]
-            assert (act.actor, act.key) == (f"cell:{STRANGER.cell_id}", STRANGER.public_key)
-            assert (act.outcome, act.code) == (Outcome.REFUSED, AccessDenied.code)
-            assert "needs read-only access" in act.reason
-            assert not guard.forwarded
+    async def run(folder: str, score: float) -> tuple[str | None, Body]:
+        (tmp_path / folder).mkdir()
+        guard = Body(tmp_path / folder, GUARD, needs)
+        stranger = Body(tmp_path / folder, STRANGER, dict.fromkeys(NEEDS, "none"))
+        guard.given = score
+        async with started(guard, stranger):
+            code = await attempt(guard, stranger)
+            refused = await guard.refused()
+            if score < SCORES[level]:
+                (act,) = [act for act in refused if act.action == request]
+                asking = NEWCOMERS[1] if attempt is _genesis else STRANGER
+                assert (act.actor, act.key) == (f"cell:{asking.cell_id}", asking.public_key)
+                assert (act.outcome, act.code) == (Outcome.REFUSED, AccessDenied.code)
+                assert f"needs {level.word} access" in act.reason
+                assert not guard.forwarded
+            else:
+                # Who has to prove its key first is told so, does, and is let in.
+                assert {act.code for act in refused} <= {ProofNeeded.code}
+            return code, guard
 
-    async def allowed() -> None:
-        async with two(tmp_path / "allowed", everything) as (guard, stranger):
-            assert await attempt(guard, stranger) is None
+    code, _ = asyncio.run(run("denied", SCORES[level] - 0.0001))
+    assert code == error.code
+    code, _ = asyncio.run(run("allowed", SCORES[level]))
+    assert code is None
+
+
+def test_members_follow_and_catch_up_whatever_anybody_thinks_of_them(tmp_path: Path) -> None:
+    async def story() -> None:
+        needs = {"gossip": "full", "checkpoint-read": "full"}
+        guard, member = Body(tmp_path, GUARD, needs), Body(tmp_path, KEYS[1], {})
+        guard.given = 1e-9
+        async with started(guard, member):
+            assert await _gossip(guard, member) is None
+            assert await _checkpoint(guard, member) is None
             assert await guard.refused() == []
 
-    for part in ("denied", "allowed"):
-        (tmp_path / part).mkdir()
-    asyncio.run(denied())
-    asyncio.run(allowed())
+    asyncio.run(story())
+
+
+def test_a_session_ends_when_its_cell_may_no_longer_be_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("node.peers.ACCESS_CHECK_S", 0.05)
+
+    async def story() -> None:
+        guard, stranger = (
+            Body(tmp_path, GUARD, {"gossip": "read-only"}),
+            Body(tmp_path, STRANGER, {}),
+        )
+        guard.given = 0.3
+        async with started(guard, stranger):
+            await until(lambda: stranger.cell_id in guard.peers.connected())
+            guard.given = 0.2
+            await until(lambda: stranger.cell_id not in guard.peers.connected())
+            assert AccessDenied.code in (guard.peers.infos[stranger.cell_id].last_error or "")
+
+    asyncio.run(story())
+
+
+def test_a_journal_is_shown_no_longer_than_its_reader_may(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("node.follows.ACCESS_CHECK_S", 0.05)
+
+    async def story() -> None:
+        guard, stranger = Body(tmp_path, GUARD, {}), Body(tmp_path, STRANGER, {})
+        guard.given = 0.9
+        async with started(guard, stranger):
+            assert await _follow(AUDIT_JOURNAL)(guard, stranger) is None
+            guard.given = 0.8
+            await until(lambda: AccessDenied.code in (stranger.follows.views()[0].last_error or ""))
+
+    asyncio.run(story())
 
 
 def test_members_of_a_new_network_are_limited_and_guests_too_and_strangers_nothing(
@@ -286,8 +350,9 @@ def test_members_of_a_new_network_are_limited_and_guests_too_and_strangers_nothi
         ) as store:
             await store.create_tables(SCHEMA + INVITE_SCHEMA)
             audit = await AuditTrail.open(store, key.public_key)
-            trust = TrustView(store, key.public_key, lambda: Round(0))
-            access = Access(store, trust, lambda: GENESIS.roster, audit)
+            lines = Lines(reader_of(store))
+            trust = TrustScopes(store, key.public_key, lambda: Round(0), lines=lines)
+            access = Access(store, trust, lambda: GENESIS.roster, audit, lambda *_: False)
             member, guest, nobody = (KEYS[1], NEWCOMERS[0], NEWCOMERS[1])
             sql = "INSERT INTO invite_use VALUES (x'00', ?, 'g', 0, '', NULL, NULL)"
             invite = "INSERT INTO invite VALUES (x'00', x'', x'', 0, '', 1, 1, 0, 0, 0)"
@@ -296,6 +361,17 @@ def test_members_of_a_new_network_are_limited_and_guests_too_and_strangers_nothi
             levels = [level(access.score(one.cell_id)) for one in (member, guest, nobody)]
             assert levels == [Level.LIMITED, Level.LIMITED, Level.NONE]
             assert trust.policy.level(access.score(key.cell_id)) is Level.FULL
+            new = NEWCOMERS[2]
+            step = Succession(new.public_key, Round(7), Signature(b""), Signature(b""))
+            origin = Origin(guest.public_key, guest.public_key, Round(7))
+            changes = [
+                (rotated_key(guest.public_key), step.encode()),
+                (origin_key(new.public_key), origin.encode()),
+                (present_key(guest.public_key), bytes(new.public_key)),
+            ]
+            await store.transaction({}, [("INSERT INTO state VALUES (?, ?)", changes)])
+            lines.forget()
+            assert level(access.score(new.cell_id)) is Level.LIMITED
             await store.transaction({}, [("UPDATE invite SET revoked = 1", [()])])
             assert access.score(guest.cell_id) == 0
 

@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from identity.audit import AUDIT_JOURNAL, Act, Outcome, decode_act, noted
@@ -37,6 +37,7 @@ TEXTS = st.text(max_size=400)
 
 @given(st.builds(Act, st.integers(0, 2**62), TEXTS, st.just(b""), TEXTS, TEXTS,
                  st.sampled_from(Outcome), TEXTS, TEXTS, st.integers(1, 2**62)))  # fmt: skip
+@settings(deadline=None)
 def test_whatever_is_noted_fits_in_a_row_and_reads_back(act: Act) -> None:
     row = noted(act)
     assert len(row.encode()) <= AUDIT_SIZE_BYTES_MAX
@@ -132,7 +133,7 @@ def test_a_row_of_a_transaction_is_there_with_it_and_the_journal_verifies(
     async def talk(store: Store, trail: AuditTrail) -> None:
         await store.create_tables("CREATE TABLE IF NOT EXISTS thing (id INTEGER PRIMARY KEY)")
         row = trail.block("thing.make", "7")
-        await store.transaction({AUDIT_JOURNAL: [row]}, [("INSERT INTO thing VALUES (?)", [(7,)])])
+        await trail.commit([row], [("INSERT INTO thing VALUES (?)", [(7,)])])
         ((_, act),), _ = await trail.page(Wanted(10))
         assert (act.actor, act.key, act.action) == ("local", OWN.public_key, "thing.make")
         (audit,) = await store.audit()
@@ -152,6 +153,30 @@ def test_rows_without_room_to_wait_are_counted(tmp_path: Path, clock: list[int])
         assert trail.lost_total == 300
 
     clock[0] = 1
+    with_trail(tmp_path, talk)
+
+
+def test_what_was_counted_together_is_written_when_its_window_is_over(
+    tmp_path: Path, clock: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_module, "AUDIT_PAUSE_S", 0.01)
+
+    async def talk(store: Store, trail: AuditTrail) -> None:
+        journal = await store.journal(AUDIT_JOURNAL)
+        running = asyncio.create_task(trail.run())
+        for _ in range(5):
+            trail.note(DENIED)
+        async with asyncio.timeout(20):
+            while journal.length < 1:  # noqa: ASYNC110 - what is waited for has no event
+                await asyncio.sleep(0.01)
+            clock[0] += AUDIT_WINDOW_MS
+            trail.local("wakes it")
+            while journal.length < 3:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.01)
+        running.cancel()
+        rows, _ = await trail.page(Wanted(10, refused=True))
+        assert [act.count for _, act in rows] == [4, 1]
+
     with_trail(tmp_path, talk)
 
 

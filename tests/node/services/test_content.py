@@ -36,7 +36,12 @@ class Holder:
     def listen(self) -> None:
         """Before the host starts."""
         self.contents = Contents(
-            self.cell.store, GENESIS.network_id, self.cell.peers, lambda: self.applied
+            self.cell.store,
+            GENESIS.network_id,
+            self.cell.peers,
+            lambda: self.applied,
+            lambda _cell, _hash: None,
+            self.cell.lines,
         )
 
     async def applies(self, identity: Hash, size_bytes: int, poster: int = 0) -> None:

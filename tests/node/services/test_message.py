@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
-from random import Random
 
 import pytest
 
@@ -20,11 +20,12 @@ from identity.messages.errors import BodyTooLong, MessageDenied
 from identity.messages.limits import BODY_SIZE_BYTES_MAX
 from identity.messages.proof import encode_proof
 from identity.messages.wire import EnvelopeFrame, FrameReader, encode_frame
-from node.errors import ToItself
+from node.errors import MessageNotStored, ToItself
 from node.message_tables import Wanted
 from node.services import message_desk
 from node.services.message import message_protocol
 from node.session import now_ms
+from tests.fuzz.mutations import Form, Mutator
 from tests.identity.messages.world import TEXT, enveloped, header, proof_in, signed
 from tests.ledger.world import GENESIS, KEYS, NEWCOMERS
 from tests.node.services.world import MessageCell, texts_of
@@ -218,8 +219,8 @@ def test_a_room_is_heard_by_its_members_and_changed_by_them(tmp_path: Path) -> N
         await carol.until(lambda: bool(carol.messages.desk.rooms))
         await carol.messages.say(room.id, "what a nice place")
         for cell in (alice, bob):
-            inbox = cell.messages.desk.inbox(carol.cell_id)
-            await cell.until(lambda inbox=inbox: inbox.taken == 1)  # type: ignore[misc]  # a bound default
+            desk = cell.messages.desk
+            await cell.until(lambda desk=desk: desk.inbox(carol.cell_id).taken == 1)  # type: ignore[misc]  # a bound default
             (row,) = [row for row in await cell.received() if row.cell == carol.cell_id]
             assert (texts_of([row]), row.room) == (["what a nice place"], room.id)
         await carol.messages.change_room(room.id, leave=True)
@@ -248,31 +249,60 @@ def test_what_can_not_be_sent_is_refused_at_once(tmp_path: Path) -> None:
     run(tmp_path, talk)
 
 
-def test_ten_thousand_changed_messages_on_a_stream_leave_nothing_in_the_journal(
+def message_of_eve() -> bytes:
+    head = header(sender=KEYS[3], receiver=KEYS[0], kind=MessageType.AUTH)
+    head = replace(head, network_id=GENESIS.network_id)
+    return enveloped(signed(head, by=KEYS[3]), key=KEYS[3])
+
+
+def each_bit_flipped(data: bytes) -> Iterator[bytes]:
+    for at in range(len(data)):
+        for bit in range(8):
+            yield data[:at] + bytes([data[at] ^ 1 << bit]) + data[at + 1 :]
+
+
+def test_no_changed_message_on_a_stream_comes_into_the_journal(tmp_path: Path) -> None:
+    """Each flipped bit, and ten thousand inputs of the fuzzer: taken apart, spliced, cut."""
+    good = message_of_eve()
+    other = enveloped(signed(header(2, replay_id=b"q" * 16)), before=2)
+    mutator = Mutator("arrivals", (good, good, other), Form.MSGPACK, size_bytes_max=1 << 16)
+    changed = (mutator.draw() for _ in range(10_000))
+
+    async def talk(bob: MessageCell, eve: MessageCell) -> None:
+        arrivals, desk = bob.messages._arrivals, bob.messages.desk
+        link = FakeLink(eve.cell_id)
+        wrong = refused = 0
+        for data in chain(each_bit_flipped(good), changed):
+            if data == good:
+                continue
+            wrong += 1
+            try:
+                await arrivals.take(link, [EnvelopeFrame(data)])  # type: ignore[arg-type]  # as much of a link as is used
+            except RemoteViolation:
+                refused += 1
+            assert desk.journal.length == 0, data.hex()
+        assert wrong > 10_000 + 8 * 700
+        assert refused <= desk.refused == wrong
+        assert await bob.received() == []
+
+    run(tmp_path, talk)
+
+
+def test_a_message_that_comes_again_is_not_taken_again_not_even_after_a_restart(
     tmp_path: Path,
 ) -> None:
     async def talk(bob: MessageCell, eve: MessageCell) -> None:
-        random = Random(5)  # noqa: S311 - not a secret
-        head = header(sender=KEYS[3], receiver=KEYS[0], kind=MessageType.AUTH)
-        head = replace(head, network_id=GENESIS.network_id)
-        good = enveloped(signed(head, by=KEYS[3]), key=KEYS[3])
-        arrivals = bob.messages._arrivals
-        link = FakeLink(eve.cell_id)
-        refused = 0
-        for _ in range(10_000):
-            changed = bytearray(good)
-            changed[random.randrange(len(changed))] ^= 1 << random.randrange(8)
-            try:
-                await arrivals.take(link, [EnvelopeFrame(bytes(changed))])  # type: ignore[arg-type]  # as much of a link as is used
-            except RemoteViolation:
-                refused += 1
-        assert refused + bob.messages.desk.refused >= 10_000
-        assert bob.messages.desk.journal.length == 0
         for _ in range(3):
-            await arrivals.take(link, [EnvelopeFrame(good)])  # type: ignore[arg-type]  # as above
-        assert bob.messages.desk.journal.length == 1
-        (row,) = await bob.received()
-        assert row.body == TEXT
+            for _ in range(3):
+                await bob.messages._arrivals.take(
+                    FakeLink(eve.cell_id),  # type: ignore[arg-type]  # as much of a link as is used
+                    [EnvelopeFrame(message_of_eve())],
+                )
+            assert bob.messages.desk.journal.length == 1
+            (row,) = await bob.received()
+            assert row.body == TEXT
+            await bob.stop()
+            await bob.start()
 
     run(tmp_path, talk)
 
@@ -342,3 +372,30 @@ def frames_in(capture: bytes) -> list[EnvelopeFrame]:
 
 def everything_on_disk(cell: MessageCell) -> bytes:
     return b"".join(path.read_bytes() for path in cell.path.parent.glob(f"{cell.path.name}*"))
+
+
+def test_who_waits_for_a_message_to_be_journaled_is_told_when_the_cell_stops(
+    tmp_path: Path,
+) -> None:
+    """A client had no answer, and the log a traceback."""
+
+    async def talk(alice: MessageCell, bob: MessageCell) -> None:
+        store, begun = alice.store, asyncio.Event()
+
+        async def never(*_: object, **__: object) -> None:
+            begun.set()
+            await asyncio.Event().wait()
+
+        store.transaction = never  # type: ignore[method-assign, assignment]  # its disk is slow
+        sending = [asyncio.create_task(alice.messages.chat(bob.cell_id, "hello"))]
+        await begun.wait()
+        sending.append(asyncio.create_task(alice.messages.chat(bob.cell_id, "hello again")))
+        await asyncio.sleep(0)
+        await alice.stop()
+        for one in sending:
+            with pytest.raises(MessageNotStored):
+                await one
+        with pytest.raises(MessageNotStored):
+            await alice.messages.chat(bob.cell_id, "too late")
+
+    run(tmp_path, talk)

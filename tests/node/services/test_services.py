@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,11 +11,13 @@ from identity.audit import Outcome
 from identity.messages.limits import WAITING_TOTAL_MAX
 from identity.record import NUCLEUS_JOURNAL, Record, decode_record
 from journal import Store
+from journal.errors import PenVoid
 from node.errors import BadServices, JournalNotGranted
-from node.limits import CERTIFIED_LAG_ROUNDS_MAX
+from node.limits import CERTIFIED_LAG_ROUNDS_MAX, HEALTH_ROW_S, HEALTH_ROWS_BURST
 from node.services import health
 from node.services.audit import AuditTrail, Wanted
-from node.services.nucleus import Grant, Nucleus
+from node.services.health_watch import Health, HealthChanges, HealthWatch
+from node.services.nucleus import Nucleus, write_records
 from node.services.table import SERVICES, Service, start_order
 from tests.ledger.world import KEYS
 
@@ -60,26 +61,31 @@ def test_only_a_grant_of_this_run_writes_a_journal_and_a_refusal_is_in_the_audit
         path = tmp_path / "c.db"
         async with await Store.open(path, signer=OWN.sign, cell_id=OWN.cell_id) as store:
             audit = await AuditTrail.open(store, OWN.public_key)
-            nucleus, former = Nucleus(store, audit), Nucleus(store, audit)
-            identity = nucleus.grant("identity")
-            await nucleus.write(identity, [record])
-            for grant in (
-                replace(identity, journal="nucleus"),
-                replace(identity, service="nucleus"),
-                former.grant("identity"),
-                Grant("identity", "identity", b""),
+            nucleus = Nucleus(store, audit)
+            nucleus.begin()
+            former = nucleus.grant("identity")
+            await write_records(former, [record])
+            nucleus.begin()
+            with pytest.raises(PenVoid):
+                await write_records(former, [record])
+            await write_records(nucleus.grant("identity"), [record])
+            for service, journal in (
+                ("identity", None),
+                ("identity", "nucleus"),
+                ("nucleus", None),
+                ("market", "identity"),
             ):
                 with pytest.raises(JournalNotGranted):
-                    await nucleus.write(grant, [record])
-            with pytest.raises(JournalNotGranted):
-                nucleus.grant("market")
-            assert (await store.journal("identity")).length == 1
+                    nucleus.grant(service, journal)
+            assert (await store.journal("identity")).length == 2
+            nucleus.close()
+            await store.transaction({"identity": [b"nobody holds it any more"]})
             await audit.close()
             rows, _ = await audit.page(Wanted(10, refused=True))
             assert {(act.action, act.code) for _, act in rows} == {
                 ("journal-write", JournalNotGranted.code)
             }
-            assert sum(act.count for _, act in rows) == 5
+            assert sum(act.count for _, act in rows) == 4
             assert all(act.outcome is Outcome.REFUSED for _, act in rows)
 
     asyncio.run(story())
@@ -90,6 +96,7 @@ def test_the_nucleus_keeps_the_record_of_the_cells_life(tmp_path: Path) -> None:
         path = tmp_path / "c.db"
         async with await Store.open(path, signer=OWN.sign, cell_id=OWN.cell_id) as store:
             nucleus = Nucleus(store, await AuditTrail.open(store, OWN.public_key))
+            nucleus.begin()
             await nucleus.started("1.2.3", "ada")
             await nucleus.stopped("ada", "asked to stop")
             journal = await store.journal(NUCLEUS_JOURNAL)
@@ -126,7 +133,77 @@ def test_the_nucleus_keeps_the_record_of_the_cells_life(tmp_path: Path) -> None:
         (health.message_health(WAITING_TOTAL_MAX), "unhealthy", "no more are taken"),
     ],
 )
-def test_a_service_that_is_not_well_says_why(found: health.Health, status: str, why: str) -> None:
+def test_a_service_that_is_not_well_says_why(found: Health, status: str, why: str) -> None:
     assert found.status == status
     assert why in found.why
     assert bool(found.why) is (status != "healthy")
+
+
+WELL, ILL = Health(), Health("degraded", "1 of 4 members reachable")
+
+
+def test_a_change_of_health_is_noted_once_with_from_to_and_why() -> None:
+    changes = HealthChanges()
+
+    def rows(found: Health, at_ms: int) -> list[str]:
+        made = changes.take({"consensus": found}, now_ms=at_ms, time_ms=1_000_000 + at_ms)
+        assert all((row.event, row.subject) == ("health.changed", "consensus") for row in made)
+        return [row.detail for row in made]
+
+    assert rows(WELL, 0) == [], "it begins healthy"
+    assert rows(ILL, 5_000) == ["healthy -> degraded: 1 of 4 members reachable"]
+    assert rows(ILL, 10_000) == []
+    assert changes.since("consensus").time_ms == 1_005_000
+    assert rows(Health("unhealthy", "forked"), 15_000) == ["degraded -> unhealthy: forked"]
+    assert rows(WELL, 20_000) == ["unhealthy -> healthy"]
+    assert (changes.since("consensus").status, changes.since("state").status) == (
+        "healthy",
+        "healthy",
+    )
+
+
+def test_what_flaps_writes_few_rows_and_the_last_one_is_true() -> None:
+    changes, rows = HealthChanges(), []
+    day_ms, at_ms = 86_400_000, 0
+    while at_ms < day_ms:
+        at_ms += 5_000
+        found = {"consensus": ILL if at_ms // 5_000 % 2 else WELL}
+        rows += changes.take(found, now_ms=at_ms, time_ms=at_ms)
+    assert len(rows) <= HEALTH_ROWS_BURST + day_ms / 1000 / HEALTH_ROW_S + 1
+    counted = [
+        int(row.detail.partition("(")[2].partition(" ")[0]) for row in rows if "(" in row.detail
+    ]
+    assert sum(counted) + len(rows) - len(counted) == pytest.approx(day_ms / 5_000, abs=240)
+    for _ in range(2):
+        at_ms += int(HEALTH_ROW_S * 1000)
+        last = changes.take({"consensus": ILL}, now_ms=at_ms, time_ms=at_ms)
+        rows += last
+    assert "-> degraded" in rows[-1].detail
+
+
+def test_the_watch_writes_changes_to_the_nucleus_journal_and_the_audit_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("node.services.health_watch.HEALTH_CHECK_S", 0.01)
+
+    async def story() -> None:
+        path = tmp_path / "c.db"
+        async with await Store.open(path, signer=OWN.sign, cell_id=OWN.cell_id) as store:
+            audit = await AuditTrail.open(store, OWN.public_key)
+            nucleus = Nucleus(store, audit)
+            nucleus.begin()
+            found = {"message": ILL}
+            watching = asyncio.create_task(HealthWatch(nucleus, lambda: found).run())
+            journal = await store.journal(NUCLEUS_JOURNAL)
+            rows, _ = await audit.page(Wanted(10))
+            while not rows:
+                await asyncio.sleep(0.01)
+                rows, _ = await audit.page(Wanted(10))
+            watching.cancel()
+            (record,) = [decode_record(block) async for block in journal.read(0)]
+            assert (record.event, record.subject) == ("health.changed", "message")
+            ((_, act),) = rows
+            assert (act.action, act.subject) == ("health.changed", "message")
+            assert act.reason == record.detail
+
+    asyncio.run(story())

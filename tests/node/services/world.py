@@ -7,18 +7,28 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from core.ids import CellId, public_key_of
+from core.ids import CellId, Round, Signature
 from gossip.discovery.book import AddressBook
 from gossip.host import HostConfig
 from identity.keys import KeyPair
 from identity.messages.envelope import MessageType
 from identity.messages.policy import AllowMembers
+from identity.messages.proof import MESSAGE_JOURNAL
 from journal import Store
+from ledger.succession import (
+    Origin,
+    Succession,
+    first_key,
+    origin_key,
+    present_key,
+    rotated_key,
+)
 from node.inbox import ConsensusInbox
+from node.lines import Lines
 from node.message_tables import MESSAGE_SCHEMA, MessageRow, Wanted
 from node.peers import Peers, PeersConfig, PeersLinks
 from node.services.message import Messages
-from node.services.message_desk import Owner
+from node.services.message_desk import Former, Owner
 from tests.ledger.world import GENESIS, KEYS
 from tests.node.silent import SilentIntroducer
 
@@ -42,6 +52,13 @@ class MessageCell:
         self.store: Store
         self.known: dict[CellId, str] = {}
         self.linked: set[CellId] = set()
+        self.state: dict[bytes, bytes] = {}
+        """What this cell has applied, as far as messages ask for it."""
+        self.ahead: set[bytes] = set()
+        """Keys that were given up in a round that is on its way to the disk."""
+        self.lines = Lines(self.state.get, self.ahead.__contains__)
+        self.former: Former | None = None
+        self._before: CellId | None = None
         self._running: asyncio.Task[None] | None = None
 
     @property
@@ -50,8 +67,13 @@ class MessageCell:
 
     async def start(self, tables: str = "", before_host: Callable[[], None] = lambda: None) -> None:
         self.store = await Store.open(
-            self.path, signer=self.key.sign, cell_id=self.cell_id, durability="power"
+            self.path,
+            signer=self.key.sign,
+            cell_id=self.cell_id,
+            former=self._before,
+            durability="power",
         )
+        self._before = None
         await self.store.create_tables(MESSAGE_SCHEMA + tables)
         config = PeersConfig(
             HostConfig(self.key.seed, (f"/ip4/127.0.0.1/tcp/{self.port}",), "/myceld/test/1"),
@@ -70,10 +92,12 @@ class MessageCell:
             self.key,
             GENESIS.network_id,
             AllowMembers(members.__contains__),
-            public_key_of,
-            members.__contains__,
+            self.lines,
+            lambda cell: self.lines.first(cell) in members,
+            self.former,
         )
-        self.messages = await Messages.open(self.store, owner, self.peers)
+        pen = self.store.pen(MESSAGE_JOURNAL)
+        self.messages = await Messages.open(self.store, owner, self.peers, pen)
         before_host()
         (address, *_) = await self.peers.start()
         self.port = int(address.split("/")[4])
@@ -87,6 +111,31 @@ class MessageCell:
             self._running = None
             await self.peers.stop()
             await self.store.close()
+
+    def learn(self, old: KeyPair, new: KeyPair, round_number: int) -> None:
+        """Apply the round in which a cell took its next key."""
+        first = first_key(self.state.get, old.public_key)
+        number, signature = Round(round_number), Signature(b"s" * 64)
+        step = Succession(new.public_key, number, signature, signature)
+        changes = [
+            (rotated_key(old.public_key), step.encode()),
+            (origin_key(new.public_key), Origin(first, old.public_key, number).encode()),
+            (present_key(first), bytes(new.public_key)),
+        ]
+        self.state.update(changes)
+        self.lines.changed(changes)
+
+    async def rotate(self, new: KeyPair, round_number: int, *, opens_ms: int = 1 << 50) -> None:
+        """Go on with another key, as a cell does when its own state says so."""
+        running = self._running is not None
+        await self.stop()
+        old, self._before = self.key, self.cell_id
+        self.key, self.cell_id = new, new.cell_id
+        self.lines = Lines(self.state.get, self.ahead.__contains__)
+        self.learn(old, new, round_number)
+        self.former = Former(old, opens_ms)
+        if running:
+            await self.start()
 
     def meet(self, *others: MessageCell) -> None:
         """Learn where others listen, for the next start and now."""

@@ -7,19 +7,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.ids import PublicKey
-from ledger.accounts import NonceWindow
-from ledger.errors import Malformed, NonceUsed, WrongNetwork
-from ledger.transaction import Transaction, transaction_id
+from ledger.accounts import Account
+from ledger.errors import CannotPayFee, KeyRotated, Malformed, NonceUsed, WrongNetwork
+from ledger.transaction import SignedTransaction, Transaction, transaction_id
+from node.errors import KeyBeingRotated
 from node.stages.intake import Intake
-from tests.ledger.world import KEYS, NETWORK, opaque, put
+from tests.ledger.world import KEYS, NETWORK, NEWCOMERS, opaque, put, rotation, signed
 
 
 class Accounts:
     """An intake over accounts set by hand."""
 
     def __init__(self) -> None:
-        self.used: dict[PublicKey, NonceWindow] = {}
-        self.intake = Intake(NETWORK, lambda sender: self.used.get(sender, NonceWindow()))
+        self.used: dict[PublicKey, Account] = {}
+        self.intake = Intake(NETWORK, lambda sender: self.used.get(sender, Account()))
 
     def parsed(self, raw: bytes) -> Transaction:
         return self.intake.parse(raw)
@@ -44,11 +45,11 @@ def test_what_is_no_transaction_of_this_network_is_refused(cell: Accounts) -> No
     with pytest.raises(Malformed):
         cell.parsed(b"junk")
     with pytest.raises(WrongNetwork):
-        Intake(type(NETWORK)(bytes(32)), lambda _: NonceWindow()).parse(put(0))
+        Intake(type(NETWORK)(bytes(32)), lambda _: Account()).parse(put(0))
 
 
 def test_a_nonce_that_the_ledger_knows_is_refused(cell: Accounts) -> None:
-    cell.used[KEYS[0].public_key] = NonceWindow().with_used(4)
+    cell.used[KEYS[0].public_key] = Account().with_used(4)
     with pytest.raises(NonceUsed, match="nonce 4 was used"):
         cell.take(put(4))
     cell.take(put(3), put(5), put(4, sender=1))
@@ -107,7 +108,7 @@ def test_the_next_nonce_is_above_all_that_are_used_or_pending(
     items: list[tuple[int, str]],
 ) -> None:
     cell = Accounts()
-    cell.used[KEYS[0].public_key] = NonceWindow().with_used(1)
+    cell.used[KEYS[0].public_key] = Account().with_used(1)
     taken = {1: ""}
     for nonce, key in items:
         if nonce == 1 or taken.get(nonce, key) != key:
@@ -117,3 +118,54 @@ def test_the_next_nonce_is_above_all_that_are_used_or_pending(
             cell.take(put(nonce, key))
             taken[nonce] = key
     assert cell.next() == max(taken) + 1
+
+
+def test_nothing_more_is_taken_of_a_key_whose_rotation_is_on_its_way(cell: Accounts) -> None:
+    """It would be ordered behind the rotation, and refused there after it was acknowledged."""
+    leaves = signed(KEYS[0], 1, rotation(KEYS[0], NEWCOMERS[0]))
+    again = signed(KEYS[0], 2, rotation(KEYS[0], NEWCOMERS[1]))
+    with pytest.raises(KeyBeingRotated):
+        cell.take(leaves, put(2))
+    cell.take(put(0), leaves)
+    cell.take(leaves)
+    for late in (put(2), again):
+        with pytest.raises(KeyBeingRotated):
+            cell.take(late)
+    cell.take(put(0, sender=1))
+    cell.intake.settle([transaction_id(leaves)])  # as when the ledger refused it
+    cell.take(put(2))
+
+
+def test_that_is_so_after_a_restart_too(cell: Accounts) -> None:
+    cell.intake.note_stored([signed(KEYS[0], 1, rotation(KEYS[0], NEWCOMERS[0]))])
+    with pytest.raises(KeyBeingRotated):
+        cell.take(put(2))
+
+
+def test_nothing_new_is_taken_of_a_key_that_is_about_to_rotate(cell: Accounts) -> None:
+    cell.take(put(0))
+    key = KEYS[0].public_key
+    with cell.intake.nothing_new_of(key):
+        with pytest.raises(KeyBeingRotated):
+            cell.take(put(1))
+        assert cell.intake.pending(key) == [transaction_id(put(0))]
+    cell.take(put(1))
+
+
+def test_what_the_door_knows_of_a_sender_is_asked_with_its_account() -> None:
+    asked: list[Account] = []
+    poor, given_up = Account(highest=0, used=1, balance=5), Account(is_given_up=True)
+    accounts = {KEYS[0].public_key: poor, KEYS[1].public_key: given_up}
+
+    def check_funds(_: SignedTransaction, account: Account) -> None:
+        asked.append(account)
+        raise CannotPayFee("it costs 6")
+
+    intake = Intake(NETWORK, lambda sender: accounts[sender], check_funds)
+    with pytest.raises(CannotPayFee):
+        intake.check_nonces([intake.parse(put(1))])
+    with pytest.raises(NonceUsed):
+        intake.check_nonces([intake.parse(put(0))])
+    with pytest.raises(KeyRotated):
+        intake.check_nonces([intake.parse(put(0, sender=1))])
+    assert asked == [poor]

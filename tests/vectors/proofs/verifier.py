@@ -223,10 +223,10 @@ def members_of(value: object) -> list[list[Any]]:
 
 def roster_of(data: object) -> dict[str, Any]:
     raw = octets(data)
-    domain, epoch, first_round, last_time, members = array(unpack(raw), 5)
-    shaped(domain == "myceld/roster/1")
-    number(first_round)
-    number(last_time)
+    domain, epoch, first_round, last_time, rules, members = array(unpack(raw), 6)
+    shaped(domain == "myceld/roster/2")
+    for one in (first_round, last_time, *array(rules, 5)):
+        number(one)
     return {"epoch": number(epoch), "members": members_of(members), "hash": sha(raw)}
 
 
@@ -272,8 +272,8 @@ def verify(text: str, network_id: bytes) -> dict[str, Any]:
     value = listed(unpack(armoured(text)))
     shaped(value and value[0] == "myceld-proof/1", "another version")
     _, genesis_raw, steps, headers, signers, subject = array(value, 6)
-    genesis = array(unpack(octets(genesis_raw)), 5)
-    shaped(genesis[0] == "myceld/genesis/1")
+    genesis = listed(unpack(octets(genesis_raw)))
+    shaped((len(genesis), genesis[:1]) in ((5, ["myceld/genesis/1"]), (7, ["myceld/genesis/2"])))
     roster: dict[str, Any] = {"epoch": 0, "members": members_of(genesis[4])}
     parsed = []
     for step in listed(steps):
