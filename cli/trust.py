@@ -8,15 +8,14 @@ from typing import Any, Final
 import click
 
 from cli import show, trust_picture
-from cli.errors import BadInput
+from cli.errors import BadInput, BadUsage
 from cli.journal import read_text
 from cli.limits import TRUST_CELLS_DRAWN
-from cli.options import LIMIT, STAGE, Common, common_options, json_option
+from cli.options import LIMIT, STAGE, START, Common, common_options, json_option
 from cli.receipt import finish, show_receipt
 from core.ids import CellId, cell_id_of, public_key_of
-from identity.errors import BadInteraction
-from identity.trust.interaction import decode_interaction
-from journal.proof_file import verify_proof
+from identity.trust.interaction import INTERACTIONS_JOURNAL
+from identity.trust.shown import Shown, verify_shown
 
 _SCORE: Final = click.FloatRange(0, 1)
 _ROUND: Final = click.IntRange(0, 2**63 - 1)
@@ -188,49 +187,116 @@ def graph(common: Common, form: str, out: str | None, limit: int, scope: str) ->
 
 
 @trust.command()
+@click.argument("cell", metavar="[CELL]", default="")
+@click.option("--of", metavar="CELL", default="", help="Ask this cell for its ones with CELL.")
+@click.option("--limit", type=LIMIT, default=100, show_default=True, help="Most to show.")
+@common_options
+def interactions(common: Common, cell: str, of: str, limit: int) -> None:
+    """List what this cell and others (or CELL) signed together: that they dealt with each other.
+
+    With --of another cell is asked for its interactions with CELL. Each comes with the proof that
+    it is in that cell's journal and is checked here. It is evidence to look at: whoever makes two
+    keys has them sign together, so it counts in nobody's score but in those of the two.
+
+    \b
+    Examples:
+      myceld trust interactions grace
+      myceld trust interactions alan --of grace
+    """
+    if of and not cell:
+        raise BadUsage("say with which CELL the other one is to have dealt")
+    items: list[dict[str, Any]] = []
+    before: int | None = None
+    with common.client() as client:
+        while True:
+            page = client.interactions(cell, of=of, before=before, limit=limit - len(items))
+            items += page["items"][: limit - len(items)]
+            before = page["next"]
+            if before is None or len(items) >= limit:
+                break
+    if common.as_json:
+        show.as_json({"items": items, "next": before})
+        return
+    rows = [
+        [str(item["index"]), show.moment(item["time_ns"]), item["digest"][:16], *item["cells"]]
+        for item in items
+    ]
+    show.table(["index", "time", "digest", "signed by", "and"], rows)
+
+
+@trust.command()
+@click.argument("interaction", metavar="INTERACTION", type=START)
+@click.option("--out", metavar="FILE", required=True, help="Where to write it; - for output.")
+@common_options
+def prove(common: Common, interaction: int, out: str) -> None:
+    """Write the proof of INTERACTION, an index of `trust interactions`, to a file.
+
+    It holds what both cells signed, the proof that it is in this cell's journal, and the journal's
+    signed head. Anybody can check it with `myceld trust verify`, without any cell.
+
+    \b
+    Example:
+      myceld trust prove 0 --out met-grace.tlog-proof
+    """
+    with common.client() as client:
+        text = client.journal_proof(INTERACTIONS_JOURNAL, interaction)["file"]
+    shown = verify_shown(text)
+    if out == "-":
+        show.line(text.rstrip("\n"))
+        return
+    try:
+        Path(out).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"can not write {out}: {error.strerror}") from error
+    if common.as_json:
+        show.as_json({"path": out, **_shown_fields(shown)})
+    else:
+        show.line(f"{out}: block {shown.index} of {shown.shown_by}")
+
+
+@trust.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--cell", "cell_id", metavar="CELL_ID", help="The cell that must show it.")
 @json_option
 def verify(file: Path, cell_id: str | None, *, as_json: bool) -> None:
     """Check offline that two cells signed together that they dealt with each other.
 
-    FILE is what `myceld journal export interactions INDEX` writes: the interaction with the proof
-    that it is in the journal of one of the two.
+    FILE is what `myceld trust prove` writes: the interaction with the proof that it is in the
+    journal of one of the two.
 
     \b
     Example:
-      myceld trust verify interactions-0.tlog-proof --cell 12D3KooW…
+      myceld trust verify met-grace.tlog-proof --cell 12D3KooW…
     """
     if cell_id is not None:
         public_key_of(cell_id)  # a mistyped id is no fault of the file
-    proven = verify_proof(read_text(file), None if cell_id is None else CellId(cell_id))
-    found = decode_interaction(proven.block, None).interaction
-    cells = [cell_id_of(found.one), cell_id_of(found.other)]
-    if proven.head.cell_id not in cells:
-        raise BadInteraction("it is in the journal of a cell that had no part in it")
+    shown = verify_shown(read_text(file), None if cell_id is None else CellId(cell_id))
+    fields = _shown_fields(shown)
     if as_json:
-        show.as_json(
-            {
-                "valid": True,
-                "cells": cells,
-                "shown_by": proven.head.cell_id,
-                "network_id": found.network_id.hex(),
-                "time_ns": found.time_ns,
-                "digest": found.digest.hex(),
-                "index": proven.index,
-            }
-        )
+        show.as_json({"valid": True, **fields})
         return
     show.pairs(
         [
-            ("signed by both", cells[0]),
-            ("and", cells[1]),
-            ("time", show.moment(found.time_ns)),
-            ("digest", found.digest.hex()),
-            ("network", found.network_id.hex()),
-            ("shown by", f"{proven.head.cell_id}, block {proven.index}"),
+            ("signed by both", fields["cells"][0]),
+            ("and", fields["cells"][1]),
+            ("time", show.moment(fields["time_ns"])),
+            ("digest", fields["digest"]),
+            ("network", fields["network_id"]),
+            ("shown by", f"{shown.shown_by}, block {shown.index}"),
         ]
     )
+
+
+def _shown_fields(shown: Shown) -> dict[str, Any]:
+    found = shown.proof.interaction
+    return {
+        "cells": [cell_id_of(found.one), cell_id_of(found.other)],
+        "shown_by": shown.shown_by,
+        "network_id": found.network_id.hex(),
+        "time_ns": found.time_ns,
+        "digest": found.digest.hex(),
+        "index": shown.index,
+    }
 
 
 def _show_receipt(common: Common, answer: dict[str, Any]) -> None:

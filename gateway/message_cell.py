@@ -7,6 +7,7 @@ from typing import Protocol
 
 from gateway.message_views import (
     ContentView,
+    KeepContent,
     MessageQuery,
     MessagesView,
     MessageView,
@@ -51,12 +52,23 @@ class MessageCell(Protocol):
         ...
 
     async def post_content(
-        self, title: str, body: bytes, *, wait: Stage, timeout_s: float
+        self, title: str, body: bytes, *, wait: Stage, timeout_s: float, expires_round: int = 0
     ) -> ReceiptView:
-        """Keep content and have it ordered into the global data set; raises ContentTooLarge.
+        """Keep content and have it ordered into the global data set.
 
-        Members only: from others it is refused when it is applied.
+        Members only: from others it is refused when it is applied. Raises ContentTooLarge or
+        NoRoomForContent.
         """
+        ...
+
+    async def withdraw_content(
+        self, content_hash: bytes, *, wait: Stage, timeout_s: float
+    ) -> ReceiptView:
+        """Have it ordered that what this cell posted is no more of the data set."""
+        ...
+
+    async def keep_content(self, content_hash: bytes, how: KeepContent) -> ContentView:
+        """Pin, unpin or remove one content here; raises NoSuchContent or ContentPinned."""
         ...
 
     async def contents(self, *, offset: int, limit: int) -> list[ContentView]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
 from starlette.requests import Request
@@ -14,6 +15,7 @@ from gateway.answers import JsonAnswer, listing
 from gateway.errors import NotReachedInTime
 from gateway.limits import WAIT_GRACE_S
 from gateway.message_cell import MessageCell
+from gateway.message_views import KeepContent
 from gateway.views import Stage
 
 _T = TypeVar("_T")
@@ -25,7 +27,7 @@ _SEND: Final = frozenset(
 _QUERY: Final = frozenset({"way", "cell", "room", "status"})
 _LIST: Final = _QUERY | {"limit", "offset"}
 _NEXT: Final = _QUERY | {"limit", "after", "timeout_s"}
-_POST: Final = frozenset({"title", "body_hex", "wait", "timeout_s"})
+_POST: Final = frozenset({"title", "body_hex", "expires_round", "wait", "timeout_s"})
 _PAGE: Final = frozenset({"limit", "offset"})
 _WAIT: Final = frozenset({"wait", "timeout_s"})
 _ROOM: Final = frozenset({"name", "members"})
@@ -63,6 +65,11 @@ class MessageRoutes:
             ("POST", "/api/v1/content", self.post_content),
             ("GET", "/api/v1/content", self.contents),
             ("GET", "/api/v1/content/{hash}", self.content),
+            ("POST", "/api/v1/content/{hash}/withdraw", self.withdraw_content),
+            *(
+                ("POST", f"/api/v1/content/{{hash}}/{how.value}", partial(self.keep_content, how))
+                for how in KeepContent
+            ),
             ("GET", "/api/v1/rooms", self.rooms),
             ("POST", "/api/v1/rooms", self.create_room),
             ("POST", "/api/v1/rooms/{id}/add", self.add_to_room),
@@ -116,8 +123,28 @@ class MessageRoutes:
         fields = await asks.read_fields(request, _POST, self._budget)
         title, body = message_asks.title(fields), asks.from_hex(fields.get("body_hex"), "body_hex")
         stage, timeout_s = asks.stage(fields, Stage.STORED) or Stage.STORED, asks.timeout_s(fields)
-        work = self._cell.post_content(title, body, wait=stage, timeout_s=timeout_s)
+        work = self._cell.post_content(
+            title,
+            body,
+            wait=stage,
+            timeout_s=timeout_s,
+            expires_round=asks.expires_round(fields),
+        )
         return JsonAnswer(await self._reached(work, stage.word, timeout_s))
+
+    async def withdraw_content(self, request: Request) -> Response:
+        """POST /api/v1/content/{hash}/withdraw."""
+        identity = message_asks.content_hash(request)
+        fields = await asks.read_fields(request, _WAIT, self._budget)
+        stage, timeout_s = asks.stage(fields, Stage.STORED) or Stage.STORED, asks.timeout_s(fields)
+        work = self._cell.withdraw_content(identity, wait=stage, timeout_s=timeout_s)
+        return JsonAnswer(await self._reached(work, stage.word, timeout_s))
+
+    async def keep_content(self, how: KeepContent, request: Request) -> Response:
+        """POST /api/v1/content/{hash}/pin, unpin and remove."""
+        identity = message_asks.content_hash(request)
+        await asks.read_fields(request, _NOTHING, self._budget)
+        return JsonAnswer(await self._read(self._cell.keep_content(identity, how)))
 
     async def contents(self, request: Request) -> Response:
         """GET /api/v1/content."""

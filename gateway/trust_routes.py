@@ -8,15 +8,17 @@ from typing import Final, Protocol, TypeAlias, TypeVar
 from starlette.requests import Request
 from starlette.responses import Response
 
+from core.limits import INT_MAX
 from gateway import asks
 from gateway.answers import JsonAnswer
-from gateway.trust_views import AttestWish, TrustCell
+from gateway.trust_views import AttestWish, InteractionsQuery, TrustCell
 from gateway.views import Stage
 
 T = TypeVar("T")
 Row: TypeAlias = tuple[str, str, Callable[[Request], Awaitable[Response]]]
 
 _ATTEST: Final = frozenset({"cell", "score", "scope", "expires_round", "wait", "timeout_s"})
+_INTERACTIONS: Final = frozenset({"cell", "of", "before", "limit"})
 _REVOKE: Final = frozenset({"cell", "scope", "wait", "timeout_s"})
 
 
@@ -47,6 +49,7 @@ class TrustRoutes:
             ("POST", "/api/v1/trust/revoke", self.revoke),
             ("GET", "/api/v1/trust/cell", self.trust_of),
             ("GET", "/api/v1/trust/graph", self.graph),
+            ("GET", "/api/v1/trust/interactions", self.interactions),
         ]
 
     async def attest(self, request: Request) -> Response:
@@ -79,6 +82,16 @@ class TrustRoutes:
         fields = asks.query_fields(request, frozenset({"limit", "scope"}))
         _, limit = asks.page(fields)
         work = self._cell.trust_graph(limit, asks.scope(fields))
+        return JsonAnswer(await self._waits.read(work))
+
+    async def interactions(self, request: Request) -> Response:
+        """GET /api/v1/trust/interactions."""
+        fields = asks.query_fields(request, _INTERACTIONS)
+        _, limit = asks.page(fields)
+        before = asks.query_int(fields, "before", default=INT_MAX, low=0, high=INT_MAX)
+        cell = asks.cell_named(fields) if "cell" in fields or "of" in fields else ""
+        of = asks.cell_named({"cell": fields["of"]}) if "of" in fields else ""
+        work = self._cell.interactions(InteractionsQuery(cell, of, before, limit))
         return JsonAnswer(await self._waits.read(work))
 
     async def _submit(self, wish: AttestWish, fields: asks.Fields) -> Response:

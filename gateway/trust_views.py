@@ -93,6 +93,45 @@ class TrustGraphView:
 
 
 @dataclass(frozen=True, slots=True)
+class InteractionView:
+    """What two cells signed together, as a block of the journal of one of them."""
+
+    index: int
+    """Of the block in the journal `interactions`."""
+    cells: list[str]
+    """Cell ids of both."""
+    time_ns: int
+    digest: str
+    """Of what went between them."""
+    shown_by: str
+    """Cell id of the one in whose journal it is."""
+    proof: str | None
+    """What another cell showed: a proof file, checked here. Null for our own: export the block."""
+
+
+@dataclass(frozen=True, slots=True)
+class InteractionsQuery:
+    """Which interactions are asked for."""
+
+    cell: str
+    """The other end, by its id or a member's name; empty for any, of our own only."""
+    of: str
+    """Who is to show them; empty for this cell."""
+    before: int
+    """Blocks from this index on are left out."""
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class InteractionsView:
+    """A page of interactions, the newest first."""
+
+    items: list[InteractionView]
+    next: int | None
+    """`before` of the page after this one; null if this was the last."""
+
+
+@dataclass(frozen=True, slots=True)
 class AttestWish:
     """What the cell is to say of another one."""
 
@@ -123,4 +162,12 @@ class TrustCell(Protocol):
 
     async def trust_graph(self, limit: int, scope: str) -> TrustGraphView:
         """Return the `limit` cells with the highest scores, and what they say of each other."""
+        ...
+
+    async def interactions(self, query: InteractionsQuery) -> InteractionsView:
+        """Return what was signed together with a cell: by this one, or by one that is asked.
+
+        What another cell shows is checked, and no score is made of it. Raises NoSuchCell,
+        InteractionsNotShown, or what is wrong with a proof.
+        """
         ...

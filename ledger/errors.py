@@ -402,6 +402,29 @@ class AlreadyPosted(TransactionRefused):
     remedy = "Nothing to do: it can be had from any cell, by its hash."
 
 
+class PostEnded(TransactionRefused):
+    """The post was ordered after the last round in which it was to stand."""
+
+    code = "MYC-LEDGER-304"
+    remedy = "Post it again with a later last round, or with none."
+
+
+class NotPosted(TransactionRefused):
+    """There is no post of this content that could be withdrawn."""
+
+    code = "MYC-LEDGER-305"
+    remedy = "`myceld content show HASH` says whether it was posted, has expired or was withdrawn."
+
+
+class NotThePoster(TransactionRefused):
+    """Only who posted content withdraws it."""
+
+    code = "MYC-LEDGER-306"
+    remedy = (
+        "Ask its poster, whom `myceld content show HASH` names; `content remove` frees the space."
+    )
+
+
 class BadStateProof(RemoteViolation):
     """An answer about the state that proves nothing."""
 

@@ -29,7 +29,16 @@ from ledger import (
     values,
 )
 from ledger.batch import Batch, batch_changes, build_batch, parse_batch
-from ledger.content import Post, build_post, parse_post, post_changes
+from ledger.content import (
+    Post,
+    PostWithdraw,
+    build_post,
+    build_withdraw,
+    parse_post,
+    parse_withdraw,
+    post_changes,
+    withdraw_changes,
+)
 from ledger.context import Context
 from ledger.cost import cost_of, text_size_bytes
 from ledger.errors import BadBatch, UnknownKind
@@ -97,6 +106,7 @@ Arguments: TypeAlias = (
     | trust.TrustRevoke
     | KeyRotate
     | Post
+    | PostWithdraw
     | values.PutIf
     | values.Delete
     | namespaces.NamespaceClaim
@@ -397,8 +407,19 @@ _ROWS: Final[tuple[Kind[Any], ...]] = (
             schema.digest("hash", "SHA-256 of the content."),
             schema.integer("size_bytes", "Of the content.", low=1, high=CONTENT_SIZE_BYTES_MAX),
             schema.text("title", "One line.", low=1, high=CONTENT_TITLE_SIZE_BYTES_MAX),
+            _EXPIRES,
         ),
         "Put content into the global data set; members only.",
+    ),
+    Kind(
+        "post-withdraw",
+        PostWithdraw,
+        parse_withdraw,
+        build_withdraw,
+        withdraw_changes,
+        lambda _: cost_of(writes=2),
+        (schema.digest("hash", "SHA-256 of the content."),),
+        "Take back content that the sender posted: nobody fetches or serves it any more.",
     ),
     Kind(
         "transfer",

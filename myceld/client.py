@@ -220,6 +220,14 @@ class Client(MessageCalls, ServiceCalls, GovernanceCalls, StateCalls, PranaCalls
         """Return the TrustWhyView of a cell: its score, and what makes it."""
         return self._get("/api/v1/trust/cell", {"cell": cell, "limit": paths_max, "scope": scope})
 
+    def interactions(
+        self, cell: str = "", *, of: str = "", before: int | None = None, limit: int = 100
+    ) -> JsonObject:
+        """Return an InteractionsView: what this cell, or the cell `of`, signed with a cell."""
+        asked = {"cell": cell or None, "of": of or None, "before": before, "limit": limit}
+        fields = {name: value for name, value in asked.items() if value is not None}
+        return self._get("/api/v1/trust/interactions", fields)
+
     def trust_graph(self, *, limit: int = 100, scope: str = "general") -> JsonObject:
         """Return the TrustGraphView of the cells with the highest scores."""
         return self._get("/api/v1/trust/graph", {"limit": limit, "scope": scope})

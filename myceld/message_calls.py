@@ -106,11 +106,32 @@ class MessageCalls(ABC):
         return MessageStream(self, after, {"way": way, **query})
 
     def post_content(
-        self, title: str, body: bytes, *, wait: str = "stored", timeout_s: float = 30.0
+        self,
+        title: str,
+        body: bytes,
+        *,
+        expires_round: int = 0,
+        wait: str = "stored",
+        timeout_s: float = 30.0,
     ) -> JsonObject:
-        """Put content into the global data set; return the ReceiptView of its transaction."""
-        fields = {"title": title, "body_hex": body.hex()}
+        """Put content into the global data set; return the ReceiptView of its transaction.
+
+        The post ends after `expires_round`, or not at all.
+        """
+        fields = {"title": title, "body_hex": body.hex(), "expires_round": expires_round}
         return self._post("/api/v1/content", fields, wait, timeout_s)
+
+    def withdraw_content(
+        self, content_hash: str, *, wait: str = "stored", timeout_s: float = 30.0
+    ) -> JsonObject:
+        """Take back what this cell posted; return the ReceiptView of the transaction."""
+        path = f"/api/v1/content/{quote(content_hash, safe='')}/withdraw"
+        return self._post(path, {}, wait, timeout_s)
+
+    def keep_content(self, content_hash: str, how: str) -> JsonObject:
+        """Have the cell `pin`, `unpin` or `remove` one content; return its ContentView."""
+        path = f"/api/v1/content/{quote(content_hash, safe='')}/{quote(how, safe='')}"
+        return self._send(path, {})
 
     def contents(self, *, offset: int = 0, limit: int = 100) -> JsonObject:
         """Return a page of ContentViews, in the order of hashes."""

@@ -28,7 +28,7 @@ from identity.description import Description
 from identity.keys import KeyPair
 from identity.messages.limits import FORMER_KEY_MS
 from identity.trust import INTERACTIONS_JOURNAL
-from journal import Pen, Store
+from journal import Store
 from journal.replication import Copies
 from ledger.certificate import CheckpointSignature
 from ledger.errors import Diverged
@@ -74,6 +74,7 @@ from node.services.message_work import MessageWork
 from node.services.nucleus import Nucleus, wall_ms
 from node.services.table import start_order
 from node.session import now_ms
+from node.shown_interactions import ShownInteractions
 from node.snapshots import sealed_headers
 from node.stages.consensus import Consensus, Identity
 from node.stages.execution import Execution
@@ -183,10 +184,9 @@ class Assembly:
         inboxes = (consensus_inbox, execution_inbox)
         consensus_task = self._make_consensus_task(consensus, execution, inboxes, receipts, intake)
         discovery, peers = self._make_network(consensus, execution_task, headers, inboxes, access)
-        pen = self._nucleus.grant("message")
-        messages = await _make_messages(store, self._setup, peers, access, pen, lines, headers)
-        states = self._make_states(headers, execution)
-        proofs = self._make_proofs(consensus, execution, headers, states, peers, access)
+        interactions = await self._make_interactions(peers, trust, execution, access)
+        messages = await self._make_messages(peers, access, lines, headers)
+        proofs = self._make_proofs(consensus, execution, headers, peers, access)
         parts = Parts(
             cell_id=key.cell_id,
             name=self._name(consensus.roster),
@@ -212,10 +212,11 @@ class Assembly:
             access=access,
             nucleus=self._nucleus,
             identity=self._make_identity(peers, access, proven, consensus),
-            interactions=await self._make_interactions(peers, trust, execution, access),
+            interactions=interactions,
+            shown=ShownInteractions(store, genesis.network_id, peers, interactions, access.check),
             messages=messages,
-            contents=_make_contents(store, genesis, peers, execution, access, lines),
-            work=self._make_work(messages, intake, states),
+            contents=self._make_contents(peers, execution, execution_task, lines, access),
+            work=self._make_work(messages, intake, proofs.states),
             headers=headers,
             fetching=self._make_fetching(consensus, execution, peers, headers, access=access),
             upgrades=upgrades,
@@ -318,7 +319,6 @@ class Assembly:
         consensus: Consensus,
         execution: Execution,
         headers: Headers,
-        states: States,
         peers: Peers,
         access: Access,
     ) -> Proofs:
@@ -327,7 +327,7 @@ class Assembly:
             self._store,
             self._setup.genesis,
             headers,
-            states,
+            self._make_states(headers, execution),
             execution.ledger,
             certified_round=lambda: execution.certified_round,
             block_of=consensus.block_of,
@@ -336,6 +336,26 @@ class Assembly:
         serve = peers.guarded(DiagnosisServing(self._store, headers, proofs, check).serve)
         peers.host.set_handler(diagnosis_protocol(self._setup.genesis.network_id), serve)
         return proofs
+
+    def _make_contents(
+        self,
+        peers: Peers,
+        execution: Execution,
+        task: ExecutionTask,
+        lines: Lines,
+        access: Access,
+    ) -> Contents:
+        """Return the contents, which are served to other cells from the start of the host on."""
+        contents = Contents(
+            self._store,
+            self._setup.genesis.network_id,
+            peers,
+            lambda: execution.ledger.applied_round,
+            partial(access.check, "blob-fetch"),
+            lines,
+        )
+        task.watch(lambda applied: contents.changed(key for key, _ in applied.changes))
+        return contents
 
     def _make_work(self, messages: Messages, intake: Intake, states: States) -> MessageWork:
         commands = commands_of(self._setup.config.commands)
@@ -432,6 +452,20 @@ class Assembly:
         return TrustScopes(
             self._store, own, lambda: execution.ledger.applied_round, policy, lines=lines
         )
+
+    async def _make_messages(
+        self, peers: Peers, access: Access, lines: Lines, headers: Headers
+    ) -> Messages:
+        """Return the message service, which answers other cells from the start of the host on."""
+        setup = self._setup
+
+        def is_member(cell_id: CellId) -> bool:
+            return lines.is_member(cell_id, peers.roster)
+
+        former = await _former(setup.earlier, lines, headers)
+        network_id, policy = setup.genesis.network_id, MessageAccess(access)
+        owner = Owner(setup.key, network_id, policy, lines, is_member, former)
+        return await Messages.open(self._store, owner, peers, self._nucleus.grant("message"))
 
     async def _make_interactions(
         self, peers: Peers, trust: TrustScopes, execution: Execution, access: Access
@@ -547,26 +581,6 @@ def _make_invites(
     return invites
 
 
-async def _make_messages(
-    store: Store,
-    setup: Setup,
-    peers: Peers,
-    access: Access,
-    pen: Pen,
-    lines: Lines,
-    headers: Headers,
-) -> Messages:
-    """Return the message service, which answers other cells from the start of the host on."""
-
-    def is_member(cell_id: CellId) -> bool:
-        return lines.is_member(cell_id, peers.roster)
-
-    former = await _former(setup.earlier, lines, headers)
-    network_id, policy = setup.genesis.network_id, MessageAccess(access)
-    owner = Owner(setup.key, network_id, policy, lines, is_member, former)
-    return await Messages.open(store, owner, peers, pen)
-
-
 async def _former(earlier: Sequence[KeyPair], lines: Lines, headers: Headers) -> Former | None:
     """Return the key before and until when it opens messages, by the time of its rotation.
 
@@ -581,25 +595,6 @@ async def _former(earlier: Sequence[KeyPair], lines: Lines, headers: Headers) ->
         return None
     header = await headers.get(found[0])
     return Former(found[1], header.consensus_time_ns // 1_000_000 + FORMER_KEY_MS)
-
-
-def _make_contents(
-    store: Store,
-    genesis: Genesis,
-    peers: Peers,
-    execution: Execution,
-    access: Access,
-    lines: Lines,
-) -> Contents:
-    """Return the contents, which are served to other cells from the start of the host on."""
-    return Contents(
-        store,
-        genesis.network_id,
-        peers,
-        lambda: execution.ledger.applied_round,
-        partial(access.check, "blob-fetch"),
-        lines,
-    )
 
 
 def _make_intake(genesis: Genesis, execution: Execution) -> Intake:

@@ -11,7 +11,13 @@ import structlog
 from core.ids import CellId, PublicKey, TransactionId, cell_id_of, short
 from gateway.errors import NoSuchReceipt, NotReachedInTime
 from gateway.prana_views import ActWish
-from gateway.trust_views import AttestWish, TrustGraphView, TrustWhyView
+from gateway.trust_views import (
+    AttestWish,
+    InteractionsQuery,
+    InteractionsView,
+    TrustGraphView,
+    TrustWhyView,
+)
 from gateway.views import (
     AccountView,
     EpochView,
@@ -63,7 +69,7 @@ from node.tables import (
     ordered_by_id,
     ordered_from,
 )
-from node.trust_answers import arguments_of, graph_view, why_view
+from node.trust_answers import arguments_of, graph_view, interactions_view, why_view
 
 _LOG = structlog.get_logger("cell")
 
@@ -198,6 +204,11 @@ class RunningCell(
     async def trust_graph(self, limit: int, scope: str) -> TrustGraphView:
         """See `gateway.trust_views.TrustCell.trust_graph`."""
         return graph_view(self._parts, await self._parts.trust.settled_in(scope), limit)
+
+    async def interactions(self, query: InteractionsQuery) -> InteractionsView:
+        """See `gateway.trust_views.TrustCell.interactions`."""
+        other, of = (self._cell_id(name) if name else None for name in (query.cell, query.of))
+        return await interactions_view(self._parts, query, other, of)
 
     async def rotate_key(self, *, wait: Stage, timeout_s: float) -> RotationView:
         """See `gateway.cell.Cell.rotate_key`."""

@@ -268,11 +268,33 @@ class InteractionRefused(OperationalFault):
     retryable = True
 
 
+class InteractionsNotShown(OperationalFault):
+    """The other cell does not show what it signed with others; `detail` has its reason."""
+
+    code = "MYC-NODE-102"
+    remedy = "Its operator can let this cell in: `interaction-read` of its policy, `trust attest`."
+    retryable = True
+
+
 class ContentTooLarge(LocalMisuse):
     """Content of no bytes, or of more than one post can have."""
 
     code = "MYC-NODE-302"
     remedy = "Cut it in parts of at most 1 MiB, and post each."
+
+
+class NoRoomForContent(OperationalFault):
+    """All the room for content is taken by what is pinned and what was posted here."""
+
+    code = "MYC-NODE-304"
+    remedy = "Unpin some of it, or remove what you posted and others keep."
+
+
+class ContentPinned(LocalMisuse):
+    """What is pinned is not removed."""
+
+    code = "MYC-NODE-305"
+    remedy = "Unpin it first: `myceld content unpin HASH`."
 
 
 class ContentRefused(OperationalFault):

@@ -73,13 +73,17 @@ class ExecutionTask:
         self._inbox = inbox
         self._receipts = receipts
         self._intake = intake
-        self._watchers = watchers
+        self._watchers = list(watchers)
         self._own: dict[Epoch, CheckpointSignature] = {}
         self._early: deque[CheckpointFrom] = deque(maxlen=CHECKPOINTS_EARLY_MAX)
         self.diverged = asyncio.Event()
         """Set once the network has certified another state: nothing is applied any more."""
         self.idle = asyncio.Event()
         """Set while everything that came in is done."""
+
+    def watch(self, applied: Callable[[Applied], None]) -> None:
+        """Have somebody more told of each round after its effects became durable."""
+        self._watchers.append(applied)
 
     def greeting(self) -> Iterable[Frame]:
         """What a newly connected peer may have missed: certificates and our signatures."""

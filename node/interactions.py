@@ -12,14 +12,15 @@ if nothing came of that.
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import Final
 
 import structlog
 
 from core.errors import OperationalFault
-from core.ids import CellId, Hash, NetworkId, cell_id_of, public_key_of, short
+from core.ids import CellId, Hash, NetworkId, PublicKey, cell_id_of, public_key_of, short
 from gossip.host import PeerStream
 from identity.errors import BadInteraction
 from identity.keys import KeyPair
@@ -36,6 +37,7 @@ from identity.trust import (
 )
 from identity.trust.limits import INTERACTION_SIZE_BYTES_MAX
 from journal import Pen, Store
+from journal.errors import NoSuchBlock
 from node.clock import wall_ns
 from node.errors import AccessDenied, InteractionRefused
 from node.limits import (
@@ -91,6 +93,8 @@ class Interactions:
         """When the newest interaction with a cell was."""
         self._since_s: dict[CellId, float] = {}
         """Since when a cell is connected, as far as `run` saw it."""
+        self._kept: deque[tuple[int, PublicKey]] = deque(maxlen=INTERACTIONS_READ_MAX)
+        """Block and other end of the newest, oldest first."""
         self._exchanges: OrderedDict[tuple[CellId, Hash], float] = OrderedDict()
         peers.host.set_handler(interaction_protocol(network_id), peers.guarded(self.serve))
 
@@ -99,8 +103,31 @@ class Interactions:
         if INTERACTIONS_JOURNAL not in self._store.journals():
             return
         journal = await self._store.journal(INTERACTIONS_JOURNAL)
-        async for block in journal.read(max(0, journal.length - INTERACTIONS_READ_MAX)):
-            self._take(decode_interaction(block, self._network_id))
+        index = max(0, journal.length - INTERACTIONS_READ_MAX)
+        async for block in journal.read(index):
+            self._take(decode_interaction(block, self._network_id), index)
+            index += 1
+
+    def kept(self, other: PublicKey | None, before: int, limit: int) -> list[int]:
+        """Return the blocks of the newest interactions with a cell, or with any, newest first."""
+        found = (
+            index for index, end in reversed(self._kept) if index < before and other in (None, end)
+        )
+        return list(islice(found, limit))
+
+    async def read(self, indexes: Sequence[int]) -> list[tuple[int, InteractionProof]]:
+        """Return interactions by the blocks that they are, without those that were pruned."""
+        if not indexes:
+            return []
+        journal = await self._store.journal(INTERACTIONS_JOURNAL)
+        found = []
+        for index in indexes:
+            try:
+                block = await journal.get(index)
+            except NoSuchBlock:
+                break  # and so were those before it
+            found.append((index, decode_interaction(block, self._network_id)))
+        return found
 
     def took_part(self, peer: CellId, digest: Hash) -> None:
         """Note an exchange with another cell, which may ask to have it signed."""
@@ -130,8 +157,8 @@ class Interactions:
             addresses[0], timeout_s=timeout_s, protocol=interaction_protocol(self._network_id)
         )
         async with stream:
-            await _send(stream, encode_offer(found, self._key.sign(found.body)))
-            signed, code = decode_signed(await _receive(stream))
+            await send_framed(stream, encode_offer(found, self._key.sign(found.body)))
+            signed, code = decode_signed(await receive_framed(stream))
             if code:
                 raise InteractionRefused(code)
             proof = decode_interaction(signed, self._network_id)
@@ -147,12 +174,12 @@ class Interactions:
         except (AccessDenied, InteractionRefused) as error:
             _LOG.info("interaction refused", cell=short(stream.cell_id), reason=str(error))
             reply = encode_signed(b"", error.code)
-        await _send(stream, reply)
+        await send_framed(stream, reply)
 
     async def _signed(self, stream: PeerStream) -> bytes:
         peer = stream.cell_id
         self._check("interaction", peer)
-        offered = await _receive(stream)
+        offered = await receive_framed(stream)
         own = self._key.public_key
         found, signature = decode_offer(offered, self._network_id, by=public_key_of(peer), to=own)
         if not found.is_timely(wall_ns()) or not self._is_due(peer, found.digest):
@@ -202,13 +229,17 @@ class Interactions:
         return lasted and is_time and self._execution.has_header(digest)
 
     async def _keep(self, proof: InteractionProof) -> None:
-        await self._pen.write([proof.encode()], durable=False)
-        self._take(proof)
+        index, _ = await self._pen.write([proof.encode()], durable=False)
+        self._take(proof, index)
 
-    def _take(self, proof: InteractionProof) -> None:
+    def _take(self, proof: InteractionProof, index: int) -> None:
         found = proof.interaction
+        mine = self._key.public_key
+        if mine in (found.one, found.other):  # others can not be shown as this key's own
+            end = found.one if mine == found.other else found.other
+            self._kept.append((index, end))
         lines = self._trust.lines
-        own = lines.first_key(self._key.public_key)  # it may have been signed with a former key
+        own = lines.first_key(mine)  # it may have been signed with a former key
         peer = lines.present(
             cell_id_of(found.other if lines.first_key(found.one) == own else found.one)
         )
@@ -216,15 +247,18 @@ class Interactions:
         self._trust.interacted(proof)
 
 
-async def _send(stream: PeerStream, data: bytes) -> None:
+async def send_framed(stream: PeerStream, data: bytes) -> None:
+    """Send bytes with their length before them."""
     framed = len(data).to_bytes(_LENGTH_BYTES, "big") + data
     await stream.write(framed, timeout_s=WRITE_TIMEOUT_MS / 1000)
 
 
-async def _receive(stream: PeerStream) -> bytes:
+async def receive_framed(
+    stream: PeerStream, size_bytes_max: int = INTERACTION_SIZE_BYTES_MAX
+) -> bytes:
     """Return what the other end sends; raises BadInteraction if that is too long or cut off."""
     size = int.from_bytes(await _exactly(stream, _LENGTH_BYTES), "big")
-    if size > INTERACTION_SIZE_BYTES_MAX:
+    if size > size_bytes_max:
         raise BadInteraction(f"{size} bytes are no interaction")
     return await _exactly(stream, size)
 

@@ -434,7 +434,17 @@ INTERACTION_INTERVAL_S: Final = 86_400.0
 """Between two interactions with one cell for being of one history: eight of them count."""
 
 INTERACTIONS_READ_MAX: Final = 1_024
-"""Newest interactions that are read at a start: eight of each member, ≈ 0.1 s for signatures."""
+"""Newest interactions that are read at a start, and shown: eight of each member, ≈ 0.1 s for
+signatures, ≈ 0.1 MB."""
+
+INTERACTIONS_LISTED_MAX: Final = 128
+"""Of its own that a cell lists in one answer: two signatures each are checked, ≈ 20 ms."""
+
+INTERACTIONS_SHOWN_TO_MAX: Final = 4
+"""Cells that ask for interactions at once: each costs an fsync, and some ten reads a proof."""
+
+INTERACTIONS_ASK_S: Final = 10.0
+"""In which another cell has to show a page of interactions, and this one has to have shown it."""
 
 EXCHANGES_KNOWN_MAX: Final = 1_024
 """Exchanges that the other end may still want to have signed, ≈ 0.2 KB each."""
@@ -461,13 +471,16 @@ STATE_PROOF_WAIT_S: Final = 0.02
 """Pause between two looks: a round takes some ten milliseconds, so they fall between rounds."""
 
 CONTENT_CHECK_S: Final = 1.0
-"""How often it is looked whether a round was applied that may have added content."""
+"""Pause after a round was applied, so that what changed is looked at together."""
 
 CONTENT_RETRY_S: Final = 10.0
 """Pause after somebody could not give what is missing."""
 
 CONTENT_LOOKED_AT_MAX: Final = 256
 """Contents that are looked through between two turns of the event loop: under a millisecond."""
+
+CONTENT_NOTED_MAX: Final = 4_096
+"""Contents that changed, or that nobody could give: 0.4 MB each. Beyond that all are looked at."""
 
 CONTENT_SERVED_MAX: Final = 8
 """Peers that fetch content at once: 8 MiB in memory."""
@@ -476,7 +489,7 @@ CONTENT_TIMEOUT_S: Final = 30.0
 """A megabyte must come in this time."""
 
 CONTENT_KEPT_SIZE_BYTES_MAX: Final = 4 << 30
-"""Bytes of content that a cell keeps; what is posted beyond stays with others."""
+"""Bytes of content that a cell keeps. Beyond that copies go that are only kept for others."""
 
 LIGHT_HEADS_KEPT_MAX: Final = 8
 """Proofs of the newest head that are kept for hyphae, by the epoch that they begin with: those that

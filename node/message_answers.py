@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
 from core.errors import MyceldError
-from core.ids import Hash
+from core.ids import Hash, Round
 from gateway.errors import NotReachedInTime
 from gateway.message_views import (
     ContentView,
+    KeepContent,
     MessageQuery,
     MessagesView,
     MessageView,
@@ -21,7 +22,7 @@ from gateway.message_views import (
 from gateway.views import ReceiptView, Stage
 from identity.messages.chat import Room, decode_chat
 from identity.messages.envelope import MessageType
-from ledger.content import Post
+from ledger.content import Post, PostWithdraw
 from ledger.kinds import Arguments
 from node.journal_answers import JournalAnswers
 from node.limits import WAIT_S_MAX
@@ -97,12 +98,29 @@ class MessageAnswers(JournalAnswers, ABC):
         return message_view(await self._messages.mark_read(message_id), self._parts.lines)
 
     async def post_content(
-        self, title: str, body: bytes, *, wait: Stage, timeout_s: float
+        self, title: str, body: bytes, *, wait: Stage, timeout_s: float, expires_round: int = 0
     ) -> ReceiptView:
         """See `gateway.message_cell.MessageCell.post_content`."""
         identity = await self._parts.contents.keep(body)
-        post = Post(identity, len(body), title)
+        post = Post(identity, len(body), title, Round(expires_round))
         return await self._submit_own(post, None, wait, timeout_s)
+
+    async def withdraw_content(
+        self, content_hash: bytes, *, wait: Stage, timeout_s: float
+    ) -> ReceiptView:
+        """See `gateway.message_cell.MessageCell.withdraw_content`."""
+        withdraw = PostWithdraw(Hash(content_hash))
+        return await self._submit_own(withdraw, None, wait, timeout_s)
+
+    async def keep_content(self, content_hash: bytes, how: KeepContent) -> ContentView:
+        """See `gateway.message_cell.MessageCell.keep_content`."""
+        contents = self._parts.contents
+        act = {
+            KeepContent.PIN: contents.pin,
+            KeepContent.UNPIN: contents.unpin,
+            KeepContent.REMOVE: contents.remove,
+        }[how]
+        return await act(Hash(content_hash))
 
     async def contents(self, *, offset: int, limit: int) -> list[ContentView]:
         """See `gateway.message_cell.MessageCell.contents`."""

@@ -29,6 +29,7 @@ from node.services.identity import IdentityService
 from node.services.message import Messages
 from node.services.message_work import MessageWork
 from node.services.nucleus import Nucleus
+from node.shown_interactions import ShownInteractions
 from node.stages.consensus import Consensus
 from node.stages.execution import Execution
 from node.stages.intake import Intake
@@ -72,6 +73,7 @@ class Parts:
     identity: IdentityService
     health: HealthWatch = field(init=False)
     interactions: Interactions
+    shown: ShownInteractions
     work: MessageWork
     contents: Contents
     headers: Headers

@@ -73,7 +73,7 @@ class Proofs:
         self._store = store
         self._genesis = genesis
         self._headers = headers
-        self._states = states
+        self.states = states
         self._ledger = ledger
         self._rosters = RosterProofs(store, headers, genesis)
         self._certified_round = certified_round
@@ -104,7 +104,7 @@ class Proofs:
         if round_number is not None:
             return await self._of_value_at(key, round_number, start)
         answer = decode_message(
-            await self._states.answer(encode_message(StateQuestion(key)), number=1)
+            await self.states.answer(encode_message(StateQuestion(key)), number=1)
         )
         if not isinstance(answer, StateAnswer):
             raise NoProof("the state runs ahead of the certificates, or nothing is certified yet")

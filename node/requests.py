@@ -85,6 +85,7 @@ REQUESTS: Final = (
     # The others have one question a stream.
     Request("content", "content by its hash", "blob-fetch"),
     Request("interaction", "an offer to sign", "interaction"),
+    Request("interactions", "interactions with a cell", "interaction-read"),
     Request("identity", "challenge", "identity-challenge"),
     Request("identity", "prove", "identity-challenge"),
     Request("identity", "describe", "cell-info"),

@@ -33,7 +33,7 @@ from node.message_tables import MESSAGE_SCHEMA
 from node.parts import Parts
 from node.repairing import install_repair, keep_evidence
 from node.services.audit import AuditTrail
-from node.services.content import CONTENT_SCHEMA
+from node.services.content_shelf import CONTENT_SCHEMA
 from node.services.nucleus import Nucleus
 from node.services.table import start_order
 from node.successors import keep_reachable

@@ -12,17 +12,23 @@ from core.ids import CellId, PublicKey, Round, cell_id_of, public_key_of
 from gateway.trust_views import (
     AttestationView,
     AttestWish,
+    InteractionsQuery,
+    InteractionsView,
+    InteractionView,
     ScoreView,
     TrustEdgeView,
     TrustGraphView,
     TrustPathView,
     TrustWhyView,
 )
-from identity.trust import Path, TrustGraph, why
+from identity.trust import Interaction, Path, TrustGraph, why
+from identity.trust.limits import INTERACTIONS_OF_PAGE_MAX
+from identity.trust.shown import Asked
 from ledger.limits import SCORE_MILLIONTHS_MAX
 from ledger.network_score import decode_score, score_key
 from ledger.trust import TrustAttest, TrustRevoke, attestation_of_key, decode_attestation
 from node.limits import (
+    INTERACTIONS_LISTED_MAX,
     TRUST_CELLS_SHOWN_MAX,
     TRUST_EDGES_SHOWN_MAX,
     TRUST_SCOPES_SHOWN_MAX,
@@ -68,6 +74,36 @@ def graph_view(parts: Parts, graph: TrustGraph, limit: int) -> TrustGraphView:
     )
     cells = [_cell_view(parts, graph, key, names) for key in shown]
     return TrustGraphView(cells, list(islice(edges, TRUST_EDGES_SHOWN_MAX)), len(graph))
+
+
+async def interactions_view(
+    parts: Parts, query: InteractionsQuery, other: CellId | None, of: CellId | None
+) -> InteractionsView:
+    """Return a page of interactions with a cell, of this cell or of one that is asked."""
+    if of is not None and other is not None:
+        found = await parts.shown.ask(of, Asked(public_key_of(other), query.before))
+        size = INTERACTIONS_OF_PAGE_MAX
+        items = [_shown_view(one.proof.interaction, one.index, of, one.file) for one in found]
+    else:
+        key = None if other is None else public_key_of(other)
+        size = min(query.limit, INTERACTIONS_LISTED_MAX)
+        indexes = parts.interactions.kept(key, query.before, size)
+        items = [
+            _shown_view(met.interaction, index, parts.cell_id, None)
+            for index, met in await parts.interactions.read(indexes)
+        ]
+    return InteractionsView(items, items[-1].index if len(items) == size else None)
+
+
+def _shown_view(found: Interaction, index: int, by: CellId, proof: str | None) -> InteractionView:
+    return InteractionView(
+        index=index,
+        cells=[cell_id_of(found.one), cell_id_of(found.other)],
+        time_ns=found.time_ns,
+        digest=found.digest.hex(),
+        shown_by=by,
+        proof=proof,
+    )
 
 
 def _cell_view(

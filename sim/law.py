@@ -17,7 +17,7 @@ from core.ids import Epoch, MemberIndex, PublicKey, Round, TransactionId
 from hashgraph.evidence import decode_evidence, verify_fork
 from identity.keys import verify_all
 from ledger.batch import Batch
-from ledger.content import Post
+from ledger.content import Post, PostWithdraw
 from ledger.forks import ForkProof, ProvenFork, fork_key
 from ledger.genesis import Genesis
 from ledger.governance import GovPropose, GovVote
@@ -62,6 +62,8 @@ class Law:
         self._values = Values(self._state, self._today, self._is_member)
         self._council = Council(genesis, self._state, self._today, self._money)
         self._proven: set[tuple[Epoch, PublicKey]] = set()
+        self._posted: dict[bytes, tuple[Post, Round, PublicKey]] = {}
+        """Contents that were not withdrawn: when, and by whom."""
         self._attested: dict[PublicKey, set[tuple[PublicKey, str]]] = {}
         self._scores: dict[PublicKey, int] = {}
         self._present: set[MemberIndex] = set()
@@ -152,13 +154,14 @@ class Law:
         money.use_nonce(sender, transaction.nonce)
         price = 0 if self._is_free(what, sender) else money.price
         copied, attested = money.copied(), copy.deepcopy(self._attested)
+        posted = dict(self._posted)
         values = self._values.copied()
         try:
             self._pay_and_do(transaction, price, row)
         except Refused:
             money.go_back(copied)
             self._values.go_back(values)
-            self._attested = attested
+            self._attested, self._posted = attested, posted
             money.pay_fee(sender, min(100 * price, transaction.fee, money.balance(sender)))
             raise
 
@@ -213,11 +216,9 @@ class Law:
             self._values.change(what, sender, now)
         match what:
             case Post():
-                self._council.check_member(sender)
-                key = b"content/" + what.hash
-                if key in self._state:
-                    raise Refused("that content was posted before")
-                self._state[key] = encode([what.size_bytes, what.title, now, sender])
+                self._post(what, sender, now)
+            case PostWithdraw():
+                self._withdraw(what, sender, now)
             case GovPropose() | MemberPropose() | GovVote() | MemberApprove():
                 self._council.take(identity, what, sender, now)
             case Announce() | MemberLeave():
@@ -230,6 +231,36 @@ class Law:
                 self._revoke(what, sender, row)
             case KeyRotate():
                 self._rotate(what, sender, now)
+
+    # -- content -------------------------------------------------------------------------------
+
+    def _post(self, what: Post, sender: PublicKey, now: Round) -> None:
+        self._council.check_member(sender)
+        if 0 < what.expires_round < now:
+            raise Refused("the post had ended")
+        if self._standing(what.hash, now) is not None:
+            raise Refused("that content was posted before")
+        self._posted[what.hash] = what, now, sender
+        self._write_post(what.hash)
+
+    def _withdraw(self, what: PostWithdraw, sender: PublicKey, now: Round) -> None:
+        poster = self._standing(what.hash, now)
+        if poster is None:
+            raise Refused("there is nothing to withdraw")
+        if self._today(poster) != sender:
+            raise Refused("another one posted it")
+        self._write_post(what.hash, now)
+        del self._posted[what.hash]
+
+    def _standing(self, content: bytes, now: Round) -> PublicKey | None:
+        """Return who posted a content, while that counts."""
+        post, _, poster = self._posted.get(content, (None, 0, None))
+        return None if post is None or 0 < post.expires_round < now else poster
+
+    def _write_post(self, content: bytes, withdrawn: int = 0) -> None:
+        post, made, poster = self._posted[content]
+        value: list[Value] = [post.size_bytes, post.title, made, poster]
+        self._state[b"content/" + content] = encode([*value, post.expires_round, withdrawn])
 
     def _prove(self, proof: ForkProof, sender: PublicKey, now: Round) -> None:
         if not 0 <= self.roster.epoch - proof.epoch <= 1:

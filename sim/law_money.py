@@ -409,6 +409,7 @@ _COSTS: Final[dict[str, tuple[int, tuple[tuple[str, int], ...], int]]] = {
     "GovVote": (3, (), 0),
     "Announce": (1, (), 0),
     "Post": (2, (("title", 1),), 0),
+    "PostWithdraw": (2, (), 0),
     "Transfer": (2, (("memo", 1),), 0),
     "Allow": (2, (), 0),
     "TransferFrom": (4, (("memo", 1),), 0),

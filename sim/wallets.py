@@ -3,8 +3,8 @@
 A wallet submits signed transactions, now here, now there: the next nonce, one beyond a gap, one
 inside the gap, two with one nonce at two machines at once, one that is old or about to expire. It
 puts values, attests cells and takes that back, pays, does several things in a batch, posts content
-(in vain: it is no member), and gives its key up for another one, but goes on with the old one now
-and then. What each has to come to is in `sim.law`.
+and withdraws it (in vain: it is no member), and gives its key up for another one, but goes on with
+the old one now and then. What each has to come to is in `sim.law`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from identity.keys import KeyPair
 from ledger import namespaces
 from ledger.allowance import Allow, TransferFrom
 from ledger.batch import Batch
-from ledger.content import Post
+from ledger.content import Post, PostWithdraw
 from ledger.kinds import Arguments, Put, cost_of_arguments
 from ledger.market_token import Rules, TokenBurn, TokenCreate, TokenMint, TokenSend
 from ledger.multisig import MultisigCreate, MultisigPropose
@@ -157,7 +157,10 @@ class Wallet:
             said = [*self._said[-_SAID_AGAIN:], (subject, scope)]
             return TrustRevoke(*said[drawn[3] % len(said)])
         if drawn[0] < _ATTESTS + _REVOKES + _POSTS:
-            return Post(Hash(hashlib.sha256(drawn[:1]).digest()), 1 + drawn[1], "minutes")
+            content = Hash(hashlib.sha256(drawn[:1]).digest())
+            if drawn[2] % 2:
+                return PostWithdraw(content)
+            return Post(content, 1 + drawn[1], "minutes", Round(drawn[3] % _ROUNDS_MAX))
         if drawn[0] < _ATTESTS + _REVOKES + _POSTS + _ROTATES:
             return self._rotation(key)
         return self._write(key, f"sim/{place}", drawn)

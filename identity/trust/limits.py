@@ -63,6 +63,15 @@ INTERACTION_SKEW_S: Final = 300
 INTERACTION_SIZE_BYTES_MAX: Final = 512
 """An encoded interaction has 333 bytes at the most."""
 
+INTERACTIONS_OF_PAGE_MAX: Final = 8
+"""Interactions that a cell shows in one answer; whoever wants more asks again."""
+
+INTERACTIONS_ASK_SIZE_BYTES_MAX: Final = 128
+"""A question for interactions has 66 bytes at the most."""
+
+INTERACTIONS_PAGE_SIZE_BYTES_MAX: Final = 60_000
+"""A page of eight with the longest head (16 KiB) and the longest proofs (4.5 KB each) has 53 KB."""
+
 POLICY_SCOPES_MAX: Final = 4
 """Scopes that the rows of a policy name: each has a graph that is kept up all the time."""
 

@@ -50,6 +50,7 @@ NEEDS: Final[Mapping[str, Level]] = MappingProxyType(
         "cell-info": Level.READ_ONLY,
         "chat": Level.LIMITED,
         "auth": Level.LIMITED,
+        "interaction-read": Level.LIMITED,  # says with whom this cell deals
         "room-join": Level.LIMITED,
         "message-relay": Level.LIMITED,  # members of a new network relay for each other
         "post": Level.STANDARD,

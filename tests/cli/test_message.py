@@ -92,6 +92,21 @@ def test_content_is_posted_listed_and_fetched_by_its_hash(call: Run, tmp_path: P
     assert call("post", str(tmp_path / "empty"))[0] == 1
 
 
+def test_content_is_pinned_removed_and_withdrawn(call: Run, tmp_path: Path) -> None:
+    (tmp_path / "minutes").write_bytes(b"of May")
+    identity = call("post", str(tmp_path / "minutes"), "--expires", "99")[1].split()[0]
+    shown = call("content", "show", identity)[1]
+    assert "posted, up to round 99" in shown
+    assert "yes (own)" in shown
+    assert "yes (pinned, own)" in call("content", "pin", identity)[1]
+    assert json.loads(call("content", "unpin", identity, "--json")[1])["pinned"] is False
+    assert call("content", "withdraw", identity)[1].split() == [identity, "certified"]
+    assert "withdrawn in round 8" in call("content", "remove", identity)[1]
+    assert "withdrawn" in call("content", "list")[1]
+    for act in ("show", "pin", "unpin", "remove", "withdraw"):
+        assert call("content", act, "00" * 32)[0] == 1
+
+
 def test_a_chat_from_a_pipe_sends_each_line(
     call: Run, cell: FakeCell, monkeypatch: pytest.MonkeyPatch
 ) -> None:

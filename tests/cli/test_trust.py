@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from cli import trust_picture
-from gateway.trust_views import AttestWish
+from gateway.trust_views import AttestWish, InteractionsQuery
 from gateway.views import Stage
 from tests.gateway.fake_cell import CELL_ID, OTHER_ID, FakeCell
 
@@ -101,3 +101,42 @@ def test_rings_are_as_many_attestations_away_as_it_takes() -> None:
     places = trust_picture._places({"cells": cells, "edges": edges})
     assert places["a"] == (0.0, 0.0)
     assert len(set(places.values())) == 5
+
+
+def test_interactions_are_listed_own_ones_and_those_that_another_cell_shows(
+    call: Run, cell: FakeCell
+) -> None:
+    status, out, _ = call("trust", "interactions", "beta")
+    assert status == 0
+    assert [line.split()[0] for line in out.splitlines()] == ["index", "2", "1", "0"]
+    page = json.loads(call("trust", "interactions", "beta", "--of", "gamma", "--json")[1])
+    assert [item["index"] for item in page["items"]] == [2, 1, 0]
+    assert page["next"] is None
+    asked = [what for name, what in cell.calls if name == "interactions"]
+    assert asked[-1] == InteractionsQuery("beta", "gamma", 1, 98)
+    limited = json.loads(call("trust", "interactions", "--limit", "2", "--json")[1])
+    assert ([item["index"] for item in limited["items"]], limited["next"]) == ([2, 1], 1)
+    assert call("trust", "interactions", "--of", "gamma")[0] == 2
+
+
+def test_a_proof_of_an_interaction_is_written_and_checked_without_a_cell(
+    call: Run, tmp_path: Path
+) -> None:
+    file = tmp_path / "met"
+    assert call("trust", "prove", "2", "--out", str(file))[0] == 0
+    status, out, _ = call("trust", "verify", str(file), "--json")
+    found = json.loads(out)
+    assert (status, found["valid"], found["index"]) == (0, True, 2)
+    assert found["shown_by"] in found["cells"]
+    assert call("trust", "verify", str(file), "--cell", found["shown_by"])[0] == 0
+    other = next(one for one in found["cells"] if one != found["shown_by"])
+    assert call("trust", "verify", str(file), "--cell", other)[0] == 1
+    assert json.loads(call("trust", "prove", "1", "--out", str(file), "--json")[1])["index"] == 1
+    assert call("trust", "prove", "1", "--out", "-")[1].startswith("c2sp.org/tlog-proof@v1")
+    assert call("trust", "prove", "1", "--out", str(tmp_path / "no" / "where"))[0] == 1
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("index 1", "index 0"), encoding="utf-8")
+    assert call("trust", "verify", str(file))[0] == 1
+    for wrong in (text + "\n", text.replace("\n", "\r\n")):
+        file.write_bytes(wrong.encode())
+        assert call("trust", "verify", str(file))[0] == 1

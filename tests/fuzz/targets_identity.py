@@ -25,7 +25,19 @@ from identity.trust.interaction import (
     encode_offer,
     encode_signed,
 )
-from identity.trust.limits import INTERACTION_SIZE_BYTES_MAX
+from identity.trust.limits import (
+    INTERACTION_SIZE_BYTES_MAX,
+    INTERACTIONS_ASK_SIZE_BYTES_MAX,
+    INTERACTIONS_PAGE_SIZE_BYTES_MAX,
+)
+from identity.trust.shown import (
+    Asked,
+    Included,
+    decode_asked,
+    decode_page,
+    page_of,
+    refusal,
+)
 from tests.fuzz.samples import from_hex, vector
 from tests.fuzz.target import Target
 
@@ -41,6 +53,7 @@ def targets() -> tuple[Target, ...]:
     return (
         *_rows(),
         *_challenges(),
+        *_shown(),
         Target(
             name="interaction",
             decode=lambda data: decode_interaction(data, _NETWORK),
@@ -61,6 +74,37 @@ def targets() -> tuple[Target, ...]:
             samples=(encode_offer(_FOUND, _ONE.sign(_FOUND.body)),),
             errors=(BadInteraction,),
             covers=("identity/trust/interaction.py:decode_offer",),
+        ),
+    )
+
+
+def _shown() -> tuple[Target, ...]:
+    block = bytes.fromhex(_TRUST["interaction"]["encoded"])
+    page = page_of("a head", [Included(3, block, (bytes(32), b"h" * 32))])
+    return (
+        Target(
+            name="question for interactions",
+            decode=decode_asked,
+            encode=lambda asked: asked.encode(),
+            samples=(Asked(_ONE.public_key, 7).encode(),),
+            errors=(BadInteraction,),
+            covers=(
+                "identity/trust/shown.py:decode_asked",
+                "identity/trust/shown.py:_parse_asked",
+            ),
+            size_bytes_max=INTERACTIONS_ASK_SIZE_BYTES_MAX,
+        ),
+        Target(
+            name="interactions that are shown",
+            decode=decode_page,
+            encode=lambda found: found.encode(),
+            samples=(page.encode(), refusal("MYC-NODE-401").encode()),
+            errors=(BadInteraction,),
+            covers=(
+                "identity/trust/shown.py:decode_page",
+                "identity/trust/shown.py:_parse_page",
+            ),
+            size_bytes_max=INTERACTIONS_PAGE_SIZE_BYTES_MAX,
         ),
     )
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from nacl.signing import SigningKey
 
 from core.errors import InvariantBroken, LocalMisuse, OperationalFault
-from core.ids import NetworkId, PublicKey, cell_id_of
+from core.ids import Hash, NetworkId, PublicKey, cell_id_of
 from gateway.errors import (
     NoSuchCell,
     NoSuchInvite,
@@ -33,6 +33,9 @@ from gateway.server import Gateway
 from gateway.trust_views import (
     AttestationView,
     AttestWish,
+    InteractionsQuery,
+    InteractionsView,
+    InteractionView,
     ScoreView,
     TrustEdgeView,
     TrustGraphView,
@@ -69,6 +72,8 @@ from gateway.views import (
     VoterView,
 )
 from gossip.discovery.ticket import Ticket, format_ticket
+from identity.keys import KeyPair
+from identity.trust import INTERACTIONS_JOURNAL, interaction, proof_of
 from journal.checkpoint import sign_checkpoint
 from journal.merkle import leaf_hash, node_hash, subtree_inclusion_proof, subtree_root
 from journal.proof_file import format_proof
@@ -84,6 +89,16 @@ TOKEN = "t0ken-of-the-tests"  # noqa: S105 - a secret of nothing
 CELL_ID = "12D3KooWFakeCell"
 OTHER_ID = "12D3KooWOther"
 THIRD_ID = "12D3KooWThird"
+
+
+def _met(number: int) -> bytes:
+    """Return what the cell of `journal_proof` and another one signed together."""
+    pairs = [KeyPair(bytes([seed]) * 32) for seed in (1, 2)]
+    keys = [pair.public_key for pair in pairs]
+    met = interaction(
+        NetworkId(bytes(32)), *keys, time_ns=number, digest=Hash(bytes([number]) * 32)
+    )
+    return proof_of(met, {pair.public_key: pair.sign(met.body) for pair in pairs}).encode()
 
 
 class UsedNonce(LocalMisuse):
@@ -380,6 +395,16 @@ class FakeCell(
         ids = {one.cell_id for one in shown}
         return TrustGraphView(list(shown), [e for e in edges if {e.issuer, e.subject} <= ids], 3)
 
+    async def interactions(self, query: InteractionsQuery) -> InteractionsView:
+        self.calls.append(("interactions", query))
+        proof = (await self.journal_proof(INTERACTIONS_JOURNAL, 0)).file if query.of else None
+        items = [
+            InteractionView(index, [CELL_ID, OTHER_ID], 0, "ab" * 32, query.of or CELL_ID, proof)
+            for index in (2, 1, 0)
+            if index < query.before
+        ][: min(query.limit, 2)]
+        return InteractionsView(items, items[-1].index if len(items) == 2 else None)
+
     async def rotate_key(self, *, wait: Stage, timeout_s: float) -> RotationView:
         self.calls.append(("rotate_key", (wait, timeout_s)))
         self._take(b"rotation", key="")
@@ -463,6 +488,8 @@ class FakeCell(
 
     async def journal_proof(self, name: str, index: int) -> ProofView:
         blocks = [b"block %d" % number for number in range(3)]
+        if name == INTERACTIONS_JOURNAL:
+            blocks = [_met(number) for number in range(3)]
         leaves = [leaf_hash(block) for block in blocks]
 
         def node(level: int, number: int) -> bytes:

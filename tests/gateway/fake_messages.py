@@ -10,6 +10,7 @@ from dataclasses import replace
 from gateway.errors import NoSuchContent, NoSuchMessage, NoSuchRoom, NotReachedInTime
 from gateway.message_views import (
     ContentView,
+    KeepContent,
     MessageQuery,
     MessagesView,
     MessageView,
@@ -90,13 +91,40 @@ class FakeMessages:
         return view
 
     async def post_content(
-        self, title: str, body: bytes, *, wait: Stage, timeout_s: float
+        self, title: str, body: bytes, *, wait: Stage, timeout_s: float, expires_round: int = 0
     ) -> ReceiptView:
         identity = hashlib.sha256(body).hexdigest()
         self.posted[identity] = ContentView(
-            identity, len(body), title, 7, PEER_ID, here=True, body_hex=body.hex()
+            hash=identity,
+            size_bytes=len(body),
+            title=title,
+            round=7,
+            cell=PEER_ID,
+            status="posted",
+            expires_round=expires_round,
+            withdrawn_round=0,
+            here=True,
+            pinned=False,
+            posted_here=True,
+            body_hex=body.hex(),
         )
         return await self.submit_post(body, wait, timeout_s)
+
+    async def withdraw_content(
+        self, content_hash: bytes, *, wait: Stage, timeout_s: float
+    ) -> ReceiptView:
+        view = await self.content(content_hash)
+        self.posted[view.hash] = replace(view, status="withdrawn", withdrawn_round=8)
+        return await self.submit_post(content_hash, wait, timeout_s)
+
+    async def keep_content(self, content_hash: bytes, how: KeepContent) -> ContentView:
+        view = await self.content(content_hash)
+        if how is KeepContent.REMOVE:
+            view = replace(view, here=False, posted_here=False, body_hex=None)
+        else:
+            view = replace(view, pinned=how is KeepContent.PIN)
+        self.posted[view.hash] = view
+        return view
 
     async def submit_post(self, body: bytes, wait: Stage, timeout_s: float) -> ReceiptView:
         raise NotImplementedError

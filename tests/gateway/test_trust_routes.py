@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from gateway.trust_views import AttestWish
+from core.limits import INT_MAX
+from gateway.trust_views import AttestWish, InteractionsQuery
 from gateway.views import Stage
 from tests.gateway.fake_cell import CELL_ID, OTHER_ID, FakeCell
 from tests.gateway.test_gateway import Wire, serve
@@ -77,5 +78,23 @@ def test_scores_paths_and_the_graph_come_as_the_cell_has_them() -> None:
         assert (await wire.ask("GET", "/api/v1/trust/graph?scope="))[0] == 400
         assert (await wire.ask("GET", "/api/v1/trust/graph?limit=0"))[0] == 400
         assert (await wire.ask("GET", "/api/v1/trust/graph", token=None))[0] == 401
+
+    serve(talk)
+
+
+def test_interactions_are_asked_for_by_cell_and_by_who_is_to_show_them() -> None:
+    async def talk(wire: Wire, cell: FakeCell) -> None:
+        path = "/api/v1/trust/interactions"
+        status, _, page = await wire.ask("GET", f"{path}?limit=2")
+        assert (status, page["next"], page["items"][0]["proof"]) == (200, 1, None)
+        status, _, page = await wire.ask("GET", f"{path}?cell=beta&of=gamma&before=1")
+        assert (status, page["next"], page["items"][0]["shown_by"]) == (200, None, "gamma")
+        asked = [what for name, what in cell.calls if name == "interactions"]
+        assert asked == [
+            InteractionsQuery("", "", INT_MAX, 2),
+            InteractionsQuery("beta", "gamma", 1, 100),
+        ]
+        for wrong in ("of=gamma", "cell=", "before=-1", "cell=beta&of=", "limit=0", "x=1"):
+            assert (await wire.ask("GET", f"{path}?{wrong}"))[0] == 400, wrong
 
     serve(talk)

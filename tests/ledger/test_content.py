@@ -1,4 +1,4 @@
-"""Content is posted by members, once, with its hash, size and title."""
+"""Content is posted by members, once, with its hash, size and title, and taken back by them."""
 
 from __future__ import annotations
 
@@ -9,23 +9,24 @@ import pytest
 
 from core.errors import MyceldError
 from core.ids import Hash, Round
-from ledger.content import Content, Post, content_key, decode_content
+from ledger.content import Content, Post, PostWithdraw, content_key, decode_content
 from ledger.errors import Malformed, Oversize
 from ledger.header import APPLIED
 from ledger.kinds import build_arguments, parse_arguments
 from ledger.limits import CONTENT_SIZE_BYTES_MAX
 from ledger.transaction import SignedTransaction, parse
-from tests.ledger.world import GENESIS, KEYS, NEWCOMERS, Cell, signed
+from tests.ledger.world import GENESIS, KEYS, NEWCOMERS, Cell, rotation, signed
 
 HASH = Hash(b"h" * 32)
-POST = Post(HASH, 1024, "minutes of May")
+POST = Post(HASH, 1024, "minutes of May", Round(9))
+WITHDRAW = PostWithdraw(HASH)
 
 
 def test_a_post_of_a_member_is_in_the_state() -> None:
     cell = Cell()
     assert cell.act((KEYS[1], POST)) == [APPLIED]
     content = decode_content(cell.state[content_key(HASH)])
-    assert content == Content(1024, "minutes of May", Round(1), KEYS[1].public_key)
+    assert content == Content(1024, "minutes of May", Round(1), KEYS[1].public_key, Round(9))
 
 
 def test_the_first_post_of_a_hash_stays() -> None:
@@ -36,6 +37,36 @@ def test_the_first_post_of_a_hash_stays() -> None:
     assert cell.state[content_key(HASH)] == before
     both = Cell().act((KEYS[1], POST), (KEYS[2], POST))
     assert both == [APPLIED, "MYC-LEDGER-303"]
+
+
+def test_only_its_poster_withdraws_a_post_under_whatever_key_he_has() -> None:
+    cell = Cell()
+    assert cell.act((KEYS[1], WITHDRAW)) == ["MYC-LEDGER-305"]
+    cell.act((KEYS[1], POST))
+    assert cell.act((KEYS[2], WITHDRAW), (NEWCOMERS[0], WITHDRAW)) == ["MYC-LEDGER-306"] * 2
+    cell.act((KEYS[1], rotation(KEYS[1], NEWCOMERS[1])))
+    assert cell.act((NEWCOMERS[1], WITHDRAW), (NEWCOMERS[1], WITHDRAW)) == [
+        APPLIED,
+        "MYC-LEDGER-305",
+    ]
+    content = decode_content(cell.state[content_key(HASH)])
+    assert (content.sender, content.withdrawn_round) == (KEYS[1].public_key, Round(5))
+    assert not content.stands(Round(5))
+
+
+def test_a_post_stands_up_to_its_last_round_and_then_can_be_posted_by_others() -> None:
+    cell = Cell()
+    assert cell.act((KEYS[1], Post(HASH, 7, "a", Round(2)))) == [APPLIED]
+    assert cell.act((KEYS[2], POST)) == ["MYC-LEDGER-303"]
+    assert cell.act((KEYS[1], WITHDRAW), (KEYS[2], Post(HASH, 7, "a", Round(2)))) == [
+        "MYC-LEDGER-305",
+        "MYC-LEDGER-304",
+    ]
+    assert cell.act((KEYS[2], POST)) == [APPLIED]
+    assert decode_content(cell.state[content_key(HASH)]).sender == KEYS[2].public_key
+    assert cell.act((KEYS[2], WITHDRAW), (KEYS[1], POST)) == [APPLIED, APPLIED]
+    content = decode_content(cell.state[content_key(HASH)])
+    assert (content.sender, content.withdrawn_round) == (KEYS[1].public_key, Round(0))
 
 
 def test_only_members_post() -> None:
@@ -71,5 +102,6 @@ def test_a_signed_post_is_that_of_the_golden_vector() -> None:
 
 
 def test_its_arguments_survive_their_encoding() -> None:
-    kind, items = build_arguments(POST)
-    assert (kind, parse_arguments(kind, list(items))) == ("post", POST)
+    for name, arguments in (("post", POST), ("post-withdraw", WITHDRAW)):
+        kind, items = build_arguments(arguments)
+        assert (kind, parse_arguments(kind, list(items))) == (name, arguments)

@@ -11,7 +11,7 @@ from core.ids import AccountId, Amount, Epoch, Hash, MemberIndex, PublicKey, Rou
 from identity.keys import KeyPair
 from ledger.accounts import TREASURY
 from ledger.actions import Action, Burn, Issue, PayOut, Resolution, SetParameter
-from ledger.content import Post
+from ledger.content import Post, PostWithdraw
 from ledger.epoch_rules import Support, Versions
 from ledger.governance import GovPropose, GovVote, Vote
 from ledger.kinds import Arguments, Put
@@ -34,7 +34,7 @@ _WAYS = [
     *("put", "rotate", "rotate", "propose", "approve", "leave", "fork"),
     *("motion", "motion", "vote", "vote", "announce"),
     *("put-if", "delete", "claim", "set", "write"),
-    *("post", "attest", "revoke"),
+    *("post", "post", "withdraw", "attest", "revoke"),
 ]
 
 
@@ -74,7 +74,7 @@ def _arguments(
 ) -> Arguments:
     if way in ("put-if", "delete", "write", "claim", "set"):
         return _write(pair, way, other, number)
-    if way in ("post", "attest", "revoke"):
+    if way in ("post", "withdraw", "attest", "revoke"):
         return _word(way, other, number)
     match way:
         case "put":
@@ -101,7 +101,9 @@ def _arguments(
 
 def _word(way: str, other: KeyPair, number: int) -> Arguments:
     if way == "post":
-        return Post(Hash(bytes([number]) * 32), 1 + number, "minutes")
+        return Post(Hash(bytes([number % 3]) * 32), 1 + number, "minutes", Round(2 * number))
+    if way == "withdraw":
+        return PostWithdraw(Hash(bytes([number % 3]) * 32))
     if way == "attest":
         return TrustAttest(other.public_key, "general", number, Round(2 * number))
     return TrustRevoke(other.public_key, "general")

@@ -33,11 +33,13 @@ from node.lines import Lines
 from node.message_tables import MESSAGE_SCHEMA
 from node.peers import Peers, PeersConfig, PeersLinks
 from node.services.audit import AuditTrail, Wanted
-from node.services.content import CONTENT_SCHEMA, Contents
+from node.services.content import Contents
+from node.services.content_shelf import CONTENT_SCHEMA
 from node.services.identity import IdentityService
 from node.services.message import Messages
 from node.services.message_desk import Owner
 from node.services.nucleus import Nucleus, wall_ms
+from node.shown_interactions import ShownInteractions
 from node.stages.execution import Execution
 from node.tables import HEADERS_JOURNAL, SCHEMA
 from node.transfer_serving import StoreSource, TransferServing, transfer_protocol
@@ -101,7 +103,9 @@ class Body:
         self.nucleus = Nucleus(store, self.audit)
         self.nucleus.begin()
         self.lines = lines = Lines(reader_of(store))
-        trust = TrustScopes(store, key.public_key, lambda: Round(0), self.policy, lines=lines)
+        self.trust = trust = TrustScopes(
+            store, key.public_key, lambda: Round(0), self.policy, lines=lines
+        )
         self.proven = Verifier(GENESIS.network_id, key.public_key)
         roster = GENESIS.roster
         self.access = access = Access(store, trust, lambda: roster, self.audit, self._is_proven)
@@ -162,6 +166,7 @@ class Body:
             pen=nucleus.grant("identity", INTERACTIONS_JOURNAL),
             check=access.check,
         )
+        self.shown = ShownInteractions(store, network_id, peers, self.interactions, access.check)
 
     async def stop(self) -> None:
         for task in self.tasks:

@@ -18,6 +18,7 @@ from identity.messages.envelope import MessageType
 from identity.messages.errors import MessageDenied
 from identity.trust import Level
 from identity.trust.policy import NEEDS, SCORES
+from identity.trust.shown import Asked
 from journal import Store
 from ledger.succession import Origin, Succession, origin_key, present_key, rotated_key
 from ledger.transfer.wire import AskLinks, Denied, FrameBodies, decode_answer, encode_ask
@@ -27,6 +28,7 @@ from node.errors import (
     ContentRefused,
     DescriptionRefused,
     InteractionRefused,
+    InteractionsNotShown,
     NetworkUnreachable,
     ProofNeeded,
 )
@@ -183,6 +185,14 @@ async def _interaction(guard: Body, stranger: Body) -> str | None:
     return None
 
 
+async def _interactions(guard: Body, stranger: Body) -> str | None:
+    try:
+        await stranger.shown.ask(guard.cell_id, Asked(NEWCOMERS[1].public_key, 1))
+    except InteractionsNotShown as error:
+        return error.detail
+    return None
+
+
 async def _describe(guard: Body, stranger: Body) -> str | None:
     try:
         found = await stranger.identity.describe(guard.cell_id)
@@ -244,6 +254,7 @@ ROUTES: Final[dict[str, tuple[str, Try, type[MyceldError]]]] = {
     "describe": ("cell-info", _describe, AccessDenied),
     "content by its hash": ("blob-fetch", _content, AccessDenied),
     "an offer to sign": ("interaction", _interaction, AccessDenied),
+    "interactions with a cell": ("interaction-read", _interactions, AccessDenied),
     "the genesis": ("genesis-read", _genesis, AccessDenied),
 }
 SAME_DOOR: Final = frozenset({"AskHeaders", "AskReceipts", "AskPiece"})
