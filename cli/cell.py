@@ -7,6 +7,8 @@ from typing import Any
 import click
 
 from cli import show
+from cli.hypha import HYPHA
+from cli.hypha import show_status as show_hypha_status
 from cli.options import Common, common_options
 from myceld.errors import CellUnreachable
 from myceld.version import VERSION
@@ -26,7 +28,10 @@ def status(common: Common) -> None:
         answer, told = cell.status(), cell.services()
     services = told["items"]
     if common.as_json:
-        show.as_json({**answer, "services": services, "cell": told["cell"]})
+        own = {"cell": told["cell"]} if "cell" in told else {}  # a hypha has no such part
+        show.as_json({**answer, "services": services, **own})
+    elif answer["role"] == HYPHA:
+        show_hypha_status(answer)
     else:
         _show_status(answer, services)
 

@@ -1,22 +1,26 @@
 """`myceld init`, `run` and `genesis`: handed over to the daemon's own program, `python -m node`.
 
+A hypha is a program of its own, `python -m hypha`: it loads nothing of a full cell.
+
 The options are declared here so that --help does not have to load the daemon; what they mean is
 the daemon's. The process is replaced, so signals and exit status are the daemon's too.
 """
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 import click
 
-from cli.errors import CannotStart
+from cli.errors import BadUsage, CannotStart
+from cli.hypha import HYPHA, hypha_init_arguments, is_hypha, role_option
 from cli.options import (
     expand,
     home_option,
@@ -29,6 +33,27 @@ from identity.passphrase import PassphraseSource
 
 _PORT: Final = click.IntRange(0, 65535)
 _LEVELS: Final = click.Choice(["debug", "info", "warning", "error"])
+
+
+def or_hypha(command: Callable[..., None]) -> Callable[..., None]:
+    """Add --role and --gateway, and have a hypha made instead if they say so."""
+
+    @functools.wraps(command)
+    def with_role(role: str | None, gateway: tuple[str, ...], **rest: Any) -> None:  # noqa: ANN401 - click's own
+        if role == HYPHA or is_hypha(expand(rest["home"])):
+            become_node(hypha_init_arguments(gateway, **rest), HYPHA)
+        if gateway:
+            raise BadUsage("--gateway is for --role hypha")
+        command(**rest)
+
+    return role_option(
+        click.option(
+            "--gateway",
+            metavar="URL[,token=FILE][,ca=FILE]",
+            multiple=True,
+            help="With --role hypha: a gateway to ask; may be repeated.",
+        )(with_role)
+    )
 
 
 @click.command()
@@ -51,6 +76,7 @@ _LEVELS: Final = click.Choice(["debug", "info", "warning", "error"])
 @click.option("--name", metavar="TEXT", help="Name of the cell, for people.")
 @protecting_options
 @json_option
+@or_hypha
 def init(
     home: str,
     network: str | None,
@@ -71,12 +97,19 @@ def init(
     The key is protected by the mode of its file alone unless --encrypt or a passphrase is given:
     then `myceld run` needs the passphrase at each start.
 
+    --role hypha makes a light cell instead: it keeps nothing but the newest certified header, asks
+    the gateways of any cells, trusts none of them, and shows only what it has verified. It needs
+    --genesis and at least one --gateway, each with the token file that its owner gave (light.token
+    of that cell), mode 0600.
+
     \b
     Examples:
       myceld init
       myceld init --encrypt
       myceld init --home ./cell-2 --genesis genesis.json \\
         --bootstrap /ip4/192.0.2.7/tcp/4710/p2p/12D3KooW…
+      myceld init --role hypha --home ~/.hypha --genesis genesis.json \\
+        --gateway https://ada.example,token=ada.token --gateway http://127.0.0.1:8710
     """
     arguments = ["init", "--home", str(expand(home))]
     for option, value in (("--network", network), ("--name", name)):
@@ -95,14 +128,23 @@ def init(
 @home_option
 @click.option("--log-level", type=_LEVELS, help="How much to log; default: info.")
 @click.option("--log-json", is_flag=True, help="Log one JSON object per line.")
+@role_option
 @passphrase_options
-def run(home: str, log_level: str | None, *, log_json: bool, passphrase: PassphraseSource) -> None:
+def run(
+    home: str,
+    log_level: str | None,
+    role: str | None,
+    *,
+    log_json: bool,
+    passphrase: PassphraseSource,
+) -> None:
     """Run the cell until Ctrl-C or SIGTERM; a second Ctrl-C exits at once.
 
     A key with a passphrase is opened first: with the one that is given here, else the one in the
     file that config.yaml names as `passphrase_file`, else the one asked for on the terminal.
 
-    Prints the version, the cell id, the addresses, the URL of the API, and `ready`.
+    Prints the version, the cell id, the addresses, the URL of the API, and `ready`. A hypha is run
+    as one without being told.
 
     \b
     Examples:
@@ -113,7 +155,7 @@ def run(home: str, log_level: str | None, *, log_json: bool, passphrase: Passphr
     arguments += ["--log-level", log_level] if log_level is not None else []
     arguments += ["--log-json"] if log_json else []
     arguments += passphrase_arguments(passphrase)
-    become_node(arguments)
+    become_node(arguments, HYPHA if role == HYPHA or is_hypha(expand(home)) else "node")
 
 
 @click.group()
@@ -178,9 +220,9 @@ def create(
     become_node(arguments)
 
 
-def become_node(arguments: Sequence[str]) -> NoReturn:
-    """Replace this process by `python -m node`."""
-    command, environment = node_command(arguments)
+def become_node(arguments: Sequence[str], program: str = "node") -> NoReturn:
+    """Replace this process by `python -m node`, or by that of a hypha."""
+    command, environment = node_command(arguments, program)
     sys.stdout.flush()
     try:
         os.execve(command[0], command, environment)  # noqa: S606 - our own interpreter, no shell
@@ -208,7 +250,9 @@ def ask_node(arguments: Sequence[str], descriptors: tuple[int, ...] = ()) -> tup
     return done.returncode, done.stdout
 
 
-def node_command(arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+def node_command(
+    arguments: Sequence[str], program: str = "node"
+) -> tuple[list[str], dict[str, str]]:
     """Return the command line and environment of `python -m node ARGUMENTS`.
 
     The current directory is kept off the import path (-P): a file named node.py there must not
@@ -219,4 +263,4 @@ def node_command(arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
     if root != Path(sysconfig.get_paths()["purelib"]).resolve():
         inherited = environment.get("PYTHONPATH")
         environment["PYTHONPATH"] = str(root) + (os.pathsep + inherited if inherited else "")
-    return [sys.executable, "-P", "-m", "node", *arguments], environment
+    return [sys.executable, "-P", "-m", program, *arguments], environment

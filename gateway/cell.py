@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from gateway.governance_views import GovernanceCell
+from gateway.light_routes import LightCell
 from gateway.message_cell import MessageCell
 from gateway.prana_views import PranaCell
 from gateway.proof_routes import ProofCell
@@ -50,6 +51,7 @@ class Cell(
     PranaCell,
     ProofCell,
     RepairCell,
+    LightCell,
     Protocol,
 ):
     """What the gateway needs of a running cell."""

@@ -3,8 +3,9 @@
 1. A connection delivers its request head in time, and stays idle only so long.
 2. The Host header is a loopback name, so no web page can reach a cell by DNS rebinding.
    There are no CORS headers: browsers keep other origins out.
-3. All but /api/public/ carry the bearer token; its SHA-256 is compared in constant time.
-4. At most REQUESTS_MAX requests are at work.
+3. All but /api/public/ carry the bearer token; its SHA-256 is compared in constant time. What
+   hyphae ask, /api/light/, may carry the light token instead, which is good for nothing else.
+4. At most REQUESTS_MAX requests are at work, LIGHT_REQUESTS_MAX of them for hyphae.
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from core.errors import MyceldError
 from gateway.answers import error_answer
 from gateway.errors import ForeignHost, GatewayBusy, Unauthorized
-from gateway.limits import HEAD_TIMEOUT_S, REQUESTS_MAX
+from gateway.limits import HEAD_TIMEOUT_S, LIGHT_REQUESTS_MAX, REQUESTS_MAX
 
 _PUBLIC: Final = "/api/public/"
+_LIGHT: Final = "/api/light/"
 TurnedAway: TypeAlias = Callable[[str, str, MyceldError], None]
 """Told the address, the method, and why."""
 
@@ -70,13 +72,16 @@ class Door:
         token: str,
         *,
         turned_away: TurnedAway,
+        light_token: str | None = None,
         requests_max: int = REQUESTS_MAX,
     ) -> None:
         """`turned_away` is told of requests that show no good token, or come from elsewhere."""
         self._turned_away = turned_away
         self._inner = inner
-        self._token_hash = hashlib.sha256(token.encode()).digest()
+        self._token_hash = _hash_of(token.encode())
+        self._light_hash = None if light_token is None else _hash_of(light_token.encode())
         self._free = requests_max
+        self._light_free = min(LIGHT_REQUESTS_MAX, requests_max)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -88,27 +93,42 @@ class Door:
                 self._turned_away(address, scope["method"], refusal)
             await error_answer(refusal)(scope, receive, send)
             return
+        is_light = scope["path"].startswith(_LIGHT)
         self._free -= 1
+        self._light_free -= is_light
         try:
             await self._inner(scope, receive, send)
         finally:
             self._free += 1
+            self._light_free += is_light
 
     def _check(self, scope: Scope) -> None:
         hosts = [value for name, value in scope["headers"] if name == b"host"]
         if len(hosts) != 1 or not is_loopback_host(hosts[0].decode("latin-1")):
             raise ForeignHost("the Host header does not name this machine's loopback")
         if not scope["path"].startswith(_PUBLIC):
-            self._check_token(scope)
-        if self._free <= 0:
+            self._check_token(scope, self._hashes_for(scope["path"]))
+        is_light = scope["path"].startswith(_LIGHT)
+        if self._free <= 0 or (is_light and self._light_free <= 0):
             raise GatewayBusy("too many requests are at work")
 
-    def _check_token(self, scope: Scope) -> None:
+    def _hashes_for(self, path: str) -> list[bytes]:
+        """Return the hashes of the tokens that open a path."""
+        if self._light_hash is None or not path.startswith(_LIGHT):
+            return [self._token_hash]
+        return [self._token_hash, self._light_hash]
+
+    def _check_token(self, scope: Scope, good: list[bytes]) -> None:
         given = [value for name, value in scope["headers"] if name == b"authorization"]
         scheme, _, token = given[0].partition(b" ") if len(given) == 1 else (b"", b"", b"")
-        digest = hashlib.sha256(token.strip()).digest()
-        if not hmac.compare_digest(digest, self._token_hash) or scheme.lower() != b"bearer":
+        digest = _hash_of(token.strip())
+        matches = [hmac.compare_digest(digest, each) for each in good]
+        if not any(matches) or scheme.lower() != b"bearer":
             raise Unauthorized("the token is wrong" if given else "the request has no token")
+
+
+def _hash_of(token: bytes) -> bytes:
+    return hashlib.sha256(token).digest()
 
 
 def is_loopback_host(text: str) -> bool:

@@ -22,6 +22,9 @@ CONNECTIONS_MAX: Final = 256
 REQUESTS_MAX: Final = 224
 """Requests at work, waiting ones included; below CONNECTIONS_MAX so that refusals are coded."""
 
+LIGHT_REQUESTS_MAX: Final = 64
+"""Of those, what hyphae ask: others run them, and must leave room for the cell's own clients."""
+
 BACKLOG_MAX: Final = 128
 """Connections the kernel holds before we accept them."""
 

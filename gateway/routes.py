@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, TypeAlias
 
 import structlog
 from starlette.applications import Starlette
@@ -18,16 +17,9 @@ from core.errors import InvariantBroken, MyceldError
 from gateway import asks
 from gateway.answers import STATUSES, JsonAnswer, error_answer, listing
 from gateway.cell import Cell
-from gateway.errors import (
-    AnswerTooLate,
-    GatewayStopping,
-    NoSuchRoute,
-    NotReachedInTime,
-    Unexpected,
-    WrongMethod,
-)
+from gateway.errors import NoSuchRoute, Unexpected, WrongMethod
 from gateway.governance_routes import GovernanceRoutes
-from gateway.limits import READ_TIMEOUT_S, WAIT_GRACE_S
+from gateway.light_routes import LightRoutes
 from gateway.message_routes import MessageRoutes
 from gateway.prana_routes import PranaRoutes
 from gateway.proof_routes import ProofRoutes
@@ -36,9 +28,9 @@ from gateway.service_routes import ServiceRoutes, note_request
 from gateway.state_routes import StateRoutes
 from gateway.trust_routes import TrustRoutes
 from gateway.views import Stage
+from gateway.waiting import Waiting
 
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
-T = TypeVar("T")
 
 METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 """Of the text format of Prometheus."""
@@ -58,7 +50,7 @@ _RECEIPT: Final = frozenset({"wait", "timeout_s"})
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("gateway")
 
 
-class Routes:
+class Routes(Waiting):
     """Everything a client can ask; `app` is the ASGI application behind the door."""
 
     def __init__(
@@ -68,21 +60,13 @@ class Routes:
         statuses: Mapping[type[MyceldError], int] | None = None,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
+        super().__init__()
         self._cell = cell
         self._statuses = {**STATUSES, **(statuses or {})}
         self._now_ns = now_ns
         self._budget = asks.BodyBudget()
-        self._deadlines: set[asyncio.Timeout] = set()
-        self._stopping = False
-        self._messages = MessageRoutes(cell, self._budget, self._within, self.read)
+        self._messages = MessageRoutes(cell, self._budget, self.within, self.read)
         self.app = self._build()
-
-    def stop_waiting(self) -> None:
-        """Answer every request that waits with GatewayStopping, now and from now on."""
-        self._stopping = True
-        now = asyncio.get_running_loop().time()
-        for deadline in self._deadlines:
-            deadline.reschedule(now)
 
     async def health(self, _request: Request) -> Response:
         """GET /api/public/health."""
@@ -266,31 +250,6 @@ class Routes:
         cell, journal = asks.followed(await asks.read_fields(request, _FOLLOW, self._budget))
         return JsonAnswer(await self.read(self._cell.stop_following(cell, journal)))
 
-    async def reached(self, work: Awaitable[T], wait: Stage, timeout_s: float) -> T:
-        """See `gateway.trust_routes.Waits`."""
-        late = NotReachedInTime(f"stage {wait.word} was not reached in {timeout_s:g} s")
-        return await self._within(work, timeout_s + WAIT_GRACE_S, late)
-
-    async def read(self, work: Awaitable[T]) -> T:
-        """See `gateway.trust_routes.Waits`."""
-        late = AnswerTooLate(f"the cell did not answer in {READ_TIMEOUT_S:.0f} s")
-        return await self._within(work, READ_TIMEOUT_S, late)
-
-    async def _within(self, work: Awaitable[T], limit_s: float, late: MyceldError) -> T:
-        try:
-            async with asyncio.timeout(0 if self._stopping else limit_s) as deadline:
-                self._deadlines.add(deadline)
-                try:
-                    return await work
-                finally:
-                    self._deadlines.discard(deadline)
-        except TimeoutError as error:
-            if not deadline.expired():
-                raise
-            if self._stopping:
-                raise GatewayStopping("the cell is stopping") from error
-            raise late from error
-
     def _build(self) -> Starlette:
         table: list[tuple[str, str, Endpoint]] = [
             ("GET", "/api/public/health", self.health),
@@ -329,6 +288,7 @@ class Routes:
             *ServiceRoutes(self._cell, self, self._budget).table(),
             *ProofRoutes(self._cell, self).table(),
             *RepairRoutes(self._cell, self, self._budget).table(),
+            *LightRoutes(self._cell, self, self._budget).table(),
         ]
         app = Starlette(
             routes=[

@@ -30,34 +30,18 @@ from gateway.routes import Routes
 from gateway.service_routes import note_turned_away
 
 
-class Gateway:
-    """Serves `cell` over HTTP between `start` and `stop`.
-
-    `port` 0 means any free one. `token` is the bearer token; only its hash is kept. `statuses`
-    adds HTTP statuses of error classes that packages above or beside the gateway declare.
-    """
+class Listener:
+    """Serves what is behind a door over HTTP between `start` and `stop`."""
 
     def __init__(
-        self,
-        cell: Cell,
-        *,
-        host: str = "127.0.0.1",
-        port: int = 0,
-        token: str,
-        statuses: Mapping[type[MyceldError], int] | None = None,
-        now_ns: Callable[[], int] = time_ns,
-        requests_max: int = REQUESTS_MAX,
+        self, door: Door, stop_waiting: Callable[[], None], *, host: str, port: int
     ) -> None:
+        """`stop_waiting` has every request answered that waits; raises NotLoopback."""
         if not is_loopback(host):
             raise NotLoopback(f"{host} is not a loopback address")
         self._address = ("127.0.0.1" if host.lower() == "localhost" else host, port)
-        self._routes = Routes(cell, statuses=statuses, now_ns=now_ns)
-        self._door = Door(
-            self._routes.app,
-            token,
-            turned_away=partial(note_turned_away, cell),
-            requests_max=requests_max,
-        )
+        self._door = door
+        self._stop_waiting = stop_waiting
         self._server: Server | None = None
         self._socket: socket.socket | None = None
 
@@ -96,11 +80,42 @@ class Gateway:
         if self._server is None:
             return
         server, self._server = self._server, None
-        self._routes.stop_waiting()
+        self._stop_waiting()
         await asyncio.sleep(0)
         await server.shutdown(sockets=[self._socket] if self._socket else None)
         for connection in list(server.server_state.connections):
             connection.transport.abort()
+
+
+class Gateway(Listener):
+    """Serves `cell` over HTTP between `start` and `stop`.
+
+    `port` 0 means any free one. `token` is the bearer token, `light_token` one that opens only what
+    hyphae ask; only their hashes are kept. `statuses` adds HTTP statuses of error classes that
+    packages above or beside the gateway declare.
+    """
+
+    def __init__(
+        self,
+        cell: Cell,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        token: str,
+        light_token: str | None = None,
+        statuses: Mapping[type[MyceldError], int] | None = None,
+        now_ns: Callable[[], int] = time_ns,
+        requests_max: int = REQUESTS_MAX,
+    ) -> None:
+        routes = Routes(cell, statuses=statuses, now_ns=now_ns)
+        door = Door(
+            routes.app,
+            token,
+            light_token=light_token,
+            turned_away=partial(note_turned_away, cell),
+            requests_max=requests_max,
+        )
+        super().__init__(door, routes.stop_waiting, host=host, port=port)
 
 
 def _bind(host: str, port: int) -> socket.socket:

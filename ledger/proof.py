@@ -158,9 +158,9 @@ def decode_proof(data: bytes) -> Proof:
         raise ProofUnreadable(f"not a proof: {error.detail}") from error
 
 
-def steps_of(genesis: Genesis, steps: Sequence[RosterStep]) -> tuple[Step, ...]:
+def steps_of(trusted: Roster, steps: Sequence[RosterStep]) -> tuple[Step, ...]:
     """Return the steps as a proof file has them: signatures of those trusted before only."""
-    trusted, found = genesis.roster, []
+    found = []
     for step in steps:
         signed = [(step.signers[at], signature) for at, signature in step.certificate.signatures]
         numbered = [(trusted.index_of(key), signature) for key, signature in signed]

@@ -68,14 +68,14 @@ def decode_proof(data: bytes) -> list[RosterStep]:
         raise BadRosterChain(error.detail) from error
 
 
-def shortest(genesis: Genesis, steps: Sequence[RosterStep]) -> list[RosterStep]:
-    """Return as few of these steps as lead from the genesis to the last one, if any do.
+def shortest(trusted: Roster, steps: Sequence[RosterStep]) -> list[RosterStep]:
+    """Return as few of these steps as lead from a trusted roster to the last one, if any do.
 
     `steps` are in order of their rounds, and hold the newest one last. Empty if no way leads to
     it. Trusts the signatures: they are this cell's own records.
     """
     way: list[RosterStep] = []
-    trusted, at = genesis.roster, 0
+    at = 0
     while at < len(steps) and len(way) < ROSTER_STEPS_MAX:
         reachable = (
             later for later in range(len(steps) - 1, at - 1, -1) if _suffices(trusted, steps[later])

@@ -17,11 +17,11 @@ from itertools import pairwise
 
 from core.errors import MyceldError
 from core.ids import MemberIndex, NetworkId
-from identity.keys import verify
+from identity.keys import verify as signature_is_right
 from journal.errors import NotAHash
 from journal.errors import ProofRefused as PathRefused
 from journal.merkle import leaf_hash, verify_inclusion
-from ledger.certificate import checkpoint_message
+from ledger.certificate import Verifier, checkpoint_message
 from ledger.errors import (
     ProofHeadersBroken,
     ProofOfOtherEpoch,
@@ -82,7 +82,9 @@ def verify_text(text: str, network_id: bytes) -> Verified:
     return verify_proof(decode_proof(from_text(text)), network_id)
 
 
-def verify_proof(proof: Proof, network_id: bytes) -> Verified:
+def verify_proof(
+    proof: Proof, network_id: bytes, *, verify: Verifier = signature_is_right
+) -> Verified:
     """Return what a proof proves to whoever trusts the network of this id.
 
     Accepted only if: (1) the genesis in it hashes to the id; (2) each step's header is of this
@@ -91,14 +93,15 @@ def verify_proof(proof: Proof, network_id: bytes) -> Verified:
     each names the one before by its hash; (4) the last of them is of the epoch of the last
     roster, and more than 2/3 of its weight signed it; (5) signers are numbers of members, each
     higher than the one before, and every signature is right; (6) the claim leads to a root in the
-    first header. Raises NotProven, by the class of which it is known what is wrong.
+    first header. Raises NotProven, by the class of which it is known what is wrong. Who checks many
+    proofs of one network may give a `verify` that remembers which signatures were right.
     """
     genesis = proof.genesis
     if genesis.network_id != network_id:
         raise ProofOfOtherNetwork(f"the proof is of network {genesis.network_id.hex()}")
     roster, last_round = genesis.roster, 0
     for step in proof.steps:
-        _check_step(genesis.network_id, roster, step, last_round)
+        _check_step(genesis.network_id, roster, step, last_round, verify)
         roster, last_round = step.roster, step.header.round
     header, certified = _check_headers(genesis.network_id, proof.headers)
     if certified.epoch != roster.epoch:
@@ -106,7 +109,7 @@ def verify_proof(proof: Proof, network_id: bytes) -> Verified:
             f"round {certified.round} is of epoch {certified.epoch}, "
             f"the last roster of epoch {roster.epoch}"
         )
-    _check_signers(certified, roster, proof.signers)
+    _check_signers(certified, roster, proof.signers, verify)
     _check_claim(header, proof.subject)
     signers = tuple(roster.members[number] for number, _ in proof.signers)
     return Verified(
@@ -114,13 +117,15 @@ def verify_proof(proof: Proof, network_id: bytes) -> Verified:
     )
 
 
-def _check_step(network_id: NetworkId, trusted: Roster, step: Step, last_round: int) -> None:
+def _check_step(
+    network_id: NetworkId, trusted: Roster, step: Step, last_round: int, verify: Verifier
+) -> None:
     header = step.header
     if header.network_id != network_id:
         raise ProofRosterBroken(f"the header of round {header.round} is of another network")
     if header.round <= last_round:
         raise ProofRosterBroken(f"round {header.round} does not come after round {last_round}")
-    _check_signers(header, trusted, step.signers)
+    _check_signers(header, trusted, step.signers, verify)
     if header.roster != step.roster.hash:
         raise ProofRosterBroken(f"round {header.round} names another roster")
 
@@ -140,7 +145,7 @@ def _check_headers(
     return headers[0], headers[-1]
 
 
-def _check_signers(header: RoundHeader, roster: Roster, signers: Signers) -> None:
+def _check_signers(header: RoundHeader, roster: Roster, signers: Signers, verify: Verifier) -> None:
     """Return when more than 2/3 of the weight of the roster signed the header."""
     numbers = [number for number, _ in signers]
     if not _rise(numbers) or any(number >= len(roster.members) for number in numbers):

@@ -53,12 +53,12 @@ from node.exposition import metrics_text
 from node.governance_answers import GovernanceAnswers
 from node.inbox import Wake
 from node.keyring import reader_of, rotation_of
+from node.light_answers import LightAnswers
 from node.limits import ACCUSE_CHECK_MS, WAIT_S_MAX
 from node.member_answers import change_of, epoch_views, members_view
 from node.message_answers import MessageAnswers
 from node.parts import Parts
 from node.prana_answers import PranaAnswers
-from node.proof_answers import ProofAnswers
 from node.receipts import Track
 from node.repair_answers import RepairAnswers
 from node.service_answers import ServiceAnswers
@@ -80,7 +80,7 @@ class RunningCell(
     GovernanceAnswers,
     StateAnswers,
     PranaAnswers,
-    ProofAnswers,
+    LightAnswers,
     RepairAnswers,
 ):
     """Implements `gateway.cell.Cell` on the parts of a daemon."""

@@ -18,11 +18,11 @@ from typing import Final, TypeAlias, TypeVar
 
 import yaml
 
+from core.yaml_text import NotReadableYaml, read_yaml
 from identity.description import check_metadata
 from identity.errors import BadPolicy, BadRecord
 from identity.messages.limits import RUN_NAME_LENGTH_MAX
 from identity.trust import Policy, policy_of
-from node.config_text import read_yaml
 from node.discovery.limits import SEEDS_MAX
 from node.discovery.locations import check_location
 from node.errors import BadConfig, SeedRefused
@@ -154,7 +154,10 @@ def load(path: Path, environment: Mapping[str, str]) -> Config:
 
 def parse(data: bytes, where: str) -> Config:
     """Return the configuration in YAML bytes; `where` names them in errors. Raises BadConfig."""
-    content = read_yaml(data, where)
+    try:
+        content = read_yaml(data, where)
+    except NotReadableYaml as error:
+        raise BadConfig(error.detail) from error
     if not isinstance(content, dict):
         raise BadConfig(f"{where}: expected `version: 1` and a section `cell:`")
     if content.get("version") != _VERSION:

@@ -114,6 +114,7 @@ class _GatewayFront:
                 host=self._config.gateway_host,
                 port=self._config.gateway_port,
                 token=self._home.read_or_make_token(),
+                light_token=self._home.read_or_make_light_token(),
             )
             self._url = await self._gateway.start()
         parts.gateway_url = self._url

@@ -3,7 +3,8 @@
 config.yaml     configuration          key.json       the cell's key, mode 0600
 genesis.json    the network            cell.db        journals and state (SQLite)
 gateway.token   secret for clients     run.json       pid, URL and addresses while it runs
-lock            held while it runs    moved.json     says that the cell runs elsewhere now
+light.token     secret for hyphae      moved.json     says that the cell runs elsewhere now
+lock            held while it runs
 """
 
 from __future__ import annotations
@@ -52,6 +53,11 @@ class Home:
     def token(self) -> Path:
         """The gateway's token."""
         return self.path / "gateway.token"
+
+    @property
+    def light_token(self) -> Path:
+        """The token that opens only what hyphae ask."""
+        return self.path / "light.token"
 
     @property
     def run_file(self) -> Path:
@@ -116,16 +122,11 @@ class Home:
 
     def read_or_make_token(self) -> str:
         """Return the gateway's token, made at the first call."""
-        try:
-            token = self.token.read_text(encoding="ascii").strip()
-        except FileNotFoundError:
-            token = ""
-        except (OSError, UnicodeDecodeError) as error:
-            raise DirectoryUnusable(f"{self.token}: not readable") from error
-        if not token:
-            token = secrets.token_urlsafe(32)
-            write_file(self.token, token + "\n")
-        return token
+        return _read_or_make(self.token)
+
+    def read_or_make_light_token(self) -> str:
+        """Return the token for hyphae, made at the first call."""
+        return _read_or_make(self.light_token)
 
     def _take_lock(self, descriptor: int) -> None:
         """Lock the open lock file and write into it who holds it."""
@@ -139,6 +140,20 @@ class Home:
             raise DirectoryLocked(f"{self.path} is in use by {holder or 'a process'}") from error
         except OSError as error:
             raise DirectoryUnusable(f"{self.lock}: {error.strerror}") from error
+
+
+def _read_or_make(path: Path) -> str:
+    """Return the token in a file, made now if there is none."""
+    try:
+        token = path.read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        token = ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise DirectoryUnusable(f"{path}: not readable") from error
+    if not token:
+        token = secrets.token_urlsafe(32)
+        write_file(path, token + "\n")
+    return token
 
 
 def write_file(path: Path, text: str) -> None:

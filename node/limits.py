@@ -491,6 +491,10 @@ CONTENT_TIMEOUT_S: Final = 30.0
 CONTENT_KEPT_SIZE_BYTES_MAX: Final = 4 << 30
 """Bytes of content that a cell keeps. Beyond that copies go that are only kept for others."""
 
+LIGHT_HEADS_KEPT_MAX: Final = 8
+"""Proofs of the newest head that are kept for hyphae, by the epoch that they begin with: those that
+follow all begin with the present one or the one before. 8 MiB at most, 20 KB as a rule."""
+
 NUCLEUS_SCANNED_MAX: Final = 10_000
 """Rows of its own journal that the nucleus reads at a start: 1 MB, 30 ms."""
 

@@ -3,6 +3,7 @@
 A round that has no certificate of its own is proven by the next one that has: headers lead from
 one to the other. What an old event carried is read from the consensus journal; events of the
 present epoch and the one before are found at once, older ones by going through their epoch.
+For whoever knows the roster of an epoch already, and only for them, a proof may begin there.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from ledger.roster import Roster
 from ledger.state_proof import StateAnswer, StateQuestion, decode_message, encode_message
 from ledger.transaction import transaction_id
 from node.discovery.roster_proofs import RosterProofs
+from node.errors import NotInHistory
 from node.headers import Headers
 from node.limits import STATE_PROOF_TRIES_MAX, STATE_PROOF_WAIT_S
 from node.services.message_state import States
@@ -77,7 +79,7 @@ class Proofs:
         self._certified_round = certified_round
         self._block_of = block_of
 
-    async def of_receipt(self, transaction: TransactionId) -> Proof:
+    async def of_receipt(self, transaction: TransactionId, start: Epoch = Epoch(0)) -> Proof:
         """Prove a transaction's place and outcome; raises NoSuchReceipt before it has any."""
         row = ordered_by_id(self._store, transaction)
         if row is None:
@@ -90,24 +92,26 @@ class Proofs:
         path = receipt_path([receipt_of(one) for one in rows], index)
         raw = None if row.kind == UNKNOWN_KIND else await self._transaction(row, header.epoch)
         claim = ReceiptClaim(receipt_of(row), raw, index, tuple(path))
-        return await self._proof(headers, certificate, claim)
+        return await self._proof(headers, certificate, claim, start)
 
-    async def of_value(self, key: bytes, round_number: Round | None = None) -> Proof:
+    async def of_value(
+        self, key: bytes, round_number: Round | None = None, *, start: Epoch = Epoch(0)
+    ) -> Proof:
         """Prove the value of a state key, or that there is none, after a round whose state is kept.
 
         After the newest round that it can be proven at, unless told.
         """
         if round_number is not None:
-            return await self._of_value_at(key, round_number)
+            return await self._of_value_at(key, round_number, start)
         answer = decode_message(
             await self.states.answer(encode_message(StateQuestion(key)), number=1)
         )
         if not isinstance(answer, StateAnswer):
             raise NoProof("the state runs ahead of the certificates, or nothing is certified yet")
         claim = StateClaim(key, answer.value, answer.proof)
-        return await self._proof([answer.header], answer.certificate, claim)
+        return await self._proof([answer.header], answer.certificate, claim, start)
 
-    async def _of_value_at(self, key: bytes, round_number: Round) -> Proof:
+    async def _of_value_at(self, key: bytes, round_number: Round, start: Epoch) -> Proof:
         headers, certificate = await self._certified(round_number)
         proof = prove_keys(
             map_at(self._store, self._ledger, headers[0]),
@@ -115,9 +119,11 @@ class Proofs:
             lambda keys: values_at(self._store, round_number, keys),
         )
         claim = StateClaim(key, Opened(proof).get(key), proof)
-        return await self._proof(headers, certificate, claim)
+        return await self._proof(headers, certificate, claim, start)
 
-    async def of_range(self, start: bytes, end: bytes | None, count_max: int) -> Proof:
+    async def of_range(
+        self, first: bytes, end: bytes | None, count_max: int, *, start: Epoch = Epoch(0)
+    ) -> Proof:
         """Prove what the state has from a key on, the first entries if they are many, now."""
         for _ in range(STATE_PROOF_TRIES_MAX):
             number = self._certified_round()
@@ -126,24 +132,41 @@ class Proofs:
             if snapshot.root == headers[0].state_root:
                 proof = prove_range(
                     snapshot,
-                    start,
+                    first,
                     end,
                     lambda keys: state_values(self._store, keys),
                     count_max=count_max,
                     size_bytes_max=STATE_ANSWER_SIZE_BYTES_MAX,
                 )
-                return await self._proof(headers, certificate, RangeClaim(start, end, proof))
+                claim = RangeClaim(first, end, proof)
+                return await self._proof(headers, certificate, claim, start)
             await asyncio.sleep(STATE_PROOF_WAIT_S)
         raise NoProof("the state runs ahead of the certificates")
 
-    async def of_round(self, round_number: Round | None, *, roster: bool) -> Proof:
+    async def of_round(
+        self, round_number: Round | None, *, roster: bool, start: Epoch = Epoch(0)
+    ) -> Proof:
         """Prove the header of a round, the newest certified one unless told; or who votes next."""
         number = self._certified_round() if round_number is None else round_number
         headers, certificate = await self._certified(number)
         claim: Subject = HeaderClaim()
         if roster:
             claim = RosterClaim(self._roster_after(headers[0]))
-        return await self._proof(headers, certificate, claim)
+        return await self._proof(headers, certificate, claim, start)
+
+    async def header_of(self, round_number: Round) -> RoundHeader | None:
+        """Return the header of a certified round, None if it is not held here, or is not yet."""
+        try:
+            if round_number > self._certified_round() or not self._headers.has(round_number):
+                return None
+            return await self._headers.get(round_number)
+        except NotInHistory:
+            return None
+
+    @property
+    def certified_round(self) -> Round:
+        """The newest round that can be proven."""
+        return self._certified_round()
 
     async def transaction_of(self, row: OrderedRow) -> bytes | None:
         """Return the bytes of an ordered transaction, None if their event is not here any more."""
@@ -165,18 +188,33 @@ class Proofs:
         return headers, certificate
 
     async def _proof(
-        self, headers: Sequence[RoundHeader], certificate: Certificate, subject: Subject
+        self,
+        headers: Sequence[RoundHeader],
+        certificate: Certificate,
+        subject: Subject,
+        start: Epoch,
     ) -> Proof:
-        steps = await self._rosters.steps_to(certificate.epoch)
+        trusted = self._trusted(start, certificate.epoch)
+        steps = await self._rosters.steps_to(certificate.epoch, trusted)
         if steps is None:
-            raise NoProof(f"no way from the genesis to epoch {certificate.epoch} is held here")
+            raise NoProof(
+                f"no way from epoch {trusted.epoch} to epoch {certificate.epoch} is held here"
+            )
         return Proof(
             self._genesis,
-            steps_of(self._genesis, steps),
+            steps_of(trusted, steps),
             tuple(headers),
             certificate.signatures,
             subject,
         )
+
+    def begins_at(self, start: Epoch, proof: Proof) -> Epoch:
+        """Return the epoch whose roster a proof begins with that was asked for from `start` on."""
+        return self._trusted(start, proof.headers[-1].epoch).epoch
+
+    def _trusted(self, start: Epoch, epoch: Epoch) -> Roster:
+        roster = roster_of_epoch(self._store, self._genesis, start) if start <= epoch else None
+        return self._genesis.roster if roster is None else roster
 
     def _roster_after(self, header: RoundHeader) -> Roster:
         for epoch in (header.epoch, Epoch(header.epoch + 1)):

@@ -51,25 +51,27 @@ class RosterProofs:
         if newest is None:
             return None
         earlier = [step for step in self._steps if step.header.round < newest.header.round]
-        way = shortest(self._genesis, [*earlier, newest])
+        way = shortest(self._genesis.roster, [*earlier, newest])
         proof = encode_proof(way)
         if not way or len(proof) > SPORE_PROOF_SIZE_BYTES_MAX:
             return None
         return proof, newest.roster
 
-    async def steps_to(self, epoch: Epoch) -> list[RosterStep] | None:
+    async def steps_to(self, epoch: Epoch, start: Roster) -> list[RosterStep] | None:
         """Return steps to the roster of an epoch, None if this cell's records hold no way.
 
-        The first epoch's needs none: it is the genesis's.
+        They lead on from `start`, the roster of that epoch or an earlier one: the genesis's for
+        whoever knows nothing else.
         """
-        if epoch == 0:
+        if epoch == start.epoch:
             return []
         await self._read_changes()
         for certificate in self._naming(epoch):
             last = await self._step(certificate)
             if last is not None and last.roster.epoch == epoch:
-                earlier = [one for one in self._steps if one.header.round < last.header.round]
-                way = shortest(self._genesis, [*earlier, last])
+                between = range(start.first_round, last.header.round)
+                earlier = [one for one in self._steps if one.header.round in between]
+                way = shortest(start, [*earlier, last])
                 if way:
                     return way
         return None

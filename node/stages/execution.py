@@ -88,6 +88,7 @@ class Execution:
         self._genesis = genesis
         self._identity = identity
         self._hashes: OrderedDict[Round, Hash] = OrderedDict()
+        self._roots: OrderedDict[Round, Hash] = OrderedDict()
         self.ledger = Ledger(genesis, read, read_pages)
         self.divergence: Divergence | None = None
         """Set once, when it is found; then nothing here is the network's any more."""
@@ -183,14 +184,17 @@ class Execution:
     def sign(self, header: RoundHeader) -> CheckpointSignature | None:
         """Return our signature of a header, if we have a vote and it is one to be certified.
 
-        Those are the ones that added transactions or sealed their epoch.
+        Those are the ones that added transactions, sealed their epoch, or changed the state in
+        another way: who took part is noted when the first event of a member comes. Else the state
+        of a network that is quiet from then on could be proven to nobody.
         """
         certifier = self._certifiers.get(header.epoch)
         if certifier is None:
             return None
         roster = certifier.roster
         seat = self._identity.in_roster(roster)
-        if seat is None or (header.transactions == 0 and header.roster == roster.hash):
+        changed = self._roots.get(Round(header.round - 1), header.state_root) != header.state_root
+        if seat is None or not (header.transactions or header.roster != roster.hash or changed):
             return None
         message = self._message(header.epoch, header.round, header.hash)
         me, sign = seat
@@ -275,8 +279,10 @@ class Execution:
 
     def _note(self, header: RoundHeader) -> None:
         self._hashes[header.round] = header.hash
+        self._roots[header.round] = header.state_root
         if len(self._hashes) > HEADERS_CACHED_MAX:
             self._hashes.popitem(last=False)
+            self._roots.popitem(last=False)
 
     def check_agreed(self) -> None:
         """Raise Diverged if the network certified another header for a round than we computed."""

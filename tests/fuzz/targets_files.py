@@ -21,6 +21,11 @@ from core.ids import Hash, NotACellId
 from gateway import asks
 from gateway.door import is_loopback_host
 from gateway.errors import BadRequest, BodyTooLarge
+from hypha import config as hypha_config
+from hypha.errors import AnswerGarbled, BadHyphaConfig, GatewayRefuses, GatewaySilent
+from hypha.gateway_address import GatewayAddress
+from hypha.limits import ANSWER_SIZE_BYTES_MAX, CONFIG_SIZE_BYTES_MAX
+from hypha.line import parse_answer
 from identity import keystore, shares
 from identity.errors import (
     BadPassphrase,
@@ -347,6 +352,8 @@ def _configuration() -> tuple[Target, ...]:
         discovery=config.DiscoveryConfig(seeds=("seed.json", "https://example.org/seed.json")),
         trust=config.TrustConfig(("full=0.95", "read-only=.1"), ("exec=standard", "chat=none")),
     )
+    gateways = (GatewayAddress("https://a.example", "a.token", "ca.pem"),)
+    light = hypha_config.HyphaConfig(gateways, "phone", 8720, 60, "debug")
     return (
         Target(
             name="config.yaml",
@@ -356,6 +363,27 @@ def _configuration() -> tuple[Target, ...]:
             form=Form.YAML,
             covers=("node/config.py:parse",),
             size_bytes_max=config._FILE_SIZE_BYTES_MAX,
+        ),
+        Target(
+            name="hypha.yaml",
+            decode=lambda data: hypha_config.parse(data, "hypha.yaml"),
+            samples=(hypha_config.dump(light).encode(),),
+            errors=(BadHyphaConfig,),
+            form=Form.YAML,
+            covers=("hypha/config.py:parse",),
+            size_bytes_max=CONFIG_SIZE_BYTES_MAX,
+        ),
+        Target(
+            name="answer of a gateway to a hypha",
+            decode=lambda data: parse_answer(200 if len(data) % 3 else 404, data, "http://a"),
+            samples=(
+                b'{"certified_round": 7, "begins_at": 0, "proof": null}',
+                b'{"error": {"code": "MYC-LEDGER-560", "message": "not yet"}}',
+            ),
+            errors=(AnswerGarbled, GatewayRefuses, GatewaySilent),
+            form=Form.JSON,
+            covers=("hypha/line.py:parse_answer",),
+            size_bytes_max=ANSWER_SIZE_BYTES_MAX,
         ),
         Target(
             name="configuration in the environment",

@@ -78,6 +78,7 @@ from journal.checkpoint import sign_checkpoint
 from journal.merkle import leaf_hash, node_hash, subtree_inclusion_proof, subtree_root
 from journal.proof_file import format_proof
 from tests.gateway.fake_governance import FakeGovernance
+from tests.gateway.fake_light import FakeLight
 from tests.gateway.fake_messages import FakeMessages
 from tests.gateway.fake_prana import FakePrana
 from tests.gateway.fake_proofs import FakeProofs
@@ -141,7 +142,9 @@ _TRUSTED = (
 )
 
 
-class FakeCell(FakeMessages, FakeServices, FakeGovernance, FakeState, FakePrana, FakeProofs):
+class FakeCell(
+    FakeMessages, FakeServices, FakeGovernance, FakeState, FakePrana, FakeProofs, FakeLight
+):
     """Keeps receipts and values; keys with special names make it fail in special ways."""
 
     def __init__(self, *, goes_to: Stage = Stage.CERTIFIED) -> None:

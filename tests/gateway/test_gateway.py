@@ -564,7 +564,7 @@ def test_a_wait_that_runs_out_is_a_504_that_can_be_retried() -> None:
 
 
 def test_a_cell_that_hangs_is_given_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.routes.WAIT_GRACE_S", 0.05)
+    monkeypatch.setattr("gateway.waiting.WAIT_GRACE_S", 0.05)
 
     async def talk(wire: Wire, _cell: FakeCell) -> None:
         status, _, _ = await put(wire, "raise:hang", timeout_s=0.05)

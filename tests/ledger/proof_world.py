@@ -46,7 +46,7 @@ class Network(History):
     def proof(self, subject: Subject, headers: tuple[RoundHeader, ...]) -> Proof:
         """Return the proof of something at the first of the headers, signed at the last."""
         roster = self.roster_of(headers[-1])
-        steps = steps_of(SHORT, shortest(SHORT, self.steps)) if roster.epoch else ()
+        steps = steps_of(SHORT.roster, shortest(SHORT.roster, self.steps)) if roster.epoch else ()
         return Proof(SHORT, steps, headers, self.signers(headers[-1]), subject)
 
     def signers(self, header: RoundHeader, count: int | None = None) -> Signers:

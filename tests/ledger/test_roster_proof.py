@@ -106,13 +106,13 @@ def test_epochs_that_changed_nobody_take_one_step() -> None:
     for _ in range(5):
         history.seal()
     newest = history.step()
-    assert shortest(SHORT, [newest]) == [newest]
+    assert shortest(SHORT.roster, [newest]) == [newest]
     assert _verified([newest]) == history.rosters[-1]
     assert newest.roster.epoch == 5
 
 
 def test_changes_are_followed_in_fewer_steps_than_there_were(changed: History) -> None:
-    way = shortest(SHORT, changed.steps)
+    way = shortest(SHORT.roster, changed.steps)
     assert way[-1] == changed.steps[-1]
     assert 1 < len(way) < len(changed.steps)
     assert _verified(way) == changed.rosters[-1]
@@ -120,7 +120,7 @@ def test_changes_are_followed_in_fewer_steps_than_there_were(changed: History) -
 
 
 def test_no_way_is_found_when_too_few_of_the_trusted_signed(changed: History) -> None:
-    assert shortest(SHORT, changed.steps[-1:]) == []
+    assert shortest(SHORT.roster, changed.steps[-1:]) == []
     with pytest.raises(BadRosterChain):
         _verified(changed.steps[-1:])
 
@@ -151,7 +151,7 @@ def test_three_of_four_are_enough() -> None:
 
 
 def test_every_forgery_is_refused(changed: History) -> None:
-    way = shortest(SHORT, changed.steps)
+    way = shortest(SHORT.roster, changed.steps)
     first = way[0]
     certificate = first.certificate
     (number, signature), *rest = certificate.signatures

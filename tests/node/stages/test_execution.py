@@ -122,6 +122,16 @@ def test_a_member_signs_every_header_that_added_transactions_and_an_observer_non
     assert _apply(_stage(None), [opaque("a")]).signature is None
 
 
+def test_a_header_is_signed_that_changed_the_state_without_a_transaction() -> None:
+    """The first event of a member is noted in the state: a quiet network can prove that one too."""
+    stage = _stage()
+    _apply(stage, [opaque("a")])
+    executed = _apply(stage, [], [])
+    assert executed.applied.changes
+    assert executed.signature == _signatures(executed.applied.header, 0)[0]
+    assert _apply(stage, [], []).signature is None
+
+
 def test_signatures_of_more_than_two_thirds_certify_the_round() -> None:
     stage = _stage()
     header = _apply(stage, [opaque("a")]).applied.header

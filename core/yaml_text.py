@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 
 import yaml
 
-from node.errors import BadConfig
+from core.errors import LocalMisuse
 
 _VALUES_MAX: Final = 1024
 _DEPTH_MAX: Final = 4
@@ -26,6 +26,13 @@ _TAG: Final = "tag:yaml.org,2002:"
 _TRUE: Final = frozenset({"yes", "true", "on"})
 
 _Container: TypeAlias = "dict[str, object] | list[object]"
+
+
+class NotReadableYaml(LocalMisuse):
+    """Text that is not YAML, or YAML that no configuration needs."""
+
+    code = "MYC-CORE-006"
+    remedy = "Mend the named line of the file."
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +48,7 @@ class Unread:
 def read_yaml(data: bytes, where: str) -> object:
     """Return the value of a YAML document, None for an empty one; `where` names it in errors.
 
-    Raises BadConfig for what is not YAML, or YAML that no configuration needs.
+    Raises NotReadableYaml for what is not YAML, or YAML that no configuration needs.
     """
     builder = _Builder(where)
     try:
@@ -50,7 +57,7 @@ def read_yaml(data: bytes, where: str) -> object:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark is not None else ""
-        raise BadConfig(f"{where}{line}: not readable as YAML") from error
+        raise NotReadableYaml(f"{where}{line}: not readable as YAML") from error
     return builder.root
 
 
@@ -107,7 +114,7 @@ class _Builder:
             self._open[-1] = (container, None)
 
     def _refuse(self, event: Any, why: str) -> None:  # noqa: ANN401 - as above
-        raise BadConfig(f"{self._where}, line {event.start_mark.line + 1}: {why}")
+        raise NotReadableYaml(f"{self._where}, line {event.start_mark.line + 1}: {why}")
 
 
 def _scalar(event: Any) -> object:  # noqa: ANN401 - as above

@@ -1,0 +1,161 @@
+"""`python -m hypha`: makes and runs a hypha; the `myceld` command line starts it.
+
+init     make a hypha               run      run it until SIGINT or SIGTERM
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import resource
+import signal
+import sys
+from pathlib import Path
+
+import click
+import structlog
+
+from core.errors import MyceldError
+from hypha import config as configuration
+from hypha.daemon import HyphaDaemon, tell
+from hypha.errors import NoHypha
+from hypha.founding import Wishes, found
+from hypha.gateway_address import parse_gateway
+from hypha.home import HyphaHome
+from identity import keystore
+from identity.passphrase import PassphraseSource
+
+_FAILED = 1
+_FORCED = 130
+
+
+@click.group()
+def main() -> None:
+    """Make and run a hypha."""
+    # What is in memory is not to end in a file: the key is.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+@main.command()
+@click.option("--home", type=click.Path(path_type=Path), required=True)
+@click.option("--genesis", type=click.Path(path_type=Path))
+@click.option("--gateway", "gateways", multiple=True)
+@click.option("--name")
+@click.option("--gateway-port", type=int)
+@click.option("--passphrase-fd", type=click.IntRange(0))
+@click.option("--passphrase-file", type=click.Path(path_type=Path))
+@click.option("--encrypt", is_flag=True)
+@click.option("--json", "as_json", is_flag=True)
+def init(
+    *,
+    home: Path,
+    genesis: Path | None,
+    gateways: tuple[str, ...],
+    name: str | None,
+    gateway_port: int | None,
+    passphrase_fd: int | None,
+    passphrase_file: Path | None,
+    encrypt: bool,
+    as_json: bool,
+) -> None:
+    """Make the hypha in a directory; idempotent."""
+    source = PassphraseSource(passphrase_fd, passphrase_file, is_wanted=encrypt)
+    addresses = tuple(parse_gateway(text) for text in gateways)
+    founded = found(HyphaHome(home), Wishes(genesis, addresses, name, gateway_port, source))
+    network = founded.genesis
+    if as_json:
+        content = {
+            "cell_id": founded.key.cell_id,
+            "public_key": founded.key.public_key.hex(),
+            "network_id": network.network_id.hex(),
+            "network_name": network.name,
+            "home": str(home),
+            "created": founded.created,
+            "role": "hypha",
+            "gateways": [gateway.url for gateway in founded.config.gateways],
+        }
+        click.echo(json.dumps(content))
+        return
+    click.echo(f"hypha     {founded.key.cell_id}")
+    click.echo(f"network   {network.name} {network.network_id.hex()}")
+    for gateway in founded.config.gateways:
+        click.echo(f"asks      {gateway.url}")
+    click.echo(f"home      {home}")
+    click.echo("made a new key" if founded.created else "kept the key that was there")
+
+
+@main.command()
+@click.option("--home", type=click.Path(path_type=Path), required=True)
+@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]))
+@click.option("--log-json", is_flag=True)
+@click.option("--passphrase-fd", type=click.IntRange(0))
+@click.option("--passphrase-file", type=click.Path(path_type=Path))
+def run(
+    *,
+    home: Path,
+    log_level: str | None,
+    log_json: bool,
+    passphrase_fd: int | None,
+    passphrase_file: Path | None,
+) -> None:
+    """Run the hypha until SIGINT or SIGTERM."""
+    place = HyphaHome(home)
+    if not place.key.exists():
+        raise NoHypha(f"{home} holds no hypha")
+    config = configuration.load(place.config)
+    _start_logging(log_level or config.log_level, as_json=log_json)
+    key = keystore.load(place.key, PassphraseSource(passphrase_fd, passphrase_file).read)
+    asyncio.run(_run(HyphaDaemon(place, config, key, tell)))
+
+
+async def _run(daemon: HyphaDaemon) -> None:
+    stops = 0
+
+    def on_signal() -> None:
+        nonlocal stops
+        stops += 1
+        if stops > 1:
+            os._exit(_FORCED)
+        daemon.stop()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, on_signal)
+    await daemon.run()
+
+
+def _start_logging(level: str, *, as_json: bool) -> None:
+    """Log to stderr: one line an event, or JSON."""
+    number = logging.getLevelNamesMapping()[level.upper()]
+    renderer = (
+        structlog.processors.JSONRenderer()
+        if as_json
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
+    )
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr)
+
+
+def entry() -> None:
+    """Run a command; print a declared error as one line and exit with its status."""
+    try:
+        main(standalone_mode=True)
+    except MyceldError as error:
+        click.echo(f"error {error} — {error.remedy}", err=True)
+        sys.exit(_FAILED)
+
+
+if __name__ == "__main__":
+    entry()

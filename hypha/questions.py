@@ -1,0 +1,123 @@
+"""What a hypha asks gateways, and what counts as an answer; a new kind of proof is a class here."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from core.ids import PublicKey, Round, TransactionId
+from hypha.errors import AnswerBesides
+from ledger.accounts import NO_ACCOUNT, Account, account_key, decode_account
+from ledger.proof import HeaderClaim, ReceiptClaim, StateClaim
+from ledger.values import Stored, decode_stored, value_key
+from ledger.verify import Verified
+
+
+class Question(ABC):
+    """Something to be proven."""
+
+    is_of_now: bool = False
+    """Whether only the newest head, or a newer one, will do."""
+
+    @property
+    @abstractmethod
+    def path(self) -> str:
+        """The route of a gateway."""
+
+    @property
+    def query(self) -> dict[str, object]:
+        """Its parameters, without the epoch."""
+        return {}
+
+    @abstractmethod
+    def check(self, verified: Verified) -> None:
+        """Raise AnswerBesides unless what was verified is what was asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class StateQuestion(Question):
+    """The value of a state key, or that there is none."""
+
+    key: bytes
+    is_of_now = True
+
+    @property
+    def path(self) -> str:
+        """See `Question.path`."""
+        return "/api/light/state"
+
+    @property
+    def query(self) -> dict[str, object]:
+        """See `Question.query`."""
+        return {"key": self.key.hex()}
+
+    def check(self, verified: Verified) -> None:
+        """See `Question.check`."""
+        if not isinstance(verified.claim, StateClaim) or verified.claim.key != self.key:
+            raise AnswerBesides("the proof is not about the key that was asked for")
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptQuestion(Question):
+    """Place and outcome of a transaction."""
+
+    id: TransactionId
+
+    @property
+    def path(self) -> str:
+        """See `Question.path`."""
+        return f"/api/light/receipts/{self.id.hex()}"
+
+    def check(self, verified: Verified) -> None:
+        """See `Question.check`."""
+        claim = verified.claim
+        if not isinstance(claim, ReceiptClaim) or claim.receipt.id != self.id:
+            raise AnswerBesides("the proof is not about the transaction that was asked for")
+
+
+@dataclass(frozen=True, slots=True)
+class RoundQuestion(Question):
+    """The header of a round."""
+
+    round: Round
+
+    @property
+    def path(self) -> str:
+        """See `Question.path`."""
+        return "/api/light/round"
+
+    @property
+    def query(self) -> dict[str, object]:
+        """See `Question.query`."""
+        return {"round": self.round}
+
+    def check(self, verified: Verified) -> None:
+        """See `Question.check`."""
+        if not isinstance(verified.claim, HeaderClaim) or verified.header.round != self.round:
+            raise AnswerBesides("the proof is not about the round that was asked for")
+
+
+def of_value(key: str) -> StateQuestion:
+    """Return the question for a user's key; raises Malformed or Oversize."""
+    return StateQuestion(value_key(key))
+
+
+def user_value(verified: Verified) -> Stored | None:
+    """Return what the answer to `of_value` says."""
+    found = _found(verified)
+    return None if found is None else decode_stored(found)
+
+
+def of_account(public_key: PublicKey) -> StateQuestion:
+    """Return the question what an account is: which nonces are used, and what it has."""
+    return StateQuestion(account_key(public_key))
+
+
+def account_of(verified: Verified) -> Account:
+    """Return what the answer to `of_account` says."""
+    found = _found(verified)
+    return NO_ACCOUNT if found is None else decode_account(found)
+
+
+def _found(verified: Verified) -> bytes | None:
+    return verified.claim.value if isinstance(verified.claim, StateClaim) else None

@@ -1,0 +1,146 @@
+"""A hypha is light: what it does not load, and that its directory survives kills at any write."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from hypha.daemon import open_heads
+from hypha.errors import HyphaRunsAlready, NoHypha, OtherHyphaNetwork, TokenFileUnusable
+from hypha.founding import Wishes, found
+from hypha.gateway_address import GatewayAddress
+from hypha.heads import Heads
+from hypha.home import HyphaHome
+from ledger.genesis import to_json
+from ledger.proof import HeaderClaim
+from tests.hypha.fake_gateway import story, tail
+from tests.ledger.test_roster_proof import SHORT
+
+ROOT = Path(__file__).parents[2]
+HEAVY = (
+    *("libp2p", "trio", "multiaddr", "zeroconf", "google.protobuf", "fastecdsa", "cryptography"),
+    *("prometheus_client", "sqlite3", "aiosqlite", "psutil", "node", "sim"),
+    *("gossip.host", "gossip.sync", "journal.database", "journal.store"),
+)
+_LIST = (
+    "import json, sys, hypha.__main__, hypha.daemon; "
+    "print(json.dumps([sorted(sys.modules), open('/proc/self/statm').read().split()[1]]))"
+)
+
+
+def test_it_loads_nothing_of_a_full_cell() -> None:
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); {_LIST}"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    modules, pages = json.loads(done.stdout)
+    assert "h11" in modules
+    loaded = [name for name in modules if any(f"{name}.".startswith(f"{one}.") for one in HEAVY)]
+    assert loaded == []
+    if sys.platform == "linux":
+        assert int(pages) * os.sysconf("SC_PAGE_SIZE") < 60 << 20
+
+
+def _home(folder: Path) -> HyphaHome:
+    home = HyphaHome(folder)
+    home.make()
+    home.write_text(home.genesis, to_json(SHORT))
+    return home
+
+
+def test_a_directory_has_one_hypha(tmp_path: Path) -> None:
+    home = _home(tmp_path)
+    with home.locked(), pytest.raises(HyphaRunsAlready), home.locked():
+        pass
+
+
+_WRITER = """
+import sys
+sys.path.insert(0, {root!r})
+from pathlib import Path
+from hypha.home import HyphaHome
+from hypha.heads import Heads
+from ledger.proof import HeaderClaim
+from tests.hypha.fake_gateway import story, tail
+from tests.ledger.test_roster_proof import SHORT
+home, heads = HyphaHome(Path({home!r})), Heads(SHORT)
+proofs = [tail(story(at), HeaderClaim(), 0) for at in range(1, 6)]
+print("go", flush=True)
+while True:
+    heads = Heads(SHORT)
+    for proof in proofs:
+        news = heads.consider(proof).news
+        home.write_head(news, SHORT)
+        heads.adopt(news)
+"""
+
+
+@pytest.mark.slow
+def test_a_kill_at_any_write_leaves_a_whole_head(tmp_path: Path) -> None:
+    """And no half-written file stays once the directory is locked again."""
+    home = _home(tmp_path)
+    code = _WRITER.format(root=str(ROOT), home=str(tmp_path))
+    for at in range(4):
+        process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"go\n"
+        time.sleep(0.05 + 0.013 * at)  # somewhere in the middle: where does not matter
+        process.send_signal(signal.SIGKILL)
+        process.wait(20)
+        process.stdout.close()
+        assert open_heads(home).round > 0
+        with home.locked():
+            assert list(tmp_path.glob(".head.proof.*")) == []
+
+
+def test_evidence_is_kept_once_and_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home, heads = _home(tmp_path), Heads(SHORT)
+    proof = tail(story(2), HeaderClaim(), 0)
+    assert heads.consider(proof).news is not None
+    assert home.write_evidence("1", proof, proof)
+    assert not home.write_evidence("1", proof, proof)
+    monkeypatch.setattr("hypha.home.EVIDENCE_MAX", 2)
+    assert home.write_evidence("2", proof, proof)
+    assert not home.write_evidence("3", proof, proof)
+    assert len(home.evidence_files()) == 4
+
+
+def test_founding_can_be_repeated_and_keeps_the_key(tmp_path: Path) -> None:
+    genesis = tmp_path / "genesis.json"
+    genesis.write_text(to_json(SHORT))
+    home = HyphaHome(tmp_path / "hypha")
+    address = GatewayAddress("http://127.0.0.1:1")
+    first = found(home, Wishes(genesis, (address,), "phone"))
+    assert first.created
+    other = GatewayAddress("http://127.0.0.1:2")
+    again = found(home, Wishes(gateways=(other,)))
+    assert again.key.public_key == first.key.public_key
+    assert (again.config.gateways, again.config.name) == ((other,), "phone")
+    assert home.key.stat().st_mode & 0o777 == 0o600
+    genesis.write_text(to_json(story(0).genesis.__class__("other", SHORT.members, 1)))
+    with pytest.raises(OtherHyphaNetwork):
+        found(home, Wishes(genesis))
+
+
+def test_founding_without_what_it_needs_leaves_nothing(tmp_path: Path) -> None:
+    home = HyphaHome(tmp_path / "hypha")
+    genesis = tmp_path / "genesis.json"
+    genesis.write_text(to_json(SHORT))
+    address = GatewayAddress("http://127.0.0.1:1", "no.token")
+    with pytest.raises(NoHypha):
+        found(home, Wishes(genesis))
+    with pytest.raises(NoHypha):
+        found(home, Wishes(gateways=(address,)))
+    with pytest.raises(TokenFileUnusable):
+        found(home, Wishes(genesis, (address,)))
+    assert not home.path.exists()
