@@ -162,6 +162,8 @@ class FaultyStream(PeerStream):
         self.protocol = stream.protocol
         self.initiator = stream.initiator
         self.remote_address = stream.remote_address
+        self.binding = stream.binding
+        self.peer_key = stream.peer_key
         self._stream = stream
         self._faults = faults
         self._held: asyncio.Queue[tuple[float, bytes | MyceldError]] = asyncio.Queue(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from core.ids import CellId
 from gossip.host import DialFailed, PeerStream, ReadTimedOut, StreamLost, WriteTimedOut
+from gossip.host.seam import PortInfo
 from node.faults import FAULTS_FILE, FAULTS_VARIABLE, Fault, Faults, FaultyStream, faults_of
 
 PEER, OTHER = CellId("peer"), CellId("other")
@@ -23,6 +25,8 @@ class Pipe(PeerStream):
         self.protocol = "/test/1"
         self.initiator = True
         self.remote_address = None
+        self.binding = b"connection"
+        self.peer_key = b"process"
         self.written = b""
 
     async def read(self, size_max: int = 9, *, timeout_s: float | None) -> bytes:
@@ -66,6 +70,13 @@ def test_a_file_that_is_not_understood_changes_nothing(tmp_path: Path, text: str
     path.unlink()
     faults.read()
     assert asyncio.run(faults.hears(PEER, 0.01))
+
+
+def test_a_faulty_stream_says_all_that_a_stream_says_of_itself(tmp_path: Path) -> None:
+    pipe = Pipe()
+    faulty = FaultyStream(pipe, Faults(tmp_path / FAULTS_FILE))
+    for field in dataclasses.fields(PortInfo):
+        assert getattr(faulty, field.name) == getattr(pipe, field.name), field.name
 
 
 def test_a_cut_link_carries_nothing_and_what_was_under_way_arrives_once_it_heals(
