@@ -120,9 +120,7 @@ class Newcomer:
         )
         self.peers = peers
         self.told: list[CatchingUp] = []
-        self.execution = SimpleNamespace(
-            ledger=SimpleNamespace(applied_round=0), divergence=None
-        )
+        self.execution = SimpleNamespace(ledger=SimpleNamespace(applied_round=0), divergence=None)
         self.fetching = TransferFetching(
             store,
             SHORT,
