@@ -129,7 +129,7 @@ class Inquiry:
         addresses = self._peers.book.addresses(self.peer)
         if not addresses:
             raise NoProof(f"no address of {self.peer} is known")
-        self._stream = await self._peers.host.dial(
+        self._stream = await self._peers.dial(
             addresses[0], timeout_s=DIAGNOSIS_ANSWER_S, protocol=self._protocol
         )
         return self
@@ -164,8 +164,7 @@ class Inquiry:
     async def _proof(self, question: Question) -> bytes:
         answer = await self._ask(question)
         if not isinstance(answer, ProofGiven):
-            code = answer.code if isinstance(answer, NothingGiven) else ""
-            raise NoProof(f"{self.peer} has no answer {code}")
+            raise NoProof(f"{self.peer} gave no proof")
         return answer.proof
 
     async def _ask(self, question: Question) -> Answer:
@@ -176,7 +175,10 @@ class Inquiry:
         body = await _read_frame(stream, ANSWER_SIZE_BYTES_MAX)
         if body is None:
             raise NoProof(f"{self.peer} ended the stream")
-        return decode_answer(body)
+        answer = decode_answer(body)
+        if isinstance(answer, NothingGiven):
+            raise NoProof(f"{self.peer} has no answer: {answer.code}")
+        return answer
 
 
 async def _read_frame(stream: PeerStream, size_bytes_max: int) -> bytes | None:

@@ -120,7 +120,7 @@ class Newcomer:
         )
         self.peers = peers
         self.told: list[CatchingUp] = []
-        self.execution = SimpleNamespace(ledger=SimpleNamespace(applied_round=0))
+        self.execution = SimpleNamespace(ledger=SimpleNamespace(applied_round=0), divergence=None)
         self.fetching = TransferFetching(
             store,
             SHORT,
@@ -139,7 +139,9 @@ class Newcomer:
         finally:
             for one in (task, *self.peers.tasks):
                 one.cancel()
-            await asyncio.gather(task, *self.peers.tasks, return_exceptions=True)
+            ends = await asyncio.gather(task, *self.peers.tasks, return_exceptions=True)
+            # Otherwise a fetching that fell over would look like one that only waits.
+            assert [end for end in ends if isinstance(end, Exception)] == []
 
 
 @asynccontextmanager

@@ -22,9 +22,12 @@ from identity.trust import INTERACTIONS_JOURNAL, policy_of
 from journal import Store
 from journal.replication import Copies
 from ledger.chain import RosterLink
+from ledger.proof import Proof
 from node.access import Access, MessageAccess
+from node.diagnosis import DiagnosisServing, diagnosis_protocol
 from node.follows import Follows
 from node.genesis_service import GENESIS_PROTOCOL, serve_genesis
+from node.headers import Headers
 from node.inbox import ConsensusInbox
 from node.interactions import Interactions
 from node.invite_tables import INVITE_SCHEMA
@@ -32,6 +35,7 @@ from node.keyring import reader_of
 from node.lines import Lines
 from node.message_tables import MESSAGE_SCHEMA
 from node.peers import Peers, PeersConfig, PeersLinks
+from node.proofs import Proofs
 from node.services.audit import AuditTrail, Wanted
 from node.services.content import Contents
 from node.services.content_shelf import CONTENT_SCHEMA
@@ -44,12 +48,15 @@ from node.stages.execution import Execution
 from node.tables import HEADERS_JOURNAL, SCHEMA
 from node.transfer_serving import StoreSource, TransferServing, transfer_protocol
 from node.trust_scopes import TrustScopes
+from tests.ledger.proof_world import network, sample_proofs
 from tests.ledger.world import GENESIS, KEYS, NEWCOMERS
 from tests.node.silent import SilentIntroducer
 
 GUARD, STRANGER = KEYS[0], NEWCOMERS[0]
 CONTENT: Final = b"some content"
 CONTENT_HASH: Final = Hash(hashlib.sha256(CONTENT).digest())
+HEADER: Final = network().headers[-1]
+"""Of a round without transactions."""
 OPEN: Final[dict[str, str]] = {}
 
 
@@ -61,6 +68,17 @@ class _Source:
 
     async def links(self, epoch: Epoch, count_max: int) -> list[RosterLink]:  # noqa: ARG002 - the protocol's
         return []
+
+
+class _Proofs:
+    """Can prove one header and one value."""
+
+    async def of_round(self, _round: Round, *, roster: bool) -> Proof:
+        assert not roster
+        return sample_proofs()["header"]
+
+    async def of_value(self, _key: bytes, _round: Round) -> Proof:
+        return sample_proofs()["value"]
 
 
 class _Stage:
@@ -96,7 +114,7 @@ class Body:
         self.store = await Store.open(self.path, signer=key.sign, cell_id=key.cell_id)
         store = self.store
         await store.create_tables(SCHEMA + INVITE_SCHEMA + MESSAGE_SCHEMA + CONTENT_SCHEMA)
-        await (await store.journal(HEADERS_JOURNAL)).append(b"a header")
+        await (await store.journal(HEADERS_JOURNAL)).append(HEADER.encode())
         self.audit = await AuditTrail.open(store, key.public_key)
         self.audit.local("start")
         await self.audit.flush()
@@ -126,6 +144,11 @@ class Body:
         )
         protocol = transfer_protocol(GENESIS.network_id)
         peers.host.set_handler(protocol, peers.guarded(serving.serve))
+        check = partial(access.check_outsider, "checkpoint-read")
+        headers = await Headers.open(store)
+        diagnosis = DiagnosisServing(store, headers, cast("Proofs", _Proofs()), check)
+        protocol = diagnosis_protocol(GENESIS.network_id)
+        peers.host.set_handler(protocol, peers.guarded(diagnosis.serve))
         await self._make_services(trust)
         (self.address, *_) = await peers.start()
         self.tasks = [

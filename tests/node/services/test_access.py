@@ -20,9 +20,20 @@ from identity.trust import Level
 from identity.trust.policy import NEEDS, SCORES
 from identity.trust.shown import Asked
 from journal import Store
+from ledger.diagnosis import (
+    AskHeader,
+    AskReceipts,
+    AskValue,
+    ProofGiven,
+    Question,
+    ReceiptsGiven,
+)
+from ledger.errors import NoProof
+from ledger.proof import encode_proof
 from ledger.succession import Origin, Succession, origin_key, present_key, rotated_key
 from ledger.transfer.wire import AskLinks, Denied, FrameBodies, decode_answer, encode_ask
 from node.access import Access
+from node.diagnosis import Inquiry
 from node.errors import (
     AccessDenied,
     ContentRefused,
@@ -42,6 +53,7 @@ from node.services.audit import AuditTrail
 from node.tables import SCHEMA
 from node.transfer_serving import transfer_protocol
 from node.trust_scopes import TrustScopes
+from tests.ledger.proof_world import VALUE_KEY, sample_proofs
 from tests.ledger.world import GENESIS, KEYS, NEWCOMERS
 from tests.node.services.bodies import (
     CONTENT,
@@ -166,6 +178,27 @@ async def _checkpoint(guard: Body, stranger: Body) -> str | None:
     return answer.code if isinstance(answer, Denied) else None
 
 
+def _diagnosis(question: Question) -> Callable[[Body, Body], Awaitable[str | None]]:
+    async def ask(guard: Body, stranger: Body) -> str | None:
+        await until(lambda: guard.cell_id in stranger.peers.connected())
+        async with Inquiry(stranger.peers, guard.cell_id, GENESIS.network_id) as inquiry:
+            try:
+                answer = await inquiry._ask(question)
+            except NoProof as error:
+                return error.detail.rpartition(" ")[2]
+        proofs = sample_proofs()
+        match question:
+            case AskHeader():
+                assert answer == ProofGiven(encode_proof(proofs["header"]))
+            case AskReceipts():
+                assert answer == ReceiptsGiven(())
+            case AskValue():
+                assert answer == ProofGiven(encode_proof(proofs["value"]))
+        return None
+
+    return ask
+
+
 async def _content(guard: Body, stranger: Body) -> str | None:
     try:
         body = await stranger.contents._fetch_from(guard.address, CONTENT_HASH, len(CONTENT))
@@ -232,37 +265,50 @@ async def _exec(guard: Body, stranger: Body) -> str | None:
 
 Try = Callable[[Body, Body], Awaitable[str | None]]
 ROUTES: Final[dict[str, tuple[str, Try, type[MyceldError]]]] = {
-    "EnvelopeFrame: chat": ("chat", _chat, MessageDenied),
-    "EnvelopeFrame: chat of a new room": ("room-join", _room, MessageDenied),
-    "EnvelopeFrame: auth": ("auth", _auth, MessageDenied),
-    "EnvelopeFrame: tx": ("tx-forward", _tx, MessageDenied),
-    "EnvelopeFrame: post": ("post", _post, MessageDenied),
-    "EnvelopeFrame: query": ("query", _query, MessageDenied),
-    "EnvelopeFrame: exec": ("exec", _exec, MessageDenied),
-    "Keep": ("message-relay", _keep, MessageDenied),
-    "Hello": ("gossip", _gossip, AccessDenied),
-    "Forward": ("tx-forward", _forward, AccessDenied),
-    "Follow": ("journal-read", _follow("state"), AccessDenied),
-    "Follow (what the cell itself did)": (
+    "message: EnvelopeFrame: chat": ("chat", _chat, MessageDenied),
+    "message: EnvelopeFrame: chat of a new room": ("room-join", _room, MessageDenied),
+    "message: EnvelopeFrame: auth": ("auth", _auth, MessageDenied),
+    "message: EnvelopeFrame: tx": ("tx-forward", _tx, MessageDenied),
+    "message: EnvelopeFrame: post": ("post", _post, MessageDenied),
+    "message: EnvelopeFrame: query": ("query", _query, MessageDenied),
+    "message: EnvelopeFrame: exec": ("exec", _exec, MessageDenied),
+    "message: Keep": ("message-relay", _keep, MessageDenied),
+    "gossip: Hello": ("gossip", _gossip, AccessDenied),
+    "gossip: Forward": ("tx-forward", _forward, AccessDenied),
+    "journal: Follow": ("journal-read", _follow("state"), AccessDenied),
+    "journal: Follow (what the cell itself did)": (
         "journal-read-private",
         _follow(AUDIT_JOURNAL),
         AccessDenied,
     ),
-    "AskLinks": ("checkpoint-read", _checkpoint, AccessDenied),
-    "challenge": ("identity-challenge", _challenge, AccessDenied),
-    "prove": ("identity-challenge", _prove, AccessDenied),
-    "describe": ("cell-info", _describe, AccessDenied),
-    "content by its hash": ("blob-fetch", _content, AccessDenied),
-    "an offer to sign": ("interaction", _interaction, AccessDenied),
-    "interactions with a cell": ("interaction-read", _interactions, AccessDenied),
-    "the genesis": ("genesis-read", _genesis, AccessDenied),
+    "transfer: AskLinks": ("checkpoint-read", _checkpoint, AccessDenied),
+    "diagnosis: AskHeader": ("checkpoint-read", _diagnosis(AskHeader(Round(1))), AccessDenied),
+    "diagnosis: AskReceipts": (
+        "checkpoint-read",
+        _diagnosis(AskReceipts(Round(1), 0)),
+        AccessDenied,
+    ),
+    "diagnosis: AskValue": (
+        "checkpoint-read",
+        _diagnosis(AskValue(VALUE_KEY, Round(1))),
+        AccessDenied,
+    ),
+    "identity: challenge": ("identity-challenge", _challenge, AccessDenied),
+    "identity: prove": ("identity-challenge", _prove, AccessDenied),
+    "identity: describe": ("cell-info", _describe, AccessDenied),
+    "content: content by its hash": ("blob-fetch", _content, AccessDenied),
+    "interaction: an offer to sign": ("interaction", _interaction, AccessDenied),
+    "interactions: interactions with a cell": ("interaction-read", _interactions, AccessDenied),
+    "/myceld/genesis/1: the genesis": ("genesis-read", _genesis, AccessDenied),
 }
-SAME_DOOR: Final = frozenset({"AskHeaders", "AskReceipts", "AskPiece"})
+SAME_DOOR: Final = frozenset(
+    {"transfer: AskHeaders", "transfer: AskReceipts", "transfer: AskPiece"}
+)
 """Asked on the streams that AskLinks is; it is the stream that is let in."""
 
 
 def test_every_request_that_asks_the_policy_is_driven_here() -> None:
-    asking = {request.ask: request.row for request in REQUESTS if request.row}
+    asking = {f"{one.protocol}: {one.ask}": one.row for one in REQUESTS if one.row}
     assert asking.keys() == ROUTES.keys() | SAME_DOOR
     assert {ask: row for ask, (row, _, _) in ROUTES.items()}.items() <= asking.items()
     assert {row for row, _, _ in ROUTES.values()} == set(NEEDS)

@@ -386,7 +386,7 @@ def test_who_waits_for_a_message_to_be_journaled_is_told_when_the_cell_stops(
             begun.set()
             await asyncio.Event().wait()
 
-        store.transaction = never  # type: ignore[method-assign, assignment]  # its disk is slow
+        store.commit = never  # type: ignore[method-assign, assignment]  # its disk is slow
         sending = [asyncio.create_task(alice.messages.chat(bob.cell_id, "hello"))]
         await begun.wait()
         sending.append(asyncio.create_task(alice.messages.chat(bob.cell_id, "hello again")))
