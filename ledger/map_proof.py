@@ -18,6 +18,7 @@ root it trusts. Pure, and free of storage: verifiers elsewhere take this and `le
 from __future__ import annotations
 
 import hashlib
+from array import array
 from bisect import bisect_left
 from dataclasses import dataclass
 from typing import Final
@@ -81,13 +82,14 @@ class Opened:
         """Read a proof; raises BadMapProof."""
         if not 1 < len(data) <= size_bytes_max or data[0] != PROOF_VERSION:
             raise BadMapProof("not a proof of this version and size")
-        self._kinds: list[int] = []
-        self._positions: list[int] = []
-        self._rights: list[int] = []
+        # By the number of a node, in arrays: a stranger's proof may have a hundred thousand nodes.
+        self._data = data
+        self._kinds = bytearray()
+        self._positions = array("H")
+        self._rights = array("I")
         """Of an inner node, the number of its right side."""
-        self._digests: list[bytes] = []
-        self._keys: list[bytes] = []
-        self._values: list[bytes | None] = []
+        self._starts = array("I")
+        """Of an entry, where its key begins in the data."""
         self._hidden: list[tuple[Place, bytes]] = []
         self.root = Hash(self._read(data))
 
@@ -100,9 +102,10 @@ class Opened:
         while self._kinds[at] == INNER:
             at = self._rights[at] if bit(key, self._positions[at]) else at + 1
         kind = self._kinds[at]
-        if kind == HIDDEN or (kind == BARE and self._keys[at] == key):
+        is_it = kind in (ENTRY, BARE) and self._key(at) == key
+        if kind == HIDDEN or (kind == BARE and is_it):
             raise BadMapProof("the proof does not show that key")
-        return self._values[at] if kind == ENTRY and self._keys[at] == key else None
+        return self._value(at) if is_it else None
 
     def scan(self, start: bytes, end: bytes | None) -> Scan:
         """Return the entries with start ≤ key < end (None: to the end of the map), in order.
@@ -112,19 +115,19 @@ class Opened:
         """
         order = [at for at, kind in enumerate(self._kinds) if kind not in (INNER, EMPTY)]
         shown = [at for at in order if self._kinds[at] != HIDDEN]
-        after = bisect_left(shown, start, key=self._keys.__getitem__)
+        after = bisect_left(shown, start, key=self._key)
         # What is shown lies side by side exactly as in the map, but for what is hidden between.
         begin = order.index(shown[after - 1]) + 1 if after > 0 else 0
         entries: list[tuple[bytes, bytes]] = []
         for at in order[begin:]:
-            key, value = self._keys[at], self._values[at]
             if self._kinds[at] == HIDDEN:
                 break
+            key = self._key(at)
             if end is not None and key >= end:
                 return Scan(tuple(entries), is_complete=True)
-            if value is None:
+            if self._kinds[at] == BARE:
                 raise BadMapProof("an entry of the range is shown without its value")
-            entries.append((key, value))
+            entries.append((key, self._value(at)))
         else:
             return Scan(tuple(entries), is_complete=True)
         if not entries:
@@ -134,9 +137,7 @@ class Opened:
     def entries(self) -> list[tuple[bytes, bytes]]:
         """Return all entries that are shown with their values, in order."""
         return [
-            (key, value)
-            for kind, key, value in zip(self._kinds, self._keys, self._values, strict=True)
-            if kind == ENTRY and value is not None
+            (self._key(at), self._value(at)) for at, kind in enumerate(self._kinds) if kind == ENTRY
         ]
 
     def hidden(self) -> list[tuple[Place, bytes]]:
@@ -148,35 +149,55 @@ class Opened:
         """Whether some entry is shown without its value."""
         return BARE in self._kinds
 
+    def _key(self, at: int) -> bytes:
+        """Return the key of an entry, bare or not."""
+        start = self._starts[at]
+        return self._data[start : start + int.from_bytes(self._data[start - 2 : start], "big")]
+
+    def _value(self, at: int) -> bytes:
+        """Return the value of an entry that is not bare."""
+        start = self._starts[at]
+        start += int.from_bytes(self._data[start - 2 : start], "big") + 4
+        return self._data[start : start + int.from_bytes(self._data[start - 4 : start], "big")]
+
     def _read(self, data: bytes) -> bytes:
         """Read all nodes; return the root's digest. No recursion: the depth is the prover's."""
         offset = 1
-        above: list[_Above] = []
+        # The inner nodes whose sides are being read: their numbers, and left sides once known.
+        above, lefts = array("I"), list[_Side | None]()
+        last: bytes | None = None
         while True:
-            kind, number = data[offset] if offset < len(data) else -1, len(self._kinds)
+            kind, number = _part(data, offset, 1)[0], len(self._kinds)
             self._kinds.append(kind)
-            self._keys.append(b"")
-            self._values.append(None)
             self._rights.append(0)
             self._positions.append(0)
-            self._digests.append(b"")
+            self._starts.append(0)
             if kind == INNER:
                 position = int.from_bytes(_part(data, offset + 1, 2), "big")
-                if position >= POSITIONS or (above and position <= above[-1].position):
+                if position >= POSITIONS or (above and position <= self._positions[above[-1]]):
                     raise BadMapProof("positions must grow downwards")
                 self._positions[number] = position
-                above.append(_Above(number, position))
+                above.append(number)
+                lefts.append(None)
                 offset += 3
                 continue
             offset, digest = self._leaf(data, offset, number)
-            side = _Side(digest, number) if kind in (ENTRY, BARE) else _Side(digest)
+            side = _Side(digest)
+            if kind in (ENTRY, BARE):
+                side, key = _Side(digest, number), self._key(number)
+                # The joins below find this too, but only after all of a deep chain was kept.
+                is_short = bool(above) and self._positions[above[-1]] > 9 * len(key)
+                if is_short or (last is not None and key <= last):
+                    raise BadMapProof("keys that do not branch where the proof says")
+                last = key
             while above:
-                node = above[-1]
-                if node.left is None:
-                    node.left = side
-                    self._rights[node.number] = len(self._kinds)
+                left = lefts[-1]
+                if left is None:
+                    lefts[-1] = side
+                    self._rights[above[-1]] = len(self._kinds)
                     break
-                side = self._joined(above.pop(), node.left, side)
+                lefts.pop()
+                side = self._joined(self._positions[above.pop()], left, side)
             else:
                 if offset != len(data):
                     raise BadMapProof("bytes behind the proof")
@@ -185,31 +206,31 @@ class Opened:
 
     def _leaf(self, data: bytes, offset: int, number: int) -> tuple[int, bytes]:
         """Read a node without sides; return where the next one begins, and the digest."""
-        kind = data[offset] if offset < len(data) else -1
+        kind = data[offset]
         if kind == EMPTY and number == 0:
             return offset + 1, EMPTY_ROOT
         if kind == HIDDEN and number > 0:
-            self._digests[number] = _part(data, offset + 1, HASH_SIZE_BYTES)
-            return offset + 1 + HASH_SIZE_BYTES, self._digests[number]
+            return offset + 1 + HASH_SIZE_BYTES, _part(data, offset + 1, HASH_SIZE_BYTES)
         if kind not in (ENTRY, BARE):
             raise BadMapProof("no node of a proof")
         length = int.from_bytes(_part(data, offset + 1, 2), "big")
         if length > KEY_SIZE_BYTES_MAX:
             raise BadMapProof("a key that is longer than any")
-        key = self._keys[number] = _part(data, offset + 3, length)
+        key = _part(data, offset + 3, length)
+        self._starts[number] = offset + 3
         offset += 3 + length
         if kind == BARE:
             value_hash = _part(data, offset, HASH_SIZE_BYTES)
             return offset + HASH_SIZE_BYTES, leaf_digest(key, value_hash)
         size = int.from_bytes(_part(data, offset, 4), "big")
-        value = self._values[number] = _part(data, offset + 4, size)
+        value = _part(data, offset + 4, size)
         return offset + 4 + size, entry_digest(key, value)
 
-    def _joined(self, node: _Above, left: _Side, right: _Side) -> _Side:
-        """Return what two sides come to; they must branch where the node says."""
-        position, first, last = node.position, left.first, right.last
+    def _joined(self, position: int, left: _Side, right: _Side) -> _Side:
+        """Return what two sides come to; they must branch at that position."""
+        first, last = left.first, right.last
         if left.first is not None and right.first is not None and left.last is not None:
-            one, other = self._keys[left.last], self._keys[right.first]
+            one, other = self._key(left.last), self._key(right.first)
             if one >= other or first_difference(one, other) != position:
                 raise BadMapProof("keys that do not branch where the proof says")
         elif left.first is None and right.first is None:
@@ -217,7 +238,7 @@ class Opened:
         else:
             is_right = left.first is None
             shown = right.first if is_right else left.last
-            witness = self._keys[-1 if shown is None else shown]
+            witness = self._key(0 if shown is None else shown)
             if bit(witness, position) != is_right or position > 9 * len(witness):
                 raise BadMapProof("a key on the wrong side")
             place = Place(position + 1, low_of(witness, position, 1 - is_right))
@@ -236,17 +257,6 @@ class _Side:
         self.digest = digest
         self.first = first
         self.last = first if last is None else last
-
-
-class _Above:
-    """An inner node whose sides are being read."""
-
-    __slots__ = ("left", "number", "position")
-
-    def __init__(self, number: int, position: int) -> None:
-        self.number = number
-        self.position = position
-        self.left: _Side | None = None
 
 
 def end_of_prefix(prefix: bytes) -> bytes | None:

@@ -10,6 +10,7 @@ import pytest
 from core.ids import Epoch, MemberIndex
 from hashgraph.event import decode_event, make_event
 from hashgraph.header import parents_hash
+from ledger.errors import BadMapProof
 from node.journal_answers import name_of
 from sim.errors import BadScenario
 from tests.fuzz.judge import MEMORY_FACTOR, Report, try_one
@@ -43,9 +44,13 @@ def _found() -> Iterator[tuple[str, bytes, str]]:
     yield "canonical value", b"\xdd\x00\x00\x3e\x81" + hidden + b"\xc0" * 15_996, "MYC-CORE-002"
     # A boolean stood for the number 1: two encodings of one request.
     yield "transfer request", bytes.fromhex("92c303"), "MYC-TRANSFER-001"
-    # 401 entries out of order were all hashed, and took ten times their size.
-    entry = bytes.fromhex("92c40776616c75652f6bc40176") + bytes.fromhex("92c40776616c75652f6cc400")
-    yield "piece of the state", b"\x92\x0e\xdc\x01\x90" + entry * 200, "MYC-TRANSFER-001"
+    # 400 entries out of order were all hashed, and took ten times their size.
+    entries = [b"\x03\x00\x07value/" + name + b"\x00\x00\x00\x01v" for name in (b"k", b"l")]
+    chain = [b"\x01" + at.to_bytes(2, "big") + entries[at % 2] for at in range(399)]
+    yield "piece of the state", b"\x01" + b"".join(chain) + entries[1], BadMapProof.code
+    # Inner nodes without end took 38 times their size.
+    inner = b"".join(b"\x01" + at.to_bytes(2, "big") for at in range(4608))
+    yield "proof about the state map", b"\x01" + inner, BadMapProof.code
     # Arrays within a row of blocks took 37 times the row.
     yield "chunk row", b"\xdc\x00\x10" * 1057, "MYC-JOURNAL-016"
     yield "chunk row", b"\x92\x92\x01\x01\x01", "MYC-JOURNAL-016"
