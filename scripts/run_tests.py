@@ -4,6 +4,8 @@ Tests of real processes and connections mostly wait, and their times matter. All
 they run beside them at low priority and take what processor time is left. What waits is shown as it
 comes, what computed when it is over; in the end the closing lines of all. The exit status is that
 of the first part that failed.
+
+Tests marked `long` are left out unless MYCELD_LONG is set.
 """
 
 from __future__ import annotations
@@ -36,7 +38,9 @@ STOP_S: Final = 60
 
 def main() -> int:
     """Run all parts; return the exit status."""
-    pytest = (sys.executable, "-m", "pytest", *(["--color=yes"] if sys.stdout.isatty() else []))
+    choice = () if os.environ.get("MYCELD_LONG") else ("-m", "not long")
+    color = ("--color=yes",) if sys.stdout.isatty() else ()
+    pytest = (sys.executable, "-m", "pytest", *color, *choice)
     simulating = [folder for folder in SIMULATING if (ROOT / folder).is_dir()]
     others = [f"--ignore={folder}" for folder in (*WAITING, *simulating)]
     beside = {"tests that compute": (*NICE, *pytest, *others)}

@@ -19,7 +19,11 @@ from tests.network.devnet import Devnet, myceld, wait_until
 WRONG, OTHERS = 3, (1, 2, 4)
 
 
-@pytest.fixture(name="net", params=[None, 24], ids=["first epoch", "later epoch"])
+@pytest.fixture(
+    name="net",
+    params=[pytest.param(None, marks=pytest.mark.long), 24],
+    ids=["first epoch", "later epoch"],
+)
 def _net(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> Iterator[Devnet]:

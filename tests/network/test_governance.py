@@ -45,6 +45,7 @@ def _until_epoch(net: Devnet, epoch: int, cells: tuple[int, ...]) -> None:
     wait_until(reached, f"epoch {epoch} did not begin")
 
 
+@pytest.mark.long
 def test_an_upgrade_begins_and_the_cell_that_lacks_it_stops_and_comes_back_with_another_build(
     net: Devnet, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -213,6 +213,7 @@ def test_a_hypha_shows_the_truth_beside_a_gateway_that_lies(
         liar.close()
 
 
+@pytest.mark.long
 def test_killed_at_any_moment_it_never_goes_back(
     net: Devnet, tmp_path: Path, started: list[Hypha]
 ) -> None:
@@ -251,6 +252,7 @@ def test_killed_at_any_moment_it_never_goes_back(
     assert rounds == sorted(rounds)
 
 
+@pytest.mark.long
 def test_members_may_change_while_it_is_away(
     net: Devnet, tmp_path: Path, started: list[Hypha]
 ) -> None:

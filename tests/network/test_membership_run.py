@@ -82,6 +82,7 @@ def dora(net: Devnet, tmp_path: Path) -> Iterator[Cell]:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_members_come_and_go_under_load_without_a_stall_or_a_loss(net: Devnet, dora: Cell) -> None:
     loads = [Load(net.home(cell), "stored") for cell in (1, 2, 3, 4)]
     loads.append(Load(dora.home, "ordered"))

@@ -96,6 +96,7 @@ def test_each_message_arrives_once_in_order_though_both_ends_go_down(devnet: Dev
     myceld("journal", "audit", "message", "--home", str(devnet.home(BOB)))
 
 
+@pytest.mark.long
 def test_each_message_arrives_once_in_order_though_the_receiver_and_the_sender_take_new_keys(
     devnet: Devnet,
 ) -> None:
