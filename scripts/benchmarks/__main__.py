@@ -17,7 +17,8 @@ from measure import Load, loaded, parameters, quiet
 from network import BenchFailed, fresh_network
 from report import heading, quiet_text, surroundings, table
 
-LOADS_DEFAULT = "10,100,500,1000,2000,opaque,put"
+KINDS = ("opaque", "put", "pay")
+LOADS_DEFAULT = "10,100,500,1000,2000,opaque,put,pay"
 LOADS_QUICK = "20,200,opaque,put"
 PREPARE_OPAQUE_RATE = 3000.0
 PREPARE_PUT_RATE = 800.0
@@ -29,8 +30,8 @@ RATE_MAX = 1e6
 @click.option(
     "--loads",
     metavar="LIST",
-    help="Rates in transactions a second over all cells (open loop; put:100 is signed), "
-    f"and `opaque` and `put`: as fast as it goes (closed loop). Default: {LOADS_DEFAULT}",
+    help="Rates in transactions a second over all cells (open loop; put:100, pay:100: signed), "
+    f"and `opaque`, `put` and `pay`: as fast as it goes (closed loop). Default: {LOADS_DEFAULT}",
 )
 @click.option("--seconds", type=click.FloatRange(0.5), help="Length of each load. Default: 10")
 @click.option("--warm-up", type=click.FloatRange(0), help="Seconds before that. Default: 3")
@@ -113,16 +114,16 @@ def main(
 
 
 def _load(name: str, base: Load) -> Load:
-    if name in ("opaque", "put"):
-        prepare_rate = PREPARE_PUT_RATE if name == "put" else PREPARE_OPAQUE_RATE
+    if name in KINDS:
+        prepare_rate = PREPARE_OPAQUE_RATE if name == "opaque" else PREPARE_PUT_RATE
         return replace(base, name=f"{name} max", kind=name, prepare_rate=prepare_rate)
     kind, _, number = name.rpartition(":")
     try:
         rate = float(number)
     except ValueError as error:
-        raise click.BadParameter(f"{name!r} is no rate, nor `opaque` or `put`") from error
-    if kind not in ("", "opaque", "put") or not 0 < rate < RATE_MAX:
-        raise click.BadParameter(f"{name!r} is no rate, nor `opaque` or `put`")
+        raise click.BadParameter(f"{name!r} is no rate, nor one of {', '.join(KINDS)}") from error
+    if kind not in ("", *KINDS) or not 0 < rate < RATE_MAX:
+        raise click.BadParameter(f"{name!r} is no rate, nor one of {', '.join(KINDS)}")
     return replace(base, name=f"{name} /s", kind=kind or "opaque", rate=rate)
 
 

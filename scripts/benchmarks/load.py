@@ -20,9 +20,11 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from core.ids import AccountId, Amount
 from identity.keys import KeyPair
 from ledger.genesis import from_json
-from ledger.kinds import Put
+from ledger.kinds import Arguments, Put
+from ledger.payment import Transfer
 from ledger.transaction import opaque_transaction, sign_transaction, transaction_id
 from myceld import CellRefused, Client
 
@@ -32,6 +34,9 @@ COLLECT_TIMEOUT_S = 120.0
 BACK_OFF_S = 0.02
 KEYS_PER_SENDER = 1000
 VALUE_SIZE_BYTES = 32
+SENDER_PRANA = 10**9
+"""Base units that each sender of payments begins with; it pays one at a time."""
+PAID_TIMEOUT_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,7 @@ class Plan:
 
     home: Path
     kind: str
-    """`opaque` or `put` (signed)."""
+    """`opaque`, or signed: `put` or `pay`."""
     size_bytes: int
     """Of the content of an opaque transaction."""
     rate: float | None
@@ -207,21 +212,28 @@ def _maker(plan: Plan, client: int) -> Callable[[], bytes]:
     """Return what makes the next transaction of a client, never the same twice."""
     if plan.kind == "opaque":
         return lambda: opaque_transaction(os.urandom(plan.size_bytes))
-    network_id = from_json((plan.home / "genesis.json").read_text()).network_id
+    genesis = from_json((plan.home / "genesis.json").read_text())
     pair = KeyPair(os.urandom(32))
+    payees = [AccountId(member.public_key) for member in genesis.members]
+    if plan.kind == "pay":
+        with Client.from_home(plan.home) as cell:
+            cell.pay(pair.public_key.hex(), SENDER_PRANA, wait="applied", timeout_s=PAID_TIMEOUT_S)
     nonce = 0
 
-    def put() -> bytes:
+    def make() -> bytes:
         nonlocal nonce
-        key = f"bench/{pair.cell_id}/{client}/{nonce % KEYS_PER_SENDER}"
+        arguments: Arguments = Transfer(payees[nonce % len(payees)], Amount(1))
+        if plan.kind == "put":
+            key = f"bench/{pair.cell_id}/{client}/{nonce % KEYS_PER_SENDER}"
+            arguments = Put(key, os.urandom(VALUE_SIZE_BYTES))
         raw = sign_transaction(
-            network_id=network_id,
+            network_id=genesis.network_id,
             sender=pair.public_key,
             nonce=nonce,
-            arguments=Put(key, os.urandom(VALUE_SIZE_BYTES)),
+            arguments=arguments,
             sign=pair.sign,
         )
         nonce += 1
         return raw
 
-    return put
+    return make
