@@ -45,6 +45,7 @@ SEEN_BY_A_RELAY = (
     "network",
     "sender",
     "receiver",
+    "round in which the key of each followed another",
     "type",
     "number",
     "time",
@@ -202,12 +203,14 @@ def test_a_relay_keeps_what_the_documents_say_and_no_more(tmp_path: Path) -> Non
     signed, proof = msgpack.unpackb(data)
     content, signature = msgpack.unpackb(signed)
     domain, *fields = msgpack.unpackb(content)
-    assert (domain, len(signature)) == ("myceld/message/1", 64)
+    assert (domain, len(signature)) == ("myceld/message/2", 64)
     assert fields == [
         header.network_id,
         header.timestamp_ms,
         public_key_of(alice.cell_id),
+        0,
         public_key_of(bob.cell_id),
+        0,
         MessageType.CHAT,
         2,
         header.replay_id,
