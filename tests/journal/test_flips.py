@@ -67,6 +67,7 @@ def _groups(data: bytes) -> list[list[Flip]]:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_every_byte_flipped_is_refused_with_a_code_or_changes_nothing(data: bytes) -> None:
     assert len(data) >= 64 << 10
     found = _survey(data, _groups(data))
