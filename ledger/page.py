@@ -30,6 +30,8 @@ _WAYS_MAX: Final = 2
 _CHECKSUM_BYTES: Final = 4
 _CHECKED: Final = 0x2144DF1C
 """CRC-32 of whatever ends with its own CRC-32, the lowest byte first."""
+_COUNT_MAX: Final = 1024
+"""More leaves than any page is made of."""
 _LEAST_BYTES: Final = 2 + 2 + HASH_SIZE_BYTES
 
 
@@ -286,7 +288,7 @@ def decode_page(body: bytes) -> Page:
     """Return the page in a body; raises StatePageLost if it is not as it was written."""
     if crc32(body) == _CHECKED and len(body) > _LEAST_BYTES:
         count = body[0] << 8 | body[1]
-        if 0 < 4 * count <= len(body):
+        if 0 < count <= _COUNT_MAX and 4 * count <= len(body):
             page = Page(body)
             if page.size_bytes == len(body):
                 return page
