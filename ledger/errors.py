@@ -307,7 +307,10 @@ class UpgradeUnsupported(TransactionRefused):
     """Versions that members with more than 2/3 of the weight do not know yet."""
 
     code = "MYC-LEDGER-402"
-    remedy = "Have the named members install the release and run it, then vote again."
+    remedy = (
+        "Have the named members install the release and run it, then vote again; who decides alone "
+        "says first what it knows: `myceld gov announce`."
+    )
 
 
 class UpgradeTooLate(TransactionRefused):
