@@ -6,7 +6,7 @@ import click
 
 from cli import show
 from cli.options import Common, common_options
-from myceld.service_calls import JsonObject
+from myceld.calls import JsonObject
 
 
 @click.command()

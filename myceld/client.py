@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import quote, urlencode, urlsplit
 
+from myceld.calls import JsonObject
 from myceld.errors import CellAnswerUnreadable, CellRefused, CellTooLate, CellUnreachable
 from myceld.governance_calls import GovernanceCalls
 from myceld.home import RunFile, not_running, read_token
@@ -30,7 +31,7 @@ from myceld.limits import (
     WAIT_GRACE_S,
     WAIT_S_MAX,
 )
-from myceld.message_calls import JsonObject, MessageCalls
+from myceld.message_calls import MessageCalls
 from myceld.prana_calls import PranaCalls
 from myceld.proof_calls import ProofCalls
 from myceld.service_calls import ServiceCalls

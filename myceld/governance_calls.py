@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
 
-JsonObject: TypeAlias = dict[str, Any]
-"""One object of the API, as documented in docs/api.md."""
+from myceld.calls import Calls, JsonObject
 
 
-class GovernanceCalls(ABC):
+class GovernanceCalls(Calls):
     """The part of `Client` that is about governance."""
-
-    @abstractmethod
-    def _post(self, path: str, fields: JsonObject, wait: str, timeout_s: float) -> JsonObject: ...
-
-    @abstractmethod
-    def _get(
-        self,
-        path: str,
-        query: Mapping[str, object] | None = None,
-        *,
-        deadline_s: float | None = None,
-    ) -> JsonObject: ...
 
     def propose(
         self,

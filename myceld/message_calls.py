@@ -10,18 +10,16 @@ the id of the last message it dealt with goes on there after a restart, and miss
 from __future__ import annotations
 
 import asyncio
-from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, Self, TypeAlias
+from abc import abstractmethod
+from collections.abc import AsyncIterator, Sequence
+from typing import Self
 from urllib.parse import quote
 
+from myceld.calls import Calls, JsonObject
 from myceld.limits import MESSAGE_STEP_S, WAIT_GRACE_S, WAIT_S_MAX
 
-JsonObject: TypeAlias = dict[str, Any]
-"""One object of the API, as documented in docs/api.md."""
 
-
-class MessageCalls(ABC):
+class MessageCalls(Calls):
     """The part of `Client` that is about messages."""
 
     @abstractmethod
@@ -31,21 +29,6 @@ class MessageCalls(ABC):
     @abstractmethod
     def close(self) -> None:
         """Close the connection."""
-
-    @abstractmethod
-    def _send(self, path: str, fields: JsonObject) -> JsonObject: ...
-
-    @abstractmethod
-    def _post(self, path: str, fields: JsonObject, wait: str, timeout_s: float) -> JsonObject: ...
-
-    @abstractmethod
-    def _get(
-        self,
-        path: str,
-        query: Mapping[str, object] | None = None,
-        *,
-        deadline_s: float | None = None,
-    ) -> JsonObject: ...
 
     def send_message(
         self,

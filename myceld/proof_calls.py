@@ -2,26 +2,11 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
-
-from myceld.service_calls import JsonObject
+from myceld.calls import Calls, JsonObject
 
 
-class ProofCalls(ABC):
+class ProofCalls(Calls):
     """The part of `Client` that is about proof files. Check them with `ledger.verify`."""
-
-    @abstractmethod
-    def _get(
-        self,
-        path: str,
-        query: Mapping[str, object] | None = None,
-        *,
-        deadline_s: float | None = None,
-    ) -> JsonObject: ...
-
-    @abstractmethod
-    def _send(self, path: str, fields: JsonObject) -> JsonObject: ...
 
     def divergence(self) -> JsonObject:
         """Return the DivergenceView: whether and where the state is not the certified one."""

@@ -2,31 +2,11 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import Any, TypeAlias
-
-JsonObject: TypeAlias = dict[str, Any]
-"""One object of the API, as documented in docs/api.md."""
+from myceld.calls import Calls, JsonObject
 
 
-class ServiceCalls(ABC):
+class ServiceCalls(Calls):
     """The part of `Client` that is about services."""
-
-    @abstractmethod
-    def _post(self, path: str, fields: JsonObject, wait: str, timeout_s: float) -> JsonObject: ...
-
-    @abstractmethod
-    def _get(
-        self,
-        path: str,
-        query: Mapping[str, object] | None = None,
-        *,
-        deadline_s: float | None = None,
-    ) -> JsonObject: ...
-
-    @abstractmethod
-    def _send(self, path: str, fields: JsonObject) -> JsonObject: ...
 
     def services(self) -> JsonObject:
         """Return what the cell is, and its ServiceViews in the order of their start."""

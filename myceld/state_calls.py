@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
 
+from myceld.calls import Calls, JsonObject
 from myceld.limits import WATCH_STEP_S
-
-JsonObject: TypeAlias = dict[str, Any]
-"""One object of the API, as documented in docs/api.md."""
 
 
 def write(
@@ -34,20 +30,8 @@ def write(
     return made | {name: given for name, given in conditions.items() if given is not None}
 
 
-class StateCalls(ABC):
+class StateCalls(Calls):
     """The part of `Client` that is about the shared state. All of it can be read by everybody."""
-
-    @abstractmethod
-    def _post(self, path: str, fields: JsonObject, wait: str, timeout_s: float) -> JsonObject: ...
-
-    @abstractmethod
-    def _get(
-        self,
-        path: str,
-        query: Mapping[str, object] | None = None,
-        *,
-        deadline_s: float | None = None,
-    ) -> JsonObject: ...
 
     def state_value(self, key: str, *, at: int | None = None) -> JsonObject:
         """Return the StateValueView of `key`, now or after a round."""
