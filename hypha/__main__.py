@@ -7,17 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
-import os
 import resource
-import signal
 import sys
 from pathlib import Path
 
 import click
-import structlog
 
 from core.errors import MyceldError
+from gateway.process import run_until_signalled, start_logging
 from hypha import config as configuration
 from hypha.daemon import HyphaDaemon, tell
 from hypha.errors import NoHypha
@@ -28,7 +25,6 @@ from identity import keystore
 from identity.passphrase import PassphraseSource
 
 _FAILED = 1
-_FORCED = 130
 
 
 @click.group()
@@ -105,47 +101,9 @@ def run(
     if not place.key.exists():
         raise NoHypha(f"{home} holds no hypha")
     config = configuration.load(place.config)
-    _start_logging(log_level or config.log_level, as_json=log_json)
+    start_logging(log_level or config.log_level, as_json=log_json)
     key = keystore.load(place.key, PassphraseSource(passphrase_fd, passphrase_file).read)
-    asyncio.run(_run(HyphaDaemon(place, config, key, tell)))
-
-
-async def _run(daemon: HyphaDaemon) -> None:
-    stops = 0
-
-    def on_signal() -> None:
-        nonlocal stops
-        stops += 1
-        if stops > 1:
-            os._exit(_FORCED)
-        daemon.stop()
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, on_signal)
-    await daemon.run()
-
-
-def _start_logging(level: str, *, as_json: bool) -> None:
-    """Log to stderr: one line an event, or JSON."""
-    number = logging.getLevelNamesMapping()[level.upper()]
-    renderer = (
-        structlog.processors.JSONRenderer()
-        if as_json
-        else structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-        )
-    )
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
-    logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr)
+    asyncio.run(run_until_signalled(HyphaDaemon(place, config, key, tell)))
 
 
 def entry() -> None:

@@ -10,18 +10,16 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
-import logging
 import os
 import resource
-import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import click
-import structlog
 
 from core.errors import MyceldError
+from gateway.process import run_until_signalled, start_logging
 from gossip.discovery.limits import TICKET_LENGTH_MAX
 from gossip.discovery.ticket import parse_ticket
 from identity import keystore
@@ -37,7 +35,6 @@ from node.home import Home, write_file
 from node.unlocking import ask_ahead, passphrase_source
 
 _FAILED = 1
-_FORCED = 130
 
 
 def _passphrase_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -154,7 +151,7 @@ def run(*, home: Path, log_level: str | None, log_json: bool, passphrase: Passph
     if not place.key.exists():
         raise NotInitialised(f"{home} holds no cell")
     config = configuration.load(place.config, os.environ)
-    _start_logging(log_level or config.log_level, as_json=log_json)
+    start_logging(log_level or config.log_level, as_json=log_json)
     warn_of(os.environ)
     asyncio.run(_run(place, config, ask_ahead(place, passphrase)))
 
@@ -291,48 +288,12 @@ async def _run(
 ) -> None:
     from node.daemon import Daemon  # noqa: PLC0415 - keeps `init` and `sign` quick
 
-    daemon = Daemon(home, config, _tell, unlock)
-    stops = 0
-
-    def on_signal() -> None:
-        nonlocal stops
-        stops += 1
-        if stops > 1:
-            os._exit(_FORCED)
-        daemon.stop()
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, on_signal)
-    await daemon.run()
+    await run_until_signalled(Daemon(home, config, _tell, unlock))
 
 
 def _tell(line: str) -> None:
     click.echo(line)
     sys.stdout.flush()
-
-
-def _start_logging(level: str, *, as_json: bool) -> None:
-    """Log to stderr: one line an event, or JSON."""
-    number = logging.getLevelNamesMapping()[level.upper()]
-    renderer = (
-        structlog.processors.JSONRenderer()
-        if as_json
-        # Plain tracebacks: the other formatters show the values of variables, and some are secret.
-        else structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-        )
-    )
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
-    logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr)
 
 
 def entry() -> None:
