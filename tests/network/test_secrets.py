@@ -309,9 +309,9 @@ def test_a_cell_that_dies_of_its_own_mistake_prints_no_secret(
 
 _CRASH: Final = """
 import sys, structlog
-from node.__main__ import _start_logging
+from gateway.process import start_logging
 from identity.keys import KeyPair
-_start_logging("info", as_json=sys.argv[2] == "json")
+start_logging("info", as_json=sys.argv[2] == "json")
 def open_it(seed: bytes, phrase: str) -> None:
     pair = KeyPair(seed)
     raise RuntimeError(f"no {pair}")
