@@ -214,7 +214,7 @@ class Graph:
             node = branch.opened_from
             branch, last = node.branch, node.sequence - node.branch.first_sequence
         # Along a chain, what one event has all later ones have.
-        return branch.nodes[bisect_left(branch.nodes, True, hi=last, key=lambda n: n.has(other))]
+        return branch.nodes[bisect_left(branch.nodes, 1, hi=last, key=lambda n: n.has(other))]
 
     def first_seen(self, judge: Node) -> list[list[int]]:
         """Return when a judge's chain first had the events that are not ordered, by branch.
