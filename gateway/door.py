@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -57,8 +57,10 @@ _OVER_WITHOUT_PAUSE: Final = 10
 _FOR_BROWSERS: Final = (
     (
         b"content-security-policy",
-        b"default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
-        b"img-src 'self' data:; object-src 'none'",
+        (
+            b"default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+            b"img-src 'self' data:; object-src 'none'"
+        ),
     ),
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -76,7 +78,7 @@ TurnedAway: TypeAlias = Callable[[str, str, MyceldError], None]
 class DoorRules:
     """What the owner can set."""
 
-    places: Places
+    places: Places = field(default_factory=Places)
     rate_open: int = RATE_OPEN
     rate_token: int = RATE_TOKEN
     """Both a minute; 0: no limit."""
@@ -118,7 +120,7 @@ class Door:
         self._inner = inner
         self._callers = callers
         self._turned_away = turned_away
-        self._rules = rules or DoorRules(Places())
+        self._rules = rules or DoorRules()
         self._table = table or PolicyTable()
         self._now_ms = now_ms
         self._rates = Rates()
@@ -192,10 +194,10 @@ class Door:
 
     def _check_scope(self, path: str, visit: _Visit) -> None:
         row, caller = visit.row, visit.caller
-        if row is None and not path.startswith(_API):
-            return  # nothing of ours: the application says so
         if row is not None and row.scope is Wanted.PUBLIC:
             return
+        if row is None and self._table.is_public(path):
+            return  # with a wrong method, as the application says
         if caller is None:
             raise Unauthorized("the request has no token")
         if row is None:
@@ -208,9 +210,10 @@ class Door:
         if visit.row is not None and visit.row.is_stream:
             return  # its own family bounds them
         is_owner = visit.caller is not None and visit.caller.is_owner
-        lane_max = LIGHT_REQUESTS_MAX if _is_light(visit) else LANE_REQUESTS_MAX
+        lane_max = REQUESTS_MAX if is_owner else LANE_REQUESTS_MAX
+        lane_max = LIGHT_REQUESTS_MAX if _is_light(visit) else lane_max
         reserve = 0 if is_owner else min(OWNER_REQUESTS_MIN, self._rules.requests_max // 4)
-        if self._free <= reserve or (not is_owner and self._at_work[_line(visit)] >= lane_max):
+        if self._free <= reserve or self._at_work[_line(visit)] >= lane_max:
             raise GatewayBusy("too many requests are at work")
 
     async def _serve(self, scope: Scope, visit: _Visit, answer: _Answer) -> None:
@@ -256,8 +259,8 @@ class Door:
         if wrong or (is_first and isinstance(refusal, TooManyRequests)):
             actor = visit.caller.actor if visit.caller else f"address:{visit.address}"
             # The path of somebody unknown may be anything; that of a route says what was tried.
-            known = visit.caller is not None and visit.row is not None
-            self._turned_away(actor, f"{method} {visit.row.path}" if known else method, refusal)
+            path = f" {visit.row.path}" if visit.caller and visit.row else ""
+            self._turned_away(actor, method + path, refusal)
 
 
 class _Answer:

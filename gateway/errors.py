@@ -71,7 +71,9 @@ class TooManyRequests(OperationalFault):
     """More requests in a minute than this token or this address may send."""
 
     code = "MYC-GATEWAY-043"
-    remedy = "Wait as long as Retry-After says; `gateway.rate_open` and `rate_token` set the limits."
+    remedy = (
+        "Wait as long as Retry-After says; `gateway.rate_open` and `rate_token` set the limits."
+    )
     retryable = True
 
 
@@ -132,14 +134,18 @@ class BadCertificate(LocalMisuse):
     """The TLS certificate or its key can not be used."""
 
     code = "MYC-GATEWAY-051"
-    remedy = "See docs/security.md: both files in PEM, of one pair, in date, the key with mode 0600."
+    remedy = (
+        "See docs/security.md: both files in PEM, of one pair, in date, the key with mode 0600."
+    )
 
 
 class GrantsUnusable(OperationalFault):
     """The file with the hashes of the cell's tokens can not be used, or no cell wrote it."""
 
     code = "MYC-GATEWAY-052"
-    remedy = "See to the disk, or move the file away: all tokens in it are void then, make new ones."
+    remedy = (
+        "See to the disk, or move the file away: all tokens in it are void then, make new ones."
+    )
 
 
 class NoSuchGrant(LocalMisuse):
@@ -249,6 +255,20 @@ class NoSuchCell(LocalMisuse):
 
     code = "MYC-GATEWAY-025"
     remedy = "Give a cell id, or the name of a member as `myceld peers` shows it."
+
+
+class NoSuchFile(LocalMisuse):
+    """The explorer has no file of this name."""
+
+    code = "MYC-GATEWAY-080"
+    remedy = "Open /explorer/; everything else is found from there."
+
+
+class NotAFileMethod(LocalMisuse):
+    """A file of the explorer was asked for with a method that is not for files."""
+
+    code = "MYC-GATEWAY-081"
+    remedy = "Use GET; what changes something is below /api/v1/ (docs/api.md)."
 
 
 class NoSuchInvite(LocalMisuse):

@@ -150,13 +150,13 @@ class Grants:
         """Make a token durable; return it and its text, told only now. Raises TooManyGrants."""
         text = token_text(self._mark, self._random(_SECRET_SIZE_BYTES))
         digest = hashlib.sha256(text.encode()).digest()
-        grant = self._granted(terms, digest.hex()[:_ID_DIGITS], token_hash=digest)
+        grant = self._granted(terms, token_hash=digest)
         await self._add(grant)
         return grant, text
 
     async def allow_key(self, public_key: bytes, terms: Terms) -> Grant:
         """Let a key sign requests, on these terms from now on; raises TooManyGrants."""
-        grant = self._granted(terms, public_key.hex()[:_ID_DIGITS], public_key=public_key)
+        grant = self._granted(terms, public_key=public_key)
         await self._add(grant)
         return grant
 
@@ -184,15 +184,16 @@ class Grants:
         self._used[grant.id] = now_ms
         return grant
 
-    def _granted(self, terms: Terms, grant_id: str, **secret: bytes) -> Grant:
+    def _granted(self, terms: Terms, *, token_hash: bytes = b"", public_key: bytes = b"") -> Grant:
         return Grant(
-            grant_id,
+            (token_hash or public_key).hex()[:_ID_DIGITS],
             terms.name,
             tuple(scope for scope in GRANTABLE if scope in terms.scopes),
             self._now_ms(),
             terms.expires_ms,
             terms.rate_per_minute,
-            **secret,
+            token_hash,
+            public_key,
         )
 
     async def _add(self, grant: Grant) -> None:
@@ -288,6 +289,4 @@ def _grant(row: Any) -> Grant:  # noqa: ANN401 - parsed JSON, of which nothing i
     scopes = tuple(Scope(scope) for scope in row["scopes"])
     if not set(scopes) <= set(GRANTABLE):
         raise ValueError("not a scope that is granted")
-    return Grant(
-        row["id"], row["name"], scopes, token_hash=token_hash, public_key=key, **numbers
-    )
+    return Grant(row["id"], row["name"], scopes, token_hash=token_hash, public_key=key, **numbers)

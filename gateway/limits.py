@@ -116,7 +116,7 @@ RATE_PAUSE_S: Final = 0.5
 many refusals a second as it has connections, and no more of this cell's time."""
 
 SIGNED_AGE_S_MAX: Final = 30.0
-"""A signed request that is older is refused: clocks differ by a second or so, and lines are slow."""
+"""A signed request that is older is refused: clocks differ by a second, and lines are slow."""
 
 SIGNED_AHEAD_S_MAX: Final = 5.0
 """How far the signer's clock may be ahead. For so long after a start no signed request is taken,

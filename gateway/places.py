@@ -17,8 +17,7 @@ from starlette.types import Scope as AsgiScope
 from gateway.errors import ForeignHost, ForeignOrigin
 from gateway.limits import PREFLIGHT_AGE_S
 
-_PORT_MAX: Final = 65_535
-_SCHEMES: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+_PORTS: Final = {"http": 80, "https": 443}
 
 
 class Places:
@@ -72,15 +71,15 @@ class Places:
             return True
         # An address is no name that could be rebound.
         server = scope.get("server")
-        return bool(server) and name == str(server[0])
+        return server is not None and name == str(server[0])
 
     def _is_own_page(self, origin: str, host: str, scope: AsgiScope) -> bool:
         scheme, _, rest = origin.partition("://")
         of_request = "https" if scope["scheme"] in ("https", "wss") else "http"
         # A proxy in front may end TLS.
         is_scheme = scheme == of_request or (bool(self._proxies) and scheme == "https")
-        default = f":{_SCHEMES.get(scheme, 0)}"
-        return is_scheme and rest.lower().removesuffix(default) == host.lower().removesuffix(default)
+        port = f":{_PORTS.get(scheme, 0)}"
+        return is_scheme and rest.lower().removesuffix(port) == host.lower().removesuffix(port)
 
 
 def preflight_headers(origin: str, methods: Sequence[str]) -> list[tuple[bytes, bytes]]:

@@ -64,6 +64,7 @@ _P, _L, _R, _S, _M, _A = (
 
 FILES: Final = (
     Row("GET", "/", _P),
+    Row("GET", "/explorer", _P),
     Row("GET", "/explorer/{name:path}", _P),
 )
 """What is served beside the routes, to everybody: files without anything of the cell."""
@@ -188,6 +189,11 @@ class PolicyTable:
         methods = {method for method, _ in self._exact} | self._templates.keys()
         return sorted(method for method in methods - {"WS"} if self.find(method, path))
 
+    def is_public(self, path: str) -> bool:
+        """Return whether there is something at a path that needs no token."""
+        row = self.find("GET", path)
+        return row is not None and row.scope is Scope.PUBLIC
+
     def find(self, method: str, path: str) -> Row | None:
         """Return the row of a request; None if there is no such route."""
         wanted = "GET" if method == "HEAD" else method
@@ -202,7 +208,7 @@ class PolicyTable:
 
 def _fits(template: tuple[str, ...], parts: tuple[str, ...]) -> bool:
     """Tell whether the segments of a path fit those of a template, as they do in routing."""
-    if template[-1].endswith(":path}"):
+    if template[-1].endswith(":path}") and len(parts) >= len(template):
         template, parts = template[:-1], parts[: len(template) - 1]
     return len(template) == len(parts) and all(
         (bool(part) if wanted.startswith("{") else part == wanted)

@@ -28,9 +28,7 @@ class Allowance:
 
     def headers(self) -> list[tuple[bytes, bytes]]:
         """Return the usual headers."""
-        values = (
-            ("limit", self.limit), ("remaining", self.remaining), ("reset", self.reset_s)
-        )
+        values = (("limit", self.limit), ("remaining", self.remaining), ("reset", self.reset_s))
         named = [
             (prefix + name.encode(), str(value).encode())
             for prefix in (b"ratelimit-", b"x-ratelimit-")
