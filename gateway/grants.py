@@ -269,12 +269,12 @@ def _parsed(data: bytes, path: Path) -> tuple[str, list[Grant]]:
         if raw["version"] != _VERSION or re.fullmatch("[a-z2-7]{8}", raw["mark"]) is None:
             raise strange
         return raw["mark"], [_grant(row) for row in raw["grants"]]
-    except (NotJson, KeyError, TypeError, ValueError) as error:
+    except (GrantsUnusable, NotJson, KeyError, TypeError, ValueError) as error:
         raise strange from error
 
 
 def _grant(row: Any) -> Grant:  # noqa: ANN401 - parsed JSON, of which nothing is known yet
-    """Return one row of the file; raises KeyError, TypeError, ValueError."""
+    """Return one row of the file; raises GrantsUnusable, KeyError, TypeError, ValueError."""
     numbers = {
         name: row[name]
         for name in ("created_ms", "expires_ms", "rate_per_minute", "revoked_ms", "used_ms")
@@ -283,10 +283,10 @@ def _grant(row: Any) -> Grant:  # noqa: ANN401 - parsed JSON, of which nothing i
     secret = token_hash or key
     is_one = (len(token_hash), len(key)) in ((_SECRET_SIZE_BYTES, 0), (0, PUBLIC_KEY_SIZE_BYTES))
     if any(type(number) is not int for number in numbers.values()) or not is_one:
-        raise ValueError("not a grant")
+        raise GrantsUnusable("not a grant")
     if row["id"] != secret.hex()[:_ID_DIGITS] or not isinstance(row["name"], str):
-        raise ValueError("not a grant")
+        raise GrantsUnusable("not a grant")
     scopes = tuple(Scope(scope) for scope in row["scopes"])
     if not set(scopes) <= set(GRANTABLE):
-        raise ValueError("not a scope that is granted")
+        raise GrantsUnusable("not a scope that is granted")
     return Grant(row["id"], row["name"], scopes, token_hash=token_hash, public_key=key, **numbers)
