@@ -17,9 +17,9 @@ import pytest
 import gateway.door
 from core.errors import MyceldError
 from gateway import limits
-from gateway.asks import BodyBudget
 from gateway.door import is_loopback_host
 from gateway.errors import NotLoopback, PortInUse
+from gateway.reading import BodyBudget
 from gateway.server import Gateway
 from gateway.views import InviteWish, MemberChange, Stage
 from tests.gateway.fake_cell import CELL_ID, TOKEN, FakeCell, UsedNonce
@@ -605,7 +605,7 @@ def test_the_largest_body_is_taken() -> None:
 
 
 def test_all_bodies_together_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.asks.BodyBudget", lambda: BodyBudget(100))
+    monkeypatch.setattr("gateway.routes.BodyBudget", lambda: BodyBudget(100))
 
     async def talk(wire: Wire, _cell: FakeCell) -> None:
         for _ in range(3):
