@@ -247,7 +247,7 @@ class Assembly:
             watchers=watchers,
             can_rotate=self._has_successor,
         )
-        task.misjudges = self._misjudges
+        task.misjudges, execution.miscounts = self._misjudges, self._miscounts
         task.history_rounds = self._setup.config.state.rounds_kept
         return task
 
@@ -384,6 +384,10 @@ class Assembly:
     def _misjudges(self) -> bool:
         faults = self._surroundings.faults
         return faults is not None and faults.misjudges
+
+    def _miscounts(self) -> bool:
+        faults = self._surroundings.faults
+        return faults is not None and faults.miscounts
 
     def _has_successor(self) -> bool:
         """Return whether our key was given up for another one that we have."""
