@@ -168,7 +168,7 @@ def _without_null(schema: Document) -> Document:
     return {name: value for name, value in schema.items() if name not in {"title", *dropped}}
 
 
-def _exact(value: Any) -> Any:  # noqa: ANN401 - JSON
+def _exact(value: Any) -> Any:  # noqa: ANN401 - JSON of any form
     """Return JSON with the bounds of numbers as they were, before FastAPI made them floats."""
     if isinstance(value, dict):
         return {name: _exact(each) for name, each in value.items()}
