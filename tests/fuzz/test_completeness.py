@@ -56,7 +56,6 @@ NOT_FUZZED: Final = {
     "node/stages/execution.py:Execution._parse": "calls ledger.transaction.parse",
     "node/stages/intake.py:Intake.parse": "calls ledger.transaction.parse",
     "gateway/kinds.py:Kind.read": "has none of its own; each kind is fuzzed",
-    "gateway/static_files.py:read_file": "our own files",
     "gateway/reading.py:read_fields": "takes the body in; `_parse_object` is fuzzed",
     "cli/join.py:_read_ticket": "opens the file; tickets are fuzzed",
     "cli/journal.py:read": "a command",
