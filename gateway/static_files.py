@@ -22,11 +22,14 @@ from gateway.errors import NoSuchFile, NotAFileMethod
 PREFIX: Final = "/explorer/"
 """Where the explorer is."""
 
-PAGES: Final = ("overview",)
+PAGES: Final = ("graph", "overview")
 """Modules of the folder `pages`."""
 
 VERIFIERS: Final[tuple[str, ...]] = ()
 """Modules of the folder `verify`."""
+
+GRAPH: Final = ("camera", "feed", "layout", "model", "paint", "panel", "stage")
+"""Modules of the folder `graph`."""
 
 NAMES: Final = frozenset(
     {
@@ -35,6 +38,8 @@ NAMES: Final = frozenset(
         "icon.svg",
         *(f"{name}.js" for name in ("api", "app", "dom", "format", "live", "network", "parts")),
         *(f"pages/{name}.js" for name in PAGES),
+        "graph/graph.css",
+        *(f"graph/{name}.js" for name in GRAPH),
         *(f"verify/{name}.js" for name in VERIFIERS),
     }
 )

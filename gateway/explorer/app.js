@@ -13,7 +13,7 @@ import { announce, button, errorState, field, form, heading, input, loading, not
 import { short } from "./format.js";
 
 const GROUPS = [
-  ["Network", [["overview", "Overview"]]],
+  ["Network", [["overview", "Overview"], ["graph", "Hashgraph"]]],
 ];
 const PAGES = new Set(GROUPS.flatMap(([, pages]) => pages.map(([name]) => name)));
 const THEME = "myceld-theme";
