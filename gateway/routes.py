@@ -17,6 +17,7 @@ from core.errors import InvariantBroken, MyceldError
 from gateway import asks
 from gateway.answers import STATUSES, JsonAnswer, error_answer, listing
 from gateway.cell import Cell
+from gateway.doctor_routes import DoctorRoutes
 from gateway.errors import NoSuchRoute, Unexpected, WrongMethod
 from gateway.governance_routes import GovernanceRoutes
 from gateway.light_routes import LightRoutes
@@ -289,6 +290,7 @@ class Routes(Waiting):
             *ProofRoutes(self._cell, self).table(),
             *RepairRoutes(self._cell, self, self._budget).table(),
             *LightRoutes(self._cell, self, self._budget).table(),
+            *DoctorRoutes(self._cell).table(),
         ]
         app = Starlette(
             routes=[

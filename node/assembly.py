@@ -188,6 +188,7 @@ class Assembly:
         messages = await self._make_messages(peers, access, lines, headers)
         proofs = self._make_proofs(consensus, execution, headers, peers, access)
         parts = Parts(
+            directory=self._surroundings.directory,
             cell_id=key.cell_id,
             name=self._name(consensus.roster),
             genesis=genesis,

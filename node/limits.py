@@ -562,3 +562,6 @@ STATE_PAGE_SIZE_BYTES_MAX: Final = 4 << 20
 MULTISIGS_SCANNED_MAX: Final = 4_096
 """Multi-signature accounts that are looked through for those of a key: 25 µs each, a tenth of a
 second in all."""
+
+CLOCK_EVENTS_REMEMBERED: Final = 16
+"""Newest events of a member by which its clock is judged: 128 bytes a member."""
