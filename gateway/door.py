@@ -3,8 +3,9 @@
 1. A connection delivers its request head in time, and stays idle only so long.
 2. The Host header is a loopback name, so no web page can reach a cell by DNS rebinding.
    There are no CORS headers: browsers keep other origins out.
-3. All but /api/public/ carry the bearer token; its SHA-256 is compared in constant time. What
-   hyphae ask, /api/light/, may carry the light token instead, which is good for nothing else.
+3. All but /api/public/ and the explorer's files carry the bearer token; its SHA-256 is compared in
+   constant time. What hyphae ask, /api/light/, may carry the light token instead, which is good for
+   nothing else.
 4. At most REQUESTS_MAX requests are at work, LIGHT_REQUESTS_MAX of them for hyphae.
 """
 
@@ -24,6 +25,7 @@ from core.errors import MyceldError
 from gateway.answers import error_answer
 from gateway.errors import ForeignHost, GatewayBusy, Unauthorized
 from gateway.limits import HEAD_TIMEOUT_S, LIGHT_REQUESTS_MAX, REQUESTS_MAX
+from gateway.static_files import is_explorer
 
 _PUBLIC: Final = "/api/public/"
 _LIGHT: Final = "/api/light/"
@@ -106,7 +108,7 @@ class Door:
         hosts = [value for name, value in scope["headers"] if name == b"host"]
         if len(hosts) != 1 or not is_loopback_host(hosts[0].decode("latin-1")):
             raise ForeignHost("the Host header does not name this machine's loopback")
-        if not scope["path"].startswith(_PUBLIC):
+        if not scope["path"].startswith(_PUBLIC) and not is_explorer(scope["path"]):
             self._check_token(scope, self._hashes_for(scope["path"]))
         is_light = scope["path"].startswith(_LIGHT)
         if self._free <= 0 or (is_light and self._light_free <= 0):

@@ -141,6 +141,20 @@ class NoSuchCell(LocalMisuse):
     remedy = "Give a cell id, or the name of a member as `myceld peers` shows it."
 
 
+class NoSuchFile(LocalMisuse):
+    """The explorer has no file of this name."""
+
+    code = "MYC-GATEWAY-080"
+    remedy = "Open /explorer/; everything else is found from there."
+
+
+class NotAFileMethod(LocalMisuse):
+    """A file of the explorer was asked for with a method that is not for files."""
+
+    code = "MYC-GATEWAY-081"
+    remedy = "Use GET; what changes something is below /api/v1/ (docs/api.md)."
+
+
 class NoSuchInvite(LocalMisuse):
     """This cell made no ticket of this id."""
 

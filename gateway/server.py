@@ -28,6 +28,7 @@ from gateway.limits import (
 )
 from gateway.routes import Routes
 from gateway.service_routes import note_turned_away
+from gateway.static_files import ExplorerFiles
 
 
 class Listener:
@@ -109,7 +110,7 @@ class Gateway(Listener):
     ) -> None:
         routes = Routes(cell, statuses=statuses, now_ns=now_ns)
         door = Door(
-            routes.app,
+            ExplorerFiles(routes.app),
             token,
             light_token=light_token,
             turned_away=partial(note_turned_away, cell),

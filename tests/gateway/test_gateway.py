@@ -495,7 +495,7 @@ def test_a_foreign_host_is_refused_before_anything_else() -> None:
 
 def test_unknown_routes_and_methods_have_codes() -> None:
     async def talk(wire: Wire, _cell: FakeCell) -> None:
-        for target in ("/", "/api/v1/nothing", "/api/v1/status/", "/api/v2/status"):
+        for target in ("/api", "/api/v1/nothing", "/api/v1/status/", "/api/v2/status"):
             status, _, answer = await wire.ask("GET", target)
             assert (status, answer["error"]["code"]) == (404, "MYC-GATEWAY-012")
         for method, target in [("DELETE", "/api/v1/status"), ("OPTIONS", "/api/v1/state/put")]:

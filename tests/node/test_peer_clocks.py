@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import cast
 
+from hashgraph.event import Event
 from node.limits import CLOCK_EVENTS_REMEMBERED
 from node.peer_clocks import PeerClocks
 
@@ -14,8 +15,8 @@ class _Event:
         self.time_ns = time_ns
 
 
-def _events(*pairs: tuple[int, int]) -> Any:
-    return cast("Any", [_Event(creator, time_ns) for creator, time_ns in pairs])
+def _events(*pairs: tuple[int, int]) -> list[Event]:
+    return cast("list[Event]", [_Event(creator, time_ns) for creator, time_ns in pairs])
 
 
 def test_a_clock_that_is_ahead_shows_and_a_slow_link_does_not() -> None:
