@@ -20,7 +20,7 @@ from core.findings import FINDINGS
 _ROOT: Final = Path(__file__).resolve().parent.parent
 _PACKAGES: Final = (
     "cli", "core", "gateway", "gossip", "hashgraph", "hypha", "identity", "journal", "ledger",
-    "myceld", "node", "sim",
+    "myceld", "node", "settings", "sim",
 )  # fmt: skip
 _DECLARES: Final = re.compile(r'^    code\b.* = "MYC-', re.MULTILINE)
 _CODE: Final = re.compile(r"MYC-[A-Z0-9]+-\d{3}")

@@ -80,9 +80,9 @@ def _close_key(patient: Patient) -> _Steps:
 
 def _close_passphrase(patient: Patient) -> _Steps:
     config = patient.settled
-    if config is None or not config.passphrase_file:
+    if config is None or not config.cell.passphrase_file:
         return []
-    return _closing(patient.home.path / config.passphrase_file, _PRIVATE)
+    return _closing(patient.home.path / config.cell.passphrase_file, _PRIVATE)
 
 
 def _close_tokens(patient: Patient) -> _Steps:

@@ -57,10 +57,10 @@ def _passphrase(patient: Patient) -> Iterator[Finding]:
     """Try the passphrase, if it can be had without asking somebody."""
     source, config = patient.passphrase, patient.settled
     if not source.is_given:
-        if config is None or not config.passphrase_file:
+        if config is None or not config.cell.passphrase_file:
             yield find("MYC-DOCTOR-015", f"{patient.home.key} is protected by a passphrase")
             return
-        source = PassphraseSource(file=patient.home.path / config.passphrase_file)
+        source = PassphraseSource(file=patient.home.path / config.cell.passphrase_file)
     try:
         passphrase = source.read()
     except PassphraseFileTooOpen as error:

@@ -19,11 +19,10 @@ from identity import keystore
 from identity.keystore import LockedKey, PlainKey
 from identity.passphrase import PassphraseSource
 from ledger.genesis import Genesis
-from node import config as configuration
-from node.config import Config
 from node.doctor.limits import RUN_FILE_SIZE_BYTES_MAX
 from node.founding import read_genesis
 from node.home import Home
+from settings import Config, load
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ class Patient:
     def config(self) -> Config | MyceldError:
         """The configuration, or what is wrong with it."""
         try:
-            return configuration.load(self.home.config, self.environment)
+            return load(self.home.config, self.environment, Config)
         except MyceldError as error:
             return error
 

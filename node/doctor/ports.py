@@ -13,9 +13,9 @@ from core.errors import MyceldError
 from core.findings import Finding, find
 from gossip.host.addresses import parse_dial_address
 from ledger.genesis import Genesis
-from node.config import Config
 from node.doctor.limits import BOOTSTRAP_TIMEOUT_S, BOOTSTRAPS_TRIED_MAX
 from node.doctor.patient import Patient
+from settings import Config
 
 _FAMILIES = {"ip4": socket.AF_INET, "ip6": socket.AF_INET6}
 _NAMES = frozenset({"dns", "dns4", "dns6", "dnsaddr"})
@@ -54,7 +54,7 @@ def place_of(address: str) -> Place | None:
 def check_listening(patient: Patient, config: Config) -> Iterator[Finding]:
     """Yield which addresses to listen on can not be had. Only for a cell that does not run."""
     home = patient.home.path
-    for address in config.listen:
+    for address in config.cell.listen:
         place = place_of(address)
         if place is None or place.port == 0:
             continue
@@ -66,7 +66,7 @@ def check_listening(patient: Patient, config: Config) -> Iterator[Finding]:
             other = f"/ip4/0.0.0.0/tcp/{place.port}"
             what = f"{address}: {errno.errorcode.get(reason, reason)}"
             yield find("MYC-DOCTOR-062", what, home=home, address=other)
-    gateway = Place(config.gateway_host, config.gateway_port, socket.AF_UNSPEC)
+    gateway = Place(config.cell.gateway_host, config.cell.gateway_port, socket.AF_UNSPEC)
     if gateway.port and _can_not_bind(gateway) == errno.EADDRINUSE:
         yield find(
             "MYC-DOCTOR-060", f"port {gateway.port} on {gateway.host} is in use",
@@ -77,29 +77,29 @@ def check_listening(patient: Patient, config: Config) -> Iterator[Finding]:
 def check_reachable(patient: Patient, config: Config) -> Iterator[Finding]:
     """Yield whether others can reach the cell, and the cell the network, by its configuration."""
     home = patient.home.path
-    places = [place for address in config.listen if (place := place_of(address)) is not None]
+    places = [place for address in config.cell.listen if (place := place_of(address)) is not None]
     remote = [
         place
-        for address in config.bootstrap
+        for address in config.cell.bootstrap
         if (place := place_of(address)) is not None and not place.is_loopback
     ]
     is_local = bool(places) and all(place.is_loopback for place in places)
     if is_local and remote:
         address = f"/ip4/0.0.0.0/tcp/{places[0].port}"
-        what = f"it listens on {', '.join(config.listen)} and calls {remote[0].host}"
+        what = f"it listens on {', '.join(config.cell.listen)} and calls {remote[0].host}"
         yield find("MYC-DOCTOR-063", what, home=home, address=address)
     genesis = patient.genesis
     is_known = isinstance(genesis, Genesis) and patient.public_key is not None
     others = _others(genesis, patient) if is_known else 0
     by_lan = config.discovery.mdns and not is_local
-    has_way = bool(config.bootstrap or config.discovery.seeds or by_lan)
+    has_way = bool(config.cell.bootstrap or config.discovery.seeds or by_lan)
     if others and not has_way and not patient.home.database.exists():
         yield find("MYC-DOCTOR-066", f"{others} other members, and no address", home=home)
 
 
 def check_bootstrap(patient: Patient, config: Config) -> Iterator[Finding]:
     """Try the addresses to find the network by, and yield which lead nowhere."""
-    for address in config.bootstrap[:BOOTSTRAPS_TRIED_MAX]:
+    for address in config.cell.bootstrap[:BOOTSTRAPS_TRIED_MAX]:
         try:
             parse_dial_address(address)
         except MyceldError as error:

@@ -31,7 +31,7 @@ def test_every_code_in_the_sources_is_explained() -> None:
     shown = set()
     for package in ("cli", "core", "gateway", "gossip", "hashgraph", "hypha", "identity"):
         shown |= _codes_below(package)
-    for package in ("journal", "ledger", "myceld", "node", "sim"):
+    for package in ("journal", "ledger", "myceld", "node", "settings", "sim"):
         shown |= _codes_below(package)
     shown |= set(re.findall(r"MYC-SETUP-\d{3}", (ROOT / "scripts" / "setup").read_text()))
     assert shown - set(meanings()) == set()
