@@ -89,8 +89,7 @@ def check_reachable(patient: Patient, config: Config) -> Iterator[Finding]:
         what = f"it listens on {', '.join(config.cell.listen)} and calls {remote[0].host}"
         yield find("MYC-DOCTOR-063", what, home=home, address=address)
     genesis = patient.genesis
-    is_known = isinstance(genesis, Genesis) and patient.public_key is not None
-    others = _others(genesis, patient) if is_known else 0
+    others = _others(patient)
     by_lan = config.discovery.mdns and not is_local
     has_way = bool(config.cell.bootstrap or config.discovery.seeds or by_lan)
     if others and not has_way and not patient.home.database.exists():
@@ -113,8 +112,11 @@ def check_bootstrap(patient: Patient, config: Config) -> Iterator[Finding]:
             yield find("MYC-DOCTOR-064", f"{address}: {reason}")
 
 
-def _others(genesis: Genesis, patient: Patient) -> int:
-    return sum(member.public_key != patient.public_key for member in genesis.members)
+def _others(patient: Patient) -> int:
+    genesis, own = patient.genesis, patient.public_key
+    if not isinstance(genesis, Genesis) or own is None:
+        return 0
+    return sum(member.public_key != own for member in genesis.members)
 
 
 def _can_not_bind(place: Place) -> int | None:
