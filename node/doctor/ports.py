@@ -88,7 +88,6 @@ def check_reachable(patient: Patient, config: Config) -> Iterator[Finding]:
         address = f"/ip4/0.0.0.0/tcp/{places[0].port}"
         what = f"it listens on {', '.join(config.cell.listen)} and calls {remote[0].host}"
         yield find("MYC-DOCTOR-063", what, home=home, address=address)
-    genesis = patient.genesis
     others = _others(patient)
     by_lan = config.discovery.mdns and not is_local
     has_way = bool(config.cell.bootstrap or config.discovery.seeds or by_lan)
