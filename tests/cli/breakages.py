@@ -17,13 +17,13 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from unittest.mock import patch
 
 from identity import keystore
 from identity.keystore import Lock
 from identity.passphrase import Passphrase
 from identity.sealed_seed import Cost
 from ledger.genesis import from_json, to_json
-from node.doctor import machine
 from node.home import Home
 
 PHRASE = "the right passphrase"
@@ -315,7 +315,11 @@ def _a_database_locked_by_another_program(ward: Ward) -> Iterator[None]:
 _LOCKERS: list[sqlite3.Connection] = []
 
 
-@breakage("MYC-DOCTOR-050", lambda ward: ward.environment.pop("FULL"))
+def _some_room(ward: Ward) -> None:
+    del ward.environment["FULL"]
+
+
+@breakage("MYC-DOCTOR-050", _some_room)
 def _a_full_disk(ward: Ward) -> Iterator[None]:
     ward.environment["FULL"] = "1"
     real = shutil.disk_usage
@@ -324,11 +328,8 @@ def _a_full_disk(ward: Ward) -> Iterator[None]:
         told = real(path)
         return told._replace(free=4096) if "FULL" in ward.environment else told
 
-    machine.shutil.disk_usage = usage  # type: ignore[assignment]  # stands in until the end
-    try:
+    with patch("shutil.disk_usage", usage):
         yield
-    finally:
-        machine.shutil.disk_usage = real
 
 
 def _listening(port: int) -> socket.socket:
@@ -364,13 +365,8 @@ def _loopback_while_others_are_far_away(ward: Ward) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _refusing_quickly() -> Iterator[None]:
-    from node.doctor import ports
-
-    real, ports._can_not_connect = ports._can_not_connect, lambda _: ""
-    try:
+    with patch("node.doctor.ports._can_not_connect", lambda _: ""):
         yield
-    finally:
-        ports._can_not_connect = real
 
 
 def _without_bootstrap(ward: Ward) -> None:
