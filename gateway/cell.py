@@ -9,11 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-<<<<<<< HEAD
-from gateway.doctor_routes import DoctorCell
-=======
 from gateway.consensus_views import ConsensusCell
->>>>>>> main
+from gateway.doctor_routes import DoctorCell
 from gateway.governance_views import GovernanceCell
 from gateway.light_routes import LightCell
 from gateway.message_cell import MessageCell
@@ -57,11 +54,8 @@ class Cell(
     ProofCell,
     RepairCell,
     LightCell,
-<<<<<<< HEAD
     DoctorCell,
-=======
     ConsensusCell,
->>>>>>> main
     Protocol,
 ):
     """What the gateway needs of a running cell."""

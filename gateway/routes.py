@@ -17,11 +17,8 @@ from gateway import asks
 from gateway.answers import STATUSES, JsonAnswer, error_answer, listing
 from gateway.api import Api
 from gateway.cell import Cell
-<<<<<<< HEAD
-from gateway.doctor_routes import DoctorRoutes
-=======
 from gateway.consensus_routes import ConsensusRoutes
->>>>>>> main
+from gateway.doctor_routes import DoctorRoutes
 from gateway.errors import NoSuchRoute, Unexpected, WrongMethod
 from gateway.governance_routes import GovernanceRoutes
 from gateway.light_routes import LightRoutes

@@ -21,11 +21,8 @@ from typing import Self
 from urllib.parse import quote, urlencode, urlsplit
 
 from myceld.calls import JsonObject
-<<<<<<< HEAD
-from myceld.doctor_calls import DoctorCalls
-=======
 from myceld.consensus_calls import ConsensusCalls
->>>>>>> main
+from myceld.doctor_calls import DoctorCalls
 from myceld.errors import CellAnswerUnreadable, CellRefused, CellTooLate, CellUnreachable
 from myceld.governance_calls import GovernanceCalls
 from myceld.home import RunFile, not_running, read_token
@@ -52,11 +49,8 @@ class Client(
     StateCalls,
     PranaCalls,
     ProofCalls,
-<<<<<<< HEAD
     DoctorCalls,
-=======
     ConsensusCalls,
->>>>>>> main
 ):
     """A connection to the cell at `url`.
 

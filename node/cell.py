@@ -49,11 +49,8 @@ from ledger.transaction import SignedTransaction, Transaction, sign_transaction
 from ledger.upgrades import Announce
 from node import status, why
 from node.act_arguments import wished_arguments
-<<<<<<< HEAD
-from node.doctor_answers import DoctorAnswers
-=======
 from node.consensus_answers import ConsensusAnswers
->>>>>>> main
+from node.doctor_answers import DoctorAnswers
 from node.errors import KeyBeingRotated, MempoolFull, NotStoredYet, StateDiverged
 from node.exposition import metrics_text
 from node.governance_answers import GovernanceAnswers
@@ -88,11 +85,8 @@ class RunningCell(
     PranaAnswers,
     LightAnswers,
     RepairAnswers,
-<<<<<<< HEAD
     DoctorAnswers,
-=======
     ConsensusAnswers,
->>>>>>> main
 ):
     """Implements `gateway.cell.Cell` on the parts of a daemon."""
 

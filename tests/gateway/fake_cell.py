@@ -77,11 +77,8 @@ from identity.trust import INTERACTIONS_JOURNAL, interaction, proof_of
 from journal.checkpoint import sign_checkpoint
 from journal.merkle import leaf_hash, node_hash, subtree_inclusion_proof, subtree_root
 from journal.proof_file import format_proof
-<<<<<<< HEAD
-from tests.gateway.fake_doctor import FakeDoctor
-=======
 from tests.gateway.fake_consensus import FakeConsensus
->>>>>>> main
+from tests.gateway.fake_doctor import FakeDoctor
 from tests.gateway.fake_governance import FakeGovernance
 from tests.gateway.fake_light import FakeLight
 from tests.gateway.fake_messages import FakeMessages
@@ -155,11 +152,8 @@ class FakeCell(
     FakePrana,
     FakeProofs,
     FakeLight,
-<<<<<<< HEAD
     FakeDoctor,
-=======
     FakeConsensus,
->>>>>>> main
 ):
     """Keeps receipts and values; keys with special names make it fail in special ways."""
 
@@ -170,11 +164,8 @@ class FakeCell(
         FakeState.__init__(self, self._taken)
         FakePrana.__init__(self)
         FakeProofs.__init__(self)
-<<<<<<< HEAD
         FakeDoctor.__init__(self)
-=======
         FakeConsensus.__init__(self)
->>>>>>> main
         self.receipts: dict[str, ReceiptView] = {}
         self.values: dict[str, bytes] = {}
         self.calls: list[tuple[str, object]] = []
