@@ -188,7 +188,6 @@ class Assembly:
         messages = await self._make_messages(peers, access, lines, headers)
         proofs = self._make_proofs(consensus, execution, headers, peers, access)
         parts = Parts(
-            directory=self._surroundings.directory,
             cell_id=key.cell_id,
             name=self._name(consensus.roster),
             genesis=genesis,
@@ -254,6 +253,7 @@ class Assembly:
 
     def _connect(self, parts: Parts) -> None:
         """Give those parts what they need of others that were made after them."""
+        parts.directory = self._surroundings.directory
         parts.health = HealthWatch(self._nucleus, lambda: health_of(parts))
         parts.follows.prove_by(parts.identity.prove)
         parts.messages.prove_by(parts.identity.prove)

@@ -47,7 +47,7 @@ from node.verifier import Verifier
 class Parts:
     """Each part has one owner task; everybody else only asks."""
 
-    directory: Path
+    directory: Path = field(init=False)
     """Of the cell."""
     cell_id: CellId
     name: str
