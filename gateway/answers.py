@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Final
 
 from starlette.responses import Response
@@ -43,6 +43,8 @@ STATUSES: Final[Mapping[type[MyceldError], int]] = {
     errors.NoSuchCell: 404,
     errors.NoSuchInvite: 404,
     errors.NoSuchFile: 404,
+    errors.NoSuchEvent: 404,
+    errors.NoSuchRound: 404,
     errors.NoSuchMessage: 404,
     errors.NoSuchRoom: 404,
     errors.NoSuchContent: 404,
@@ -66,6 +68,30 @@ _TYPES: Final[tuple[tuple[type[MyceldError], str], ...]] = (
     (RemoteViolation, "remote_violation"),
     (OperationalFault, "operational_fault"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorView:
+    """What went wrong, and what to do about it."""
+
+    message: str
+    """One line."""
+    code: str
+    """Stable, such as `MYC-GATEWAY-014`."""
+    type: str
+    """Whose fault it is: `local_misuse`, `remote_violation`, `operational_fault` or
+    `invariant_broken`."""
+    remedy: str
+    """What to do next."""
+    retryable: bool
+    """Whether the same request can help later."""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorAnswer:
+    """The answer to every request that failed."""
+
+    error: ErrorView
 
 
 class JsonAnswer(Response):
@@ -99,19 +125,13 @@ def error_answer(
     """Return the answer that tells a client about `error`."""
     status = status_of(error, statuses)
     kind = next((name for base, name in _TYPES if isinstance(error, base)), "invariant_broken")
-    body = {
-        "message": error.detail,
-        "code": error.code,
-        "type": kind,
-        "remedy": error.remedy,
-        "retryable": error.retryable,
-    }
+    view = ErrorView(error.detail, error.code, kind, error.remedy, error.retryable)
     headers: dict[str, str] = {}
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     if status == 503 and error.retryable:
         headers["Retry-After"] = str(RETRY_AFTER_S)
-    return JsonAnswer({"error": body}, status_code=status, headers=headers)
+    return JsonAnswer(ErrorAnswer(view), status_code=status, headers=headers)
 
 
 def _fields_of(value: object) -> dict[str, object]:
