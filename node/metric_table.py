@@ -300,7 +300,8 @@ ALERTS: Final = (
     ),
     Alert(
         "MyceldDiskFillsUp",
-        "predict_linear(myceld_disk_free_bytes[6h], 4 * 86400) < 0",
+        "predict_linear(myceld_disk_free_bytes[6h], 4 * 86400) < 0 "
+        "and (myceld_disk_free_bytes offset 6h) > 0",
         "1h",
         "ticket",
         "The disk of {{ $labels.cell }} will be full within four days, at this rate.",
