@@ -5,9 +5,7 @@ Answers never carry a traceback. The shapes are documented in docs/api.md.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
 from typing import Final
 
 from starlette.responses import Response
@@ -20,6 +18,7 @@ from core.errors import (
     RemoteViolation,
 )
 from gateway import errors
+from gateway.json_bytes import json_bytes
 from gateway.limits import RETRY_AFTER_S
 from ledger.errors import NonceUsed, NoSuchMultisig, NoSuchToken, Oversize
 
@@ -47,6 +46,7 @@ STATUSES: Final[Mapping[type[MyceldError], int]] = {
     errors.WrongMethod: 405,
     errors.BodyTooSlow: 408,
     NonceUsed: 409,
+    errors.HistoryGone: 410,
     errors.BodyTooLarge: 413,
     Oversize: 413,
     errors.NotReachedInTime: 504,
@@ -68,9 +68,7 @@ class JsonAnswer(Response):
 
     def render(self, content: object) -> bytes:
         """Return compact UTF-8 JSON; views become objects of their fields."""
-        return json.dumps(
-            content, default=_fields_of, ensure_ascii=False, allow_nan=False, separators=(",", ":")
-        ).encode()
+        return json_bytes(content)
 
 
 def listing(items: Sequence[object], next_start: int | None = None) -> JsonAnswer:
@@ -86,28 +84,26 @@ def status_of(error: MyceldError, statuses: Mapping[type[MyceldError], int] = ST
     return 500
 
 
-def error_answer(
-    error: MyceldError, statuses: Mapping[type[MyceldError], int] = STATUSES
-) -> JsonAnswer:
-    """Return the answer that tells a client about `error`."""
-    status = status_of(error, statuses)
+def error_fields(error: MyceldError) -> dict[str, object]:
+    """Return what a client is told about `error`."""
     kind = next((name for base, name in _TYPES if isinstance(error, base)), "invariant_broken")
-    body = {
+    return {
         "message": error.detail,
         "code": error.code,
         "type": kind,
         "remedy": error.remedy,
         "retryable": error.retryable,
     }
+
+
+def error_answer(
+    error: MyceldError, statuses: Mapping[type[MyceldError], int] = STATUSES
+) -> JsonAnswer:
+    """Return the answer that tells a client about `error`."""
+    status = status_of(error, statuses)
     headers: dict[str, str] = {}
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     if status == 503 and error.retryable:
         headers["Retry-After"] = str(RETRY_AFTER_S)
-    return JsonAnswer({"error": body}, status_code=status, headers=headers)
-
-
-def _fields_of(value: object) -> dict[str, object]:
-    if is_dataclass(value):
-        return {field.name: getattr(value, field.name) for field in fields(value)}
-    raise errors.Unexpected(f"a {type(value).__name__} can not be shown as JSON")
+    return JsonAnswer({"error": error_fields(error)}, status_code=status, headers=headers)

@@ -17,6 +17,7 @@ from gateway.proof_routes import ProofCell
 from gateway.repair_routes import RepairCell
 from gateway.service_views import ServiceCell
 from gateway.state_views import StateCell
+from gateway.stream_cell import StreamCell
 from gateway.trust_views import TrustCell
 from gateway.views import (
     AccountView,
@@ -52,6 +53,7 @@ class Cell(
     ProofCell,
     RepairCell,
     LightCell,
+    StreamCell,
     Protocol,
 ):
     """What the gateway needs of a running cell."""

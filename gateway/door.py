@@ -23,7 +23,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from core.errors import MyceldError
 from gateway.answers import error_answer
 from gateway.errors import ForeignHost, GatewayBusy, Unauthorized
-from gateway.limits import HEAD_TIMEOUT_S, LIGHT_REQUESTS_MAX, REQUESTS_MAX
+from gateway.limits import HEAD_TIMEOUT_S, LIGHT_REQUESTS_MAX, REQUESTS_MAX, SEND_STALL_S_MAX
 
 _PUBLIC: Final = "/api/public/"
 _LIGHT: Final = "/api/light/"
@@ -35,6 +35,7 @@ class Connection(H11Protocol):
     """An HTTP/1.1 connection that is closed when a request head takes too long."""
 
     _head_timer: asyncio.TimerHandle | None = None
+    _stall_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as the base class has it
         """Start the clock: a connection that says nothing is closed too."""
@@ -44,15 +45,29 @@ class Connection(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Stop the clock when a request begins its work, start it when a new head begins."""
         super().data_received(data)
-        if self.cycle is not None and not self.cycle.response_complete:
+        if self.transport.get_protocol() is not self:
+            self._stop_timer()  # it is a WebSocket from now on, with deadlines of its own
+        elif self.cycle is not None and not self.cycle.response_complete:
             self._stop_timer()
         elif self._head_timer is None:
             self._start_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the clock."""
+        """Forget the clocks."""
         self._stop_timer()
+        self._stop_stall_timer()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Start another clock: what is sent has to be taken."""
+        super().pause_writing()
+        self._stop_stall_timer()
+        self._stall_timer = self.loop.call_later(SEND_STALL_S_MAX, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Stop it: some was taken."""
+        self._stop_stall_timer()
+        super().resume_writing()
 
     def _start_timer(self) -> None:
         self._head_timer = self.loop.call_later(HEAD_TIMEOUT_S, self.transport.close)
@@ -61,6 +76,11 @@ class Connection(H11Protocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+    def _stop_stall_timer(self) -> None:
+        if self._stall_timer is not None:
+            self._stall_timer.cancel()
+            self._stall_timer = None
 
 
 class Door:
@@ -90,8 +110,11 @@ class Door:
         except MyceldError as refusal:
             if isinstance(refusal, Unauthorized | ForeignHost):
                 address = scope["client"][0] if scope.get("client") else "?"
-                self._turned_away(address, scope["method"], refusal)
+                self._turned_away(address, scope.get("method", "WS"), refusal)
             await error_answer(refusal)(scope, receive, send)
+            return
+        if scope["type"] == "websocket":
+            await self._inner(scope, receive, send)  # which counts those by itself
             return
         is_light = scope["path"].startswith(_LIGHT)
         self._free -= 1
@@ -120,6 +143,8 @@ class Door:
 
     def _check_token(self, scope: Scope, good: list[bytes]) -> None:
         given = [value for name, value in scope["headers"] if name == b"authorization"]
+        offered = scope.get("subprotocols", ())
+        given += [b"Bearer " + one[7:].encode() for one in offered if one.startswith("bearer.")]
         scheme, _, token = given[0].partition(b" ") if len(given) == 1 else (b"", b"", b"")
         digest = _hash_of(token.strip())
         matches = [hmac.compare_digest(digest, each) for each in good]

@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 
 from core.errors import InvariantBroken, MyceldError
 from gateway import asks
@@ -26,6 +26,7 @@ from gateway.proof_routes import ProofRoutes
 from gateway.repair_routes import RepairRoutes
 from gateway.service_routes import ServiceRoutes, note_request
 from gateway.state_routes import StateRoutes
+from gateway.stream_routes import StreamRoutes
 from gateway.trust_routes import TrustRoutes
 from gateway.views import Stage
 from gateway.waiting import Waiting
@@ -66,7 +67,13 @@ class Routes(Waiting):
         self._now_ns = now_ns
         self._budget = asks.BodyBudget()
         self._messages = MessageRoutes(cell, self._budget, self.within, self.read)
+        self.streams = StreamRoutes(cell)
         self.app = self._build()
+
+    def stop_waiting(self) -> None:
+        """Answer every request that waits, and say goodbye to all subscribers."""
+        super().stop_waiting()
+        self.streams.hub.stop()
 
     async def health(self, _request: Request) -> Response:
         """GET /api/public/health."""
@@ -289,12 +296,14 @@ class Routes(Waiting):
             *ProofRoutes(self._cell, self).table(),
             *RepairRoutes(self._cell, self, self._budget).table(),
             *LightRoutes(self._cell, self, self._budget).table(),
+            ("GET", "/api/v1/events", self.streams.events),
         ]
         app = Starlette(
             routes=[
                 Route(path, self._guarded(endpoint, path), methods=[method])
                 for method, path, endpoint in table
-            ],
+            ]
+            + [WebSocketRoute("/api/v1/stream", self.streams.stream)],
             exception_handlers={HTTPException: self._unrouted},
         )
         app.router.redirect_slashes = False

@@ -25,9 +25,11 @@ from gateway.limits import (
     KEEP_ALIVE_TIMEOUT_S,
     REQUESTS_MAX,
     STOP_TIMEOUT_S,
+    STREAM_COMMAND_SIZE_BYTES_MAX,
 )
 from gateway.routes import Routes
 from gateway.service_routes import note_turned_away
+from gateway.stream_socket import Socket
 
 
 class Listener:
@@ -52,7 +54,9 @@ class Listener:
         config = Config(
             self._door,
             http=Connection,
-            ws="none",
+            ws=Socket,
+            ws_max_size=STREAM_COMMAND_SIZE_BYTES_MAX,
+            ws_per_message_deflate=False,
             lifespan="off",
             interface="asgi3",
             log_config=None,
@@ -115,6 +119,7 @@ class Gateway(Listener):
             turned_away=partial(note_turned_away, cell),
             requests_max=requests_max,
         )
+        self.streams = routes.streams
         super().__init__(door, routes.stop_waiting, host=host, port=port)
 
 

@@ -84,6 +84,7 @@ from tests.gateway.fake_prana import FakePrana
 from tests.gateway.fake_proofs import FakeProofs
 from tests.gateway.fake_services import FakeServices
 from tests.gateway.fake_state import FakeState
+from tests.gateway.fake_streams import FakeStreams
 
 TOKEN = "t0ken-of-the-tests"  # noqa: S105 - a secret of nothing
 CELL_ID = "12D3KooWFakeCell"
@@ -143,7 +144,14 @@ _TRUSTED = (
 
 
 class FakeCell(
-    FakeMessages, FakeServices, FakeGovernance, FakeState, FakePrana, FakeProofs, FakeLight
+    FakeMessages,
+    FakeServices,
+    FakeGovernance,
+    FakeState,
+    FakePrana,
+    FakeProofs,
+    FakeLight,
+    FakeStreams,
 ):
     """Keeps receipts and values; keys with special names make it fail in special ways."""
 
@@ -154,6 +162,7 @@ class FakeCell(
         FakeState.__init__(self, self._taken)
         FakePrana.__init__(self)
         FakeProofs.__init__(self)
+        FakeStreams.__init__(self)
         self.receipts: dict[str, ReceiptView] = {}
         self.values: dict[str, bytes] = {}
         self.calls: list[tuple[str, object]] = []
