@@ -6,6 +6,7 @@ Answers never carry a traceback. The shapes are documented in docs/api.md.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from starlette.responses import Response
@@ -30,12 +31,18 @@ STATUSES: Final[Mapping[type[MyceldError], int]] = {
     MyceldError: 500,
     errors.Unauthorized: 401,
     errors.ForeignHost: 403,
+    errors.ForeignOrigin: 403,
+    errors.Forbidden: 403,
+    errors.NoSuchGrant: 404,
+    errors.TooManyGrants: 409,
+    errors.TooManyRequests: 429,
     errors.NoSuchRoute: 404,
     errors.NoSuchKey: 404,
     errors.NoSuchReceipt: 404,
     errors.NoSuchJournal: 404,
     errors.NoSuchCell: 404,
     errors.NoSuchInvite: 404,
+    errors.NoSuchFile: 404,
     errors.NoSuchMessage: 404,
     errors.NoSuchRoom: 404,
     errors.NoSuchContent: 404,
@@ -44,6 +51,7 @@ STATUSES: Final[Mapping[type[MyceldError], int]] = {
     NoSuchMultisig: 404,
     NoSuchToken: 404,
     errors.WrongMethod: 405,
+    errors.NotAFileMethod: 405,
     errors.BodyTooSlow: 408,
     NonceUsed: 409,
     errors.HistoryGone: 410,
@@ -59,6 +67,30 @@ _TYPES: Final[tuple[tuple[type[MyceldError], str], ...]] = (
     (RemoteViolation, "remote_violation"),
     (OperationalFault, "operational_fault"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorView:
+    """What went wrong, and what to do about it."""
+
+    message: str
+    """One line."""
+    code: str
+    """Stable, such as `MYC-GATEWAY-014`."""
+    type: str
+    """Whose fault it is: `local_misuse`, `remote_violation`, `operational_fault` or
+    `invariant_broken`."""
+    remedy: str
+    """What to do next."""
+    retryable: bool
+    """Whether the same request can help later."""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorAnswer:
+    """The answer to every request that failed."""
+
+    error: ErrorView
 
 
 class JsonAnswer(Response):
@@ -84,16 +116,10 @@ def status_of(error: MyceldError, statuses: Mapping[type[MyceldError], int] = ST
     return 500
 
 
-def error_fields(error: MyceldError) -> dict[str, object]:
+def error_view(error: MyceldError) -> ErrorView:
     """Return what a client is told about `error`."""
     kind = next((name for base, name in _TYPES if isinstance(error, base)), "invariant_broken")
-    return {
-        "message": error.detail,
-        "code": error.code,
-        "type": kind,
-        "remedy": error.remedy,
-        "retryable": error.retryable,
-    }
+    return ErrorView(error.detail, error.code, kind, error.remedy, error.retryable)
 
 
 def error_answer(
@@ -106,4 +132,4 @@ def error_answer(
         headers["WWW-Authenticate"] = "Bearer"
     if status == 503 and error.retryable:
         headers["Retry-After"] = str(RETRY_AFTER_S)
-    return JsonAnswer({"error": error_fields(error)}, status_code=status, headers=headers)
+    return JsonAnswer(ErrorAnswer(error_view(error)), status_code=status, headers=headers)

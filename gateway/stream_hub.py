@@ -1,7 +1,7 @@
 """Carries items from the cell to all subscribers: the shell of `gateway.subscriptions`.
 
 While a kind of items has subscribers, one task reads what is new from the store, once for all of
-them, and hands it to each that is not blocked; one more looks after tokens and progress. Without
+them, and hands it to each that is not blocked; one more looks after their progress. Without
 subscribers there is no task. Nobody is waited for: a blocked subscriber is passed over, goes on
 when its connection has room again, and is dropped when it falls behind too far or for too long.
 """
@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Protocol
 
 import structlog
 
 from core.errors import MyceldError
-from gateway.answers import error_fields
+from gateway.answers import error_view
 from gateway.errors import (
     BadRequest,
     GatewayStopping,
@@ -65,7 +65,7 @@ class Sink(Protocol):
         """Send items."""
         ...
 
-    def tell(self, fields: Mapping[str, object]) -> None:
+    def tell(self, message: Mapping[str, object]) -> None:
         """Send something that is no item."""
         ...
 
@@ -90,8 +90,6 @@ class Subscriber:
 
     sink: Sink
     caller: str
-    refusal: Callable[[], MyceldError | None]
-    """Why it may not go on, if so."""
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
     blocked_since_s: float | None = None
     has_ended: bool = False
@@ -111,9 +109,7 @@ class Hub:
         self._pages = asyncio.Semaphore(STREAM_PAGES_MAX)
         self._stopping = False
 
-    def attach(
-        self, sink: Sink, caller: str, refusal: Callable[[], MyceldError | None]
-    ) -> Subscriber:
+    def attach(self, sink: Sink, caller: str) -> Subscriber:
         """Take somebody in; raises TooManySubscribers or GatewayStopping."""
         if self._stopping:
             raise GatewayStopping("the cell is stopping")
@@ -121,7 +117,7 @@ class Hub:
             raise TooManySubscribers(f"{SUBSCRIBERS_MAX} subscribers are connected")
         if self._callers[caller] >= SUBSCRIBERS_PER_CALLER_MAX:
             raise TooManySubscribers(f"{SUBSCRIBERS_PER_CALLER_MAX} connections of one caller")
-        subscriber = Subscriber(sink, caller, refusal)
+        subscriber = Subscriber(sink, caller)
         self._subscribers[subscriber] = None
         self._callers[caller] += 1
         if self._watching is None:
@@ -303,16 +299,13 @@ class Hub:
             await asyncio.sleep(0)
 
     async def _watch(self) -> None:
-        """Look after tokens and progress while there are subscribers."""
+        """Look after progress while there are subscribers."""
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(STREAM_LOOK_S)
             now = loop.time()
             for subscriber in list(self._subscribers):
-                refusal = subscriber.refusal()
-                if refusal is not None:
-                    self.end(subscriber, refusal)
-                elif not subscriber.sink.is_blocked:
+                if not subscriber.sink.is_blocked:
                     self.pump(subscriber)
                 elif subscriber.blocked_since_s is None:
                     subscriber.blocked_since_s = now
@@ -365,7 +358,8 @@ def _batches(items: Sequence[Shared]) -> Iterator[Sequence[Shared]]:
 
 def refusal_fields(name: str | None, error: MyceldError) -> dict[str, object]:
     """Return the frame that says that a subscription is refused or ended."""
-    fields = error_fields(error)
+    view = error_view(error)
+    shown = {field.name: getattr(view, field.name) for field in fields(view)}
     if isinstance(error, HistoryGone):
-        fields["resume"] = error.resume
-    return {"subscription": name, "error": fields}
+        shown["resume"] = error.resume
+    return {"subscription": name, "error": shown}

@@ -15,7 +15,8 @@ from starlette.websockets import WebSocket
 from core.errors import MyceldError, check
 from gateway import stream_asks
 from gateway.answers import error_answer
-from gateway.errors import TooManySubscribers, Unauthorized, Unexpected
+from gateway.callers import Caller
+from gateway.errors import Forbidden, TokenEnded, TooManySubscribers, Unexpected
 from gateway.json_bytes import json_bytes
 from gateway.limits import (
     EVENT_HEARTBEAT_S,
@@ -23,7 +24,7 @@ from gateway.limits import (
     STREAM_BUFFER_SIZE_BYTES_MAX,
     STREAM_COMMAND_PAUSE_S,
 )
-from gateway.stream_access import StreamAccess, access_of
+from gateway.policy import Scope as Wanted
 from gateway.stream_asks import Unsubscribe
 from gateway.stream_cell import StreamCell, StreamKind
 from gateway.stream_hub import Hub, Subscriber, Wish, refusal_fields
@@ -33,6 +34,7 @@ from gateway.subscriptions import Shared, Subscription
 SUBPROTOCOL: Final = "myceld.1"
 """What a WebSocket speaks, for clients that want it said."""
 
+_OPENS_MESSAGES: Final = frozenset({Wanted.MESSAGE, Wanted.ADMIN})
 _LOG: structlog.stdlib.BoundLogger = structlog.get_logger("streams")
 _HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
@@ -48,9 +50,9 @@ class StreamRoutes:
         """WS /api/v1/stream."""
         scope = websocket.scope
         connection: Socket = scope["extensions"][EXTENSION]["it"]
-        access = access_of(scope)
+        caller = _caller_of(scope)
         try:
-            subscriber = self.hub.attach(connection, access.caller, access.refusal)
+            subscriber = self.hub.attach(connection, caller.actor)
         except MyceldError as refusal:
             await websocket.send_denial_response(error_answer(refusal))
             return
@@ -58,7 +60,11 @@ class StreamRoutes:
         try:
             chosen = SUBPROTOCOL if SUBPROTOCOL in scope["subprotocols"] else None
             await websocket.accept(subprotocol=chosen)
-            await _Talk(self.hub, subscriber, access, websocket.receive).run()
+            await _Talk(self.hub, subscriber, caller, websocket.receive).run()
+        except asyncio.CancelledError:
+            # The door does that when a token ends. Its goodbye would wait for who does not read.
+            connection.end(TokenEnded("it was revoked, or its time is over"))
+            raise
         except Exception:  # noqa: BLE001 - supervises a connection: no traceback may leave
             _LOG.exception("unexpected error")
             self.hub.end(subscriber, Unexpected("the gateway met an unexpected error"))
@@ -69,13 +75,13 @@ class StreamRoutes:
         """GET /api/v1/events."""
         query = request.scope["query_string"].decode("latin-1")
         wishes = stream_asks.events(query, request.headers.get("last-event-id"))
-        access = access_of(request.scope)
+        caller = _caller_of(request.scope)
         for wish in wishes:
-            _check_may(access, wish)
+            _check_may(caller, wish)
         if self._events >= EVENT_SUBSCRIBERS_MAX:
             raise TooManySubscribers(f"{EVENT_SUBSCRIBERS_MAX} by server-sent events")
         answer = _Events(self.hub)
-        subscriber = self.hub.attach(answer, access.caller, access.refusal)
+        subscriber = self.hub.attach(answer, caller.actor)
         try:
             for wish in wishes:
                 answer.begin(await self.hub.subscribe(subscriber, wish))
@@ -94,12 +100,10 @@ class StreamRoutes:
 class _Talk:
     """What is said on one WebSocket."""
 
-    def __init__(
-        self, hub: Hub, subscriber: Subscriber, access: StreamAccess, receive: Receive
-    ) -> None:
+    def __init__(self, hub: Hub, subscriber: Subscriber, caller: Caller, receive: Receive) -> None:
         self._hub = hub
         self._subscriber = subscriber
-        self._access = access
+        self._caller = caller
         self._receive = receive
 
     async def run(self) -> None:
@@ -131,7 +135,7 @@ class _Talk:
             self._hub.unsubscribe(self._subscriber, asked.name)
             self._subscriber.sink.tell({"subscription": asked.name, "unsubscribed": True})
             return None
-        _check_may(self._access, asked)
+        _check_may(self._caller, asked)
         return await self._hub.subscribe(self._subscriber, asked)
 
 
@@ -179,10 +183,10 @@ class _Events(Response):
             data = subscription.beginning + one.json_tail
             self._add(b"id: " + place + b"\ndata: " + data + b"\n\n")
 
-    def tell(self, fields: Mapping[str, object]) -> None:
+    def tell(self, message: Mapping[str, object]) -> None:
         """Send something that is no item: an event of another name, so nobody takes it for one."""
-        name = b"error" if "error" in fields else b"subscription"
-        self._add(b"event: " + name + b"\ndata: " + json_bytes(fields) + b"\n\n")
+        name = b"error" if "error" in message else b"subscription"
+        self._add(b"event: " + name + b"\ndata: " + json_bytes(message) + b"\n\n")
 
     def end(self, error: MyceldError) -> None:
         """Say why, and end the answer; a connection that takes nothing is cut by the server."""
@@ -250,7 +254,15 @@ class _Events(Response):
         self._has_news.set()
 
 
-def _check_may(access: StreamAccess, wish: Wish) -> None:
-    """Raise Unauthorized unless what is wished is open to who asks."""
-    if wish.wanted.kind is StreamKind.MESSAGES and not access.may_read_messages:
-        raise Unauthorized("this token does not open messages")
+def _caller_of(scope: Scope) -> Caller:
+    """Return who asks, as the door found out."""
+    caller: Caller | None = scope["state"]["caller"]
+    check(caller is not None, "subscriptions are never open to everybody")
+    assert caller is not None  # noqa: S101 - for the type checker
+    return caller
+
+
+def _check_may(caller: Caller, wish: Wish) -> None:
+    """Raise Forbidden unless what is wished is open to who asks."""
+    if wish.wanted.kind is StreamKind.MESSAGES and not caller.scopes & _OPENS_MESSAGES:
+        raise Forbidden(f"this needs the scope {Wanted.MESSAGE}")

@@ -20,9 +20,9 @@ from websockets.http11 import Request
 from core.errors import MyceldError
 from gateway.errors import (
     GatewayStopping,
-    NoMoreAllowed,
     SubscriberGone,
     SubscriberTooSlow,
+    TokenEnded,
 )
 from gateway.json_bytes import json_bytes
 from gateway.limits import (
@@ -38,7 +38,7 @@ EXTENSION: Final = "myceld.socket"
 
 CLOSE_CODES: Final[Mapping[type[MyceldError], int]] = {
     GatewayStopping: 1001,
-    NoMoreAllowed: 4401,
+    TokenEnded: 4401,
     SubscriberGone: 4408,
     SubscriberTooSlow: 4413,
 }
@@ -83,6 +83,11 @@ class Socket(WebSocketsSansIOProtocol):
         super().resume_writing()
         self.on_room()
 
+    async def send(self, message: Any) -> None:  # noqa: ANN401 - as the base class has it
+        """Send what the application says; it may say goodbye to who was told it already."""
+        if not (self.close_sent and message["type"] == "websocket.close"):
+            await super().send(message)
+
     def keepalive_timeout(self) -> None:
         """Close: the other end did not answer a ping."""
         self.end(SubscriberGone("no pong came in time"))
@@ -101,9 +106,9 @@ class Socket(WebSocketsSansIOProtocol):
         first = subscription.first_fragment
         self._write(b"".join(part for one in items for part in (first, one.continuation)))
 
-    def tell(self, fields: Mapping[str, object]) -> None:
+    def tell(self, message: Mapping[str, object]) -> None:
         """Send something that is no item."""
-        self._write(text_frame(json_bytes(fields)))
+        self._write(text_frame(json_bytes(message)))
 
     def end(self, error: MyceldError) -> None:
         """Close with a code and a reason; cut the connection if that is not done in time."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 from urllib.parse import quote
@@ -17,8 +19,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 import gateway.stream_hub
-from gateway.errors import NoMoreAllowed
-from gateway.server import Gateway
+from gateway.grants import Grants, Terms
+from gateway.policy import Scope
+from gateway.server import Gateway, Security
 from gateway.stream_cell import StreamKind
 from gateway.stream_hub import Hub
 from gateway.stream_socket import Socket
@@ -40,7 +43,12 @@ class Served:
         return int(self.url.rsplit(":", 1)[1])
 
     def connect(self, **settings: Any) -> connect:  # noqa: ANN401 - the library's own
-        settings = {"additional_headers": AUTHORIZED, "compression": None, **settings}
+        settings = {
+            "additional_headers": AUTHORIZED,
+            "compression": None,
+            "close_timeout": 1,
+            **settings,
+        }
         return connect(f"ws://127.0.0.1:{self.port}/api/v1/stream", proxy=None, **settings)
 
     def grow(self, first: int, last: int, **about: str) -> None:
@@ -60,10 +68,10 @@ class Served:
             writer.close()
 
 
-def serve(talk: Callable[[Served], Awaitable[None]]) -> None:
+def serve(talk: Callable[[Served], Awaitable[None]], security: Security | None = None) -> None:
     async def run() -> None:
         cell = FakeCell()
-        served = Gateway(cell, token=TOKEN)
+        served = Gateway(cell, token=TOKEN, security=security)
         url = await served.start()
         try:
             async with asyncio.timeout(20):
@@ -119,7 +127,7 @@ def test_history_comes_first_and_then_what_is_new_without_a_gap() -> None:
             assert (first["subscription"], first["kind"], first["round"]) == (
                 "t",
                 "transactions",
-                5,
+                6,
             )
             assert first["item"]["position"] == 50
             served.grow(500, 520)
@@ -279,19 +287,28 @@ def test_who_takes_nothing_for_too_long_is_cut_even_if_it_never_reads_the_goodby
         serve(talk)
 
 
-def test_a_token_that_is_good_no_more_ends_its_subscriptions() -> None:
+def test_a_token_opens_what_its_scopes_say_until_it_is_revoked(tmp_path: Path) -> None:
+    grants = Grants.open(tmp_path / "grants", now_ms=lambda: 1, random=os.urandom)
+
     async def talk(served: Served) -> None:
-        async with served.connect() as wire:
+        grant, token = await grants.make_token(Terms("watcher", (Scope.READ,)))
+        bearer = {"Authorization": f"Bearer {token}"}
+        async with served.connect(additional_headers=bearer) as wire:
+            refused = await ask(wire, subscribe="messages")
+            assert refused["error"]["code"] == "MYC-GATEWAY-040"
             await ask(wire, subscribe="rounds")
-            hub = served.gateway.streams.hub
-            (subscriber,) = hub.subscribers
-            subscriber.refusal = lambda: NoMoreAllowed("it was revoked")
+            await grants.revoke(grant.id)
             with pytest.raises(ConnectionClosed) as closed:
                 await wire.recv()
             assert closed.value.rcvd is not None
             assert closed.value.rcvd.code == 4401
+        await until_idle(served.gateway.streams.hub)
+        with pytest.raises(InvalidStatus) as turned_away:
+            async with served.connect(additional_headers=bearer):
+                pass
+        assert turned_away.value.response.status_code == 401
 
-    serve(talk)
+    serve(talk, security=Security(grants=grants))
 
 
 def test_a_stop_says_goodbye_and_nothing_runs_when_nobody_subscribes() -> None:
