@@ -43,6 +43,8 @@ STATUSES: Final[Mapping[type[MyceldError], int]] = {
     errors.NoSuchCell: 404,
     errors.NoSuchInvite: 404,
     errors.NoSuchFile: 404,
+    errors.NoSuchEvent: 404,
+    errors.NoSuchRound: 404,
     errors.NoSuchMessage: 404,
     errors.NoSuchRoom: 404,
     errors.NoSuchContent: 404,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from gateway.consensus_views import ConsensusCell
 from gateway.governance_views import GovernanceCell
 from gateway.light_routes import LightCell
 from gateway.message_cell import MessageCell
@@ -54,6 +55,7 @@ class Cell(
     RepairCell,
     LightCell,
     StreamCell,
+    ConsensusCell,
     Protocol,
 ):
     """What the gateway needs of a running cell."""

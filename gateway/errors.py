@@ -257,6 +257,34 @@ class NoSuchCell(LocalMisuse):
     remedy = "Give a cell id, or the name of a member as `myceld peers` shows it."
 
 
+class NoSuchEvent(LocalMisuse):
+    """The hashgraph of the present epoch has no event of this id."""
+
+    code = "MYC-GATEWAY-070"
+    remedy = (
+        "`myceld dag show` lists events. For an older epoch, `myceld dag export FILE --epoch N`, "
+        "then `python -m hashgraph explain FILE ID`."
+    )
+
+
+class NoSuchRound(LocalMisuse):
+    """The hashgraph of the present epoch has no such round."""
+
+    code = "MYC-GATEWAY-071"
+    remedy = (
+        "`myceld dag round` shows the newest; `myceld dag export FILE --epoch N` writes an older "
+        "epoch to a file, of which `python -m hashgraph replay FILE` tells the rounds."
+    )
+
+
+class HashgraphMoved(OperationalFault):
+    """The hashgraph went on, maybe to another epoch, while a question about it was answered."""
+
+    code = "MYC-GATEWAY-072"
+    remedy = "Ask again."
+    retryable = True
+
+
 class NoSuchFile(LocalMisuse):
     """The explorer has no file of this name."""
 

@@ -97,6 +97,11 @@ ROWS: Final = (
     Row("GET", "/api/v1/rounds", _R, "query"),
     Row("GET", "/api/v1/rounds/proof", _R, "query"),
     Row("GET", "/api/v1/epochs", _R, "query"),
+    Row("GET", "/api/v1/consensus", _R),
+    Row("GET", "/api/v1/consensus/rounds/{round}", _R),
+    Row("GET", "/api/v1/consensus/events", _R),
+    Row("GET", "/api/v1/consensus/events/{id}", _R),
+    Row("GET", "/api/v1/consensus/events/{id}/why", _R),
     Row("GET", "/api/v1/accounts/{public_key}", _R, "query"),
     # Members, keys, tickets.
     Row("GET", "/api/v1/members", _R, "query"),

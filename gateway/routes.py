@@ -17,6 +17,7 @@ from gateway import asks
 from gateway.answers import STATUSES, JsonAnswer, error_answer, listing
 from gateway.api import Api
 from gateway.cell import Cell
+from gateway.consensus_routes import ConsensusRoutes
 from gateway.errors import NoSuchRoute, Unexpected, WrongMethod
 from gateway.governance_routes import GovernanceRoutes
 from gateway.light_routes import LightRoutes
@@ -296,6 +297,7 @@ class Routes(Waiting):
             *ServiceRoutes(self._cell, self, self._budget).table(),
             *ProofRoutes(self._cell, self).table(),
             *RepairRoutes(self._cell, self, self._budget).table(),
+            *ConsensusRoutes(self._cell, self).table(),
             *LightRoutes(self._cell, self, self._budget).table(),
             ("GET", "/api/v1/events", self.streams.events),
         ]

@@ -48,6 +48,7 @@ from ledger.transaction import SignedTransaction, Transaction, sign_transaction
 from ledger.upgrades import Announce
 from node import status
 from node.act_arguments import wished_arguments
+from node.consensus_answers import ConsensusAnswers
 from node.errors import KeyBeingRotated, MempoolFull, NotStoredYet, StateDiverged
 from node.exposition import metrics_text
 from node.governance_answers import GovernanceAnswers
@@ -80,6 +81,7 @@ class RunningCell(
     PranaAnswers,
     LightAnswers,
     RepairAnswers,
+    ConsensusAnswers,
 ):
     """Implements `gateway.cell.Cell` on the parts of a daemon."""
 

@@ -77,6 +77,7 @@ from identity.trust import INTERACTIONS_JOURNAL, interaction, proof_of
 from journal.checkpoint import sign_checkpoint
 from journal.merkle import leaf_hash, node_hash, subtree_inclusion_proof, subtree_root
 from journal.proof_file import format_proof
+from tests.gateway.fake_consensus import FakeConsensus
 from tests.gateway.fake_governance import FakeGovernance
 from tests.gateway.fake_light import FakeLight
 from tests.gateway.fake_messages import FakeMessages
@@ -152,6 +153,7 @@ class FakeCell(
     FakeProofs,
     FakeLight,
     FakeStreams,
+    FakeConsensus,
 ):
     """Keeps receipts and values; keys with special names make it fail in special ways."""
 
@@ -163,6 +165,7 @@ class FakeCell(
         FakePrana.__init__(self)
         FakeProofs.__init__(self)
         FakeStreams.__init__(self)
+        FakeConsensus.__init__(self)
         self.receipts: dict[str, ReceiptView] = {}
         self.values: dict[str, bytes] = {}
         self.calls: list[tuple[str, object]] = []
