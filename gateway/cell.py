@@ -18,6 +18,7 @@ from gateway.proof_routes import ProofCell
 from gateway.repair_routes import RepairCell
 from gateway.service_views import ServiceCell
 from gateway.state_views import StateCell
+from gateway.stream_cell import StreamCell
 from gateway.trust_views import TrustCell
 from gateway.views import (
     AccountView,
@@ -53,6 +54,7 @@ class Cell(
     ProofCell,
     RepairCell,
     LightCell,
+    StreamCell,
     ConsensusCell,
     Protocol,
 ):
