@@ -19,6 +19,7 @@ from gateway.proof_routes import ProofCell
 from gateway.repair_routes import RepairCell
 from gateway.service_views import ServiceCell
 from gateway.state_views import StateCell
+from gateway.stream_cell import StreamCell
 from gateway.trust_views import TrustCell
 from gateway.views import (
     AccountView,
@@ -55,6 +56,7 @@ class Cell(
     RepairCell,
     LightCell,
     DoctorCell,
+    StreamCell,
     ConsensusCell,
     Protocol,
 ):

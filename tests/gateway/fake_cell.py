@@ -86,6 +86,7 @@ from tests.gateway.fake_prana import FakePrana
 from tests.gateway.fake_proofs import FakeProofs
 from tests.gateway.fake_services import FakeServices
 from tests.gateway.fake_state import FakeState
+from tests.gateway.fake_streams import FakeStreams
 
 TOKEN = "t0ken-of-the-tests"  # noqa: S105 - a secret of nothing
 CELL_ID = "12D3KooWFakeCell"
@@ -153,6 +154,7 @@ class FakeCell(
     FakeProofs,
     FakeLight,
     FakeDoctor,
+    FakeStreams,
     FakeConsensus,
 ):
     """Keeps receipts and values; keys with special names make it fail in special ways."""
@@ -165,6 +167,7 @@ class FakeCell(
         FakePrana.__init__(self)
         FakeProofs.__init__(self)
         FakeDoctor.__init__(self)
+        FakeStreams.__init__(self)
         FakeConsensus.__init__(self)
         self.receipts: dict[str, ReceiptView] = {}
         self.values: dict[str, bytes] = {}
