@@ -37,6 +37,9 @@ KEEP_ALIVE_TIMEOUT_S: Final = 15
 BODY_TIMEOUT_S: Final = 20.0
 """A whole body must arrive in this time; on loopback 8 MiB takes milliseconds."""
 
+SEND_STALL_S_MAX: Final = 20.0
+"""A connection that takes nothing of an answer for so long is cut, and its memory is free."""
+
 WAIT_TIMEOUT_S_MAX: Final = 600.0
 """Longest `timeout_s` of a request that waits for a stage; ask again to wait longer."""
 
@@ -75,3 +78,136 @@ INVITE_EXPIRES_S: Final = 3600
 
 ACCOUNT_NAME_LENGTH_MAX: Final = 128
 """Characters by which a client names an account: an id in hex has 64, a cell id fewer."""
+
+STREAM_TAIL_ITEMS_MAX: Final = 4_096
+"""Newest items of one kind that are held for subscribers: who is further behind is dropped."""
+
+STREAM_TAIL_SIZE_BYTES_MAX: Final = 4 << 20
+"""The same in bytes, of each of five kinds; in JSON up to three times that."""
+
+STREAM_PAGE_ITEMS_MAX: Final = 200
+"""Items read from the store at once, some 3 ms of the event loop."""
+
+STREAM_PAGES_MAX: Final = 8
+"""Pages of history in memory at once; of the largest values 12 MiB each in JSON, else 0.1."""
+
+STREAM_ROOM_BYTES: Final = 32 << 10
+"""How much one subscriber is given before the next one is looked at."""
+
+STREAM_BUFFER_SIZE_BYTES_MAX: Final = 32 << 10
+"""Bytes that a connection has not taken, after which it gets nothing more until it has. With one
+batch on top and SUBSCRIBERS_MAX never reading: 25 MiB."""
+
+STREAM_SOCKET_SIZE_BYTES: Final = 64 << 10
+"""The kernel's buffer of such a connection, which it may double."""
+
+SUBSCRIBERS_MAX: Final = 384
+"""Connections with subscriptions, beside those of requests: together well below 1,024 files."""
+
+SUBSCRIBERS_PER_CALLER_MAX: Final = 320
+"""Of one token or key: what one program may take, and leave some for others."""
+
+EVENT_SUBSCRIBERS_MAX: Final = 32
+"""Of those, how many by server-sent events, each of which is a request at work."""
+
+SUBSCRIPTIONS_MAX: Final = 16
+"""Of one connection."""
+
+SUBSCRIPTION_NAME_LENGTH_MAX: Final = 64
+"""Characters of a subscription's name, which every frame carries."""
+
+STREAM_COMMAND_SIZE_BYTES_MAX: Final = 4_096
+"""Largest message of a subscriber: a prefix and a cursor of 256 bytes of key each, escaped."""
+
+STREAM_COMMAND_PAUSE_S: Final = 0.02
+"""Between two commands of a subscriber, each of which may read from the store."""
+
+STREAM_PACE_S: Final = 0.05
+"""Between two deliveries of one kind: what comes meanwhile goes out in one write."""
+
+STREAM_NEWS_S_MAX: Final = 5.0
+"""After so long the store is looked at without news: a cell that jumped gives none of before."""
+
+STREAM_TURN: Final = 32
+"""Subscribers served before the event loop gets its turn, some 0.5 ms."""
+
+STREAM_LOOK_S: Final = 0.5
+"""How often subscribers' tokens and progress are looked at, while there are some."""
+
+PEERS_LOOK_S: Final = 1.0
+"""How often peers are looked at while somebody subscribes to them."""
+
+STREAM_STALL_S_MAX: Final = 10.0
+"""A connection with a full buffer must have taken some of it in this time."""
+
+STREAM_PING_S: Final = 20.0
+"""Between pings of a WebSocket, and so long it has for its answer."""
+
+STREAM_CLOSE_S_MAX: Final = 3.0
+"""Time to read what is left and to say goodbye; then the connection is cut."""
+
+EVENT_HEARTBEAT_S: Final = 15.0
+"""After so long without an item, server-sent events send a comment."""
+
+GRANTS_MAX: Final = 256
+"""Tokens and allowed keys that are good at one time: people and programs, not sessions."""
+
+GRANTS_KEPT_MAX: Final = 512
+"""Those and the last ones that ended, for `myceld token list`; 256 KiB of memory."""
+
+GRANTS_FILE_SIZE_BYTES_MAX: Final = 1 << 20
+"""Largest file of grants that is read: GRANTS_KEPT_MAX of 700 bytes, and room."""
+
+GRANT_NAME_LENGTH_MAX: Final = 64
+"""Characters of a grant's name."""
+
+GRANT_EXPIRES_S_MAX: Final = 100 * 366 * 86_400
+"""Longest life of a grant that ends; one without an end is made by leaving it out."""
+
+RATE_WINDOW_S: Final = 60
+"""Limits are in requests a minute."""
+
+RATE_OPEN: Final = 100
+"""Requests a minute of one address without a good token."""
+
+RATE_TOKEN: Final = 1200
+"""Requests a minute of one token or key that has no limit of its own: 20 a second."""
+
+RATE_LIGHT: Final = 6000
+"""Requests a minute of one address with the light token: a hypha asks once a second, for people
+behind it more often, and several may share an address."""
+
+RATE_FILES: Final = 1200
+"""Requests a minute of one address for the explorer's files: a page has some 30 of them."""
+
+RATE_COUNTED_MAX: Final = 8192
+"""Addresses and tokens that are counted at one time, 200 bytes each; the one that asked least
+recently is forgotten first."""
+
+RATE_PAUSE_S: Final = 0.5
+"""A refusal for asking too often is answered so much later. Whoever does not wait gets twice as
+many refusals a second as it has connections, and no more of this cell's time."""
+
+SIGNED_AGE_S_MAX: Final = 30.0
+"""A signed request that is older is refused: clocks differ by a second, and lines are slow."""
+
+SIGNED_AHEAD_S_MAX: Final = 5.0
+"""How far the signer's clock may be ahead. For so long after a start no signed request is taken,
+because which nonces were used before is not known any more."""
+
+NONCES_MAX: Final = 65_536
+"""Nonces of the last SIGNED_AGE_S_MAX + SIGNED_AHEAD_S_MAX seconds, 150 bytes each; when there are
+more, signed requests get a 503: forgetting one would let it be used again."""
+
+BEGIN_PER_ROUND_MAX: Final = 2
+"""Requests that begin in one round of the event loop, some 1 ms of work: what the cell itself has
+to do comes between."""
+
+LANE_REQUESTS_MAX: Final = 128
+"""Requests at work of one token, key or address, the owner's excepted: others find room."""
+
+OWNER_REQUESTS_MIN: Final = 16
+"""Of REQUESTS_MAX, what is kept for the owner: `myceld status` must work when all others crowd."""
+
+PREFLIGHT_AGE_S: Final = 600
+"""How long a browser may remember what another origin may send."""

@@ -144,6 +144,18 @@ class Opened:
         """Return place and digest of each subtree that is hidden beside what is shown, in order."""
         return list(self._hidden)
 
+    def leaves(self) -> list[tuple[bytes, bytes]]:
+        """Return key and hash of the value of each entry that is shown, bare or not, in order."""
+        found: list[tuple[bytes, bytes]] = []
+        for at, kind in enumerate(self._kinds):
+            if kind == ENTRY:
+                found.append((self._key(at), value_hash_of(self._value(at))))
+            elif kind == BARE:
+                key = self._key(at)
+                behind = self._starts[at] + len(key)
+                found.append((key, self._data[behind : behind + HASH_SIZE_BYTES]))
+        return found
+
     @property
     def has_bare(self) -> bool:
         """Whether some entry is shown without its value."""

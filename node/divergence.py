@@ -1,8 +1,9 @@
 """What to do when the network has certified another state: find where it differs, and tell.
 
 The first differing round is looked for by bisection over headers that other cells prove; then the
-first transaction of it whose receipt differs, and a state key that it was about and whose value
-is not the certified one. The report is a file beside the store; nothing is repaired here.
+first transaction of it whose receipt differs, and a state key whose value is not the certified
+one: of those that its transactions were about, or else by going down both maps with proofs
+(`ledger.map_difference`). The report is a file beside the store; nothing is repaired here.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,7 +26,10 @@ from ledger.accounts import account_key
 from ledger.errors import NoProof, ProofSubjectWrong
 from ledger.header import Receipt, RoundHeader, receipts_root
 from ledger.kinds import VALUE_PREFIX, Put
+from ledger.map_difference import Comparison
+from ledger.map_proof import Opened
 from ledger.proof import StateClaim, decode_proof, to_text
+from ledger.prover import prove_keys
 from ledger.transaction import SignedTransaction, parse
 from ledger.verify import Verified, verify_proof
 from node.clock import wall_ns
@@ -41,6 +46,9 @@ from node.state_tables import values_at
 _LOG = structlog.get_logger("divergence")
 _KEYS_MAX: Final = 64
 """Keys that are compared: those of so many transactions of the first differing round."""
+_PROOFS_MAX: Final = 128
+"""Proofs by which a differing key is looked for: a map of a million keys takes some thirty. All
+questions of one search have to stay below DIAGNOSIS_QUESTIONS_MAX."""
 
 
 @dataclass(slots=True)
@@ -130,7 +138,8 @@ class DivergenceSearch:
         finding.own_header, finding.their_header = own.encode().hex(), theirs.encode().hex()
         finding.header_proof = to_text(proof)
         await self._compare_receipts(first, receipts, finding)
-        await self._compare_values(inquiry, first, finding)
+        if not await self._compare_values(inquiry, first, finding):
+            await self._compare_maps(inquiry, own, finding)
         finding.first_round = first
 
     async def _first_round(
@@ -185,7 +194,7 @@ class DivergenceSearch:
         if len(own) != len(theirs):
             finding.notes.append(f"{len(own)} transactions here, {len(theirs)} there")
 
-    async def _compare_values(self, inquiry: Inquiry, first: Round, finding: Finding) -> None:
+    async def _compare_values(self, inquiry: Inquiry, first: Round, finding: Finding) -> bool:
         """Look for a key of the round's transactions whose value after it is not the certified."""
         for key in (await self._keys_of(first))[:_KEYS_MAX]:
             try:
@@ -193,13 +202,43 @@ class DivergenceSearch:
             except NoProof:
                 finding.notes.append(f"no proof of state key {key.hex()} was to be had")
                 continue
-            claim, own = self._value_in(raw, key, first), self._own_value(key, first)
-            if claim.value != own:
-                finding.key = _shown(key)
-                finding.own_value = None if own is None else own.hex()
-                finding.their_value = None if claim.value is None else claim.value.hex()
-                finding.value_proof = to_text(raw)
+            if self._note_value(self._value_in(raw, key, first), raw, first, finding):
+                return True
+        return False
+
+    async def _compare_maps(self, inquiry: Inquiry, own: RoundHeader, finding: Finding) -> None:
+        """Go down both maps, as they were after a round, to a key whose value differs."""
+        fetch = partial(values_at, self._store, own.round)
+        comparison = Comparison()
+        for _ in range(_PROOFS_MAX):
+            key = comparison.key
+            if key is None:
+                finding.notes.append("the state after that round does not differ")
                 return
+            try:
+                raw = await inquiry.value_proof(key, own.round)
+                ours = prove_keys(self._proofs.map_after(own), [key], fetch)
+            except MyceldError as error:
+                if isinstance(error, RemoteViolation):
+                    raise
+                finding.notes.append(f"no proof of state key {_shown(key)}: {error}")
+                return
+            claim = self._value_in(raw, key, own.round)
+            if comparison.take(Opened(claim.proof), Opened(ours)) is not None:
+                self._note_value(claim, raw, own.round, finding)
+                return
+        finding.notes.append(f"{_PROOFS_MAX} proofs led to no state key")
+
+    def _note_value(self, claim: StateClaim, raw: bytes, at: Round, finding: Finding) -> bool:
+        """Note a value that is not the certified one; return whether it is so."""
+        own = values_at(self._store, at, [claim.key]).get(claim.key)
+        if claim.value == own:
+            return False
+        finding.key = _shown(claim.key)
+        finding.own_value = None if own is None else own.hex()
+        finding.their_value = None if claim.value is None else claim.value.hex()
+        finding.value_proof = to_text(raw)
+        return True
 
     def _value_in(self, raw: bytes, key: bytes, at: Round) -> StateClaim:
         verified = self._verified(raw)
@@ -207,9 +246,6 @@ class DivergenceSearch:
         if not isinstance(claim, StateClaim) or (claim.key, verified.header.round) != (key, at):
             raise ProofSubjectWrong("the proof is of another key or round")
         return claim
-
-    def _own_value(self, key: bytes, at: Round) -> bytes | None:
-        return values_at(self._store, at, [key]).get(key)
 
     async def _keys_of(self, first: Round) -> list[bytes]:
         """Return state keys that the transactions of a round are about."""

@@ -5,13 +5,6 @@ from __future__ import annotations
 from core.errors import LocalMisuse, OperationalFault, RemoteViolation
 
 
-class BadConfig(LocalMisuse):
-    """The configuration file can not be read or says something impossible."""
-
-    code = "MYC-NODE-001"
-    remedy = "Mend the named line of config.yaml; docs/configuration.md lists all keys."
-
-
 class DirectoryLocked(OperationalFault):
     """Another process runs on this cell's directory."""
 
@@ -99,6 +92,10 @@ class NotInHistory(LocalMisuse):
 
     code = "MYC-NODE-030"
     remedy = "Start where the message says that history goes on, or ask a cell that has it all."
+
+    def __init__(self, detail: str, goes_on: int) -> None:
+        super().__init__(f"{detail}; history goes on at {goes_on}")
+        self.goes_on = goes_on
 
 
 class OtherLayout(LocalMisuse):

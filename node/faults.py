@@ -3,7 +3,7 @@
 Then the cell reads `faults.json` in its own directory, which only its owner can write:
 
     {"version": 1, "cut": ["CELL_ID", …], "deaf": […], "mute": […], "delay_ms": {"CELL_ID": 80},
-     "skew_ms": -3600000, "disk_full": false, "misjudge": false}
+     "skew_ms": -3600000, "disk_full": false, "misjudge": false, "miscount": false}
 
 Every key but the version may be left out. A cut link does what a network does that drops packets:
 nothing arrives and nothing leaves, dials get no answer, sessions end when their patience does; what
@@ -11,7 +11,8 @@ was under way arrives if the link heals before that. `deaf` cuts what comes from
 what goes to it. Both ends have to be told. All streams between cells of a network are cut or slow:
 gossip, messages, contents, journals and the rest; only those of a newcomer that joins are not.
 A cell that misjudges takes every signature of a transaction that another cell took in for wrong, so
-it computes another state.
+it computes another state; one that miscounts, that none of the members took part in a round, which
+no transaction is about.
 """
 
 from __future__ import annotations
@@ -60,6 +61,7 @@ class Fault:
     skew_ms: int = 0
     disk_full: bool = False
     misjudge: bool = False
+    miscount: bool = False
 
 
 class Faults:
@@ -121,6 +123,11 @@ class Faults:
     def misjudges(self) -> bool:
         """Whether good signatures are to be taken for wrong when a round is applied."""
         return self._now.misjudge
+
+    @property
+    def miscounts(self) -> bool:
+        """Whether a round is to be applied as if nobody had taken part in it."""
+        return self._now.miscount
 
     def delay_s(self, cell_id: CellId) -> float:
         """Return how long what comes from a cell takes more than by itself."""
@@ -306,4 +313,5 @@ _PARSERS: Final[dict[str, Callable[[object], Any]]] = {
     "skew_ms": _skew,
     "disk_full": _flag,
     "misjudge": _flag,
+    "miscount": _flag,
 }

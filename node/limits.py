@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from core.limits import INT_MAX
-
 CONSENSUS_QUEUE_SIZE_BYTES_MAX: Final = 32 * 1024 * 1024
 """Bytes of events that wait for the consensus task, of all peers together. Beyond it each peer has
 one frame at most."""
@@ -461,9 +459,6 @@ MESSAGE_WORK_PAUSE_S: Final = 1.0
 MESSAGES_UNDONE_PAGE: Final = 64
 """Messages that ask for something and are read at once."""
 
-COMMANDS_MAX: Final = 64
-"""Commands that a cell declares for others."""
-
 STATE_PROOF_TRIES_MAX: Final = 50
 """How often a certified state is looked for to answer a question, while rounds go on."""
 
@@ -544,9 +539,6 @@ PRUNED_ROWS_MIN: Final = 64
 """Old rows of the state that go with each round, beside two for each that it writes: so they go
 faster than they come, and none of it takes a millisecond."""
 
-HISTORY_ROUNDS_MAX: Final = INT_MAX
-"""Of the state's history: all of it."""
-
 DIFF_CHANGES_MAX: Final = 100_000
 """Changes that are looked through for one page of differences, some 0.1 s."""
 
@@ -565,3 +557,24 @@ STATE_PAGE_SIZE_BYTES_MAX: Final = 4 << 20
 MULTISIGS_SCANNED_MAX: Final = 4_096
 """Multi-signature accounts that are looked through for those of a key: 25 µs each, a tenth of a
 second in all."""
+
+DAG_EVENTS_SHOWN_MAX: Final = 1_000
+"""Events in one answer about the hashgraph, some 350 bytes each."""
+
+DAG_SLICE_EVENTS: Final = 100
+"""Of such an answer, events that are put together before others get their turn: 2 ms."""
+
+DAG_SCAN_EVENTS_MAX: Final = 4_000
+"""Events that are looked at for one answer about some rounds: 2 ms. The next one goes on there."""
+
+DAG_ROUNDS_SHOWN_MAX: Final = 256
+"""Rounds in one answer of news of the hashgraph; the next one goes on there."""
+
+UNDECIDED_SHOWN_MAX: Final = 16
+"""Undecided rounds that are told one by one. There are three or four, unless a quorum is away."""
+
+WHY_PATH_EVENTS_MAX: Final = 32
+"""Steps from a judge's chain down to an event that an answer shows. Most paths have two to five."""
+
+WHY_TRANSACTIONS_SHOWN_MAX: Final = 200
+"""Transactions of one event that an answer lists."""

@@ -36,6 +36,7 @@ from ledger.prover import prove_keys, prove_range
 from ledger.roster import Roster
 from ledger.state_proof import StateAnswer, StateQuestion, decode_message, encode_message
 from ledger.transaction import transaction_id
+from ledger.tree import Snapshot
 from node.discovery.roster_proofs import RosterProofs
 from node.errors import NotInHistory
 from node.headers import Headers
@@ -114,7 +115,7 @@ class Proofs:
     async def _of_value_at(self, key: bytes, round_number: Round, start: Epoch) -> Proof:
         headers, certificate = await self._certified(round_number)
         proof = prove_keys(
-            map_at(self._store, self._ledger, headers[0]),
+            self.map_after(headers[0]),
             [key],
             lambda keys: values_at(self._store, round_number, keys),
         )
@@ -162,6 +163,10 @@ class Proofs:
             return await self._headers.get(round_number)
         except NotInHistory:
             return None
+
+    def map_after(self, header: RoundHeader) -> Snapshot:
+        """Return this cell's own map after a round; raises StateNotKept, NoStateProof."""
+        return map_at(self._store, self._ledger, header)
 
     @property
     def certified_round(self) -> Round:

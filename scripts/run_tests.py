@@ -24,7 +24,7 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 WAITING: Final = (
-    *("tests/cli", "tests/gossip/host", "tests/interop", "tests/network"),
+    *("tests/cli", "tests/explorer", "tests/gossip/host", "tests/interop", "tests/network"),
     *("tests/node/discovery", "tests/scripts"),
 )
 SIMULATING: Final = ("tests/sim",)

@@ -12,15 +12,17 @@ from typing import Any, Final
 
 from starlette.requests import Request
 
+import settings
 from cli.devnet.directory import Devnet
 from cli.errors import BadInput, DevnetUnreadable
 from cli.tx import _parse_batch
 from core import codec
 from core.errors import MyceldError
 from core.ids import Hash, NotACellId
-from gateway import asks
-from gateway.door import is_loopback_host
+from gateway import asks, reading
 from gateway.errors import BadRequest, BodyTooLarge
+from gateway.places import is_loopback_host
+from gateway.state_asks import ChangesAsk, NamespaceAsk, RollbackAsk, WriteAsk
 from hypha import config as hypha_config
 from hypha.errors import AnswerGarbled, BadHyphaConfig, GatewayRefuses, GatewaySilent
 from hypha.gateway_address import GatewayAddress
@@ -47,10 +49,13 @@ from journal.tile import Tile, split_hashes
 from myceld.client import _parsed
 from myceld.errors import CellAnswerUnreadable, CellRefused, CellUnreachable, HomeUnreadable
 from myceld.home import RunFile, read_token
-from node import config, failpoints, faults, founding
+from node import failpoints, faults, founding
 from node.backup.manifest import decode_manifest
 from node.discovery.locations import check_location
-from node.errors import BackupUnreadable, BadConfig, BadFailpoints, BadOption, SeedRefused
+from node.errors import BackupUnreadable, BadFailpoints, BadOption, SeedRefused
+from settings import BadConfig, CellConfig, Config, DiscoveryConfig, TrustConfig
+from settings.documents import assemble
+from settings.limits import FILE_SIZE_BYTES_MAX
 from sim import scenario
 from sim.drawing import draw
 from sim.errors import BadScenario
@@ -344,25 +349,30 @@ def _tests_of_cells() -> tuple[Target, ...]:
 
 
 def _configuration() -> tuple[Target, ...]:
-    full = config.Config(
-        name="ada",
-        listen=("/ip4/0.0.0.0/tcp/4710", "/ip6/::/tcp/4710/ws"),
-        bootstrap=(f"/ip4/192.0.2.7/tcp/4710/p2p/{_CELL}",),
-        gateway_port=8710,
-        discovery=config.DiscoveryConfig(seeds=("seed.json", "https://example.org/seed.json")),
-        trust=config.TrustConfig(("full=0.95", "read-only=.1"), ("exec=standard", "chat=none")),
+    full = Config(
+        CellConfig(
+            name="ada",
+            listen=("/ip4/0.0.0.0/tcp/4710", "/ip6/::/tcp/4710/ws"),
+            bootstrap=(f"/ip4/192.0.2.7/tcp/4710/p2p/{_CELL}",),
+            gateway_port=8710,
+        ),
+        discovery=DiscoveryConfig(seeds=("seed.json", "https://example.org/seed.json")),
+        trust=TrustConfig(("full=0.95", "read-only=.1"), ("exec=standard", "chat=none")),
     )
     gateways = (GatewayAddress("https://a.example", "a.token", "ca.pem"),)
     light = hypha_config.HyphaConfig(gateways, "phone", 8720, 60, "debug")
     return (
         Target(
             name="config.yaml",
-            decode=lambda data: config.parse(data, "config.yaml"),
-            samples=tuple(config.dump(made).encode() for made in (config.Config(), full)),
+            decode=lambda data: settings.parse(Config, data, "config.yaml"),
+            samples=(
+                *(settings.dump(made).encode() for made in (Config(), full)),
+                b'version: 1\ncell:\n  name: ${A:-b}$$\n  listen: ["${A:-c}"]',
+            ),
             errors=(BadConfig,),
             form=Form.YAML,
-            covers=("node/config.py:parse",),
-            size_bytes_max=config._FILE_SIZE_BYTES_MAX,
+            covers=("settings/documents.py:parse",),
+            size_bytes_max=FILE_SIZE_BYTES_MAX,
         ),
         Target(
             name="hypha.yaml",
@@ -388,10 +398,13 @@ def _configuration() -> tuple[Target, ...]:
         Target(
             name="configuration in the environment",
             decode=_environment,
-            samples=(b"gateway_port=8710", b"listen=/ip4/0.0.0.0/tcp/1,/ip6/::/tcp/2", b"name=ada"),
+            samples=(
+                b"MYCELD_CELL__GATEWAY_PORT=8710",
+                b"MYCELD_CELL__LISTEN=/ip4/0.0.0.0/tcp/1,/ip6/::/tcp/2",
+                b"CELLULER_CELL_NAME=ada",
+            ),
             errors=(BadConfig,),
             form=Form.TEXT,
-            covers=("node/config.py:_from_text", "node/config.py:load"),
             size_bytes_max=64 << 10,
         ),
         Target(
@@ -415,6 +428,9 @@ def _gateway() -> tuple[Target, ...]:
         {"action": "approve", "proposal": "00" * 32},
         {"role": "sclerotium", "name": "x", "weight": 1, "expires_s": 60, "addresses": ["/ip4"]},
         {"cell": "ada", "journal": "consensus", "min_index": 4, "type": "seed"},
+        {"writes": [{"key": "a", "value_hex": "ff", "if_round": 7}, {"key": "b", "delete": True}]},
+        {"name": "club", "owners": ["ada"], "access": "writers", "writers": ["grace"]},
+        {"prefix": "club/", "to_round": 9},
     )
     answers = ({"items": [1, "x"], "next": None}, {"error": {"code": "MYC-X-1", "message": "no"}})
     return (
@@ -424,7 +440,12 @@ def _gateway() -> tuple[Target, ...]:
             samples=tuple(map(_json, bodies)),
             errors=(BadRequest,),
             form=Form.JSON,
-            covers=("gateway/asks.py:_parse_object", "gateway/asks.py:from_hex"),
+            covers=(
+                "gateway/reading.py:_parse_object",
+                "gateway/reading.py:read_ask",
+                "gateway/asks.py:from_hex",
+                *(f"gateway/kinds.py:{kind}.read" for kind in _KINDS),
+            ),
             size_bytes_max=8 << 20,
         ),
         Target(
@@ -445,7 +466,7 @@ def _gateway() -> tuple[Target, ...]:
             samples=(b"127.0.0.1:8710", b"[::1]:80", b"localhost", b"4096"),
             errors=(BodyTooLarge,),
             form=Form.TEXT,
-            covers=("gateway/door.py:is_loopback_host",),
+            covers=("gateway/places.py:is_loopback_host",),
             size_bytes_max=16 << 10,
         ),
         Target(
@@ -510,14 +531,12 @@ def _or_refused(found: object) -> object:
 
 
 def _environment(data: bytes) -> object:
-    key, _, text = _text(data).partition("=")
-    section: Any = config.DiscoveryConfig() if len(data) % 2 else config.Config()
-    if not hasattr(section, key):
-        section = config.Config()
-    value = config._from_text(section, key, text)
-    return config._with(section, key, value, where=key)
+    name, _, text = _text(data).partition("=")
+    return assemble(Config, [], {name: text}).must()
 
 
+_KINDS: Final = ("Whole", "Digits", "Switch", "Flag", "Seconds", "Text", "Hex", "OneOf")
+_ASKS: Final[tuple[type[reading.Ask], ...]] = (WriteAsk, RollbackAsk, NamespaceAsk, ChangesAsk)
 _READERS: Final[tuple[Callable[[asks.Fields], object], ...]] = (
     asks.transactions,
     asks.key,
@@ -530,19 +549,21 @@ _READERS: Final[tuple[Callable[[asks.Fields], object], ...]] = (
     asks.followed,
     asks.min_index,
     asks.is_seed,
+    *(partial(reading.read_ask, model) for model in _ASKS),
 )
 _FIELDS: Final = frozenset(
     (
         *("transactions", "wait", "timeout_s", "key", "value", "value_hex", "nonce", "action"),
         *("cell", "weight", "name", "proposal", "role", "expires_s", "uses_max", "addresses"),
         *("journal", "min_index", "type", "a", "version", "members", "cut"),
+        *("writes", "prefix", "to_round", "owners", "access", "writers", "limit"),
     )
 )
 
 
 def _body(data: bytes) -> object:
     """Read a body, and then each of its fields: all but one of the readers refuse it."""
-    fields = asks._parse_object(data, _FIELDS)
+    fields = reading._parse_object(data, _FIELDS)
     return _first(lambda read: read(fields), _READERS)
 
 
@@ -579,7 +600,7 @@ def _first(call: Callable[[Any], object], readers: tuple[Any, ...]) -> object:
 def _header(data: bytes) -> object:
     text = data.decode("latin-1")
     scope = {"type": "http", "headers": [(b"content-length", data)]}
-    asks._check_announced(Request(scope))
+    reading._check_announced(Request(scope))
     return is_loopback_host(text)
 
 

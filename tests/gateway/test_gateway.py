@@ -14,13 +14,14 @@ from unittest.mock import patch
 
 import pytest
 
-import gateway.door
+import gateway.connections
 from core.errors import MyceldError
 from gateway import limits
-from gateway.asks import BodyBudget
-from gateway.door import is_loopback_host
+from gateway.door import DoorRules
 from gateway.errors import NotLoopback, PortInUse
-from gateway.server import Gateway
+from gateway.places import is_loopback_host
+from gateway.reading import BodyBudget
+from gateway.server import Gateway, Security
 from gateway.views import InviteWish, MemberChange, Stage
 from tests.gateway.fake_cell import CELL_ID, TOKEN, FakeCell, UsedNonce
 
@@ -495,7 +496,7 @@ def test_a_foreign_host_is_refused_before_anything_else() -> None:
 
 def test_unknown_routes_and_methods_have_codes() -> None:
     async def talk(wire: Wire, _cell: FakeCell) -> None:
-        for target in ("/", "/api/v1/nothing", "/api/v1/status/", "/api/v2/status"):
+        for target in ("/api", "/api/v1/nothing", "/api/v1/status/", "/api/v2/status"):
             status, _, answer = await wire.ask("GET", target)
             assert (status, answer["error"]["code"]) == (404, "MYC-GATEWAY-012")
         for method, target in [("DELETE", "/api/v1/status"), ("OPTIONS", "/api/v1/state/put")]:
@@ -605,7 +606,7 @@ def test_the_largest_body_is_taken() -> None:
 
 
 def test_all_bodies_together_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.asks.BodyBudget", lambda: BodyBudget(100))
+    monkeypatch.setattr("gateway.routes.BodyBudget", lambda: BodyBudget(100))
 
     async def talk(wire: Wire, _cell: FakeCell) -> None:
         for _ in range(3):
@@ -629,7 +630,7 @@ def test_requests_at_work_are_bounded_with_a_coded_answer() -> None:
         second.writer.close()
         await second.writer.wait_closed()
 
-    serve(talk, requests_max=1)
+    serve(talk, security=Security(rules=DoorRules(requests_max=1)))
 
 
 def test_an_endless_head_is_refused() -> None:
@@ -644,7 +645,7 @@ def test_an_endless_head_is_refused() -> None:
 def test_a_connection_that_does_not_ask_is_closed(
     first: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gateway.door, "HEAD_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(gateway.connections, "HEAD_TIMEOUT_S", 0.2)
 
     async def talk(wire: Wire, _cell: FakeCell) -> None:
         begun_s = time.monotonic()

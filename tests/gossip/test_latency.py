@@ -10,7 +10,7 @@ import pytest
 from tests.gossip.latency_world import Loss, Setting, measure
 
 SIZES = [4, 7, 10, pytest.param(16, marks=pytest.mark.slow)]
-LARGEST = pytest.param(31, marks=pytest.mark.slow)
+LARGEST = pytest.param(31, marks=(pytest.mark.slow, pytest.mark.long))
 
 
 @pytest.mark.parametrize("members", [*SIZES, LARGEST])

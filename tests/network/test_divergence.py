@@ -11,6 +11,7 @@ import pytest
 from core.codec import decode
 from ledger.certificate import parse_certificate
 from ledger.genesis import from_json
+from ledger.network_score import EPOCH_RECORD_KEY
 from ledger.verify import verify_text
 from myceld import CellRefused
 from node.faults import FAULTS_FILE, FAULTS_VARIABLE
@@ -92,6 +93,27 @@ def test_another_state_is_caught_named_and_repaired_while_the_others_go_on(net: 
     assert set(sent[-4:]) <= set(known)
     net.do("kill", WRONG)
     net.do("restart", WRONG)
+    net.wait_settled()
+
+
+@pytest.mark.slow
+@pytest.mark.long
+def test_a_key_that_no_transaction_was_about_is_found_too(net: Devnet) -> None:
+    net.client(1).put("right", b"v", wait="certified")
+    net.wait_settled()
+    _have(net, miscount=True)
+    net.client(1).put("another", b"v", wait="certified")
+    wait_until(
+        lambda: net.client(WRONG).divergence()["first_round"] is not None, "it was not looked into"
+    )
+    found = net.client(WRONG).divergence()
+    assert found["transaction"] is None
+    report = json.loads(Path(found["report"]).read_text())
+    assert (found["key"], report["notes"]) == (EPOCH_RECORD_KEY.decode(), [])
+    assert report["own_value"] != report["their_value"]
+    _check_report(net, Path(found["report"]))
+    _have(net)
+    assert "repaired" in _repair(net)
     net.wait_settled()
 
 

@@ -233,3 +233,34 @@ def test_other_arguments_are_refused(repository: Path) -> None:
     result = run_setup(repository, "everything")
     assert result.returncode == 2
     assert "usage: scripts/setup [dev]" in result.stderr
+
+
+def test_developers_get_chromium_where_it_is_a_package_and_are_told_how_elsewhere(
+    repository: Path, tools: Path, tmp_path: Path
+) -> None:
+    ready = run_setup(repository, "dev", PYTHON=str(Path(sys.base_prefix, "bin", "python3")))
+    assert ready.returncode == 0, ready.stderr
+    log = tmp_path / "apt.log"
+    stub(tools / "id", "echo 0")
+    stub(
+        tools / "apt-get",
+        f'echo "$*" >>"{log}"\n'
+        f'[ "$1" = update ] || {{ printf "#!/bin/sh\\n" >"{tools}/chromium"; }}\n'
+        f'[ "$1" = update ] || chmod +x "{tools}/chromium"',
+    )
+    (tools / "chmod").symlink_to(shutil.which("chmod") or "")
+    options = {"PATH": str(tools), "MYCELD_NO_INSTALL": ""}
+
+    options["MYCELD_OS_RELEASE"] = os_release(tmp_path, "ID=ubuntu\nID_LIKE=debian\n")
+    told = run_setup(repository, "dev", **options)
+    assert told.returncode == 0, told.stderr
+    assert "setup: no Chromium" in told.stderr
+    assert "sudo apt-get install -y chromium" in told.stderr
+    assert run_setup(repository, **options).stderr == ""  # running cells takes no browser
+    assert not log.exists()
+
+    options["MYCELD_OS_RELEASE"] = os_release(tmp_path, "ID=debian\n")
+    installed = run_setup(repository, "dev", **options)
+    assert installed.returncode == 0, installed.stderr
+    assert log.read_text().rstrip().endswith(" chromium")
+    assert run_setup(repository, "dev", **options).stderr == ""

@@ -1,0 +1,172 @@
+// The parts that pages are made of: headings, tables, lists of facts, states, forms.
+
+import { h, replace } from "./dom.js";
+import { short } from "./format.js";
+
+let numbers = 0;
+
+/** A new id for an element that a label or description refers to. */
+export function newId(prefix) {
+  numbers += 1;
+  return `${prefix}-${numbers}`;
+}
+
+/** The heading of a page, with a line that says what it is for. */
+export function heading(text, lead, ...actions) {
+  return h("header", { class: "page" },
+    h("div", {}, h("h1", {}, text), lead && h("p", { class: "lead" }, lead)),
+    actions.length > 0 && h("div", { class: "actions" }, ...actions));
+}
+
+/** A part of a page under its own heading. */
+export function section(title, ...children) {
+  const id = newId("section");
+  return h("section", { "aria-labelledby": id }, h("h2", { id }, title), ...children);
+}
+
+/**
+ * A table. `columns`: [{label, cell(row), numeric, wide}]. On a small screen each row is a card.
+ * Roles are written out, because cards are not displayed as a table.
+ */
+export function table(caption, columns, rows, { empty = "Nothing here yet.", hideCaption = true } = {}) {
+  if (rows.length === 0) return emptyState(empty);
+  return h("div", { class: "scroll" }, h("table", { role: "table" },
+    h("caption", { class: hideCaption ? "sr-only" : undefined }, caption),
+    h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, columns.map((column) =>
+      h("th", { role: "columnheader", scope: "col", class: column.numeric && "numeric" }, column.label)))),
+    h("tbody", { role: "rowgroup" }, rows.map((row) => h("tr", { role: "row" }, columns.map((column) =>
+      h("td", { role: "cell", "data-label": column.label, class: [column.numeric && "numeric", column.wide && "wide"].filter(Boolean).join(" ") || undefined },
+        h("span", { class: "held" }, column.cell(row)))))))));
+}
+
+/** A list of facts: [[name, value], …]; what is null is left out. */
+export function facts(...pairs) {
+  return h("dl", { class: "facts" }, pairs.filter((pair) => pair && pair[1] !== null && pair[1] !== undefined)
+    .map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+}
+
+/** A large number with its name. */
+export function figure(name, value, note) {
+  return h("div", { class: "figure" }, h("p", { class: "name" }, name), h("p", { class: "value" }, value), note && h("p", { class: "note" }, note));
+}
+
+/** A word with a colour: tone is good, warn, bad or plain. The word alone says everything. */
+export function badge(word, tone = "plain") {
+  return h("span", { class: `badge ${tone}` }, word);
+}
+
+/** A long id: shortened, whole for screen readers and in the title, and copied by its button. */
+export function identifier(id, href, { whole = false } = {}) {
+  if (!id) return "–";
+  const text = h("code", { title: id, class: whole ? "whole" : undefined }, whole ? id : short(id));
+  return h("span", { class: "id" }, href ? h("a", { href, "aria-label": whole ? undefined : id }, text) : text,
+    h("button", { type: "button", class: "copy", "aria-label": `Copy ${short(id)}`, onclick: (event) => copy(event.currentTarget, id) }));
+}
+
+async function copy(button, text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    button.classList.add("done");
+    announce("Copied.");
+    setTimeout(() => button.classList.remove("done"), 1200);
+  } catch {
+    announce("The browser does not let this page copy.");
+  }
+}
+
+/** Say something to screen readers. */
+export function announce(text) {
+  document.getElementById("announce").textContent = text;
+}
+
+/** A button. */
+export function button(label, onclick, { kind = "plain", type = "button", ...attributes } = {}) {
+  return h("button", { type, class: kind, onclick, ...attributes }, label);
+}
+
+/** What is shown until something comes. */
+export function loading(what = "Asking the cell") {
+  return h("p", { class: "loading", role: "status" }, `${what} …`);
+}
+
+/** What is shown where there is nothing. */
+export function emptyState(text, ...more) {
+  return h("div", { class: "empty" }, h("p", {}, text), ...more);
+}
+
+/** What went wrong: the message, what to do, the stable code, and a way to try again. */
+export function errorState(error, again) {
+  return h("div", { class: "notice bad", role: "alert" },
+    h("p", { class: "what" }, error.message || "Something went wrong in this page."),
+    error.remedy && h("p", {}, error.remedy),
+    error.code && h("p", { class: "code" }, h("code", {}, error.code)),
+    again && button("Try again", again));
+}
+
+/** A remark. */
+export function notice(tone, ...children) {
+  return h("div", { class: `notice ${tone}` }, ...children.map((child) => (typeof child === "string" ? h("p", {}, child) : child)));
+}
+
+/** Fill `place` with what `work` comes to, or with what went wrong. */
+export async function fillWith(place, context, work) {
+  if (place.childElementCount === 0) replace(place, loading());
+  place.setAttribute("aria-busy", "true");
+  try {
+    const content = await work();
+    if (!context.signal.aborted) replace(place, content);
+  } catch (error) {
+    if (context.signal.aborted) return;
+    replace(place, errorState(error, () => fillWith(place, context, work)));
+  } finally {
+    place.removeAttribute("aria-busy");
+  }
+}
+
+/** Ways to the pages before and after: [{label, href}], those without href can not be taken. */
+export function pager(label, ...ways) {
+  return h("nav", { class: "pager", "aria-label": label }, ways.filter(Boolean).map((way) =>
+    way.href ? h("a", { class: "button", href: way.href }, way.label) : h("span", { class: "button off", "aria-disabled": "true" }, way.label)));
+}
+
+/** A labelled field: an input, or a textarea or select given as `control`. */
+export function field(label, control, hint) {
+  const id = control.id || newId("field");
+  control.id = id;
+  const hintId = hint ? newId("hint") : null;
+  if (hintId) control.setAttribute("aria-describedby", hintId);
+  return h("div", { class: "field" }, h("label", { for: id }, label), control, hint && h("p", { class: "hint", id: hintId }, hint));
+}
+
+/** A text input. */
+export function input(name, value = "", attributes = {}) {
+  return h("input", { name, type: "text", autocomplete: "off", spellcheck: "false", ...attributes, value });
+}
+
+/** A form that calls `submitted` with its fields, in place of leaving the page. */
+export function form(label, submitted, ...children) {
+  return h("form", {
+    "aria-label": label,
+    onsubmit: (event) => {
+      event.preventDefault();
+      submitted(Object.fromEntries(new FormData(event.currentTarget)), event.currentTarget);
+    },
+  }, ...children);
+}
+
+/** Have the browser save a text as a file. */
+export function download(name, text) {
+  const url = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
+  h("a", { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}
+
+/** Text that may be long, in a box of its own that the keyboard can scroll. */
+export function box(label, text) {
+  return h("pre", { class: "box", tabindex: "0", role: "region", "aria-label": label }, text);
+}
+
+/** A link within the explorer: link("rounds", 12) -> "#/rounds/12". */
+export function to(page, ...parts) {
+  return `#/${[page, ...parts.map((part) => encodeURIComponent(part))].join("/")}`;
+}
