@@ -132,6 +132,8 @@ async def _failed_once(tmp_path: Path) -> None:
             await _write(store, lost, tree.update(lost.items()))
     finally:
         arm(None)
+    await store.close()  # a write that failed ends a cell
+    store = await _opened(tmp_path / "cell.db")
     again = _check(store, 0, state, {})
     await _write(store, lost, again.update(lost.items()))
     _check(store, 0, state | lost, {})
