@@ -87,6 +87,10 @@ ROWS: Final = (
     Row("GET", "/api/v1/cell", _R),
     Row("GET", "/api/v1/audit", _R),
     Row("GET", "/api/v1/divergence", _R),
+    Row("GET", "/api/v1/doctor", _R),
+    Row("GET", "/api/v1/why/transaction/{id}", _R),
+    Row("GET", "/api/v1/why/cell", _R),
+    Row("GET", "/api/v1/why/stall", _R),
     Row("POST", "/api/v1/repair", _A),
     Row("POST", "/api/v1/identity/verify", _M),
     # Transactions and the order.
@@ -156,6 +160,9 @@ ROWS: Final = (
     Row("GET", "/api/v1/prana/multisigs", _R, "query"),
     Row("GET", "/api/v1/prana/token", _R, "query"),
     Row("GET", "/api/v1/prana/tokens", _R, "query"),
+    # Subscriptions: those to messages need the scope of messages, too.
+    Row("WS", "/api/v1/stream", _R, is_stream=True),
+    Row("GET", "/api/v1/events", _R, is_stream=True),
     # Messages and content.
     Row("POST", "/api/v1/messages", _M),
     Row("GET", "/api/v1/messages", _M),

@@ -10,7 +10,7 @@ import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 
 from core.errors import InvariantBroken, MyceldError
 from gateway import asks
@@ -18,6 +18,7 @@ from gateway.answers import STATUSES, JsonAnswer, error_answer, listing
 from gateway.api import Api
 from gateway.cell import Cell
 from gateway.consensus_routes import ConsensusRoutes
+from gateway.doctor_routes import DoctorRoutes
 from gateway.errors import NoSuchRoute, Unexpected, WrongMethod
 from gateway.governance_routes import GovernanceRoutes
 from gateway.light_routes import LightRoutes
@@ -29,6 +30,7 @@ from gateway.reading import BodyBudget
 from gateway.repair_routes import RepairRoutes
 from gateway.service_routes import ServiceRoutes, note_request
 from gateway.state_routes import StateRoutes
+from gateway.stream_routes import StreamRoutes
 from gateway.trust_routes import TrustRoutes
 from gateway.views import Stage
 from gateway.waiting import Waiting
@@ -69,7 +71,13 @@ class Routes(Waiting):
         self._now_ns = now_ns
         self._budget = BodyBudget()
         self._messages = MessageRoutes(cell, self._budget, self.within, self.read)
+        self.streams = StreamRoutes(cell)
         self.app = self._build()
+
+    def stop_waiting(self) -> None:
+        """Answer every request that waits, and say goodbye to all subscribers."""
+        super().stop_waiting()
+        self.streams.hub.stop()
 
     async def health(self, _request: Request) -> Response:
         """GET /api/public/health."""
@@ -292,14 +300,19 @@ class Routes(Waiting):
             *RepairRoutes(self._cell, self, self._budget).table(),
             *ConsensusRoutes(self._cell, self).table(),
             *LightRoutes(self._cell, self, self._budget).table(),
+            *DoctorRoutes(self._cell).table(),
+            ("GET", "/api/v1/events", self.streams.events),
         ]
         api = Api(
             [StateRoutes(self._cell, self)],
             self._guarded_operation,
             version=self._cell.status().version,
             more=[
-                Route(path, self._guarded(endpoint, path), methods=[method])
-                for method, path, endpoint in table
+                *(
+                    Route(path, self._guarded(endpoint, path), methods=[method])
+                    for method, path, endpoint in table
+                ),
+                WebSocketRoute("/api/v1/stream", self.streams.stream),
             ],
         )
         api.add_exception_handler(HTTPException, self._unrouted)

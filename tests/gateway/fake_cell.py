@@ -78,6 +78,7 @@ from journal.checkpoint import sign_checkpoint
 from journal.merkle import leaf_hash, node_hash, subtree_inclusion_proof, subtree_root
 from journal.proof_file import format_proof
 from tests.gateway.fake_consensus import FakeConsensus
+from tests.gateway.fake_doctor import FakeDoctor
 from tests.gateway.fake_governance import FakeGovernance
 from tests.gateway.fake_light import FakeLight
 from tests.gateway.fake_messages import FakeMessages
@@ -85,6 +86,7 @@ from tests.gateway.fake_prana import FakePrana
 from tests.gateway.fake_proofs import FakeProofs
 from tests.gateway.fake_services import FakeServices
 from tests.gateway.fake_state import FakeState
+from tests.gateway.fake_streams import FakeStreams
 
 TOKEN = "t0ken-of-the-tests"  # noqa: S105 - a secret of nothing
 CELL_ID = "12D3KooWFakeCell"
@@ -151,6 +153,8 @@ class FakeCell(
     FakePrana,
     FakeProofs,
     FakeLight,
+    FakeDoctor,
+    FakeStreams,
     FakeConsensus,
 ):
     """Keeps receipts and values; keys with special names make it fail in special ways."""
@@ -162,6 +166,8 @@ class FakeCell(
         FakeState.__init__(self, self._taken)
         FakePrana.__init__(self)
         FakeProofs.__init__(self)
+        FakeDoctor.__init__(self)
+        FakeStreams.__init__(self)
         FakeConsensus.__init__(self)
         self.receipts: dict[str, ReceiptView] = {}
         self.values: dict[str, bytes] = {}
