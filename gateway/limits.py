@@ -211,3 +211,6 @@ OWNER_REQUESTS_MIN: Final = 16
 
 PREFLIGHT_AGE_S: Final = 600
 """How long a browser may remember what another origin may send."""
+
+DAG_CURSOR_LENGTH_MAX: Final = 64
+"""Characters of a cursor of the hashgraph: four numbers of twelve digits."""
