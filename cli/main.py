@@ -33,6 +33,7 @@ _COMMANDS: Final = {
     "tx": ("cli.tx:tx", "Put, send, sign and list transactions."),
     "prana": ("cli.prana:prana", "See what accounts have, and pay."),
     "state": ("cli.state:state", "Read the agreed state."),
+    "watch": ("cli.watch:watch", "Show what happens, as it happens."),
     "receipt": ("cli.receipt:receipt", "Show how far a transaction has come."),
     "verify": ("cli.verify:verify", "Check a proof, without a cell or a network."),
     "round": ("cli.history:rounds", "List decided rounds."),
@@ -61,6 +62,8 @@ _COMMANDS: Final = {
     "dag": ("cli.dag:dag", "Show the hashgraph, say why events are where they are, export it."),
     "devnet": ("cli.devnet.commands:devnet", "Run a local network of several cells."),
     "sim": ("cli.sim:sim", "Run whole networks on virtual time, and break them."),
+    "doctor": ("cli.doctor:doctor", "Look for what is wrong, and say what to do."),
+    "explain": ("cli.explain:explain", "Say what a code means, and what to do."),
     "version": ("cli.cell:version", "Show the version of the program and of the cell."),
 }
 
