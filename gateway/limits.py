@@ -94,12 +94,6 @@ GRANT_EXPIRES_S_MAX: Final = 100 * 366 * 86_400
 RATE_WINDOW_S: Final = 60
 """Limits are in requests a minute."""
 
-RATE_OPEN: Final = 100
-"""Requests a minute of one address without a good token."""
-
-RATE_TOKEN: Final = 1200
-"""Requests a minute of one token or key that has no limit of its own: 20 a second."""
-
 RATE_LIGHT: Final = 6000
 """Requests a minute of one address with the light token: a hypha asks once a second, for people
 behind it more often, and several may share an address."""

@@ -19,6 +19,8 @@ from gateway.answers import STATUSES, JsonAnswer, error_answer, listing
 from gateway.cell import Cell
 from gateway.errors import NoSuchRoute, Unexpected, WrongMethod
 from gateway.governance_routes import GovernanceRoutes
+from gateway.grant_routes import GrantRoutes
+from gateway.grants import Grants
 from gateway.light_routes import LightRoutes
 from gateway.message_routes import MessageRoutes
 from gateway.prana_routes import PranaRoutes
@@ -59,12 +61,14 @@ class Routes(Waiting):
         *,
         statuses: Mapping[type[MyceldError], int] | None = None,
         now_ns: Callable[[], int] = time.time_ns,
+        grants: Grants | None = None,
     ) -> None:
         super().__init__()
         self._cell = cell
         self._statuses = {**STATUSES, **(statuses or {})}
         self._now_ns = now_ns
         self._budget = asks.BodyBudget()
+        self._grants = GrantRoutes(grants, lambda: now_ns() // 1_000_000, self._budget)
         self._messages = MessageRoutes(cell, self._budget, self.within, self.read)
         self.app = self._build()
 
@@ -288,6 +292,7 @@ class Routes(Waiting):
             *ServiceRoutes(self._cell, self, self._budget).table(),
             *ProofRoutes(self._cell, self).table(),
             *RepairRoutes(self._cell, self, self._budget).table(),
+            *self._grants.table(),
             *LightRoutes(self._cell, self, self._budget).table(),
         ]
         app = Starlette(
