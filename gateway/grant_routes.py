@@ -2,25 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, NoReturn, TypeAlias
+from typing import Annotated, Final, NoReturn
 
-from starlette.requests import Request
-from starlette.responses import Response
-
-from core.limits import INT_MAX, PUBLIC_KEY_SIZE_BYTES
-from gateway import asks
-from gateway.answers import JsonAnswer, listing
-from gateway.errors import NoSuchGrant
+from gateway.errors import GrantsUnusable, NoSuchGrant, TooManyGrants
 from gateway.grants import Grant, Grants, Terms
-from gateway.limits import GRANT_EXPIRES_S_MAX, GRANT_NAME_LENGTH_MAX
+from gateway.kinds import Items, OneOf, PublicKey, Text, Whole, Wrong
+from gateway.limits import GRANT_EXPIRES_S_MAX, GRANT_NAME_LENGTH_MAX, GRANT_RATE_MAX
+from gateway.operations import Operation, get, post
 from gateway.policy import GRANTABLE, Scope
+from gateway.reading import Ask
 
-Row: TypeAlias = tuple[str, str, Callable[[Request], Awaitable[Response]]]
+_SCOPES: Final = tuple(scope.value for scope in GRANTABLE)
 
-_NOTHING: Final[frozenset[str]] = frozenset()
-_TERMS: Final = frozenset({"name", "scopes", "expires_s", "rate_per_minute"})
+
+class _Name(Text):
+    """What the audit journal may show: plain letters on one line."""
+
+    def read(self, value: object) -> str:
+        """See Kind."""
+        text = super().read(value)
+        if not text.isascii() or not text.isprintable():
+            raise Wrong("expected plain letters, digits and signs")
+        return text
+
+
+class TokenAsk(Ask):
+    """What a token is to be good for."""
+
+    name: Annotated[str, _Name(1, GRANT_NAME_LENGTH_MAX)]
+    """What it is for; the audit journal names it so."""
+    scopes: Annotated[
+        list[Annotated[Scope, OneOf(_SCOPES, Scope)]], Items(1, len(_SCOPES), "scopes")
+    ]
+    """What it opens: `admin` is everything."""
+    expires_s: Annotated[int | None, Whole(1, GRANT_EXPIRES_S_MAX)] = None
+    """How long it is good; without an end unless given."""
+    rate_per_minute: Annotated[int | None, Whole(1, GRANT_RATE_MAX)] = None
+    """Requests a minute; as configured unless given."""
+
+    def terms(self, now_ms: int) -> Terms:
+        """Return the terms from now on."""
+        expires_ms = now_ms + self.expires_s * 1000 if self.expires_s else 0
+        return Terms(self.name, tuple(self.scopes), expires_ms, self.rate_per_minute or 0)
+
+
+class KeyTermsAsk(TokenAsk):
+    """A key, and what requests that it signed are to be good for."""
+
+    public_key: PublicKey
+    """The key, in hex."""
+
+
+class GrantAsk(Ask):
+    """A token or key, by its id."""
+
+    id: Annotated[str, Text(1, GRANT_NAME_LENGTH_MAX)]
+    """As the list shows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +82,15 @@ class GrantView:
 
 
 @dataclass(frozen=True, slots=True)
+class GrantsView:
+    """Tokens and keys, the newest first, the last ones that ended too."""
+
+    items: list[GrantView]
+    next: None = None
+    """There is always one part."""
+
+
+@dataclass(frozen=True, slots=True)
 class NewTokenView:
     """A token that was made just now."""
 
@@ -52,68 +100,50 @@ class NewTokenView:
 
 
 class GrantRoutes:
-    """Everything about grants. Without a place to keep them there are none to be made."""
+    """Everything about grants. Without a place to keep them none can be made."""
 
-    def __init__(
-        self, grants: Grants | None, now_ms: Callable[[], int], budget: asks.BodyBudget
-    ) -> None:
+    tag = "tokens"
+
+    def __init__(self, grants: Grants | None, now_ms: Callable[[], int]) -> None:
         self._grants = grants
         self._now_ms = now_ms
-        self._budget = budget
 
-    def table(self) -> list[Row]:
-        """Return (method, path, endpoint) of each."""
+    def operations(self) -> Sequence[Operation]:
+        """See Family."""
         return [
-            ("GET", "/api/v1/tokens", self.tokens),
-            ("POST", "/api/v1/tokens", self.make),
-            ("POST", "/api/v1/tokens/keys", self.allow_key),
-            ("POST", "/api/v1/tokens/{id}/revoke", self.revoke),
+            get("/api/v1/tokens", self.tokens),
+            post("/api/v1/tokens", self.make, TooManyGrants, GrantsUnusable),
+            post("/api/v1/tokens/keys", self.allow_key, TooManyGrants, GrantsUnusable),
+            post("/api/v1/tokens/{id}/revoke", self.revoke, NoSuchGrant, GrantsUnusable),
         ]
 
-    async def tokens(self, request: Request) -> Response:
-        """GET /api/v1/tokens."""
-        asks.query_fields(request, _NOTHING)
+    async def tokens(self) -> GrantsView:
+        """List tokens, and keys that may sign requests."""
         grants = [] if self._grants is None else self._grants.all()
-        return listing([self._view(grant) for grant in grants])
+        return GrantsView([self._view(grant) for grant in grants])
 
-    async def make(self, request: Request) -> Response:
-        """POST /api/v1/tokens."""
-        terms = self._terms(await asks.read_fields(request, _TERMS, self._budget))
-        grant, text = await self._kept().make_token(terms)
-        return JsonAnswer(NewTokenView(self._view(grant), text))
+    async def make(self, body: TokenAsk) -> NewTokenView:
+        """Make a token."""
+        grant, text = await self._kept().make_token(body.terms(self._now_ms()))
+        return NewTokenView(self._view(grant), text)
 
-    async def allow_key(self, request: Request) -> Response:
-        """POST /api/v1/tokens/keys."""
-        fields = await asks.read_fields(request, _TERMS | {"public_key"}, self._budget)
-        key = asks.from_hex(fields.get("public_key"), "public_key")
-        if len(key) != PUBLIC_KEY_SIZE_BYTES:
-            asks.refuse("public_key", f"expected {2 * PUBLIC_KEY_SIZE_BYTES} hex digits")
-        return JsonAnswer(self._view(await self._kept().allow_key(key, self._terms(fields))))
+    async def allow_key(self, body: KeyTermsAsk) -> GrantView:
+        """Let requests in that a key signed.
 
-    async def revoke(self, request: Request) -> Response:
-        """POST /api/v1/tokens/{id}/revoke."""
-        await asks.read_fields(request, _NOTHING, self._budget)
-        return JsonAnswer(self._view(await self._kept().revoke(request.path_params["id"])))
+        What the key was allowed before ends.
+        """
+        terms = body.terms(self._now_ms())
+        return self._view(await self._kept().allow_key(body.public_key, terms))
+
+    async def revoke(self, path: GrantAsk) -> GrantView:
+        """End a token, or what a key was allowed.
+
+        It ends at once, and what it has open with it.
+        """
+        return self._view(await self._kept().revoke(path.id))
 
     def _kept(self) -> Grants:
         return self._grants if self._grants is not None else _none_kept()
-
-    def _terms(self, fields: asks.Fields) -> Terms:
-        name, scopes = fields.get("name"), fields.get("scopes")
-        if not isinstance(name, str) or not 0 < len(name) <= GRANT_NAME_LENGTH_MAX:
-            asks.refuse("name", f"expected text of at most {GRANT_NAME_LENGTH_MAX} characters")
-        if not name.isprintable() or not name.isascii():
-            asks.refuse("name", "expected plain letters, digits and signs")
-        known = [scope.value for scope in GRANTABLE]
-        if not isinstance(scopes, list) or not scopes or any(one not in known for one in scopes):
-            asks.refuse("scopes", f"expected a list of {', '.join(known)}")
-        expires_s = _number(fields, "expires_s", GRANT_EXPIRES_S_MAX)
-        return Terms(
-            name,
-            tuple(Scope(scope) for scope in scopes),
-            self._now_ms() + expires_s * 1000 if expires_s else 0,
-            _number(fields, "rate_per_minute", INT_MAX),
-        )
 
     def _view(self, grant: Grant) -> GrantView:
         return GrantView(
@@ -128,16 +158,6 @@ class GrantRoutes:
             public_key=grant.public_key.hex() or None,
             is_good=grant.is_good(self._now_ms()),
         )
-
-
-def _number(fields: asks.Fields, name: str, most: int) -> int:
-    """Return a number that may be left out: then it is 0."""
-    value = fields.get(name, 0)
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
-        asks.refuse(name, f"expected an integer of 1 to {most}")
-    if name in fields and value == 0:
-        asks.refuse(name, f"expected an integer of 1 to {most}")
-    return value
 
 
 def _none_kept() -> NoReturn:

@@ -31,10 +31,12 @@ from gateway.limits import (
     HEAD_SIZE_BYTES_MAX,
     KEEP_ALIVE_TIMEOUT_S,
     STOP_TIMEOUT_S,
+    STREAM_COMMAND_SIZE_BYTES_MAX,
 )
 from gateway.routes import Routes
 from gateway.service_routes import note_turned_away
 from gateway.static_files import ExplorerFiles
+from gateway.stream_socket import Socket
 from gateway.tls import TlsFiles
 
 _EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what to ask instead
@@ -73,7 +75,9 @@ class Listener:
         config = Config(
             self._door,
             http=Connection,
-            ws="none",
+            ws=Socket,
+            ws_max_size=STREAM_COMMAND_SIZE_BYTES_MAX,
+            ws_per_message_deflate=False,
             lifespan="off",
             interface="asgi3",
             log_config=None,
@@ -163,6 +167,7 @@ class Gateway(Listener):
         )
         if security.grants is not None:
             security.grants.on_end = door.end_grant
+        self.streams = routes.streams
         super().__init__(
             door,
             routes.stop_waiting,

@@ -36,6 +36,7 @@ from ledger.succession import SignatureCheck
 from ledger.transaction import SignedTransaction, Transaction, parse, transaction_id
 from ledger.tree import ReadPages
 from node.limits import HEADERS_CACHED_MAX
+from node.metrics import Latency
 from node.stages.active_epoch import Identity
 
 
@@ -90,6 +91,8 @@ class Execution:
         self._hashes: OrderedDict[Round, Hash] = OrderedDict()
         self._roots: OrderedDict[Round, Hash] = OrderedDict()
         self.ledger = Ledger(genesis, read, read_pages)
+        self.took = Latency()
+        """Of applying rounds, up to where each is durable: noted by the owner."""
         self.miscounts: Callable[[], bool] = lambda: False
         """For tests: whether to apply rounds as if nobody had taken part, and so to diverge."""
         self.divergence: Divergence | None = None
