@@ -87,6 +87,10 @@ ROWS: Final = (
     Row("GET", "/api/v1/cell", _R),
     Row("GET", "/api/v1/audit", _R),
     Row("GET", "/api/v1/divergence", _R),
+    Row("GET", "/api/v1/doctor", _R),
+    Row("GET", "/api/v1/why/transaction/{id}", _R),
+    Row("GET", "/api/v1/why/cell", _R),
+    Row("GET", "/api/v1/why/stall", _R),
     Row("POST", "/api/v1/repair", _A),
     Row("POST", "/api/v1/identity/verify", _M),
     # Transactions and the order.
