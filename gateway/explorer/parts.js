@@ -123,6 +123,25 @@ export async function fillWith(place, context, work) {
   }
 }
 
+/**
+ * Where a page lies in a list that is asked for from its beginning, and shown from its end. `end` is behind
+ * the newest, `first` the oldest that can be; `before` in the address is the end of the page.
+ */
+export function newestFirst(end, query, size, first) {
+  const asked = Number(query.get("before"));
+  const until = Number.isSafeInteger(asked) && asked > first ? Math.min(asked, end) : end;
+  const start = Math.max(first, until - size);
+  return {
+    start,
+    limit: Math.max(0, until - start),
+    ways: (...place) => [
+      { label: "Newest", href: until < end ? to(...place) : null },
+      { label: "Newer", href: until < end ? `${to(...place)}?before=${Math.min(end, until + size)}` : null },
+      { label: "Older", href: start > first ? `${to(...place)}?before=${start}` : null },
+    ],
+  };
+}
+
 /** Ways to the pages before and after: [{label, href}], those without href can not be taken. */
 export function pager(label, ...ways) {
   return h("nav", { class: "pager", "aria-label": label }, ways.filter(Boolean).map((way) =>
