@@ -7,10 +7,13 @@ from typing import Any, Final
 import click
 
 from cli import show
-from cli.amount import PRANA, in_prana
+from cli.amount import in_prana
 from cli.limits import MULTISIG_ROUNDS_DEFAULT
 from cli.options import LIMIT, STAGE, Common, common_options
+from cli.prana_token import units_of
 from cli.receipt import finish, show_receipt
+from ledger.amounts import format_amount, parse_amount
+from ledger.limits import DECIMALS
 
 _wait: Final = click.option(
     "--wait", type=STAGE, default="applied", show_default=True, help="Stage to wait for."
@@ -47,7 +50,8 @@ def create(common: Common, name: str, threshold: int, keys: tuple[str, ...], wai
 @multisig.command()
 @click.argument("account", metavar="ID")
 @click.argument("to", metavar="ACCOUNT")
-@click.argument("amount", type=PRANA)
+@click.argument("amount")
+@click.option("--token", "symbol", metavar="SYMBOL", default="", help="Pay this, not PRANA.")
 @click.option("--memo", default="", help="What it is for: one line, 256 bytes.")
 @click.option(
     "--rounds",
@@ -59,22 +63,35 @@ def create(common: Common, name: str, threshold: int, keys: tuple[str, ...], wai
 @_wait
 @common_options
 def propose(
-    common: Common, account: str, to: str, amount: int, *, memo: str, rounds: int, wait: str
+    common: Common,
+    account: str,
+    to: str,
+    amount: str,
+    *,
+    symbol: str,
+    memo: str,
+    rounds: int,
+    wait: str,
 ) -> None:
-    """Propose to pay AMOUNT from the account ID to ACCOUNT, and approve it.
+    """Propose to pay AMOUNT of PRANA, or of a token, from the account ID to ACCOUNT.
+
+    It is this cell's approval too.
 
     The transaction's id is that of the spend, by which others approve it.
 
     \b
     Example:
       myceld prana multisig propose 3fa2… grace 20 --memo "new roof"
+      myceld prana multisig propose 3fa2… grace 3 --token GOLD
     """
+    units = 0 if symbol else parse_amount(amount, DECIMALS)
     with common.client() as client:
         last = client.status()["round_applied"] + rounds
         arguments = {
             "account": account,
             "to": to,
-            "amount": amount,
+            "amount": units_of(client, symbol, amount) if symbol else units,
+            "symbol": symbol,
             "memo": memo,
             "expires_round": last,
         }
@@ -153,6 +170,8 @@ def show_(common: Common, account: str) -> None:
     """
     with common.client() as client:
         answer = client.multisig(account)
+        symbols = {one["symbol"] for one in answer["spends"] if one["symbol"]}
+        decimals = {symbol: client.token(symbol)["decimals"] for symbol in symbols}
     if common.as_json:
         show.as_json(answer)
         return
@@ -168,7 +187,7 @@ def show_(common: Common, account: str) -> None:
         show.line(f"key              {show.safe(key)}")
     rows = [
         [
-            in_prana(one["amount"]),
+            _amount(one, decimals),
             show.safe(one["to"]),
             f"{len(one['approvals'])} of {answer['threshold']}",
             str(one["expires_round"]),
@@ -178,7 +197,14 @@ def show_(common: Common, account: str) -> None:
         for one in answer["spends"]
     ]
     if rows:
-        show.table(["PRANA", "to", "approved", "up to round", "memo", "spend"], rows)
+        show.table(["amount", "to", "approved", "up to round", "memo", "spend"], rows)
+
+
+def _amount(spend: dict[str, Any], decimals: dict[str, int]) -> str:
+    symbol = spend["symbol"]
+    if not symbol:
+        return f"{in_prana(spend['amount'])} PRANA"
+    return f"{format_amount(spend['amount'], decimals[symbol])} {show.safe(symbol)}"
 
 
 def _vote(common: Common, kind: str, account: str, spend: str, wait: str) -> None:

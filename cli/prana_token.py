@@ -82,7 +82,7 @@ def mint(common: Common, symbol: str, to: str, amount: str, wait: str) -> None:
       myceld prana token mint GOLD grace 20.5
     """
     with common.client() as client:
-        arguments = {"symbol": symbol, "to": to, "amount": _units(client, symbol, amount)}
+        arguments = {"symbol": symbol, "to": to, "amount": units_of(client, symbol, amount)}
         _act(common, client, "token-mint", arguments, wait)
 
 
@@ -99,7 +99,7 @@ def burn(common: Common, symbol: str, amount: str, wait: str) -> None:
       myceld prana token burn GOLD 3
     """
     with common.client() as client:
-        arguments = {"symbol": symbol, "amount": _units(client, symbol, amount)}
+        arguments = {"symbol": symbol, "amount": units_of(client, symbol, amount)}
         _act(common, client, "token-burn", arguments, wait)
 
 
@@ -118,7 +118,7 @@ def send(common: Common, symbol: str, to: str, amount: str, *, memo: str, wait: 
       myceld prana token send GOLD grace 3 --memo "for the wood"
     """
     with common.client() as client:
-        units = _units(client, symbol, amount)
+        units = units_of(client, symbol, amount)
         arguments = {"symbol": symbol, "to": to, "amount": units, "memo": memo}
         _act(common, client, "token-send", arguments, wait)
 
@@ -183,7 +183,7 @@ def show_(common: Common, symbol: str, account: str) -> None:
     )
 
 
-def _units(client: Client, symbol: str, amount: str) -> int:
+def units_of(client: Client, symbol: str, amount: str) -> int:
     """Return base units of a token, which the cell knows the decimals of."""
     return parse_amount(amount, client.token(symbol)["decimals"])
 

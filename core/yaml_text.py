@@ -8,6 +8,7 @@ mean in YAML 1.1.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -45,11 +46,25 @@ class Unread:
         return self.text
 
 
+@dataclass(frozen=True, slots=True)
+class Located:
+    """The value of a document, and where each part of it begins."""
+
+    value: object
+    lines: Mapping[tuple[str | int, ...], int]
+    """The line, from 1, of each key and each item of a list, by the keys and indexes to it."""
+
+
 def read_yaml(data: bytes, where: str) -> object:
     """Return the value of a YAML document, None for an empty one; `where` names it in errors.
 
     Raises NotReadableYaml for what is not YAML, or YAML that no configuration needs.
     """
+    return locate_yaml(data, where).value
+
+
+def locate_yaml(data: bytes, where: str) -> Located:
+    """Return the value of a YAML document and its lines; raises as `read_yaml`."""
     builder = _Builder(where)
     try:
         for event in yaml.parse(data, Loader=_LOADER):
@@ -58,7 +73,7 @@ def read_yaml(data: bytes, where: str) -> object:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark is not None else ""
         raise NotReadableYaml(f"{where}{line}: not readable as YAML") from error
-    return builder.root
+    return Located(builder.root, builder.lines)
 
 
 class _Builder:
@@ -66,6 +81,9 @@ class _Builder:
 
     def __init__(self, where: str) -> None:
         self.root: object = None
+        self.lines: dict[tuple[str | int, ...], int] = {}
+        self._path: list[str | int] = []
+        """The keys and indexes of the containers that have not ended, but the root."""
         self._where = where
         self._open: list[tuple[_Container, str | None]] = []
         """Containers that have not ended, each with the key that waits for its value."""
@@ -84,14 +102,19 @@ class _Builder:
             self._put(event, _scalar(event))
         elif isinstance(event, yaml.CollectionStartEvent):
             made: _Container = {} if isinstance(event, yaml.MappingStartEvent) else []
-            self._put(event, made)
+            place = self._put(event, made)
+            if place is not None:
+                self._path.append(place)
             self._open.append((made, None))
             if len(self._open) > _DEPTH_MAX:
                 self._refuse(event, "nested too deeply")
         elif isinstance(event, yaml.CollectionEndEvent):
             self._open.pop()
+            if self._path:
+                self._path.pop()
 
-    def _put(self, event: Any, value: object) -> None:  # noqa: ANN401 - as above
+    def _put(self, event: Any, value: object) -> str | int | None:  # noqa: ANN401 - as above
+        """Put a value where it belongs; return under which key or index, None for the root."""
         self._values += 1
         if self._values > _VALUES_MAX:
             self._refuse(event, f"more than {_VALUES_MAX} values")
@@ -99,19 +122,26 @@ class _Builder:
             self._refuse(event, "tags are not read")
         if not self._open:
             self.root = value
-            return
+            return None
         container, key = self._open[-1]
         if isinstance(container, list):
+            self._note(event, len(container))
             container.append(value)
-        elif key is None:
+            return len(container) - 1
+        if key is None:
             if not isinstance(event, yaml.ScalarEvent):
                 self._refuse(event, "a key must be a word")
             if event.value in container:
                 self._refuse(event, f"{event.value[:80]!r} is there twice")
+            self._note(event, event.value)
             self._open[-1] = (container, event.value)
         else:
             container[key] = value
             self._open[-1] = (container, None)
+        return key
+
+    def _note(self, event: Any, place: str | int) -> None:  # noqa: ANN401 - as above
+        self.lines[(*self._path, place)] = event.start_mark.line + 1
 
     def _refuse(self, event: Any, why: str) -> None:  # noqa: ANN401 - as above
         raise NotReadableYaml(f"{self._where}, line {event.start_mark.line + 1}: {why}")

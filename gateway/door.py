@@ -1,68 +1,106 @@
-"""The door of the gateway: what every request and connection must pass before any route.
+"""The door of the gateway: what every request must pass before any route.
 
-1. A connection delivers its request head in time, and stays idle only so long.
-2. The Host header is a loopback name, so no web page can reach a cell by DNS rebinding.
-   There are no CORS headers: browsers keep other origins out.
-3. All but /api/public/ and the explorer's files carry the bearer token; its SHA-256 is compared in
-   constant time. What hyphae ask, /api/light/, may carry the light token instead, which is good for
-   nothing else.
-4. At most REQUESTS_MAX requests are at work, LIGHT_REQUESTS_MAX of them for hyphae.
+1. It comes from a place that is let in: the Host and Origin headers (`gateway.places`).
+2. It says who asks, or nobody in particular (`gateway.callers`).
+3. Who asks has not asked too often (`gateway.rates`).
+4. The table lets who asks use this route (`gateway.policy`).
+5. There is room for one more request, and it is its turn (`gateway.turns`).
+
+A refusal never reads a body. When a token ends, what was let in by it ends with it, open streams
+and WebSockets too. Every answer, the door's and the routes', leaves with the headers for browsers.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
-import ipaddress
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from starlette.types import ASGIApp, Receive, Scope, Send
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.errors import MyceldError
 from gateway.answers import error_answer
-from gateway.errors import ForeignHost, GatewayBusy, Unauthorized
-from gateway.limits import HEAD_TIMEOUT_S, LIGHT_REQUESTS_MAX, REQUESTS_MAX
-from gateway.static_files import is_explorer
+from gateway.callers import Caller, Callers
+from gateway.errors import (
+    Forbidden,
+    ForeignHost,
+    ForeignOrigin,
+    GatewayBusy,
+    TokenEnded,
+    TooManyRequests,
+    Unauthorized,
+)
+from gateway.limits import (
+    LANE_REQUESTS_MAX,
+    LIGHT_REQUESTS_MAX,
+    OWNER_REQUESTS_MIN,
+    RATE_FILES,
+    RATE_LIGHT,
+    RATE_OPEN,
+    RATE_PAUSE_S,
+    RATE_TOKEN,
+    REQUESTS_MAX,
+)
+from gateway.places import Places, cors_headers, preflight_headers
+from gateway.policy import PolicyTable, Row
+from gateway.policy import Scope as Wanted
+from gateway.rates import Allowance, Rates, block_of
+from gateway.signed_body import SignedBody
+from gateway.turns import Turns
 
-_PUBLIC: Final = "/api/public/"
-_LIGHT: Final = "/api/light/"
+_API: Final = "/api/"
+_CLOSED_BY_POLICY: Final = 1008
+_OVER_WITHOUT_PAUSE: Final = 10
+"""Refusals that come at once: who counts its requests a little wrong should hear of it soon."""
+_FOR_BROWSERS: Final = (
+    (
+        b"content-security-policy",
+        (
+            b"default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+            b"img-src 'self' data:; object-src 'none'"
+        ),
+    ),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+_NOT_KEPT: Final = (b"cache-control", b"no-store")
+
 TurnedAway: TypeAlias = Callable[[str, str, MyceldError], None]
-"""Told the address, the method, and why."""
+"""Told who asked, what, and why not."""
 
 
-class Connection(H11Protocol):
-    """An HTTP/1.1 connection that is closed when a request head takes too long."""
+@dataclass(frozen=True, slots=True)
+class DoorRules:
+    """What the owner can set."""
 
-    _head_timer: asyncio.TimerHandle | None = None
+    places: Places = field(default_factory=Places)
+    rate_open: int = RATE_OPEN
+    rate_token: int = RATE_TOKEN
+    """Both a minute; 0: no limit."""
+    requests_max: int = REQUESTS_MAX
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as the base class has it
-        """Start the clock: a connection that says nothing is closed too."""
-        super().connection_made(transport)
-        self._start_timer()
 
-    def data_received(self, data: bytes) -> None:
-        """Stop the clock when a request begins its work, start it when a new head begins."""
-        super().data_received(data)
-        if self.cycle is not None and not self.cycle.response_complete:
-            self._stop_timer()
-        elif self._head_timer is None:
-            self._start_timer()
+@dataclass(slots=True)
+class _Visit:
+    """What the door knows of one request."""
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the clock."""
-        self._stop_timer()
-        super().connection_lost(exc)
+    address: str
+    row: Row | None
+    origin: str | None = None
+    caller: Caller | None = None
+    allowance: Allowance | None = None
 
-    def _start_timer(self) -> None:
-        self._head_timer = self.loop.call_later(HEAD_TIMEOUT_S, self.transport.close)
-
-    def _stop_timer(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+    @property
+    def lane(self) -> str:
+        """With whom it takes turns."""
+        if self.caller is None:
+            return f"address:{block_of(self.address)}"
+        return self.caller.grant_id or self.caller.actor
 
 
 class Door:
@@ -71,87 +109,253 @@ class Door:
     def __init__(
         self,
         inner: ASGIApp,
-        token: str,
+        callers: Callers,
         *,
         turned_away: TurnedAway,
-        light_token: str | None = None,
-        requests_max: int = REQUESTS_MAX,
+        rules: DoorRules | None = None,
+        table: PolicyTable | None = None,
+        now_ms: Callable[[], int],
     ) -> None:
         """`turned_away` is told of requests that show no good token, or come from elsewhere."""
-        self._turned_away = turned_away
         self._inner = inner
-        self._token_hash = _hash_of(token.encode())
-        self._light_hash = None if light_token is None else _hash_of(light_token.encode())
-        self._free = requests_max
-        self._light_free = min(LIGHT_REQUESTS_MAX, requests_max)
+        self._callers = callers
+        self._turned_away = turned_away
+        self._rules = rules or DoorRules()
+        self._table = table or PolicyTable()
+        self._now_ms = now_ms
+        self._rates = Rates()
+        self._turns = Turns()
+        self._free = self._rules.requests_max
+        self._at_work: Counter[str] = Counter()
+        self._open: dict[str, set[asyncio.Timeout]] = {}
+
+    def set_rules(self, rules: DoorRules) -> None:
+        """Go on with other rules; requests at work stay counted."""
+        self._free += rules.requests_max - self._rules.requests_max
+        self._rules = rules
+
+    def end_grant(self, grant_id: str) -> None:
+        """End everything that was let in by a grant."""
+        now_s = asyncio.get_running_loop().time()
+        for deadline in self._open.get(grant_id, ()):
+            deadline.reschedule(now_s)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
+        """Serve one request, or one WebSocket."""
+        address = self._rules.places.client_of(scope)
+        method = "WS" if scope["type"] == "websocket" else scope["method"]
+        visit = _Visit(address, self._table.find(method, scope["path"]))
+        answer = _Answer(scope, receive, send, visit)
         try:
-            self._check(scope)
+            self._let_in(scope, visit)
         except MyceldError as refusal:
-            if isinstance(refusal, Unauthorized | ForeignHost):
-                address = scope["client"][0] if scope.get("client") else "?"
-                self._turned_away(address, scope["method"], refusal)
-            await error_answer(refusal)(scope, receive, send)
+            self._note(refusal, method, visit)
+            over = 0 if visit.allowance is None else visit.allowance.over
+            if over > _OVER_WITHOUT_PAUSE:
+                await asyncio.sleep(RATE_PAUSE_S)
+            await answer.refuse(refusal)
             return
-        is_light = scope["path"].startswith(_LIGHT)
-        self._free -= 1
-        self._light_free -= is_light
-        try:
-            await self._inner(scope, receive, send)
-        finally:
-            self._free += 1
-            self._light_free += is_light
+        if visit.origin is not None and method == "OPTIONS":
+            await answer.preflight(visit.origin, self._table.methods(scope["path"]))
+            return
+        await self._serve(scope, visit, answer)
 
-    def _check(self, scope: Scope) -> None:
-        hosts = [value for name, value in scope["headers"] if name == b"host"]
-        if len(hosts) != 1 or not is_loopback_host(hosts[0].decode("latin-1")):
-            raise ForeignHost("the Host header does not name this machine's loopback")
-        if not scope["path"].startswith(_PUBLIC) and not is_explorer(scope["path"]):
-            self._check_token(scope, self._hashes_for(scope["path"]))
-        is_light = scope["path"].startswith(_LIGHT)
-        if self._free <= 0 or (is_light and self._light_free <= 0):
+    def _let_in(self, scope: Scope, visit: _Visit) -> None:
+        """Find out who asks, count it, and raise why it is not let in."""
+        refusal: MyceldError | None = None
+        try:
+            visit.origin = self._rules.places.check(scope)
+            visit.caller = self._callers.of(scope)
+        except MyceldError as error:
+            refusal = error
+        visit.allowance = self._counted(visit, is_refused=refusal is not None)
+        if visit.allowance is not None and visit.allowance.over:
+            raise TooManyRequests(f"more than {visit.allowance.limit} requests in a minute")
+        if refusal is not None:
+            raise refusal
+        if not (visit.origin is not None and scope.get("method") == "OPTIONS"):
+            self._check_scope(scope["path"], visit)
+        self._check_room(visit)
+
+    def _counted(self, visit: _Visit, *, is_refused: bool) -> Allowance | None:
+        """Count a request against who asks, if there is a limit for it."""
+        caller, rules, whom = visit.caller, self._rules, visit.lane
+        if caller is None and not is_refused and _is_file(visit):
+            limit, whom = RATE_FILES, f"files:{whom}"
+        elif caller is None:
+            limit = rules.rate_open
+        elif Wanted.LIGHT in caller.scopes:
+            limit, whom = RATE_LIGHT, f"light:{block_of(visit.address)}"
+        elif caller.rate_per_minute is not None:
+            limit = caller.rate_per_minute
+        else:
+            limit = rules.rate_token
+        return self._rates.count(whom, limit, self._now_ms() / 1000) if limit else None
+
+    def _check_scope(self, path: str, visit: _Visit) -> None:
+        row, caller = visit.row, visit.caller
+        if row is not None and row.scope is Wanted.PUBLIC:
+            return
+        if row is None and self._table.is_public(path):
+            return  # with a wrong method, as the application says
+        if caller is None:
+            raise Unauthorized("the request has no token")
+        if row is None:
+            if caller.scopes <= {Wanted.LIGHT}:
+                raise Forbidden("this token is only for what hyphae ask")
+        elif not caller.may(row, self._callers.trusts):
+            raise Forbidden(f"this needs the scope {row.scope}")
+
+    def _check_room(self, visit: _Visit) -> None:
+        if visit.row is not None and visit.row.is_stream:
+            return  # its own family bounds them
+        is_owner = visit.caller is not None and visit.caller.is_owner
+        lane_max = REQUESTS_MAX if is_owner else LANE_REQUESTS_MAX
+        lane_max = LIGHT_REQUESTS_MAX if _is_light(visit) else lane_max
+        reserve = 0 if is_owner else min(OWNER_REQUESTS_MIN, self._rules.requests_max // 4)
+        if self._free <= reserve or self._at_work[_line(visit)] >= lane_max:
             raise GatewayBusy("too many requests are at work")
 
-    def _hashes_for(self, path: str) -> list[bytes]:
-        """Return the hashes of the tokens that open a path."""
-        if self._light_hash is None or not path.startswith(_LIGHT):
-            return [self._token_hash]
-        return [self._token_hash, self._light_hash]
+    async def _serve(self, scope: Scope, visit: _Visit, answer: _Answer) -> None:
+        is_stream, line = visit.row is not None and visit.row.is_stream, _line(visit)
+        self._free -= not is_stream
+        self._at_work[line] += not is_stream
+        try:
+            await self._turns.wait(visit.lane)
+            await self._within_grant(scope, visit, answer)
+        finally:
+            self._free += not is_stream
+            self._at_work[line] -= not is_stream
+            if self._at_work[line] <= 0:
+                del self._at_work[line]
 
-    def _check_token(self, scope: Scope, good: list[bytes]) -> None:
-        given = [value for name, value in scope["headers"] if name == b"authorization"]
-        scheme, _, token = given[0].partition(b" ") if len(given) == 1 else (b"", b"", b"")
-        digest = _hash_of(token.strip())
-        matches = [hmac.compare_digest(digest, each) for each in good]
-        if not any(matches) or scheme.lower() != b"bearer":
-            raise Unauthorized("the token is wrong" if given else "the request has no token")
+    async def _within_grant(self, scope: Scope, visit: _Visit, answer: _Answer) -> None:
+        """Have the request answered, for as long as what let it in is good."""
+        caller = visit.caller
+        scope.setdefault("state", {})["caller"] = caller
+        if caller is None or not caller.grant_id:
+            await answer.by(self._inner)
+            return
+        left_s = (caller.expires_ms - self._now_ms()) / 1000 if caller.expires_ms else None
+        others = self._open.setdefault(caller.grant_id, set())
+        try:
+            async with asyncio.timeout(left_s) as deadline:
+                others.add(deadline)
+                try:
+                    await answer.by(self._inner)
+                finally:
+                    others.discard(deadline)
+                    if not others:
+                        self._open.pop(caller.grant_id, None)
+        except TimeoutError:
+            if not deadline.expired():
+                raise
+            await answer.end(TokenEnded("it was revoked, or its time is over"))
+
+    def _note(self, refusal: MyceldError, method: str, visit: _Visit) -> None:
+        """Have a refusal written down; of too many requests only the first in each minute."""
+        is_first = visit.allowance is not None and visit.allowance.over == 1
+        wrong = isinstance(refusal, Unauthorized | ForeignHost | ForeignOrigin | Forbidden)
+        if wrong or (is_first and isinstance(refusal, TooManyRequests)):
+            actor = visit.caller.actor if visit.caller else f"address:{visit.address}"
+            # The path of somebody unknown may be anything; that of a route says what was tried.
+            path = f" {visit.row.path}" if visit.caller and visit.row else ""
+            self._turned_away(actor, method + path, refusal)
 
 
-def _hash_of(token: bytes) -> bytes:
-    return hashlib.sha256(token).digest()
+class _Answer:
+    """One answer on its way out, and what the door adds to it or puts in its place."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, visit: _Visit) -> None:
+        self._scope = scope
+        self._receive = receive
+        self._send_on = send
+        self._visit = visit
+        self._body: SignedBody | None = None
+        self._state = "new"
+        """`new`, `begun` or `ended`."""
+
+    async def by(self, inner: ASGIApp) -> None:
+        """Have the application answer; a body that was not signed is answered here."""
+        caller, receive = self._visit.caller, self._receive
+        if caller is not None and caller.body_hash is not None and self._scope["type"] == "http":
+            self._body = receive = SignedBody(receive, caller.body_hash)
+        await inner(self._scope, receive, self._send)
+        if self._body is not None and self._body.refusal is not None:
+            await self.refuse(self._body.refusal)
+
+    async def refuse(self, refusal: MyceldError) -> None:
+        """Answer with an error instead."""
+        self._body = None
+        answer = error_answer(refusal)
+        if self._scope["type"] == "http":
+            await answer(self._scope, self._receive, self._send)
+        elif "websocket.http.response" in self._scope.get("extensions", {}):
+            await self._send(
+                {
+                    "type": "websocket.http.response.start",
+                    "status": answer.status_code,
+                    "headers": answer.raw_headers,
+                }
+            )
+            await self._send({"type": "websocket.http.response.body", "body": bytes(answer.body)})
+        else:
+            await self._send({"type": "websocket.close", "code": _CLOSED_BY_POLICY})
+
+    async def end(self, why: MyceldError) -> None:
+        """End what is under way, as well as its protocol lets us."""
+        if self._state == "ended":
+            return
+        if self._scope["type"] == "websocket" and self._state == "begun":
+            reason = f"{why.code}: {why.detail}"
+            await self._send(
+                {"type": "websocket.close", "code": _CLOSED_BY_POLICY, "reason": reason}
+            )
+        elif self._state == "begun":
+            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+        else:
+            await self.refuse(why)
+
+    async def preflight(self, origin: str, methods: list[str]) -> None:
+        """Tell a browser what a page of a foreign origin may send."""
+        headers = preflight_headers(origin, methods)
+        await self._send({"type": "http.response.start", "status": 204, "headers": headers})
+        await self._send({"type": "http.response.body", "body": b""})
+
+    async def _send(self, message: Message) -> None:
+        if self._body is not None and self._body.refusal is not None:
+            return  # the application did not see the body: what it says is of no interest
+        kind = message["type"]
+        if kind in ("http.response.start", "websocket.accept", "websocket.http.response.start"):
+            self._state = "begun"
+            message = {**message, "headers": self._with_ours(list(message.get("headers", ())))}
+        elif kind == "websocket.close" or not message.get("more_body", kind == "websocket.send"):
+            self._state = "ended"
+        await self._send_on(message)
+
+    def _with_ours(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        """Return headers with those that every answer has, and does not have already."""
+        given = {name.lower() for name, _ in headers}
+        ours = [*_FOR_BROWSERS]
+        if self._scope["path"].startswith(_API):
+            ours.append(_NOT_KEPT)
+        if self._visit.allowance is not None:
+            ours += self._visit.allowance.headers()
+        if self._visit.origin is not None:
+            ours = [pair for pair in ours if pair[0] != b"cross-origin-resource-policy"]
+            ours += cors_headers(self._visit.origin)
+        return headers + [pair for pair in ours if pair[0] not in given]
 
 
-def is_loopback_host(text: str) -> bool:
-    """Tell whether a Host header value, with or without port, names the loopback interface."""
-    if text.startswith("["):
-        name, bracket, port = text[1:].partition("]")
-        if not bracket or (port and not port.startswith(":")):
-            return False
-        port = port[1:]
-    else:
-        name, _, port = text.partition(":")
-    if port and not (port.isascii() and port.isdigit()):
-        return False
-    return is_loopback(name)
+def _is_file(visit: _Visit) -> bool:
+    """Tell whether a request is for a file that anybody may have, such as the explorer's."""
+    return visit.row is not None and not visit.row.path.startswith(_API)
 
 
-def is_loopback(name: str) -> bool:
-    """Tell whether a host name or address without port is loopback."""
-    if name.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
+def _is_light(visit: _Visit) -> bool:
+    return visit.row is not None and visit.row.scope is Wanted.LIGHT
+
+
+def _line(visit: _Visit) -> str:
+    """Return with whom a request shares its room: all that hyphae ask is one crowd."""
+    return "light" if _is_light(visit) else visit.lane

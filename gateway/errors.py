@@ -43,7 +43,123 @@ class ForeignHost(LocalMisuse):
     """The Host header names another machine: a web page may be behind the request."""
 
     code = "MYC-GATEWAY-011"
-    remedy = "Use the URL in the cell's run.json, with 127.0.0.1 or localhost."
+    remedy = "Use the URL in the cell's run.json, or name the host in `gateway.hosts`."
+
+
+class Forbidden(LocalMisuse):
+    """The token, or the key that signed, is good, but not for this."""
+
+    code = "MYC-GATEWAY-040"
+    remedy = "Use a token with the scope that the message names: `myceld token create --scope`."
+
+
+class TokenOfAnotherCell(Unauthorized):
+    """The token was made by another cell."""
+
+    code = "MYC-GATEWAY-041"
+    remedy = "Each cell makes its own tokens: `myceld token create` on the machine of this one."
+
+
+class TokenEnded(Unauthorized):
+    """The token or key was revoked, or its time is over."""
+
+    code = "MYC-GATEWAY-042"
+    remedy = "Ask the cell's owner for another one: `myceld token create`."
+
+
+class TooManyRequests(OperationalFault):
+    """More requests in a minute than this token or this address may send."""
+
+    code = "MYC-GATEWAY-043"
+    remedy = (
+        "Wait as long as Retry-After says; `gateway.rate_open` and `rate_token` set the limits."
+    )
+    retryable = True
+
+
+class ForeignOrigin(LocalMisuse):
+    """A web page of another site is behind the request."""
+
+    code = "MYC-GATEWAY-044"
+    remedy = "Name the site in `gateway.origins` if its pages may use this cell."
+
+
+class BadSignature(Unauthorized):
+    """The signature of the request is not what docs/security.md describes, or is wrong."""
+
+    code = "MYC-GATEWAY-045"
+    remedy = "Sign as docs/security.md says; tests/vectors/gateway-requests.json has examples."
+
+
+class NotFresh(Unauthorized):
+    """The request was signed too long ago, in the future, or before the cell started."""
+
+    code = "MYC-GATEWAY-046"
+    remedy = "Check both clocks, and sign each request when it is sent."
+    retryable = True
+
+
+class Replayed(Unauthorized):
+    """A request with this key and nonce was here before."""
+
+    code = "MYC-GATEWAY-047"
+    remedy = "Take a new random nonce for each request."
+
+
+class NotTheSignedBody(Unauthorized):
+    """The body is not the one whose hash was signed."""
+
+    code = "MYC-GATEWAY-048"
+    remedy = "Sign the SHA-256 of exactly the bytes that are sent."
+
+
+class KeyNotAllowed(Unauthorized):
+    """The owner of the cell allowed this key nothing."""
+
+    code = "MYC-GATEWAY-049"
+    remedy = "Ask the owner for `myceld token allow-key PUBLICKEY --scope SCOPE`."
+
+
+class PublicWithoutTls(LocalMisuse):
+    """Other machines would reach the gateway, and everybody between could read the tokens."""
+
+    code = "MYC-GATEWAY-050"
+    remedy = (
+        "Set gateway.tls_certificate and gateway.tls_key, listen on 127.0.0.1, or put a proxy with "
+        "TLS in front."
+    )
+
+
+class BadCertificate(LocalMisuse):
+    """The TLS certificate or its key can not be used."""
+
+    code = "MYC-GATEWAY-051"
+    remedy = (
+        "See docs/security.md: both files in PEM, of one pair, in date, the key with mode 0600."
+    )
+
+
+class GrantsUnusable(OperationalFault):
+    """The file with the hashes of the cell's tokens can not be used, or no cell wrote it."""
+
+    code = "MYC-GATEWAY-052"
+    remedy = (
+        "See to the disk, or move the file away: all tokens in it are void then, make new ones."
+    )
+
+
+class NoSuchGrant(LocalMisuse):
+    """This cell made no token of this id, and allowed no such key."""
+
+    code = "MYC-GATEWAY-053"
+    remedy = "`myceld token list` shows the ids."
+
+
+class TooManyGrants(LocalMisuse):
+    """The cell has as many good tokens and keys as it keeps."""
+
+    code = "MYC-GATEWAY-054"
+    remedy = "Revoke those that nobody uses: `myceld token list` says when each was used last."
 
 
 class NoSuchRoute(LocalMisuse):

@@ -49,6 +49,8 @@ class Row:
     scope: Scope
     trust: str = ""
     """What the question is between cells; empty if no cell may ask it by being trusted."""
+    is_stream: bool = False
+    """Stays open for long: its family bounds how many there are, not the door."""
 
 
 _P, _L, _R, _S, _M, _A = (
@@ -59,6 +61,13 @@ _P, _L, _R, _S, _M, _A = (
     Scope.MESSAGE,
     Scope.ADMIN,
 )
+
+FILES: Final = (
+    Row("GET", "/", _P),
+    Row("GET", "/explorer", _P),
+    Row("GET", "/explorer/{name:path}", _P),
+)
+"""What is served beside the routes, to everybody: files without anything of the cell."""
 
 ROWS: Final = (
     Row("GET", "/api/public/health", _P),
@@ -165,7 +174,7 @@ ROWS: Final = (
 class PolicyTable:
     """Looks rows up. A path without parameters wins over one with them, as it does in routing."""
 
-    def __init__(self, rows: Iterable[Row] = ROWS) -> None:
+    def __init__(self, rows: Iterable[Row] = (*FILES, *ROWS)) -> None:
         self._exact: dict[tuple[str, str], Row] = {}
         self._templates: dict[str, list[tuple[tuple[str, ...], Row]]] = {}
         for row in rows:
@@ -174,6 +183,16 @@ class PolicyTable:
             else:
                 parts = tuple(row.path.split("/"))
                 self._templates.setdefault(row.method, []).append((parts, row))
+
+    def methods(self, path: str) -> list[str]:
+        """Return the methods that there are at a path."""
+        methods = {method for method, _ in self._exact} | self._templates.keys()
+        return sorted(method for method in methods - {"WS"} if self.find(method, path))
+
+    def is_public(self, path: str) -> bool:
+        """Return whether there is something at a path that needs no token."""
+        row = self.find("GET", path)
+        return row is not None and row.scope is Scope.PUBLIC
 
     def find(self, method: str, path: str) -> Row | None:
         """Return the row of a request; None if there is no such route."""
@@ -189,7 +208,7 @@ class PolicyTable:
 
 def _fits(template: tuple[str, ...], parts: tuple[str, ...]) -> bool:
     """Tell whether the segments of a path fit those of a template, as they do in routing."""
-    if template[-1].endswith(":path}"):
+    if template[-1].endswith(":path}") and len(parts) >= len(template):
         template, parts = template[:-1], parts[: len(template) - 1]
     return len(template) == len(parts) and all(
         (bool(part) if wanted.startswith("{") else part == wanted)

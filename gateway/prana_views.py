@@ -93,6 +93,8 @@ class SpendView:
     proposer: str
     to: str
     amount: int
+    symbol: str
+    """Of the token, empty for PRANA."""
     memo: str
     expires_round: int
     approvals: list[str]

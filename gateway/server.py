@@ -9,23 +9,27 @@ import asyncio
 import errno
 import socket
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from time import time_ns
 
 from uvicorn import Config, Server
 
 from core.errors import MyceldError, check
+from gateway.callers import Callers, Trusts
 from gateway.cell import Cell
-from gateway.door import Connection, Door, is_loopback
+from gateway.connections import Connection
+from gateway.door import Door, DoorRules
 from gateway.errors import CannotListen, NotLoopback, PortInUse
+from gateway.grants import Grants
 from gateway.limits import (
     BACKLOG_MAX,
     CONNECTIONS_MAX,
     HEAD_SIZE_BYTES_MAX,
     KEEP_ALIVE_TIMEOUT_S,
-    REQUESTS_MAX,
     STOP_TIMEOUT_S,
 )
+from gateway.places import is_loopback
 from gateway.routes import Routes
 from gateway.service_routes import note_turned_away
 from gateway.static_files import ExplorerFiles
@@ -88,12 +92,23 @@ class Listener:
             connection.transport.abort()
 
 
+@dataclass(frozen=True, slots=True)
+class Security:
+    """What the owner of a cell can set about who gets in."""
+
+    grants: Grants | None = None
+    """Tokens and keys of others; None: only the owner gets in."""
+    rules: DoorRules = field(default_factory=DoorRules)
+    trusts: Trusts | None = None
+    """Whether other cells may ask some of it by being trusted; None: they may not."""
+
+
 class Gateway(Listener):
     """Serves `cell` over HTTP between `start` and `stop`.
 
-    `port` 0 means any free one. `token` is the bearer token, `light_token` one that opens only what
-    hyphae ask; only their hashes are kept. `statuses` adds HTTP statuses of error classes that
-    packages above or beside the gateway declare.
+    `port` 0 means any free one. `token` is the owner's, `light_token` one that opens only what
+    hyphae ask; only their hashes are kept. `security` is what the owner can set. `statuses` adds
+    HTTP statuses of error classes that packages above or beside the gateway declare.
     """
 
     def __init__(
@@ -104,19 +119,35 @@ class Gateway(Listener):
         port: int = 0,
         token: str,
         light_token: str | None = None,
+        security: Security | None = None,
         statuses: Mapping[type[MyceldError], int] | None = None,
         now_ns: Callable[[], int] = time_ns,
-        requests_max: int = REQUESTS_MAX,
     ) -> None:
+        security = security or Security()
         routes = Routes(cell, statuses=statuses, now_ns=now_ns)
+        callers = Callers(
+            token,
+            light_token,
+            security.grants,
+            who_we_are=partial(_who_we_are, cell),
+            trusts=security.trusts,
+            now_ms=lambda: now_ns() // 1_000_000,
+        )
         door = Door(
             ExplorerFiles(routes.app),
-            token,
-            light_token=light_token,
+            callers,
             turned_away=partial(note_turned_away, cell),
-            requests_max=requests_max,
+            rules=security.rules,
+            now_ms=lambda: now_ns() // 1_000_000,
         )
+        if security.grants is not None:
+            security.grants.on_end = door.end_grant
         super().__init__(door, routes.stop_waiting, host=host, port=port)
+
+
+def _who_we_are(cell: Cell) -> tuple[bytes, str]:
+    status = cell.status()
+    return bytes.fromhex(status.network_id), status.cell_id
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -15,6 +15,7 @@ from core.errors import LocalMisuse, MyceldError, RemoteViolation
 from core.limits import INT_MAX
 from gateway import asks
 from gateway.answers import JsonAnswer
+from gateway.callers import OWNER, Caller
 from gateway.service_views import ActsQuery, RequestNote, ServiceCell
 
 T = TypeVar("T")
@@ -86,12 +87,12 @@ def note_request(cell: ServiceCell, request: Request, path: str, error: MyceldEr
     code, reason = ("", "") if error is None else (error.code, type(error).__name__)
     refused = isinstance(error, LocalMisuse | RemoteViolation)
     subject = asks.subject_of(request)
-    cell.note_request(RequestNote("token", f"POST {path}", subject, code, reason, refused))
+    caller: Caller | None = getattr(request.state, "caller", None)
+    actor = OWNER if caller is None else caller.actor
+    cell.note_request(RequestNote(actor, f"POST {path}", subject, code, reason, refused))
 
 
-def note_turned_away(cell: ServiceCell, address: str, method: str, error: MyceldError) -> None:
-    """Have a request noted that did not get through the door; its path may be anything."""
+def note_turned_away(cell: ServiceCell, actor: str, action: str, error: MyceldError) -> None:
+    """Have a request noted that did not get through the door."""
     reason = type(error).__name__
-    cell.note_request(
-        RequestNote(f"address:{address}", method, "", error.code, reason, is_refused=True)
-    )
+    cell.note_request(RequestNote(actor, action, "", error.code, reason, is_refused=True))

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from core.errors import MyceldError
+from gateway.callers import Callers
 from gateway.door import Door
 from gateway.server import Listener
 from hypha.cell import HyphaCell
@@ -71,7 +72,8 @@ class HyphaDaemon:
     async def _serve(self, cell: HyphaCell) -> None:
         routes = HyphaRoutes(cell)
         token = self._home.read_or_make_token()
-        door = Door(routes.app, token, turned_away=_ignore)
+        callers = Callers(token, now_ms=_now_ms)
+        door = Door(routes.app, callers, turned_away=_ignore, now_ms=_now_ms)
         listener = Listener(
             door, routes.stop_waiting, host="127.0.0.1", port=self._config.gateway_port
         )
@@ -152,7 +154,11 @@ def _first_of(errors: BaseExceptionGroup[BaseException]) -> BaseException:
     return _first_of(first) if isinstance(first, BaseExceptionGroup) else first
 
 
-def _ignore(_address: str, _method: str, _error: MyceldError) -> None:
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _ignore(_actor: str, _action: str, _error: MyceldError) -> None:
     """Requests without a token leave no trace: a hypha has no audit journal."""
 
 

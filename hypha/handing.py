@@ -36,10 +36,18 @@ from hypha.limits import (
     SUBMIT_TIMEOUT_S,
 )
 from hypha.network import Gateway, Network
-from hypha.questions import ReceiptQuestion, account_of, of_account
+from hypha.questions import (
+    ReceiptQuestion,
+    account_of,
+    of_account,
+    of_parameter,
+    parameter_of,
+)
 from identity.keys import KeyPair, verify
 from ledger.errors import WrongSignature
 from ledger.header import APPLIED
+from ledger.kinds import cost_of_arguments
+from ledger.parameters import FEE_PER_COST
 from ledger.proof import ReceiptClaim
 from ledger.transaction import SignedTransaction, parse, sign_transaction
 from ledger.values import Put
@@ -80,13 +88,14 @@ class HandingOn:
             number = await self.next_nonce() if nonce is None else nonce
             # Durable first: two transactions with one nonce would be one too many.
             self._home.write_nonce(max(used, number))
-        newest = self._network.heads.round
+        newest, arguments = self._network.heads.round, Put(key, value)
         raw = sign_transaction(
             network_id=self._network.heads.genesis.network_id,
             sender=self._key.public_key,
             nonce=number,
-            arguments=Put(key, value),
+            arguments=arguments,
             sign=self._key.sign,
+            fee=await self._price() * cost_of_arguments(arguments),
             expires_round=Round(newest + EXPIRES_ROUNDS if newest else 0),
         )
         (receipt,) = await self.submit([raw], wait=wait, timeout_s=timeout_s)
@@ -103,6 +112,14 @@ class HandingOn:
                 raise
             known = -1
         return max(known, self._home.read_nonce()) + 1
+
+    async def _price(self) -> int:
+        """Return what a unit of cost comes to, by proof; before there is any, by the genesis."""
+        heads = self._network.heads
+        if heads.newest is None:
+            return dict(heads.genesis.parameters).get(FEE_PER_COST, 0)
+        answer = await self._network.ask(of_parameter(FEE_PER_COST))
+        return parameter_of(answer.verified, FEE_PER_COST)
 
     async def submit(
         self, transactions: Sequence[bytes], *, wait: Stage, timeout_s: float

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from core.ids import PublicKey, Round, TransactionId
 from hypha.errors import AnswerBesides
 from ledger.accounts import NO_ACCOUNT, Account, account_key, decode_account
+from ledger.parameters import parameter_key, read_parameter
 from ledger.proof import HeaderClaim, ReceiptClaim, StateClaim
 from ledger.values import Stored, decode_stored, value_key
 from ledger.verify import Verified
@@ -117,6 +118,16 @@ def account_of(verified: Verified) -> Account:
     """Return what the answer to `of_account` says."""
     found = _found(verified)
     return NO_ACCOUNT if found is None else decode_account(found)
+
+
+def of_parameter(name: str) -> StateQuestion:
+    """Return the question what a parameter of the network is."""
+    return StateQuestion(parameter_key(name))
+
+
+def parameter_of(verified: Verified, name: str) -> int:
+    """Return what the answer to `of_parameter` says."""
+    return read_parameter(lambda _: _found(verified), name)
 
 
 def _found(verified: Verified) -> bytes | None:

@@ -31,7 +31,9 @@ AUDIT_JOURNAL: Final = "audit"
 LOCAL: Final = "local"
 """The actor of what the cell does by itself."""
 TOKEN: Final = "token"  # noqa: S105 - a word
-"""The actor of what a client asked for that has the gateway's token."""
+"""The actor of what a client asked for that has the gateway's token; `token:NAME` is another."""
+KEY: Final = "key"
+"""`key:NAME` is the actor of what a client asked for that signed its request."""
 _DOMAIN: Final = "myceld/audit/1"
 
 
@@ -51,7 +53,7 @@ class Act:
 
     time_ms: int
     actor: str
-    """`local`, `token`, `cell:CELL_ID` or `address:IP`."""
+    """`local`, `token`, `token:NAME`, `key:NAME`, `cell:CELL_ID` or `address:IP`."""
     key: bytes
     """The public key that signed or would have signed it; empty if none did."""
     action: str

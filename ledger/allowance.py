@@ -27,8 +27,8 @@ from ledger.succession import current_key
 ALLOWANCES_PREFIX: Final = b"allowances/"
 """State keys of the allowances that somebody gave: this prefix, then the owner's key."""
 
-Changes = list[tuple[bytes, bytes]]
-"""(state key, state value) pairs."""
+Changes = list[tuple[bytes, bytes | None]]
+"""(state key, state value) pairs, None for a record that ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,9 +180,9 @@ def _of_sender(held: Sequence[Allowance], context: Context) -> Allowance | None:
     return next(exact, None) or next(former, None)
 
 
-def _record(owner: PublicKey, allowances: Sequence[Allowance]) -> tuple[bytes, bytes]:
+def _record(owner: PublicKey, allowances: Sequence[Allowance]) -> tuple[bytes, bytes | None]:
     in_order = sorted(allowances, key=lambda one: one.spender)
-    return allowances_key(owner), encode_allowances(in_order)
+    return allowances_key(owner), encode_allowances(in_order) if in_order else None
 
 
 def _public_key(value: Value) -> PublicKey:

@@ -494,7 +494,10 @@ _ROWS: Final[tuple[Kind[Any], ...]] = (
         (
             _ACCOUNT,
             schema.ACCOUNT_TO,
-            schema.amount("Base units of PRANA."),
+            schema.amount("Base units."),
+            schema.name_of(
+                "symbol", "Of the token, empty for PRANA.", low=0, high=TOKEN_SYMBOL_LENGTH_MAX
+            ),
             schema.MEMO,
             schema.integer("expires_round", "The last round in which it can be approved."),
         ),

@@ -11,7 +11,7 @@
 Rules are the sum of MINTABLE (the issuer can mint more), BURNABLE (holders can burn their own) and
 FIXED (only the issuer passes it on: a voucher, a share). Cap 0 is none. Holder and issuer stand for
 a person, not a key: they are the first key of the line (`ledger.succession`), so a rotation moves
-nothing. What all holders have is the supply, after every round.
+nothing. What all holders have is the supply, after every round. Who has nothing has no record.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from typing import Final
 from core.codec import Value, WrongShape, as_array, as_bytes, as_int, as_text, decode, encode
 from core.ids import AccountId, Amount, PublicKey, Round
 from core.limits import INT_MAX, PUBLIC_KEY_SIZE_BYTES
+from ledger.accounts import TREASURY
 from ledger.context import Context
 from ledger.cost import cost_of, text_size_bytes
 from ledger.errors import (
@@ -62,8 +63,8 @@ _SYMBOL: Final = re.compile(rf"[A-Z][A-Z0-9]{{0,{TOKEN_SYMBOL_LENGTH_MAX - 1}}}"
 
 Read = Callable[[bytes], bytes | None]
 """State key -> its value, None for none."""
-Changes = list[tuple[bytes, bytes]]
-"""(state key, state value) pairs."""
+Changes = list[tuple[bytes, bytes | None]]
+"""(state key, state value) pairs, None for a record that ends."""
 
 
 class Rules(IntFlag):
@@ -256,7 +257,7 @@ def create_changes(create: TokenCreate, context: Context) -> Changes:
         PublicKey(issuer),
         context.round,
     )
-    changes = [(token_key(token.symbol), token.encode()), (count_key, encode([count + 1]))]
+    changes: Changes = [(token_key(token.symbol), token.encode()), (count_key, encode([count + 1]))]
     if create.amount:
         changes.append((holding_key(token.symbol, issuer), encode([create.amount])))
     return changes
@@ -291,7 +292,7 @@ def mint_changes(mint: TokenMint, context: Context) -> Changes:
         raise CapExceeded(f"{token.cap - token.supply} are left up to the cap of {token.symbol}")
     if supply > SUPPLY_MAX:
         raise SupplyExceeded(f"{SUPPLY_MAX - token.supply} of {token.symbol} can still be minted")
-    key = holding_key(token.symbol, holder_of(context.read, mint.to))
+    key = holding_key(token.symbol, _payee(mint.to, context))
     held = decode_holding(context.read(key))
     return [
         (token_key(token.symbol), replace(token, supply=supply).encode()),
@@ -323,7 +324,7 @@ def burn_changes(burn: TokenBurn, context: Context) -> Changes:
     key, held = _held(token, _sender(context), burn.amount, context)
     return [
         (token_key(token.symbol), replace(token, supply=token.supply - burn.amount).encode()),
-        (key, encode([held - burn.amount])),
+        (key, _holding(held - burn.amount)),
     ]
 
 
@@ -344,21 +345,38 @@ def send_cost(send: TokenSend) -> int:
 
 
 def send_changes(send: TokenSend, context: Context) -> Changes:
-    """Return what passing on writes.
+    """Return what passing on writes; raises what `passed_on` raises."""
+    return passed_on(send.symbol, _sender(context), send.to, send.amount, context)
+
+
+def passed_on(
+    symbol: str, holder: AccountId, to: AccountId, amount: Amount, context: Context
+) -> Changes:
+    """Return what it writes to pass some of a holder's tokens on.
 
     Raises NoSuchToken, AgainstTokenRules, InsufficientTokens or SelfTransfer.
     """
-    token = _token(send.symbol, context)
-    holder = _sender(context)
+    token = _token(symbol, context)
     if Rules.FIXED in token.rules and PublicKey(holder) != token.issuer:
         raise AgainstTokenRules(f"only its issuer passes {token.symbol} on")
-    source, held = _held(token, holder, send.amount, context)
-    payee = holder_of(context.read, send.to)
+    payee = _payee(to, context)
+    source, held = _held(token, holder, amount, context)
     if payee == holder:
         raise SelfTransfer("payer and payee are the same")
-    to = holding_key(token.symbol, payee)
-    paid = decode_holding(context.read(to))
-    return [(source, encode([held - send.amount])), (to, encode([paid + send.amount]))]
+    target = holding_key(token.symbol, payee)
+    paid = decode_holding(context.read(target))
+    return [(source, _holding(held - amount)), (target, encode([paid + amount]))]
+
+
+def symbol_or_prana(value: Value) -> str:
+    """Return the symbol of what is to be paid, "" for PRANA; raises BadToken or WrongShape."""
+    return "" if value == "" else _symbol(value)
+
+
+def _payee(to: AccountId, context: Context) -> AccountId:
+    if to == TREASURY:
+        raise AgainstTokenRules("the treasury holds PRANA only: nobody could pass tokens on")
+    return holder_of(context.read, to)
 
 
 def _sender(context: Context) -> AccountId:
@@ -377,8 +395,12 @@ def _held(token: Token, holder: AccountId, amount: int, context: Context) -> tup
     key = holding_key(token.symbol, holder)
     held = decode_holding(context.read(key))
     if held < amount:
-        raise InsufficientTokens(f"the sender has {held} of {token.symbol}, not {amount}")
+        raise InsufficientTokens(f"the holder has {held} of {token.symbol}, not {amount}")
     return key, held
+
+
+def _holding(amount: int) -> bytes | None:
+    return encode([amount]) if amount else None
 
 
 def _symbol(value: Value) -> str:

@@ -1,17 +1,18 @@
 """Multi-signature accounts: m of n keys pay together.
 
     multisig-create     [threshold, [key, …], name]         keys in ascending order
-    multisig-propose    [account, to, amount, memo, expires round]
+    multisig-propose    [account, to, amount, symbol, memo, expires round]
     multisig-approve    [account, spend]
     multisig-cancel     [account, spend]
     state               "multisig/" ‖ account ->
-                        [threshold, [key, …], name, [[id, seat, to, amount, memo, expires round,
-                        [seat, …]], …]]
+                        [threshold, [key, …], name, [[id, seat, to, amount, symbol, memo, expires
+                        round, [seat, …]], …]]
 
-An account's id is the hash of its threshold, keys and name, so it can be paid before anybody has
-created it. A spend is paid at the approval that is the m-th, or stays as it was if there is too
-little to pay it; the proposal is the first one. Paid and canceled spends are gone, expired ones go
-at the next change. A key that was given up votes as the one that followed, from the same seat.
+A spend is of PRANA if its symbol is empty, else of that token. An account's id is the hash of its
+threshold, keys and name, so it can be paid before anybody has created it. A spend is paid at the
+approval that is the m-th, or stays as it was if there is too little to pay it; the proposal is the
+first one. Paid and canceled spends are gone, expired ones go at the next change. A key that was
+given up votes as the one that followed, from the same seat.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ from ledger.limits import (
     MULTISIG_SPENDS_MAX,
     NAME_LENGTH_MAX,
 )
+from ledger.market_token import passed_on, symbol_or_prana
 from ledger.names import is_name
 from ledger.payment import account_id, memo_line, pay, positive_amount
 from ledger.succession import current_key
@@ -52,8 +54,8 @@ MULTISIG_PREFIX: Final = b"multisig/"
 
 _DOMAIN: Final = "myceld/multisig/1"
 
-Changes = list[tuple[bytes, bytes]]
-"""(state key, state value) pairs."""
+Changes = list[tuple[bytes, bytes | None]]
+"""(state key, state value) pairs, None for a record that ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,8 @@ class MultisigPropose:
     account: AccountId
     to: AccountId
     amount: Amount
+    symbol: str
+    """Of the token, empty for PRANA."""
     memo: str
     expires_round: Round
     """The last round in which it can be approved."""
@@ -144,7 +148,7 @@ def decode_multisig(value: bytes) -> Multisig:
     account = parse_create(made)
     found: list[Spend] = []
     for item in as_array(spends, length_max=MULTISIG_SPENDS_MAX):
-        identity, seat, *payment, approvals = as_array(item, length=7)
+        identity, seat, *payment, approvals = as_array(item, length=8)
         seats = [as_int(one, high=len(account.keys) - 1) for one in as_array(approvals)]
         if seats != sorted(set(seats)):
             raise WrongShape("expected each seat once, in ascending order")
@@ -200,12 +204,16 @@ def create_changes(made: MultisigCreate, context: Context) -> Changes:
 
 
 def parse_propose(items: list[Value]) -> MultisigPropose:
-    """Return the checked arguments; raises BadMultisig, BadTransfer, ZeroAmount or WrongShape."""
-    account, to, amount, memo, expires = as_array(items, length=5)
+    """Return the checked arguments.
+
+    Raises BadMultisig, BadTransfer, BadToken, ZeroAmount or WrongShape.
+    """
+    account, to, amount, symbol, memo, expires = as_array(items, length=6)
     return MultisigPropose(
         _account(account),
         account_id(to),
         positive_amount(amount),
+        symbol_or_prana(symbol),
         memo_line(memo),
         Round(as_int(expires)),
     )
@@ -213,7 +221,14 @@ def parse_propose(items: list[Value]) -> MultisigPropose:
 
 def build_propose(propose: MultisigPropose) -> Sequence[Value]:
     """Return the encodable arguments of `multisig-propose`."""
-    return propose.account, propose.to, propose.amount, propose.memo, propose.expires_round
+    return (
+        propose.account,
+        propose.to,
+        propose.amount,
+        propose.symbol,
+        propose.memo,
+        propose.expires_round,
+    )
 
 
 def propose_cost(propose: MultisigPropose) -> int:
@@ -330,9 +345,13 @@ def _approved(
     if len(approvals) < account.made.threshold:
         after = dataclasses.replace(spend, approvals=approvals)
         return [_record(account, [after if one.id == spend.id else one for one in open_now])]
+    record = _record(account, [one for one in open_now if one.id != spend.id])
     payment = spend.payment
+    if payment.symbol:
+        moved = passed_on(payment.symbol, payment.account, payment.to, payment.amount, context)
+        return [*moved, record]
     pay(payment.account, payment.to, payment.amount, context)
-    return [_record(account, [one for one in open_now if one.id != spend.id])]
+    return [record]
 
 
 def _record(account: Multisig, spends: Sequence[Spend]) -> tuple[bytes, bytes]:

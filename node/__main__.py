@@ -27,12 +27,12 @@ from identity.passphrase import Passphrase, PassphraseSource
 from ledger.genesis import to_json
 from ledger.kinds import Put
 from ledger.transaction import sign_transaction
-from node import config as configuration
 from node.errors import NotInitialised
 from node.failpoints import arm_from, warn_of
 from node.founding import Founded, Wishes, found, make_genesis, read_genesis
 from node.home import Home, write_file
 from node.unlocking import ask_ahead, passphrase_source
+from settings import Config, load
 
 _FAILED = 1
 
@@ -150,8 +150,8 @@ def run(*, home: Path, log_level: str | None, log_json: bool, passphrase: Passph
     place = Home(home)
     if not place.key.exists():
         raise NotInitialised(f"{home} holds no cell")
-    config = configuration.load(place.config, os.environ)
-    start_logging(log_level or config.log_level, as_json=log_json)
+    config = load(place.config, os.environ, Config)
+    start_logging(log_level or config.cell.log_level, as_json=log_json)
     warn_of(os.environ)
     asyncio.run(_run(place, config, ask_ahead(place, passphrase)))
 
@@ -279,13 +279,11 @@ def _founded(home: Path, founded: Founded) -> dict[str, object]:
         "network_name": founded.genesis.name,
         "home": str(home),
         "created": founded.created,
-        "addresses": [f"{at}/p2p/{founded.key.cell_id}" for at in founded.config.listen],
+        "addresses": [f"{at}/p2p/{founded.key.cell_id}" for at in founded.config.cell.listen],
     }
 
 
-async def _run(
-    home: Home, config: configuration.Config, unlock: Callable[[], Passphrase] | None
-) -> None:
+async def _run(home: Home, config: Config, unlock: Callable[[], Passphrase] | None) -> None:
     from node.daemon import Daemon  # noqa: PLC0415 - keeps `init` and `sign` quick
 
     await run_until_signalled(Daemon(home, config, _tell, unlock))

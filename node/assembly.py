@@ -40,7 +40,6 @@ from ledger.transaction import transaction_id
 from myceld import VERSION
 from node.access import Access, MessageAccess
 from node.audits import Audits
-from node.config import Config, commands_of
 from node.consensus_task import ConsensusTask
 from node.diagnosis import DiagnosisServing, diagnosis_protocol
 from node.discovery.roster_proofs import RosterProofs
@@ -100,6 +99,7 @@ from node.transfer_serving import StoreSource, TransferServing, transfer_protoco
 from node.trust_scopes import TrustScopes
 from node.upgrades import Upgrades, check_epoch
 from node.verifier import Verifier
+from settings import Config, commands_of
 
 _LOG = structlog.get_logger("assembly")
 
@@ -358,7 +358,7 @@ class Assembly:
         return contents
 
     def _make_work(self, messages: Messages, intake: Intake, states: States) -> MessageWork:
-        commands = commands_of(self._setup.config.commands)
+        commands = commands_of(self._setup.config.cell.commands)
         return MessageWork(messages, intake.parse, states, commands, self._audit.done)
 
     def _make_consensus_task(
@@ -398,7 +398,7 @@ class Assembly:
         key, genesis, config = self._setup.key, self._setup.genesis, self._setup.config
         store = self._store
         known = read_entries(known_cells(store, BOOK_CELLS_MAX), genesis.network_id)
-        configured = [str(parse_dial_address(address)) for address in config.bootstrap]
+        configured = [str(parse_dial_address(address)) for address in config.cell.bootstrap]
         bootstrap = [with_present_key(address, reader_of(store)) for address in configured]
         sources = DiscoverySources(
             key,
@@ -434,10 +434,10 @@ class Assembly:
         peers_config = PeersConfig(
             host=HostConfig(
                 seed=self._setup.key.seed,
-                listen_addresses=config.listen,
+                listen_addresses=config.cell.listen,
                 protocol=gossip_protocol(genesis.network_id),
                 dht=config.discovery.dht,
-                dht_bootstrap=config.bootstrap if config.discovery.dht else (),
+                dht_bootstrap=config.cell.bootstrap if config.discovery.dht else (),
                 agent_version=f"myceld/{VERSION}",
             ),
             network_id=genesis.network_id,
@@ -516,7 +516,7 @@ class Assembly:
     def _name(self, roster: Roster) -> str:
         """The roster's name for a member, the configured one for others."""
         me = roster.index_of(self._setup.key.public_key)
-        return self._setup.config.name if me is None else roster.members[me].name
+        return self._setup.config.cell.name if me is None else roster.members[me].name
 
 
 def _newest_rosters(store: Store, genesis: Genesis) -> tuple[list[Roster], int]:

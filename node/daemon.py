@@ -23,7 +23,6 @@ from myceld import VERSION
 from node.assembly import Setup
 from node.cell import RunningCell
 from node.clock import wall_ns
-from node.config import Config
 from node.faults import faults_of, support_of
 from node.founding import read_genesis
 from node.home import Home
@@ -32,6 +31,7 @@ from node.limits import STOP_TIMEOUT_MS, THREAD_SWITCH_S
 from node.parts import Parts
 from node.supervisor import Supervisor
 from node.surroundings import Surroundings
+from settings import Config
 
 
 class Daemon:
@@ -111,8 +111,8 @@ class _GatewayFront:
         if self._gateway is None:
             self._gateway = Gateway(
                 cell,
-                host=self._config.gateway_host,
-                port=self._config.gateway_port,
+                host=self._config.cell.gateway_host,
+                port=self._config.cell.gateway_port,
                 token=self._home.read_or_make_token(),
                 light_token=self._home.read_or_make_light_token(),
             )

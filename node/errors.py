@@ -5,13 +5,6 @@ from __future__ import annotations
 from core.errors import LocalMisuse, OperationalFault, RemoteViolation
 
 
-class BadConfig(LocalMisuse):
-    """The configuration file can not be read or says something impossible."""
-
-    code = "MYC-NODE-001"
-    remedy = "Mend the named line of config.yaml; docs/configuration.md lists all keys."
-
-
 class DirectoryLocked(OperationalFault):
     """Another process runs on this cell's directory."""
 

@@ -21,7 +21,7 @@ from ledger.machine import Applied
 from ledger.roster import Roster
 from node.errors import StateDiverged
 from node.inbox import CheckpointFrom, ExecutionInbox
-from node.limits import CHECKPOINTS_EARLY_MAX, HISTORY_ROUNDS_MAX
+from node.limits import CHECKPOINTS_EARLY_MAX
 from node.peers import Peers
 from node.receipts import Receipts
 from node.stages.consensus import Decided
@@ -34,6 +34,7 @@ from node.tables import (
     known_ids,
 )
 from node.verifier import Verifier
+from settings.limits import HISTORY_ROUNDS_MAX
 
 _LOG = structlog.get_logger("execution")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import socket
 import time
@@ -23,12 +24,13 @@ from ledger.genesis import Genesis, from_json, to_json
 from ledger.limits import DECIMALS
 from ledger.roster import Member
 from myceld.home import HOME_DEFAULT
-from node import config as configuration
-from node.config import Config
-from node.errors import BadConfig, BadOption, NotInitialised, OtherNetwork
+from node.errors import BadOption, NotInitialised, OtherNetwork
 from node.genesis_service import fetch_genesis
 from node.home import Home, write_file
 from node.unlocking import passphrase_source
+from settings import BadConfig, CellConfig, Config, change, dump, load_file
+from settings.files import read_file
+from settings.keys import Value, Wrong, places_in, take
 
 _GENESIS_SIZE_BYTES_MAX: Final = 64 * 1024
 _LISTEN_PORT: Final = 4710
@@ -80,12 +82,11 @@ def found(home: Home, wishes: Wishes, opened: KeyPair | None = None) -> Founded:
     home.make()
     with home.locked():
         key, created = key_of(home, wishes) if opened is None else (opened, False)
-        old = configuration.load(home.config, {}) if home.config.exists() else None
-        config = _config(old or _fresh_config(home, key), wishes)
+        config, text = _configured(home, key, wishes)
         # The genesis first: when it is refused, the configuration stays as it was.
         genesis = _genesis(home, wishes, wished_genesis, key, config)
-        if config != old:
-            write_file(home.config, configuration.dump(config))
+        if text is not None:
+            write_file(home.config, text)
         home.read_or_make_token()
     return Founded(key, genesis, config, created)
 
@@ -168,21 +169,40 @@ def _parameter(text: str) -> tuple[str, int]:
     return name, int(value)
 
 
-def _config(old: Config, wishes: Wishes) -> Config:
-    """Return the configuration that the wishes ask for; raises BadConfig."""
-    new = replace(
-        old,
-        name=wishes.name or old.name,
-        listen=wishes.listen or old.listen,
-        bootstrap=wishes.bootstrap or old.bootstrap,
-        gateway_port=old.gateway_port if wishes.gateway_port is None else wishes.gateway_port,
-    )
-    if not 0 <= new.gateway_port < 2**16:
-        raise BadConfig(f"a port is 0 to 65535, got {new.gateway_port}")
-    return new
+def _configured(home: Home, key: KeyPair, wishes: Wishes) -> tuple[Config, str | None]:
+    """Return the configuration that the wishes ask for, and the text of its file if that changes.
+
+    Raises BadConfig, CannotEdit.
+    """
+    wished: dict[str, Value] = {
+        name: value
+        for name, value in (
+            ("name", wishes.name),
+            ("listen", wishes.listen),
+            ("bootstrap", wishes.bootstrap),
+        )
+        if value
+    }
+    if wishes.gateway_port is not None:
+        wished["gateway_port"] = wishes.gateway_port
+    places = places_in(Config)["cell"]
+    for name, value in wished.items():
+        taken = take(places[name], list(value) if isinstance(value, tuple) else value)
+        if isinstance(taken, Wrong):
+            raise BadConfig(f"{name}: {taken.message}")
+    if not home.config.exists():
+        config = Config(cell=replace(_fresh_config(home, key), **wished))  # type: ignore[arg-type] # checked above
+        return config, dump(config)
+    old = load_file(home.config, os.environ, Config)
+    changed = {name: value for name, value in wished.items() if getattr(old.cell, name) != value}
+    if not changed:
+        return old, None
+    text = read_file(home.config).decode("utf-8", "surrogateescape")
+    new = change(text, {places[name]: value for name, value in changed.items()})
+    return replace(old, cell=replace(old.cell, **changed)), new  # type: ignore[arg-type] # as above
 
 
-def _fresh_config(home: Home, key: KeyPair) -> Config:
+def _fresh_config(home: Home, key: KeyPair) -> CellConfig:
     """The configuration of a new cell: loopback, ports that are free now and stay the same.
 
     Cells that are made side by side before any of them runs see nobody on each other's ports, so
@@ -193,7 +213,7 @@ def _fresh_config(home: Home, key: KeyPair) -> Config:
     if home.path.absolute() != Path(HOME_DEFAULT).expanduser():
         place = int.from_bytes(key.public_key[:8], "big") % len(_OTHER_LISTEN_PORTS)
         listen, gateway = _OTHER_LISTEN_PORTS[place], _OTHER_GATEWAY_PORTS[place]
-    return Config(
+    return CellConfig(
         listen=(f"/ip4/{_LOOPBACK}/tcp/{_free_port(listen)}",),
         gateway_port=_free_port(gateway),
     )
@@ -238,4 +258,4 @@ def _genesis(
 
 def _own_genesis(name: str, key: KeyPair, config: Config) -> Genesis:
     """A network of this one cell."""
-    return Genesis(name, (Member(key.public_key, 1, config.name),), time.time_ns())
+    return Genesis(name, (Member(key.public_key, 1, config.cell.name),), time.time_ns())

@@ -7,6 +7,7 @@ answered and proven itself; so a refused ticket leaves a directory with a key, r
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import time
 from dataclasses import dataclass, replace
@@ -39,12 +40,12 @@ from identity.keys import KeyPair
 from ledger.errors import BadGenesis
 from ledger.genesis import Genesis, from_json
 from ledger.names import is_name
-from node import config as configuration
 from node.errors import BadOption, OtherNetwork
 from node.founding import Founded, Wishes, check_wishes, found, key_of, read_genesis
 from node.home import Home
 from node.invite_stream import read_message
 from node.limits import DIAL_TIMEOUT_MS, INVITE_TIMEOUT_S, WRITE_TIMEOUT_MS
+from settings import CellConfig, Config, load_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +106,8 @@ def _own_name(home: Home) -> str:
     """Return the name that the directory's configuration gives, if it is not the usual one."""
     if not home.config.exists():
         return ""
-    name = configuration.load(home.config, {}).name
-    return "" if name == configuration.Config().name else name[:NAME_LENGTH_MAX]
+    name = load_file(home.config, os.environ, Config).cell.name
+    return "" if name == CellConfig().name else name[:NAME_LENGTH_MAX]
 
 
 async def _use(ticket: Ticket, key: KeyPair, name: str) -> _Let:

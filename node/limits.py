@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from core.limits import INT_MAX
-
 CONSENSUS_QUEUE_SIZE_BYTES_MAX: Final = 32 * 1024 * 1024
 """Bytes of events that wait for the consensus task, of all peers together. Beyond it each peer has
 one frame at most."""
@@ -461,9 +459,6 @@ MESSAGE_WORK_PAUSE_S: Final = 1.0
 MESSAGES_UNDONE_PAGE: Final = 64
 """Messages that ask for something and are read at once."""
 
-COMMANDS_MAX: Final = 64
-"""Commands that a cell declares for others."""
-
 STATE_PROOF_TRIES_MAX: Final = 50
 """How often a certified state is looked for to answer a question, while rounds go on."""
 
@@ -540,9 +535,6 @@ STATE_ROWS_PER_QUERY: Final = 4096
 PRUNED_ROWS_MIN: Final = 64
 """Old rows of the state that go with each round, beside two for each that it writes: so they go
 faster than they come, and none of it takes a millisecond."""
-
-HISTORY_ROUNDS_MAX: Final = INT_MAX
-"""Of the state's history: all of it."""
 
 DIFF_CHANGES_MAX: Final = 100_000
 """Changes that are looked through for one page of differences, some 0.1 s."""

@@ -121,6 +121,7 @@ class Purses:
                 proposer=cell_id_of(keys[one.seat]),
                 to=_shown(one.payment.to),
                 amount=one.payment.amount,
+                symbol=one.payment.symbol,
                 memo=one.payment.memo,
                 expires_round=one.payment.expires_round,
                 approvals=[cell_id_of(keys[seat]) for seat in one.approvals],

@@ -15,7 +15,7 @@ from gateway.service_views import (
     ServicesView,
     ServiceView,
 )
-from identity.audit import TOKEN, Act, Outcome
+from identity.audit import KEY, TOKEN, Act, Outcome
 from identity.description import Description
 from node.journal_answers import JournalAnswers
 from node.services.audit import Wanted
@@ -73,7 +73,8 @@ class ServiceAnswers(JournalAnswers):
         if not note.code and note.action in _NOTED_BY_THE_CELL:
             return
         outcome = Outcome.REFUSED if note.is_refused else Outcome.FAILED
-        signs = note.actor == TOKEN and note.action not in _SIGNED_BY_OTHERS
+        of_client = note.actor.partition(":")[0] in (TOKEN, KEY)
+        signs = of_client and note.action not in _SIGNED_BY_OTHERS
         self._parts.audit.note(
             Act(
                 wall_ms(),

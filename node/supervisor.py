@@ -23,7 +23,6 @@ from myceld import VERSION
 from node.accuse_task import AccuseTask
 from node.assembly import Assembly, Setup, Tasks
 from node.cell import RunningCell
-from node.config import metadata_of
 from node.errors import NotStoredYet
 from node.installation import install
 from node.invite_tables import INVITE_SCHEMA
@@ -40,6 +39,7 @@ from node.successors import keep_reachable
 from node.surroundings import Surroundings
 from node.tables import SCHEMA, check_layout
 from node.verifier import Verifier
+from settings import metadata_of
 
 _LOG = structlog.get_logger("supervisor")
 
@@ -117,7 +117,7 @@ class Supervisor:
         checkpoint, repairs = None, False
         why = "a part failed"
         try:
-            metadata = metadata_of(self._setup.config.metadata)
+            metadata = metadata_of(self._setup.config.cell.metadata)
             await parts.nucleus.started(VERSION, parts.name, metadata)
             await parts.peers.start()
             parts.discovery.use_dht(parts.peers.host.dht)

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from identity import keystore
 from identity.keystore import PlainKey
 from identity.passphrase import Passphrase, PassphraseSource
-from node import config as configuration
 from node.home import Home
+from settings import Config, load
 
 
 def passphrase_source(home: Home, given: PassphraseSource) -> PassphraseSource:
@@ -22,7 +22,7 @@ def passphrase_source(home: Home, given: PassphraseSource) -> PassphraseSource:
     """
     if given.is_given or not home.config.exists():
         return given
-    named = configuration.load(home.config, os.environ).passphrase_file
+    named = load(home.config, os.environ, Config).cell.passphrase_file
     return PassphraseSource(file=home.path / named) if named else given
 
 

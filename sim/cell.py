@@ -25,13 +25,13 @@ from ledger.epoch_rules import supported
 from ledger.header import decode_header
 from node.assembly import Setup
 from node.cell import RunningCell
-from node.config import Config, DiscoveryConfig
 from node.errors import UpgradeNeeded
 from node.keyring import open_as_present, reader_of
 from node.parts import Parts
 from node.supervisor import Supervisor
 from node.surroundings import Surroundings
 from node.tables import EVENTS_JOURNAL, HEADERS_JOURNAL, OrderedRow, ordered_from, roster_of_epoch
+from settings import CellConfig, Config, DiscoveryConfig
 from sim.disk import MountedDisk, Operation, SimDisk, VirtualFiles
 from sim.errors import CellDown
 from sim.keys import SimKeyRing
@@ -375,9 +375,11 @@ class SimCell:
 
     def _config(self) -> Config:
         return Config(
-            name=self._name,
-            listen=(self.address.rpartition("/p2p/")[0],),
-            bootstrap=self.world.bootstrap(self),
+            CellConfig(
+                name=self._name,
+                listen=(self.address.rpartition("/p2p/")[0],),
+                bootstrap=self.world.bootstrap(self),
+            ),
             discovery=DiscoveryConfig(mdns=False, dht=False),
         )
 

@@ -226,7 +226,7 @@ class Money:
     def _keep_allowed(self, owner: bytes, allowed: dict[bytes, tuple[int, int]]) -> None:
         self._allowed[owner] = allowed
         items: list[Value] = [[key, *allowed[key]] for key in sorted(allowed)]
-        self._state[b"allowances/" + owner] = encode(items)
+        self._note(b"allowances/" + owner, items or None)
 
     def _set(self, owner: bytes, amount: int) -> None:
         self._balances[owner] = amount
@@ -259,7 +259,7 @@ class Money:
         if len(spends) >= 8:
             raise Refused("the account has too many spends", _CODE + "326")
         ends = what.expires_round
-        spend = [identity, seats[0], what.to, what.amount, what.memo, ends, set()]
+        spend = [identity, seats[0], what.to, what.amount, what.symbol, what.memo, ends, set()]
         self._approve(account, [*spends, spend], spend, seats)
 
     def _vote(self, what: MultisigApprove | MultisigCancel, sender: PublicKey, now: Round) -> None:
@@ -283,14 +283,17 @@ class Money:
         seats = [at for at, key in enumerate(made.keys) if self._today(key) == sender]
         if not seats:
             raise Refused("the sender is no signer", _CODE + "323")
-        return account, [one for one in spends if now <= one[5]], seats
+        return account, [one for one in spends if now <= one[6]], seats
 
     def _approve(
         self, account: bytes, spends: list[list[Any]], spend: list[Any], seats: list[int]
     ) -> None:
         approvals = spend[-1] | set(seats)
         if len(approvals) >= self._multisigs[account][0].threshold:
-            self._pay(account, spend[2], spend[3])
+            if spend[4]:
+                self._pass_on(spend[4], account, spend[2], spend[3])
+            else:
+                self._pay(account, spend[2], spend[3])
             spends = [one for one in spends if one is not spend]
         spend[-1] = approvals
         self._keep_multisig(account, spends)
@@ -313,7 +316,7 @@ class Money:
             case TokenBurn():
                 self._burn(what, sender)
             case TokenSend():
-                self._send(what, sender)
+                self._pass_on(what.symbol, sender, what.to, what.amount)
 
     def _create_token(self, what: TokenCreate, issuer: PublicKey, now: Round) -> None:
         if what.symbol in self._tokens:
@@ -337,8 +340,9 @@ class Money:
             raise Refused("that is above the cap", _CODE + "344")
         if token[5] + what.amount > _MOST:
             raise Refused("that is too much", _CODE + "315")
+        payee = self._payee(what.to)
         self._supply(token, what.amount)
-        self._hold(what.symbol, self._first(PublicKey(what.to)), what.amount)
+        self._hold(what.symbol, payee, what.amount)
 
     def _burn(self, what: TokenBurn, sender: PublicKey) -> None:
         token = self._token(what.symbol)
@@ -347,15 +351,20 @@ class Money:
         self._take(what.symbol, sender, what.amount)
         self._supply(token, -what.amount)
 
-    def _send(self, what: TokenSend, sender: PublicKey) -> None:
-        token = self._token(what.symbol)
-        if token[3] & 4 and token[6] != sender:
+    def _pass_on(self, symbol: str, holder: bytes, to: bytes, amount: int) -> None:
+        token = self._token(symbol)
+        if token[3] & 4 and token[6] != holder:
             raise Refused("its rules forbid it", _CODE + "343")
-        payee = self._first(PublicKey(what.to))
-        if self._held.get((what.symbol, sender), 0) >= what.amount and payee == sender:
+        payee = self._payee(to)
+        if self._held.get((symbol, holder), 0) >= amount and payee == holder:
             raise Refused("it pays itself", _CODE + "313")
-        self._take(what.symbol, sender, what.amount)
-        self._hold(what.symbol, payee, what.amount)
+        self._take(symbol, holder, amount)
+        self._hold(symbol, payee, amount)
+
+    def _payee(self, to: bytes) -> bytes:
+        if to == b"treasury":
+            raise Refused("the treasury takes no tokens", _CODE + "343")
+        return self._first(PublicKey(to))
 
     def _token(self, symbol: str) -> list[Any]:
         if symbol not in self._tokens:
@@ -370,7 +379,14 @@ class Money:
     def _hold(self, symbol: str, holder: bytes, more: int) -> None:
         held = self._held.get((symbol, holder), 0) + more
         self._held[symbol, holder] = held
-        self._state[b"holding/" + symbol.encode() + b"/" + holder] = encode([held])
+        self._note(b"holding/" + symbol.encode() + b"/" + holder, [held] if held else None)
+
+    def _note(self, key: bytes, what: list[Value] | None) -> None:
+        """Keep a record, or none."""
+        if what is None:
+            self._state.pop(key, None)
+        else:
+            self._state[key] = encode(what)
 
     def _supply(self, token: list[Any], more: int) -> None:
         token[5] += more

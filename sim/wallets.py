@@ -216,7 +216,8 @@ class Wallet:
                 return Transfer(purse.account, amount, "put by")
             case 4:
                 ends = Round(self._world.referee.newest + drawn[5] % _ROUNDS_MAX)
-                return MultisigPropose(purse.account, payee, amount, "", ends)
+                symbol = ("", "", "SIM0", "SIM1")[drawn[6] % 4]
+                return MultisigPropose(purse.account, payee, amount, symbol, "", ends)
             case 5 | 6 | 7:
                 return self._token_act(drawn, payee, amount)
         return Transfer(AccountId(own) if drawn[5] < 12 else payee, amount, "for you")

@@ -48,9 +48,6 @@ SEED_TIMEOUT_S: Final = 10.0
 SEED_READ_TIMEOUT_S: Final = 4.0
 """For each wait on the server's socket: a thread that was left behind ends by itself."""
 
-SEEDS_MAX: Final = 16
-"""Configured seeds."""
-
 MDNS_CELLS_MAX: Final = 128
 """Cells of the network noted from a LAN; further ones are ignored until some leave."""
 

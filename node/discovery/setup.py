@@ -7,8 +7,8 @@ from pathlib import Path
 from core.ids import CellId
 from gossip.discovery.address import only_loopback
 from gossip.discovery.spore import NetworkIdentity
-from node.config import Config
 from node.discovery.finders import Finder
+from settings import Config
 
 
 def make_finders(
@@ -20,7 +20,7 @@ def make_finders(
         from node.discovery.seeds import SeedFinder  # noqa: PLC0415 - most cells have no seeds
 
         finders.append(SeedFinder(config.discovery.seeds, network, home))
-    if config.discovery.mdns and not only_loopback(config.listen):
+    if config.discovery.mdns and not only_loopback(config.cell.listen):
         from node.discovery.mdns import MdnsFinder  # noqa: PLC0415 - not on loopback
 
         finders.append(MdnsFinder(network.network_id, cell_id))

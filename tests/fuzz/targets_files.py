@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from starlette.requests import Request
 
+import settings
 from cli.devnet.directory import Devnet
 from cli.errors import BadInput, DevnetUnreadable
 from cli.tx import _parse_batch
@@ -19,8 +20,8 @@ from core import codec
 from core.errors import MyceldError
 from core.ids import Hash, NotACellId
 from gateway import asks
-from gateway.door import is_loopback_host
 from gateway.errors import BadRequest, BodyTooLarge
+from gateway.places import is_loopback_host
 from hypha import config as hypha_config
 from hypha.errors import AnswerGarbled, BadHyphaConfig, GatewayRefuses, GatewaySilent
 from hypha.gateway_address import GatewayAddress
@@ -47,10 +48,13 @@ from journal.tile import Tile, split_hashes
 from myceld.client import _parsed
 from myceld.errors import CellAnswerUnreadable, CellRefused, CellUnreachable, HomeUnreadable
 from myceld.home import RunFile, read_token
-from node import config, failpoints, faults, founding
+from node import failpoints, faults, founding
 from node.backup.manifest import decode_manifest
 from node.discovery.locations import check_location
-from node.errors import BackupUnreadable, BadConfig, BadFailpoints, BadOption, SeedRefused
+from node.errors import BackupUnreadable, BadFailpoints, BadOption, SeedRefused
+from settings import BadConfig, CellConfig, Config, DiscoveryConfig, TrustConfig
+from settings.documents import assemble
+from settings.limits import FILE_SIZE_BYTES_MAX
 from sim import scenario
 from sim.drawing import draw
 from sim.errors import BadScenario
@@ -344,25 +348,30 @@ def _tests_of_cells() -> tuple[Target, ...]:
 
 
 def _configuration() -> tuple[Target, ...]:
-    full = config.Config(
-        name="ada",
-        listen=("/ip4/0.0.0.0/tcp/4710", "/ip6/::/tcp/4710/ws"),
-        bootstrap=(f"/ip4/192.0.2.7/tcp/4710/p2p/{_CELL}",),
-        gateway_port=8710,
-        discovery=config.DiscoveryConfig(seeds=("seed.json", "https://example.org/seed.json")),
-        trust=config.TrustConfig(("full=0.95", "read-only=.1"), ("exec=standard", "chat=none")),
+    full = Config(
+        CellConfig(
+            name="ada",
+            listen=("/ip4/0.0.0.0/tcp/4710", "/ip6/::/tcp/4710/ws"),
+            bootstrap=(f"/ip4/192.0.2.7/tcp/4710/p2p/{_CELL}",),
+            gateway_port=8710,
+        ),
+        discovery=DiscoveryConfig(seeds=("seed.json", "https://example.org/seed.json")),
+        trust=TrustConfig(("full=0.95", "read-only=.1"), ("exec=standard", "chat=none")),
     )
     gateways = (GatewayAddress("https://a.example", "a.token", "ca.pem"),)
     light = hypha_config.HyphaConfig(gateways, "phone", 8720, 60, "debug")
     return (
         Target(
             name="config.yaml",
-            decode=lambda data: config.parse(data, "config.yaml"),
-            samples=tuple(config.dump(made).encode() for made in (config.Config(), full)),
+            decode=lambda data: settings.parse(Config, data, "config.yaml"),
+            samples=(
+                *(settings.dump(made).encode() for made in (Config(), full)),
+                b'version: 1\ncell:\n  name: ${A:-b}$$\n  listen: ["${A:-c}"]',
+            ),
             errors=(BadConfig,),
             form=Form.YAML,
-            covers=("node/config.py:parse",),
-            size_bytes_max=config._FILE_SIZE_BYTES_MAX,
+            covers=("settings/documents.py:parse",),
+            size_bytes_max=FILE_SIZE_BYTES_MAX,
         ),
         Target(
             name="hypha.yaml",
@@ -388,10 +397,13 @@ def _configuration() -> tuple[Target, ...]:
         Target(
             name="configuration in the environment",
             decode=_environment,
-            samples=(b"gateway_port=8710", b"listen=/ip4/0.0.0.0/tcp/1,/ip6/::/tcp/2", b"name=ada"),
+            samples=(
+                b"MYCELD_CELL__GATEWAY_PORT=8710",
+                b"MYCELD_CELL__LISTEN=/ip4/0.0.0.0/tcp/1,/ip6/::/tcp/2",
+                b"CELLULER_CELL_NAME=ada",
+            ),
             errors=(BadConfig,),
             form=Form.TEXT,
-            covers=("node/config.py:_from_text", "node/config.py:load"),
             size_bytes_max=64 << 10,
         ),
         Target(
@@ -445,7 +457,7 @@ def _gateway() -> tuple[Target, ...]:
             samples=(b"127.0.0.1:8710", b"[::1]:80", b"localhost", b"4096"),
             errors=(BodyTooLarge,),
             form=Form.TEXT,
-            covers=("gateway/door.py:is_loopback_host",),
+            covers=("gateway/places.py:is_loopback_host",),
             size_bytes_max=16 << 10,
         ),
         Target(
@@ -510,12 +522,8 @@ def _or_refused(found: object) -> object:
 
 
 def _environment(data: bytes) -> object:
-    key, _, text = _text(data).partition("=")
-    section: Any = config.DiscoveryConfig() if len(data) % 2 else config.Config()
-    if not hasattr(section, key):
-        section = config.Config()
-    value = config._from_text(section, key, text)
-    return config._with(section, key, value, where=key)
+    name, _, text = _text(data).partition("=")
+    return assemble(Config, [], {name: text}).must()
 
 
 _READERS: Final[tuple[Callable[[asks.Fields], object], ...]] = (

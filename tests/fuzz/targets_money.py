@@ -43,7 +43,7 @@ _NEITHER = (NotCanonical, WrongShape)
 _KEY, _OTHER = (key.public_key for key in KEYS[:2])
 _TO = AccountId(DIGEST)
 _MADE = MultisigCreate(2, tuple(sorted(key.public_key for key in KEYS[:3])), "savings")
-_PROPOSE = MultisigPropose(_MADE.account, _TO, Amount(7), "bill", Round(900))
+_PROPOSE = MultisigPropose(_MADE.account, _TO, Amount(7), "", "bill", Round(900))
 _ACTS: tuple[Arguments, ...] = (
     Transfer(_TO, Amount(1_500_000_000), "rent of May"),
     Allow(_OTHER, Amount(300), Round(77)),
@@ -64,7 +64,7 @@ MONEY_KIND_SAMPLES: tuple[tuple[str, list[codec.Value]], ...] = (
     ("allow", [DIGEST, 0, 0]),
     ("transfer-from", [DIGEST, DIGEST, 1, ""]),
     ("multisig-create", [1, [DIGEST], "n"]),
-    ("multisig-propose", [DIGEST, DIGEST, 1, "", 9]),
+    ("multisig-propose", [DIGEST, DIGEST, 1, "", "", 9]),
     ("multisig-approve", [DIGEST, DIGEST]),
     ("multisig-cancel", [DIGEST, DIGEST]),
     ("token-create", ["A1", "name", 18, 7, 0, 0]),
@@ -146,7 +146,13 @@ def _values() -> tuple[Target, ...]:
             decode=decode_multisig,
             encode=Multisig.encode,
             samples=(Multisig(_MADE, spends).encode(), Multisig(_MADE).encode()),
-            errors=(*_NEITHER, errors.BadMultisig, errors.BadTransfer, errors.ZeroAmount),
+            errors=(
+                *_NEITHER,
+                errors.BadMultisig,
+                errors.BadTransfer,
+                errors.BadToken,
+                errors.ZeroAmount,
+            ),
             covers=("ledger/multisig.py:decode_multisig",),
         ),
         Target(

@@ -84,7 +84,7 @@ def _found_in_files() -> Iterator[tuple[str, bytes, str]]:
     yield "config.yaml", b"\n".join(merges), "MYC-NODE-001"
     yield "config.yaml", b"? " * 114, "MYC-NODE-001"
     yield "config.yaml", _text(b"a: [", b"x,", b"]", 40_000), "MYC-NODE-001"
-    yield "configuration in the environment", b"l" + b"9" * 5022, "MYC-NODE-001"
+    yield "configuration in the environment", b"MYCELD_CELL__L" + b"9" * 5022, "MYC-NODE-001"
     # Texts of nothing but small values took up to 27 times their size, deep ones an own error.
     for part in (b"[],", b"{},", b'{"a":0},', b'"ab",', b"999,"):
         yield "genesis file", _text(b"[", part, b"0]", 60_000), "MYC-LEDGER-001"

@@ -14,13 +14,14 @@ from unittest.mock import patch
 
 import pytest
 
-import gateway.door
+import gateway.connections
 from core.errors import MyceldError
 from gateway import limits
 from gateway.asks import BodyBudget
-from gateway.door import is_loopback_host
+from gateway.door import DoorRules
 from gateway.errors import NotLoopback, PortInUse
-from gateway.server import Gateway
+from gateway.places import is_loopback_host
+from gateway.server import Gateway, Security
 from gateway.views import InviteWish, MemberChange, Stage
 from tests.gateway.fake_cell import CELL_ID, TOKEN, FakeCell, UsedNonce
 
@@ -629,7 +630,7 @@ def test_requests_at_work_are_bounded_with_a_coded_answer() -> None:
         second.writer.close()
         await second.writer.wait_closed()
 
-    serve(talk, requests_max=1)
+    serve(talk, security=Security(rules=DoorRules(requests_max=1)))
 
 
 def test_an_endless_head_is_refused() -> None:
@@ -644,7 +645,7 @@ def test_an_endless_head_is_refused() -> None:
 def test_a_connection_that_does_not_ask_is_closed(
     first: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gateway.door, "HEAD_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(gateway.connections, "HEAD_TIMEOUT_S", 0.2)
 
     async def talk(wire: Wire, _cell: FakeCell) -> None:
         begun_s = time.monotonic()

@@ -72,9 +72,9 @@ def test_the_light_token_opens_what_hyphae_ask_and_nothing_else() -> None:
         for token, expected in ((LIGHT, 200), (TOKEN, 200), ("other", 401), (None, 401)):
             assert (await wire.ask("GET", "/api/light/head", token=token))[0] == expected
         for path in ("/api/v1/status", "/api/v1/journals", "/api/v1/rounds/proof", "/api/lightly"):
-            assert (await wire.ask("GET", path, token=LIGHT))[0] == 401
+            assert (await wire.ask("GET", path, token=LIGHT))[0] == 403
         for path in ("/api/v1/state/put", "/api/v1/key/rotate", "/api/v1/transactions"):
-            assert (await wire.ask("POST", path, as_body(), token=LIGHT))[0] == 401
+            assert (await wire.ask("POST", path, as_body(), token=LIGHT))[0] == 403
 
     serve(talk, light_token=LIGHT)
 

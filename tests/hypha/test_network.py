@@ -31,7 +31,8 @@ from hypha.network import Network as Seen
 from hypha.questions import RoundQuestion, StateQuestion, of_value
 from ledger.errors import Malformed, WrongSignature
 from ledger.genesis import to_json
-from ledger.kinds import Put
+from ledger.kinds import Put, cost_of_arguments
+from ledger.parameters import FEE_PER_COST
 from ledger.proof import HeaderClaim, encode_proof, from_text, to_text
 from ledger.transaction import parse
 from ledger.verify import verify_text
@@ -458,6 +459,21 @@ def test_a_put_is_signed_here_and_its_receipt_proven(tmp_path: Path) -> None:
         assert (await made.cell.account(OWN.public_key)).next_nonce == 1
         file = await made.cell.receipt_proof(parsed.id)
         verify_text(file.proof, SHORT.network_id)
+
+    handing(tmp_path, work)
+
+
+def test_a_put_offers_the_fee_that_the_network_is_proven_to_take(tmp_path: Path) -> None:
+    async def work(made: Hypha, one: FakeGateway, two: FakeGateway) -> None:
+        await made.cell.put("k", b"v", nonce=None, wait=Stage.STORED, timeout_s=5)
+        for gateway in (one, two):
+            gateway.network = story(3)
+            gateway.network.set_parameter(FEE_PER_COST, 7)
+        await made.look(lambda: made.round == two.round)
+        await made.cell.put("k", b"v", nonce=None, wait=Stage.STORED, timeout_s=5)
+        raws = [bytes.fromhex(post["transactions"][0]) for post in one.posted]
+        fees = [parse(raw, SHORT.network_id).fee for raw in raws]  # type: ignore[union-attr]  # signed
+        assert fees == [0, 7 * cost_of_arguments(Put("k", b"v"))]
 
     handing(tmp_path, work)
 

@@ -135,7 +135,8 @@ class Town:
             return account
         if way <= 2 or not self._spends:
             ends = Round(2**22 if self.is_timeless else max(0, self.round + chance.randint(-1, 6)))
-            return MultisigPropose(account.account, self._payee(), amount, "bill", ends)
+            symbol = chance.choice(("", "", "", *SYMBOLS))
+            return MultisigPropose(account.account, self._payee(), amount, symbol, "bill", ends)
         spend = chance.choice(self._spends[-6:])
         return MultisigCancel(*spend) if way == 3 else MultisigApprove(*spend)
 

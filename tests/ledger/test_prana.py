@@ -11,7 +11,7 @@ from identity.keys import KeyPair
 from ledger import errors
 from ledger.accounts import TREASURY, Account, account_key
 from ledger.actions import SetParameter
-from ledger.allowance import Allow, TransferFrom, allowances_key, decode_allowances
+from ledger.allowance import Allow, TransferFrom, allowances_key
 from ledger.amounts import NotAnAmount, format_amount, parse_amount
 from ledger.batch import Batch
 from ledger.conservation import check_conserved
@@ -238,7 +238,7 @@ def test_each_item_of_a_batch_sees_those_before_it() -> None:
     bank = Bank()
     batch = Batch((Allow(B.public_key, Amount(5)), Allow(B.public_key, Amount(0)), to(D, 10_000)))
     assert bank.pay(A, batch) == APPLIED
-    assert decode_allowances(bank.state[allowances_key(A.public_key)]) == []
+    assert allowances_key(A.public_key) not in bank.state
     assert bank.has(D) == 10_000
 
 
@@ -315,10 +315,12 @@ def savings(threshold: int = 2) -> MultisigCreate:
     return MultisigCreate(threshold, keys, "savings")
 
 
-def bill(amount: int, *, expires: int = 100, threshold: int = 2) -> MultisigPropose:
+def bill(
+    amount: int, *, expires: int = 100, threshold: int = 2, symbol: str = ""
+) -> MultisigPropose:
     to_d = AccountId(D.public_key)
     account = savings(threshold).account
-    return MultisigPropose(account, to_d, Amount(amount), "bill", Round(expires))
+    return MultisigPropose(account, to_d, Amount(amount), symbol, "bill", Round(expires))
 
 
 def propose(bank: Bank, pair: KeyPair, spend: MultisigPropose) -> MultisigApprove:
@@ -348,6 +350,31 @@ def test_the_mth_approval_pays_and_the_spend_is_gone() -> None:
     assert (bank.has(account), bank.has(D)) == (300, 200)
     assert bank.pay(B, approve) == errors.NoSuchSpend.code
     assert open_spends(bank) == 0
+
+
+def test_the_keys_of_an_account_pass_its_tokens_on_together_and_none_is_left_behind() -> None:
+    bank = Bank()
+    account = savings().account
+    assert bank.pay(A, savings()) == APPLIED
+    assert bank.pay(A, TokenCreate("GOLD", "Gold", 0, Rules.NONE, 0, Amount(9))) == APPLIED
+    assert bank.pay(A, TokenSend("GOLD", account, Amount(9))) == APPLIED
+    assert holding_key("GOLD", AccountId(A.public_key)) not in bank.state, "nothing is no record"
+    approve = propose(bank, A, bill(4, symbol="GOLD"))
+    assert bank.pay(B, approve) == APPLIED
+    much = propose(bank, A, bill(6, symbol="GOLD"))
+    assert bank.pay(B, much) == errors.InsufficientTokens.code
+    assert bank.pay(B, propose(bank, C, bill(5, symbol="GOLD"))) == APPLIED
+    assert holding_key("GOLD", account) not in bank.state
+    held = bank.state[holding_key("GOLD", AccountId(D.public_key))]
+    assert decode_holding(held) == 9
+    assert bank.has(account) == 0, "no PRANA moved"
+
+
+def test_nobody_can_give_tokens_to_the_treasury_which_could_not_pass_them_on() -> None:
+    bank = Bank()
+    assert bank.pay(A, TokenCreate("GOLD", "Gold", 0, Rules.MINTABLE, 0, Amount(9))) == APPLIED
+    for act in (TokenSend("GOLD", TREASURY, Amount(1)), TokenMint("GOLD", TREASURY, Amount(1))):
+        assert bank.pay(A, act) == errors.AgainstTokenRules.code
 
 
 def test_an_approval_that_can_not_be_paid_does_not_count() -> None:

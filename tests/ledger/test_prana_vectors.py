@@ -53,7 +53,7 @@ KEY, OTHER = KeyPair(bytes([1]) * 32), KeyPair(bytes([2]) * 32)
 TO = AccountId(OTHER.public_key)
 SPEND = TransactionId(bytes(range(32)))
 MADE = MultisigCreate(2, tuple(sorted((KEY.public_key, OTHER.public_key))), "savings")
-BILL = MultisigPropose(MADE.account, TO, Amount(7), "bill", Round(900))
+BILL = MultisigPropose(MADE.account, TO, Amount(7), "", "bill", Round(900))
 GENESIS = Genesis(
     "prana",
     (Member(KEY.public_key, 1, "ada"),),

@@ -10,10 +10,14 @@ from hypothesis import strategies as st
 
 from core.ids import Hash, NetworkId, Round
 from identity.keys import KeyPair, verify_all
+from ledger.actions import SetParameter
 from ledger.errors import BadRosterChain
 from ledger.genesis import Genesis
+from ledger.governance import GovPropose, GovVote, Vote
+from ledger.kinds import Arguments
 from ledger.limits import ROSTER_STEPS_MAX
 from ledger.members import Action, MemberApprove, MemberPropose
+from ledger.parameters import read_parameter
 from ledger.roster import Roster
 from ledger.roster_proof import RosterStep, decode_proof, encode_proof, shortest, verify_proof
 from ledger.transaction import parse, transaction_id
@@ -62,6 +66,21 @@ class History(Cell):
                 self.submit(signed(voter, nonce, approve, network_id=SHORT.network_id))
         assert len(self.rosters) == epochs + 1
         self.steps.append(self.step())
+
+    def set_parameter(self, name: str, value: int) -> None:
+        """Have all members vote for a value; it holds from the round after the decision on."""
+        proposer, *others = [key_of(member.public_key) for member in self.rosters[-1].members]
+        raw = self._next(proposer, GovPropose("a change", (SetParameter(name, value),)))
+        self.submit(raw)
+        for voter in others:
+            if read_parameter(self.state.get, name) != value:
+                self.submit(self._next(voter, GovVote(transaction_id(raw), Vote.YES)))
+        self.apply([])
+        assert read_parameter(self.state.get, name) == value
+
+    def _next(self, key: KeyPair, arguments: Arguments) -> bytes:
+        nonce = self.ledger.account(key.public_key).highest + 1
+        return signed(key, nonce, arguments, network_id=SHORT.network_id)
 
     def submit(self, raw: bytes) -> None:
         (item,) = candidates([raw])

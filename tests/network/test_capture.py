@@ -24,11 +24,11 @@ from identity.messages.envelope import MessageType, decode_envelope
 from identity.messages.proof import decode_proof
 from identity.messages.sealing import bucket_of
 from ledger.genesis import to_json
-from node.config import Config
 from node.daemon import Daemon
 from node.founding import Wishes, found, make_genesis
 from node.home import Home
 from node.services.message_desk import Desk
+from settings import CellConfig, Config
 from tests.ledger.world import KEYS
 from tests.network.test_isolation import Cell, running
 from tests.network.wire_tap import Tap, noise_frame_sizes
@@ -70,7 +70,8 @@ async def _until(done: Callable[[], bool]) -> None:
 def _only_dialling(home: Home, tap: Tap) -> Cell:
     """A cell that nobody can dial, so that all it says and hears goes through the tap."""
     cell = Cell(home)
-    config = Config(listen=(), bootstrap=(f"/ip4/127.0.0.1/tcp/{tap.port}/p2p/{ADA.cell_id}",))
+    bootstrap = (f"/ip4/127.0.0.1/tcp/{tap.port}/p2p/{ADA.cell_id}",)
+    config = Config(CellConfig(listen=(), bootstrap=bootstrap))
     cell.daemon = Daemon(home, config, cell.lines.append)
     return cell
 

@@ -20,11 +20,11 @@ from gossip.wire import Frame, FrameReader, Hello, encode_frame
 from identity import keystore
 from identity.keys import KeyPair
 from node.assembly import gossip_protocol
-from node.config import Config
 from node.daemon import Daemon
 from node.founding import Wishes, found
 from node.home import Home
 from node.parts import Parts
+from settings import CellConfig, Config
 from tests.gossip.host.host_world import started
 
 _MARKS = (b"myceld/spore/", b"myceld/announcement/", b"myceld/round/", b"myceld/roster/")
@@ -39,7 +39,7 @@ class Cell:
 
     def __init__(self, home: Home, *bootstrap: str) -> None:
         self.lines: list[str] = []
-        config = Config(listen=("/ip4/127.0.0.1/tcp/0",), bootstrap=bootstrap)
+        config = Config(CellConfig(listen=("/ip4/127.0.0.1/tcp/0",), bootstrap=bootstrap))
         self.daemon = Daemon(home, config, self.lines.append)
 
     @property

@@ -30,7 +30,7 @@ from identity.sealed_seed import Cost, DerivedKey
 from ledger.genesis import Genesis
 from ledger.roster import Member
 from node.assembly import Setup
-from node.config import Config
+from settings import Config
 from tests.network.devnet import COMMAND, ROOT, myceld
 
 SEED: Final = hashlib.sha256(b"a seed to look for").digest()

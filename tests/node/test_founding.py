@@ -15,11 +15,11 @@ from identity import keystore
 from identity.errors import KeyFileTooOpen
 from ledger.errors import BadGenesis
 from ledger.genesis import Genesis, to_json
-from node import config as configuration
 from node import founding
-from node.errors import BadConfig, BadOption, DirectoryLocked, NotInitialised, OtherNetwork
+from node.errors import BadOption, DirectoryLocked, NotInitialised, OtherNetwork
 from node.founding import Wishes, found, make_genesis, read_genesis
 from node.home import Home
+from settings import BadConfig, Config, load
 from tests.ledger.world import GENESIS, KEYS
 
 OTHER = Genesis("other", GENESIS.members, GENESIS.time_ns)
@@ -46,7 +46,7 @@ def test_a_new_cell_is_a_network_of_its_own(home: Home) -> None:
     assert [member.cell_id for member in founded.genesis.members] == [founded.key.cell_id]
     assert read_genesis(home.genesis) == founded.genesis
     assert keystore.load(home.key).cell_id == founded.key.cell_id
-    assert configuration.load(home.config, {}) == founded.config
+    assert load(home.config, {}, Config) == founded.config
     assert len(home.read_or_make_token()) >= 32
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in home.path.iterdir()), (
         "nothing of it is for others"
@@ -69,7 +69,7 @@ def test_it_repeats_after_the_first_run_too(home: Home) -> None:
     home.database.write_bytes(b"")
     assert found(home, Wishes(genesis=_file(home, GENESIS))).genesis == first.genesis
     assert found(home, Wishes()).genesis == GENESIS
-    assert found(home, Wishes(name="new name")).config.name == "new name"
+    assert found(home, Wishes(name="new name")).config.cell.name == "new name"
 
 
 def test_the_genesis_is_replaced_before_the_first_run_and_never_after_it(home: Home) -> None:
@@ -100,7 +100,7 @@ def test_a_network_is_asked_for_its_genesis_only_before_the_first_run(
 
     monkeypatch.setattr(founding, "fetch_genesis", fetch)
     founded = found(home, Wishes(bootstrap=(address,)))
-    assert (founded.genesis, founded.config.bootstrap) == (GENESIS, (address,))
+    assert (founded.genesis, founded.config.cell.bootstrap) == (GENESIS, (address,))
     home.database.write_bytes(b"")
     assert found(home, Wishes(bootstrap=(address,))).genesis == GENESIS
     assert asked == [(32, (address,))]
@@ -112,10 +112,10 @@ def test_a_network_is_asked_for_its_genesis_only_before_the_first_run(
 def test_wishes_change_the_configuration_and_leave_the_rest(home: Home) -> None:
     first = found(home, Wishes()).config
     listen = ("/ip4/127.0.0.1/tcp/0",)
-    assert found(home, Wishes(listen=listen, gateway_port=0, name="oak")).config.name == "oak"
+    assert found(home, Wishes(listen=listen, gateway_port=0, name="oak")).config.cell.name == "oak"
     last = found(home, Wishes()).config
-    assert (last.listen, last.gateway_port, last.name) == (listen, 0, "oak")
-    assert last.log_level == first.log_level
+    assert (last.cell.listen, last.cell.gateway_port, last.cell.name) == (listen, 0, "oak")
+    assert last.cell.log_level == first.cell.log_level
 
 
 def test_a_fresh_configuration_takes_a_free_port(home: Home) -> None:
@@ -125,8 +125,8 @@ def test_a_fresh_configuration_takes_a_free_port(home: Home) -> None:
         port = taken.getsockname()[1]
         assert founding._free_port(port) not in (0, port)
     config = found(home, Wishes()).config
-    assert config.gateway_port > 0
-    assert config.listen[0].startswith("/ip4/127.0.0.1/tcp/")
+    assert config.cell.gateway_port > 0
+    assert config.cell.listen[0].startswith("/ip4/127.0.0.1/tcp/")
 
 
 def test_cells_made_before_any_of_them_runs_have_ports_of_their_own(
@@ -139,7 +139,7 @@ def test_cells_made_before_any_of_them_runs_have_ports_of_their_own(
         one.make()
         keystore.create(one.key, bytes([number]) * 32)
         config = found(one, Wishes()).config
-        made.append((config.listen[0], config.gateway_port))
+        made.append((config.cell.listen[0], config.cell.gateway_port))
     listen, gateway = zip(*made, strict=True)
     assert len({*listen}) == len({*gateway}) == 3
     assert all(25_000 <= port < 30_000 for port in gateway)
@@ -151,7 +151,7 @@ def test_the_cell_in_the_default_directory_asks_for_the_well_known_ports(
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr(founding, "_free_port", lambda wanted: wanted)
     config = found(Home(tmp_path / ".myceld"), Wishes()).config
-    assert (config.listen, config.gateway_port) == (("/ip4/127.0.0.1/tcp/4710",), 8710)
+    assert (config.cell.listen, config.cell.gateway_port) == (("/ip4/127.0.0.1/tcp/4710",), 8710)
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_after_a_wish_that_was_refused_a_good_one_works(
     with pytest.raises(error):
         found(home, wishes)
     assert not home.config.exists()
-    assert found(home, Wishes()).config.name == "cell"
+    assert found(home, Wishes()).config.cell.name == "cell"
 
 
 def test_a_running_cell_and_an_open_key_are_told(home: Home) -> None:

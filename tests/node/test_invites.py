@@ -27,7 +27,6 @@ from identity.keys import KeyPair
 from journal import Store
 from ledger.genesis import Genesis
 from ledger.roster import Roster
-from node import config as configuration
 from node import invites as module
 from node.errors import (
     BadOption,
@@ -48,6 +47,7 @@ from node.joining import Joined, join
 from node.peers import Peers, PeersConfig, PeersLinks
 from node.services.audit import AuditTrail
 from node.tables import SCHEMA
+from settings import Config, load
 from tests.ledger.world import GENESIS, KEYS, NEWCOMERS
 from tests.node.silent import SilentIntroducer
 
@@ -141,9 +141,9 @@ def test_a_newcomer_gets_the_genesis_addresses_and_the_inviters_words(tmp_path: 
         assert joined.founded.created
         home = Home(tmp_path / "b")
         assert read_genesis(home.genesis) == GENESIS
-        config = configuration.load(home.config, {})
-        assert config.bootstrap == (*ticket.dial_addresses, other)
-        assert config.name == "bob"
+        config = load(home.config, {}, Config)
+        assert config.cell.bootstrap == (*ticket.dial_addresses, other)
+        assert config.cell.name == "bob"
         (view,) = world.invites.shown()
         assert (view.state, view.role) == ("used", "rhizomorph")
         assert view.uses[0].words == list(joined.words)
@@ -166,7 +166,7 @@ def test_one_use_is_one_cell_which_may_ask_again(tmp_path: Path) -> None:
         (use,) = world.invites.shown()[0].uses
         assert use.words == list(late.words)
         assert use.name == "dora"
-        assert configuration.load(Home(tmp_path / "b").config, {}).name == "dora"
+        assert load(Home(tmp_path / "b").config, {}, Config).cell.name == "dora"
 
     _run(tmp_path, talk)
 

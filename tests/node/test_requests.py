@@ -25,7 +25,6 @@ from ledger.transfer import wire as transfer_wire
 from node.access import MESSAGE_REQUESTS
 from node.assembly import Setup
 from node.cell import RunningCell
-from node.config import Config, DiscoveryConfig
 from node.errors import JournalNotGranted
 from node.parts import Parts
 from node.requests import REQUESTS, short_name
@@ -33,6 +32,7 @@ from node.services.audit import Wanted
 from node.services.table import SERVICES
 from node.supervisor import Supervisor
 from node.surroundings import Surroundings
+from settings import CellConfig, Config, DiscoveryConfig
 from tests.ledger.world import GENESIS, KEYS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,7 +63,7 @@ def whole_cell(tmp: Path, look: Look, *metadata: str) -> None:
     async def story() -> None:
         key = KEYS[0]
         discovery = DiscoveryConfig(mdns=False, dht=True)
-        setup = Setup(key, GENESIS, Config(discovery=discovery, metadata=metadata))
+        setup = Setup(key, GENESIS, Config(CellConfig(metadata=metadata), discovery=discovery))
         front = _Front(look)
         supervisor = Supervisor(setup, front, Surroundings(tmp), lambda _: None)
         front.stop = supervisor.stop

@@ -1,0 +1,31 @@
+"""Configuration: what a cell can be told, where that is written, and what is wrong with it."""
+
+from settings.checks import commands_of, metadata_of
+from settings.config import Config
+from settings.documents import Reading, parse
+from settings.errors import BadConfig, Problem
+from settings.files import inspect, load, load_file
+from settings.sections.cell import CellConfig
+from settings.sections.discovery import DiscoveryConfig
+from settings.sections.state import StateConfig
+from settings.sections.trust import TrustConfig
+from settings.writing import change, dump
+
+__all__ = [
+    "BadConfig",
+    "CellConfig",
+    "Config",
+    "DiscoveryConfig",
+    "Problem",
+    "Reading",
+    "StateConfig",
+    "TrustConfig",
+    "change",
+    "commands_of",
+    "dump",
+    "inspect",
+    "load",
+    "load_file",
+    "metadata_of",
+    "parse",
+]

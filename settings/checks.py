@@ -1,0 +1,127 @@
+"""What the type of a key does not say: each returns what is wrong with a value, or None."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import urlsplit
+
+from identity.description import check_metadata
+from identity.errors import BadPolicy, BadRecord
+from identity.messages.limits import RUN_NAME_LENGTH_MAX
+from identity.trust import Policy, policy_of
+from settings.errors import shown
+
+_DECIMAL: Final = re.compile(r"[01]?\.?[0-9]{1,9}", re.ASCII)
+_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+def policy_in(
+    levels: Sequence[str] = (),
+    needs: Sequence[str] = (),
+    proofs: Sequence[str] = (),
+    scopes: Sequence[str] = (),
+) -> Policy:
+    """Return the policy that texts LEVEL=SCORE, REQUEST=LEVEL and so on make; raises BadPolicy."""
+    scores = {level: _score(text) for level, text in map(halves, levels)}
+    pairs = (dict(map(halves, texts)) for texts in (needs, proofs, scopes))
+    return policy_of(scores, *pairs)
+
+
+def wrong_levels(texts: tuple[str, ...]) -> str | None:
+    """Check LEVEL=SCORE."""
+    return _wrong_policy(levels=texts)
+
+
+def wrong_needs(texts: tuple[str, ...]) -> str | None:
+    """Check REQUEST=LEVEL."""
+    return _wrong_policy(needs=texts)
+
+
+def wrong_proofs(texts: tuple[str, ...]) -> str | None:
+    """Check REQUEST=fresh or none."""
+    return _wrong_policy(proofs=texts)
+
+
+def wrong_scopes(texts: tuple[str, ...]) -> str | None:
+    """Check REQUEST=SCOPE."""
+    return _wrong_policy(scopes=texts)
+
+
+def commands_of(declared: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Return commands by name from texts NAME=COMMAND; raises ValueError."""
+    found = {}
+    for text in declared:
+        name, _, command = text.partition("=")
+        found[name.strip()] = tuple(shlex.split(command))
+    return found
+
+
+def wrong_commands(texts: tuple[str, ...]) -> str | None:
+    """Check NAME=COMMAND."""
+    for text in texts:
+        try:
+            ((name, command),) = commands_of([text]).items()
+        except ValueError as error:
+            return f"{shown(text)}: {error}"
+        if not 0 < len(name) <= RUN_NAME_LENGTH_MAX or not command:
+            return f"expected NAME=COMMAND, got {shown(text)}"
+    return None
+
+
+def metadata_of(declared: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Return pairs in the order of their keys from texts KEY=VALUE; raises BadRecord."""
+    pairs = tuple(sorted(map(halves, declared)))
+    check_metadata(pairs)
+    return pairs
+
+
+def wrong_metadata(texts: tuple[str, ...]) -> str | None:
+    """Check KEY=VALUE."""
+    try:
+        metadata_of(texts)
+    except BadRecord as error:
+        return error.detail
+    return None
+
+
+def wrong_seeds(locations: tuple[str, ...]) -> str | None:
+    """Check where seeds may be."""
+    return next((wrong for one in locations if (wrong := wrong_seed(one)) is not None), None)
+
+
+def wrong_seed(location: str) -> str | None:
+    """Check that this is a path, an https URL, or http on loopback."""
+    if "://" not in location:
+        return None if location else "an empty text is no seed"
+    try:
+        parts = urlsplit(location)
+        host = parts.hostname
+        _ = parts.port
+    except ValueError:
+        return f"{location!r} is not a URL"
+    plain = parts.scheme == "http" and host in _LOOPBACK
+    if not host or not (parts.scheme == "https" or plain) or parts.username or parts.password:
+        return f"{location!r}: a seed is a path or an https URL without a password"
+    return None
+
+
+def halves(text: str) -> tuple[str, str]:
+    """Return what is before and after the first = of a text."""
+    left, _, right = text.partition("=")
+    return left.strip(), right.strip()
+
+
+def _wrong_policy(**given: tuple[str, ...]) -> str | None:
+    try:
+        policy_in(**given)
+    except BadPolicy as error:
+        return error.detail
+    return None
+
+
+def _score(text: str) -> float:
+    """Return a plain decimal number; what is none is beyond every bound of a score."""
+    return float(text) if _DECIMAL.fullmatch(text) else -1.0

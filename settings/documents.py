@@ -1,0 +1,236 @@
+"""From the layers of a configuration to its values: which file says what, and all that is wrong.
+
+Pure. A *layer* is one file with its variables put in. Later layers override earlier ones key by
+key (a list as a whole), the environment overrides all. Everything is looked at before anything is
+refused, so that all mistakes are told at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Generic, TypeVar
+
+from core.yaml_text import Located, NotReadableYaml, locate_yaml
+from settings.environment import Override, overrides_in
+from settings.errors import BadConfig, Origin, Problem, bad_config, shown
+from settings.keys import (
+    Place,
+    Section,
+    Spelled,
+    Value,
+    Wrong,
+    nearest,
+    places_in,
+    sections_of,
+    take,
+)
+from settings.limits import PROBLEMS_MAX
+from settings.substitution import Substituted, substitute
+
+VERSION: Final = 1
+EXTENDS: Final = "extends"
+_KNOWN: Final = ("version", EXTENDS)
+_FIRST: Final = 2
+"""Names of sections that a message about none at all shows."""
+
+Document = TypeVar("Document")
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a layer says of one key."""
+
+    value: object
+    origin: Origin
+    variables: tuple[str, ...] = ()
+    """Variables of the environment that stand in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One file, as far as it can be read."""
+
+    place: str
+    extends: str | None
+    given: Mapping[str, Mapping[str, Given]]
+    """By section and key. What is in no section that we know is a problem already."""
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The value of one key, and who said so."""
+
+    place: Place
+    value: Value
+    origin: Origin
+    variables: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading(Generic[Document]):
+    """A configuration, or what is wrong with it."""
+
+    document: Document
+    """With the defaults where something is wrong."""
+    found: Mapping[str, Mapping[str, Found]]
+    problems: tuple[Problem, ...] = ()
+    layers: tuple[Layer, ...] = field(default=(), repr=False)
+
+    def must(self) -> Document:
+        """Return the configuration; raises BadConfig with all problems."""
+        if self.problems:
+            raise bad_config(self.problems)
+        return self.document
+
+
+def layer_of(document: type, data: bytes, place: str, environment: Mapping[str, str]) -> Layer:
+    """Return what YAML bytes say; `place` names them. Raises BadConfig for what is no YAML."""
+    try:
+        located = locate_yaml(data, place)
+    except NotReadableYaml as error:
+        raise BadConfig(error.detail) from error
+    return _Reader(document, located, place, environment).layer()
+
+
+def assemble(
+    document: type[Document], layers: Sequence[Layer], environment: Mapping[str, str]
+) -> Reading[Document]:
+    """Return what layers, the first one the base, and overriding variables come to together."""
+    places = places_in(document)
+    problems = [problem for layer in layers for problem in layer.problems]
+    merged: dict[tuple[str, str], Given] = {
+        (section, name): given
+        for layer in layers
+        for section, keys in layer.given.items()
+        for name, given in keys.items()
+    }
+    overrides, wrong = overrides_in(document, environment)
+    problems += wrong
+    merged |= {(one.place.section, one.place.name): _given(one) for one in overrides}
+    found: dict[str, dict[str, Found]] = {section: {} for section in places}
+    for (section, name), given in merged.items():
+        place = places[section][name]
+        value = take(place, given.value)
+        if isinstance(value, Wrong):
+            key = str(place) if given.origin.line is not None else ""
+            problems.append(Problem(given.origin, key, value.message))
+        else:
+            found[section][name] = Found(place, value, given.origin, given.variables)
+    made = document()
+    for section, values in found.items():
+        changed: Any = replace(
+            getattr(made, section), **{name: one.value for name, one in values.items()}
+        )
+        made = replace(made, **{section: changed})  # type: ignore[type-var] # documents are dataclasses
+    return Reading(made, found, tuple(problems[:PROBLEMS_MAX]), tuple(layers))
+
+
+def parse(document: type[Document], data: bytes, place: str) -> Document:
+    """Return the configuration in YAML bytes that stand alone; raises BadConfig."""
+    layer = layer_of(document, data, place, {})
+    if layer.extends is not None:
+        raise BadConfig(f"{place}: only a file extends another one")
+    return assemble(document, [layer], {}).must()
+
+
+def _given(override: Override) -> Given:
+    return Given(Spelled(override.text), Origin(override.variable))
+
+
+class _Reader:
+    """Reads one file; notes what is wrong with it."""
+
+    def __init__(
+        self, document: type, located: Located, place: str, environment: Mapping[str, str]
+    ) -> None:
+        self._sections, self._places = sections_of(document), places_in(document)
+        self._located = located
+        self._place = place
+        self._environment = environment
+        self._problems: list[Problem] = []
+
+    def layer(self) -> Layer:
+        content = self._located.value
+        if not isinstance(content, dict):
+            self._note((), f"expected `version: 1` and {self._first_sections()}")
+            return Layer(self._place, None, {}, tuple(self._problems))
+        if content.get("version") != VERSION:
+            version = shown(content.get("version"))
+            self._note(("version",), f"version is {version}, expected {VERSION}", key="")
+        given = {
+            name: dict(self._section(name, section, content.get(name)))
+            for name, (section, _) in self._sections.items()
+        }
+        known = dict.fromkeys((*self._sections, *_KNOWN))
+        for name in content:
+            if name not in known:
+                hint = nearest(name, known)
+                self._note((name,), f"unknown section {shown(name)}{hint}", key="")
+        return Layer(self._place, self._extends(content), given, tuple(self._problems))
+
+    def _first_sections(self) -> str:
+        return " and so on, ".join(f"a section `{name}:`" for name in [*self._sections][:1])
+
+    def _extends(self, content: Mapping[str, object]) -> str | None:
+        if EXTENDS not in content:
+            return None
+        given = self._substituted((EXTENDS,), content[EXTENDS])
+        text = given.text if isinstance(given, Spelled) else given
+        if isinstance(text, str) and text.isprintable() and text:
+            return text
+        self._note((EXTENDS,), "expected the path of a file, or profile:NAME", key=EXTENDS)
+        return None
+
+    def _section(
+        self, section: str, about: Section, content: object
+    ) -> Iterator[tuple[str, Given]]:
+        """Yield what a section says of the keys that it has."""
+        if content is None:
+            return
+        if not isinstance(content, dict):
+            self._note((section,), f"{section} must be a section of keys", key="")
+            return
+        places = self._places[section]
+        for name, value in content.items():
+            path = (section, name)
+            if name not in places:
+                why = about.foreign.get(name)
+                hint = f"not a key of ours: {why}" if why else f"unknown key{nearest(name, places)}"
+                self._note(path, hint)
+                continue
+            before = len(self._problems)
+            given = self._substituted(path, value)
+            if len(self._problems) == before:
+                variables = self._variables(value)
+                yield name, Given(given, self._origin(path), variables)
+
+    def _substituted(self, path: tuple[str | int, ...], value: object) -> object:
+        """Return a value with variables put in; one that held any is of its key's type yet."""
+        if isinstance(value, list):
+            items = [self._substituted((*path, index), item) for index, item in enumerate(value)]
+            return [item.text if isinstance(item, Spelled) else item for item in items]
+        if not isinstance(value, str):
+            return value
+        made = substitute(value, self._environment)
+        if isinstance(made, Wrong):
+            self._note(path, made.message)
+            return None
+        return Spelled(made.text) if made.variables else made.text
+
+    def _variables(self, value: object) -> tuple[str, ...]:
+        """Return the variables in a value that can be substituted."""
+        texts = value if isinstance(value, list) else [value]
+        made = [substitute(text, self._environment) for text in texts if isinstance(text, str)]
+        return tuple(name for one in made if isinstance(one, Substituted) for name in one.variables)
+
+    def _origin(self, path: tuple[str | int, ...]) -> Origin:
+        return Origin(self._place, self._located.lines.get(path))
+
+    def _note(self, path: tuple[str | int, ...], message: str, *, key: str | None = None) -> None:
+        if len(self._problems) < PROBLEMS_MAX:
+            named = ".".join(str(part) for part in path[:2])[: 2 * 80]
+            self._problems.append(
+                Problem(self._origin(path), named if key is None else key, message)
+            )

@@ -1,0 +1,43 @@
+"""Bounds of configuration files, each with its reason."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from core.limits import INT_MAX
+
+FILE_SIZE_BYTES_MAX: Final = 256 * 1024
+"""Bytes of one file that are read: all keys with their comments take 10 KiB."""
+
+FILES_MAX: Final = 8
+"""Files that extend one another: a profile, a site's, a machine's and a cell's leave room."""
+
+SUBSTITUTED_LENGTH_MAX: Final = 16 * 1024
+"""Characters of one value after its variables were put in."""
+
+VARIABLES_MAX: Final = 64
+"""Variables in one value."""
+
+PROBLEMS_MAX: Final = 100
+"""Mistakes that are listed at once; a file has 1,024 values at most."""
+
+KEY_LENGTH_MAX: Final = 64
+"""Characters of a key that a similar one is looked for."""
+
+SHOWN_LENGTH_MAX: Final = 80
+"""Characters of a value that a message quotes."""
+
+DIGITS_MAX: Final = 18
+"""Digits of a number: what 64 bits hold."""
+
+ITEMS_MAX: Final = 1000
+"""Items of a list; most keys have a bound of their own below it."""
+
+COMMANDS_MAX: Final = 64
+"""Commands that members may have run."""
+
+SEEDS_MAX: Final = 16
+"""Seeds of one cell; each is read whenever members are missing."""
+
+HISTORY_ROUNDS_MAX: Final = INT_MAX
+"""Of the state's history: all of it."""

@@ -1,0 +1,1 @@
+"""The sections of a cell's configuration, one a file."""
