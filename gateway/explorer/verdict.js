@@ -3,7 +3,7 @@
 import { h } from "./dom.js";
 import { momentMs, momentNs, number } from "./format.js";
 import { trusted } from "./network.js";
-import { badge, box, button, download, facts, fillWith, identifier, notice, table, to } from "./parts.js";
+import { badge, box, button, download, facts, fillWith, identifier, notice, prose, table, to } from "./parts.js";
 import { cellIdOf } from "./verify/base58.js";
 import { toHex } from "./verify/bytes.js";
 import { sentenceOf, textOf, transactionIn, userKeyOf, userValueOf } from "./verify/claims.js";
@@ -68,7 +68,8 @@ export function proofPanel(context, { name, fetchProof, check, checkLabel = "Ver
   const save = async () => {
     const text = await fetchProof();
     download(name, text);
-    return notice("good", `Saved as ${name}. Whoever knows the network can check it without a cell: `, h("code", {}, name.endsWith(".tlog-proof") ? `myceld journal verify ${name}` : `myceld verify ${name} --genesis genesis.json`));
+    const command = name.endsWith(".tlog-proof") ? `myceld journal verify ${name}` : `myceld verify ${name} --genesis genesis.json`;
+    return notice("good", h("p", {}, `Saved as ${name}. Anybody can check it without a cell: `, h("code", {}, command)));
   };
   return h("div", { class: "proof" },
     h("div", { class: "row" },
@@ -82,7 +83,7 @@ async function attempt(work) {
     return { verified: await work() };
   } catch (error) {
     if (error.name === "CryptoMissing") {
-      return { refusal: notice("warn", h("p", { class: "what" }, "Not checked."), h("p", {}, error.message), h("p", {}, error.remedy), h("p", {}, h("code", {}, error.code))) };
+      return { refusal: notice("warn", h("p", { class: "what" }, "Not checked."), h("p", {}, error.message), h("p", {}, prose(error.remedy)), h("p", {}, h("code", {}, error.code))) };
     }
     if (error.name !== "Refused") throw error;
     return { refusal: h("div", { class: "notice bad", role: "alert" }, h("p", { class: "what" }, "Refused: it proves nothing."), h("p", {}, `${error.message}.`), h("p", {}, error.remedy), h("p", {}, h("code", {}, error.code))) };
