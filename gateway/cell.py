@@ -12,6 +12,7 @@ from typing import Protocol
 from gateway.governance_views import GovernanceCell
 from gateway.light_routes import LightCell
 from gateway.message_cell import MessageCell
+from gateway.operation_views import OperationCell
 from gateway.prana_views import PranaCell
 from gateway.proof_routes import ProofCell
 from gateway.repair_routes import RepairCell
@@ -52,6 +53,7 @@ class Cell(
     ProofCell,
     RepairCell,
     LightCell,
+    OperationCell,
     Protocol,
 ):
     """What the gateway needs of a running cell."""

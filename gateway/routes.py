@@ -21,6 +21,7 @@ from gateway.errors import NoSuchRoute, Unexpected, WrongMethod
 from gateway.governance_routes import GovernanceRoutes
 from gateway.light_routes import LightRoutes
 from gateway.message_routes import MessageRoutes
+from gateway.operation_routes import OperationRoutes
 from gateway.prana_routes import PranaRoutes
 from gateway.proof_routes import ProofRoutes
 from gateway.repair_routes import RepairRoutes
@@ -288,6 +289,7 @@ class Routes(Waiting):
             *ServiceRoutes(self._cell, self, self._budget).table(),
             *ProofRoutes(self._cell, self).table(),
             *RepairRoutes(self._cell, self, self._budget).table(),
+            *OperationRoutes(self._cell, self._budget).table(),
             *LightRoutes(self._cell, self, self._budget).table(),
         ]
         app = Starlette(

@@ -57,6 +57,7 @@ from node.light_answers import LightAnswers
 from node.limits import ACCUSE_CHECK_MS, WAIT_S_MAX
 from node.member_answers import change_of, epoch_views, members_view
 from node.message_answers import MessageAnswers
+from node.operation_answers import OperationAnswers
 from node.parts import Parts
 from node.prana_answers import PranaAnswers
 from node.receipts import Track
@@ -82,6 +83,7 @@ class RunningCell(
     PranaAnswers,
     LightAnswers,
     RepairAnswers,
+    OperationAnswers,
 ):
     """Implements `gateway.cell.Cell` on the parts of a daemon."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from core.ids import cell_id_of
 from gateway.errors import NoSuchCell
+from gateway.operation_views import LevelsView, LogLineView, LogsView, ReloadView
 from gateway.service_views import (
     ActsQuery,
     ActsView,
@@ -30,6 +31,19 @@ class FakeServices:
     def __init__(self) -> None:
         self.notes: list[RequestNote] = []
         self.health = {"nucleus": ("healthy", ""), "message": ("healthy", "")}
+
+    def reload_config(self) -> ReloadView:
+        return ReloadView(["logging.level"], ["cell.listen"])
+
+    def log_lines(self, after: int, limit: int) -> LogsView:
+        lines = [
+            LogLineView(number, "info", "peers", f'{{"event": "line {number}", "level": "info"}}')
+            for number in range(after, min(3, after + limit))
+        ]
+        return LogsView(lines, min(3, after + limit), 0)
+
+    def log_levels(self, wished: dict[str, str]) -> LevelsView:
+        return LevelsView({"peers": "info"} | wished)
 
     def services(self) -> ServicesView:
         views = [
