@@ -92,12 +92,8 @@ def set_level(common: Common, levels: tuple[str, ...]) -> None:
       myceld logs level debug
       myceld logs level consensus=debug peers=error
     """
-    wished = {}
-    for text in levels:
-        component, _, level = text.rpartition("=")
-        wished[component] = level
     with common.client() as client:
-        told = client.set_log_levels(wished)
+        told = client.set_log_levels(levels)
     if common.as_json:
         show.as_json(told)
         return

@@ -60,7 +60,7 @@ _COMMANDS: Final = {
     "backup": ("cli.backup:backup", "Back a cell up, also while it runs."),
     "restore": ("cli.backup:restore", "Put the cell of a backup into a new directory."),
     "journal": ("cli.journal:journal", "Read, check, export and follow journals."),
-    "dag": ("cli.dag:dag", "Export the hashgraph for replay and analysis."),
+    "dag": ("cli.dag:dag", "Show the hashgraph, say why events are where they are, export it."),
     "devnet": ("cli.devnet.commands:devnet", "Run a local network of several cells."),
     "sim": ("cli.sim:sim", "Run whole networks on virtual time, and break them."),
     "version": ("cli.cell:version", "Show the version of the program and of the cell."),

@@ -5,36 +5,34 @@ Everything that is not exactly what docs/api.md says raises BadRequest with the 
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping
-from typing import Final, NoReturn, TypeAlias
+from typing import Final
 
-from starlette.requests import ClientDisconnect, Request
+from pydantic import Field
+from starlette.requests import Request
 
-from core.json_text import NotJson, parse_json
 from core.limits import HASH_SIZE_BYTES, INT_MAX, PUBLIC_KEY_SIZE_BYTES
-from gateway.errors import BadRequest, BodyTooLarge, BodyTooSlow, GatewayBusy
+from gateway.kinds import Index, Key, Limit, StageWord, WaitSeconds
 from gateway.limits import (
-    BODIES_SIZE_BYTES_MAX,
-    BODY_SIZE_BYTES_MAX,
-    BODY_TIMEOUT_S,
     INVITE_EXPIRES_S,
     JOURNAL_NAME_LENGTH_MAX,
     LIST_LIMIT_DEFAULT,
     LIST_LIMIT_MAX,
-    QUERY_SIZE_BYTES_MAX,
     TRANSACTIONS_PER_SUBMIT_MAX,
     WAIT_TIMEOUT_S_DEFAULT,
     WAIT_TIMEOUT_S_MAX,
 )
+from gateway.reading import Ask
+from gateway.reading import BodyBudget as BodyBudget  # noqa: PLC0414 - for families that read fields themselves
+from gateway.reading import Fields as Fields  # noqa: PLC0414 - for families that read fields themselves
+from gateway.reading import query_fields as query_fields  # noqa: PLC0414 - for families that read fields themselves
+from gateway.reading import read_fields as read_fields  # noqa: PLC0414 - for families that read fields themselves
+from gateway.reading import refuse as refuse  # noqa: PLC0414 - for families that read fields themselves
+from gateway.reading import subject_of as subject_of  # noqa: PLC0414 - for families that read fields themselves
 from gateway.views import InviteWish, MemberChange, Stage
 from gossip.discovery.limits import TICKET_ID_SIZE_BYTES
 from identity.trust import GENERAL_SCOPE
 from ledger.limits import SCORE_MILLIONTHS_MAX
 from ledger.names import is_name
-
-Fields: TypeAlias = Mapping[str, object]
-"""A parsed JSON object, or query parameters."""
 
 _MEMBER_CHANGES: Final = {
     "add": frozenset({"cell", "weight", "name"}),
@@ -44,79 +42,38 @@ _MEMBER_CHANGES: Final = {
     "leave": frozenset[str](),
 }
 
-_NAMES: Final = ("action", "cell", "journal", "key", "room", "scope", "to")
-"""Fields that say what a request is about, and may be written down."""
 _DIGITS_MAX: Final = 19
 _STAGES: Final = {stage.word: stage for stage in Stage}
 
 
-class BodyBudget:
-    """How many bytes of request bodies are held; refuses beyond BODIES_SIZE_BYTES_MAX."""
+class WaitAsk(Ask):
+    """How far a transaction has to come before the answer, and how long that may take."""
 
-    def __init__(self, size_bytes_max: int = BODIES_SIZE_BYTES_MAX) -> None:
-        self._free_bytes = size_bytes_max
-
-    def take(self, size_bytes: int) -> None:
-        """Count bytes in; raises GatewayBusy."""
-        if size_bytes > self._free_bytes:
-            raise GatewayBusy("too many bytes of other requests are at work")
-        self._free_bytes -= size_bytes
-
-    def give_back(self, size_bytes: int) -> None:
-        """Count bytes out."""
-        self._free_bytes += size_bytes
+    wait: StageWord = Field(default=Stage.STORED, json_schema_extra={"default": "stored"})
+    """The stage that is waited for."""
+    timeout_s: WaitSeconds = WAIT_TIMEOUT_S_DEFAULT
+    """After so many seconds the answer is MYC-GATEWAY-023, and the transaction still queued."""
 
 
-async def read_fields(request: Request, allowed: frozenset[str], budget: BodyBudget) -> Fields:
-    """Return the JSON object in the body, whose fields are all in `allowed`.
+class LimitAsk(Ask):
+    """How many items a list may have."""
 
-    Raises BodyTooLarge, BodyTooSlow, BadRequest, GatewayBusy.
-    """
-    taken_bytes = 0
-    parts: list[bytes] = []
-    try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
-            _check_announced(request)
-            async for part in request.stream():
-                if taken_bytes + len(part) > BODY_SIZE_BYTES_MAX:
-                    raise BodyTooLarge(f"the body is over {BODY_SIZE_BYTES_MAX} bytes")
-                budget.take(len(part))
-                taken_bytes += len(part)
-                parts.append(part)
-        return _named(request, _parse_object(b"".join(parts), allowed))
-    except TimeoutError as error:
-        raise BodyTooSlow(f"the body took longer than {BODY_TIMEOUT_S:.0f} s") from error
-    except ClientDisconnect as error:
-        raise BadRequest("the client went away before the body was complete") from error
-    finally:
-        budget.give_back(taken_bytes)
+    limit: Limit = LIST_LIMIT_DEFAULT
+    """At most so many items."""
 
 
-def subject_of(request: Request) -> str:
-    """Return what a request is about, for the audit journal: a name in its path or body."""
-    named = {**getattr(request.state, "named", {}), **request.path_params}
-    return " ".join(f"{name}={value}" for name, value in sorted(named.items()))
+class PageAsk(LimitAsk):
+    """A part of a list."""
+
+    start: Index = 0
+    """The number of the first item."""
 
 
-def _named(request: Request, fields: Fields) -> Fields:
-    """Note for `subject_of` what a body is about; return it."""
-    texts = {name: fields.get(name) for name in _NAMES}
-    request.state.named = {name: text for name, text in texts.items() if isinstance(text, str)}
-    return fields
+class KeyAsk(Ask):
+    """A key of the state."""
 
-
-def query_fields(request: Request, allowed: frozenset[str]) -> Fields:
-    """Return the query parameters, each at most once and in `allowed`; raises BadRequest."""
-    if len(request.scope["query_string"]) > QUERY_SIZE_BYTES_MAX:
-        raise BadRequest(f"the query is over {QUERY_SIZE_BYTES_MAX} bytes")
-    found: dict[str, object] = {}
-    for name, value in request.query_params.multi_items():
-        if name not in allowed:
-            refuse(name, _unknown(allowed))
-        if name in found:
-            refuse(name, "given twice")
-        found[name] = value
-    return found
+    key: Key
+    """The key."""
 
 
 def stage(fields: Fields, default: Stage | None) -> Stage | None:
@@ -333,41 +290,6 @@ def invite_wish(fields: Fields) -> InviteWish:
     return InviteWish(votes=role == "sclerotium", name=name, addresses=tuple(addresses), **numbers)
 
 
-def _check_announced(request: Request) -> None:
-    announced = request.headers.get("content-length", "0")
-    if not (announced.isascii() and announced.isdigit()):
-        return  # HTTP has refused it already
-    if len(announced) > _DIGITS_MAX or int(announced) > BODY_SIZE_BYTES_MAX:
-        raise BodyTooLarge(
-            f"the body has {announced[:_DIGITS_MAX]} bytes, at most {BODY_SIZE_BYTES_MAX}"
-        )
-
-
-def _parse_object(body: bytes, allowed: frozenset[str]) -> Fields:
-    try:
-        parsed = parse_json(body, pairs=_unique, constant=_no_constant)
-    except NotJson as error:
-        raise BadRequest(f"the body is {_short(error.detail)}") from error
-    if not isinstance(parsed, dict):
-        raise BadRequest("the body must be a JSON object")
-    for name in parsed:
-        if name not in allowed:
-            refuse(name, _unknown(allowed))
-    return parsed
-
-
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        name = next(name for name, _ in pairs if sum(other == name for other, _ in pairs) > 1)
-        refuse(name, "given twice")
-    return found
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise BadRequest(f"the body is not JSON ({name} is not a number)")
-
-
 def query_int(fields: Fields, name: str, *, default: int, low: int, high: int) -> int:
     """Return a number among query parameters, or in the path."""
     text = fields.get(name)
@@ -407,18 +329,3 @@ def to_utf8(value: str, name: str) -> bytes:
         return value.encode()
     except UnicodeEncodeError:
         refuse(name, "expected valid Unicode")
-
-
-def _unknown(allowed: frozenset[str]) -> str:
-    return f"unknown; this path takes {', '.join(sorted(allowed)) or 'none'}"
-
-
-def refuse(name: str, why: str) -> NoReturn:
-    """Raise BadRequest about a field."""
-    raise BadRequest(f"field `{_short(name)}`: {why}")
-
-
-def _short(text: str) -> str:
-    """Cut what a client sent, and make it safe to show in one line."""
-    shown = text if len(text) <= 80 else text[:79] + "…"
-    return "".join(letter if letter.isprintable() else "?" for letter in shown)

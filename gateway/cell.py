@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from gateway.consensus_views import ConsensusCell
 from gateway.governance_views import GovernanceCell
 from gateway.light_routes import LightCell
 from gateway.message_cell import MessageCell
-from gateway.operation_views import OperationCell
 from gateway.prana_views import PranaCell
+from gateway.process_views import ProcessCell
 from gateway.proof_routes import ProofCell
 from gateway.repair_routes import RepairCell
 from gateway.service_views import ServiceCell
 from gateway.state_views import StateCell
+from gateway.stream_cell import StreamCell
 from gateway.trust_views import TrustCell
 from gateway.views import (
     AccountView,
@@ -53,7 +55,9 @@ class Cell(
     ProofCell,
     RepairCell,
     LightCell,
-    OperationCell,
+    ProcessCell,
+    StreamCell,
+    ConsensusCell,
     Protocol,
 ):
     """What the gateway needs of a running cell."""

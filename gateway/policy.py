@@ -100,6 +100,11 @@ ROWS: Final = (
     Row("GET", "/api/v1/rounds", _R, "query"),
     Row("GET", "/api/v1/rounds/proof", _R, "query"),
     Row("GET", "/api/v1/epochs", _R, "query"),
+    Row("GET", "/api/v1/consensus", _R),
+    Row("GET", "/api/v1/consensus/rounds/{round}", _R),
+    Row("GET", "/api/v1/consensus/events", _R),
+    Row("GET", "/api/v1/consensus/events/{id}", _R),
+    Row("GET", "/api/v1/consensus/events/{id}/why", _R),
     Row("GET", "/api/v1/accounts/{public_key}", _R, "query"),
     # Members, keys, tickets.
     Row("GET", "/api/v1/members", _R, "query"),
@@ -154,6 +159,9 @@ ROWS: Final = (
     Row("GET", "/api/v1/prana/multisigs", _R, "query"),
     Row("GET", "/api/v1/prana/token", _R, "query"),
     Row("GET", "/api/v1/prana/tokens", _R, "query"),
+    # Subscriptions: those to messages need the scope of messages, too.
+    Row("WS", "/api/v1/stream", _R, is_stream=True),
+    Row("GET", "/api/v1/events", _R, is_stream=True),
     # Messages and content.
     Row("POST", "/api/v1/messages", _M),
     Row("GET", "/api/v1/messages", _M),

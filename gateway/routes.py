@@ -7,26 +7,30 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, TypeAlias
 
 import structlog
-from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 
 from core.errors import InvariantBroken, MyceldError
 from gateway import asks
 from gateway.answers import STATUSES, JsonAnswer, error_answer, listing
+from gateway.api import Api
 from gateway.cell import Cell
+from gateway.consensus_routes import ConsensusRoutes
 from gateway.errors import NoSuchRoute, Unexpected, WrongMethod
 from gateway.governance_routes import GovernanceRoutes
 from gateway.light_routes import LightRoutes
 from gateway.message_routes import MessageRoutes
-from gateway.operation_routes import OperationRoutes
+from gateway.operations import Operation, handler_of
 from gateway.prana_routes import PranaRoutes
+from gateway.process_routes import ProcessRoutes
 from gateway.proof_routes import ProofRoutes
+from gateway.reading import BodyBudget
 from gateway.repair_routes import RepairRoutes
 from gateway.service_routes import ServiceRoutes, note_request
 from gateway.state_routes import StateRoutes
+from gateway.stream_routes import StreamRoutes
 from gateway.trust_routes import TrustRoutes
 from gateway.views import Stage
 from gateway.waiting import Waiting
@@ -65,9 +69,15 @@ class Routes(Waiting):
         self._cell = cell
         self._statuses = {**STATUSES, **(statuses or {})}
         self._now_ns = now_ns
-        self._budget = asks.BodyBudget()
+        self._budget = BodyBudget()
         self._messages = MessageRoutes(cell, self._budget, self.within, self.read)
+        self.streams = StreamRoutes(cell)
         self.app = self._build()
+
+    def stop_waiting(self) -> None:
+        """Answer every request that waits, and say goodbye to all subscribers."""
+        super().stop_waiting()
+        self.streams.hub.stop()
 
     async def health(self, _request: Request) -> Response:
         """GET /api/public/health."""
@@ -251,7 +261,7 @@ class Routes(Waiting):
         cell, journal = asks.followed(await asks.read_fields(request, _FOLLOW, self._budget))
         return JsonAnswer(await self.read(self._cell.stop_following(cell, journal)))
 
-    def _build(self) -> Starlette:
+    def _build(self) -> Api:
         table: list[tuple[str, str, Endpoint]] = [
             ("GET", "/api/public/health", self.health),
             ("GET", "/api/public/info", self.info),
@@ -282,25 +292,33 @@ class Routes(Waiting):
             ("POST", "/api/v1/follows", self.follow),
             ("POST", "/api/v1/follows/stop", self.stop_following),
             *TrustRoutes(self._cell, self, self._budget).table(),
-            *StateRoutes(self._cell, self, self._budget).table(),
             *GovernanceRoutes(self._cell, self, self._budget).table(),
             *PranaRoutes(self._cell, self, self._budget).table(),
             *self._messages.table,
             *ServiceRoutes(self._cell, self, self._budget).table(),
             *ProofRoutes(self._cell, self).table(),
             *RepairRoutes(self._cell, self, self._budget).table(),
-            *OperationRoutes(self._cell, self._budget).table(),
+            *ConsensusRoutes(self._cell, self).table(),
             *LightRoutes(self._cell, self, self._budget).table(),
+            ("GET", "/api/v1/events", self.streams.events),
         ]
-        app = Starlette(
-            routes=[
-                Route(path, self._guarded(endpoint, path), methods=[method])
-                for method, path, endpoint in table
+        api = Api(
+            [StateRoutes(self._cell, self), ProcessRoutes(self._cell)],
+            self._guarded_operation,
+            version=self._cell.status().version,
+            more=[
+                *(
+                    Route(path, self._guarded(endpoint, path), methods=[method])
+                    for method, path, endpoint in table
+                ),
+                WebSocketRoute("/api/v1/stream", self.streams.stream),
             ],
-            exception_handlers={HTTPException: self._unrouted},
         )
-        app.router.redirect_slashes = False
-        return app
+        api.add_exception_handler(HTTPException, self._unrouted)
+        return api
+
+    def _guarded_operation(self, operation: Operation) -> Endpoint:
+        return self._guarded(handler_of(operation, self._budget), operation.path)
 
     def _guarded(self, endpoint: Endpoint, path: str) -> Endpoint:
         async def guarded(request: Request) -> Response:

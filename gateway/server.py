@@ -28,11 +28,13 @@ from gateway.limits import (
     HEAD_SIZE_BYTES_MAX,
     KEEP_ALIVE_TIMEOUT_S,
     STOP_TIMEOUT_S,
+    STREAM_COMMAND_SIZE_BYTES_MAX,
 )
 from gateway.places import is_loopback
 from gateway.routes import Routes
 from gateway.service_routes import note_turned_away
 from gateway.static_files import ExplorerFiles
+from gateway.stream_socket import Socket
 
 
 class Listener:
@@ -57,7 +59,9 @@ class Listener:
         config = Config(
             self._door,
             http=Connection,
-            ws="none",
+            ws=Socket,
+            ws_max_size=STREAM_COMMAND_SIZE_BYTES_MAX,
+            ws_per_message_deflate=False,
             lifespan="off",
             interface="asgi3",
             log_config=None,
@@ -142,6 +146,7 @@ class Gateway(Listener):
         )
         if security.grants is not None:
             security.grants.on_end = door.end_grant
+        self.streams = routes.streams
         super().__init__(door, routes.stop_waiting, host=host, port=port)
 
 

@@ -1,121 +1,194 @@
-"""From HTTP requests to typed values, for the state service; as `gateway.asks`."""
+"""What is asked of the state service: request models, and the wishes that they come to."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final, Self
+
+from pydantic import ConfigDict, Field, model_validator
 
 from core.limits import HASH_SIZE_BYTES, INT_MAX
-from gateway import asks
-from gateway.asks import Fields
-from gateway.limits import JOURNAL_NAME_LENGTH_MAX
+from gateway.asks import KeyAsk, LimitAsk, WaitAsk
+from gateway.kinds import (
+    Digits,
+    Flag,
+    Hex,
+    Index,
+    Items,
+    Key,
+    Name,
+    OneOf,
+    Text,
+    WaitSeconds,
+    Whole,
+    Wrong,
+)
+from gateway.limits import WAIT_TIMEOUT_S_DEFAULT
+from gateway.reading import Ask
 from gateway.state_views import ChangesQuery, NamespaceWish, WriteWish
 from ledger.limits import BATCH_ITEMS_MAX, NAMESPACE_OWNERS_MAX, NAMESPACE_WRITERS_MAX
 from ledger.namespaces import Access
 
-_WRITE: Final = frozenset(
-    {"key", "value", "value_hex", "delete", "if_absent", "if_round", "if_hash"}
-)
+_ACCESS: Final = tuple(one.value for one in Access)
 _CONDITIONS: Final = ("if_absent", "if_round", "if_hash")
 
 
-def writes(fields: Fields) -> list[WriteWish]:
-    """Return the field `writes`."""
-    items = fields.get("writes")
-    if not isinstance(items, list) or not 1 <= len(items) <= BATCH_ITEMS_MAX:
-        asks.refuse("writes", f"expected a list of 1 to {BATCH_ITEMS_MAX} objects")
-    return [_write(item, f"writes[{at}]") for at, item in enumerate(items)]
+class ValueAsk(KeyAsk):
+    """A key, and when."""
+
+    at: Annotated[int | None, Digits()] = None
+    """The round after which; the newest applied one unless given."""
 
 
-def text(fields: Fields, name: str) -> str:
-    """Return a field that is text, empty if it is not given."""
-    value = fields.get(name, "")
-    if not isinstance(value, str):
-        asks.refuse(name, "expected text")
-    asks.to_utf8(value, name)
-    return value
+class PrefixAsk(LimitAsk):
+    """A part of what begins alike."""
+
+    prefix: Annotated[str, Text(0)] = ""
+    """With what it begins."""
+    after: Annotated[str, Text(0)] = ""
+    """Where the last part ended: `next` of its answer."""
 
 
-def number(fields: Fields, name: str) -> int:
-    """Return a query parameter that is a number and has no default."""
-    return asks.index(fields, name)
+class HistoryAsk(KeyAsk, LimitAsk):
+    """What became of a key, the newest first."""
+
+    before: Annotated[int, Digits(1)] = INT_MAX
+    """Only what was written in rounds before this one."""
 
 
-def optional_number(fields: Fields, name: str) -> int | None:
-    """Return a query parameter that is a number, if it is given."""
-    return asks.index(fields, name) if name in fields else None
+class DifferencesAsk(PrefixAsk):
+    """Two rounds to compare."""
+
+    first: Index = Field(alias="from")
+    """The earlier round."""
+    last: Index = Field(alias="to")
+    """The later round."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.first > self.last:
+            raise Wrong("expected a round that is not before `from`", "to")
+        return self
 
 
-def rollback(fields: Fields) -> tuple[str, int, bool]:
-    """Return what is to be put back: a key or a prefix, the round, and whether it is a key."""
-    if ("key" in fields) == ("prefix" in fields):
-        asks.refuse("key", "expected exactly one of `key` and `prefix`")
-    exact = "key" in fields
-    name = asks.key(fields) if exact else text(fields, "prefix")
-    return name, _integer(fields.get("to_round"), "to_round"), exact
+class ChangesAsk(LimitAsk):
+    """Which changes are waited for."""
+
+    prefix: Annotated[str, Text(0)] = ""
+    """With what the keys begin."""
+    after_round: Annotated[int | None, Digits()] = None
+    """Changes after this round; from now on unless given."""
+    after_key: Annotated[str, Text(0)] = ""
+    """Changes in that round too, of keys behind this one."""
+    timeout_s: WaitSeconds = WAIT_TIMEOUT_S_DEFAULT
+    """How long to wait for the first one."""
+
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        if self.after_key and self.after_round is None:
+            raise Wrong("does not go without `after_round`", "after_key")
+        return self
+
+    def query(self) -> ChangesQuery:
+        """Return what is wanted."""
+        return ChangesQuery(self.prefix, self.after_round, self.after_key, self.limit)
 
 
-def changes_query(fields: Fields) -> ChangesQuery:
-    """Return which changes are wanted."""
-    _, limit = asks.page({"limit": fields["limit"]} if "limit" in fields else {})
-    after = optional_number(fields, "after_round")
-    key = text(fields, "after_key")
-    if key and after is None:
-        asks.refuse("after_key", "does not go without `after_round`")
-    return ChangesQuery(text(fields, "prefix"), after, key, limit)
+class WriteItem(Ask):
+    """One key that is to be written, at most with one condition."""
 
-
-def namespace_wish(fields: Fields) -> NamespaceWish:
-    """Return the namespace that the fields ask for."""
-    access = fields.get("access", Access.OWNERS.value)
-    words = [one.value for one in Access]
-    if not isinstance(access, str) or access not in words:
-        asks.refuse("access", f"expected one of {', '.join(words)}")
-    name = text(fields, "name")
-    if not name:
-        asks.refuse("name", "expected text that is not empty")
-    owners = _names(fields, "owners", NAMESPACE_OWNERS_MAX)
-    return NamespaceWish(name, owners, access, _names(fields, "writers", NAMESPACE_WRITERS_MAX))
-
-
-def _names(fields: Fields, name: str, count_max: int) -> tuple[str, ...]:
-    items = fields.get(name, [])
-    if not isinstance(items, list) or len(items) > count_max:
-        asks.refuse(name, f"expected a list of at most {count_max} cells")
-    for item in items:
-        if not isinstance(item, str) or not 0 < len(item) <= JOURNAL_NAME_LENGTH_MAX:
-            asks.refuse(name, f"expected texts of at most {JOURNAL_NAME_LENGTH_MAX} characters")
-        asks.to_utf8(item, name)
-    return tuple(items)
-
-
-def _write(item: object, where: str) -> WriteWish:
-    if not isinstance(item, dict):
-        asks.refuse(where, "expected an object")
-    for name in sorted(item.keys() - _WRITE):
-        asks.refuse(f"{where}.{name}", "does not belong to a write")
-    deletes = item.get("delete", False)
-    if not isinstance(deletes, bool):
-        asks.refuse(f"{where}.delete", "expected true or false")
-    if deletes and item.keys() & {"value", "value_hex"}:
-        asks.refuse(f"{where}.delete", "what is deleted has no value")
-    given = [name for name in _CONDITIONS if name in item]
-    if len(given) > 1:
-        asks.refuse(f"{where}.{given[1]}", f"does not go with {given[0]}")
-    digest = None if "if_hash" not in item else asks.from_hex(item["if_hash"], f"{where}.if_hash")
-    if digest is not None and len(digest) != HASH_SIZE_BYTES:
-        asks.refuse(f"{where}.if_hash", f"expected {2 * HASH_SIZE_BYTES} hex digits")
-    if item.get("if_absent", True) is not True:
-        asks.refuse(f"{where}.if_absent", "expected true, or leave it out")
-    return WriteWish(
-        key=asks.key(item),
-        value=None if deletes else asks.value_bytes(item),
-        if_absent="if_absent" in item,
-        if_round=_integer(item["if_round"], f"{where}.if_round") if "if_round" in item else None,
-        if_hash=digest,
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {"required": ["value"], "properties": {"delete": {"const": False}}},
+                {"required": ["value_hex"], "properties": {"delete": {"const": False}}},
+                {"required": ["delete"], "properties": {"delete": {"const": True}}},
+            ]
+        }
     )
 
+    key: Key
+    """The key."""
+    value: Annotated[str | None, Text(0)] = None
+    """The value as text."""
+    value_hex: Annotated[bytes | None, Hex()] = None
+    """The value as bytes, in hex, instead."""
+    delete: Annotated[bool, Flag()] = False
+    """Take the key away: there is no value then."""
+    if_absent: Annotated[bool | None, Flag(always=True)] = None
+    """Only if there is no value."""
+    if_round: Annotated[int | None, Whole()] = None
+    """Only if it was last written in this round."""
+    if_hash: Annotated[bytes | None, Hex(HASH_SIZE_BYTES)] = None
+    """Only if this is the SHA-256 of the value."""
 
-def _integer(value: object, name: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= INT_MAX:
-        asks.refuse(name, f"expected an integer of 0 to {INT_MAX}")
-    return value
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        values = (self.value is not None) + (self.value_hex is not None)
+        if self.delete and values:
+            raise Wrong("what is deleted has no value", "delete")
+        if values != (not self.delete):
+            raise Wrong("expected exactly one of `value` and `value_hex`", "value")
+        given = [name for name in _CONDITIONS if name in self.model_fields_set]
+        if len(given) > 1:
+            raise Wrong(f"does not go with {given[0]}", given[1])
+        return self
+
+    def wish(self) -> WriteWish:
+        """Return what is to be written."""
+        text = None if self.value is None else self.value.encode()
+        return WriteWish(
+            key=self.key,
+            value=self.value_hex if text is None else text,
+            if_absent=self.if_absent is not None,
+            if_round=self.if_round,
+            if_hash=self.if_hash,
+        )
+
+
+class WriteAsk(WaitAsk):
+    """Writes that apply together or not at all."""
+
+    writes: Annotated[list[WriteItem], Items(1, BATCH_ITEMS_MAX, "objects")]
+    """Each key at most once."""
+
+
+class RollbackAsk(WaitAsk):
+    """What is to be put back as it was: a key, or all with a prefix."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["key"]}, {"required": ["prefix"]}]}
+    )
+
+    key: Annotated[str | None, Text()] = None
+    """One key."""
+    prefix: Annotated[str | None, Text(0)] = None
+    """All keys with this prefix, instead."""
+    to_round: Annotated[int, Whole()]
+    """What was after this round."""
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.key is None) == (self.prefix is None):
+            raise Wrong("expected exactly one of `key` and `prefix`", "key")
+        return self
+
+
+class NamespaceAsk(WaitAsk):
+    """A namespace that is to be claimed, or changed."""
+
+    name: Annotated[str, Text()]
+    """Its name: keys that begin with it and `/` belong to it."""
+    owners: Annotated[list[Name], Items(0, NAMESPACE_OWNERS_MAX, "cells")] = Field(
+        default_factory=list
+    )
+    """Cell ids or members' names; this cell alone unless given."""
+    access: Annotated[str, OneOf(_ACCESS)] = Access.OWNERS.value
+    """Who may write."""
+    writers: Annotated[list[Name], Items(0, NAMESPACE_WRITERS_MAX, "cells")] = Field(
+        default_factory=list
+    )
+    """Who may, if `access` is `writers`."""
+
+    def wish(self) -> NamespaceWish:
+        """Return the namespace."""
+        return NamespaceWish(self.name, tuple(self.owners), self.access, tuple(self.writers))

@@ -21,6 +21,7 @@ from typing import Self
 from urllib.parse import quote, urlencode, urlsplit
 
 from myceld.calls import JsonObject
+from myceld.consensus_calls import ConsensusCalls
 from myceld.errors import CellAnswerUnreadable, CellRefused, CellTooLate, CellUnreachable
 from myceld.governance_calls import GovernanceCalls
 from myceld.home import RunFile, not_running, read_token
@@ -40,7 +41,15 @@ from myceld.state_calls import StateCalls
 _READ_SIZE_BYTES = 1 << 16
 
 
-class Client(MessageCalls, ServiceCalls, GovernanceCalls, StateCalls, PranaCalls, ProofCalls):
+class Client(
+    MessageCalls,
+    ServiceCalls,
+    GovernanceCalls,
+    StateCalls,
+    PranaCalls,
+    ProofCalls,
+    ConsensusCalls,
+):
     """A connection to the cell at `url`.
 
     Every method raises CellUnreachable, CellTooLate, CellAnswerUnreadable, and CellRefused with

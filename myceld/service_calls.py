@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from myceld.calls import Calls, JsonObject
 
@@ -40,9 +40,9 @@ class ServiceCalls(Calls):
         """Return the LogsView: lines from number `after` on that are still in memory."""
         return self._get("/api/v1/logs", {"after": after, "limit": limit})
 
-    def set_log_levels(self, levels: Mapping[str, str]) -> JsonObject:
-        """Change levels of the log by component, `""` for all; return those of all components."""
-        return self._send("/api/v1/logs/levels", {"levels": dict(levels)})
+    def set_log_levels(self, levels: Sequence[str]) -> JsonObject:
+        """Change levels of the log, as COMPONENT=LEVEL, or LEVEL for all; return all of them."""
+        return self._send("/api/v1/logs/levels", {"levels": list(levels)})
 
     def verify_identity(self, cell: str) -> JsonObject:
         """Have a cell (its id, or a member's name) prove its key; return the ProvenView."""

@@ -48,6 +48,7 @@ from ledger.transaction import SignedTransaction, Transaction, sign_transaction
 from ledger.upgrades import Announce
 from node import status
 from node.act_arguments import wished_arguments
+from node.consensus_answers import ConsensusAnswers
 from node.errors import KeyBeingRotated, MempoolFull, NotStoredYet, StateDiverged
 from node.exposition import metrics_text
 from node.governance_answers import GovernanceAnswers
@@ -56,15 +57,14 @@ from node.keyring import reader_of, rotation_of
 from node.light_answers import LightAnswers
 from node.limits import ACCUSE_CHECK_MS, WAIT_S_MAX
 from node.member_answers import change_of, epoch_views, members_view
-from node.message_answers import MessageAnswers
-from node.operation_answers import OperationAnswers
 from node.parts import Parts
 from node.prana_answers import PranaAnswers
+from node.process_answers import ProcessAnswers
 from node.receipts import Track
 from node.repair_answers import RepairAnswers
 from node.service_answers import ServiceAnswers
 from node.session import now_ms
-from node.state_answers import StateAnswers
+from node.stream_answers import StreamAnswers
 from node.tables import (
     OrderedRow,
     ordered_by_id,
@@ -76,14 +76,14 @@ _LOG = structlog.get_logger("cell")
 
 
 class RunningCell(
-    MessageAnswers,
+    StreamAnswers,
     ServiceAnswers,
     GovernanceAnswers,
-    StateAnswers,
     PranaAnswers,
     LightAnswers,
     RepairAnswers,
-    OperationAnswers,
+    ProcessAnswers,
+    ConsensusAnswers,
 ):
     """Implements `gateway.cell.Cell` on the parts of a daemon."""
 

@@ -227,8 +227,7 @@ def ordered_from(store: Store, start: int, limit: int) -> list[OrderedRow]:
     sql = f"SELECT {_ORDERED_COLUMNS} FROM ordered WHERE position >= ? ORDER BY position LIMIT ?"  # noqa: S608 - constant columns
     rows = [OrderedRow(*row) for row in store.query(sql, (start, limit))]
     if rows and rows[0].position != start:
-        goes_on = rows[0].position
-        raise NotInHistory(f"position {start} is not held here; history goes on at {goes_on}")
+        raise NotInHistory(f"position {start} is not held here", rows[0].position)
     return [row for at, row in enumerate(rows, start) if row.position == at]
 
 

@@ -29,6 +29,7 @@ COMPONENTS: Final = (
     "peers",
     "repair",
     "seeds",
+    "streams",
     "supervisor",
     "transfer",
     "upgrades",

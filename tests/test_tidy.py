@@ -195,7 +195,12 @@ def test_every_import_is_declared() -> None:
         re.split(r"[^\w.-]", text)[0].lower().replace("_", "-")
         for text in PROJECT["project"]["dependencies"]
     }
-    distributions = {"google": "protobuf", "nacl": "pynacl", "yaml": "pyyaml"}
+    distributions = {
+        "google": "protobuf",
+        "nacl": "pynacl",
+        "pydantic_core": "pydantic",
+        "yaml": "pyyaml",
+    }
     breaches = []
     for path, tree in package_trees():
         for node in nodes_of(tree):

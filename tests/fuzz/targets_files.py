@@ -19,9 +19,10 @@ from cli.tx import _parse_batch
 from core import codec
 from core.errors import MyceldError
 from core.ids import Hash, NotACellId
-from gateway import asks
+from gateway import asks, reading
 from gateway.errors import BadRequest, BodyTooLarge
 from gateway.places import is_loopback_host
+from gateway.state_asks import ChangesAsk, NamespaceAsk, RollbackAsk, WriteAsk
 from hypha import config as hypha_config
 from hypha.errors import AnswerGarbled, BadHyphaConfig, GatewayRefuses, GatewaySilent
 from hypha.gateway_address import GatewayAddress
@@ -427,6 +428,9 @@ def _gateway() -> tuple[Target, ...]:
         {"action": "approve", "proposal": "00" * 32},
         {"role": "sclerotium", "name": "x", "weight": 1, "expires_s": 60, "addresses": ["/ip4"]},
         {"cell": "ada", "journal": "consensus", "min_index": 4, "type": "seed"},
+        {"writes": [{"key": "a", "value_hex": "ff", "if_round": 7}, {"key": "b", "delete": True}]},
+        {"name": "club", "owners": ["ada"], "access": "writers", "writers": ["grace"]},
+        {"prefix": "club/", "to_round": 9},
     )
     answers = ({"items": [1, "x"], "next": None}, {"error": {"code": "MYC-X-1", "message": "no"}})
     return (
@@ -436,7 +440,12 @@ def _gateway() -> tuple[Target, ...]:
             samples=tuple(map(_json, bodies)),
             errors=(BadRequest,),
             form=Form.JSON,
-            covers=("gateway/asks.py:_parse_object", "gateway/asks.py:from_hex"),
+            covers=(
+                "gateway/reading.py:_parse_object",
+                "gateway/reading.py:read_ask",
+                "gateway/asks.py:from_hex",
+                *(f"gateway/kinds.py:{kind}.read" for kind in _KINDS),
+            ),
             size_bytes_max=8 << 20,
         ),
         Target(
@@ -526,6 +535,8 @@ def _environment(data: bytes) -> object:
     return assemble(Config, [], {name: text}).must()
 
 
+_KINDS: Final = ("Whole", "Digits", "Switch", "Flag", "Seconds", "Text", "Hex", "OneOf")
+_ASKS: Final[tuple[type[reading.Ask], ...]] = (WriteAsk, RollbackAsk, NamespaceAsk, ChangesAsk)
 _READERS: Final[tuple[Callable[[asks.Fields], object], ...]] = (
     asks.transactions,
     asks.key,
@@ -538,19 +549,21 @@ _READERS: Final[tuple[Callable[[asks.Fields], object], ...]] = (
     asks.followed,
     asks.min_index,
     asks.is_seed,
+    *(partial(reading.read_ask, model) for model in _ASKS),
 )
 _FIELDS: Final = frozenset(
     (
         *("transactions", "wait", "timeout_s", "key", "value", "value_hex", "nonce", "action"),
         *("cell", "weight", "name", "proposal", "role", "expires_s", "uses_max", "addresses"),
         *("journal", "min_index", "type", "a", "version", "members", "cut"),
+        *("writes", "prefix", "to_round", "owners", "access", "writers", "limit"),
     )
 )
 
 
 def _body(data: bytes) -> object:
     """Read a body, and then each of its fields: all but one of the readers refuse it."""
-    fields = asks._parse_object(data, _FIELDS)
+    fields = reading._parse_object(data, _FIELDS)
     return _first(lambda read: read(fields), _READERS)
 
 
@@ -587,7 +600,7 @@ def _first(call: Callable[[Any], object], readers: tuple[Any, ...]) -> object:
 def _header(data: bytes) -> object:
     text = data.decode("latin-1")
     scope = {"type": "http", "headers": [(b"content-length", data)]}
-    asks._check_announced(Request(scope))
+    reading._check_announced(Request(scope))
     return is_loopback_host(text)
 
 

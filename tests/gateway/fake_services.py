@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from core.ids import cell_id_of
 from gateway.errors import NoSuchCell
-from gateway.operation_views import LevelsView, LogLineView, LogsView, ReloadView
+from gateway.process_views import LevelsView, LogLineView, LogsView, ReloadView
 from gateway.service_views import (
     ActsQuery,
     ActsView,
@@ -42,8 +44,8 @@ class FakeServices:
         ]
         return LogsView(lines, min(3, after + limit), 0)
 
-    def log_levels(self, wished: dict[str, str]) -> LevelsView:
-        return LevelsView({"peers": "info"} | wished)
+    def log_levels(self, wished: Sequence[str]) -> LevelsView:
+        return LevelsView({"peers": wished[0]} if wished else {})
 
     def services(self) -> ServicesView:
         views = [

@@ -17,10 +17,10 @@ import pytest
 import gateway.connections
 from core.errors import MyceldError
 from gateway import limits
-from gateway.asks import BodyBudget
 from gateway.door import DoorRules
 from gateway.errors import NotLoopback, PortInUse
 from gateway.places import is_loopback_host
+from gateway.reading import BodyBudget
 from gateway.server import Gateway, Security
 from gateway.views import InviteWish, MemberChange, Stage
 from tests.gateway.fake_cell import CELL_ID, TOKEN, FakeCell, UsedNonce
@@ -606,7 +606,7 @@ def test_the_largest_body_is_taken() -> None:
 
 
 def test_all_bodies_together_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.asks.BodyBudget", lambda: BodyBudget(100))
+    monkeypatch.setattr("gateway.routes.BodyBudget", lambda: BodyBudget(100))
 
     async def talk(wire: Wire, _cell: FakeCell) -> None:
         for _ in range(3):

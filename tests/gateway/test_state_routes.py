@@ -8,7 +8,8 @@ import pytest
 
 from core.limits import INT_MAX
 from gateway.errors import BadRequest
-from gateway.state_asks import namespace_wish, rollback, writes
+from gateway.reading import read_ask
+from gateway.state_asks import NamespaceAsk, RollbackAsk, WriteAsk
 from gateway.state_views import ChangesQuery, NamespaceWish, WriteWish
 from gateway.views import Stage
 from ledger.limits import BATCH_ITEMS_MAX
@@ -87,7 +88,7 @@ def test_writes_rollbacks_and_namespaces_reach_the_cell() -> None:
 )
 def test_what_is_no_list_of_writes_is_refused_at_the_edge(items: object) -> None:
     with pytest.raises(BadRequest):
-        writes({"writes": items})
+        read_ask(WriteAsk, {"writes": items})
 
 
 @pytest.mark.parametrize(
@@ -102,7 +103,7 @@ def test_what_is_no_list_of_writes_is_refused_at_the_edge(items: object) -> None
 )
 def test_a_rollback_is_of_a_key_or_of_a_prefix(fields: dict[str, object]) -> None:
     with pytest.raises(BadRequest):
-        rollback(fields)
+        read_ask(RollbackAsk, fields)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +121,7 @@ def test_a_rollback_is_of_a_key_or_of_a_prefix(fields: dict[str, object]) -> Non
 )
 def test_what_is_no_namespace_is_refused_at_the_edge(fields: dict[str, object]) -> None:
     with pytest.raises(BadRequest):
-        namespace_wish(fields)
+        read_ask(NamespaceAsk, fields)
 
 
 def test_questions_come_to_the_cell_and_its_answers_back() -> None:

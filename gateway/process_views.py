@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -43,8 +44,8 @@ class LevelsView:
     levels: dict[str, str]
 
 
-class OperationCell(Protocol):
-    """What the gateway's routes of operations need of a running cell."""
+class ProcessCell(Protocol):
+    """What the gateway's routes of the process need of a running cell."""
 
     def reload_config(self) -> ReloadView:
         """Read the configuration again and take over what can change; raises BadConfig."""
@@ -54,6 +55,6 @@ class OperationCell(Protocol):
         """Return lines from the number `after` on that are still in memory."""
         ...
 
-    def log_levels(self, wished: dict[str, str]) -> LevelsView:
-        """Change levels by component, `""` for all others; return all. Raises BadLevel."""
+    def log_levels(self, wished: Sequence[str]) -> LevelsView:
+        """Change levels as COMPONENT=LEVEL, or LEVEL for all; return all. Raises BadLevel."""
         ...

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from gateway.operation_views import LevelsView, LogLineView, LogsView, ReloadView
+from gateway.process_views import LevelsView, LogLineView, LogsView, ReloadView
 from node.errors import BadLevel, NotReloadable
 from node.journal_answers import JournalAnswers
 from node.reloading import Reloading
-from settings.checks import wrong_log_levels
+from settings.checks import levels_of, wrong_log_levels
 from settings.components import LEVELS
+from settings.errors import shown
 
 
-class OperationAnswers(JournalAnswers):
+class ProcessAnswers(JournalAnswers):
     """The part of `gateway.cell.Cell` that is about how the process runs."""
 
     reloading: Reloading | None = None
     """Of a daemon; what a simulation runs has none."""
 
     def reload_config(self) -> ReloadView:
-        """See `gateway.operation_views.OperationCell.reload_config`."""
+        """See `gateway.process_views.ProcessCell.reload_config`."""
         told = self._reloading().reload()
         return ReloadView(list(told.applied), list(told.needs_restart))
 
     def log_lines(self, after: int, limit: int) -> LogsView:
-        """See `gateway.operation_views.OperationCell.log_lines`."""
+        """See `gateway.process_views.ProcessCell.log_lines`."""
         logs = self._reloading().logs
         if logs is None:
             return LogsView([], 0, 0)
@@ -33,24 +35,22 @@ class OperationAnswers(JournalAnswers):
         shown = [LogLineView(one.number, one.level, one.component, one.text) for one in lines]
         return LogsView(shown, following, logs.dropped)
 
-    def log_levels(self, wished: dict[str, str]) -> LevelsView:
-        """See `gateway.operation_views.OperationCell.log_levels`."""
+    def log_levels(self, wished: Sequence[str]) -> LevelsView:
+        """See `gateway.process_views.ProcessCell.log_levels`."""
         logs = self._reloading().logs
         if logs is None:
             raise NotReloadable("this process has no log of its own")
-        usual = wished.get("", logs.config.level)
-        single = {name: level for name, level in wished.items() if name}
-        texts = tuple(f"{name}={level}" for name, level in single.items())
-        wrong = wrong_log_levels(texts)
-        if usual not in LEVELS:
-            wrong = f"the level is one of {', '.join(LEVELS)}"
+        single = [text for text in wished if "=" in text]
+        level, levels = logs.config.level, logs.config.levels_by_component()
+        for usual in (text for text in wished if "=" not in text):
+            if usual not in LEVELS:
+                raise BadLevel(f"{shown(usual)}: the level is one of {', '.join(LEVELS)}")
+            level, levels = usual, {}  # for all: what was said of single ones before ends
+        wrong = wrong_log_levels(tuple(single))
         if wrong is not None:
             raise BadLevel(wrong)
-        levels = logs.config.levels_by_component() | single
-        if "" in wished:
-            levels = single  # for all: what was said of single ones before ends
-        merged = tuple(f"{name}={level}" for name, level in levels.items())
-        logs.configure(replace(logs.config, level=usual, levels=merged))
+        merged = tuple(f"{name}={one}" for name, one in (levels | levels_of(single)).items())
+        logs.configure(replace(logs.config, level=level, levels=merged))
         return LevelsView(logs.levels())
 
     def _reloading(self) -> Reloading:
