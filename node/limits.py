@@ -529,6 +529,9 @@ DIVERGENCE_RETRY_S: Final = 2.0
 STATE_KEYS_PER_QUERY: Final = 250
 """Keys or pages that one statement reads."""
 
+PAGE_LOGS_PER_QUERY: Final = 16
+"""Rows of the log of pages read at once: 0.2 MB each in rounds of a thousand changes."""
+
 STATE_ROWS_PER_QUERY: Final = 4096
 """Heads of pages read at once at start: the journal's bound for a query is two seconds."""
 
