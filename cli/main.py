@@ -35,6 +35,7 @@ _COMMANDS: Final = {
     "tx": ("cli.tx:tx", "Put, send, sign and list transactions."),
     "prana": ("cli.prana:prana", "See what accounts have, and pay."),
     "state": ("cli.state:state", "Read the agreed state."),
+    "watch": ("cli.watch:watch", "Show what happens, as it happens."),
     "receipt": ("cli.receipt:receipt", "Show how far a transaction has come."),
     "verify": ("cli.verify:verify", "Check a proof, without a cell or a network."),
     "round": ("cli.history:rounds", "List decided rounds."),

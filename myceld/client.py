@@ -17,7 +17,7 @@ import socket
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 from urllib.parse import quote, urlencode, urlsplit
 
 from myceld.calls import JsonObject
@@ -28,6 +28,7 @@ from myceld.home import RunFile, not_running, read_token
 from myceld.limits import (
     ANSWER_SIZE_BYTES_MAX,
     IDLE_S_MAX,
+    STREAM_PATIENCE_S_DEFAULT,
     TIMEOUT_S_DEFAULT,
     WAIT_GRACE_S,
     WAIT_S_MAX,
@@ -37,6 +38,9 @@ from myceld.prana_calls import PranaCalls
 from myceld.proof_calls import ProofCalls
 from myceld.service_calls import ServiceCalls
 from myceld.state_calls import StateCalls
+
+if TYPE_CHECKING:
+    from myceld.streams import ItemStream
 
 _READ_SIZE_BYTES = 1 << 16
 
@@ -97,6 +101,33 @@ class Client(
         if self._home is not None:
             return self.from_home(self._home, timeout_s=self.timeout_s)
         return type(self)(self.url, self._token, timeout_s=self.timeout_s)
+
+    def subscribe(
+        self,
+        what: str,
+        *,
+        after: str | None = None,
+        after_round: int | None = None,
+        sender: str | None = None,
+        kind: str | None = None,
+        patience_s: float = STREAM_PATIENCE_S_DEFAULT,
+    ) -> ItemStream:
+        """Return the items of `transactions`, `rounds`, `messages`, `peers` or `state:PREFIX`.
+
+        From now on, or behind a cursor or a round. `sender` (public key in hex) and `kind` narrow
+        transactions. See `myceld.streams.ItemStream`.
+        """
+        from myceld.streams import ItemStream  # noqa: PLC0415 - other calls need no WebSocket
+
+        wish = {
+            "subscribe": what,
+            "after": after,
+            "after_round": after_round,
+            "sender": sender,
+            "kind": kind,
+        }
+        given = {name: value for name, value in wish.items() if value is not None}
+        return ItemStream(self._where, given, patience_s=patience_s)
 
     def health(self) -> JsonObject:
         """Return status, timestamp_ns, uptime_s, version and services; needs no token."""
@@ -385,6 +416,12 @@ class Client(
         if response.length or (not parts and response.getheader("content-length") is None):
             raise http.client.IncompleteRead(b"", response.length)
         return b"".join(parts)
+
+    def _where(self) -> tuple[str, str]:
+        """Return URL and token as they are now: a cell that restarts may take another port."""
+        if self._home is None:
+            return self.url, self._token
+        return RunFile.read(self._home).url, read_token(self._home)
 
     def _unreachable(self, error: Exception) -> CellUnreachable:
         if self._home is not None and isinstance(error, ConnectionRefusedError):
