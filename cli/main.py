@@ -64,6 +64,8 @@ _COMMANDS: Final = {
     "dag": ("cli.dag:dag", "Show the hashgraph, say why events are where they are, export it."),
     "devnet": ("cli.devnet.commands:devnet", "Run a local network of several cells."),
     "sim": ("cli.sim:sim", "Run whole networks on virtual time, and break them."),
+    "doctor": ("cli.doctor:doctor", "Look for what is wrong, and say what to do."),
+    "explain": ("cli.explain:explain", "Say what a code means, and what to do."),
     "version": ("cli.cell:version", "Show the version of the program and of the cell."),
 }
 

@@ -18,6 +18,7 @@ from gateway.answers import STATUSES, JsonAnswer, error_answer, listing
 from gateway.api import Api
 from gateway.cell import Cell
 from gateway.consensus_routes import ConsensusRoutes
+from gateway.doctor_routes import DoctorRoutes
 from gateway.errors import NoSuchRoute, Unexpected, WrongMethod
 from gateway.governance_routes import GovernanceRoutes
 from gateway.light_routes import LightRoutes
@@ -300,6 +301,7 @@ class Routes(Waiting):
             *RepairRoutes(self._cell, self, self._budget).table(),
             *ConsensusRoutes(self._cell, self).table(),
             *LightRoutes(self._cell, self, self._budget).table(),
+            *DoctorRoutes(self._cell).table(),
             ("GET", "/api/v1/events", self.streams.events),
         ]
         api = Api(

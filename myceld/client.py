@@ -22,6 +22,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from myceld.calls import JsonObject
 from myceld.consensus_calls import ConsensusCalls
+from myceld.doctor_calls import DoctorCalls
 from myceld.errors import CellAnswerUnreadable, CellRefused, CellTooLate, CellUnreachable
 from myceld.governance_calls import GovernanceCalls
 from myceld.home import RunFile, not_running, read_token
@@ -52,6 +53,7 @@ class Client(
     StateCalls,
     PranaCalls,
     ProofCalls,
+    DoctorCalls,
     ConsensusCalls,
 ):
     """A connection to the cell at `url`.

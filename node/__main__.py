@@ -3,6 +3,7 @@
 init     make a cell               run      run it until SIGINT or SIGTERM
 join     make a cell by a ticket     backup, backup-verify, backup-state, restore
 genesis  make a network's genesis  sign     sign a transaction without a running cell
+doctor   look for what is wrong
 """
 
 from __future__ import annotations
@@ -273,6 +274,18 @@ def backup_state(
     from node.backup import commands  # noqa: PLC0415 - keeps `init` and `sign` quick
 
     commands.export_to(source, at, out, passphrase, as_json=as_json)
+
+
+@main.command()
+@click.option("--home", type=click.Path(path_type=Path), required=True)
+@click.option("--fix", is_flag=True)
+@click.option("--dry-run", is_flag=True)
+@_passphrase_options
+def doctor(*, home: Path, fix: bool, dry_run: bool, passphrase: PassphraseSource) -> None:
+    """Look for what is wrong with a cell's directory; print it as JSON."""
+    from node.doctor import commands  # noqa: PLC0415 - keeps `init` and `sign` quick
+
+    commands.look(Home(home), passphrase, fix=fix, dry_run=dry_run)
 
 
 def _founded(home: Path, founded: Founded) -> dict[str, object]:
