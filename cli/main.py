@@ -40,6 +40,7 @@ _COMMANDS: Final = {
     "verify": ("cli.verify:verify", "Check a proof, without a cell or a network."),
     "round": ("cli.history:rounds", "List decided rounds."),
     "key": ("cli.key:key", "Make, show, move, protect and split the cell's key."),
+    "token": ("cli.token:token", "Say who else may use this cell over HTTP."),
     "invite": ("cli.invite:invite", "Make a ticket for somebody to join by."),
     "member": ("cli.member:member", "Show and change who votes."),
     "gov": ("cli.governance:gov", "Propose, vote, and see what the members decided."),

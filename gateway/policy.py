@@ -110,6 +110,11 @@ ROWS: Final = (
     Row("GET", "/api/v1/consensus/events/{id}", _R),
     Row("GET", "/api/v1/consensus/events/{id}/why", _R),
     Row("GET", "/api/v1/accounts/{public_key}", _R, "query"),
+    # Tokens, and keys that may sign.
+    Row("GET", "/api/v1/tokens", _A),
+    Row("POST", "/api/v1/tokens", _A),
+    Row("POST", "/api/v1/tokens/keys", _A),
+    Row("POST", "/api/v1/tokens/{id}/revoke", _A),
     # Members, keys, tickets.
     Row("GET", "/api/v1/members", _R, "query"),
     Row("POST", "/api/v1/members", _A),

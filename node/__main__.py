@@ -15,6 +15,7 @@ import os
 import resource
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -149,14 +150,25 @@ def join(
 @click.option("--home", type=click.Path(path_type=Path), required=True)
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]))
 @click.option("--log-json", is_flag=True)
+@click.option("--insecure-public-gateway-without-tls", "insecure", is_flag=True)
 @_passphrase_options
-def run(*, home: Path, log_level: str | None, log_json: bool, passphrase: PassphraseSource) -> None:
+def run(
+    *,
+    home: Path,
+    log_level: str | None,
+    log_json: bool,
+    insecure: bool,
+    passphrase: PassphraseSource,
+) -> None:
     """Run the cell until SIGINT or SIGTERM."""
     place = Home(home)
     if not place.key.exists():
         raise NotInitialised(f"{home} holds no cell")
     config = load(place.config, os.environ, Config)
     logs = start_logging(config.logging, home, level=log_level, as_json=log_json)
+    if insecure:
+        gateway = replace(config.gateway, insecure_public_gateway_without_tls=True)
+        config = replace(config, gateway=gateway)
     warn_of(os.environ)
     asyncio.run(_run(place, config, ask_ahead(place, passphrase), logs))
 

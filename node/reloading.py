@@ -38,8 +38,6 @@ class Reloading:
     def __init__(self, home: Home, config: Config, logs: Logs | None = None) -> None:
         """`config` was read from the directory with this process's environment."""
         self._home = home
-        self._read = config
-        """As it was read last, so that nothing is told twice."""
         self._logs = logs
         self._parts: Parts | None = None
         self.config = config

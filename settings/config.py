@@ -11,6 +11,7 @@ from settings.celluler import FOREIGN, MOVED, NESTED
 from settings.keys import section
 from settings.sections.cell import CellConfig
 from settings.sections.discovery import DiscoveryConfig
+from settings.sections.gateway import GatewayConfig
 from settings.sections.logs import LoggingConfig
 from settings.sections.state import StateConfig
 from settings.sections.storage import StorageConfig
@@ -27,6 +28,9 @@ class Config:
         foreign=FOREIGN,
         nested=NESTED,
         moved=MOVED,
+    )
+    gateway: GatewayConfig = section(
+        GatewayConfig(), "Who may use the cell over HTTP, and from where"
     )
     discovery: DiscoveryConfig = section(
         DiscoveryConfig(),
