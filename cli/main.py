@@ -33,10 +33,12 @@ _COMMANDS: Final = {
     "tx": ("cli.tx:tx", "Put, send, sign and list transactions."),
     "prana": ("cli.prana:prana", "See what accounts have, and pay."),
     "state": ("cli.state:state", "Read the agreed state."),
+    "watch": ("cli.watch:watch", "Show what happens, as it happens."),
     "receipt": ("cli.receipt:receipt", "Show how far a transaction has come."),
     "verify": ("cli.verify:verify", "Check a proof, without a cell or a network."),
     "round": ("cli.history:rounds", "List decided rounds."),
     "key": ("cli.key:key", "Make, show, move, protect and split the cell's key."),
+    "token": ("cli.token:token", "Say who else may use this cell over HTTP."),
     "invite": ("cli.invite:invite", "Make a ticket for somebody to join by."),
     "member": ("cli.member:member", "Show and change who votes."),
     "gov": ("cli.governance:gov", "Propose, vote, and see what the members decided."),
@@ -61,6 +63,8 @@ _COMMANDS: Final = {
     "dag": ("cli.dag:dag", "Show the hashgraph, say why events are where they are, export it."),
     "devnet": ("cli.devnet.commands:devnet", "Run a local network of several cells."),
     "sim": ("cli.sim:sim", "Run whole networks on virtual time, and break them."),
+    "doctor": ("cli.doctor:doctor", "Look for what is wrong, and say what to do."),
+    "explain": ("cli.explain:explain", "Say what a code means, and what to do."),
     "version": ("cli.cell:version", "Show the version of the program and of the cell."),
 }
 

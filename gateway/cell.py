@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from gateway.consensus_views import ConsensusCell
+from gateway.doctor_routes import DoctorCell
 from gateway.governance_views import GovernanceCell
 from gateway.light_routes import LightCell
 from gateway.message_cell import MessageCell
@@ -54,6 +55,7 @@ class Cell(
     ProofCell,
     RepairCell,
     LightCell,
+    DoctorCell,
     StreamCell,
     ConsensusCell,
     Protocol,

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import structlog
 
 from core.ids import CellId, PublicKey, TransactionId, cell_id_of, short
+from gateway.doctor_routes import WhyView
 from gateway.errors import NoSuchReceipt, NotReachedInTime
 from gateway.prana_views import ActWish
 from gateway.trust_views import (
@@ -46,9 +47,10 @@ from ledger.header import APPLIED
 from ledger.kinds import Arguments, Put
 from ledger.transaction import SignedTransaction, Transaction, sign_transaction
 from ledger.upgrades import Announce
-from node import status
+from node import status, why
 from node.act_arguments import wished_arguments
 from node.consensus_answers import ConsensusAnswers
+from node.doctor_answers import DoctorAnswers
 from node.errors import KeyBeingRotated, MempoolFull, NotStoredYet, StateDiverged
 from node.exposition import metrics_text
 from node.governance_answers import GovernanceAnswers
@@ -81,6 +83,7 @@ class RunningCell(
     PranaAnswers,
     LightAnswers,
     RepairAnswers,
+    DoctorAnswers,
     ConsensusAnswers,
 ):
     """Implements `gateway.cell.Cell` on the parts of a daemon."""
@@ -120,6 +123,10 @@ class RunningCell(
         if wait is not None:
             await self._wait_all([transaction], wait, timeout_s)
         return self._receipt(transaction)
+
+    def why_transaction(self, transaction_id: bytes) -> WhyView:
+        """See `gateway.doctor_routes.DoctorCell.why_transaction`."""
+        return why.why_transaction(self._parts, self._receipt(TransactionId(transaction_id)))
 
     def status(self) -> StatusView:
         """See `gateway.cell.Cell.status`."""

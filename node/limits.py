@@ -529,6 +529,9 @@ DIVERGENCE_RETRY_S: Final = 2.0
 STATE_KEYS_PER_QUERY: Final = 250
 """Keys or pages that one statement reads."""
 
+PAGE_LOGS_PER_QUERY: Final = 16
+"""Rows of the log of pages read at once: 0.2 MB each in rounds of a thousand changes."""
+
 STATE_ROWS_PER_QUERY: Final = 4096
 """Heads of pages read at once at start: the journal's bound for a query is two seconds."""
 
@@ -555,6 +558,8 @@ MULTISIGS_SCANNED_MAX: Final = 4_096
 """Multi-signature accounts that are looked through for those of a key: 25 µs each, a tenth of a
 second in all."""
 
+CLOCK_EVENTS_REMEMBERED: Final = 16
+"""Newest events of a member by which its clock is judged: 128 bytes a member."""
 DAG_EVENTS_SHOWN_MAX: Final = 1_000
 """Events in one answer about the hashgraph, some 350 bytes each."""
 

@@ -4,7 +4,7 @@ They share the journals' write-ahead log, so a crash leaves a prefix of everythi
 without the events that made it.
 
     layout        the version of all this
-    state, page, dead_page, change, told_from
+    state, page, page_log, dead_page, change, told_from
                   the replicated state: `state_tables`
     ordered       the agreed order of transactions, one row a position; an id that was listed again
                   after two epochs has several
@@ -45,8 +45,8 @@ EVENTS_JOURNAL: Final = "consensus"
 HEADERS_JOURNAL: Final = "state"
 """Round headers, one after the other; see `node.headers` for which index holds which round."""
 
-LAYOUT: Final = 3
-"""Version of the tables. 1 and 2 had the state's map in no table."""
+LAYOUT: Final = 4
+"""Version of the tables. 1 and 2 had the state's map in no table, 3 had no log of its pages."""
 
 STAGED_TABLE: Final = (
     "CREATE TABLE staged (id BLOB PRIMARY KEY, epoch INTEGER NOT NULL, body BLOB NOT NULL)"

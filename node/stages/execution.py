@@ -30,7 +30,7 @@ from ledger.errors import BadCertificate, TransactionRefused, WrongSignature
 from ledger.genesis import Genesis
 from ledger.header import RoundHeader
 from ledger.machine import Applied, Candidate, Ledger, Read
-from ledger.page import PageHead
+from ledger.patches import StoredMap
 from ledger.roster import Roster
 from ledger.succession import SignatureCheck
 from ledger.transaction import SignedTransaction, Transaction, parse, transaction_id
@@ -108,7 +108,7 @@ class Execution:
     def restore(
         self,
         rosters: Sequence[Roster],
-        pages: Sequence[PageHead],
+        pages: StoredMap,
         recent: Sequence[RoundHeader],
         certificates: Sequence[Certificate],
         sealed: Sequence[RoundHeader] = (),
