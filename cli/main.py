@@ -27,6 +27,8 @@ _COMMANDS: Final = {
     "init": ("cli.daemon:init", "Make a cell: key, configuration, network."),
     "join": ("cli.join:join", "Join a network by a ticket."),
     "run": ("cli.daemon:run", "Run a cell until it is stopped."),
+    "config": ("cli.config:config", "Show, check and change what the cell is told."),
+    "logs": ("cli.logs:logs", "Show the log of the cell, and change how much it logs."),
     "genesis": ("cli.daemon:genesis", "Describe a network of several cells."),
     "status": ("cli.cell:status", "Say what the cell does and what it waits for."),
     "peers": ("cli.cell:peers", "List the cells this one is connected to."),
@@ -38,6 +40,7 @@ _COMMANDS: Final = {
     "verify": ("cli.verify:verify", "Check a proof, without a cell or a network."),
     "round": ("cli.history:rounds", "List decided rounds."),
     "key": ("cli.key:key", "Make, show, move, protect and split the cell's key."),
+    "token": ("cli.token:token", "Say who else may use this cell over HTTP."),
     "invite": ("cli.invite:invite", "Make a ticket for somebody to join by."),
     "member": ("cli.member:member", "Show and change who votes."),
     "gov": ("cli.governance:gov", "Propose, vote, and see what the members decided."),
@@ -62,6 +65,8 @@ _COMMANDS: Final = {
     "dag": ("cli.dag:dag", "Show the hashgraph, say why events are where they are, export it."),
     "devnet": ("cli.devnet.commands:devnet", "Run a local network of several cells."),
     "sim": ("cli.sim:sim", "Run whole networks on virtual time, and break them."),
+    "doctor": ("cli.doctor:doctor", "Look for what is wrong, and say what to do."),
+    "explain": ("cli.explain:explain", "Say what a code means, and what to do."),
     "version": ("cli.cell:version", "Show the version of the program and of the cell."),
 }
 

@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from gateway.consensus_views import ConsensusCell
+from gateway.doctor_routes import DoctorCell
 from gateway.governance_views import GovernanceCell
 from gateway.light_routes import LightCell
 from gateway.message_cell import MessageCell
 from gateway.prana_views import PranaCell
+from gateway.process_views import ProcessCell
 from gateway.proof_routes import ProofCell
 from gateway.repair_routes import RepairCell
 from gateway.service_views import ServiceCell
@@ -54,6 +56,8 @@ class Cell(
     ProofCell,
     RepairCell,
     LightCell,
+    ProcessCell,
+    DoctorCell,
     StreamCell,
     ConsensusCell,
     Protocol,

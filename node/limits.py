@@ -558,6 +558,8 @@ MULTISIGS_SCANNED_MAX: Final = 4_096
 """Multi-signature accounts that are looked through for those of a key: 25 µs each, a tenth of a
 second in all."""
 
+CLOCK_EVENTS_REMEMBERED: Final = 16
+"""Newest events of a member by which its clock is judged: 128 bytes a member."""
 DAG_EVENTS_SHOWN_MAX: Final = 1_000
 """Events in one answer about the hashgraph, some 350 bytes each."""
 

@@ -78,6 +78,7 @@ from journal.checkpoint import sign_checkpoint
 from journal.merkle import leaf_hash, node_hash, subtree_inclusion_proof, subtree_root
 from journal.proof_file import format_proof
 from tests.gateway.fake_consensus import FakeConsensus
+from tests.gateway.fake_doctor import FakeDoctor
 from tests.gateway.fake_governance import FakeGovernance
 from tests.gateway.fake_light import FakeLight
 from tests.gateway.fake_messages import FakeMessages
@@ -152,6 +153,7 @@ class FakeCell(
     FakePrana,
     FakeProofs,
     FakeLight,
+    FakeDoctor,
     FakeStreams,
     FakeConsensus,
 ):
@@ -164,6 +166,7 @@ class FakeCell(
         FakeState.__init__(self, self._taken)
         FakePrana.__init__(self)
         FakeProofs.__init__(self)
+        FakeDoctor.__init__(self)
         FakeStreams.__init__(self)
         FakeConsensus.__init__(self)
         self.receipts: dict[str, ReceiptView] = {}
