@@ -74,10 +74,15 @@ def or_hypha(command: Callable[..., None]) -> Callable[..., None]:
 )
 @click.option("--gateway-port", type=_PORT, metavar="N", help="Port for the API; 0 = any free one.")
 @click.option("--name", metavar="TEXT", help="Name of the cell, for people.")
+@click.option(
+    "--profile",
+    type=click.Choice(["default", "server", "lowpower", "test"]),
+    help="What a new cell starts from: see `myceld config profiles`.",
+)
 @protecting_options
 @json_option
 @or_hypha
-def init(
+def init(  # noqa: PLR0913 - one argument an option
     home: str,
     network: str | None,
     genesis: str | None,
@@ -86,6 +91,7 @@ def init(
     gateway_port: int | None,
     name: str | None,
     *,
+    profile: str | None,
     passphrase: PassphraseSource,
     as_json: bool,
 ) -> None:
@@ -112,7 +118,11 @@ def init(
         --gateway https://ada.example,token=ada.token --gateway http://127.0.0.1:8710
     """
     arguments = ["init", "--home", str(expand(home))]
-    for option, value in (("--network", network), ("--name", name)):
+    for option, value in (
+        ("--network", network),
+        ("--name", name),
+        ("--profile", profile),
+    ):
         arguments += [option, value] if value is not None else []
     arguments += ["--genesis", str(expand(genesis))] if genesis is not None else []
     for option, values in (("--bootstrap", bootstrap), ("--listen", listen)):
@@ -128,6 +138,12 @@ def init(
 @home_option
 @click.option("--log-level", type=_LEVELS, help="How much to log; default: info.")
 @click.option("--log-json", is_flag=True, help="Log one JSON object per line.")
+@click.option(
+    "--insecure-public-gateway-without-tls",
+    "insecure",
+    is_flag=True,
+    help="Let the gateway listen on a public address although everybody on the way can read along.",
+)
 @role_option
 @passphrase_options
 def run(
@@ -136,6 +152,7 @@ def run(
     role: str | None,
     *,
     log_json: bool,
+    insecure: bool,
     passphrase: PassphraseSource,
 ) -> None:
     """Run the cell until Ctrl-C or SIGTERM; a second Ctrl-C exits at once.
@@ -154,6 +171,7 @@ def run(
     arguments = ["run", "--home", str(expand(home))]
     arguments += ["--log-level", log_level] if log_level is not None else []
     arguments += ["--log-json"] if log_json else []
+    arguments += ["--insecure-public-gateway-without-tls"] if insecure else []
     arguments += passphrase_arguments(passphrase)
     become_node(arguments, HYPHA if role == HYPHA or is_hypha(expand(home)) else "node")
 

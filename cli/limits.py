@@ -108,3 +108,8 @@ BUNDLE_LOGS_MAX: Final = 5
 
 TOP_INTERVAL_S_DEFAULT: Final = 1.0
 """Between two looks of `top`: each costs the cell some 3 ms."""
+LOG_LINE_SIZE_BYTES_MAX: Final = 1 << 16
+"""Bytes of one line of a log file that are read at once; the cell cuts its lines below it."""
+
+LOG_POLL_S: Final = 0.5
+"""How often `logs --follow` looks for new lines."""

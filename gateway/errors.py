@@ -19,10 +19,13 @@ class PortInUse(OperationalFault):
 
 
 class NotLoopback(LocalMisuse):
-    """The gateway was asked to listen where other machines can reach it."""
+    """The gateway was to listen where others reach it, and everybody between can read along."""
 
     code = "MYC-GATEWAY-002"
-    remedy = "Listen on 127.0.0.1 or ::1, and reach it from elsewhere through an SSH tunnel."
+    remedy = (
+        "Set gateway.tls_certificate and gateway.tls_key, or listen on 127.0.0.1 and reach it "
+        "from elsewhere through an SSH tunnel."
+    )
 
 
 class CannotListen(OperationalFault):
@@ -118,16 +121,6 @@ class KeyNotAllowed(Unauthorized):
 
     code = "MYC-GATEWAY-049"
     remedy = "Ask the owner for `myceld token allow-key PUBLICKEY --scope SCOPE`."
-
-
-class PublicWithoutTls(LocalMisuse):
-    """Other machines would reach the gateway, and everybody between could read the tokens."""
-
-    code = "MYC-GATEWAY-050"
-    remedy = (
-        "Set gateway.tls_certificate and gateway.tls_key, listen on 127.0.0.1, or put a proxy with "
-        "TLS in front."
-    )
 
 
 class BadCertificate(LocalMisuse):

@@ -92,6 +92,9 @@ ROWS: Final = (
     Row("GET", "/api/v1/why/cell", _R),
     Row("GET", "/api/v1/why/stall", _R),
     Row("POST", "/api/v1/repair", _A),
+    Row("POST", "/api/v1/config/reload", _A),
+    Row("GET", "/api/v1/logs", _A),
+    Row("POST", "/api/v1/logs/levels", _A),
     Row("POST", "/api/v1/identity/verify", _M),
     # Transactions and the order.
     Row("POST", "/api/v1/transactions", _S),
@@ -107,6 +110,11 @@ ROWS: Final = (
     Row("GET", "/api/v1/consensus/events/{id}", _R),
     Row("GET", "/api/v1/consensus/events/{id}/why", _R),
     Row("GET", "/api/v1/accounts/{public_key}", _R, "query"),
+    # Tokens, and keys that may sign.
+    Row("GET", "/api/v1/tokens", _A),
+    Row("POST", "/api/v1/tokens", _A),
+    Row("POST", "/api/v1/tokens/keys", _A),
+    Row("POST", "/api/v1/tokens/{id}/revoke", _A),
     # Members, keys, tickets.
     Row("GET", "/api/v1/members", _R, "query"),
     Row("POST", "/api/v1/members", _A),

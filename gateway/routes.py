@@ -21,10 +21,13 @@ from gateway.consensus_routes import ConsensusRoutes
 from gateway.doctor_routes import DoctorRoutes
 from gateway.errors import NoSuchRoute, Unexpected, WrongMethod
 from gateway.governance_routes import GovernanceRoutes
+from gateway.grant_routes import GrantRoutes
+from gateway.grants import Grants
 from gateway.light_routes import LightRoutes
 from gateway.message_routes import MessageRoutes
 from gateway.operations import Operation, handler_of
 from gateway.prana_routes import PranaRoutes
+from gateway.process_routes import ProcessRoutes
 from gateway.proof_routes import ProofRoutes
 from gateway.reading import BodyBudget
 from gateway.repair_routes import RepairRoutes
@@ -64,12 +67,14 @@ class Routes(Waiting):
         *,
         statuses: Mapping[type[MyceldError], int] | None = None,
         now_ns: Callable[[], int] = time.time_ns,
+        grants: Grants | None = None,
     ) -> None:
         super().__init__()
         self._cell = cell
         self._statuses = {**STATUSES, **(statuses or {})}
         self._now_ns = now_ns
         self._budget = BodyBudget()
+        self._grants = GrantRoutes(grants, lambda: now_ns() // 1_000_000)
         self._messages = MessageRoutes(cell, self._budget, self.within, self.read)
         self.streams = StreamRoutes(cell)
         self.app = self._build()
@@ -304,7 +309,7 @@ class Routes(Waiting):
             ("GET", "/api/v1/events", self.streams.events),
         ]
         api = Api(
-            [StateRoutes(self._cell, self)],
+            [StateRoutes(self._cell, self), ProcessRoutes(self._cell), self._grants],
             self._guarded_operation,
             version=self._cell.status().version,
             more=[

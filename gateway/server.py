@@ -8,14 +8,17 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from time import time_ns
+from typing import Final
 
 from uvicorn import Config, Server
 
 from core.errors import MyceldError, check
+from core.host_names import is_loopback
 from gateway.callers import Callers, Trusts
 from gateway.cell import Cell
 from gateway.connections import Connection
@@ -30,22 +33,35 @@ from gateway.limits import (
     STOP_TIMEOUT_S,
     STREAM_COMMAND_SIZE_BYTES_MAX,
 )
-from gateway.places import is_loopback
 from gateway.routes import Routes
 from gateway.service_routes import note_turned_away
 from gateway.static_files import ExplorerFiles
 from gateway.stream_socket import Socket
+from gateway.tls import TlsFiles
+
+_EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what to ask instead
 
 
 class Listener:
     """Serves what is behind a door over HTTP between `start` and `stop`."""
 
     def __init__(
-        self, door: Door, stop_waiting: Callable[[], None], *, host: str, port: int
+        self,
+        door: Door,
+        stop_waiting: Callable[[], None],
+        *,
+        host: str,
+        port: int,
+        tls: ssl.SSLContext | None = None,
+        insecure: bool = False,
     ) -> None:
-        """`stop_waiting` has every request answered that waits; raises NotLoopback."""
-        if not is_loopback(host):
-            raise NotLoopback(f"{host} is not a loopback address")
+        """`stop_waiting` has every request answered that waits.
+
+        Raises NotLoopback for a public address without TLS, unless that was `insecure` on purpose.
+        """
+        if not is_loopback(host) and tls is None and not insecure:
+            raise NotLoopback(f"{host} is not a loopback address, and there is no TLS")
+        self._tls = tls
         self._address = ("127.0.0.1" if host.lower() == "localhost" else host, port)
         self._door = door
         self._stop_waiting = stop_waiting
@@ -76,13 +92,15 @@ class Listener:
             timeout_graceful_shutdown=STOP_TIMEOUT_S,
         )
         config.load()
+        config.ssl = self._tls
         # Server.serve would take over the signals and wake up ten times a second; its two halves
         # do all we need.
         self._server = Server(config)
         self._server.lifespan = config.lifespan_class(config)
         await self._server.startup(sockets=[self._socket])
         host, port = self._socket.getsockname()[:2]
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        scheme, host = "https" if self._tls else "http", _EVERYWHERE.get(host, host)
+        return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
     async def stop(self) -> None:
         """Stop listening, answer those who wait, close; takes at most about STOP_TIMEOUT_S."""
@@ -105,6 +123,9 @@ class Security:
     rules: DoorRules = field(default_factory=DoorRules)
     trusts: Trusts | None = None
     """Whether other cells may ask some of it by being trusted; None: they may not."""
+    tls: TlsFiles | None = None
+    insecure: bool = False
+    """Whether it may listen on a public address without TLS."""
 
 
 class Gateway(Listener):
@@ -128,7 +149,7 @@ class Gateway(Listener):
         now_ns: Callable[[], int] = time_ns,
     ) -> None:
         security = security or Security()
-        routes = Routes(cell, statuses=statuses, now_ns=now_ns)
+        routes = Routes(cell, statuses=statuses, now_ns=now_ns, grants=security.grants)
         callers = Callers(
             token,
             light_token,
@@ -147,7 +168,14 @@ class Gateway(Listener):
         if security.grants is not None:
             security.grants.on_end = door.end_grant
         self.streams = routes.streams
-        super().__init__(door, routes.stop_waiting, host=host, port=port)
+        super().__init__(
+            door,
+            routes.stop_waiting,
+            host=host,
+            port=port,
+            tls=None if security.tls is None else security.tls.context(now_ns() / 1e9),
+            insecure=security.insecure,
+        )
 
 
 def _who_we_are(cell: Cell) -> tuple[bytes, str]:

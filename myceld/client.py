@@ -39,6 +39,8 @@ from myceld.prana_calls import PranaCalls
 from myceld.proof_calls import ProofCalls
 from myceld.service_calls import ServiceCalls
 from myceld.state_calls import StateCalls
+from myceld.tls import tls_of
+from myceld.token_calls import TokenCalls
 
 if TYPE_CHECKING:
     from myceld.streams import ItemStream
@@ -55,6 +57,7 @@ class Client(
     ProofCalls,
     DoctorCalls,
     ConsensusCalls,
+    TokenCalls,
 ):
     """A connection to the cell at `url`.
 
@@ -63,14 +66,28 @@ class Client(
     no stage.
     """
 
-    def __init__(self, url: str, token: str = "", *, timeout_s: float = TIMEOUT_S_DEFAULT) -> None:
+    def __init__(
+        self,
+        url: str,
+        token: str = "",
+        *,
+        certificate: Path | str = "",
+        timeout_s: float = TIMEOUT_S_DEFAULT,
+    ) -> None:
+        """`certificate` is a file with the one certificate that an https URL must show.
+
+        Without it those of the system vouch for the name in the URL.
+        """
         parts = urlsplit(url)
         try:
-            self._address = (parts.hostname or "", parts.port or 80)
+            default = 443 if parts.scheme == "https" else 80
+            self._address = (parts.hostname or "", parts.port or default)
         except ValueError as error:
             raise CellAnswerUnreadable(f"{url} is not the URL of a gateway") from error
-        if parts.scheme != "http" or not parts.hostname:
+        if parts.scheme not in ("http", "https") or not parts.hostname:
             raise CellAnswerUnreadable(f"{url} is not the URL of a gateway")
+        self._certificate = certificate
+        self._tls = tls_of(certificate) if parts.scheme == "https" else None
         self.url = url
         self.timeout_s = timeout_s
         self._token = token
@@ -82,7 +99,8 @@ class Client(
     def from_home(cls, home: Path | str, *, timeout_s: float = TIMEOUT_S_DEFAULT) -> Self:
         """Return a client of the cell that runs in the directory `home`."""
         path = Path(home)
-        client = cls(RunFile.read(path).url, read_token(path), timeout_s=timeout_s)
+        run = RunFile.read(path)
+        client = cls(run.url, read_token(path), certificate=run.certificate, timeout_s=timeout_s)
         client._home = path
         return client
 
@@ -102,7 +120,9 @@ class Client(
         """Return another client of the same cell, for another thread."""
         if self._home is not None:
             return self.from_home(self._home, timeout_s=self.timeout_s)
-        return type(self)(self.url, self._token, timeout_s=self.timeout_s)
+        return type(self)(
+            self.url, self._token, certificate=self._certificate, timeout_s=self.timeout_s
+        )
 
     def subscribe(
         self,
@@ -386,7 +406,13 @@ class Client(
     def _connected(self, until_s: float) -> http.client.HTTPConnection:
         if self._connection is None:
             host, port = self._address
-            self._connection = http.client.HTTPConnection(host, port, timeout=_left(until_s))
+            self._connection = (
+                http.client.HTTPConnection(host, port, timeout=_left(until_s))
+                if self._tls is None
+                else http.client.HTTPSConnection(
+                    host, port, timeout=_left(until_s), context=self._tls
+                )
+            )
             self._connection.connect()
         return self._timed(self._connection, until_s)
 

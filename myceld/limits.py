@@ -31,6 +31,9 @@ MESSAGE_STEP_S: Final = 5.0
 WATCH_STEP_S: Final = 20.0
 """How long one look for changes of the state waits: below what idle connections are cut after."""
 
+CERTIFICATE_SIZE_BYTES_MAX: Final = 256 << 10
+"""Most bytes that are read of a file of certificates."""
+
 FRAME_SIZE_BYTES_MAX: Final = 16 << 20
 """Largest frame of a subscription that is read: the largest message, as JSON."""
 

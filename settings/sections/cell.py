@@ -31,19 +31,22 @@ class CellConfig:
         "addresses of other cells, with `/p2p/CELL_ID`; one is enough to find the rest",
         items="multiaddrs",
     )
-    gateway_host: str = key("127.0.0.1", "address of the HTTP gateway; loopback only")
+    gateway_host: str = key(
+        "127.0.0.1",
+        "address of the HTTP gateway; others than loopback need TLS (section `gateway`)",
+    )
     gateway_port: int = key(
         0,
         "port of the HTTP gateway; 0 takes a free one at each start. `myceld init` chooses one",
         most=65535,
     )
-    log_level: str = key("info", "how much is logged", words=("debug", "info", "warning", "error"))
     commands: tuple[str, ...] = key(
         (),
         "what members may have run here by `myceld exec`: texts `NAME=COMMAND`, such as"
         " `disk=df -h /`. Split as a shell does, but run without one, as the cell's user, with"
         " `PATH` and `LANG` only; one at a time, a minute at most, 56 KiB of output",
         items="NAME=COMMAND",
+        reload=True,
         most=COMMANDS_MAX,
         check=wrong_commands,
     )
@@ -54,6 +57,8 @@ class CellConfig:
         " other cells by `myceld services --of CELL` if the row `cell-info` lets them; each change"
         " is in the journal `nucleus`",
         items="KEY=VALUE",
+        pairs=True,
+        celluler="CELLULER_CELL_METADATA",
         check=wrong_metadata,
     )
     passphrase_file: str = key(

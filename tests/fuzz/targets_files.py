@@ -18,10 +18,10 @@ from cli.errors import BadInput, DevnetUnreadable
 from cli.tx import _parse_batch
 from core import codec
 from core.errors import MyceldError
+from core.host_names import is_loopback_host
 from core.ids import Hash, NotACellId
 from gateway import asks, reading
 from gateway.errors import BadRequest, BodyTooLarge
-from gateway.places import is_loopback_host
 from gateway.state_asks import ChangesAsk, NamespaceAsk, RollbackAsk, WriteAsk
 from hypha import config as hypha_config
 from hypha.errors import AnswerGarbled, BadHyphaConfig, GatewayRefuses, GatewaySilent
@@ -466,7 +466,7 @@ def _gateway() -> tuple[Target, ...]:
             samples=(b"127.0.0.1:8710", b"[::1]:80", b"localhost", b"4096"),
             errors=(BodyTooLarge,),
             form=Form.TEXT,
-            covers=("gateway/places.py:is_loopback_host",),
+            covers=("core/host_names.py:is_loopback_host",),
             size_bytes_max=16 << 10,
         ),
         Target(

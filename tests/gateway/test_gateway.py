@@ -16,10 +16,10 @@ import pytest
 
 import gateway.connections
 from core.errors import MyceldError
+from core.host_names import is_loopback_host
 from gateway import limits
 from gateway.door import DoorRules
 from gateway.errors import NotLoopback, PortInUse
-from gateway.places import is_loopback_host
 from gateway.reading import BodyBudget
 from gateway.server import Gateway, Security
 from gateway.views import InviteWish, MemberChange, Stage
