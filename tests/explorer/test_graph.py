@@ -50,7 +50,7 @@ def test_the_graph_moves_as_the_network_does(graph: Callable[..., Window], net: 
     window = graph()
     page = window.page
     before = int(data(page, "total"))
-    assert before == int(data(page, "events")) > 20
+    assert before > 20
     net.client(2).put("graph/moves", b"now", wait="ordered")
     page.wait_for_function(
         "before => Number(document.querySelector('.graph-canvas').dataset.total) > before + 3",
