@@ -66,6 +66,8 @@ def support_bundle(common: Common, file: str) -> None:
       myceld support-bundle /tmp/cell.tar.gz
     """
     target = expand(file)
+    if target.exists():
+        raise BundleNotWritten(f"{target} is there already")
     parts = dict(_parts(common))
     scrub = Scrubber.of(common.home)
     clean = {name: scrub.clean(text) for name, text in parts.items()}
