@@ -27,6 +27,7 @@ from gateway.light_routes import LightRoutes
 from gateway.message_routes import MessageRoutes
 from gateway.operations import Operation, handler_of
 from gateway.prana_routes import PranaRoutes
+from gateway.process_routes import ProcessRoutes
 from gateway.proof_routes import ProofRoutes
 from gateway.reading import BodyBudget
 from gateway.repair_routes import RepairRoutes
@@ -308,7 +309,7 @@ class Routes(Waiting):
             ("GET", "/api/v1/events", self.streams.events),
         ]
         api = Api(
-            [StateRoutes(self._cell, self), self._grants],
+            [StateRoutes(self._cell, self), ProcessRoutes(self._cell), self._grants],
             self._guarded_operation,
             version=self._cell.status().version,
             more=[

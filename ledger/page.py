@@ -211,11 +211,14 @@ class Page:
         at = self.body.find(key, self._keys_at)
         if at < 0:
             return -1
-        bounds = list(accumulate(self._lengths, initial=self._keys_at))
+        size, lengths = len(key), self._lengths
+        if lengths.count(size) == len(lengths):
+            number, rest = divmod(at - self._keys_at, size) if size else (0, 0)
+            if rest == 0 and number < len(lengths):
+                return number
+        bounds = list(accumulate(lengths, initial=self._keys_at))
         number = bisect_left(bounds, at)
-        if bounds[number : number + 1] == [at] and self._lengths[number : number + 1] == (
-            len(key),
-        ):
+        if bounds[number : number + 1] == [at] and lengths[number : number + 1] == (size,):
             return number
         keys = self.keys  # the key's bytes lie inside of others
         number = bisect_left(keys, key)
@@ -298,6 +301,7 @@ class Page:
         node above it; beyond that lies its other side, as far as positions are higher still.
         """
         positions, leaves_at, inner_at = self.positions, self._leaves_at, self._inner_at
+        size, heads, names, new = HASH_SIZE_BYTES, INNER_HEAD, _NUMBERS, sha256
         count, low, high = len(positions), leaf - 1, leaf
         while low >= 0 or high < count:
             is_left = low < 0 or (high < count and positions[high] > positions[low])
@@ -309,15 +313,16 @@ class Page:
                 if root < 0 or found < least:
                     root, least = at, found
                 at += step
-            other = inner_at + HASH_SIZE_BYTES * root
-            if root < 0:
-                other = leaves_at + HASH_SIZE_BYTES * (node + 1 if is_left else node)
-            beside = body[other : other + HASH_SIZE_BYTES]
+            if root >= 0:
+                other = inner_at + size * root
+            else:
+                other = leaves_at + size * (node + 1 if is_left else node)
+            beside = body[other : other + size]
             pair = digest + beside if is_left else beside + digest
-            digest = sha256(INNER_HEAD[position] + pair).digest()
-            where = inner_at + HASH_SIZE_BYTES * node
-            body[where : where + HASH_SIZE_BYTES] = digest
-            patches += (_NUMBERS[count + 1 + node], digest)
+            digest = new(heads[position] + pair).digest()
+            where = inner_at + size * node
+            body[where : where + size] = digest
+            patches += (names[count + 1 + node], digest)
             if is_left:
                 high = at
             else:

@@ -94,3 +94,15 @@ def test_a_log_that_is_not_as_it_was_written_is_refused() -> None:
         for spoiled in (log[:at], log[:at] + bytes((log[at] ^ 1,)) + log[at + 1 :]):
             with pytest.raises(PageLogLost):
                 list(decode_log(spoiled))
+
+
+def test_a_key_that_is_the_end_of_a_page_or_between_its_keys_is_none_of_it() -> None:
+    disk = PageDisk()
+    state = {bytes((at, at + 1, at, at + 1)): b"v" for at in range(0, 40, 2)}
+    disk.write(StateTree(disk.read).update(state.items()))
+    (row,) = disk.rows.values()
+    keys = b"".join(sorted(state))
+    for key in (row.body[-4:], keys[1:5], keys[2:6], keys[6:10]):
+        tree = _again(disk)
+        tree.update([(key, b"w")])
+        assert tree.root() == map_of({**state, key: b"w"}).root
