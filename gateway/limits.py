@@ -235,3 +235,6 @@ GRANT_RATE_MAX: Final = 10**9
 DESCRIPTORS_WANTED: Final = 4096
 """Open files a cell asks the system for: CONNECTIONS_MAX, as many WebSockets, peers, the store, and
 room for connections that are just being refused. The usual limit is 1,024."""
+
+DAG_CURSOR_LENGTH_MAX: Final = 64
+"""Characters of a cursor of the hashgraph: four numbers of twelve digits."""

@@ -19,6 +19,7 @@ import argparse
 import asyncio
 import contextlib
 import http.client
+import os
 import statistics
 import sys
 import threading
@@ -164,7 +165,11 @@ def is_applied(client: Client, transaction_id: str) -> bool:
 
 
 def crowd_at(url: str, token: str, stop: Event) -> None:
-    """Crowd a gateway until told to stop; the whole of a process."""
+    """Crowd a gateway until told to stop; the whole of a process.
+
+    It gives way to the cells: a crowd is on other machines, and takes no processor here.
+    """
+    os.nice(19)
     parts = urlsplit(url)
     asyncio.run(_crowd(parts.hostname or "", parts.port or 80, token, stop))
 
