@@ -18,8 +18,9 @@ from starlette.responses import Response
 
 from core.errors import MyceldError
 from gateway.answers import JsonAnswer
+from gateway.bodies import BodyBudget, query_fields, read_fields
 from gateway.errors import NotReachedInTime
-from gateway.reading import Ask, BodyBudget, names_of, query_fields, read_ask, read_fields
+from gateway.reading import Ask, names_of, read_ask
 from ledger.errors import (
     Expired,
     Malformed,
