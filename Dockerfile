@@ -30,6 +30,7 @@ RUN apt-get update \
     && useradd --system --uid 10001 --user-group --no-create-home --home-dir /var/lib/myceld myceld \
     && install --directory --owner=myceld --group=myceld --mode=0700 /var/lib/myceld
 COPY --from=build /opt/myceld /opt/myceld
+COPY --chmod=0755 deploy/found-network /opt/myceld/share/found-network
 ENV PATH=/opt/myceld/bin:$PATH MYCELD_HOME=/var/lib/myceld PYTHONUNBUFFERED=1
 USER myceld
 WORKDIR /var/lib/myceld

@@ -128,6 +128,12 @@ def init(
 @home_option
 @click.option("--log-level", type=_LEVELS, help="How much to log; default: info.")
 @click.option("--log-json", is_flag=True, help="Log one JSON object per line.")
+@click.option(
+    "--insecure-public-gateway-without-tls",
+    "insecure",
+    is_flag=True,
+    help="Let the gateway listen on a public address although everybody on the way can read along.",
+)
 @role_option
 @passphrase_options
 def run(
@@ -136,6 +142,7 @@ def run(
     role: str | None,
     *,
     log_json: bool,
+    insecure: bool,
     passphrase: PassphraseSource,
 ) -> None:
     """Run the cell until Ctrl-C or SIGTERM; a second Ctrl-C exits at once.
@@ -154,6 +161,7 @@ def run(
     arguments = ["run", "--home", str(expand(home))]
     arguments += ["--log-level", log_level] if log_level is not None else []
     arguments += ["--log-json"] if log_json else []
+    arguments += ["--insecure-public-gateway-without-tls"] if insecure else []
     arguments += passphrase_arguments(passphrase)
     become_node(arguments, HYPHA if role == HYPHA or is_hypha(expand(home)) else "node")
 

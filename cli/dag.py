@@ -1,4 +1,4 @@
-"""`myceld dag`: the hashgraph of a running cell as a file that can be replayed anywhere."""
+"""`myceld dag`: the hashgraph of a running cell, and as a file that can be replayed anywhere."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, Final
 import click
 
 from cli import show
+from cli.dag_show import show_events, show_round, show_why
 from cli.errors import BadInput, BadUsage
 from cli.journal import progress
 from cli.options import START, Common, common_options
@@ -24,7 +25,12 @@ _PAGE: Final = 1000
 
 @click.group()
 def dag() -> None:
-    """Export the hashgraph of a cell."""
+    """Show the hashgraph of a cell, say why events are where they are, export it."""
+
+
+dag.add_command(show_events)
+dag.add_command(show_round)
+dag.add_command(show_why)
 
 
 @dag.command()

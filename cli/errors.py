@@ -93,6 +93,41 @@ class NoSuchValue(LocalMisuse):
     remedy = "Check the key; the file that was written proves that nothing is there."
 
 
+class NoSuchCode(LocalMisuse):
+    """No error and no finding has this code."""
+
+    code = "MYC-CLI-210"
+    remedy = "Copy it from the message; docs/errors.md lists all of them."
+
+
+class DoctorFound(OperationalFault):
+    """The doctor found something that keeps the cell from working."""
+
+    code = "MYC-CLI-211"
+    remedy = "Each finding says what to do; `myceld explain CODE` says more."
+
+
+class BundleNotWritten(OperationalFault):
+    """The support bundle could not be written."""
+
+    code = "MYC-CLI-212"
+    remedy = "Name a new file in a directory that you can write to."
+
+
+class NothingToExplain(LocalMisuse):
+    """There is no transaction, event, member or peer of this name."""
+
+    code = "MYC-CLI-213"
+    remedy = "Give the id of a transaction, the id or name of a cell, or `stall`."
+
+
+class NoCurl(LocalMisuse):
+    """The command is more than calls of the HTTP API, so no curl does the same."""
+
+    code = "MYC-CLI-214"
+    remedy = "Leave --as-curl out; docs/api.md describes all routes."
+
+
 class CellsMismatch(LocalMisuse):
     """The devnet directory holds another number of cells than was asked for."""
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import time
-from typing import Any, Final
+from typing import Any
 
 import click
 import segno
@@ -14,19 +13,10 @@ from cli import show
 from cli.errors import TicketOver
 from cli.limits import INVITE_POLL_S
 from cli.options import Common, common_options
+from cli.times import seconds
 from gossip.discovery.address import Reach, reach_of
 from gossip.discovery.ticket import parse_ticket
 from myceld.client import Client
-
-_UNITS_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-
-
-def _seconds(_context: click.Context, _option: click.Parameter, value: str) -> int:
-    """Return the seconds of a number with s, m, h or d behind it."""
-    found = re.fullmatch(r"([1-9][0-9]{0,6})([smhd])", value)
-    if found is None:
-        raise click.BadParameter(f"{value!r} is not a time such as 90s, 15m, 1h or 2d")
-    return int(found[1]) * _UNITS_S[found[2]]
 
 
 @click.group(invoke_without_command=True)
@@ -50,7 +40,7 @@ def _seconds(_context: click.Context, _option: click.Parameter, value: str) -> i
 @click.option(
     "--expires",
     "expires_s",
-    callback=_seconds,
+    callback=seconds,
     default="1h",
     show_default=True,
     metavar="TIME",

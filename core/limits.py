@@ -39,3 +39,12 @@ take up to 4.2 times (a piece of the state with short values), and usually less 
 
 VALUES_COST_FREE_BYTES: Final = 32 * 1024
 """Free of that: a roster of 128 members is 5 KB and takes 30, by so much more than its share."""
+
+RATE_OPEN: Final = 100
+"""Requests a minute of one address without a good token."""
+
+RATE_TOKEN: Final = 1200
+"""Requests a minute of one token or key that has no limit of its own: 20 a second."""
+
+GATEWAY_NAMES_MAX: Final = 64
+"""Hosts, origins and proxies that can be configured, each."""

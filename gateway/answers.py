@@ -5,9 +5,8 @@ Answers never carry a traceback. The shapes are documented in docs/api.md.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from typing import Final
 
 from starlette.responses import Response
@@ -20,6 +19,7 @@ from core.errors import (
     RemoteViolation,
 )
 from gateway import errors
+from gateway.json_bytes import json_bytes
 from gateway.limits import RETRY_AFTER_S
 from ledger.errors import NonceUsed, NoSuchMultisig, NoSuchToken, Oversize
 
@@ -43,6 +43,8 @@ STATUSES: Final[Mapping[type[MyceldError], int]] = {
     errors.NoSuchCell: 404,
     errors.NoSuchInvite: 404,
     errors.NoSuchFile: 404,
+    errors.NoSuchEvent: 404,
+    errors.NoSuchRound: 404,
     errors.NoSuchMessage: 404,
     errors.NoSuchRoom: 404,
     errors.NoSuchContent: 404,
@@ -54,6 +56,7 @@ STATUSES: Final[Mapping[type[MyceldError], int]] = {
     errors.NotAFileMethod: 405,
     errors.BodyTooSlow: 408,
     NonceUsed: 409,
+    errors.HistoryGone: 410,
     errors.BodyTooLarge: 413,
     Oversize: 413,
     errors.NotReachedInTime: 504,
@@ -99,9 +102,7 @@ class JsonAnswer(Response):
 
     def render(self, content: object) -> bytes:
         """Return compact UTF-8 JSON; views become objects of their fields."""
-        return json.dumps(
-            content, default=_fields_of, ensure_ascii=False, allow_nan=False, separators=(",", ":")
-        ).encode()
+        return json_bytes(content)
 
 
 def listing(items: Sequence[object], next_start: int | None = None) -> JsonAnswer:
@@ -117,22 +118,20 @@ def status_of(error: MyceldError, statuses: Mapping[type[MyceldError], int] = ST
     return 500
 
 
+def error_view(error: MyceldError) -> ErrorView:
+    """Return what a client is told about `error`."""
+    kind = next((name for base, name in _TYPES if isinstance(error, base)), "invariant_broken")
+    return ErrorView(error.detail, error.code, kind, error.remedy, error.retryable)
+
+
 def error_answer(
     error: MyceldError, statuses: Mapping[type[MyceldError], int] = STATUSES
 ) -> JsonAnswer:
     """Return the answer that tells a client about `error`."""
     status = status_of(error, statuses)
-    kind = next((name for base, name in _TYPES if isinstance(error, base)), "invariant_broken")
-    view = ErrorView(error.detail, error.code, kind, error.remedy, error.retryable)
     headers: dict[str, str] = {}
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     if status == 503 and error.retryable:
         headers["Retry-After"] = str(RETRY_AFTER_S)
-    return JsonAnswer(ErrorAnswer(view), status_code=status, headers=headers)
-
-
-def _fields_of(value: object) -> dict[str, object]:
-    if is_dataclass(value):
-        return {field.name: getattr(value, field.name) for field in fields(value)}
-    raise errors.Unexpected(f"a {type(value).__name__} can not be shown as JSON")
+    return JsonAnswer(ErrorAnswer(error_view(error)), status_code=status, headers=headers)

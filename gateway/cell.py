@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from gateway.consensus_views import ConsensusCell
+from gateway.doctor_routes import DoctorCell
 from gateway.governance_views import GovernanceCell
 from gateway.light_views import LightCell
 from gateway.message_cell import MessageCell
@@ -17,6 +19,7 @@ from gateway.proof_views import ProofCell
 from gateway.repair_views import RepairCell
 from gateway.service_views import ServiceCell
 from gateway.state_views import StateCell
+from gateway.stream_cell import StreamCell
 from gateway.trust_views import TrustCell
 from gateway.views import (
     AccountView,
@@ -52,6 +55,9 @@ class Cell(
     ProofCell,
     RepairCell,
     LightCell,
+    DoctorCell,
+    StreamCell,
+    ConsensusCell,
     Protocol,
 ):
     """What the gateway needs of a running cell."""

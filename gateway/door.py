@@ -21,6 +21,7 @@ from typing import Final, TypeAlias
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.errors import MyceldError
+from core.limits import RATE_OPEN, RATE_TOKEN
 from gateway.answers import error_answer
 from gateway.callers import Caller, Callers
 from gateway.errors import (
@@ -38,9 +39,7 @@ from gateway.limits import (
     OWNER_REQUESTS_MIN,
     RATE_FILES,
     RATE_LIGHT,
-    RATE_OPEN,
     RATE_PAUSE_S,
-    RATE_TOKEN,
     REQUESTS_MAX,
 )
 from gateway.places import Places, cors_headers, preflight_headers

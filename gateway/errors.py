@@ -19,10 +19,13 @@ class PortInUse(OperationalFault):
 
 
 class NotLoopback(LocalMisuse):
-    """The gateway was asked to listen where other machines can reach it."""
+    """The gateway was to listen where others reach it, and everybody between can read along."""
 
     code = "MYC-GATEWAY-002"
-    remedy = "Listen on 127.0.0.1 or ::1, and reach it from elsewhere through an SSH tunnel."
+    remedy = (
+        "Set gateway.tls_certificate and gateway.tls_key, or listen on 127.0.0.1 and reach it "
+        "from elsewhere through an SSH tunnel."
+    )
 
 
 class CannotListen(OperationalFault):
@@ -118,16 +121,6 @@ class KeyNotAllowed(Unauthorized):
 
     code = "MYC-GATEWAY-049"
     remedy = "Ask the owner for `myceld token allow-key PUBLICKEY --scope SCOPE`."
-
-
-class PublicWithoutTls(LocalMisuse):
-    """Other machines would reach the gateway, and everybody between could read the tokens."""
-
-    code = "MYC-GATEWAY-050"
-    remedy = (
-        "Set gateway.tls_certificate and gateway.tls_key, listen on 127.0.0.1, or put a proxy with "
-        "TLS in front."
-    )
 
 
 class BadCertificate(LocalMisuse):
@@ -257,6 +250,34 @@ class NoSuchCell(LocalMisuse):
     remedy = "Give a cell id, or the name of a member as `myceld peers` shows it."
 
 
+class NoSuchEvent(LocalMisuse):
+    """The hashgraph of the present epoch has no event of this id."""
+
+    code = "MYC-GATEWAY-070"
+    remedy = (
+        "`myceld dag show` lists events. For an older epoch, `myceld dag export FILE --epoch N`, "
+        "then `python -m hashgraph explain FILE ID`."
+    )
+
+
+class NoSuchRound(LocalMisuse):
+    """The hashgraph of the present epoch has no such round."""
+
+    code = "MYC-GATEWAY-071"
+    remedy = (
+        "`myceld dag round` shows the newest; `myceld dag export FILE --epoch N` writes an older "
+        "epoch to a file, of which `python -m hashgraph replay FILE` tells the rounds."
+    )
+
+
+class HashgraphMoved(OperationalFault):
+    """The hashgraph went on, maybe to another epoch, while a question about it was answered."""
+
+    code = "MYC-GATEWAY-072"
+    remedy = "Ask again."
+    retryable = True
+
+
 class NoSuchFile(LocalMisuse):
     """The explorer has no file of this name."""
 
@@ -276,6 +297,56 @@ class NoSuchInvite(LocalMisuse):
 
     code = "MYC-GATEWAY-060"
     remedy = "`myceld invite list` shows the ids of this cell's tickets."
+
+
+class HistoryGone(LocalMisuse):
+    """What follows the place where a subscription is to go on is not kept here."""
+
+    code = "MYC-GATEWAY-061"
+    remedy = "Read anew what there is, then subscribe after the place in `resume`."
+
+    def __init__(self, detail: str, resume: str) -> None:
+        super().__init__(detail)
+        self.resume = resume
+        """The cursor behind which history goes on."""
+
+
+class SubscriberTooSlow(LocalMisuse):
+    """A subscriber does not read as fast as there are items for it."""
+
+    code = "MYC-GATEWAY-062"
+    remedy = "Connect again, subscribe after the last cursor that you got, and read faster."
+    retryable = True
+
+
+class TooManySubscribers(OperationalFault):
+    """More connections with subscriptions than the gateway holds, in all or of one caller."""
+
+    code = "MYC-GATEWAY-063"
+    remedy = "Close some: one connection can have several subscriptions."
+    retryable = True
+
+
+class TooManySubscriptions(LocalMisuse):
+    """One connection has as many subscriptions as it may have."""
+
+    code = "MYC-GATEWAY-064"
+    remedy = "End one with `unsubscribe`, or open another connection."
+
+
+class SubscriptionNamed(LocalMisuse):
+    """The connection has a subscription of this name, or has none to end."""
+
+    code = "MYC-GATEWAY-065"
+    remedy = "Give each subscription of a connection a name of its own."
+
+
+class SubscriberGone(OperationalFault):
+    """The other end of a subscription did not answer a ping in time."""
+
+    code = "MYC-GATEWAY-066"
+    remedy = "Connect again, and subscribe after the last cursor that you got."
+    retryable = True
 
 
 class NoSuchMessage(LocalMisuse):

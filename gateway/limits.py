@@ -37,6 +37,9 @@ KEEP_ALIVE_TIMEOUT_S: Final = 15
 BODY_TIMEOUT_S: Final = 20.0
 """A whole body must arrive in this time; on loopback 8 MiB takes milliseconds."""
 
+SEND_STALL_S_MAX: Final = 20.0
+"""A connection that takes nothing of an answer for so long is cut, and its memory is free."""
+
 WAIT_TIMEOUT_S_MAX: Final = 600.0
 """Longest `timeout_s` of a request that waits for a stage; ask again to wait longer."""
 
@@ -76,6 +79,76 @@ INVITE_EXPIRES_S: Final = 3600
 ACCOUNT_NAME_LENGTH_MAX: Final = 128
 """Characters by which a client names an account: an id in hex has 64, a cell id fewer."""
 
+STREAM_TAIL_ITEMS_MAX: Final = 4_096
+"""Newest items of one kind that are held for subscribers: who is further behind is dropped."""
+
+STREAM_TAIL_SIZE_BYTES_MAX: Final = 4 << 20
+"""The same in bytes, of each of five kinds; in JSON up to three times that."""
+
+STREAM_PAGE_ITEMS_MAX: Final = 200
+"""Items read from the store at once, some 3 ms of the event loop."""
+
+STREAM_PAGES_MAX: Final = 8
+"""Pages of history in memory at once; of the largest values 12 MiB each in JSON, else 0.1."""
+
+STREAM_ROOM_BYTES: Final = 32 << 10
+"""How much one subscriber is given before the next one is looked at."""
+
+STREAM_BUFFER_SIZE_BYTES_MAX: Final = 32 << 10
+"""Bytes that a connection has not taken, after which it gets nothing more until it has. With one
+batch on top and SUBSCRIBERS_MAX never reading: 25 MiB."""
+
+STREAM_SOCKET_SIZE_BYTES: Final = 64 << 10
+"""The kernel's buffer of such a connection, which it may double."""
+
+SUBSCRIBERS_MAX: Final = 384
+"""Connections with subscriptions, beside those of requests: together well below 1,024 files."""
+
+SUBSCRIBERS_PER_CALLER_MAX: Final = 320
+"""Of one token or key: what one program may take, and leave some for others."""
+
+EVENT_SUBSCRIBERS_MAX: Final = 32
+"""Of those, how many by server-sent events, each of which is a request at work."""
+
+SUBSCRIPTIONS_MAX: Final = 16
+"""Of one connection."""
+
+SUBSCRIPTION_NAME_LENGTH_MAX: Final = 64
+"""Characters of a subscription's name, which every frame carries."""
+
+STREAM_COMMAND_SIZE_BYTES_MAX: Final = 4_096
+"""Largest message of a subscriber: a prefix and a cursor of 256 bytes of key each, escaped."""
+
+STREAM_COMMAND_PAUSE_S: Final = 0.02
+"""Between two commands of a subscriber, each of which may read from the store."""
+
+STREAM_PACE_S: Final = 0.05
+"""Between two deliveries of one kind: what comes meanwhile goes out in one write."""
+
+STREAM_NEWS_S_MAX: Final = 5.0
+"""After so long the store is looked at without news: a cell that jumped gives none of before."""
+
+STREAM_TURN: Final = 32
+"""Subscribers served before the event loop gets its turn, some 0.5 ms."""
+
+STREAM_LOOK_S: Final = 0.5
+"""How often subscribers' tokens and progress are looked at, while there are some."""
+
+PEERS_LOOK_S: Final = 1.0
+"""How often peers are looked at while somebody subscribes to them."""
+
+STREAM_STALL_S_MAX: Final = 10.0
+"""A connection with a full buffer must have taken some of it in this time."""
+
+STREAM_PING_S: Final = 20.0
+"""Between pings of a WebSocket, and so long it has for its answer."""
+
+STREAM_CLOSE_S_MAX: Final = 3.0
+"""Time to read what is left and to say goodbye; then the connection is cut."""
+
+EVENT_HEARTBEAT_S: Final = 15.0
+"""After so long without an item, server-sent events send a comment."""
+
 GRANTS_MAX: Final = 256
 """Tokens and allowed keys that are good at one time: people and programs, not sessions."""
 
@@ -93,12 +166,6 @@ GRANT_EXPIRES_S_MAX: Final = 100 * 366 * 86_400
 
 RATE_WINDOW_S: Final = 60
 """Limits are in requests a minute."""
-
-RATE_OPEN: Final = 100
-"""Requests a minute of one address without a good token."""
-
-RATE_TOKEN: Final = 1200
-"""Requests a minute of one token or key that has no limit of its own: 20 a second."""
 
 RATE_LIGHT: Final = 6000
 """Requests a minute of one address with the light token: a hypha asks once a second, for people
@@ -141,3 +208,6 @@ PREFLIGHT_AGE_S: Final = 600
 
 INVITE_ADDRESSES_MAX: Final = 64
 """Most addresses that a request adds to a ticket; the cell takes fewer into it."""
+
+GRANT_RATE_MAX: Final = 10**9
+"""Highest limit of requests a minute that a grant can have: none, in other words."""

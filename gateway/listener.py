@@ -8,11 +8,14 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+import ssl
 from collections.abc import Callable
+from typing import Final
 
 from uvicorn import Config, Server
 
 from core.errors import check
+from core.host_names import is_loopback
 from gateway.connections import Connection
 from gateway.door import Door
 from gateway.errors import CannotListen, NotLoopback, PortInUse
@@ -22,19 +25,33 @@ from gateway.limits import (
     HEAD_SIZE_BYTES_MAX,
     KEEP_ALIVE_TIMEOUT_S,
     STOP_TIMEOUT_S,
+    STREAM_COMMAND_SIZE_BYTES_MAX,
 )
-from gateway.places import is_loopback
+from gateway.stream_socket import Socket
+
+_EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what to ask instead
 
 
 class Listener:
     """Serves what is behind a door over HTTP between `start` and `stop`."""
 
     def __init__(
-        self, door: Door, stop_waiting: Callable[[], None], *, host: str, port: int
+        self,
+        door: Door,
+        stop_waiting: Callable[[], None],
+        *,
+        host: str,
+        port: int,
+        tls: ssl.SSLContext | None = None,
+        insecure: bool = False,
     ) -> None:
-        """`stop_waiting` has every request answered that waits; raises NotLoopback."""
-        if not is_loopback(host):
-            raise NotLoopback(f"{host} is not a loopback address")
+        """`stop_waiting` has every request answered that waits.
+
+        Raises NotLoopback for a public address without TLS, unless that was `insecure` on purpose.
+        """
+        if not is_loopback(host) and tls is None and not insecure:
+            raise NotLoopback(f"{host} is not a loopback address, and there is no TLS")
+        self._tls = tls
         self._address = ("127.0.0.1" if host.lower() == "localhost" else host, port)
         self._door = door
         self._stop_waiting = stop_waiting
@@ -48,7 +65,9 @@ class Listener:
         config = Config(
             self._door,
             http=Connection,
-            ws="none",
+            ws=Socket,
+            ws_max_size=STREAM_COMMAND_SIZE_BYTES_MAX,
+            ws_per_message_deflate=False,
             lifespan="off",
             interface="asgi3",
             log_config=None,
@@ -63,13 +82,15 @@ class Listener:
             timeout_graceful_shutdown=STOP_TIMEOUT_S,
         )
         config.load()
+        config.ssl = self._tls
         # Server.serve would take over the signals and wake up ten times a second; its two halves
         # do all we need.
         self._server = Server(config)
         self._server.lifespan = config.lifespan_class(config)
         await self._server.startup(sockets=[self._socket])
         host, port = self._socket.getsockname()[:2]
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        scheme, host = "https" if self._tls else "http", _EVERYWHERE.get(host, host)
+        return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
     async def stop(self) -> None:
         """Stop listening, answer those who wait, close; takes at most about STOP_TIMEOUT_S."""

@@ -89,6 +89,10 @@ ROWS: Final = (
     Row("GET", "/api/v1/cell", _R),
     Row("GET", "/api/v1/audit", _R),
     Row("GET", "/api/v1/divergence", _R),
+    Row("GET", "/api/v1/doctor", _R),
+    Row("GET", "/api/v1/why/transaction/{id}", _R),
+    Row("GET", "/api/v1/why/cell", _R),
+    Row("GET", "/api/v1/why/stall", _R),
     Row("POST", "/api/v1/repair", _A),
     Row("POST", "/api/v1/identity/verify", _M),
     # Transactions and the order.
@@ -99,7 +103,17 @@ ROWS: Final = (
     Row("GET", "/api/v1/rounds", _R, "query"),
     Row("GET", "/api/v1/rounds/proof", _R, "query"),
     Row("GET", "/api/v1/epochs", _R, "query"),
+    Row("GET", "/api/v1/consensus", _R),
+    Row("GET", "/api/v1/consensus/rounds/{round}", _R),
+    Row("GET", "/api/v1/consensus/events", _R),
+    Row("GET", "/api/v1/consensus/events/{id}", _R),
+    Row("GET", "/api/v1/consensus/events/{id}/why", _R),
     Row("GET", "/api/v1/accounts/{public_key}", _R, "query"),
+    # Tokens, and keys that may sign.
+    Row("GET", "/api/v1/tokens", _A),
+    Row("POST", "/api/v1/tokens", _A),
+    Row("POST", "/api/v1/tokens/keys", _A),
+    Row("POST", "/api/v1/tokens/{id}/revoke", _A),
     # Members, keys, tickets.
     Row("GET", "/api/v1/members", _R, "query"),
     Row("POST", "/api/v1/members", _A),
@@ -153,6 +167,9 @@ ROWS: Final = (
     Row("GET", "/api/v1/prana/multisigs", _R, "query"),
     Row("GET", "/api/v1/prana/token", _R, "query"),
     Row("GET", "/api/v1/prana/tokens", _R, "query"),
+    # Subscriptions: those to messages need the scope of messages, too.
+    Row("WS", "/api/v1/stream", _R, is_stream=True),
+    Row("GET", "/api/v1/events", _R, is_stream=True),
     # Messages and content.
     Row("POST", "/api/v1/messages", _M),
     Row("GET", "/api/v1/messages", _M),

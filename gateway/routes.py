@@ -10,6 +10,7 @@ import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import WebSocketRoute
 
 from core.errors import InvariantBroken, MyceldError
 from gateway.answers import STATUSES, error_answer
@@ -17,8 +18,12 @@ from gateway.api import Api
 from gateway.bodies import BodyBudget
 from gateway.cell import Cell
 from gateway.cell_routes import CellRoutes
+from gateway.consensus_routes import ConsensusRoutes
+from gateway.doctor_routes import DoctorRoutes
 from gateway.errors import NoSuchRoute, Unexpected, WrongMethod
 from gateway.governance_routes import GovernanceRoutes
+from gateway.grant_routes import GrantRoutes
+from gateway.grants import Grants
 from gateway.journal_routes import JournalRoutes
 from gateway.light_routes import LightRoutes
 from gateway.member_routes import MemberRoutes
@@ -31,6 +36,7 @@ from gateway.public_routes import PublicRoutes
 from gateway.repair_routes import RepairRoutes
 from gateway.service_routes import ServiceRoutes, note_request
 from gateway.state_routes import StateRoutes
+from gateway.stream_routes import StreamRoutes
 from gateway.trust_routes import TrustRoutes
 from gateway.waiting import Waiting
 
@@ -48,20 +54,32 @@ class Routes(Waiting):
         *,
         statuses: Mapping[type[MyceldError], int] | None = None,
         now_ns: Callable[[], int] = time.time_ns,
+        grants: Grants | None = None,
     ) -> None:
         super().__init__()
         self._cell = cell
         self._statuses = {**STATUSES, **(statuses or {})}
         self._budget = BodyBudget()
-        self._families = self._all_families(now_ns)
-        self.app = Api(self._families, self._guarded, version=cell.status().version)
+        self.streams = StreamRoutes(cell)
+        self._families = self._all_families(now_ns, grants)
+        self.app = Api(
+            self._families,
+            self._guarded,
+            version=cell.status().version,
+            more=[WebSocketRoute("/api/v1/stream", self.streams.stream)],
+        )
         self.app.add_exception_handler(HTTPException, self._unrouted)
+
+    def stop_waiting(self) -> None:
+        """Answer every request that waits, and say goodbye to all subscribers."""
+        super().stop_waiting()
+        self.streams.hub.stop()
 
     def operations(self) -> list[Operation]:
         """Return the operations of all families."""
         return [operation for family in self._families for operation in family.operations()]
 
-    def _all_families(self, now_ns: Callable[[], int]) -> Sequence[Family]:
+    def _all_families(self, now_ns: Callable[[], int], grants: Grants | None) -> Sequence[Family]:
         cell = self._cell
         return (
             PublicRoutes(cell, self.operations, now_ns=now_ns),
@@ -78,6 +96,10 @@ class Routes(Waiting):
             ContentRoutes(cell, self),
             ServiceRoutes(cell, self),
             RepairRoutes(cell, self),
+            ConsensusRoutes(cell, self),
+            DoctorRoutes(cell),
+            GrantRoutes(grants, lambda: now_ns() // 1_000_000),
+            self.streams,
             LightRoutes(cell, self),
         )
 

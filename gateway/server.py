@@ -19,6 +19,7 @@ from gateway.listener import Listener
 from gateway.routes import Routes
 from gateway.service_routes import note_turned_away
 from gateway.static_files import ExplorerFiles
+from gateway.tls import TlsFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,9 @@ class Security:
     rules: DoorRules = field(default_factory=DoorRules)
     trusts: Trusts | None = None
     """Whether other cells may ask some of it by being trusted; None: they may not."""
+    tls: TlsFiles | None = None
+    insecure: bool = False
+    """Whether it may listen on a public address without TLS."""
 
 
 class Gateway(Listener):
@@ -53,7 +57,7 @@ class Gateway(Listener):
         now_ns: Callable[[], int] = time_ns,
     ) -> None:
         security = security or Security()
-        routes = Routes(cell, statuses=statuses, now_ns=now_ns)
+        routes = Routes(cell, statuses=statuses, now_ns=now_ns, grants=security.grants)
         callers = Callers(
             token,
             light_token,
@@ -71,7 +75,15 @@ class Gateway(Listener):
         )
         if security.grants is not None:
             security.grants.on_end = door.end_grant
-        super().__init__(door, routes.stop_waiting, host=host, port=port)
+        self.streams = routes.streams
+        super().__init__(
+            door,
+            routes.stop_waiting,
+            host=host,
+            port=port,
+            tls=None if security.tls is None else security.tls.context(now_ns() / 1e9),
+            insecure=security.insecure,
+        )
 
 
 def _who_we_are(cell: Cell) -> tuple[bytes, str]:

@@ -22,18 +22,36 @@ from gateway.errors import NoSuchFile, NotAFileMethod
 PREFIX: Final = "/explorer/"
 """Where the explorer is."""
 
-PAGES: Final = ("overview",)
+PAGES: Final = (
+    "accounts",
+    "governance",
+    "journals",
+    "messages",
+    "overview",
+    "peers",
+    "rounds",
+    "services",
+    "state",
+    "transactions",
+    "trust",
+    "verify",
+)
 """Modules of the folder `pages`."""
 
-VERIFIERS: Final[tuple[str, ...]] = ()
+VERIFIERS: Final = (
+    *("base58", "bytes", "claims", "crypto", "journal", "merkle", "msgpack", "proof", "trie"),
+)
 """Modules of the folder `verify`."""
+
+FRAME: Final = ("api", "app", "dom", "format", "live", "network", "parts", "verdict")
+"""Modules that all pages share."""
 
 NAMES: Final = frozenset(
     {
         "index.html",
         "style.css",
         "icon.svg",
-        *(f"{name}.js" for name in ("api", "app", "dom", "format", "live", "network", "parts")),
+        *(f"{name}.js" for name in FRAME),
         *(f"pages/{name}.js" for name in PAGES),
         *(f"verify/{name}.js" for name in VERIFIERS),
     }

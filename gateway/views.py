@@ -323,6 +323,15 @@ class StatusView:
     gateway_url: str
     metrics: MetricsView
     upgrade: UpgradeView | None = None
+    fault_budget: str = ""
+    """How many members may fail or lie, in words."""
+    faults_left: int = 0
+    """So many more members may fail or lie, whichever they are."""
+    round_time_ns: int | None = None
+    """Consensus time of the last applied round; null before the first."""
+    database_bytes: int | None = None
+    """What the store and its log take on the disk."""
+    disk_free_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

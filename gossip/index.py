@@ -34,6 +34,16 @@ class NamedParent(NamedTuple):
     sequence: SequenceNumber
 
 
+class Arrived(NamedTuple):
+    """What is kept of an event that is here."""
+
+    id: EventId
+    creator: MemberIndex
+    sequence: SequenceNumber
+    time_ns: int
+    size_bytes: int
+
+
 @dataclass(slots=True, eq=False)
 class _Branch:
     """Events of one creator, each on top of the one before."""
@@ -124,6 +134,17 @@ class EventIndex:
     def arrival(self, event_id: EventId) -> int:
         """Return the arrival of a known event."""
         return self._arrivals[event_id]
+
+    def at(self, arrival: int) -> Arrived:
+        """Return what is known of the event with this arrival, which is below the length."""
+        creator = self._branches[self._branch_of[arrival]].creator
+        return Arrived(
+            self._ids[arrival],
+            creator,
+            SequenceNumber(self._sequences[arrival]),
+            self._times_ns[arrival],
+            self._sizes[arrival],
+        )
 
     def parent(self, event_id: EventId) -> NamedParent:
         """Return a known event as a parent."""

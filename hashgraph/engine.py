@@ -25,7 +25,7 @@ from core.ids import Sequence as SequenceNumber
 from hashgraph.errors import EpochSealed, UnfitRules
 from hashgraph.event import Event, middle_bit
 from hashgraph.fame import Coin, Fame
-from hashgraph.graph import Graph
+from hashgraph.graph import Graph, Node
 from hashgraph.order import Order
 from hashgraph.outcome import DecidedRound, Effects, Seal
 from hashgraph.quorum import Quorum
@@ -234,25 +234,28 @@ class Engine:
 
     def strongly_sees(self, event_id: EventId, seen: EventId) -> bool:
         """Return whether an event sees another through a supermajority; raises UnknownEvent."""
-        if not self.sees(event_id, seen):
-            return False
-        node, other = self._graph.node(event_id), self._graph.node(seen)
-        through = 0
-        for member in range(self._quorum.members):
-            tip = self._graph.tip_below(node, member)
-            if tip is not None and not node.forked >> member & 1 and tip.has(other):
-                through |= 1 << member
-        return self._quorum.is_super_mask(through)
+        node = self._graph.node(event_id)
+        return self._strongly_sees(node, self._tips_below(node), self._graph.node(seen))
 
     def electors(self, event_id: EventId) -> tuple[EventId, ...]:
         """Return the witnesses of the round before that a witness strongly sees.
 
         Nothing for what is no witness. Raises UnknownEvent.
         """
-        if not self.is_witness(event_id):
+        node = self._graph.node(event_id)
+        if not self.is_witness(event_id) or node.round == self._rounds.first:
             return ()
-        below = self.witnesses(Round(self.round_of(event_id) - 1))
-        return tuple(witness for witness in below if self.strongly_sees(event_id, witness))
+        tips = self._tips_below(node)
+        below = self._rounds[node.round - 1].witnesses
+        return tuple(other.id for other in below if self._strongly_sees(node, tips, other))
+
+    def first_with(self, event_id: EventId, ancestor: EventId) -> EventId | None:
+        """Return the earliest self-ancestor of an event, or itself, that has `ancestor`.
+
+        None if the event does not have it. Raises UnknownEvent.
+        """
+        node, other = self._graph.node(event_id), self._graph.node(ancestor)
+        return self._graph.first_with(node, other).id if node.has(other) else None
 
     def judges(self, number: Round) -> tuple[EventId, ...]:
         """Return the judges of a decided round, by member; nothing for any other round."""
@@ -353,3 +356,18 @@ class Engine:
     def unordered_count(self) -> int:
         """How many events are known and not ordered yet."""
         return len(self._graph.nodes) - self._order.count
+
+    def _tips_below(self, node: Node) -> list[tuple[int, Node]]:
+        """Return members and their last events in a node's ancestry, without forkers it knows."""
+        members = range(self._quorum.members)
+        tips = ((m, self._graph.tip_below(node, m)) for m in members if not node.forked >> m & 1)
+        return [(member, tip) for member, tip in tips if tip is not None]
+
+    def _strongly_sees(self, node: Node, tips: list[tuple[int, Node]], other: Node) -> bool:
+        if not node.has(other) or node.forked >> other.creator & 1:
+            return False
+        through = 0
+        for member, tip in tips:
+            if tip.has(other):
+                through |= 1 << member
+        return self._quorum.is_super_mask(through)

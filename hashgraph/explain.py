@@ -113,13 +113,12 @@ def explain(vector: Vector, name: str, *, rule_set: int = 1) -> Explanation:
 def _median_inputs(
     engine: Engine, vector: Vector, event: Event, received: Round
 ) -> tuple[MedianInput, ...]:
-    inputs = []
-    for judge in engine.judges(received):
-        first = vector.by_id[judge]
-        while first.self_parent is not None and engine.is_ancestor(first.self_parent, event.id):
-            first = vector.by_id[first.self_parent]
-        inputs.append(MedianInput(judge, first.id, first.time_ns))
-    return tuple(inputs)
+    firsts = [(judge, engine.first_with(judge, event.id)) for judge in engine.judges(received)]
+    return tuple(
+        MedianInput(judge, first, vector.by_id[first].time_ns)
+        for judge, first in firsts
+        if first is not None
+    )
 
 
 def _voting(engine: Engine, vector: Vector, event: Event, rule_set: int) -> tuple[VotingRound, ...]:

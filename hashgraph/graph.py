@@ -14,6 +14,7 @@ Nothing here knows rounds. Nothing is changed before every check on an event has
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from struct import Struct
 from typing import Final
@@ -205,6 +206,15 @@ class Graph:
             if reached and (tip is None or reached > tip.sequence + 1):
                 tip = branch.nodes[reached - 1 - branch.first_sequence]
         return tip
+
+    def first_with(self, node: Node, other: Node) -> Node:
+        """Return the earliest event of a node's chain that has another one, as the node has."""
+        branch, last = node.branch, node.sequence - node.branch.first_sequence
+        while branch.opened_from is not None and branch.opened_from.has(other):
+            node = branch.opened_from
+            branch, last = node.branch, node.sequence - node.branch.first_sequence
+        # Along a chain, what one event has all later ones have.
+        return branch.nodes[bisect_left(branch.nodes, 1, hi=last, key=lambda n: n.has(other))]
 
     def first_seen(self, judge: Node) -> list[list[int]]:
         """Return when a judge's chain first had the events that are not ordered, by branch.

@@ -45,3 +45,9 @@ whole epoch takes about 40 MB."""
 
 EVIDENCE_SIZE_BYTES_MAX: Final = 2 * (HEADER_SIZE_BYTES_MAX + 64) + 64
 """Two headers, their signatures and what wraps them: a small part of any transaction."""
+
+ROUNDS_PASSED_SHOWN_MAX: Final = 16
+"""Rounds that passed an event by, as reasons tell them: the newest ones say why it was received."""
+
+ROUNDS_PENDING_SHOWN_MAX: Final = 32
+"""Undecided rounds that reasons tell of. Without a quorum there are three or four, ever."""

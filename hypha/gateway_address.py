@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from gateway.places import is_loopback
+from core.host_names import is_loopback
 from hypha.errors import BadGateway, TokenFileUnusable
 from hypha.limits import TOKEN_SIZE_BYTES_MAX, URL_LENGTH_MAX
 

@@ -157,6 +157,15 @@ class Store:
         """Return the names of all journals, in the order of their creation."""
         return list(self._committer.states)
 
+    def lengths(self) -> dict[str, int]:
+        """Return the length of each journal."""
+        return {name: state.size for name, state in self._committer.states.items()}
+
+    @property
+    def path(self) -> Path:
+        """Where the database is."""
+        return self._path
+
     def pen(self, name: str, on_held: OnHeld = lambda _: None) -> Pen:
         """Return the only way to append to a journal, until it is given back.
 

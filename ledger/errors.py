@@ -723,6 +723,13 @@ class StatePageLost(InvariantBroken):
     remedy = "Check the disk; then let a new directory with the same key fetch the state again."
 
 
+class PageLogLost(InvariantBroken):
+    """What was logged of the state map's pages is not as it was written."""
+
+    code = "MYC-LEDGER-562"
+    remedy = "Check the disk; then let a new directory with the same key fetch the state again."
+
+
 class StateNotKept(LocalMisuse):
     """The state at a round that is not kept (any more), or not there yet."""
 

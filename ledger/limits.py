@@ -136,6 +136,14 @@ PAGE_LEAVES_MERGED: Final = 16
 """Two pages side by side become one up to here: half of what cuts one, so that a key that comes and
 goes does not cut and join each time."""
 
+PATCH_SIZE_BYTES_MAX: Final = 1190
+"""Changed digests of a page that wait to be written into it: 35 of 34 bytes, some six changes. Half
+a page; a longer one would take longer to put over it than to write it."""
+
+PATCHES_SIZE_BYTES_MAX: Final = 8 * 1024 * 1024
+"""Of all pages together: 35,000 changes; some 13 MB of memory. On the disk, where what was logged
+before a sweep began goes after it, up to four times as much."""
+
 PAGES_CACHED_MAX: Final = 1024
 """Pages of the state map that are kept after they were read: some 3 KB each."""
 

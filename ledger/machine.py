@@ -46,8 +46,9 @@ from ledger.limits import ACCOUNTS_CACHED_MAX, COST_BASE
 from ledger.network_score import EPOCH_RECORD_KEY, EpochRecord, decode_record, score_changes
 from ledger.opening import open_state, opening_state
 from ledger.overlay import Overlay, account_in
-from ledger.page import PageHead, PageWrites
+from ledger.page import PageWrites
 from ledger.parameters import FEE_PER_COST, parameter_key, read_parameter
+from ledger.patches import StoredMap
 from ledger.payment import Transfer
 from ledger.roster import (
     NEXT_MEMBERS_KEY,
@@ -200,14 +201,14 @@ class Ledger:
         self,
         header: RoundHeader,
         roster: Roster,
-        pages: Sequence[PageHead],
+        pages: StoredMap,
         *,
         before: Roster | None = None,
         sealed: Sequence[RoundHeader] = (),
     ) -> None:
         """Start from what was made durable: the last header, its roster, that of the epoch before.
 
-        `pages` are all of the state's map, `sealed` the headers of the ends of the newest epochs
+        `pages` is the whole map of the state, `sealed` the headers of the ends of the newest epochs
         whose states are to be had. Of the values none is read before it is asked for.
         Raises InvariantBroken when the roster or the root of a state is not its header's.
         """

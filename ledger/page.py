@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import accumulate, pairwise
-from struct import pack, unpack_from
+from struct import Struct, pack, unpack_from
 from typing import Final, NamedTuple, TypeAlias
 from zlib import crc32
 
@@ -33,6 +33,10 @@ _CHECKED: Final = 0x2144DF1C
 _COUNT_MAX: Final = 1024
 """More leaves than any page is made of."""
 _LEAST_BYTES: Final = 2 + 2 + HASH_SIZE_BYTES
+_PATCHED: Final = Struct(f">H{HASH_SIZE_BYTES}s")
+"""One digest in a patch, and its number: leaves first, then inner nodes."""
+PATCHED_BYTES: Final = _PATCHED.size
+_NUMBERS: Final = tuple(number.to_bytes(2, "big") for number in range(2 * _COUNT_MAX))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,8 @@ class PageHead:
     """Its lowest key."""
     count: int
     digest: bytes
+    patch: bytes = b""
+    """What was logged of it since its row was saved (`ledger.patches`); `digest` is with it."""
 
 
 class PageRow(NamedTuple):
@@ -59,6 +65,17 @@ class PageRow(NamedTuple):
     leaves: int
     digest: bytes
     body: bytes
+    saved: int
+    """By which update."""
+
+
+class PageFold(NamedTuple):
+    """A page to be written whole, of which patches were logged before."""
+
+    digest: bytes
+    body: bytes
+    saved: int
+    id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +87,13 @@ class PageWrites:
     """(id, epoch): no part of the present state any more, but of the ends of epochs before."""
     gone: tuple[int, ...] = ()
     """Part of no end of an epoch either."""
+    folded: tuple[PageFold, ...] = ()
+    number: int = 0
+    """Of the update that this is of."""
+    log: bytes = b""
+    """What it changed of pages that are not written now; nothing if there is none."""
+    log_done: int = 0
+    """What was logged by updates up to this one may go."""
 
 
 _Shape: TypeAlias = "tuple[tuple[int, ...], tuple[int, ...]]"
@@ -82,16 +106,17 @@ class Page:
     Works on the body as it is stored: most pages are read for one of their leaves.
     """
 
-    __slots__ = ("_inner_at", "_keys_at", "_leaves_at", "_lengths", "body", "positions")
+    __slots__ = ("_inner_at", "_keys_at", "_leaves_at", "_lengths", "_root", "body", "positions")
 
-    def __init__(self, body: bytes, shape: _Shape | None = None) -> None:
-        """Take a body that is whole, see `decode_page`, and its numbers if they are known."""
+    def __init__(self, body: bytes, shape: _Shape | None = None, root: bytes = b"") -> None:
+        """Take a body that is whole, see `decode_page`, and its numbers and digest if known."""
         if shape is None:
             count = body[0] << 8 | body[1]
             numbers = unpack_from(f">{2 * count - 1}H", body, 2)
             shape = numbers[:count], numbers[count:]
         self.body = body
         self._lengths, self.positions = shape
+        self._root = root
         count = len(self._lengths)
         self._leaves_at = 4 * count
         self._inner_at = (4 + HASH_SIZE_BYTES) * count
@@ -118,6 +143,10 @@ class Page:
 
     def digest(self, low: int = 0, high: int | None = None) -> bytes:
         """Return the digest of the subtree of leaves [low, high)."""
+        if low == 0 and high is None:
+            if not self._root:
+                self._root = self.digest(0, len(self._lengths))
+            return self._root
         end = len(self._lengths) if high is None else high
         if end - low == 1:
             at = self._leaves_at + HASH_SIZE_BYTES * low
@@ -139,58 +168,92 @@ class Page:
         digests = _slices(self.body, self._leaves_at, self._inner_at)
         return list(zip(self.keys, digests, strict=True))
 
-    def changed(self, changes: dict[bytes, bytes | None], leaves_max: int) -> list[Page]:
-        """Return the pages with entries (key: digest) set or, with None, left out.
+    def sealed(self) -> bytes:
+        """Return the body with its checksum, as it is stored."""
+        body = memoryview(self.body)[:-_CHECKSUM_BYTES]
+        return b"".join((body, crc32(body).to_bytes(_CHECKSUM_BYTES, "little")))
 
-        Subtrees of at most so many leaves, in order. This one alone if nothing is changed.
+    def patched(self, patch: bytes) -> Page:
+        """Return the page with other digests; raises StatePageLost for those of another page."""
+        body, leaves_at, count = bytearray(self.body), self._leaves_at, 2 * len(self._lengths) - 1
+        for number, digest in _PATCHED.iter_unpack(patch):
+            if number >= count:
+                raise StatePageLost("a page of the state has fewer digests than were changed")
+            where = leaves_at + HASH_SIZE_BYTES * number
+            body[where : where + HASH_SIZE_BYTES] = digest
+        return Page(bytes(body), (self._lengths, self.positions), patch[-HASH_SIZE_BYTES:])
+
+    def changed(
+        self, changes: Sequence[tuple[bytes, bytes | None]], leaves_max: int
+    ) -> tuple[list[Page], bytes]:
+        """Return the pages with entries (key, digest) set or, with None, left out.
+
+        Subtrees of at most so many leaves, in order. This one alone if nothing is changed. With
+        them a patch that makes the only one of this one; nothing if that is not all.
         """
         if len(changes) <= _WAYS_MAX:
-            page = self._stepwise(changes, leaves_max)
-            if page is not None:
-                return [page]
+            stepwise = self._stepwise(changes, leaves_max)
+            if stepwise is not None:
+                return [stepwise[0]], stepwise[1]
         entries = dict(self.entries())
         before = dict(entries)
-        for key, digest in changes.items():
+        for key, digest in changes:
             if digest is None:
                 entries.pop(key, None)
             else:
                 entries[key] = digest
-        return [self] if entries == before else pages_of(sorted(entries.items()), leaves_max)
+        if entries == before:
+            return [self], b""
+        return pages_of(sorted(entries.items()), leaves_max), b""
 
     def _number_of(self, key: bytes) -> int:
         """Return the number of the leaf with a key, -1 if there is none."""
         at = self.body.find(key, self._keys_at)
         if at < 0:
             return -1
-        bounds = list(accumulate(self._lengths, initial=self._keys_at))
+        size, lengths = len(key), self._lengths
+        if lengths.count(size) == len(lengths):
+            number, rest = divmod(at - self._keys_at, size) if size else (0, 0)
+            if rest == 0 and number < len(lengths):
+                return number
+        bounds = list(accumulate(lengths, initial=self._keys_at))
         number = bisect_left(bounds, at)
-        if bounds[number : number + 1] == [at] and self._lengths[number : number + 1] == (
-            len(key),
-        ):
+        if bounds[number : number + 1] == [at] and lengths[number : number + 1] == (size,):
             return number
         keys = self.keys  # the key's bytes lie inside of others
         number = bisect_left(keys, key)
         return number if keys[number : number + 1] == [key] else -1
 
-    def _stepwise(self, changes: dict[bytes, bytes | None], leaves_max: int) -> Page | None:
-        """Return the page with few changes, hashing their ways up; None if that is not enough."""
+    def _stepwise(
+        self, changes: Sequence[tuple[bytes, bytes | None]], leaves_max: int
+    ) -> tuple[Page, bytes] | None:
+        """Return the page with few changes, hashing their ways up, and the patch to it if one is.
+
+        None if that is not enough.
+        """
         page = self
-        for key, digest in changes.items():
+        patches: list[bytes] = []
+        is_patch = True
+        for key, digest in changes:
             number = page._number_of(key)
             if digest is None or (number < 0 and len(page) >= leaves_max):
                 return None
-            page = page._with_entry(key, digest) if number < 0 else page._with(number, digest)
-        return page
+            if number < 0:
+                page, is_patch = page._with_entry(key, digest), False
+            else:
+                page = page._with(number, digest, patches)  # noqa: SLF001 - its own class
+        return page, b"".join(patches) if is_patch else b""
 
-    def _with(self, number: int, digest: bytes) -> Page:
-        """Return the page with another digest of a leaf."""
+    def _with(self, number: int, digest: bytes, patches: list[bytes]) -> Page:
+        """Return the page with another digest of a leaf, and add what that changes to patches."""
         at = self._leaves_at + HASH_SIZE_BYTES * number
         if self.body[at : at + HASH_SIZE_BYTES] == digest:
             return self
         body = bytearray(self.body)
         body[at : at + HASH_SIZE_BYTES] = digest
-        self._rehash(number, digest, body)
-        return Page(_sealed(body), (self._lengths, self.positions))
+        patches += (_NUMBERS[number], digest)
+        self._rehash(number, digest, body, patches)
+        return Page(bytes(body), (self._lengths, self.positions), patches[-1])
 
     def _with_entry(self, key: bytes, digest: bytes) -> Page:
         """Return the page with one leaf more."""
@@ -227,17 +290,18 @@ class Page:
             )
         )
         page = Page(bytes(body), (tuple(lengths), tuple(positions)))
-        page._rehash(number, digest, body)
-        page.body = _sealed(body)
+        page._rehash(number, digest, body, [])
+        page.body = bytes(body)
         return page
 
-    def _rehash(self, leaf: int, digest: bytes, body: bytearray) -> None:
+    def _rehash(self, leaf: int, digest: bytes, body: bytearray, patches: list[bytes]) -> None:
         """Compute anew what lies between a leaf and the root, from below.
 
         Of the branchings beside a subtree the lower one, the one with the higher position, is the
         node above it; beyond that lies its other side, as far as positions are higher still.
         """
         positions, leaves_at, inner_at = self.positions, self._leaves_at, self._inner_at
+        size, heads, names, new = HASH_SIZE_BYTES, INNER_HEAD, _NUMBERS, sha256
         count, low, high = len(positions), leaf - 1, leaf
         while low >= 0 or high < count:
             is_left = low < 0 or (high < count and positions[high] > positions[low])
@@ -249,14 +313,16 @@ class Page:
                 if root < 0 or found < least:
                     root, least = at, found
                 at += step
-            other = inner_at + HASH_SIZE_BYTES * root
-            if root < 0:
-                other = leaves_at + HASH_SIZE_BYTES * (node + 1 if is_left else node)
-            beside = body[other : other + HASH_SIZE_BYTES]
+            if root >= 0:
+                other = inner_at + size * root
+            else:
+                other = leaves_at + size * (node + 1 if is_left else node)
+            beside = body[other : other + size]
             pair = digest + beside if is_left else beside + digest
-            digest = sha256(INNER_HEAD[position] + pair).digest()
-            where = inner_at + HASH_SIZE_BYTES * node
-            body[where : where + HASH_SIZE_BYTES] = digest
+            digest = new(heads[position] + pair).digest()
+            where = inner_at + size * node
+            body[where : where + size] = digest
+            patches += (names[count + 1 + node], digest)
             if is_left:
                 high = at
             else:
@@ -305,13 +371,6 @@ def _encoded(
     head = pack(f">{2 * count}H", count, *map(len, keys), *positions)
     body = b"".join((head, *digests, *inner, *keys))
     return Page(body + crc32(body).to_bytes(_CHECKSUM_BYTES, "little"))
-
-
-def _sealed(body: bytearray) -> bytes:
-    """Return a body with its checksum put right."""
-    checksum = crc32(memoryview(body)[:-_CHECKSUM_BYTES])
-    body[-_CHECKSUM_BYTES:] = checksum.to_bytes(_CHECKSUM_BYTES, "little")
-    return bytes(body)
 
 
 def _slices(body: bytes, low: int, high: int) -> list[bytes]:

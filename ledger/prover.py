@@ -334,8 +334,7 @@ def _divided(runs: _Runs, position: int) -> tuple[_Runs, _Runs]:
 
 
 def _hidden(node: Node) -> bytes:
-    digest = None if node is None else node.digest
-    return bytes((HIDDEN,)) + (digest or b"")
+    return bytes((HIDDEN,)) + (b"" if node is None else node.digest)
 
 
 def _stub(node: Node) -> Stub:

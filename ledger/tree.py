@@ -23,7 +23,8 @@ from core.errors import check
 from core.ids import Epoch, Hash
 from ledger.errors import StatePageLost
 from ledger.limits import PAGE_LEAVES_MAX, PAGE_LEAVES_MERGED, PAGES_CACHED_MAX
-from ledger.page import Page, PageHead, PageRow, PageWrites, decode_page, pages_of
+from ledger.page import Page, PageFold, PageRow, PageWrites, decode_page, pages_of
+from ledger.patches import Patches, StoredMap, encode_log
 from ledger.trie import (
     BYTE_OF,
     EMPTY_ROOT,
@@ -68,7 +69,8 @@ class Inner:
         self.right = right
         self.stamp = stamp
         """Of the tree that may change it: any other copies it first."""
-        self.digest: bytes | None = None
+        self.digest = b""
+        """Empty while a batch changes what is below."""
 
 
 Node: TypeAlias = "Inner | Stub | None"
@@ -83,6 +85,7 @@ class Pages:
         self._below = below
         self._kept: OrderedDict[int, Page] = OrderedDict()
         self._unsaved: dict[int, Page] = {}
+        self.patches = Patches()
 
     def load(self, stubs: Sequence[Stub]) -> list[Page]:
         """Return pages; raises StatePageLost, or what reading raises."""
@@ -101,23 +104,60 @@ class Pages:
         found = [pages.get(one.id) for one in stubs]
         return [_checked(one, page) for one, page in zip(stubs, found, strict=True)]
 
-    def renew(self, made: dict[int, Page]) -> None:
-        """Take pages that a batch made; those of the batch before are on the disk by now."""
+    def takes(self, number: int, patch: bytes) -> bool:
+        """Return whether a patch may be logged instead of writing its page."""
+        return self._read is not None and self.patches.takes(number, patch)
+
+    def renew(
+        self, made: dict[int, Page], patches: Mapping[int, bytes], gone: Sequence[int], update: int
+    ) -> dict[int, Page]:
+        """Take pages that a batch made; those of the batch before are on the disk by now.
+
+        `patches` make some of them of what they were, the others are written whole. Returns which
+        pages are to be written whole beside these.
+        """
         if self._read is None:
             self._unsaved |= made
-            return
-        for number in made:
+            return {}
+        for number in (*made, *gone):
+            patch = patches.get(number)
+            if patch is None:
+                self.patches.drop(number)
+            else:
+                self.patches.add(number, patch)
+        folded = self._folded(made, self.patches.due(update))
+        for number in (*made, *folded):
             self._kept.pop(number, None)
             self._unsaved.pop(number, None)
         self._keep(self._unsaved)
-        self._unsaved = made
+        # Until they are on the disk, what is read there lacks what is patched no more.
+        self._unsaved = made | folded
+        return folded
+
+    def _folded(self, made: Mapping[int, Page], due: Mapping[int, bytes]) -> dict[int, Page]:
+        """Return pages with their patches, those that are still there."""
+        folded: dict[int, Page] = {}
+        missing: list[int] = []
+        for number in due:
+            page = made.get(number) or self._unsaved.get(number) or self._kept.get(number)
+            if page is None:
+                missing.append(number)
+            else:
+                folded[number] = page
+        if missing and self._read is not None:
+            for number, body in self._read(missing).items():
+                folded[number] = decode_page(body).patched(due[number])
+        return folded
 
     def _fetched(self, stubs: Sequence[Stub]) -> dict[int, Page]:
         if self._read is None:
             below = [] if self._below is None else self._below.load(stubs)
             return {one.id: page for one, page in zip(stubs, below, strict=False)}
         bodies = self._read([one.id for one in stubs])
-        found = {number: decode_page(body) for number, body in bodies.items()}
+        found: dict[int, Page] = {}
+        for number, body in bodies.items():
+            page, patch = decode_page(body), self.patches.of(number)
+            found[number] = page if patch is None else page.patched(patch)
         self._keep(found)
         return found
 
@@ -138,8 +178,8 @@ class Snapshot:
     def root(self) -> Hash:
         """The 32-byte root over all entries."""
         digest = EMPTY_ROOT if self.top is None else self.top.digest
-        check(digest is not None, "digests are computed with each batch")
-        return Hash(digest or b"")
+        check(digest != b"", "digests are computed with each batch")
+        return Hash(digest)
 
     def fork(self) -> StateTree:
         """Return a map that starts as this one, and is written nowhere.
@@ -149,15 +189,10 @@ class Snapshot:
         return StateTree(origin=self)
 
 
-class _Group:
-    """Changes that one page gets, and where that is in its parent."""
-
-    __slots__ = ("changes", "parent", "side")
-
-    def __init__(self, parent: Inner, side: int) -> None:
-        self.parent = parent
-        self.side = side
-        self.changes: dict[bytes, bytes | None] = {}
+_Change: TypeAlias = "tuple[bytes, bytes | None]"
+"""A key and the digest of its new entry, None for none."""
+_Group: TypeAlias = "tuple[Inner, int, list[_Change]]"
+"""Where a page is in its parent, and the changes that it gets."""
 
 
 class StateTree:
@@ -171,7 +206,9 @@ class StateTree:
         # A fork's numbers are of no disk, and none of the pages it starts with may be replaced.
         self._stamp = self._epoch = 0 if origin is None else _FORKED
         self._next_id = self._id_step = 1 if origin is None else -1
+        self._number = 0
         self._made: dict[int, tuple[Stub, Page]] = {}
+        self._patches: dict[int, bytes] = {}
         self._died: list[int] = []
         self._gone: list[int] = []
 
@@ -194,33 +231,65 @@ class StateTree:
 
         Raises StatePageLost, or what reading raises: then the map is of no use any more.
         """
-        groups: dict[Stub, _Group] = {}
+        keyed: list[_Change] = []
+        removes = False
         for key, value in changes:
             check(len(key) <= KEY_SIZE_BYTES_MAX, "a state key is longer than any")
-            self._sort_in(key, None if value is None else entry_digest(key, value), groups)
+            removes = removes or value is None
+            keyed.append((key, None if value is None else entry_digest(key, value)))
+        groups: dict[Stub, _Group] = {}
+        touched, beside = self._sort_in(keyed, groups)
+        for change in beside:
+            self._sort_in_beside(change, groups)
         stored = [stub for stub in groups if stub.count]
         pages = dict(zip(stored, self._pages.load(stored), strict=True))
         for stub, group in groups.items():
             self._rewrite(stub, pages.get(stub), group)
-        self._settle()
+        if removes or beside:
+            self._settle()
+        else:
+            _rehash(touched)
+        return self._writes()
+
+    def _writes(self) -> PageWrites:
+        """Return what a batch changed, and begin the next one."""
+        update = self._number = self._number + 1
+        made, patches, gone = self._made, self._patches, self._gone
+        pages = {number: page for number, (_, page) in made.items()}
+        folded = self._pages.renew(pages, patches, gone, update)
         rows = [
-            PageRow(stub.id, stub.born, stub.first, stub.count, stub.digest, page.body)
-            for _, (stub, page) in sorted(self._made.items())
+            PageRow(stub.id, stub.born, stub.first, stub.count, stub.digest, page.sealed(), update)
+            for number, (stub, page) in sorted(made.items())
+            if number not in patches
         ]
-        epoch = Epoch(self._epoch)
-        died = [(number, epoch) for number in self._died]
-        writes = PageWrites(tuple(rows), tuple(died), tuple(self._gone))
-        self._pages.renew({number: page for number, (_, page) in self._made.items()})
-        self._made, self._died, self._gone = {}, [], []
+        folds = [
+            PageFold(page.digest(), page.sealed(), update, number)
+            for number, page in folded.items()
+        ]
+        writes = PageWrites(
+            put=tuple(rows),
+            died=tuple([(number, Epoch(self._epoch)) for number in self._died]),
+            gone=tuple(gone),
+            folded=tuple(folds),
+            number=update,
+            log=encode_log({at: one for at, one in patches.items() if at not in folded}),
+            log_done=self._pages.patches.done,
+        )
+        self._made, self._patches, self._died, self._gone = {}, {}, [], []
         return writes
 
     def restore(
-        self, heads: Sequence[PageHead], epoch: Epoch, sealed: Sequence[Epoch] = ()
+        self, stored: StoredMap, epoch: Epoch, sealed: Sequence[Epoch] = ()
     ) -> dict[Epoch, Snapshot]:
         """Start from what is on the disk, in the middle of an epoch.
 
-        `heads` are those of all pages. Returns the map at the ends of the `sealed` epochs.
+        Returns the map at the ends of the `sealed` epochs.
         """
+        heads = stored.heads
+        for head in heads:
+            if head.patch:
+                self._pages.patches.add(head.id, head.patch)
+        self._number = stored.number
         known: dict[bytes, Inner] = {}
         in_order = sorted(heads, key=lambda head: head.first)
         stubs = [
@@ -246,43 +315,90 @@ class StateTree:
         self._next_id = 1 + max((head.id for head in heads), default=0)
         return {end: Snapshot(top, self._pages) for end, top in ends.items()}
 
-    def _sort_in(self, key: bytes, digest: bytes | None, groups: dict[Stub, _Group]) -> None:
-        """Give a change to the page that it belongs to; all above that is ours from now on."""
-        size, stamp = len(key), self._stamp
+    def _sort_in(
+        self, changes: list[_Change], groups: dict[Stub, _Group]
+    ) -> tuple[list[Inner], list[_Change]]:
+        """Give changes to the pages that they belong to; all above these is ours from now on.
+
+        Returns what is above, from the top down, and the changes of keys that lie beside all that
+        is there: each of them takes a new branching, or is of nothing.
+        """
+        touched: list[Inner] = []
+        beside: list[_Change] = []
+        stamp = self._stamp
+        todo = [(self._head, 0, changes)] if changes else []
+        while todo:
+            parent, side, some = todo.pop()
+            node = parent.right if side else parent.left
+            while type(node) is Inner:
+                if node.stamp != stamp:
+                    node = Inner(node.position, node.left, node.right, stamp)
+                    _put(parent, side, node)
+                node.digest = b""
+                touched.append(node)
+                parent = node
+                at, mask = BYTE_OF[node.position], MASK_OF[node.position]
+                if len(some) == 1:
+                    key = some[0][0]
+                    side = 1 if at < len(key) and (mask == 0 or key[at] & mask) else 0
+                else:
+                    right = [
+                        one for one in some if at < len(one[0]) and (mask == 0 or one[0][at] & mask)
+                    ]
+                    side = 1 if right else 0
+                    if right and len(right) < len(some):
+                        left = [
+                            one
+                            for one in some
+                            if at >= len(one[0]) or (mask != 0 and not one[0][at] & mask)
+                        ]
+                        todo.append((node, 0, left))
+                        some = right
+                node = node.right if side else node.left
+            if type(node) is Stub:
+                self._join(node, (parent, side, some), groups, beside)
+            else:
+                beside += some
+        return touched, beside
+
+    def _join(
+        self, stub: Stub, group: _Group, groups: dict[Stub, _Group], beside: list[_Change]
+    ) -> None:
+        """Give a page those changes to which the way led for good reason."""
+        parent, side, some = group
+        position, first = parent.position, stub.first
+        mine: list[_Change] = []
+        for one in some:
+            fits = one[0] == first or first_difference(one[0], first) > position
+            (mine if fits else beside).append(one)
+        if mine:
+            groups[stub] = (parent, side, mine)
+
+    def _sort_in_beside(self, change: _Change, groups: dict[Stub, _Group]) -> None:
+        """Make a page for a new key that lies beside all that is there, or join one just made."""
+        key, digest = change
+        if digest is None:
+            return
         parent, side, node = self._head, 0, self._head.left
         while type(node) is Inner:
-            if node.stamp != stamp:
-                node = Inner(node.position, node.left, node.right, stamp)
-                _put(parent, side, node)
-            node.digest = None
-            at, mask = BYTE_OF[node.position], MASK_OF[node.position]
-            parent = node
-            if at < size and (mask == 0 or key[at] & mask):
-                side, node = 1, node.right
-            else:
-                side, node = 0, node.left
+            node.digest = b""
+            parent, side = node, bit(key, node.position)
+            node = node.right if side else node.left
         if type(node) is Stub:
             where = parent.position + 1
             if key != node.first:
                 where = first_difference(key, node.first)
             if where > parent.position:
-                group = groups.get(node)
-                if group is None:
-                    group = groups[node] = _Group(parent, side)
-                group.changes[key] = digest
+                groups[node][2].append(change)
                 return
-            parent, side = self._branched(key, where, present=digest is not None)
-        if digest is not None:
-            draft = Stub(0, self._epoch, key, 0, b"")
-            _put(parent, side, draft)
-            group = groups[draft] = _Group(parent, side)
-            group.changes[key] = digest
+            parent, side = self._branched(key, where)
+        draft = Stub(0, self._epoch, key, 0, b"")
+        _put(parent, side, draft)
+        groups[draft] = (parent, side, [change])
 
-    def _branched(self, key: bytes, position: int, *, present: bool) -> tuple[Inner, int]:
+    def _branched(self, key: bytes, position: int) -> tuple[Inner, int]:
         """Make a branching on the way of a key, above some other; return where the key goes."""
         parent, side, node = self._head, 0, self._head.left
-        if not present:
-            return parent, side
         while type(node) is Inner and node.position < position:
             parent, side = node, bit(key, node.position)
             node = node.right if side else node.left
@@ -292,22 +408,25 @@ class StateTree:
 
     def _rewrite(self, stub: Stub, page: Page | None, group: _Group) -> None:
         """Put what a page is with its changes in its place, cut if that is too much for one."""
-        changes = group.changes
+        parent, side, changes = group
+        patch = b""
         if page is None:
-            new = sorted((key, digest) for key, digest in changes.items() if digest is not None)
+            new = sorted((key, digest) for key, digest in changes if digest is not None)
             made = pages_of(new, PAGE_LEAVES_MAX)
         else:
-            made = page.changed(changes, PAGE_LEAVES_MAX)
+            made, patch = page.changed(changes, PAGE_LEAVES_MAX)
             if made == [page]:
                 return
         number, stubs = self._retire(stub), []
+        if number is not None and patch and self._pages.takes(number, patch):
+            self._patches[number] = patch
         for part in made:
             stubs.append(self._stored(part, number))
             number = None
         if number is not None:
             self._gone.append(number)
         node = stubs[0] if len(stubs) == 1 else _built(stubs, self._stamp, None)
-        _put(group.parent, group.side, node)
+        _put(parent, side, node)
 
     def _settle(self) -> None:
         """Compute the digests that changed, from below; leave out what branches no more."""
@@ -316,7 +435,7 @@ class StateTree:
             node = todo.pop()
             order.append(node)
             sides = (node.left, node.right)
-            todo += [one for one in sides if type(one) is Inner and one.digest is None]
+            todo += [one for one in sides if type(one) is Inner and not one.digest]
         for node in reversed(order):
             left, right = node.left, node.right
             if type(left) is Inner and left.position == _COLLAPSED:
@@ -334,7 +453,7 @@ class StateTree:
             ):
                 node.position, node.left = _COLLAPSED, self._merged(left, right)
             else:
-                pair = (left.digest or b"") + (right.digest or b"")
+                pair = left.digest + right.digest
                 node.digest = sha256(INNER_HEAD[node.position] + pair).digest()
 
     def _merged(self, left: Stub, right: Stub) -> Stub:
@@ -358,6 +477,7 @@ class StateTree:
             self._died.append(stub.id)
             return None
         self._made.pop(stub.id, None)
+        self._patches.pop(stub.id, None)
         return stub.id
 
     def _stored(self, page: Page, number: int | None) -> Stub:
@@ -374,6 +494,15 @@ def _put(parent: Inner, side: int, node: Node) -> None:
         parent.right = node
     else:
         parent.left = node
+
+
+def _rehash(nodes: Sequence[Inner]) -> None:
+    """Compute the digests of nodes below which nothing went away, given from the top down."""
+    for node in reversed(nodes):
+        left, right = node.left, node.right
+        if left is not None and right is not None:
+            pair = left.digest + right.digest
+            node.digest = sha256(INNER_HEAD[node.position] + pair).digest()
 
 
 def _built(stubs: Sequence[Stub], stamp: int, known: dict[bytes, Inner] | None) -> Node:
@@ -395,8 +524,8 @@ def _built(stubs: Sequence[Stub], stamp: int, known: dict[bytes, Inner] | None) 
 
 def _closed(inner: Inner, right: Inner | Stub, known: dict[bytes, Inner] | None) -> Inner:
     inner.right = right
-    left = inner.left.digest if inner.left is not None else None
-    pair = (left or b"") + (right.digest or b"")
+    left = inner.left.digest if inner.left is not None else b""
+    pair = left + right.digest
     digest = inner.digest = sha256(INNER_HEAD[inner.position] + pair).digest()
     return inner if known is None else known.setdefault(digest, inner)
 

@@ -17,16 +17,19 @@ import socket
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 from urllib.parse import quote, urlencode, urlsplit
 
 from myceld.calls import JsonObject
+from myceld.consensus_calls import ConsensusCalls
+from myceld.doctor_calls import DoctorCalls
 from myceld.errors import CellAnswerUnreadable, CellRefused, CellTooLate, CellUnreachable
 from myceld.governance_calls import GovernanceCalls
 from myceld.home import RunFile, not_running, read_token
 from myceld.limits import (
     ANSWER_SIZE_BYTES_MAX,
     IDLE_S_MAX,
+    STREAM_PATIENCE_S_DEFAULT,
     TIMEOUT_S_DEFAULT,
     WAIT_GRACE_S,
     WAIT_S_MAX,
@@ -36,11 +39,26 @@ from myceld.prana_calls import PranaCalls
 from myceld.proof_calls import ProofCalls
 from myceld.service_calls import ServiceCalls
 from myceld.state_calls import StateCalls
+from myceld.tls import tls_of
+from myceld.token_calls import TokenCalls
+
+if TYPE_CHECKING:
+    from myceld.streams import ItemStream
 
 _READ_SIZE_BYTES = 1 << 16
 
 
-class Client(MessageCalls, ServiceCalls, GovernanceCalls, StateCalls, PranaCalls, ProofCalls):
+class Client(
+    MessageCalls,
+    ServiceCalls,
+    GovernanceCalls,
+    StateCalls,
+    PranaCalls,
+    ProofCalls,
+    DoctorCalls,
+    ConsensusCalls,
+    TokenCalls,
+):
     """A connection to the cell at `url`.
 
     Every method raises CellUnreachable, CellTooLate, CellAnswerUnreadable, and CellRefused with
@@ -48,14 +66,28 @@ class Client(MessageCalls, ServiceCalls, GovernanceCalls, StateCalls, PranaCalls
     no stage.
     """
 
-    def __init__(self, url: str, token: str = "", *, timeout_s: float = TIMEOUT_S_DEFAULT) -> None:
+    def __init__(
+        self,
+        url: str,
+        token: str = "",
+        *,
+        certificate: Path | str = "",
+        timeout_s: float = TIMEOUT_S_DEFAULT,
+    ) -> None:
+        """`certificate` is a file with the one certificate that an https URL must show.
+
+        Without it those of the system vouch for the name in the URL.
+        """
         parts = urlsplit(url)
         try:
-            self._address = (parts.hostname or "", parts.port or 80)
+            default = 443 if parts.scheme == "https" else 80
+            self._address = (parts.hostname or "", parts.port or default)
         except ValueError as error:
             raise CellAnswerUnreadable(f"{url} is not the URL of a gateway") from error
-        if parts.scheme != "http" or not parts.hostname:
+        if parts.scheme not in ("http", "https") or not parts.hostname:
             raise CellAnswerUnreadable(f"{url} is not the URL of a gateway")
+        self._certificate = certificate
+        self._tls = tls_of(certificate) if parts.scheme == "https" else None
         self.url = url
         self.timeout_s = timeout_s
         self._token = token
@@ -67,7 +99,8 @@ class Client(MessageCalls, ServiceCalls, GovernanceCalls, StateCalls, PranaCalls
     def from_home(cls, home: Path | str, *, timeout_s: float = TIMEOUT_S_DEFAULT) -> Self:
         """Return a client of the cell that runs in the directory `home`."""
         path = Path(home)
-        client = cls(RunFile.read(path).url, read_token(path), timeout_s=timeout_s)
+        run = RunFile.read(path)
+        client = cls(run.url, read_token(path), certificate=run.certificate, timeout_s=timeout_s)
         client._home = path
         return client
 
@@ -87,7 +120,36 @@ class Client(MessageCalls, ServiceCalls, GovernanceCalls, StateCalls, PranaCalls
         """Return another client of the same cell, for another thread."""
         if self._home is not None:
             return self.from_home(self._home, timeout_s=self.timeout_s)
-        return type(self)(self.url, self._token, timeout_s=self.timeout_s)
+        return type(self)(
+            self.url, self._token, certificate=self._certificate, timeout_s=self.timeout_s
+        )
+
+    def subscribe(
+        self,
+        what: str,
+        *,
+        after: str | None = None,
+        after_round: int | None = None,
+        sender: str | None = None,
+        kind: str | None = None,
+        patience_s: float = STREAM_PATIENCE_S_DEFAULT,
+    ) -> ItemStream:
+        """Return the items of `transactions`, `rounds`, `messages`, `peers` or `state:PREFIX`.
+
+        From now on, or behind a cursor or a round. `sender` (public key in hex) and `kind` narrow
+        transactions. See `myceld.streams.ItemStream`.
+        """
+        from myceld.streams import ItemStream  # noqa: PLC0415 - other calls need no WebSocket
+
+        wish = {
+            "subscribe": what,
+            "after": after,
+            "after_round": after_round,
+            "sender": sender,
+            "kind": kind,
+        }
+        given = {name: value for name, value in wish.items() if value is not None}
+        return ItemStream(self._where, given, patience_s=patience_s)
 
     def health(self) -> JsonObject:
         """Return status, timestamp_ns, uptime_s, version and services; needs no token."""
@@ -344,7 +406,13 @@ class Client(MessageCalls, ServiceCalls, GovernanceCalls, StateCalls, PranaCalls
     def _connected(self, until_s: float) -> http.client.HTTPConnection:
         if self._connection is None:
             host, port = self._address
-            self._connection = http.client.HTTPConnection(host, port, timeout=_left(until_s))
+            self._connection = (
+                http.client.HTTPConnection(host, port, timeout=_left(until_s))
+                if self._tls is None
+                else http.client.HTTPSConnection(
+                    host, port, timeout=_left(until_s), context=self._tls
+                )
+            )
             self._connection.connect()
         return self._timed(self._connection, until_s)
 
@@ -376,6 +444,12 @@ class Client(MessageCalls, ServiceCalls, GovernanceCalls, StateCalls, PranaCalls
         if response.length or (not parts and response.getheader("content-length") is None):
             raise http.client.IncompleteRead(b"", response.length)
         return b"".join(parts)
+
+    def _where(self) -> tuple[str, str]:
+        """Return URL and token as they are now: a cell that restarts may take another port."""
+        if self._home is None:
+            return self.url, self._token
+        return RunFile.read(self._home).url, read_token(self._home)
 
     def _unreachable(self, error: Exception) -> CellUnreachable:
         if self._home is not None and isinstance(error, ConnectionRefusedError):

@@ -28,6 +28,8 @@ class RunFile:
     cell_id: str
     addresses: tuple[str, ...]
     started_ns: int
+    certificate: str
+    """File with the certificate of an https URL; empty for http."""
 
     @classmethod
     def read(cls, home: Path) -> Self:
@@ -41,8 +43,9 @@ class RunFile:
                 cell_id=raw["cell_id"],
                 addresses=tuple(raw["addresses"]),
                 started_ns=raw["started_ns"],
+                certificate=str(raw.get("certificate", "")),
             )
-        except (NotJson, KeyError, TypeError) as error:
+        except (NotJson, AttributeError, KeyError, TypeError) as error:
             raise HomeUnreadable(f"{home / RUN_FILE} is not what a cell writes") from error
         if type(run.pid) is not int or not isinstance(run.url, str):
             raise HomeUnreadable(f"{home / RUN_FILE} is not what a cell writes")

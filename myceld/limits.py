@@ -30,3 +30,18 @@ MESSAGE_STEP_S: Final = 5.0
 
 WATCH_STEP_S: Final = 20.0
 """How long one look for changes of the state waits: below what idle connections are cut after."""
+
+CERTIFICATE_SIZE_BYTES_MAX: Final = 256 << 10
+"""Most bytes that are read of a file of certificates."""
+
+FRAME_SIZE_BYTES_MAX: Final = 16 << 20
+"""Largest frame of a subscription that is read: the largest message, as JSON."""
+
+STREAM_PATIENCE_S_DEFAULT: Final = 60.0
+"""So long a subscription without a connection tries to get one: a restart of the cell, and more."""
+
+STREAM_RETRY_S_MIN: Final = 0.1
+"""First pause between two tries, doubled each time."""
+
+STREAM_RETRY_S_MAX: Final = 5.0
+"""Longest pause between two tries."""

@@ -3,6 +3,7 @@
 init     make a cell               run      run it until SIGINT or SIGTERM
 join     make a cell by a ticket     backup, backup-verify, backup-state, restore
 genesis  make a network's genesis  sign     sign a transaction without a running cell
+doctor   look for what is wrong
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import os
 import resource
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -144,13 +146,24 @@ def join(
 @click.option("--home", type=click.Path(path_type=Path), required=True)
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]))
 @click.option("--log-json", is_flag=True)
+@click.option("--insecure-public-gateway-without-tls", "insecure", is_flag=True)
 @_passphrase_options
-def run(*, home: Path, log_level: str | None, log_json: bool, passphrase: PassphraseSource) -> None:
+def run(
+    *,
+    home: Path,
+    log_level: str | None,
+    log_json: bool,
+    insecure: bool,
+    passphrase: PassphraseSource,
+) -> None:
     """Run the cell until SIGINT or SIGTERM."""
     place = Home(home)
     if not place.key.exists():
         raise NotInitialised(f"{home} holds no cell")
     config = load(place.config, os.environ, Config)
+    if insecure:
+        gateway = replace(config.gateway, insecure_public_gateway_without_tls=True)
+        config = replace(config, gateway=gateway)
     start_logging(log_level or config.cell.log_level, as_json=log_json)
     warn_of(os.environ)
     asyncio.run(_run(place, config, ask_ahead(place, passphrase)))
@@ -269,6 +282,18 @@ def backup_state(
     from node.backup import commands  # noqa: PLC0415 - keeps `init` and `sign` quick
 
     commands.export_to(source, at, out, passphrase, as_json=as_json)
+
+
+@main.command()
+@click.option("--home", type=click.Path(path_type=Path), required=True)
+@click.option("--fix", is_flag=True)
+@click.option("--dry-run", is_flag=True)
+@_passphrase_options
+def doctor(*, home: Path, fix: bool, dry_run: bool, passphrase: PassphraseSource) -> None:
+    """Look for what is wrong with a cell's directory; print it as JSON."""
+    from node.doctor import commands  # noqa: PLC0415 - keeps `init` and `sign` quick
+
+    commands.look(Home(home), passphrase, fix=fix, dry_run=dry_run)
 
 
 def _founded(home: Path, founded: Founded) -> dict[str, object]:

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeAlias
 
 from core.errors import MyceldError
-from core.ids import CellId, PublicKey, public_key_of, short
+from core.ids import CellId, NotACellId, PublicKey, cell_id_of, public_key_of, short
 from gossip.host import PeerStream
 from identity.messages.policy import Decision as MessageDecision
 from identity.messages.policy import Kind
@@ -93,6 +93,19 @@ class Access:
         is_proven, policy = self._is_proven(peer, channel), self._trust.policy
         score = self.score(peer, policy.scope(request))
         return policy.decide(request, score, is_proven=is_proven)
+
+    def allows_signed(self, request: str, public_key: bytes) -> bool:
+        """Decide on a request over HTTP that a key signed as a whole: that is its proof.
+
+        A refusal is noted where the request was refused.
+        """
+        try:
+            peer = cell_id_of(PublicKey(public_key))
+        except NotACellId:
+            return False
+        policy = self._trust.policy
+        score = self.score(peer, policy.scope(request))
+        return policy.decide(request, score, is_proven=True).allowed
 
     def note(self, decision: Decision, peer: CellId, subject: str = "") -> None:
         """Write a refusal down."""

@@ -253,6 +253,7 @@ class Assembly:
 
     def _connect(self, parts: Parts) -> None:
         """Give those parts what they need of others that were made after them."""
+        parts.directory = self._surroundings.directory
         parts.health = HealthWatch(self._nucleus, lambda: health_of(parts))
         parts.follows.prove_by(parts.identity.prove)
         parts.messages.prove_by(parts.identity.prove)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import structlog
 
 from core.ids import CellId, PublicKey, TransactionId, cell_id_of, short
+from gateway.doctor_routes import WhyView
 from gateway.errors import NoSuchReceipt, NotReachedInTime
 from gateway.prana_views import ActWish
 from gateway.trust_views import (
@@ -46,8 +47,10 @@ from ledger.header import APPLIED
 from ledger.kinds import Arguments, Put
 from ledger.transaction import SignedTransaction, Transaction, sign_transaction
 from ledger.upgrades import Announce
-from node import status
+from node import status, why
 from node.act_arguments import wished_arguments
+from node.consensus_answers import ConsensusAnswers
+from node.doctor_answers import DoctorAnswers
 from node.errors import KeyBeingRotated, MempoolFull, NotStoredYet, StateDiverged
 from node.exposition import metrics_text
 from node.governance_answers import GovernanceAnswers
@@ -56,14 +59,13 @@ from node.keyring import reader_of, rotation_of
 from node.light_answers import LightAnswers
 from node.limits import ACCUSE_CHECK_MS, WAIT_S_MAX
 from node.member_answers import change_of, epoch_views, members_view
-from node.message_answers import MessageAnswers
 from node.parts import Parts
 from node.prana_answers import PranaAnswers
 from node.receipts import Track
 from node.repair_answers import RepairAnswers
 from node.service_answers import ServiceAnswers
 from node.session import now_ms
-from node.state_answers import StateAnswers
+from node.stream_answers import StreamAnswers
 from node.tables import (
     OrderedRow,
     ordered_by_id,
@@ -75,13 +77,14 @@ _LOG = structlog.get_logger("cell")
 
 
 class RunningCell(
-    MessageAnswers,
+    StreamAnswers,
     ServiceAnswers,
     GovernanceAnswers,
-    StateAnswers,
     PranaAnswers,
     LightAnswers,
     RepairAnswers,
+    DoctorAnswers,
+    ConsensusAnswers,
 ):
     """Implements `gateway.cell.Cell` on the parts of a daemon."""
 
@@ -120,6 +123,10 @@ class RunningCell(
         if wait is not None:
             await self._wait_all([transaction], wait, timeout_s)
         return self._receipt(transaction)
+
+    def why_transaction(self, transaction_id: bytes) -> WhyView:
+        """See `gateway.doctor_routes.DoctorCell.why_transaction`."""
+        return why.why_transaction(self._parts, self._receipt(TransactionId(transaction_id)))
 
     def status(self) -> StatusView:
         """See `gateway.cell.Cell.status`."""

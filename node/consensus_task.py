@@ -209,12 +209,16 @@ class ConsensusTask:
                 if peers.conduct.may_want(peer, self._stage.blocks):
                     self._stage.wanted(peer, frame, now_ms())
             case Events():
+                session = peers.session(peer)
+                is_pushed = session is not None and not session.is_asked
                 unpacked = self._stage.unpack(peer, frame)
                 if unpacked is not None:
                     known = len(frame.events) - len(unpacked.events)
                     peers.conduct.judge_events(peer, frame, known)
                     self.metrics.repeats += known
                     self.metrics.arrived(unpacked.events, now_ms())
+                    if is_pushed:  # what was asked for may be old
+                        self.metrics.clocks.arrived(unpacked.events, wall_ns())
                     verdicts = await self._verifier.verify(unpacked.checks)
                     self._stage.received(peer, unpacked, verdicts, now_ms(), last=frame.last)
 

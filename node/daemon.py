@@ -14,7 +14,11 @@ import os
 import sys
 from collections.abc import Callable
 
-from gateway.server import Gateway
+from gateway.door import DoorRules
+from gateway.grants import Grants
+from gateway.places import Places
+from gateway.server import Gateway, Security
+from gateway.tls import TlsFiles
 from identity.passphrase import Passphrase
 from journal import Store
 from ledger.epoch_rules import supported
@@ -29,6 +33,7 @@ from node.home import Home
 from node.keyring import KeyRing, open_as_present, reader_of
 from node.limits import STOP_TIMEOUT_MS, THREAD_SWITCH_S
 from node.parts import Parts
+from node.services.nucleus import wall_ms
 from node.supervisor import Supervisor
 from node.surroundings import Surroundings
 from settings import Config
@@ -104,17 +109,22 @@ class _GatewayFront:
         self._config = config
         self._tell = tell
         self._gateway: Gateway | None = None
+        self._grants: Grants | None = None
+        self._parts: Parts | None = None
         self._url = ""
 
     async def open(self, cell: RunningCell, parts: Parts) -> None:
         """Serve the cell if nobody does yet, and say that it is ready."""
+        self._parts = parts
         if self._gateway is None:
+            self._grants = Grants.open(self._home.grants, now_ms=wall_ms, random=os.urandom)
             self._gateway = Gateway(
                 cell,
                 host=self._config.cell.gateway_host,
                 port=self._config.cell.gateway_port,
                 token=self._home.read_or_make_token(),
                 light_token=self._home.read_or_make_light_token(),
+                security=self._security(self._grants),
             )
             self._url = await self._gateway.start()
         parts.gateway_url = self._url
@@ -128,9 +138,34 @@ class _GatewayFront:
         if gateway is not None:
             async with asyncio.timeout(STOP_TIMEOUT_MS / 1000):
                 await gateway.stop()
+        grants, self._grants = self._grants, None
+        if grants is not None:
+            await grants.close()
+
+    def _security(self, grants: Grants) -> Security:
+        set_ = self._config.gateway
+        tls = None
+        if set_.tls_certificate or set_.tls_key:
+            tls = TlsFiles(self._home.path / set_.tls_certificate, self._home.path / set_.tls_key)
+        return Security(
+            grants,
+            DoorRules(
+                Places(set_.hosts, set_.origins, set_.proxies),
+                rate_open=set_.rate_open,
+                rate_token=set_.rate_token,
+            ),
+            self._trusts if set_.trusted_cells else None,
+            tls,
+            insecure=set_.insecure_public_gateway_without_tls,
+        )
+
+    def _trusts(self, public_key: bytes, request: str) -> bool:
+        parts = self._parts
+        return parts is not None and parts.access.allows_signed(request, public_key)
 
     def _announce(self, parts: Parts) -> None:
         addresses = list(parts.peers.host.addresses)
+        certificate = self._config.gateway.tls_certificate
         self._home.write_run_file(
             {
                 "pid": os.getpid(),
@@ -138,6 +173,7 @@ class _GatewayFront:
                 "cell_id": parts.cell_id,
                 "addresses": addresses,
                 "started_ns": wall_ns(),
+                "certificate": str(self._home.path / certificate) if certificate else "",
             }
         )
         self._tell(f"myceld {VERSION}")

@@ -93,6 +93,10 @@ class NotInHistory(LocalMisuse):
     code = "MYC-NODE-030"
     remedy = "Start where the message says that history goes on, or ask a cell that has it all."
 
+    def __init__(self, detail: str, goes_on: int) -> None:
+        super().__init__(f"{detail}; history goes on at {goes_on}")
+        self.goes_on = goes_on
+
 
 class OtherLayout(LocalMisuse):
     """The store was made by another version of this program."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
@@ -159,6 +160,7 @@ class ExecutionTask:
         ids = [item.id for item in unverified]
         self._receipts.reached(ids, Stage.ORDERED)
         invalid = await self._invalid(unverified)
+        began_ns = time.perf_counter_ns()
         executed = self._stage.apply(
             decided,
             unverified,
@@ -174,6 +176,7 @@ class ExecutionTask:
             # A cell that is thrown back over the end of an epoch may find nobody to serve it.
             durable=seals,
         )
+        self._stage.took.note((time.perf_counter_ns() - began_ns) / 1e6)
         hit("execution.seal.after" if seals else "execution.apply.after")
         self._stage.check_agreed()  # now that what we computed is on disk, to be looked into
         self._intake.settle(ids)

@@ -1,12 +1,12 @@
 """What a running cell measures of itself, for people and for Prometheus.
 
-Everything is asked of the parts at the moment of the question; nothing is kept here. Names and
-units follow Prometheus: seconds, bytes, `_total` for what only grows.
+Everything is asked of the parts at the moment of the question; nothing is kept here. What there is,
+says `node.metric_table`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.metrics_core import (
@@ -18,6 +18,10 @@ from prometheus_client.metrics_core import (
 from prometheus_client.registry import Collector
 
 from gateway.views import LatencyView, MetricsView
+from ledger.limits import DECIMALS
+from ledger.supply import SUPPLY_KEY, decode_supply
+from node.disk_use import disk_use
+from node.metric_table import BY_NAME, Type
 from node.metrics import Latency
 from node.parts import Parts
 
@@ -57,7 +61,7 @@ def metrics_text(parts: Parts) -> str:
 
 
 class _Cell(Collector):
-    """Yields the metric families of a cell."""
+    """Yields the metric families of a cell: the rows of the table, in its order by group."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
@@ -65,104 +69,100 @@ class _Cell(Collector):
     def collect(self) -> Iterable[Metric]:
         """See `prometheus_client.registry.Collector`."""
         yield from self._progress()
-        yield from self._queues()
+        yield from self._members()
+        yield from self._work()
         yield from self._peers()
+        yield from self._disk()
+        yield from self._ledger()
         yield from self._messages()
-        yield from self._latencies()
 
     def _progress(self) -> Iterator[Metric]:
         parts = self._parts
         header = parts.execution.ledger.header
-        ordered = 0 if header is None else header.transactions_total
-        yield _gauge("epoch", "The epoch that the cell takes part in.", parts.consensus.epoch)
-        rounds = GaugeMetricFamily("myceld_round", "The last round.", labels=["stage"])
-        for stage, number in (
-            ("decided", parts.consensus.engine.last_decided_round),
-            ("applied", parts.execution.ledger.applied_round),
-            ("certified", parts.execution.certified_round),
-        ):
-            rounds.add_metric([stage], number)
-        yield rounds
-        yield _counter("transactions_ordered", "Transactions in the order.", ordered)
-        yield _gauge("epoch_events", "Events of the epoch here.", len(parts.consensus.index))
-        yield _gauge("epoch_events_own", "Own ones among them.", parts.consensus.own_count())
-        yield _gauge("member", "1 if the cell has a vote.", parts.consensus.me is not None)
-        yield _gauge("observing", "1 if it may not vote yet.", parts.consensus.is_observing)
-        yield _gauge("forked", "1 if its key signs elsewhere too.", parts.consensus.has_forked)
-
-    def _queues(self) -> Iterator[Metric]:
-        view = metrics_view(self._parts)
-        queues = GaugeMetricFamily("myceld_queue", "What waits, by queue.", labels=["queue"])
-        for name, depth in (
-            ("mempool", view.mempool),
-            ("consensus", view.consensus_queue),
-            ("execution", view.execution_queue),
-            ("orphans", view.orphans),
-        ):
-            queues.add_metric([name], depth)
-        yield queues
-        yield _counter("signatures", "Signatures checked.", view.signatures)
-        yield _counter("events_repeated", "Received events known before.", view.events_repeated)
-        refusals = CounterMetricFamily(
-            "myceld_events_not_made", "By why, in this epoch.", labels=["reason"]
+        yield _one("epoch", parts.consensus.epoch)
+        yield _many(
+            "round",
+            {
+                "decided": parts.consensus.engine.last_decided_round,
+                "applied": parts.execution.ledger.applied_round,
+                "certified": parts.execution.certified_round,
+            },
         )
-        for reason, count in view.refusals.items():
-            refusals.add_metric([reason], count)
-        yield refusals
-        ends = CounterMetricFamily("myceld_sessions_ended", "By reason.", labels=["code"])
-        for code, count in view.ends.items():
-            ends.add_metric([code], count)
-        yield ends
+        yield _one("transactions_ordered", 0 if header is None else header.transactions_total)
+        yield _one("epoch_events", len(parts.consensus.index))
+        yield _one("epoch_events_own", parts.consensus.own_count())
+        yield _latency("created_to_ordered_seconds", parts.metrics.created_to_ordered)
+        yield _latency("received_to_ordered_seconds", parts.metrics.received_to_ordered)
 
-    def _messages(self) -> Iterator[Metric]:
-        desk = self._parts.messages.desk
-        text = "Blocks of the journal of messages: sent and received."
-        yield _gauge("messages", text, desk.journal.length)
-        text = "Own messages that are not delivered."
-        yield _gauge("messages_waiting", text, desk.waiting_total())
-        yield _gauge("messages_kept", "Messages kept for other cells.", len(desk.keeping))
-        text = "Bytes of messages kept for other cells."
-        yield _gauge("messages_kept_bytes", text, desk.keeping.size_bytes)
-        yield _counter("messages_refused", "Messages that were not genuine.", desk.refused)
+    def _members(self) -> Iterator[Metric]:
+        parts = self._parts
+        roster = parts.execution.ledger.roster
+        here = {parts.cell_id, *parts.peers.connected()}
+        present = [member for member in roster.members if member.cell_id in here]
+        weight = sum(member.weight for member in present)
+        yield _one("member", parts.consensus.me is not None)
+        yield _one("observing", parts.consensus.is_observing)
+        yield _one("forked", parts.consensus.has_forked)
+        yield _one("members", len(roster.members))
+        yield _one("members_connected", len(present))
+        yield _one("quorum", roster.is_supermajority(weight))
+
+    def _work(self) -> Iterator[Metric]:
+        view = metrics_view(self._parts)
+        yield _many(
+            "queue",
+            {
+                "mempool": view.mempool,
+                "consensus": view.consensus_queue,
+                "execution": view.execution_queue,
+                "orphans": view.orphans,
+            },
+        )
+        yield _many("events_not_made", view.refusals)
+        yield _one("signatures", view.signatures)
+        yield _latency("verify_seconds", self._parts.verifier.took)
+        yield _one("events_repeated", view.events_repeated)
+        yield _many("sessions_ended", view.ends)
 
     def _peers(self) -> Iterator[Metric]:
         peers = self._parts.peers
-        yield _gauge("peers", "Connected peers.", len(peers.connected()))
-        waiting = GaugeMetricFamily(
-            "myceld_peer_outbound_bytes", "Bytes that wait for a peer.", labels=["peer"]
+        yield _one("peers", len(peers.connected()))
+        yield _many("peer_outbound_bytes", dict(_outbound(self._parts)))
+        sessions = {peer: peers.session(peer) for peer in peers.connected()}
+        yield _many(
+            "peer_rtt_seconds",
+            {
+                peer: session.rtt_ms / 1000
+                for peer, session in sessions.items()
+                if session is not None and session.rtt_ms is not None
+            },
         )
-        for peer, size in _outbound(self._parts):
-            waiting.add_metric([peer], size)
-        yield waiting
-        rtt = GaugeMetricFamily("myceld_peer_rtt_seconds", "Newest round trip.", labels=["peer"])
-        for peer in peers.connected():
-            session = peers.session(peer)
-            if session is not None and session.rtt_ms is not None:
-                rtt.add_metric([peer], session.rtt_ms / 1000)
-        yield rtt
         for name in ("bytes_in", "bytes_out", "events_in", "events_out"):
-            what, way = name.split("_")
-            family = CounterMetricFamily(
-                f"myceld_peer_{name}", f"{what.capitalize()} {way}, by peer.", labels=["peer"]
-            )
-            for peer, info in sorted(peers.infos.items()):
-                family.add_metric([peer], getattr(info.counters, name))
-            yield family
+            infos = sorted(peers.infos.items())
+            yield _many(f"peer_{name}", {str(p): getattr(i.counters, name) for p, i in infos})
 
-    def _latencies(self) -> Iterator[Metric]:
-        metrics = self._parts.metrics
-        for name, text, latency in (
-            ("created_to_ordered", "Own event made to its place.", metrics.created_to_ordered),
-            ("received_to_ordered", "Event received to its place.", metrics.received_to_ordered),
-            ("commit", "Commits with an fsync.", metrics.commit),
-            ("verify", "Batches of signatures.", self._parts.verifier.took),
-        ):
-            yield HistogramMetricFamily(
-                f"myceld_{name}_seconds",
-                text,
-                buckets=[(_bound(bound), count) for bound, count in latency.buckets()],
-                sum_value=latency.sum_ms / 1000,
-            )
+    def _disk(self) -> Iterator[Metric]:
+        store = self._parts.store
+        yield _latency("commit_seconds", self._parts.metrics.commit)
+        yield _many("journal_blocks", store.lengths())
+        sizes, free = disk_use(store.path)
+        yield _many("database_bytes", sizes)
+        yield _one("disk_free_bytes", free)
+
+    def _ledger(self) -> Iterator[Metric]:
+        execution = self._parts.execution
+        yield _latency("apply_seconds", execution.took)
+        yield _one("diverged", execution.divergence is not None)
+        supply = decode_supply(execution.ledger.read(SUPPLY_KEY))
+        yield _one("supply_prana", supply.total / 10**DECIMALS)
+
+    def _messages(self) -> Iterator[Metric]:
+        desk = self._parts.messages.desk
+        yield _one("messages", desk.journal.length)
+        yield _one("messages_waiting", desk.waiting_total())
+        yield _one("messages_kept", len(desk.keeping))
+        yield _one("messages_kept_bytes", desk.keeping.size_bytes)
+        yield _one("messages_refused", desk.refused)
 
 
 def _silent_because(parts: Parts) -> str | None:
@@ -195,9 +195,31 @@ def _outbound(parts: Parts) -> list[tuple[str, int]]:
     return [(peer, session.outbound_bytes) for peer, session in sessions if session is not None]
 
 
-def _gauge(name: str, text: str, value: float) -> Metric:
-    return GaugeMetricFamily(f"myceld_{name}", text, value)
+def _one(name: str, value: float) -> Metric:
+    """Return the family of a row without labels."""
+    family = _family(name)
+    family.add_metric([], float(value))
+    return family
 
 
-def _counter(name: str, text: str, value: float) -> Metric:
-    return CounterMetricFamily(f"myceld_{name}", text, value)
+def _many(name: str, values: Mapping[str, float]) -> Metric:
+    """Return the family of a row with one label, by the values of that."""
+    family = _family(name)
+    for label, value in values.items():
+        family.add_metric([label], float(value))
+    return family
+
+
+def _family(name: str) -> GaugeMetricFamily | CounterMetricFamily:
+    row = BY_NAME[name]
+    kind = CounterMetricFamily if row.type is Type.COUNTER else GaugeMetricFamily
+    return kind(row.family, row.text, labels=row.labels)
+
+
+def _latency(name: str, latency: Latency) -> Metric:
+    """Return the family of a row that is a histogram."""
+    row = BY_NAME[name]
+    buckets = [(_bound(bound), count) for bound, count in latency.buckets()]
+    return HistogramMetricFamily(
+        row.family, row.text, buckets=buckets, sum_value=latency.sum_ms / 1000
+    )

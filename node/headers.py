@@ -71,7 +71,7 @@ class Headers:
             if index < self._end(at) or at == len(self._stretches) - 1:
                 return index
         goes_on = self._stretches[at + 1].first_round
-        raise NotInHistory(f"round {round_number} is not held here; history goes on at {goes_on}")
+        raise NotInHistory(f"round {round_number} is not held here", goes_on)
 
     def has(self, round_number: int) -> bool:
         """Return whether a round is acknowledged; raises NotInHistory for one left out.

@@ -3,6 +3,7 @@
 config.yaml     configuration          key.json       the cell's key, mode 0600
 genesis.json    the network            cell.db        journals and state (SQLite)
 gateway.token   secret for clients     run.json       pid, URL and addresses while it runs
+grants.json     hashes of other tokens
 light.token     secret for hyphae      moved.json     says that the cell runs elsewhere now
 lock            held while it runs
 """
@@ -58,6 +59,11 @@ class Home:
     def light_token(self) -> Path:
         """The token that opens only what hyphae ask."""
         return self.path / "light.token"
+
+    @property
+    def grants(self) -> Path:
+        """Tokens of others, by their hashes, and keys that may sign requests."""
+        return self.path / "grants.json"
 
     @property
     def run_file(self) -> Path:

@@ -20,6 +20,7 @@ from journal import Pen, Store
 from journal.statements import SqlValue
 from ledger.chain import RosterLink
 from ledger.header import Receipt, RoundHeader
+from ledger.patches import StoredMap
 from ledger.transfer.staging import Staged, headers_of, receipts_of, state_of
 from ledger.tree import StateTree
 from node.state_tables import PAGE_TABLE, STATE_TABLE, page_reader, page_statements
@@ -62,6 +63,7 @@ SWAP: Final = (
     "ALTER TABLE next_state RENAME TO state",
     "DROP TABLE page",
     "ALTER TABLE next_page RENAME TO page",
+    "DELETE FROM page_log",
     "DELETE FROM dead_page",
     "DELETE FROM change",
     # Lines that the cell has itself say more than those with receipts only.
@@ -116,7 +118,7 @@ async def prepare(store: Store, links: Sequence[RosterLink], first_round: Round)
 async def _prepare_state(store: Store, header: RoundHeader, staged: Staged) -> None:
     """Make ready the state of a header, and its map."""
     tree = StateTree(page_reader(store, "next_page"))
-    tree.restore([], header.epoch)
+    tree.restore(StoredMap(), header.epoch)
     for piece in state_of(header.state_root, staged):
         pages = page_statements(tree.update(piece), "next_page")
         await store.transaction({}, [(_PUT_NEXT_STATE, piece), *pages], durable=False)

@@ -529,6 +529,9 @@ DIVERGENCE_RETRY_S: Final = 2.0
 STATE_KEYS_PER_QUERY: Final = 250
 """Keys or pages that one statement reads."""
 
+PAGE_LOGS_PER_QUERY: Final = 16
+"""Rows of the log of pages read at once: 0.2 MB each in rounds of a thousand changes."""
+
 STATE_ROWS_PER_QUERY: Final = 4096
 """Heads of pages read at once at start: the journal's bound for a query is two seconds."""
 
@@ -554,3 +557,26 @@ STATE_PAGE_SIZE_BYTES_MAX: Final = 4 << 20
 MULTISIGS_SCANNED_MAX: Final = 4_096
 """Multi-signature accounts that are looked through for those of a key: 25 µs each, a tenth of a
 second in all."""
+
+CLOCK_EVENTS_REMEMBERED: Final = 16
+"""Newest events of a member by which its clock is judged: 128 bytes a member."""
+DAG_EVENTS_SHOWN_MAX: Final = 1_000
+"""Events in one answer about the hashgraph, some 350 bytes each."""
+
+DAG_SLICE_EVENTS: Final = 100
+"""Of such an answer, events that are put together before others get their turn: 2 ms."""
+
+DAG_SCAN_EVENTS_MAX: Final = 4_000
+"""Events that are looked at for one answer about some rounds: 2 ms. The next one goes on there."""
+
+DAG_ROUNDS_SHOWN_MAX: Final = 256
+"""Rounds in one answer of news of the hashgraph; the next one goes on there."""
+
+UNDECIDED_SHOWN_MAX: Final = 16
+"""Undecided rounds that are told one by one. There are three or four, unless a quorum is away."""
+
+WHY_PATH_EVENTS_MAX: Final = 32
+"""Steps from a judge's chain down to an event that an answer shows. Most paths have two to five."""
+
+WHY_TRANSACTIONS_SHOWN_MAX: Final = 200
+"""Transactions of one event that an answer lists."""

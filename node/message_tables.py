@@ -299,6 +299,12 @@ def message_count(store: Store, wanted: Wanted) -> int:
     return int(count)
 
 
+def messages_end(store: Store) -> int:
+    """Return what is greater than the id of every message, and will be of none before it."""
+    ((end,),) = store.query("SELECT coalesce(max(id) + 1, 0) FROM message")
+    return int(end)
+
+
 def put_room(room: Room, *, is_left: bool) -> Statement:
     """Return what notes a room as it is now."""
     row = (room.id, encode_room(room), int(is_left))

@@ -17,6 +17,7 @@ from core.ids import EventId
 from hashgraph.event import Event, UnresolvedEvent
 from hashgraph.outcome import DecidedRound
 from node.limits import ARRIVALS_MAX, LATENCY_WINDOW
+from node.peer_clocks import PeerClocks
 
 BUCKETS_MS: Final = (
     *(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 75, 100, 150, 200, 300, 400),
@@ -81,6 +82,8 @@ class ConsensusMetrics:
     """Commits of own events, each with an fsync."""
     repeats: int = 0
     """Events that came although they were here already."""
+    clocks: PeerClocks = field(default_factory=PeerClocks)
+    """How far the clocks of other members are from ours."""
     _arrivals_ms: dict[EventId, int] = field(default_factory=dict)
 
     def arrived(self, events: Iterable[Event | UnresolvedEvent], now_ms: int) -> None:
@@ -106,3 +109,4 @@ class ConsensusMetrics:
     def epoch_began(self) -> None:
         """Forget events that have no place: the seal voided them."""
         self._arrivals_ms.clear()
+        self.clocks.epoch_began()

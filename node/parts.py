@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from core.ids import CellId
 from journal import Store
@@ -14,6 +15,7 @@ from node.discovery.task import Discovery
 from node.divergence import DivergenceSearch
 from node.follows import Follows
 from node.headers import Headers
+from node.home import Home
 from node.inbox import ConsensusInbox, ExecutionInbox
 from node.interactions import Interactions
 from node.invites import Invites
@@ -45,6 +47,8 @@ from node.verifier import Verifier
 class Parts:
     """Each part has one owner task; everybody else only asks."""
 
+    directory: Path = field(init=False)
+    """Of the cell."""
     cell_id: CellId
     name: str
     genesis: Genesis
@@ -84,6 +88,11 @@ class Parts:
     divergence: DivergenceSearch
     started_ns: int
     gateway_url: str = ""
+
+    @property
+    def database(self) -> Path:
+        """Return the file of the store."""
+        return Home(self.directory).database
 
     @property
     def audit(self) -> AuditTrail:

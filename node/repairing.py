@@ -37,6 +37,7 @@ _RIGHT_ROSTERS: Final = (
 _RESET: Final = (
     "DELETE FROM state",
     "DELETE FROM page",
+    "DELETE FROM page_log",
     "DELETE FROM dead_page",
     "DELETE FROM change",
     "DELETE FROM told_from",

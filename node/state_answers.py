@@ -111,7 +111,7 @@ class StateAnswers(JournalAnswers, ABC):
         begin, behind = VALUE_PREFIX + prefix.encode(), VALUE_PREFIX + after.encode()
         rows = entries(self._parts.store, begin, behind, limit)
         fits = fitting(rows, lambda row: len(row[1]))
-        items = [_entry(_name(key), decode_stored(value)) for key, value in fits]
+        items = [_entry(key_name(key), decode_stored(value)) for key, value in fits]
         is_cut = len(rows) == limit or len(fits) < len(rows)
         following = items[-1].key if is_cut else None
         return StateListView(items, following, self._parts.headers.last_round)
@@ -121,7 +121,7 @@ class StateAnswers(JournalAnswers, ABC):
         store = self._parts.store
         rows = history_of(store, value_key(key), before=before, limit=limit)
         fits = fitting(rows, lambda one: len(one.value or b""))
-        items = [_written(key, one.round, one.value) for one in fits]
+        items = [written_view(key, one.round, one.value) for one in fits]
         is_cut = len(rows) == limit or len(fits) < len(rows)
         following = items[-1].round if is_cut else None
         return StateHistoryView(items, following, told_from(store))
@@ -133,7 +133,7 @@ class StateAnswers(JournalAnswers, ABC):
         found = self._changed(rounds, prefix, after=after, limit=limit + 1)
         fits = fitting(found[:limit], lambda one: len(one.before or b"") + len(one.after or b""))
         items = [
-            DifferenceView(_name(one.key), _side(one.key, one.before), _side(one.key, one.after))
+            DifferenceView(key_name(one.key), _side(one.key, one.before), _side(one.key, one.after))
             for one in fits
         ]
         return DifferencesView(items, items[-1].key if len(found) > len(fits) else None)
@@ -153,8 +153,8 @@ class StateAnswers(JournalAnswers, ABC):
                             await news.after(page.round)
             except TimeoutError:
                 pass  # nothing changed: the answer says up to where
-        items = [_written(_name(one.key), one.round, one.value) for one in page.items]
-        return ChangesView(items, page.round, _name(page.key) if page.key else "")
+        items = [written_view(key_name(one.key), one.round, one.value) for one in page.items]
+        return ChangesView(items, page.round, key_name(page.key) if page.key else "")
 
     async def set_namespace(
         self, wish: NamespaceWish, *, claims: bool, wait: Stage, timeout_s: float
@@ -238,6 +238,18 @@ def as_text(value: bytes) -> str | None:
         return None
 
 
+def written_view(key: str, number: Round, value: bytes | None) -> StateEntryView:
+    """Return what a round made of a key; None: it took the value away."""
+    if value is None:
+        return StateEntryView(key, None, None, number, None)
+    return _entry(key, decode_stored(value))
+
+
+def key_name(key: bytes) -> str:
+    """Return the name that a state key of a value is for."""
+    return key[_START:].decode()
+
+
 def _write(wish: WriteWish) -> Arguments:
     condition: Condition = IfAbsent() if wish.if_absent else None
     if wish.if_round is not None:
@@ -253,7 +265,7 @@ def _write(wish: WriteWish) -> Arguments:
 
 def _undone(one: Difference) -> Arguments:
     """Return what puts a key back, if it is still what it is now."""
-    key = _name(one.key)
+    key = key_name(one.key)
     held: Condition = IfAbsent() if one.after is None else IfRound(decode_stored(one.after).round)
     if one.before is None:
         return Delete(key, held)
@@ -273,23 +285,13 @@ def _encoded(key: str) -> bytes:
     return VALUE_PREFIX + key.encode() if key else b""
 
 
-def _name(key: bytes) -> str:
-    return key[_START:].decode()
-
-
 def _entry(key: str, stored: Stored) -> StateEntryView:
     value = stored.value
     return StateEntryView(key, as_text(value), value.hex(), stored.round, stored.sender.hex())
 
 
-def _written(key: str, number: Round, value: bytes | None) -> StateEntryView:
-    if value is None:
-        return StateEntryView(key, None, None, number, None)
-    return _entry(key, decode_stored(value))
-
-
 def _side(key: bytes, value: bytes | None) -> StateEntryView | None:
-    return None if value is None else _entry(_name(key), decode_stored(value))
+    return None if value is None else _entry(key_name(key), decode_stored(value))
 
 
 def _namespace_view(name: str, found: Namespace) -> NamespaceView:

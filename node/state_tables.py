@@ -2,6 +2,7 @@
 
     state       (key, value) as `ledger` encodes them
     page        pages of the state's map (`ledger.page`), those of the ends of the newest epochs too
+    page_log    digests that changed in pages whose rows are as before (`ledger.patches`)
     dead_page   pages that are of no present state any more, and the epoch that replaced them
     change      for each round and key that it changed: the value before, NULL for none
     told_from   the first round whose state can be told: what changed up to it may be dropped
@@ -13,28 +14,36 @@ needs any more go a few with each round, so no round waits for it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final, TypeAlias
 
+from core.errors import check
 from core.ids import Epoch, Round
 from journal import Store
 from ledger.errors import StateNotKept
 from ledger.machine import Applied
-from ledger.page import PageHead, PageWrites
+from ledger.page import PageWrites
+from ledger.patches import HeadRow, StoredMap, stored_map
 from ledger.tree import ReadPages
-from node.limits import PRUNED_ROWS_MIN, STATE_KEYS_PER_QUERY, STATE_ROWS_PER_QUERY
+from node.limits import (
+    PAGE_LOGS_PER_QUERY,
+    PRUNED_ROWS_MIN,
+    STATE_KEYS_PER_QUERY,
+    STATE_ROWS_PER_QUERY,
+)
 
 _Statement: TypeAlias = "tuple[str, Sequence[tuple[Any, ...]]]"
 
 STATE_TABLE: Final = "CREATE TABLE {name} (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID"
 PAGE_TABLE: Final = (
     "CREATE TABLE {name} (id INTEGER PRIMARY KEY, born INTEGER NOT NULL, first BLOB NOT NULL, "
-    "count INTEGER NOT NULL, digest BLOB NOT NULL, body BLOB NOT NULL)"
+    "count INTEGER NOT NULL, digest BLOB NOT NULL, body BLOB NOT NULL, saved INTEGER NOT NULL)"
 )
 STATE_SCHEMA: Final = f"""
 {STATE_TABLE.format(name="IF NOT EXISTS state")};
 {PAGE_TABLE.format(name="IF NOT EXISTS page")};
+CREATE TABLE IF NOT EXISTS page_log (id INTEGER PRIMARY KEY, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS dead_page (
   died INTEGER NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (died, id)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS change (
@@ -49,7 +58,10 @@ _PUT_CHANGE: Final = (
 )
 _PUT_STATE: Final = "INSERT OR REPLACE INTO state VALUES (?, ?)"
 _DROP_STATE: Final = "DELETE FROM state WHERE key = ?"
-_PUT_PAGE: Final = "INSERT OR REPLACE INTO {name} VALUES (?, ?, ?, ?, ?, ?)"
+_PUT_PAGE: Final = "INSERT OR REPLACE INTO {name} VALUES (?, ?, ?, ?, ?, ?, ?)"
+_FOLD_PAGE: Final = "UPDATE page SET digest = ?, body = ?, saved = ? WHERE id = ?"
+_PUT_LOG: Final = "INSERT INTO page_log VALUES (?, ?)"
+_DROP_LOG: Final = "DELETE FROM page_log WHERE id <= ?"
 _DROP_PAGE: Final = "DELETE FROM {name} WHERE id = ?"
 _PUT_DEAD: Final = "INSERT OR IGNORE INTO dead_page VALUES (?, ?)"
 _SET_TOLD_FROM: Final = (
@@ -96,11 +108,15 @@ def state_statements(applied: Applied, kept_from: int) -> list[_Statement]:
 
 
 def page_statements(writes: PageWrites, name: str = "page") -> list[_Statement]:
-    """Return what brings pages on the disk up to date."""
+    """Return what brings pages on the disk up to date; for another table only new pages do."""
+    check(name == "page" or not (writes.log or writes.folded), "a log is of one table of pages")
     return [
         (_DROP_PAGE.format(name=name), [(number,) for number in writes.gone]),
         (_PUT_PAGE.format(name=name), writes.put),
         (_PUT_DEAD, [(epoch, number) for number, epoch in writes.died]),
+        (_FOLD_PAGE, writes.folded),
+        (_PUT_LOG, [(writes.number, writes.log)] if writes.log else []),
+        (_DROP_LOG, [(writes.log_done,)] if writes.log_done else []),
     ]
 
 
@@ -161,28 +177,30 @@ def page_reader(store: Store, name: str = "page") -> ReadPages:
     return read
 
 
-def page_heads(store: Store) -> list[PageHead]:
-    """Return what is known of all pages without their bodies."""
-    dead: dict[int, int] = {}
+def page_heads(store: Store) -> StoredMap:
+    """Return what is known of all pages without their bodies; raises PageLogLost."""
+    dead: dict[int, Epoch] = {}
     last = (-1, -1)
     sql = "SELECT died, id FROM dead_page WHERE (died, id) > (?, ?) ORDER BY died, id LIMIT ?"
     while rows := store.query(sql, (*last, STATE_ROWS_PER_QUERY)):
-        dead.update((number, died) for died, number in rows)
+        dead.update((number, Epoch(died)) for died, number in rows)
         last = rows[-1]
-    heads: list[PageHead] = []
-    sql = "SELECT id, born, first, count, digest FROM page WHERE id > ? ORDER BY id LIMIT ?"
+    heads: list[HeadRow] = []
+    sql = "SELECT id, born, first, count, digest, saved FROM page WHERE id > ? ORDER BY id LIMIT ?"
     newest = 0
     while rows := store.query(sql, (newest, STATE_ROWS_PER_QUERY)):
-        heads += [
-            PageHead(number, Epoch(born), _died(dead.get(number)), first, count, digest)
-            for number, born, first, count, digest in rows
-        ]
+        heads += [HeadRow(*row) for row in rows]
         newest = rows[-1][0]
-    return heads
+    return stored_map(heads, dead, _page_log(store))
 
 
-def _died(epoch: int | None) -> Epoch | None:
-    return None if epoch is None else Epoch(epoch)
+def _page_log(store: Store) -> Iterator[tuple[int, bytes]]:
+    """Yield (number of an update, what it logged) in their order."""
+    sql = "SELECT id, body FROM page_log WHERE id > ? ORDER BY id LIMIT ?"
+    newest = 0
+    while rows := store.query(sql, (newest, PAGE_LOGS_PER_QUERY)):
+        yield from rows
+        newest = rows[-1][0]
 
 
 def _parts(items: Sequence[Any]) -> list[tuple[Any, ...]]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from core.ids import CellId
@@ -14,6 +16,7 @@ from ledger.trie import EMPTY_ROOT
 from myceld import VERSION
 from node.errors import KeyInUseElsewhere, StateDiverged
 from node.exposition import metrics_view
+from node.fault_budget import FaultBudget, fault_budget
 from node.governance_answers import upgrade_view
 from node.member_answers import fork_views
 from node.parts import Parts
@@ -59,7 +62,17 @@ def status_view(parts: Parts) -> StatusView:
         gateway_url=parts.gateway_url,
         metrics=metrics_view(parts),
         upgrade=upgrade_view(parts),
+        fault_budget=_budget(members).words,
+        faults_left=_budget(members).more,
+        round_time_ns=None if header is None else header.consensus_time_ns,
+        database_bytes=_size_of(parts.database),
+        disk_free_bytes=_free_at(parts.directory),
     )
+
+
+def fault_budget_of(parts: Parts) -> FaultBudget:
+    """Return how many members may fail or lie."""
+    return _budget(_members(parts))
 
 
 def role_of(consensus: Consensus) -> str:
@@ -138,6 +151,29 @@ def _members(parts: Parts) -> list[MemberView]:
         )
         for member in parts.consensus.roster.members
     ]
+
+
+def _budget(members: Sequence[MemberView]) -> FaultBudget:
+    return fault_budget(
+        [member.weight for member in members if member.reachable],
+        [member.weight for member in members if not member.reachable],
+    )
+
+
+def _size_of(database: Path) -> int | None:
+    """Return the bytes of a store and its log; None for one that is no file."""
+    log = database.with_name(database.name + "-wal")
+    try:
+        return database.stat().st_size + (log.stat().st_size if log.exists() else 0)
+    except OSError:
+        return None
+
+
+def _free_at(directory: Path) -> int | None:
+    try:
+        return shutil.disk_usage(directory).free
+    except OSError:
+        return None
 
 
 def _phase(parts: Parts, members: Sequence[MemberView]) -> tuple[str, str]:

@@ -4,7 +4,7 @@ They share the journals' write-ahead log, so a crash leaves a prefix of everythi
 without the events that made it.
 
     layout        the version of all this
-    state, page, dead_page, change, told_from
+    state, page, page_log, dead_page, change, told_from
                   the replicated state: `state_tables`
     ordered       the agreed order of transactions, one row a position; an id that was listed again
                   after two epochs has several
@@ -45,8 +45,8 @@ EVENTS_JOURNAL: Final = "consensus"
 HEADERS_JOURNAL: Final = "state"
 """Round headers, one after the other; see `node.headers` for which index holds which round."""
 
-LAYOUT: Final = 3
-"""Version of the tables. 1 and 2 had the state's map in no table."""
+LAYOUT: Final = 4
+"""Version of the tables. 1 and 2 had the state's map in no table, 3 had no log of its pages."""
 
 STAGED_TABLE: Final = (
     "CREATE TABLE staged (id BLOB PRIMARY KEY, epoch INTEGER NOT NULL, body BLOB NOT NULL)"
@@ -227,8 +227,7 @@ def ordered_from(store: Store, start: int, limit: int) -> list[OrderedRow]:
     sql = f"SELECT {_ORDERED_COLUMNS} FROM ordered WHERE position >= ? ORDER BY position LIMIT ?"  # noqa: S608 - constant columns
     rows = [OrderedRow(*row) for row in store.query(sql, (start, limit))]
     if rows and rows[0].position != start:
-        goes_on = rows[0].position
-        raise NotInHistory(f"position {start} is not held here; history goes on at {goes_on}")
+        raise NotInHistory(f"position {start} is not held here", rows[0].position)
     return [row for at, row in enumerate(rows, start) if row.position == at]
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import shlex
 from collections.abc import Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
+from core.host_names import is_origin, name_in_host
 from identity.description import check_metadata
 from identity.errors import BadPolicy, BadRecord
 from identity.messages.limits import RUN_NAME_LENGTH_MAX
@@ -15,6 +17,7 @@ from identity.trust import Policy, policy_of
 from settings.errors import shown
 
 _DECIMAL: Final = re.compile(r"[01]?\.?[0-9]{1,9}", re.ASCII)
+_HOST: Final = re.compile(r"[A-Za-z0-9._-]{1,253}", re.ASCII)
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -48,6 +51,28 @@ def wrong_proofs(texts: tuple[str, ...]) -> str | None:
 def wrong_scopes(texts: tuple[str, ...]) -> str | None:
     """Check REQUEST=SCOPE."""
     return _wrong_policy(scopes=texts)
+
+
+def wrong_hosts(texts: tuple[str, ...]) -> str | None:
+    """Check names of hosts, without a port."""
+    wrong = [text for text in texts if name_in_host(text) != text or not _HOST.fullmatch(text)]
+    return f"{shown(wrong[0])} is not the name of a host, without a port" if wrong else None
+
+
+def wrong_origins(texts: tuple[str, ...]) -> str | None:
+    """Check origins of web pages."""
+    wrong = [text for text in texts if not is_origin(text)]
+    return f"{shown(wrong[0])} is not an origin such as https://app.example" if wrong else None
+
+
+def wrong_proxies(texts: tuple[str, ...]) -> str | None:
+    """Check addresses."""
+    for text in texts:
+        try:
+            ipaddress.ip_address(text)
+        except ValueError:
+            return f"{shown(text)} is not an IP address"
+    return None
 
 
 def commands_of(declared: Sequence[str]) -> dict[str, tuple[str, ...]]:

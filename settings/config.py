@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from settings.keys import section
 from settings.sections.cell import CellConfig
 from settings.sections.discovery import DiscoveryConfig
+from settings.sections.gateway import GatewayConfig
 from settings.sections.state import StateConfig
 from settings.sections.trust import TrustConfig
 
@@ -19,6 +20,9 @@ class Config:
     """What a cell can be told; every key has a default."""
 
     cell: CellConfig = section(CellConfig(), "Who the cell is, and where it listens")
+    gateway: GatewayConfig = section(
+        GatewayConfig(), "Who may use the cell over HTTP, and from where"
+    )
     discovery: DiscoveryConfig = section(
         DiscoveryConfig(),
         "How other cells are found, beside `bootstrap` and what connected cells tell",

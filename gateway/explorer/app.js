@@ -13,7 +13,10 @@ import { announce, button, errorState, field, form, heading, input, loading, not
 import { short } from "./format.js";
 
 const GROUPS = [
-  ["Network", [["overview", "Overview"]]],
+  ["Network", [["overview", "Overview"], ["rounds", "Rounds"], ["transactions", "Transactions"], ["state", "State"], ["governance", "Governance"]]],
+  ["Cells", [["peers", "Members and peers"], ["trust", "Trust"], ["accounts", "Accounts"]]],
+  ["This cell", [["messages", "Messages"], ["journals", "Journals"], ["services", "Services"]]],
+  ["Proofs", [["verify", "Verify a proof"]]],
 ];
 const PAGES = new Set(GROUPS.flatMap(([, pages]) => pages.map(([name]) => name)));
 const THEME = "myceld-theme";
@@ -25,6 +28,7 @@ const live = new Live(api);
 let info = null;
 let leaving = new AbortController();
 let asking = false;
+let moved = false;
 
 function start() {
   takeFragment();
@@ -79,8 +83,9 @@ async function show() {
     if (signal.aborted) return undefined;
     document.title = `${page.title} · myceld`;
     announce(page.title);
-    main.focus({ preventScroll: true });
-    scrollTo(0, 0);
+    if (moved) main.focus({ preventScroll: true });
+    if (moved) scrollTo(0, 0);
+    moved = true;
     replace(root);
     await page.render(root, contextFor(signal, params, query));
   } catch (error) {
@@ -118,7 +123,7 @@ function askForToken(problem) {
   replace(main, h("div", { class: "view login" },
     heading("Open this cell", "The explorer shows what one cell knows of its network. It needs a token of that cell."),
     problem && notice("bad", problem),
-    form("Token", (fields) => {
+    form("Sign in", (fields) => {
       api.token = fields.token.trim();
       asking = false;
       show();

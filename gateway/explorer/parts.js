@@ -90,22 +90,27 @@ export function loading(what = "Asking the cell") {
 }
 
 /** What is shown where there is nothing. */
-export function emptyState(text, ...more) {
-  return h("div", { class: "empty" }, h("p", {}, text), ...more);
+export function emptyState(text) {
+  return h("div", { class: "empty" }, h("p", {}, prose(text)));
+}
+
+/** Text in which commands stand between backticks, as the cell's remedies have them. */
+export function prose(text) {
+  return text.split("`").map((part, at) => (at % 2 === 1 ? h("code", {}, part) : part));
 }
 
 /** What went wrong: the message, what to do, the stable code, and a way to try again. */
 export function errorState(error, again) {
   return h("div", { class: "notice bad", role: "alert" },
-    h("p", { class: "what" }, error.message || "Something went wrong in this page."),
-    error.remedy && h("p", {}, error.remedy),
+    h("p", { class: "what" }, prose(error.message || "Something went wrong in this page.")),
+    error.remedy && h("p", {}, prose(error.remedy)),
     error.code && h("p", { class: "code" }, h("code", {}, error.code)),
     again && button("Try again", again));
 }
 
 /** A remark. */
 export function notice(tone, ...children) {
-  return h("div", { class: `notice ${tone}` }, ...children.map((child) => (typeof child === "string" ? h("p", {}, child) : child)));
+  return h("div", { class: `notice ${tone}` }, ...children.map((child) => (typeof child === "string" ? h("p", {}, prose(child)) : child)));
 }
 
 /** Fill `place` with what `work` comes to, or with what went wrong. */
@@ -121,6 +126,25 @@ export async function fillWith(place, context, work) {
   } finally {
     place.removeAttribute("aria-busy");
   }
+}
+
+/**
+ * Where a page lies in a list that is asked for from its beginning, and shown from its end. `end` is behind
+ * the newest, `first` the oldest that can be; `before` in the address is the end of the page.
+ */
+export function newestFirst(end, query, size, first) {
+  const asked = Number(query.get("before"));
+  const until = Number.isSafeInteger(asked) && asked > first ? Math.min(asked, end) : end;
+  const start = Math.max(first, until - size);
+  return {
+    start,
+    limit: Math.max(0, until - start),
+    ways: (...place) => [
+      { label: "Newest", href: until < end ? to(...place) : null },
+      { label: "Newer", href: until < end ? `${to(...place)}?before=${Math.min(end, until + size)}` : null },
+      { label: "Older", href: start > first ? `${to(...place)}?before=${start}` : null },
+    ],
+  };
 }
 
 /** Ways to the pages before and after: [{label, href}], those without href can not be taken. */

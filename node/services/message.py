@@ -265,6 +265,11 @@ class Messages:
         page = tables.messages(store, wanted, offset=offset, limit=limit, oldest_first=oldest_first)
         return page, tables.message_count(store, wanted)
 
+    async def end(self) -> int:
+        """Return what is greater than the id of every message so far."""
+        await self._desk.scribe.flush()
+        return tables.messages_end(self._desk.store)
+
     def news(self) -> Awaitable[None]:
         """Return what is done when a message has come, or one went on, after this call."""
         return self._desk.news()

@@ -42,6 +42,7 @@ from ledger.genesis import Genesis
 from ledger.roster import Roster
 from node.limits import OBSERVE_CHECK_MS, OBSERVE_PATIENCE_MS, OBSERVE_SETTLE_MS
 from node.stages.mempool import Mempool
+from node.stages.placed import Placed
 
 
 @dataclass(slots=True)
@@ -112,6 +113,7 @@ class ActiveEpoch:
             last_time_ns=roster.last_time_ns,
         )
         self.index = EventIndex(len(roster.members))
+        self.placed = Placed(roster.first_round)
         self.sync = Sync(roster.epoch, self.index)
         self._creator = None if self.me is None else Creator(self.me, roster.weights)
         self._peers: dict[CellId, MemberIndex | None] = {}
@@ -457,6 +459,11 @@ class ActiveEpoch:
 
     def _note_decided(self, decided: DecidedRound) -> None:
         """Note what has its place; own events are kept until their round is applied."""
+        arrival = self.index.arrival
+        order = [
+            (arrival(ordered.event.id), ordered.consensus_time_ns) for ordered in decided.ordered
+        ]
+        self.placed.note(decided.round, order, len(self.index))
         for ordered in decided.ordered:
             self._open.discard(ordered.event.id)
             event = self._own_open.pop(ordered.event.id, None)

@@ -47,6 +47,7 @@ from node.stages.accuser import ForkSeen
 from node.stages.active_epoch import ActiveEpoch, Identity
 from node.stages.homeless import Homeless
 from node.stages.mempool import Mempool
+from node.stages.placed import Placed
 from node.stages.sealed_epoch import SealedEpoch
 
 __all__ = ["Consensus", "Decided", "Effects", "Identity", "SendBlocks", "Unpacked"]
@@ -422,6 +423,21 @@ class Consensus:
     def index(self) -> EventIndex:
         """The events of the epoch, for questions only."""
         return self._active.index
+
+    @property
+    def network_id(self) -> NetworkId:
+        """The network whose events these are."""
+        return self._genesis.network_id
+
+    @property
+    def placed(self) -> Placed:
+        """The places of the epoch's events in the order, for questions only."""
+        return self._active.placed
+
+    @property
+    def first_block(self) -> int:
+        """The block of the consensus journal that holds, or will hold, the epoch's first event."""
+        return self._first_block
 
     @property
     def orphans(self) -> int:

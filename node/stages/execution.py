@@ -30,12 +30,13 @@ from ledger.errors import BadCertificate, TransactionRefused, WrongSignature
 from ledger.genesis import Genesis
 from ledger.header import RoundHeader
 from ledger.machine import Applied, Candidate, Ledger, Read
-from ledger.page import PageHead
+from ledger.patches import StoredMap
 from ledger.roster import Roster
 from ledger.succession import SignatureCheck
 from ledger.transaction import SignedTransaction, Transaction, parse, transaction_id
 from ledger.tree import ReadPages
 from node.limits import HEADERS_CACHED_MAX
+from node.metrics import Latency
 from node.stages.active_epoch import Identity
 
 
@@ -90,6 +91,8 @@ class Execution:
         self._hashes: OrderedDict[Round, Hash] = OrderedDict()
         self._roots: OrderedDict[Round, Hash] = OrderedDict()
         self.ledger = Ledger(genesis, read, read_pages)
+        self.took = Latency()
+        """Of applying rounds, up to where each is durable: noted by the owner."""
         self.miscounts: Callable[[], bool] = lambda: False
         """For tests: whether to apply rounds as if nobody had taken part, and so to diverge."""
         self.divergence: Divergence | None = None
@@ -105,7 +108,7 @@ class Execution:
     def restore(
         self,
         rosters: Sequence[Roster],
-        pages: Sequence[PageHead],
+        pages: StoredMap,
         recent: Sequence[RoundHeader],
         certificates: Sequence[Certificate],
         sealed: Sequence[RoundHeader] = (),

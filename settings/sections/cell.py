@@ -31,7 +31,10 @@ class CellConfig:
         "addresses of other cells, with `/p2p/CELL_ID`; one is enough to find the rest",
         items="multiaddrs",
     )
-    gateway_host: str = key("127.0.0.1", "address of the HTTP gateway; loopback only")
+    gateway_host: str = key(
+        "127.0.0.1",
+        "address of the HTTP gateway; others than loopback need TLS (section `gateway`)",
+    )
     gateway_port: int = key(
         0,
         "port of the HTTP gateway; 0 takes a free one at each start. `myceld init` chooses one",

@@ -18,6 +18,7 @@ from cli.errors import BadInput, DevnetUnreadable
 from cli.tx import _parse_batch
 from core import codec
 from core.errors import MyceldError
+from core.host_names import is_loopback_host
 from core.ids import Hash, NotACellId
 from gateway import bodies, reading
 from gateway.asks import HashPath, MayWaitAsk, PageAsk
@@ -29,7 +30,6 @@ from gateway.light_asks import HeadAsk
 from gateway.member_asks import InviteAsk, MembersAsk
 from gateway.message_asks import MessagesAsk, PostAsk, RoomAsk, SendAsk
 from gateway.order_asks import PutAsk, SubmitAsk
-from gateway.places import is_loopback_host
 from gateway.prana_asks import ActAsk
 from gateway.proof_asks import RoundProofAsk, ValueProofAsk
 from gateway.service_routes import ActsAsk
@@ -487,7 +487,7 @@ def _gateway() -> tuple[Target, ...]:
             samples=(b"127.0.0.1:8710", b"[::1]:80", b"localhost", b"4096"),
             errors=(BodyTooLarge,),
             form=Form.TEXT,
-            covers=("gateway/places.py:is_loopback_host",),
+            covers=("core/host_names.py:is_loopback_host",),
             size_bytes_max=16 << 10,
         ),
         Target(

@@ -77,6 +77,8 @@ from identity.trust import INTERACTIONS_JOURNAL, interaction, proof_of
 from journal.checkpoint import sign_checkpoint
 from journal.merkle import leaf_hash, node_hash, subtree_inclusion_proof, subtree_root
 from journal.proof_file import format_proof
+from tests.gateway.fake_consensus import FakeConsensus
+from tests.gateway.fake_doctor import FakeDoctor
 from tests.gateway.fake_governance import FakeGovernance
 from tests.gateway.fake_light import FakeLight
 from tests.gateway.fake_messages import FakeMessages
@@ -84,6 +86,7 @@ from tests.gateway.fake_prana import FakePrana
 from tests.gateway.fake_proofs import FakeProofs
 from tests.gateway.fake_services import FakeServices
 from tests.gateway.fake_state import FakeState
+from tests.gateway.fake_streams import FakeStreams
 
 TOKEN = "t0ken-of-the-tests"  # noqa: S105 - a secret of nothing
 CELL_ID = "12D3KooWFakeCell"
@@ -143,7 +146,16 @@ _TRUSTED = (
 
 
 class FakeCell(
-    FakeMessages, FakeServices, FakeGovernance, FakeState, FakePrana, FakeProofs, FakeLight
+    FakeMessages,
+    FakeServices,
+    FakeGovernance,
+    FakeState,
+    FakePrana,
+    FakeProofs,
+    FakeLight,
+    FakeDoctor,
+    FakeStreams,
+    FakeConsensus,
 ):
     """Keeps receipts and values; keys with special names make it fail in special ways."""
 
@@ -154,6 +166,9 @@ class FakeCell(
         FakeState.__init__(self, self._taken)
         FakePrana.__init__(self)
         FakeProofs.__init__(self)
+        FakeDoctor.__init__(self)
+        FakeStreams.__init__(self)
+        FakeConsensus.__init__(self)
         self.receipts: dict[str, ReceiptView] = {}
         self.values: dict[str, bytes] = {}
         self.calls: list[tuple[str, object]] = []

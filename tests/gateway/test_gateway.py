@@ -16,11 +16,11 @@ import pytest
 
 import gateway.connections
 from core.errors import MyceldError
+from core.host_names import is_loopback_host
 from gateway import limits
 from gateway.bodies import BodyBudget
 from gateway.door import DoorRules
 from gateway.errors import NotLoopback, PortInUse
-from gateway.places import is_loopback_host
 from gateway.server import Gateway, Security
 from gateway.views import InviteWish, MemberChange, Stage
 from tests.gateway.fake_cell import CELL_ID, TOKEN, FakeCell, UsedNonce

@@ -15,8 +15,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from core.errors import InvariantBroken
 from core.ids import Epoch
+from ledger import patches
 from ledger.errors import StatePageLost
 from ledger.limits import PAGE_LEAVES_MAX, PAGE_LEAVES_MERGED, PAGES_CACHED_MAX
+from ledger.page import PATCHED_BYTES
 from ledger.prover import prove_keys
 from ledger.tree import Inner, Snapshot, StateTree
 from ledger.trie import EMPTY_ROOT, KEY_SIZE_BYTES_MAX, bit, first_difference
@@ -77,6 +79,9 @@ class Maps(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
+        self.limits = pytest.MonkeyPatch()
+        self.limits.setattr(patches, "PATCH_SIZE_BYTES_MAX", 12 * PATCHED_BYTES)
+        self.limits.setattr(patches, "PATCHES_SIZE_BYTES_MAX", 20 * PATCHED_BYTES)
         self.disk = PageDisk()
         self.tree = StateTree(self.disk.read)
         self.state: dict[bytes, bytes] = {}
@@ -91,6 +96,16 @@ class Maps(RuleBasedStateMachine):
                 self.state.pop(key, None)
             else:
                 self.state[key] = value
+
+    @rule(values=st.lists(st.binary(max_size=3), min_size=1, max_size=4), random=st.randoms())
+    def change_some(self, values: list[bytes], random: Random) -> None:
+        keys = random.sample(sorted(self.state), min(len(values), len(self.state)))
+        self.write(dict(zip(keys, values, strict=False)))
+
+    @rule(changes=st.dictionaries(KEYS, st.none() | st.binary(max_size=3), max_size=60))
+    def crash_before_it_is_durable(self, changes: dict[bytes, bytes | None]) -> None:
+        self.tree.update({**changes, **dict.fromkeys(list(self.state)[:9], b"lost")}.items())
+        self.restart()
 
     @rule(prefix=KEYS)
     def delete_much(self, prefix: bytes) -> None:
@@ -119,6 +134,17 @@ class Maps(RuleBasedStateMachine):
             wanted = {**state, **changes}
             assert fork.root() == slow_root({k: v for k, v in wanted.items() if v is not None})
 
+    def teardown(self) -> None:
+        self.limits.undo()
+
+    @invariant()
+    def what_waits_to_be_written_is_bounded(self) -> None:
+        waiting = self.tree._pages.patches
+        assert waiting.size_bytes <= 20 * PATCHED_BYTES
+        assert all(len(patch) <= 12 * PATCHED_BYTES for patch in waiting._of.values())
+        stored = {head.id: head.patch for head in self.disk.heads().heads if head.patch}
+        assert stored == {at: one for at, one in waiting._of.items() if at in self.disk.rows}
+
     @invariant()
     def roots_are_those_of_the_definition(self) -> None:
         assert self.tree.root() == slow_root(self.state)
@@ -133,7 +159,7 @@ class Maps(RuleBasedStateMachine):
 
     @invariant()
     def pages_are_neither_too_large_nor_left_behind(self) -> None:
-        alive = {head.id for head in self.disk.heads() if head.died is None}
+        alive = {head.id for head in self.disk.heads().heads if head.died is None}
         counts = [row.leaves for number, row in self.disk.rows.items() if number in alive]
         assert sum(counts) == len(self.state)
         assert max(counts, default=0) <= PAGE_LEAVES_MAX

@@ -21,6 +21,7 @@ from ledger.proof import RangeClaim, StateClaim
 from ledger.transaction import opaque_transaction
 from ledger.verify import verify_text
 from myceld import Client
+from node.metric_table import MEASURES
 from tests.network.devnet import ROOT, myceld, wait_until
 
 _STARTED: list[subprocess.Popen[str]] = []
@@ -399,9 +400,15 @@ def test_the_metrics_of_a_running_cell_are_read_by_prometheus_own_parser(cell: C
     )
     with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 - as above
         text = answer.read().decode()
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    shown = {name: str(family.type) for name, family in families.items()}
+    assert shown == {row.family: row.type.value for row in MEASURES}
+    assert all(
+        families[row.family].documentation == row.text for row in MEASURES if not row.is_of_process
+    )
     samples = {
         (sample.name, *sample.labels.values()): sample.value
-        for family in text_string_to_metric_families(text)
+        for family in families.values()
         for sample in family.samples
     }
     assert samples["myceld_transactions_ordered_total",] >= 1
@@ -409,6 +416,9 @@ def test_the_metrics_of_a_running_cell_are_read_by_prometheus_own_parser(cell: C
     assert samples["myceld_commit_seconds_bucket", "+Inf"] >= 1
     assert samples["myceld_round", "certified"] == cell.json("status")["round_certified"]
     assert samples["myceld_queue", "mempool"] == 0
-    assert samples["myceld_member",] == 1
+    assert samples["myceld_member",] == samples["myceld_quorum",] == 1
+    assert samples["myceld_apply_seconds_count",] >= 1
+    assert samples["myceld_disk_free_bytes",] > samples["myceld_database_bytes", "database"] > 0
+    assert samples["myceld_journal_blocks", "consensus"] >= 1
     metrics: dict[str, dict[str, float]] = cell.json("status")["metrics"]  # type: ignore[assignment]  # the shape is tested here
     assert 0 < metrics["commit"]["p50_ms"] <= metrics["commit"]["p99_ms"]
