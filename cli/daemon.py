@@ -74,10 +74,15 @@ def or_hypha(command: Callable[..., None]) -> Callable[..., None]:
 )
 @click.option("--gateway-port", type=_PORT, metavar="N", help="Port for the API; 0 = any free one.")
 @click.option("--name", metavar="TEXT", help="Name of the cell, for people.")
+@click.option(
+    "--profile",
+    type=click.Choice(["default", "server", "lowpower", "test"]),
+    help="What a new cell starts from: see `myceld config profiles`.",
+)
 @protecting_options
 @json_option
 @or_hypha
-def init(
+def init(  # noqa: PLR0913 - one argument an option
     home: str,
     network: str | None,
     genesis: str | None,
@@ -86,6 +91,7 @@ def init(
     gateway_port: int | None,
     name: str | None,
     *,
+    profile: str | None,
     passphrase: PassphraseSource,
     as_json: bool,
 ) -> None:
@@ -112,7 +118,11 @@ def init(
         --gateway https://ada.example,token=ada.token --gateway http://127.0.0.1:8710
     """
     arguments = ["init", "--home", str(expand(home))]
-    for option, value in (("--network", network), ("--name", name)):
+    for option, value in (
+        ("--network", network),
+        ("--name", name),
+        ("--profile", profile),
+    ):
         arguments += [option, value] if value is not None else []
     arguments += ["--genesis", str(expand(genesis))] if genesis is not None else []
     for option, values in (("--bootstrap", bootstrap), ("--listen", listen)):

@@ -93,6 +93,20 @@ class NoSuchValue(LocalMisuse):
     remedy = "Check the key; the file that was written proves that nothing is there."
 
 
+class BadSetting(LocalMisuse):
+    """A value that a key of the configuration does not take, or a key that there is none."""
+
+    code = "MYC-CLI-240"
+    remedy = "`myceld config show --effective` lists all keys; the docs say what each takes."
+
+
+class ConfigInvalid(LocalMisuse):
+    """A configuration file with mistakes."""
+
+    code = "MYC-CLI-241"
+    remedy = "Mend the lines listed above."
+
+
 class NoSuchCode(LocalMisuse):
     """No error and no finding has this code."""
 

@@ -96,3 +96,9 @@ DEVNET_PRANA: Final = 1_000_000
 
 REPAIR_STEP_S: Final = 0.5
 """Between two looks whether a repair is done: it takes a second or more."""
+
+LOG_LINE_SIZE_BYTES_MAX: Final = 1 << 16
+"""Bytes of one line of a log file that are read at once; the cell cuts its lines below it."""
+
+LOG_POLL_S: Final = 0.5
+"""How often `logs --follow` looks for new lines."""

@@ -27,6 +27,8 @@ _COMMANDS: Final = {
     "init": ("cli.daemon:init", "Make a cell: key, configuration, network."),
     "join": ("cli.join:join", "Join a network by a ticket."),
     "run": ("cli.daemon:run", "Run a cell until it is stopped."),
+    "config": ("cli.config:config", "Show, check and change what the cell is told."),
+    "logs": ("cli.logs:logs", "Show the log of the cell, and change how much it logs."),
     "genesis": ("cli.daemon:genesis", "Describe a network of several cells."),
     "status": ("cli.cell:status", "Say what the cell does and what it waits for."),
     "peers": ("cli.cell:peers", "List the cells this one is connected to."),

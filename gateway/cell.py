@@ -15,6 +15,7 @@ from gateway.governance_views import GovernanceCell
 from gateway.light_views import LightCell
 from gateway.message_cell import MessageCell
 from gateway.prana_views import PranaCell
+from gateway.process_views import ProcessCell
 from gateway.proof_views import ProofCell
 from gateway.repair_views import RepairCell
 from gateway.service_views import ServiceCell
@@ -55,6 +56,7 @@ class Cell(
     ProofCell,
     RepairCell,
     LightCell,
+    ProcessCell,
     DoctorCell,
     StreamCell,
     ConsensusCell,

@@ -209,5 +209,20 @@ PREFLIGHT_AGE_S: Final = 600
 INVITE_ADDRESSES_MAX: Final = 64
 """Most addresses that a request adds to a ticket; the cell takes fewer into it."""
 
+LOG_WAITING_MAX: Final = 4096
+"""Log lines that wait to be written, of some 200 bytes: 1 MB; more are dropped and counted."""
+
+LOG_RECENT_MAX: Final = 2000
+"""Newest log lines in memory, to be shown to clients: 0.5 MB, LOG_LINE_LENGTH_MAX each at most."""
+
+LOG_LINE_LENGTH_MAX: Final = 8192
+"""Characters of one log line; a longer one, such as a deep traceback, is cut."""
+
+LOG_RETRY_S: Final = 5.0
+"""After a write to a log file that failed, before it is tried again."""
+
+LOG_FLUSH_S: Final = 1.0
+"""How long the end of a process waits for its last log lines."""
+
 GRANT_RATE_MAX: Final = 10**9
 """Highest limit of requests a minute that a grant can have: none, in other words."""

@@ -94,6 +94,9 @@ ROWS: Final = (
     Row("GET", "/api/v1/why/cell", _R),
     Row("GET", "/api/v1/why/stall", _R),
     Row("POST", "/api/v1/repair", _A),
+    Row("POST", "/api/v1/config/reload", _A),
+    Row("GET", "/api/v1/logs", _A),
+    Row("POST", "/api/v1/logs/levels", _A),
     Row("POST", "/api/v1/identity/verify", _M),
     # Transactions and the order.
     Row("POST", "/api/v1/transactions", _S),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import signal
-import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Final, Protocol
 
-import structlog
+from gateway.logs import Logs
+from settings import LoggingConfig
 
 _FORCED: Final = 130
 
@@ -26,8 +28,11 @@ class Stoppable(Protocol):
         ...
 
 
-async def run_until_signalled(daemon: Stoppable) -> None:
-    """Run until SIGINT or SIGTERM; a second one ends the process at once."""
+async def run_until_signalled(daemon: Stoppable, hangup: Callable[[], None] | None = None) -> None:
+    """Run until SIGINT or SIGTERM; a second one ends the process at once.
+
+    `hangup` is called at SIGHUP.
+    """
     stops = 0
 
     def on_signal() -> None:
@@ -40,27 +45,19 @@ async def run_until_signalled(daemon: Stoppable) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, on_signal)
+    if hangup is not None:
+        loop.add_signal_handler(signal.SIGHUP, hangup)
     await daemon.run()
 
 
-def start_logging(level: str, *, as_json: bool) -> None:
-    """Log to stderr: one line an event, or JSON."""
-    number = logging.getLevelNamesMapping()[level.upper()]
-    renderer = (
-        structlog.processors.JSONRenderer()
-        if as_json
-        # Plain tracebacks: the other formatters show the values of variables, and some are secret.
-        else structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-        )
-    )
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
-    logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr)
+def start_logging(
+    config: LoggingConfig, home: Path, *, level: str | None = None, as_json: bool = False
+) -> Logs:
+    """Log as configured; what the command line says goes before that."""
+    if level is not None:
+        config = replace(config, level=level)
+    if as_json:
+        config = replace(config, format="json")
+    logs = Logs(config, home)
+    logs.take_all()
+    return logs

@@ -31,6 +31,7 @@ from gateway.message_routes import ContentRoutes, MessageRoutes
 from gateway.operations import Family, Operation, handler_of
 from gateway.order_routes import OrderRoutes
 from gateway.prana_routes import PranaRoutes
+from gateway.process_routes import ProcessRoutes
 from gateway.proof_routes import ProofRoutes
 from gateway.public_routes import PublicRoutes
 from gateway.repair_routes import RepairRoutes
@@ -98,6 +99,7 @@ class Routes(Waiting):
             RepairRoutes(cell, self),
             ConsensusRoutes(cell, self),
             DoctorRoutes(cell),
+            ProcessRoutes(cell),
             GrantRoutes(grants, lambda: now_ns() // 1_000_000),
             self.streams,
             LightRoutes(cell, self),

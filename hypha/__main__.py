@@ -23,6 +23,7 @@ from hypha.gateway_address import parse_gateway
 from hypha.home import HyphaHome
 from identity import keystore
 from identity.passphrase import PassphraseSource
+from settings import LoggingConfig
 
 _FAILED = 1
 
@@ -101,7 +102,8 @@ def run(
     if not place.key.exists():
         raise NoHypha(f"{home} holds no hypha")
     config = configuration.load(place.config)
-    start_logging(log_level or config.log_level, as_json=log_json)
+    logging = LoggingConfig(level=log_level or config.log_level)
+    start_logging(logging, home, as_json=log_json)
     key = keystore.load(place.key, PassphraseSource(passphrase_fd, passphrase_file).read)
     asyncio.run(run_until_signalled(HyphaDaemon(place, config, key, tell)))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from myceld.calls import Calls, JsonObject
 
 
@@ -29,6 +31,18 @@ class ServiceCalls(Calls):
         if before is not None:
             query["before"] = before
         return self._get("/api/v1/audit", query)
+
+    def reload_config(self) -> JsonObject:
+        """Have the cell read its configuration again: what it took over, what needs a restart."""
+        return self._send("/api/v1/config/reload", {})
+
+    def log_lines(self, after: int = 0, limit: int = 1000) -> JsonObject:
+        """Return the LogsView: lines from number `after` on that are still in memory."""
+        return self._get("/api/v1/logs", {"after": after, "limit": limit})
+
+    def set_log_levels(self, levels: Sequence[str]) -> JsonObject:
+        """Change levels of the log, as COMPONENT=LEVEL, or LEVEL for all; return all of them."""
+        return self._send("/api/v1/logs/levels", {"levels": list(levels)})
 
     def verify_identity(self, cell: str) -> JsonObject:
         """Have a cell (its id, or a member's name) prove its key; return the ProvenView."""

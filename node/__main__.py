@@ -21,6 +21,7 @@ from pathlib import Path
 import click
 
 from core.errors import MyceldError
+from gateway.logs import Logs
 from gateway.process import run_until_signalled, start_logging
 from gossip.discovery.limits import TICKET_LENGTH_MAX
 from gossip.discovery.ticket import parse_ticket
@@ -73,9 +74,10 @@ def main() -> None:
 @click.option("--bootstrap", multiple=True)
 @click.option("--listen", multiple=True)
 @click.option("--gateway-port", type=int)
+@click.option("--profile")
 @click.option("--json", "as_json", is_flag=True)
 @_passphrase_options
-def init(
+def init(  # noqa: PLR0913 - one argument an option
     *,
     home: Path,
     network: str | None,
@@ -84,6 +86,7 @@ def init(
     bootstrap: tuple[str, ...],
     listen: tuple[str, ...],
     gateway_port: int | None,
+    profile: str | None,
     as_json: bool,
     passphrase: PassphraseSource,
 ) -> None:
@@ -96,6 +99,7 @@ def init(
         listen,
         gateway_port,
         passphrase=passphrase,
+        profile=profile,
     )
     founded = found(Home(home), wishes)
     member = founded.genesis.roster.index_of(founded.key.public_key) is not None
@@ -161,12 +165,12 @@ def run(
     if not place.key.exists():
         raise NotInitialised(f"{home} holds no cell")
     config = load(place.config, os.environ, Config)
+    logs = start_logging(config.logging, home, level=log_level, as_json=log_json)
     if insecure:
         gateway = replace(config.gateway, insecure_public_gateway_without_tls=True)
         config = replace(config, gateway=gateway)
-    start_logging(log_level or config.cell.log_level, as_json=log_json)
     warn_of(os.environ)
-    asyncio.run(_run(place, config, ask_ahead(place, passphrase)))
+    asyncio.run(_run(place, config, ask_ahead(place, passphrase), logs))
 
 
 @main.group()
@@ -308,10 +312,13 @@ def _founded(home: Path, founded: Founded) -> dict[str, object]:
     }
 
 
-async def _run(home: Home, config: Config, unlock: Callable[[], Passphrase] | None) -> None:
+async def _run(
+    home: Home, config: Config, unlock: Callable[[], Passphrase] | None, logs: Logs
+) -> None:
     from node.daemon import Daemon  # noqa: PLC0415 - keeps `init` and `sign` quick
 
-    await run_until_signalled(Daemon(home, config, _tell, unlock))
+    daemon = Daemon(home, config, _tell, unlock, logs)
+    await run_until_signalled(daemon, daemon.reloading.hang_up)
 
 
 def _tell(line: str) -> None:

@@ -61,6 +61,7 @@ from node.limits import ACCUSE_CHECK_MS, WAIT_S_MAX
 from node.member_answers import change_of, epoch_views, members_view
 from node.parts import Parts
 from node.prana_answers import PranaAnswers
+from node.process_answers import ProcessAnswers
 from node.receipts import Track
 from node.repair_answers import RepairAnswers
 from node.service_answers import ServiceAnswers
@@ -83,6 +84,7 @@ class RunningCell(
     PranaAnswers,
     LightAnswers,
     RepairAnswers,
+    ProcessAnswers,
     DoctorAnswers,
     ConsensusAnswers,
 ):

@@ -16,6 +16,7 @@ from collections.abc import Callable
 
 from gateway.door import DoorRules
 from gateway.grants import Grants
+from gateway.logs import Logs
 from gateway.places import Places
 from gateway.server import Gateway, Security
 from gateway.tls import TlsFiles
@@ -33,6 +34,7 @@ from node.home import Home
 from node.keyring import KeyRing, open_as_present, reader_of
 from node.limits import STOP_TIMEOUT_MS, THREAD_SWITCH_S
 from node.parts import Parts
+from node.reloading import Reloading
 from node.services.nucleus import wall_ms
 from node.supervisor import Supervisor
 from node.surroundings import Surroundings
@@ -48,13 +50,14 @@ class Daemon:
         config: Config,
         tell: Callable[[str], None],
         unlock: Callable[[], Passphrase] | None = None,
+        logs: Logs | None = None,
     ) -> None:
         """`tell` gets the lines for the person who started the cell.
 
         `unlock` gives the passphrase of a key that has one.
         """
         self._home = home
-        self._config = config
+        self.reloading = Reloading(home, config, logs)
         self._tell = tell
         self._unlock = unlock
         self._supervisor: Supervisor | None = None
@@ -84,12 +87,13 @@ class Daemon:
             read = reader_of(store)
             ring.settle(key.public_key, read)
             earlier = ring.earlier(key.public_key, read)
-            return await self._supervise(Setup(key, genesis, self._config, earlier, ring), store)
+            setup = Setup(key, genesis, self.reloading.config, earlier, ring)
+            return await self._supervise(setup, store)
         finally:
             await store.close()
 
     async def _supervise(self, setup: Setup, store: Store) -> bool:
-        front = _GatewayFront(self._home, self._config, self._tell)
+        front = _GatewayFront(self._home, self.reloading, self._tell)
         surroundings = Surroundings(
             self._home.path,
             faults=faults_of(self._home.path, os.environ),
@@ -104,9 +108,10 @@ class Daemon:
 class _GatewayFront:
     """The HTTP gateway, and the file that says where it is."""
 
-    def __init__(self, home: Home, config: Config, tell: Callable[[str], None]) -> None:
+    def __init__(self, home: Home, reloading: Reloading, tell: Callable[[str], None]) -> None:
         self._home = home
-        self._config = config
+        self._reloading = reloading
+        self._config = reloading.config
         self._tell = tell
         self._gateway: Gateway | None = None
         self._grants: Grants | None = None
@@ -115,6 +120,8 @@ class _GatewayFront:
 
     async def open(self, cell: RunningCell, parts: Parts) -> None:
         """Serve the cell if nobody does yet, and say that it is ready."""
+        cell.reloading = self._reloading
+        self._reloading.attach(parts)
         self._parts = parts
         if self._gateway is None:
             self._grants = Grants.open(self._home.grants, now_ms=wall_ms, random=os.urandom)

@@ -420,3 +420,17 @@ class NotRepaired(OperationalFault):
     code = "MYC-NODE-533"
     remedy = "Wait until members are connected (`myceld peers`), then run the command again."
     retryable = True
+
+
+class BadLevel(LocalMisuse):
+    """A level or a component of the log that there is none."""
+
+    code = "MYC-NODE-552"
+    remedy = "Name components and levels as docs/configuration.md does, such as consensus=debug."
+
+
+class NotReloadable(LocalMisuse):
+    """The process has no configuration, or no log, that it could change."""
+
+    code = "MYC-NODE-553"
+    remedy = "Ask a cell that `myceld run` started."

@@ -28,9 +28,10 @@ from node.errors import BadOption, NotInitialised, OtherNetwork
 from node.genesis_service import fetch_genesis
 from node.home import Home, write_file
 from node.unlocking import passphrase_source
-from settings import BadConfig, CellConfig, Config, change, dump, load_file
+from settings import BadConfig, CellConfig, Config, change, dump, load_file, parse
 from settings.files import read_file
 from settings.keys import Value, Wrong, places_in, take
+from settings.profiles import PROFILE, read_profile
 
 _GENESIS_SIZE_BYTES_MAX: Final = 64 * 1024
 _LISTEN_PORT: Final = 4710
@@ -56,6 +57,8 @@ class Wishes:
     """The network's genesis, where it came by a ticket."""
     passphrase: PassphraseSource = field(default_factory=PassphraseSource)
     """Where that of the key file comes from, unless the configuration says."""
+    profile: str | None = None
+    """What a new configuration extends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +194,14 @@ def _configured(home: Home, key: KeyPair, wishes: Wishes) -> tuple[Config, str |
         if isinstance(taken, Wrong):
             raise BadConfig(f"{name}: {taken.message}")
     if not home.config.exists():
-        config = Config(cell=replace(_fresh_config(home, key), **wished))  # type: ignore[arg-type] # checked above
-        return config, dump(config)
+        base = Config()
+        extends = None if wishes.profile is None else PROFILE + wishes.profile
+        if extends is not None:
+            base = parse(Config, read_profile(extends), extends)
+        config = replace(base, cell=replace(_fresh_config(home, key), **wished))  # type: ignore[arg-type] # checked above
+        return config, dump(config, base, extends=extends)
+    if wishes.profile is not None:
+        raise BadOption("--profile is for new cells; an existing one has `extends:` in config.yaml")
     old = load_file(home.config, os.environ, Config)
     changed = {name: value for name, value in wished.items() if getattr(old.cell, name) != value}
     if not changed:

@@ -57,6 +57,14 @@ class TrustScopes(TrustView):
         self._views.move_to_end(scope)
         return found
 
+    def take_policy(self, policy: Policy) -> None:
+        """Judge by another policy from now on."""
+        self.policy = policy
+        for view in self._views.values():
+            view.policy = policy
+        for scope in sorted(set(policy.scopes.values())):
+            self.view(scope)
+
     def scopes(self) -> list[str]:
         """Return the scopes of which there is a view, beside the general one."""
         return sorted(self._views)

@@ -24,8 +24,8 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 WAITING: Final = (
-    *("tests/cli", "tests/explorer", "tests/gossip/host", "tests/interop", "tests/network"),
-    *("tests/node/discovery", "tests/scripts"),
+    *("tests/cli", "tests/docs", "tests/explorer", "tests/gossip/host", "tests/interop"),
+    *("tests/network", "tests/node/discovery", "tests/scripts"),
 )
 SIMULATING: Final = ("tests/sim",)
 """They compute for as long as all that is in neither list."""

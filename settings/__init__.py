@@ -7,7 +7,9 @@ from settings.errors import BadConfig, Problem
 from settings.files import inspect, load, load_file
 from settings.sections.cell import CellConfig
 from settings.sections.discovery import DiscoveryConfig
+from settings.sections.logs import LoggingConfig
 from settings.sections.state import StateConfig
+from settings.sections.storage import StorageConfig
 from settings.sections.trust import TrustConfig
 from settings.writing import change, dump
 
@@ -16,9 +18,11 @@ __all__ = [
     "CellConfig",
     "Config",
     "DiscoveryConfig",
+    "LoggingConfig",
     "Problem",
     "Reading",
     "StateConfig",
+    "StorageConfig",
     "TrustConfig",
     "change",
     "commands_of",

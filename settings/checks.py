@@ -14,7 +14,8 @@ from identity.description import check_metadata
 from identity.errors import BadPolicy, BadRecord
 from identity.messages.limits import RUN_NAME_LENGTH_MAX
 from identity.trust import Policy, policy_of
-from settings.errors import shown
+from settings.components import COMPONENTS, LEVELS
+from settings.errors import nearest, shown
 
 _DECIMAL: Final = re.compile(r"[01]?\.?[0-9]{1,9}", re.ASCII)
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]{1,253}", re.ASCII)
@@ -130,6 +131,22 @@ def wrong_seed(location: str) -> str | None:
     plain = parts.scheme == "http" and host in _LOOPBACK
     if not host or not (parts.scheme == "https" or plain) or parts.username or parts.password:
         return f"{location!r}: a seed is a path or an https URL without a password"
+    return None
+
+
+def levels_of(texts: Sequence[str]) -> dict[str, str]:
+    """Return levels by component from texts COMPONENT=LEVEL."""
+    return dict(map(halves, texts))
+
+
+def wrong_log_levels(texts: tuple[str, ...]) -> str | None:
+    """Check COMPONENT=LEVEL."""
+    for text in texts:
+        component, level = halves(text)
+        if component not in COMPONENTS:
+            return f"{shown(component)} is no component{nearest(component, COMPONENTS)}"
+        if level not in LEVELS:
+            return f"{shown(text)}: the level is one of {', '.join(LEVELS)}"
     return None
 
 

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from settings.celluler import FOREIGN, MOVED, NESTED
 from settings.keys import section
 from settings.sections.cell import CellConfig
 from settings.sections.discovery import DiscoveryConfig
 from settings.sections.gateway import GatewayConfig
+from settings.sections.logs import LoggingConfig
 from settings.sections.state import StateConfig
+from settings.sections.storage import StorageConfig
 from settings.sections.trust import TrustConfig
 
 
@@ -19,7 +22,13 @@ from settings.sections.trust import TrustConfig
 class Config:
     """What a cell can be told; every key has a default."""
 
-    cell: CellConfig = section(CellConfig(), "Who the cell is, and where it listens")
+    cell: CellConfig = section(
+        CellConfig(),
+        "Who the cell is, and where it listens",
+        foreign=FOREIGN,
+        nested=NESTED,
+        moved=MOVED,
+    )
     gateway: GatewayConfig = section(
         GatewayConfig(), "Who may use the cell over HTTP, and from where"
     )
@@ -31,3 +40,9 @@ class Config:
         TrustConfig(), "What other cells may ask, by the score that this cell gives them"
     )
     state: StateConfig = section(StateConfig(), "How much of the state's past is kept")
+    storage: StorageConfig = section(
+        StorageConfig(), "How much disk is given to what consensus does not need"
+    )
+    logging: LoggingConfig = section(
+        LoggingConfig(), "How much is logged, in which form, and where it is kept"
+    )

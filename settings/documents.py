@@ -13,26 +13,22 @@ from typing import Any, Final, Generic, TypeVar
 
 from core.yaml_text import Located, NotReadableYaml, locate_yaml
 from settings.environment import Override, overrides_in
-from settings.errors import BadConfig, Origin, Problem, bad_config, shown
+from settings.errors import BadConfig, Origin, Problem, bad_config, nearest, shown
 from settings.keys import (
     Place,
-    Section,
     Spelled,
     Value,
     Wrong,
-    nearest,
     places_in,
     sections_of,
     take,
 )
-from settings.limits import PROBLEMS_MAX
+from settings.limits import PROBLEMS_MAX, SHOWN_LENGTH_MAX
 from settings.substitution import Substituted, substitute
 
 VERSION: Final = 1
 EXTENDS: Final = "extends"
 _KNOWN: Final = ("version", EXTENDS)
-_FIRST: Final = 2
-"""Names of sections that a message about none at all shows."""
 
 Document = TypeVar("Document")
 
@@ -139,6 +135,13 @@ def _given(override: Override) -> Given:
     return Given(Spelled(override.text), Origin(override.variable))
 
 
+def _as_list(value: object) -> object:
+    """Return a mapping of texts as a list of KEY=VALUE, anything else as it is."""
+    if isinstance(value, dict) and all(isinstance(text, str) for text in value.values()):
+        return [f"{name}={text}" for name, text in value.items()]
+    return value
+
+
 class _Reader:
     """Reads one file; notes what is wrong with it."""
 
@@ -154,24 +157,21 @@ class _Reader:
     def layer(self) -> Layer:
         content = self._located.value
         if not isinstance(content, dict):
-            self._note((), f"expected `version: 1` and {self._first_sections()}")
+            self._note((), f"expected `version: 1` and a section `{next(iter(self._sections))}:`")
             return Layer(self._place, None, {}, tuple(self._problems))
         if content.get("version") != VERSION:
             version = shown(content.get("version"))
             self._note(("version",), f"version is {version}, expected {VERSION}", key="")
-        given = {
-            name: dict(self._section(name, section, content.get(name)))
-            for name, (section, _) in self._sections.items()
-        }
+        given: dict[str, dict[str, Given]] = {name: {} for name in self._sections}
+        for name in self._sections:
+            for place, value in self._section(name, content.get(name), (name,)):
+                given[place.section][place.name] = value
         known = dict.fromkeys((*self._sections, *_KNOWN))
         for name in content:
             if name not in known:
                 hint = nearest(name, known)
                 self._note((name,), f"unknown section {shown(name)}{hint}", key="")
         return Layer(self._place, self._extends(content), given, tuple(self._problems))
-
-    def _first_sections(self) -> str:
-        return " and so on, ".join(f"a section `{name}:`" for name in [*self._sections][:1])
 
     def _extends(self, content: Mapping[str, object]) -> str | None:
         if EXTENDS not in content:
@@ -184,27 +184,34 @@ class _Reader:
         return None
 
     def _section(
-        self, section: str, about: Section, content: object
-    ) -> Iterator[tuple[str, Given]]:
-        """Yield what a section says of the keys that it has."""
+        self, section: str, content: object, path: tuple[str, ...]
+    ) -> Iterator[tuple[Place, Given]]:
+        """Yield what the section at `path` says of the keys that it has."""
         if content is None:
             return
         if not isinstance(content, dict):
-            self._note((section,), f"{section} must be a section of keys", key="")
+            self._note(path, f"{'.'.join(path)} must be a section of keys", key="")
             return
-        places = self._places[section]
+        about, places = self._sections[section][0], self._places[section]
         for name, value in content.items():
-            path = (section, name)
-            if name not in places:
+            at = (*path, name)
+            if name in about.nested:
+                yield from self._section(about.nested[name], value, at)
+                continue
+            place = places.get(name)
+            if name in about.moved:
+                other, key = about.moved[name]
+                place = self._places[other][key]
+            if place is None:
                 why = about.foreign.get(name)
                 hint = f"not a key of ours: {why}" if why else f"unknown key{nearest(name, places)}"
-                self._note(path, hint)
+                self._note(at, hint)
                 continue
             before = len(self._problems)
-            given = self._substituted(path, value)
+            listed = _as_list(value) if place.key.pairs else value
+            given = self._substituted(at, listed)
             if len(self._problems) == before:
-                variables = self._variables(value)
-                yield name, Given(given, self._origin(path), variables)
+                yield place, Given(given, self._origin(at), self._variables(listed))
 
     def _substituted(self, path: tuple[str | int, ...], value: object) -> object:
         """Return a value with variables put in; one that held any is of its key's type yet."""
@@ -230,7 +237,7 @@ class _Reader:
 
     def _note(self, path: tuple[str | int, ...], message: str, *, key: str | None = None) -> None:
         if len(self._problems) < PROBLEMS_MAX:
-            named = ".".join(str(part) for part in path[:2])[: 2 * 80]
+            named = ".".join(part for part in path if isinstance(part, str))[: 2 * SHOWN_LENGTH_MAX]
             self._problems.append(
                 Problem(self._origin(path), named if key is None else key, message)
             )

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from settings.errors import Origin, Problem, shown
-from settings.keys import Place, all_places, nearest, places_in, sections_of
+from settings.errors import Origin, Problem, nearest, shown
+from settings.keys import Place, all_places, places_in, sections_of
 
 _PREFIX: Final = "MYCELD_"
 _OURS: Final = re.compile(r"MYCELD_(?P<section>[A-Z0-9]+)__(?P<key>.*)", re.DOTALL)
@@ -40,7 +40,7 @@ def overrides_in(
             overrides.append(Override(theirs[name], name, text))
         elif (found := _CELLULER.fullmatch(name)) is not None:
             problems.append(_foreign(document, name, found["section"], found["field"]))
-    places = places_in(document)
+    places, sections = places_in(document), sections_of(document)
     for name, text in environment.items():
         if (found := _OURS.fullmatch(name)) is None:
             continue
@@ -49,6 +49,9 @@ def overrides_in(
         if known is None:
             hint = nearest(section, places)
             problems.append(Problem(Origin(name), "", f"unknown section {shown(section)}{hint}"))
+        elif key in sections[section][0].moved:
+            other, moved = sections[section][0].moved[key]
+            overrides.append(Override(places[other][moved], name, text))
         elif key not in known:
             problems.append(Problem(Origin(name), "", f"unknown key{nearest(key, known)}"))
         else:

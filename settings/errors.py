@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from core.errors import LocalMisuse
-from settings.limits import SHOWN_LENGTH_MAX
+from settings.limits import KEY_LENGTH_MAX, SHOWN_LENGTH_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +75,10 @@ def shown(value: object) -> str:
     """Return a value of a file for a message of one line."""
     cut = value[:SHOWN_LENGTH_MAX] if isinstance(value, str | list) else value
     return one_line(repr(cut)[: 2 * SHOWN_LENGTH_MAX])
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return what to say about a name that nobody knows."""
+    known = list(known)
+    near = [] if len(name) > KEY_LENGTH_MAX else difflib.get_close_matches(name, known, 1)
+    return f", did you mean {near[0]}?" if near else f", known are: {', '.join(known)}"

@@ -7,14 +7,13 @@ these two. To add a key, add a field; to add a section, add a class and a field 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final, TypeAlias, TypeVar
 
 from core.limits import INT_MAX
 from settings.errors import shown
-from settings.limits import DIGITS_MAX, ITEMS_MAX, KEY_LENGTH_MAX
+from settings.limits import DIGITS_MAX, ITEMS_MAX
 
 Value: TypeAlias = "bool | int | str | tuple[str, ...]"
 
@@ -40,6 +39,8 @@ class Key:
     """Of a number; of a list: how many items."""
     reload: bool = False
     """Whether a running cell takes over another value."""
+    pairs: bool = False
+    """Whether a mapping is taken too, for a list of KEY=VALUE."""
     secret: bool = False
     """Whether the value is never shown."""
     celluler: str = ""
@@ -55,6 +56,10 @@ class Section:
     help: str
     foreign: Mapping[str, str] = field(default_factory=dict)
     """Keys that others know and we do not, each with why."""
+    nested: Mapping[str, str] = field(default_factory=dict)
+    """Keys that hold a section of their own, each with its name."""
+    moved: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Keys from before they had another place: section and key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,17 @@ class Place:
 
     def __str__(self) -> str:
         return f"{self.section}.{self.name}"
+
+    def of(self, document: object) -> Value:
+        """Return the value of the key in a document."""
+        value: Value = getattr(getattr(document, self.section), self.name)
+        return value
+
+    def put(self, document: _T, value: Value) -> _T:
+        """Return the document with another value of the key."""
+        changed: Any = replace(getattr(document, self.section), **{self.name: value})
+        made: _T = replace(document, **{self.section: changed})  # type: ignore[type-var] # documents are dataclasses
+        return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +154,6 @@ def expected(place: Place) -> str:
         bounds = "" if key.most == INT_MAX and key.least == 0 else f" {key.least} to {key.most}"
         return ", or ".join([number + bounds, *key.words])
     return f"one of {', '.join(key.words)}" if key.words else "text"
-
-
-def nearest(name: str, known: Mapping[str, object]) -> str:
-    """Return what to say about a name that nobody knows."""
-    near = [] if len(name) > KEY_LENGTH_MAX else difflib.get_close_matches(name, known, 1)
-    return f", did you mean {near[0]}?" if near else f", known are: {', '.join(known)}"
 
 
 def _spelled_out(place: Place, given: Spelled) -> object:

@@ -41,3 +41,18 @@ SEEDS_MAX: Final = 16
 
 HISTORY_ROUNDS_MAX: Final = INT_MAX
 """Of the state's history: all of it."""
+
+LOG_FILE_MIB_MAX: Final = 1024
+"""Size of one log file: what an editor still opens."""
+
+LOG_FILES_MAX: Final = 100
+"""Log files that are kept."""
+
+LOG_DAYS_MAX: Final = 3650
+"""Days for which they are kept."""
+
+CONTENT_MIB_MAX: Final = 1 << 30
+"""Posted content that is kept: a PiB."""
+
+AUDIT_ROWS_MIN: Final = 1_000
+"""Rows of the audit journal: fewer would say nothing."""

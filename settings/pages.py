@@ -26,7 +26,7 @@ def with_tables(text: str, document: type = Config) -> str:
 
     def table(found: re.Match[str]) -> str:
         rows = "".join(map(_row, places[found["section"]].values()))
-        head = "| key | default | takes | means |\n|---|---|---|---|\n"
+        head = "| key | default | takes | while running | means |\n|---|---|---|---|---|\n"
         return f"{found['begin']}{head}{rows}{found['end']}"
 
     return _TABLE.sub(table, text)
@@ -41,7 +41,8 @@ def _row(place: Place) -> str:
     default = flow(place.default)
     takes = expected(place).replace("a list of ", "list of ").replace("|", "\\|")
     meaning = place.key.help.replace("|", "\\|")
-    return f"| `{place.name}` | `{default}` | {takes} | {meaning} |\n"
+    runs = "yes" if place.key.reload else "–"
+    return f"| `{place.name}` | `{default}` | {takes} | {runs} | {meaning} |\n"
 
 
 def main() -> None:

@@ -34,16 +34,10 @@ def dump(config: object, base: object | None = None, *, extends: str | None = No
     if extends is not None:
         content[EXTENDS] = escape(extends)
     for place in all_places(type(config)):
-        value = value_at(config, place)
-        if value != value_at(base, place):
+        value = place.of(config)
+        if value != place.of(base):
             content.setdefault(place.section, {})[place.name] = _plain(value)
     return _HEAD + _yaml(content)
-
-
-def value_at(config: object, place: Place) -> Value:
-    """Return the value of a key in a configuration."""
-    value: Value = getattr(getattr(config, place.section), place.name)
-    return value
 
 
 def change(text: str, changes: Mapping[Place, Value]) -> str:

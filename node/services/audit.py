@@ -51,6 +51,7 @@ class AuditTrail:
         self._own = own
         self._windows = Windows()
         self._waiting: deque[Act] = deque()
+        self.rows_kept = AUDIT_KEPT_MAX
         self._lost = 0
         self.lost_total = 0
         """Rows that were only counted, as too many waited."""
@@ -171,8 +172,8 @@ class AuditTrail:
 
     async def _prune(self) -> None:
         kept = self._journal.length - self._journal.min_index
-        if kept > AUDIT_KEPT_MAX + AUDIT_PRUNE_STEP:
-            await self._journal.prune(self._journal.length - AUDIT_KEPT_MAX)
+        if kept > self.rows_kept + AUDIT_PRUNE_STEP:
+            await self._journal.prune(self._journal.length - self.rows_kept)
 
 
 def _wall_ms() -> int:

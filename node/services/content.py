@@ -160,6 +160,10 @@ class Contents:
             for key, value, is_here, *use in rows
         ]
 
+    def keep_at_most(self, size_bytes: int) -> None:
+        """Let so many bytes of copies stay; the next one makes room."""
+        self._shelf.size_bytes_max = size_bytes
+
     async def run(self) -> None:
         """Fetch what is missing and let go what has ended, until cancelled.
 

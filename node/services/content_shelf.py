@@ -73,6 +73,7 @@ class Shelf:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._lock = asyncio.Lock()
+        self.size_bytes_max = CONTENT_KEPT_SIZE_BYTES_MAX
         ((self.size_bytes,),) = store.query("SELECT coalesce(sum(size_bytes), 0) FROM content")
         ((self._served,),) = store.query("SELECT coalesce(max(served), 0) FROM content_use")
 
@@ -166,10 +167,10 @@ class Shelf:
 
     async def _make_room(self, size_bytes: int) -> bool:
         """Let copies go, the one that was served longest ago first; return whether it is enough."""
-        if self.size_bytes + size_bytes <= CONTENT_KEPT_SIZE_BYTES_MAX:
+        if self.size_bytes + size_bytes <= self.size_bytes_max:
             return True
-        while self.size_bytes + size_bytes > CONTENT_KEPT_SIZE_BYTES_MAX:
-            over = self.size_bytes + size_bytes - CONTENT_KEPT_SIZE_BYTES_MAX
+        while self.size_bytes + size_bytes > self.size_bytes_max:
+            over = self.size_bytes + size_bytes - self.size_bytes_max
             rows = self._store.query(_LONGEST_UNSERVED, (CONTENT_LOOKED_AT_MAX,))
             gone: list[tuple[Hash, int]] = []
             for found, size in rows:

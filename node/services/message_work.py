@@ -69,6 +69,10 @@ class MessageWork:
         self._commands = commands
         messages.judge_work(self._judge)
 
+    def declare(self, commands: Mapping[str, Sequence[str]]) -> None:
+        """Run these commands for others from now on."""
+        self._commands = commands
+
     async def run(self, submit: Submit, post: PostIt) -> None:
         """Do what was asked for, one after the other, each sender's in order; until cancelled."""
         desk = self._messages.desk

@@ -40,13 +40,13 @@ class CellConfig:
         "port of the HTTP gateway; 0 takes a free one at each start. `myceld init` chooses one",
         most=65535,
     )
-    log_level: str = key("info", "how much is logged", words=("debug", "info", "warning", "error"))
     commands: tuple[str, ...] = key(
         (),
         "what members may have run here by `myceld exec`: texts `NAME=COMMAND`, such as"
         " `disk=df -h /`. Split as a shell does, but run without one, as the cell's user, with"
         " `PATH` and `LANG` only; one at a time, a minute at most, 56 KiB of output",
         items="NAME=COMMAND",
+        reload=True,
         most=COMMANDS_MAX,
         check=wrong_commands,
     )
@@ -57,6 +57,8 @@ class CellConfig:
         " other cells by `myceld services --of CELL` if the row `cell-info` lets them; each change"
         " is in the journal `nucleus`",
         items="KEY=VALUE",
+        pairs=True,
+        celluler="CELLULER_CELL_METADATA",
         check=wrong_metadata,
     )
     passphrase_file: str = key(

@@ -18,6 +18,7 @@ class TrustConfig:
         "the least score of a level, as `LEVEL=SCORE`; what is not named keeps its default"
         " (`full=0.9`, `standard=0.7`, `limited=0.5`, `read-only=0.3`), and scores rise with the"
         " levels",
+        reload=True,
         items="LEVEL=SCORE",
         check=wrong_levels,
     )
@@ -25,6 +26,7 @@ class TrustConfig:
         (),
         "the level that a kind of request needs, as `REQUEST=LEVEL`, such as `exec=standard`;"
         " `none` lets everybody",
+        reload=True,
         items="REQUEST=LEVEL",
         check=wrong_needs,
     )
@@ -33,6 +35,7 @@ class TrustConfig:
         "whether the asking cell has to have proven its key within the hour, as `REQUEST=fresh` or"
         " `REQUEST=none`; possible for messages but `tx` and for journals. Unless told otherwise:"
         " `exec=fresh`, `journal-read-private=fresh`",
+        reload=True,
         items="REQUEST=fresh or none",
         check=wrong_proofs,
     )
@@ -41,6 +44,7 @@ class TrustConfig:
         "in which scope of attestations the score counts, as `REQUEST=SCOPE`, such as"
         " `exec=operations`; at most four scopes. What is said in general counts in each, where"
         " nothing is said in that; the network's score of a member counts as well",
+        reload=True,
         items="REQUEST=SCOPE",
         check=wrong_scopes,
     )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from core.ids import cell_id_of
 from gateway.errors import NoSuchCell
+from gateway.process_views import LevelsView, LogLineView, LogsView, ReloadView
 from gateway.service_views import (
     ActsQuery,
     ActsView,
@@ -30,6 +33,19 @@ class FakeServices:
     def __init__(self) -> None:
         self.notes: list[RequestNote] = []
         self.health = {"nucleus": ("healthy", ""), "message": ("healthy", "")}
+
+    def reload_config(self) -> ReloadView:
+        return ReloadView(["logging.level"], ["cell.listen"])
+
+    def log_lines(self, after: int, limit: int) -> LogsView:
+        lines = [
+            LogLineView(number, "info", "peers", f'{{"event": "line {number}", "level": "info"}}')
+            for number in range(after, min(3, after + limit))
+        ]
+        return LogsView(lines, min(3, after + limit), 0)
+
+    def log_levels(self, wished: Sequence[str]) -> LevelsView:
+        return LevelsView({"peers": wished[0]} if wished else {})
 
     def services(self) -> ServicesView:
         views = [

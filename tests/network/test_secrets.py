@@ -311,7 +311,9 @@ _CRASH: Final = """
 import sys, structlog
 from gateway.process import start_logging
 from identity.keys import KeyPair
-start_logging("info", as_json=sys.argv[2] == "json")
+from pathlib import Path
+from settings import LoggingConfig
+start_logging(LoggingConfig(file="cell.log"), Path(sys.argv[3]), as_json=sys.argv[2] == "json")
 def open_it(seed: bytes, phrase: str) -> None:
     pair = KeyPair(seed)
     raise RuntimeError(f"no {pair}")
@@ -324,15 +326,18 @@ except RuntimeError:
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_a_traceback_shows_no_values_of_variables(form: str) -> None:
+def test_a_traceback_shows_no_values_of_variables(form: str, tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", _CRASH, SEED[::-1].hex(), form],
+        [sys.executable, "-c", _CRASH, SEED[::-1].hex(), form, str(tmp_path)],
         cwd=ROOT,
         capture_output=True,
         check=False,
     )
-    assert b"RuntimeError: no KeyPair(" in done.stderr
-    assert _is_clean(done.stderr)
+    in_file = (tmp_path / "cell.log").read_bytes()
+    assert (tmp_path / "cell.log").stat().st_mode & 0o077 == 0
+    for text in (done.stderr, in_file):
+        assert b"RuntimeError: no KeyPair(" in text
+        assert _is_clean(text)
 
 
 def test_an_error_of_a_damaged_key_file_shows_no_part_of_it(tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ def test_wishes_change_the_configuration_and_leave_the_rest(home: Home) -> None:
     assert found(home, Wishes(listen=listen, gateway_port=0, name="oak")).config.cell.name == "oak"
     last = found(home, Wishes()).config
     assert (last.cell.listen, last.cell.gateway_port, last.cell.name) == (listen, 0, "oak")
-    assert last.cell.log_level == first.cell.log_level
+    assert last.logging == first.logging
 
 
 def test_a_fresh_configuration_takes_a_free_port(home: Home) -> None:

@@ -14,6 +14,7 @@ from settings import (
     CellConfig,
     Config,
     DiscoveryConfig,
+    LoggingConfig,
     StateConfig,
     TrustConfig,
     dump,
@@ -33,7 +34,6 @@ CONFIGS = st.builds(
         gateway_host=_TEXT,
         gateway_port=st.integers(0, 65535),
         commands=st.lists(st.sampled_from(["up=uptime", "disk=df -h /"]), max_size=2).map(tuple),
-        log_level=st.sampled_from(["debug", "info", "warning", "error"]),
     ),
     discovery=st.builds(
         DiscoveryConfig,
@@ -45,6 +45,11 @@ CONFIGS = st.builds(
         TrustConfig,
         levels=st.lists(st.sampled_from(["full=0.95", "limited=0.6"]), max_size=2).map(tuple),
         needs=st.lists(st.sampled_from(["exec=none", "chat=full"]), max_size=2).map(tuple),
+    ),
+    logging=st.builds(
+        LoggingConfig,
+        level=st.sampled_from(["debug", "info", "warning", "error"]),
+        levels=st.sampled_from([(), ("consensus=debug", "peers=error")]),
     ),
     state=st.builds(StateConfig, history_rounds=st.integers(0, 9) | st.just("all")),
 )

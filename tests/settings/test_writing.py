@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from settings import Config, change, parse
 from settings.errors import CannotEdit
 from settings.keys import Place, Value, places_in
-from settings.writing import value_at
 
 PLACES = places_in(Config)
 NAME, PORT = PLACES["cell"]["name"], PLACES["cell"]["gateway_port"]
@@ -54,10 +53,10 @@ discovery: {mdns: true}
             "",
         ),
         (
-            PLACES["cell"]["log_level"],
-            "debug",
+            PLACES["cell"]["gateway_host"],
+            "localhost",
             "gateway_port: 1\n",
-            "gateway_port: 1\n  log_level: debug\n",
+            "gateway_port: 1\n  gateway_host: localhost\n",
         ),
         (
             PLACES["state"]["history_rounds"],
@@ -71,7 +70,7 @@ def test_only_the_value_changes(place: Place, value: Value, before: str, after: 
     assert FILE.count(before) == 1
     made = change(FILE, {place: value})
     assert made == FILE.replace(before, after)
-    assert value_at(parse(Config, made.encode(), "c"), place) == value
+    assert place.of(parse(Config, made.encode(), "c")) == value
 
 
 @pytest.mark.parametrize(

@@ -179,9 +179,10 @@ def test_without_room_copies_go_that_were_not_served_for_longest_and_never_what_
 
     async def talk(one: Holder, other: Holder) -> None:
         for (_, body), room in zip(rest, (5, 5, 5, 5), strict=True):
-            monkeypatch.setattr(shelf, "CONTENT_KEPT_SIZE_BYTES_MAX", 100 * room)
+            one.contents.keep_at_most(100 * room)
             await one.contents.keep(body)
-        monkeypatch.setattr(shelf, "CONTENT_KEPT_SIZE_BYTES_MAX", 300)
+        one.contents.keep_at_most(300)
+        other.contents.keep_at_most(300)
         hashes = [own, *(identity for identity, _ in rest)]
         await other.contents.keep(own_body)
         await other.applies(own, 100, 1)

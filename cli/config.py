@@ -1,0 +1,229 @@
+"""`myceld config`: what a cell is told, where that is written, and what is wrong with it.
+
+Works on the file alone, whether the cell runs or not; only `reload` asks the running cell.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from cli import show
+from cli.errors import BadSetting, ConfigInvalid
+from cli.options import Common, common_options, expand, home_option, json_option
+from identity.private_file import write_private
+from settings import BadConfig, Config, Problem, Reading, change, inspect
+from settings.documents import assemble, layer_of
+from settings.errors import DEFAULT, nearest
+from settings.files import read_file, read_layers
+from settings.keys import Place, Spelled, Value, Wrong, places_in, take
+from settings.profiles import PROFILE, profile_names, read_profile
+from settings.showing import changes_between, shown_values
+from settings.writing import flow
+
+_NAME = "config.yaml"
+
+
+@click.group()
+def config() -> None:
+    """Show, check and change what the cell is told."""
+
+
+@config.command("show")
+@home_option
+@click.option("--effective", is_flag=True, help="All keys, not only those that are set.")
+@click.option("--origins", is_flag=True, help="Say where each value comes from.")
+@json_option
+def show_config(home: str, *, effective: bool, origins: bool, as_json: bool) -> None:
+    """Show what is configured: the file, what it extends, and the environment.
+
+    \b
+    Examples:
+      myceld config show
+      myceld config show --effective --origins
+    """
+    reading = _reading(home)
+    rows = [one for one in shown_values(reading) if effective or one.origin != DEFAULT]
+    if as_json:
+        values = [
+            {
+                "key": str(one.place),
+                "value": None if one.is_masked else _plain(one.value),
+                "is_masked": one.is_masked,
+                "origin": one.origin.place,
+                "line": one.origin.line,
+                "reload": one.place.key.reload,
+            }
+            for one in rows
+        ]
+        show.as_json({"values": values})
+        return
+    section = ""
+    for one in rows:
+        if one.place.section != section:
+            section = one.place.section
+            show.line(f"{section}:")
+        value = show.safe(one.value if one.is_masked else flow(one.value))
+        origin = f"  # {show.safe(one.origin)}" if origins else ""
+        show.line(f"  {one.place.name}: {value}{origin}")
+
+
+@config.command("set")
+@home_option
+@click.argument("name", metavar="SECTION.KEY")
+@click.argument("value")
+@json_option
+def set_value(home: str, name: str, value: str, *, as_json: bool) -> None:
+    """Set one key in config.yaml; its comments and everything else stay as they are.
+
+    Lists are separated by commas. The value is checked, with the rest of the file, before anything
+    is written. A cell that runs takes it over by `myceld config reload`, or at its next start.
+
+    \b
+    Examples:
+      myceld config set logging.level debug
+      myceld config set discovery.mdns false
+    """
+    path = expand(home) / _NAME
+    place = _place(name)
+    taken = take(place, Spelled(value))
+    if isinstance(taken, Wrong):
+        raise BadSetting(f"{place}: {taken.message}")
+    text = change(read_file(path).decode("utf-8", "surrogateescape"), {place: taken})
+    layer = layer_of(Config, text.encode("utf-8", "surrogateescape"), str(path), os.environ)
+    base = read_layers(path, os.environ, Config)[:-1]
+    assemble(Config, [*base, layer], {}).must()
+    try:
+        write_private(path, text, replace=True)
+    except OSError as error:
+        raise BadConfig(f"{path}: {error.strerror}") from error
+    if as_json:
+        show.as_json({"key": str(place), "value": _plain(taken), "reload": place.key.reload})
+        return
+    then = "myceld config reload" if place.key.reload else "the next start of the cell"
+    show.line(f"{place}: {show.safe(flow(taken))}, in force after {then}")
+
+
+@config.command()
+@home_option
+@click.argument("file", required=False)
+@json_option
+def validate(home: str, file: str | None, *, as_json: bool) -> None:
+    """Check config.yaml, or FILE, with all that it extends; list every mistake.
+
+    \b
+    Examples:
+      myceld config validate
+      myceld config validate site.yaml
+    """
+    path = expand(home) / _NAME if file is None else expand(file)
+    try:
+        problems = inspect(path, os.environ, Config).problems or _breaches(path)
+    except BadConfig as error:
+        problems = error.problems
+        if not problems:
+            raise
+    if as_json:
+        show.as_json({"file": str(path), "valid": not problems, "problems": [*map(_row, problems)]})
+    elif not problems:
+        show.line(f"{show.safe(path)}: valid")
+    else:
+        for problem in problems:
+            show.line(show.safe(problem))
+    if problems:
+        raise ConfigInvalid(f"{path}: {len(problems)} mistakes")
+
+
+@config.command()
+@json_option
+def profiles(*, as_json: bool) -> None:
+    """List the profiles, and where each differs from the defaults.
+
+    A file takes one over by `extends: profile:NAME` at its top; `myceld init --profile NAME` makes
+    such a file.
+    """
+    rows = []
+    for name in profile_names():
+        layer = layer_of(Config, read_profile(PROFILE + name), PROFILE + name, {})
+        made = assemble(Config, [layer], {}).must()
+        rows.append((name, changes_between(Config(), made)))
+    if as_json:
+        content = [
+            {"name": name, "values": {str(one.place): _plain(one.new) for one in changes}}
+            for name, changes in rows
+        ]
+        show.as_json({"profiles": content})
+        return
+    for name, changes in rows:
+        show.line(name)
+        for one in changes:
+            show.line(f"  {one.place}: {flow(one.new)}  (default {flow(one.old)})")
+
+
+@config.command()
+@json_option
+def schema(*, as_json: bool) -> None:
+    """Print the JSON Schema of config.yaml, for editors."""
+    del as_json  # it is JSON in any case
+    from settings.schema import schema_of  # noqa: PLC0415 - only here
+
+    show.as_json(schema_of(Config))
+
+
+@config.command("reload")
+@common_options
+def reload_config(common: Common) -> None:
+    """Have the running cell read its configuration again, and take over what can change.
+
+    Says what was taken over, and what needs a restart. A file with a mistake changes nothing.
+    """
+    with common.client() as client:
+        told = client.reload_config()
+    if common.as_json:
+        show.as_json(told)
+        return
+    for name in told["applied"]:
+        show.line(f"taken over     {show.safe(name)}")
+    for name in told["needs_restart"]:
+        show.line(f"needs a start  {show.safe(name)}")
+    if not told["applied"] and not told["needs_restart"]:
+        show.line("nothing has changed")
+
+
+def _reading(home: str) -> Reading[Config]:
+    reading = inspect(expand(home) / _NAME, os.environ, Config)
+    reading.must()
+    return reading
+
+
+def _breaches(path: Path) -> tuple[Problem, ...]:
+    """Return what the JSON Schema refuses in a file that the table takes: nothing, by the tests."""
+    from core.yaml_text import read_yaml  # noqa: PLC0415 - beside the validator, which is slow
+    from settings.schema import breaches  # noqa: PLC0415 - as above
+
+    return tuple(breaches(Config, read_yaml(read_file(path), str(path)), str(path)))
+
+
+def _place(name: str) -> Place:
+    section, _, key = name.partition(".")
+    places = places_in(Config)
+    if section not in places:
+        raise BadSetting(f"{section!r} is no section{nearest(section, places)}")
+    if key not in places[section]:
+        raise BadSetting(f"{name!r} is no key{nearest(key, places[section])}")
+    return places[section][key]
+
+
+def _plain(value: Value) -> object:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _row(problem: Problem) -> dict[str, object]:
+    return {
+        "place": problem.origin.place,
+        "line": problem.origin.line,
+        "key": problem.key,
+        "message": problem.message,
+    }
