@@ -438,29 +438,31 @@ def _configuration() -> tuple[Target, ...]:
     )
 
 
+_BODY_SAMPLES: Final[tuple[dict[str, object], ...]] = (
+    {"transactions": ["00ff", "92"], "wait": "stored", "timeout_s": 1.5},
+    {"key": "k", "value": "v", "nonce": 3},
+    {"key": "k", "value_hex": "00"},
+    {"action": "add", "cell": _CELL, "weight": 1, "name": "dora"},
+    {"action": "approve", "proposal": "00" * 32},
+    {"role": "sclerotium", "name": "x", "weight": 1, "expires_s": 60, "addresses": ["/ip4"]},
+    {"cell": "ada", "journal": "consensus", "min_index": 4, "type": "seed"},
+    {"writes": [{"key": "a", "value_hex": "ff", "if_round": 7}, {"key": "b", "delete": True}]},
+    {"name": "club", "owners": ["ada"], "access": "writers", "writers": ["grace"]},
+    {"prefix": "club/", "to_round": 9},
+    {"cell": "ada", "score": 0.9, "scope": "storage"},
+    {"title": "t", "actions": [{"action": "issue", "account": "ada", "amount": "1.5"}]},
+    {"kind": "transfer", "arguments": {"to": "grace", "amount": "1"}},
+    {"type": "AUTH", "to": "ada", "body_hex": "00ff"},
+)
+
+
 def _gateway() -> tuple[Target, ...]:
-    bodies: tuple[dict[str, object], ...] = (
-        {"transactions": ["00ff", "92"], "wait": "stored", "timeout_s": 1.5},
-        {"key": "k", "value": "v", "nonce": 3},
-        {"key": "k", "value_hex": "00"},
-        {"action": "add", "cell": _CELL, "weight": 1, "name": "dora"},
-        {"action": "approve", "proposal": "00" * 32},
-        {"role": "sclerotium", "name": "x", "weight": 1, "expires_s": 60, "addresses": ["/ip4"]},
-        {"cell": "ada", "journal": "consensus", "min_index": 4, "type": "seed"},
-        {"writes": [{"key": "a", "value_hex": "ff", "if_round": 7}, {"key": "b", "delete": True}]},
-        {"name": "club", "owners": ["ada"], "access": "writers", "writers": ["grace"]},
-        {"prefix": "club/", "to_round": 9},
-        {"cell": "ada", "score": 0.9, "scope": "storage"},
-        {"title": "t", "actions": [{"action": "issue", "account": "ada", "amount": "1.5"}]},
-        {"kind": "transfer", "arguments": {"to": "grace", "amount": "1"}},
-        {"type": "AUTH", "to": "ada", "body_hex": "00ff"},
-    )
     answers = ({"items": [1, "x"], "next": None}, {"error": {"code": "MYC-X-1", "message": "no"}})
     return (
         Target(
             name="gateway: body",
             decode=_body,
-            samples=tuple(map(_json, bodies)),
+            samples=tuple(map(_json, _BODY_SAMPLES)),
             errors=(BadRequest,),
             form=Form.JSON,
             covers=(
