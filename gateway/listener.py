@@ -16,12 +16,12 @@ from uvicorn import Config, Server
 
 from core.errors import check
 from core.host_names import is_loopback
-from gateway.connections import Connection
+from gateway.connections import Connection, Crowd
 from gateway.door import Door
 from gateway.errors import CannotListen, NotLoopback, PortInUse
 from gateway.limits import (
+    ACCEPTS_PER_ROUND_MAX,
     BACKLOG_MAX,
-    CONNECTIONS_MAX,
     HEAD_SIZE_BYTES_MAX,
     KEEP_ALIVE_TIMEOUT_S,
     STOP_TIMEOUT_S,
@@ -52,6 +52,7 @@ class Listener:
         if not is_loopback(host) and tls is None and not insecure:
             raise NotLoopback(f"{host} is not a loopback address, and there is no TLS")
         self._tls = tls
+        self.crowd = Crowd()
         self._address = ("127.0.0.1" if host.lower() == "localhost" else host, port)
         self._door = door
         self._stop_waiting = stop_waiting
@@ -64,7 +65,7 @@ class Listener:
         self._socket = _bind(*self._address)
         config = Config(
             self._door,
-            http=Connection,
+            http=type("ServedConnection", (Connection,), {"crowd": self.crowd}),
             ws=Socket,
             ws_max_size=STREAM_COMMAND_SIZE_BYTES_MAX,
             ws_per_message_deflate=False,
@@ -75,8 +76,7 @@ class Listener:
             proxy_headers=False,
             server_header=False,
             date_header=False,
-            backlog=BACKLOG_MAX,
-            limit_concurrency=CONNECTIONS_MAX,
+            backlog=ACCEPTS_PER_ROUND_MAX,
             h11_max_incomplete_event_size=HEAD_SIZE_BYTES_MAX,
             timeout_keep_alive=KEEP_ALIVE_TIMEOUT_S,
             timeout_graceful_shutdown=STOP_TIMEOUT_S,
@@ -88,6 +88,8 @@ class Listener:
         self._server = Server(config)
         self._server.lifespan = config.lifespan_class(config)
         await self._server.startup(sockets=[self._socket])
+        # The server's own `backlog` is how many it accepts at once too.
+        self._socket.listen(BACKLOG_MAX)
         host, port = self._socket.getsockname()[:2]
         scheme, host = "https" if self._tls else "http", _EVERYWHERE.get(host, host)
         return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
