@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from node.doctor.limits import CLOCK_APART_MS
 from node.faults import FAULTS_FILE, FAULTS_VARIABLE
 from tests.network.devnet import Devnet, myceld, wait_until
 
@@ -43,7 +44,9 @@ def test_a_sound_network_has_nothing_wrong(net: Devnet) -> None:
     assert net.status(1)["fault_budget"] == "none may fail"
 
 
+@pytest.mark.long
 def test_a_clock_an_hour_behind_is_named_by_the_others_and_by_itself(net: Devnet) -> None:
+    # Times of a member never fall, so its clock seems to stand: it takes as long as is tolerated.
     faults = net.home(2) / FAULTS_FILE
     faults.write_text(json.dumps({"version": 1, "skew_ms": -3_600_000}))
 
@@ -54,7 +57,7 @@ def test_a_clock_an_hour_behind_is_named_by_the_others_and_by_itself(net: Devnet
 
     wait_until(lambda: seen("late"), "nobody noticed the clock")
     (clock,) = net.client(1).doctor()["clocks"]
-    assert clock["ahead_ms"] == pytest.approx(-3_600_000, abs=60_000)
+    assert clock["ahead_ms"] < -CLOCK_APART_MS
     assert any(one["what"].startswith("clock of") for one in net.client(1).why_stall()["reasons"])
     faults.unlink()  # the remedy: set the clock
     wait_until(lambda: not seen("right") and not _any_clock(net), "the clock is still called wrong")
@@ -66,9 +69,7 @@ def _any_clock(net: Devnet) -> bool:
 
 def test_a_lost_quorum_is_named_and_starting_the_member_mends_it(net: Devnet) -> None:
     net.do("kill", 2)
-    wait_until(
-        lambda: "MYC-DOCTOR-100" in _findings(net, 1), "nobody noticed that a member is gone"
-    )
+    wait_until(lambda: "MYC-DOCTOR-100" in _findings(net, 1), "nobody noticed the kill")
     answer = net.client(1).why_stall()
     assert answer["answer"].startswith("the network waits")
     assert "weight 1 of 2" in answer["reasons"][0]["detail"]
