@@ -20,8 +20,8 @@ from core import codec
 from core.errors import MyceldError
 from core.host_names import is_loopback_host
 from core.ids import Hash, NotACellId
-from gateway import asks, reading
-from gateway.errors import BadRequest, BodyTooLarge
+from gateway import asks, grants, reading
+from gateway.errors import BadRequest, BodyTooLarge, GrantsUnusable
 from gateway.state_asks import ChangesAsk, NamespaceAsk, RollbackAsk, WriteAsk
 from hypha import config as hypha_config
 from hypha.errors import AnswerGarbled, BadHyphaConfig, GatewayRefuses, GatewaySilent
@@ -31,12 +31,14 @@ from hypha.line import parse_answer
 from identity import keystore, shares
 from identity.errors import (
     BadPassphrase,
+    BadRecord,
     BadShares,
     CostTooHigh,
     UnknownKeyFileVersion,
     UnreadableKeyFile,
 )
 from identity.passphrase import _from_bytes
+from identity.request_signature import SignedRequest
 from journal.bundle import is_bundled, sign_together, verify_own_head
 from journal.checkpoint import parse_checkpoint, sign_checkpoint, verify_checkpoint
 from journal.cosignature import CosignatureRefused, cosign, verified_witnesses
@@ -480,6 +482,32 @@ def _gateway() -> tuple[Target, ...]:
             size_bytes_max=16 << 10,
         ),
         Target(
+            name="gateway: signed request",
+            decode=lambda data: SignedRequest.parse(_text(data)),
+            samples=(
+                b"ab" * 32
+                + b".1800000000000."
+                + b"00" * 16
+                + b"."
+                + b"cd" * 32
+                + b"."
+                + b"ef" * 64,
+            ),
+            errors=(BadRecord,),
+            form=Form.TEXT,
+            covers=("identity/request_signature.py:SignedRequest.parse",),
+            size_bytes_max=16 << 10,
+        ),
+        Target(
+            name="gateway: grants.json",
+            decode=lambda data: grants._parsed(data, Path("grants.json")),
+            samples=(_json(_grants()),),
+            errors=(GrantsUnusable,),
+            form=Form.JSON,
+            covers=("gateway/grants.py:_parsed",),
+            size_bytes_max=1 << 20,
+        ),
+        Target(
             name="client: answer",
             decode=lambda data: _parsed(200 if len(data) % 2 else 400 + len(data) % 200, data),
             samples=tuple(map(_json, answers)),
@@ -489,6 +517,25 @@ def _gateway() -> tuple[Target, ...]:
             covers=("myceld/client.py:_parsed",),
         ),
     )
+
+
+def _grants() -> object:
+    numbers = {
+        "created_ms": 1,
+        "expires_ms": 0,
+        "rate_per_minute": 0,
+        "revoked_ms": 0,
+        "used_ms": 2,
+    }
+    rows = [
+        {"id": "ab" * 8, "token_hash": "ab" * 32, "public_key": "", "scopes": ["read"]},
+        {"id": "cd" * 8, "token_hash": "", "public_key": "cd" * 32, "scopes": ["submit", "admin"]},
+    ]
+    return {
+        "version": 1,
+        "mark": "abcdefgh",
+        "grants": [{**row, **numbers, **moments, "name": "n"} for row in rows],
+    }
 
 
 def _command_line() -> tuple[Target, ...]:
