@@ -543,13 +543,8 @@ def _gateway() -> tuple[Target, ...]:
 
 
 def _grants() -> object:
-    numbers = {
-        "created_ms": 1,
-        "expires_ms": 0,
-        "rate_per_minute": 0,
-        "revoked_ms": 0,
-        "used_ms": 2,
-    }
+    numbers = {"created_ms": 1, "expires_ms": 0, "rate_per_minute": 0}
+    moments = {"revoked_ms": 0, "used_ms": 2}
     rows = [
         {"id": "ab" * 8, "token_hash": "ab" * 32, "public_key": "", "scopes": ["read"]},
         {"id": "cd" * 8, "token_hash": "", "public_key": "cd" * 32, "scopes": ["submit", "admin"]},
