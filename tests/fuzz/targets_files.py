@@ -113,6 +113,7 @@ def targets() -> tuple[Target, ...]:
         *_tests_of_cells(),
         *_configuration(),
         *_gateway(),
+        *_credentials(),
         *_command_line(),
     )
 
@@ -505,6 +506,20 @@ def _gateway() -> tuple[Target, ...]:
             size_bytes_max=16 << 10,
         ),
         Target(
+            name="client: answer",
+            decode=lambda data: _parsed(200 if len(data) % 2 else 400 + len(data) % 200, data),
+            samples=tuple(map(_json, answers)),
+            errors=(CellAnswerUnreadable, CellRefused, CellUnreachable),
+            own=True,
+            form=Form.JSON,
+            covers=("myceld/client.py:_parsed",),
+        ),
+    )
+
+
+def _credentials() -> tuple[Target, ...]:
+    return (
+        Target(
             name="gateway: signed request",
             decode=lambda data: SignedRequest.parse(_text(data)),
             samples=(
@@ -529,15 +544,6 @@ def _gateway() -> tuple[Target, ...]:
             form=Form.JSON,
             covers=("gateway/grants.py:_parsed",),
             size_bytes_max=1 << 20,
-        ),
-        Target(
-            name="client: answer",
-            decode=lambda data: _parsed(200 if len(data) % 2 else 400 + len(data) % 200, data),
-            samples=tuple(map(_json, answers)),
-            errors=(CellAnswerUnreadable, CellRefused, CellUnreachable),
-            own=True,
-            form=Form.JSON,
-            covers=("myceld/client.py:_parsed",),
         ),
     )
 
