@@ -39,6 +39,8 @@ class DoctorView:
     files_max: int
     memory_bytes: int
     """Resident."""
+    cpu_s: float
+    """Processor time since the start."""
     journals_audited: list[str]
     """Journals whose last audit since the start was without a fault."""
 

@@ -223,3 +223,6 @@ LOG_FLUSH_S: Final = 1.0
 
 GRANT_RATE_MAX: Final = 10**9
 """Highest limit of requests a minute that a grant can have: none, in other words."""
+
+DAG_CURSOR_LENGTH_MAX: Final = 64
+"""Characters of a cursor of the hashgraph: four numbers of twelve digits."""

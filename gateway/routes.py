@@ -303,13 +303,17 @@ class Routes(Waiting):
             *ServiceRoutes(self._cell, self, self._budget).table(),
             *ProofRoutes(self._cell, self).table(),
             *RepairRoutes(self._cell, self, self._budget).table(),
-            *ConsensusRoutes(self._cell, self).table(),
             *LightRoutes(self._cell, self, self._budget).table(),
             *DoctorRoutes(self._cell).table(),
             ("GET", "/api/v1/events", self.streams.events),
         ]
         api = Api(
-            [StateRoutes(self._cell, self), ProcessRoutes(self._cell), self._grants],
+            [
+                StateRoutes(self._cell, self),
+                ConsensusRoutes(self._cell, self),
+                ProcessRoutes(self._cell),
+                self._grants,
+            ],
             self._guarded_operation,
             version=self._cell.status().version,
             more=[

@@ -3,7 +3,7 @@
 init     make a cell               run      run it until SIGINT or SIGTERM
 join     make a cell by a ticket     backup, backup-verify, backup-state, restore
 genesis  make a network's genesis  sign     sign a transaction without a running cell
-doctor   look for what is wrong
+doctor   look for what is wrong    space    say what takes room
 """
 
 from __future__ import annotations
@@ -185,6 +185,7 @@ def genesis() -> None:
 @click.option("--prana", multiple=True)
 @click.option("--parameter", "parameters", multiple=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True)
+@click.option("--json", "as_json", is_flag=True)
 def create(
     *,
     name: str,
@@ -193,13 +194,19 @@ def create(
     prana: tuple[str, ...],
     parameters: tuple[str, ...],
     out: Path,
+    as_json: bool,
 ) -> None:
     """Write the genesis of a network of several cells."""
     made = make_genesis(
         name, members, epoch_rounds=epoch_rounds, prana=prana, parameters=parameters
     )
     write_file(out, to_json(made))
-    click.echo(f"network   {made.name} {made.network_id.hex()}")
+    network_id = made.network_id.hex()
+    if as_json:
+        content = {"network_id": network_id, "network_name": made.name, "path": str(out)}
+        click.echo(json.dumps(content))
+    else:
+        click.echo(f"network   {made.name} {network_id}")
 
 
 @main.command()
@@ -298,6 +305,15 @@ def doctor(*, home: Path, fix: bool, dry_run: bool, passphrase: PassphraseSource
     from node.doctor import commands  # noqa: PLC0415 - keeps `init` and `sign` quick
 
     commands.look(Home(home), passphrase, fix=fix, dry_run=dry_run)
+
+
+@main.command()
+@click.option("--home", type=click.Path(path_type=Path), required=True)
+def space(*, home: Path) -> None:
+    """Say what takes room in a cell's directory; print it as JSON."""
+    from node.doctor import commands  # noqa: PLC0415 - keeps `init` and `sign` quick
+
+    commands.measure(Home(home))
 
 
 def _founded(home: Path, founded: Founded) -> dict[str, object]:

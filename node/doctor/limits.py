@@ -40,6 +40,9 @@ BOOTSTRAP_TIMEOUT_S: Final = 2.0
 BOOTSTRAPS_TRIED_MAX: Final = 8
 """Addresses that are tried, at two seconds each."""
 
+COUNTED_SIZE_BYTES_MAX: Final = 2 << 30
+"""Up to this size the pages of each table are counted, at some 500 MB/s."""
+
 QUICK_CHECK_SIZE_BYTES_MAX: Final = 256 << 20
 """Up to this size SQLite checks the whole database, at some 200 MB/s; beyond only the heads."""
 

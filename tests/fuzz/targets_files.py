@@ -51,6 +51,7 @@ from myceld.errors import CellAnswerUnreadable, CellRefused, CellUnreachable, Ho
 from myceld.home import RunFile, read_token
 from node import failpoints, faults, founding
 from node.backup.manifest import decode_manifest
+from node.dag_window import Cursor
 from node.discovery.locations import check_location
 from node.errors import BackupUnreadable, BadFailpoints, BadOption, SeedRefused
 from settings import BadConfig, CellConfig, Config, DiscoveryConfig, TrustConfig
@@ -459,6 +460,15 @@ def _gateway() -> tuple[Target, ...]:
             errors=(BadRequest,),
             form=Form.TEXT,
             size_bytes_max=16 << 10,
+        ),
+        Target(
+            name="cursor of the hashgraph",
+            decode=lambda data: Cursor.parse(_text(data)),
+            samples=(b"0.0.0.1", b"3.12345.12001.2049"),
+            errors=(BadRequest,),
+            form=Form.TEXT,
+            covers=("node/dag_window.py:Cursor.parse",),
+            size_bytes_max=64,
         ),
         Target(
             name="gateway: header",

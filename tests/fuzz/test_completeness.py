@@ -50,6 +50,7 @@ NOT_FUZZED: Final = {
     "node/divergence.py:DivergenceSearch._verified": "calls decode_proof",
     "node/backup/making.py:unpack": "writes files; tests/node/backup changes and cuts backups",
     "node/founding.py:read_genesis": "opens the file; genesis files are fuzzed",
+    "node/dag.py:Dag._decoded": "calls decode_event",
     "node/headers.py:Headers.open": "reads our own tables",
     "node/journal_answers.py:JournalAnswers._decoded": "calls decoders that are fuzzed",
     "node/stages/active_epoch.py:ActiveEpoch.unpack": "calls decode_event",
