@@ -11,7 +11,6 @@ import shlex
 import sys
 from pathlib import Path
 from typing import Self
-from urllib.parse import urlsplit
 
 import click
 
@@ -24,7 +23,8 @@ class CurlClient(Client):
     """A client that shows its calls."""
 
     def _call(self, method: str, target: str, body: bytes | None, timeout_s: float) -> JsonObject:
-        sys.stdout.write(curl_command(self.url, self._home, method, target, body) + "\n")
+        text = curl_command(self.url + target, method, body, home=self._home, ca=self._certificate)
+        sys.stdout.write(text + "\n")
         sys.stdout.flush()
         if method != "GET":
             raise click.exceptions.Exit(0)
@@ -35,7 +35,9 @@ class CurlClient(Client):
         return self
 
 
-def curl_command(url: str, home: Path | None, method: str, target: str, body: bytes | None) -> str:
+def curl_command(
+    url: str, method: str, body: bytes | None, *, home: Path | None, ca: Path | str = ""
+) -> str:
     """Return the curl that makes a call, quoted for a shell."""
     words = ["curl", "-sS"]
     if method != "GET":
@@ -46,6 +48,6 @@ def curl_command(url: str, home: Path | None, method: str, target: str, body: by
     if home is not None:
         token = shlex.quote(str(home / TOKEN_FILE))
         words += ["-H", f'"Authorization: Bearer $(cat {token})"']
-    if urlsplit(url).scheme == "https" and home is not None:
-        words += ["--cacert", shlex.quote(str(home / "gateway.crt"))]
-    return " ".join([*words, shlex.quote(url + target)])
+    if ca:
+        words += ["--cacert", shlex.quote(str(ca))]
+    return " ".join([*words, shlex.quote(url)])

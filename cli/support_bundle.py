@@ -30,7 +30,8 @@ from core.errors import MyceldError
 from identity.passphrase import PassphraseSource
 from myceld.calls import JsonObject
 from myceld.client import Client
-from myceld.home import read_token
+from myceld.home import RunFile, read_token
+from myceld.tls import tls_of
 from myceld.version import VERSION
 
 _TOLD: Final = {
@@ -65,6 +66,8 @@ def support_bundle(common: Common, file: str) -> None:
       myceld support-bundle /tmp/cell.tar.gz
     """
     target = expand(file)
+    if target.exists():
+        raise BundleNotWritten(f"{target} is there already")
     parts = dict(_parts(common))
     scrub = Scrubber.of(common.home)
     clean = {name: scrub.clean(text) for name, text in parts.items()}
@@ -115,10 +118,11 @@ def _asked(common: Common, ask: Callable[[Client], JsonObject]) -> JsonObject:
 
 def _metrics(common: Common) -> str:
     try:
-        with common.client() as cell:
-            headers = {"Authorization": f"Bearer {read_token(common.home)}"}
-            request = Request(cell.url + _METRICS, headers=headers)  # noqa: S310 - the cell's own
-        with urlopen(request, timeout=common.timeout_s) as answer:  # noqa: S310 - as above
+        run = RunFile.read(common.home)
+        headers = {"Authorization": f"Bearer {read_token(common.home)}"}
+        request = Request(run.url + _METRICS, headers=headers)  # noqa: S310 - the cell's own
+        context = tls_of(run.certificate) if run.certificate else None
+        with urlopen(request, timeout=common.timeout_s, context=context) as answer:  # noqa: S310 - as above
             text: str = answer.read(BUNDLE_LOG_SIZE_BYTES_MAX).decode("utf-8", "replace")
             return text
     except (MyceldError, OSError) as error:

@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import http.client
 import json
+import select
 import socket
+import ssl
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -367,6 +369,10 @@ class Client(
         sock = None if self._connection is None else self._connection.sock
         if sock is None or time.monotonic() - self._used_at_s > IDLE_S_MAX:
             return False
+        if isinstance(sock, ssl.SSLSocket):
+            poll = select.poll()
+            poll.register(sock, select.POLLIN)
+            return not poll.poll(0)
         sock.settimeout(0)
         try:
             sock.recv(1, socket.MSG_PEEK)

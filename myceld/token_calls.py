@@ -11,7 +11,7 @@ from myceld.calls import Calls, JsonObject
 class TokenCalls(Calls):
     """The part of `Client` that is about who else gets in."""
 
-    def tokens(self) -> JsonObject:
+    def access_tokens(self) -> JsonObject:
         """Return the list of GrantViews, the newest first, ended ones too."""
         return self._get("/api/v1/tokens")
 

@@ -22,7 +22,7 @@ import click
 
 from core.errors import MyceldError
 from gateway.logs import Logs
-from gateway.process import run_until_signalled, start_logging
+from gateway.process import raise_descriptors, run_until_signalled, start_logging
 from gossip.discovery.limits import TICKET_LENGTH_MAX
 from gossip.discovery.ticket import parse_ticket
 from identity import keystore
@@ -63,6 +63,7 @@ def main() -> None:
     """Make and run a cell."""
     # What is in memory is not to end in a file: the key is.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    raise_descriptors()
     arm_from(os.environ)
 
 

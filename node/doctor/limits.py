@@ -49,5 +49,8 @@ QUICK_CHECK_SIZE_BYTES_MAX: Final = 256 << 20
 LEFTOVERS_MAX: Final = 100
 """Half-written files that are named."""
 
+TOKENS_NAMED_MAX: Final = 8
+"""Tokens that are over and are named."""
+
 CERTIFICATE_SOON_S: Final = 14 * 86_400
 """A certificate that ends within two weeks is worth a word."""
