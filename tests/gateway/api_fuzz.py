@@ -120,8 +120,10 @@ def _ask(
 def _shorten(case: Any) -> None:  # noqa: ANN401 - as above
     """Have nothing waited for longer than it takes to answer."""
     query, body = case.query, case.body
-    if isinstance(query, dict) and "timeout_s" in query and _is_number(query["timeout_s"]):
-        case.query = {**query, "timeout_s": _WAIT_S}
+    parameters = case.operation.definition.raw.get("parameters", ())
+    waits = any(one["name"] == "timeout_s" for one in parameters)
+    if waits and (query is None or "timeout_s" not in query or _is_number(query["timeout_s"])):
+        case.query = {**(query or {}), "timeout_s": _WAIT_S}
     if isinstance(body, dict) and _is_number(body.get("timeout_s")):
         body["timeout_s"] = _WAIT_S
 
