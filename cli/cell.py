@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import click
@@ -95,12 +96,14 @@ def _show_status(answer: dict[str, Any], services: list[dict[str, Any]]) -> None
             ("network", f"{show.safe(answer['network_name'])}  {show.brief(answer['network_id'])}"),
             ("role", show.safe(answer["role"])),
             ("phase", f"{show.safe(answer['phase'])}: {show.safe(answer['summary'])}"),
+            ("faults", show.safe(answer["fault_budget"])),
             ("services", _services_line(services)),
             ("members", f"{members}, {answer['members_needed']} needed"),
             ("silent", silent),
             ("epoch", show.number(answer["epoch"])),
             ("upgrade", _upgrade_line(answer["upgrade"])),
             ("rounds", ", ".join(counts)),
+            ("last round", _last_round(answer["round_time_ns"])),
             ("state root", show.safe(answer["state_root"])),
             (
                 "events",
@@ -111,6 +114,7 @@ def _show_status(answer: dict[str, Any], services: list[dict[str, Any]]) -> None
                 f"{ordered} ordered, {show.number(answer['transactions_pending'])} pending",
             ),
             *_metric_rows(answer["metrics"]),
+            ("disk", _disk_line(answer)),
             ("addresses", "  ".join(show.safe(address) for address in answer["addresses"])),
             ("gateway", show.safe(answer["gateway_url"])),
             ("running for", show.duration(answer["uptime_s"])),
@@ -121,6 +125,20 @@ def _show_status(answer: dict[str, Any], services: list[dict[str, Any]]) -> None
     if others:
         show.line()
         show.table(["member", "cell id", "weight", "reachable"], [_member_row(m) for m in others])
+
+
+def _last_round(time_ns: int | None) -> str:
+    if time_ns is None:
+        return ""
+    ago_s = max(0.0, (time.time_ns() - time_ns) / 1e9)
+    return f"{show.moment(time_ns)}, {show.duration(ago_s)} ago"
+
+
+def _disk_line(answer: dict[str, Any]) -> str:
+    taken, free = answer["database_bytes"], answer["disk_free_bytes"]
+    if taken is None or free is None:
+        return ""
+    return f"{show.size(taken)} in the store, {show.size(free)} free"
 
 
 _ROUNDS = ("decided", "applied", "certified")

@@ -209,6 +209,7 @@ def genesis() -> None:
     help="A parameter of docs/transactions.md, such as fee_per_cost=1000.",
 )
 @click.option("--out", required=True, metavar="FILE", help="Where to write the genesis.")
+@json_option
 def create(
     name: str,
     member: tuple[str, ...],
@@ -217,6 +218,7 @@ def create(
     prana: tuple[str, ...],
     parameter: tuple[str, ...],
     out: str,
+    as_json: bool,
 ) -> None:
     """Write the genesis of a network; every member then runs `myceld init --genesis FILE`.
 
@@ -234,7 +236,7 @@ def create(
         arguments += ["--prana", given]
     for one in parameter:
         arguments += ["--parameter", one]
-    arguments += ["--out", str(expand(out))]
+    arguments += ["--out", str(expand(out)), *(["--json"] if as_json else [])]
     become_node(arguments)
 
 

@@ -7,13 +7,14 @@ from dataclasses import asdict
 import click
 
 from cli import show
+from cli.completing import complete_codes
 from cli.error_table import meanings, nearest, normal_code
 from cli.errors import NoSuchCode
 from cli.options import json_option
 
 
 @click.command()
-@click.argument("code")
+@click.argument("code", shell_complete=complete_codes)
 @json_option
 def explain(code: str, *, as_json: bool) -> None:
     """Say what a code such as MYC-NODE-002 means, why it happens, and what to do.

@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 from cli import show
+from cli.completing import complete_journals
 from cli.errors import AuditFailed, BadInput, BadUsage, WaitedInVain
 from cli.limits import JOURNAL_PAGE, JOURNAL_POLL_S
 from cli.options import START, Common, common_options, json_option, page_options
@@ -51,7 +52,7 @@ def list_journals(common: Common) -> None:
 
 
 @journal.command(name="show")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_journals)
 @page_options
 @common_options
 def show_journal(common: Common, name: str, start: int, limit: int) -> None:
@@ -81,7 +82,7 @@ def show_journal(common: Common, name: str, start: int, limit: int) -> None:
 
 
 @journal.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete_journals)
 @click.argument("index", type=START, default=0)
 @click.option("--count", type=click.IntRange(1), help="How many blocks; default: 1.")
 @click.option("--raw", is_flag=True, help="Print exactly the bytes of the blocks.")
@@ -156,7 +157,7 @@ def verify(file: Path, cell_id: str | None, *, raw: bool, as_json: bool) -> None
 
 
 @journal.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete_journals)
 @common_options
 def audit(common: Common, name: str) -> None:
     """Read every block of the journal NAME and check it against the signed root.
@@ -191,7 +192,7 @@ def audit_whole(common: Common, name: str) -> None:
 
 
 @journal.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete_journals)
 @click.argument("index", type=START)
 @click.option("--out", metavar="FILE", help="Where to write; - is standard output.")
 @common_options
@@ -224,7 +225,7 @@ def export(common: Common, name: str, index: int, out: str | None) -> None:
 
 
 @journal.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete_journals)
 @click.argument("min_index", type=START)
 @common_options
 def prune(common: Common, name: str, min_index: int) -> None:

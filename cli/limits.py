@@ -97,6 +97,17 @@ DEVNET_PRANA: Final = 1_000_000
 REPAIR_STEP_S: Final = 0.5
 """Between two looks whether a repair is done: it takes a second or more."""
 
+COMPLETION_TIMEOUT_S: Final = 1.0
+"""A shell waits so long for the cell that it completes names of."""
+
+BUNDLE_LOG_SIZE_BYTES_MAX: Final = 1 << 20
+"""Of the end of each log that goes into a support bundle: some 5,000 lines."""
+
+BUNDLE_LOGS_MAX: Final = 5
+"""Logs that go into a support bundle, the newest."""
+
+TOP_INTERVAL_S_DEFAULT: Final = 1.0
+"""Between two looks of `top`: each costs the cell some 3 ms."""
 LOG_LINE_SIZE_BYTES_MAX: Final = 1 << 16
 """Bytes of one line of a log file that are read at once; the cell cuts its lines below it."""
 

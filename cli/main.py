@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import Any, Final, NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 
 from cli.errors import (
     EXIT_BROKEN_PIPE,
@@ -66,6 +67,14 @@ _COMMANDS: Final = {
     "devnet": ("cli.devnet.commands:devnet", "Run a local network of several cells."),
     "sim": ("cli.sim:sim", "Run whole networks on virtual time, and break them."),
     "doctor": ("cli.doctor:doctor", "Look for what is wrong, and say what to do."),
+    "why": ("cli.why:why", "Say why a transaction, a cell or the network is where it is."),
+    "top": ("cli.top:top", "Watch what the cell does."),
+    "space": ("cli.space:space", "Say what takes room on the disk, and what can go."),
+    "support-bundle": (
+        "cli.support_bundle:support_bundle",
+        "Write what somebody needs who helps you.",
+    ),
+    "completion": ("cli.completion:completion", "Have a shell complete commands and values."),
     "explain": ("cli.explain:explain", "Say what a code means, and what to do."),
     "version": ("cli.cell:version", "Show the version of the program and of the cell."),
 }
@@ -113,6 +122,15 @@ class LazyGroup(click.Group):
         if not isinstance(command, click.Command):
             raise TypeError(f"{module}:{name} is not a command")
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete names from the table, without importing the commands."""
+        names = [
+            CompletionItem(name, help=text)
+            for name, (_, text) in self._lazy.items()
+            if name.startswith(incomplete)
+        ]
+        return names if incomplete or names else click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         """List the commands from the table, without importing them."""

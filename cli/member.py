@@ -7,6 +7,7 @@ from typing import Any, Final
 import click
 
 from cli import show
+from cli.completing import complete_members
 from cli.options import STAGE, Common, common_options
 from cli.receipt import finish, show_receipt
 
@@ -77,7 +78,7 @@ def propose(common: Common, cell_id: str, name: str, weight: int, wait: str) -> 
 
 
 @member.command()
-@click.argument("cell", metavar="MEMBER")
+@click.argument("cell", metavar="MEMBER", shell_complete=complete_members)
 @_wait
 @common_options
 def remove(common: Common, cell: str, wait: str) -> None:
@@ -91,7 +92,7 @@ def remove(common: Common, cell: str, wait: str) -> None:
 
 
 @member.command()
-@click.argument("cell", metavar="MEMBER")
+@click.argument("cell", metavar="MEMBER", shell_complete=complete_members)
 @click.argument("weight", type=_WEIGHT)
 @_wait
 @common_options

@@ -5,12 +5,14 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import click
 
+from cli import show
 from cli.errors import BadInput
 from cli.limits import INPUT_SIZE_BYTES_MAX, TIMEOUT_S_DEFAULT
 from identity.passphrase import PassphraseSource
@@ -30,9 +32,14 @@ class Common:
     home: Path
     as_json: bool
     timeout_s: float
+    as_curl: bool = False
 
     def client(self) -> Client:
         """Return a client of the cell in `home`; raises CellUnreachable, HomeUnreadable."""
+        if self.as_curl:
+            from cli.curl import CurlClient  # noqa: PLC0415 - seldom wanted
+
+            return CurlClient.from_home(self.home, timeout_s=self.timeout_s)
         return Client.from_home(self.home, timeout_s=self.timeout_s)
 
 
@@ -56,11 +63,15 @@ def json_option(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def common_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add --home, --json and --timeout; the command takes them as one Common, first."""
+    """Add --home, --json, --timeout and --as-curl; the command takes them as one Common, first."""
 
     @functools.wraps(command)
-    def with_common(home: str, timeout_s: float, *, as_json: bool, **rest: object) -> None:
-        command(Common(expand(home), as_json, timeout_s), **rest)
+    def with_common(
+        home: str, timeout_s: float, *, as_json: bool, as_curl: bool, **rest: object
+    ) -> None:
+        common = Common(expand(home), as_json, timeout_s, as_curl)
+        with show.only_calls() if as_curl else nullcontext():
+            command(common, **rest)
 
     timed = click.option(
         "--timeout",
@@ -71,7 +82,10 @@ def common_options(command: Callable[..., None]) -> Callable[..., None]:
         show_default=True,
         help="Give up after this many seconds.",
     )(with_common)
-    return home_option(json_option(timed))
+    shown = click.option(
+        "--as-curl", is_flag=True, help="Print the HTTP calls as curl commands instead."
+    )(timed)
+    return home_option(json_option(shown))
 
 
 def passphrase_options(command: Callable[..., None]) -> Callable[..., None]:

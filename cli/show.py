@@ -5,10 +5,11 @@ Text that comes from other cells is made safe for a terminal first.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,14 +17,32 @@ _NUMBER = re.compile(r"[\d,.]+( (B|[KMGT]iB|ms|s))?")
 _SIZE_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
+_quiet = False
+
+
+@contextlib.contextmanager
+def only_calls() -> Iterator[None]:
+    """Print nothing of answers inside the block: `--as-curl` shows the calls alone."""
+    global _quiet  # noqa: PLW0603 - one process, one command
+    _quiet = True
+    try:
+        yield
+    finally:
+        _quiet = False
+
+
 def as_json(value: Mapping[str, Any]) -> None:
     """Print one object as one line of JSON, at once."""
+    if _quiet:
+        return
     sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
     sys.stdout.flush()
 
 
 def line(text: str = "") -> None:
     """Print one line."""
+    if _quiet:
+        return
     sys.stdout.write(text + "\n")
 
 

@@ -109,7 +109,7 @@ def list_tokens(common: Common) -> None:
       myceld token list --json | jq '.items[] | select(.is_good)'
     """
     with common.client() as cell:
-        answer = cell.tokens()
+        answer = cell.access_tokens()
     if common.as_json:
         show.as_json(answer)
         return

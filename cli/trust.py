@@ -8,6 +8,7 @@ from typing import Any, Final
 import click
 
 from cli import show, trust_picture
+from cli.completing import complete_members
 from cli.errors import BadInput, BadUsage
 from cli.journal import read_text
 from cli.limits import TRUST_CELLS_DRAWN
@@ -37,7 +38,7 @@ def trust() -> None:
 
 
 @trust.command()
-@click.argument("cell", metavar="CELL")
+@click.argument("cell", metavar="CELL", shell_complete=complete_members)
 @click.option("--score", type=_SCORE, required=True, help="0 (not at all) to 1 (fully).")
 @_scope
 @click.option(
@@ -74,7 +75,7 @@ def attest(
 
 
 @trust.command()
-@click.argument("cell", metavar="CELL")
+@click.argument("cell", metavar="CELL", shell_complete=complete_members)
 @_scope
 @_wait
 @common_options
@@ -91,7 +92,7 @@ def revoke(common: Common, cell: str, scope: str, wait: str) -> None:
 
 
 @trust.command(name="show")
-@click.argument("cell", metavar="CELL")
+@click.argument("cell", metavar="CELL", shell_complete=complete_members)
 @click.option("--why", is_flag=True, help="Show the paths that make the score, strongest first.")
 @_scope
 @common_options

@@ -132,6 +132,6 @@ def error_answer(
     headers: dict[str, str] = {}
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    if status == 503 and error.retryable:
+    if status == 503:
         headers["Retry-After"] = str(RETRY_AFTER_S)
     return JsonAnswer(ErrorAnswer(error_view(error)), status_code=status, headers=headers)

@@ -1,17 +1,83 @@
-"""One HTTP/1.1 connection: closed when a head takes too long, or an answer is not taken."""
+"""HTTP/1.1 connections: when one is closed, and which one gives way when there are too many."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from gateway.limits import HEAD_TIMEOUT_S, SEND_STALL_S_MAX
+from gateway.limits import (
+    CONNECTIONS_MAX,
+    HEAD_TIMEOUT_S,
+    SEND_STALL_S_MAX,
+    SILENT_CONNECTIONS_MAX,
+)
+from gateway.rates import block_of
+
+
+class Crowd:
+    """All connections of a gateway, and which one gives way when there are too many.
+
+    First those that have not said yet what they want, the oldest of the address that has most of
+    them: an honest head takes milliseconds, and nobody has many at a time. Then those that have
+    nothing to do, the longest idle first: their clients open another one. Never one at work: the
+    door bounds those.
+    """
+
+    def __init__(
+        self,
+        connections_max: int = CONNECTIONS_MAX,
+        silent_max: int = SILENT_CONNECTIONS_MAX,
+    ) -> None:
+        self._connections_max = connections_max
+        self._silent_max = silent_max
+        self._silent: dict[Connection, str] = {}
+        """By age; each with its address."""
+        self._idle: dict[Connection, None] = {}
+        self._working: set[Connection] = set()
+
+    def __len__(self) -> int:
+        return len(self._silent) + len(self._idle) + len(self._working)
+
+    def came(self, connection: Connection, address: str) -> None:
+        """Take a new connection in, and have others give way for it."""
+        self._silent[connection] = address
+        if len(self._silent) > self._silent_max or len(self) > self._connections_max:
+            self._give_way(connection)
+
+    def works(self, connection: Connection) -> None:
+        """Note that a request is at work on a connection."""
+        self.went(connection)
+        self._working.add(connection)
+
+    def rests(self, connection: Connection) -> None:
+        """Note that a connection was answered."""
+        if connection in self._working:
+            self._working.discard(connection)
+            self._idle[connection] = None
+
+    def went(self, connection: Connection) -> None:
+        """Forget a connection."""
+        self._silent.pop(connection, None)
+        self._idle.pop(connection, None)
+        self._working.discard(connection)
+
+    def _give_way(self, newest: Connection) -> None:
+        if len(self._silent) > 1:
+            ((address, _),) = Counter(self._silent.values()).most_common(1)
+            victim = next(one for one, whose in self._silent.items() if whose == address)
+        else:
+            victim = next(iter(self._idle), newest)
+        self.went(victim)
+        victim.transport.abort()
 
 
 class Connection(H11Protocol):
     """An HTTP/1.1 connection, closed when a head takes too long, or an answer is not taken."""
 
+    crowd: Crowd | None = None
+    """Set by the gateway on the class that it serves with."""
     _head_timer: asyncio.TimerHandle | None = None
     _stall_timer: asyncio.TimerHandle | None = None
 
@@ -19,10 +85,15 @@ class Connection(H11Protocol):
         """Start the clock: a connection that says nothing is closed too."""
         super().connection_made(transport)
         self._start_timer()
+        if self.crowd is not None:
+            self.crowd.came(self, block_of(self.client[0]) if self.client else "?")
 
     def data_received(self, data: bytes) -> None:
         """Stop the clock when a request begins its work, start it when a new head begins."""
+        if self.crowd is not None and self.transport.is_closing():
+            return  # it gave way
         super().data_received(data)
+        self._note_work()
         if self.transport.get_protocol() is not self:
             self._stop_timer()  # it is a WebSocket from now on, with deadlines of its own
         elif self.cycle is not None and not self.cycle.response_complete:
@@ -34,7 +105,16 @@ class Connection(H11Protocol):
         """Forget the clocks."""
         self._stop_timer()
         self._stop_stall_timer()
+        if self.crowd is not None:
+            self.crowd.went(self)
         super().connection_lost(exc)
+
+    def on_response_complete(self) -> None:
+        """Note that there is nothing to do until the next request."""
+        if self.crowd is not None:
+            self.crowd.rests(self)
+        super().on_response_complete()
+        self._note_work()  # a request that came behind the last one
 
     def pause_writing(self) -> None:
         """Start another clock: what is sent has to be taken."""
@@ -46,6 +126,14 @@ class Connection(H11Protocol):
         """Stop it: some was taken."""
         self._stop_stall_timer()
         super().resume_writing()
+
+    def _note_work(self) -> None:
+        if self.crowd is None or self.transport.is_closing():
+            return
+        if self.transport.get_protocol() is not self:
+            self.crowd.went(self)
+        elif self.cycle is not None and not self.cycle.response_complete:
+            self.crowd.works(self)
 
     def _start_timer(self) -> None:
         self._head_timer = self.loop.call_later(HEAD_TIMEOUT_S, self.transport.close)

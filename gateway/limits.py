@@ -11,13 +11,17 @@ BODIES_SIZE_BYTES_MAX: Final = 32 << 20
 """All request bodies being read at once, times about 3 while they are parsed; then 503."""
 
 HEAD_SIZE_BYTES_MAX: Final = 16 << 10
-"""Request line and headers; ours are below 1 KiB. Times CONNECTIONS_MAX: 4 MiB."""
+"""Request line and headers; ours are below 1 KiB. Times CONNECTIONS_MAX: 8 MiB."""
 
 QUERY_SIZE_BYTES_MAX: Final = 8192
 """Query of a URL: the longest key in percent signs is 768."""
 
-CONNECTIONS_MAX: Final = 256
-"""Open connections, idle ones included, well below the usual limit of 1,024 descriptors."""
+CONNECTIONS_MAX: Final = 512
+"""Open connections, idle ones included, WebSockets not: some 20 KiB each. Beyond that one gives way
+to each that comes."""
+
+SILENT_CONNECTIONS_MAX: Final = 256
+"""Of those, the ones that have not asked for anything yet; an honest one is so for milliseconds."""
 
 REQUESTS_MAX: Final = 224
 """Requests at work, waiting ones included; below CONNECTIONS_MAX so that refusals are coded."""
@@ -25,8 +29,12 @@ REQUESTS_MAX: Final = 224
 LIGHT_REQUESTS_MAX: Final = 64
 """Of those, what hyphae ask: others run them, and must leave room for the cell's own clients."""
 
-BACKLOG_MAX: Final = 128
-"""Connections the kernel holds before we accept them."""
+BACKLOG_MAX: Final = 1024
+"""Connections the kernel holds before we accept them: when it holds no more, an honest client is
+not answered for a second."""
+
+ACCEPTS_PER_ROUND_MAX: Final = 32
+"""Connections accepted in one round of the event loop, some 3 ms of work."""
 
 HEAD_TIMEOUT_S: Final = 10.0
 """A connection must deliver a whole request head in this time, or it is closed."""
@@ -206,6 +214,9 @@ OWNER_REQUESTS_MIN: Final = 16
 PREFLIGHT_AGE_S: Final = 600
 """How long a browser may remember what another origin may send."""
 
+INVITE_ADDRESSES_MAX: Final = 64
+"""Most addresses that a request adds to a ticket; the cell takes fewer into it."""
+
 LOG_WAITING_MAX: Final = 4096
 """Log lines that wait to be written, of some 200 bytes: 1 MB; more are dropped and counted."""
 
@@ -223,3 +234,10 @@ LOG_FLUSH_S: Final = 1.0
 
 GRANT_RATE_MAX: Final = 10**9
 """Highest limit of requests a minute that a grant can have: none, in other words."""
+
+DESCRIPTORS_WANTED: Final = 4096
+"""Open files a cell asks the system for: CONNECTIONS_MAX, as many WebSockets, peers, the store, and
+room for connections that are just being refused. The usual limit is 1,024."""
+
+DAG_CURSOR_LENGTH_MAX: Final = 64
+"""Characters of a cursor of the hashgraph: four numbers of twelve digits."""

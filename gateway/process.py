@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, Protocol
 
+from gateway.limits import DESCRIPTORS_WANTED
 from gateway.logs import Logs
 from settings import LoggingConfig
 
@@ -61,3 +63,11 @@ def start_logging(
     logs = Logs(config, home)
     logs.take_all()
     return logs
+
+
+def raise_descriptors() -> None:
+    """Let this process have as many open files as its connections can come to, if it may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS_WANTED if hard == resource.RLIM_INFINITY else min(DESCRIPTORS_WANTED, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

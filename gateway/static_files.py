@@ -25,6 +25,7 @@ PREFIX: Final = "/explorer/"
 PAGES: Final = (
     "accounts",
     "governance",
+    "graph",
     "journals",
     "messages",
     "overview",
@@ -46,6 +47,9 @@ VERIFIERS: Final = (
 FRAME: Final = ("api", "app", "dom", "format", "live", "network", "parts", "verdict")
 """Modules that all pages share."""
 
+GRAPH: Final = ("camera", "feed", "layout", "model", "paint", "panel", "stage")
+"""Modules of the folder `graph`."""
+
 NAMES: Final = frozenset(
     {
         "index.html",
@@ -53,6 +57,8 @@ NAMES: Final = frozenset(
         "icon.svg",
         *(f"{name}.js" for name in FRAME),
         *(f"pages/{name}.js" for name in PAGES),
+        "graph/graph.css",
+        *(f"graph/{name}.js" for name in GRAPH),
         *(f"verify/{name}.js" for name in VERIFIERS),
     }
 )

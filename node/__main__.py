@@ -3,7 +3,7 @@
 init     make a cell               run      run it until SIGINT or SIGTERM
 join     make a cell by a ticket     backup, backup-verify, backup-state, restore
 genesis  make a network's genesis  sign     sign a transaction without a running cell
-doctor   look for what is wrong
+doctor   look for what is wrong    space    say what takes room
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import click
 
 from core.errors import MyceldError
 from gateway.logs import Logs
-from gateway.process import run_until_signalled, start_logging
+from gateway.process import raise_descriptors, run_until_signalled, start_logging
 from gossip.discovery.limits import TICKET_LENGTH_MAX
 from gossip.discovery.ticket import parse_ticket
 from identity import keystore
@@ -63,6 +63,7 @@ def main() -> None:
     """Make and run a cell."""
     # What is in memory is not to end in a file: the key is.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    raise_descriptors()
     arm_from(os.environ)
 
 
@@ -185,6 +186,7 @@ def genesis() -> None:
 @click.option("--prana", multiple=True)
 @click.option("--parameter", "parameters", multiple=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True)
+@click.option("--json", "as_json", is_flag=True)
 def create(
     *,
     name: str,
@@ -193,13 +195,19 @@ def create(
     prana: tuple[str, ...],
     parameters: tuple[str, ...],
     out: Path,
+    as_json: bool,
 ) -> None:
     """Write the genesis of a network of several cells."""
     made = make_genesis(
         name, members, epoch_rounds=epoch_rounds, prana=prana, parameters=parameters
     )
     write_file(out, to_json(made))
-    click.echo(f"network   {made.name} {made.network_id.hex()}")
+    network_id = made.network_id.hex()
+    if as_json:
+        content = {"network_id": network_id, "network_name": made.name, "path": str(out)}
+        click.echo(json.dumps(content))
+    else:
+        click.echo(f"network   {made.name} {network_id}")
 
 
 @main.command()
@@ -298,6 +306,15 @@ def doctor(*, home: Path, fix: bool, dry_run: bool, passphrase: PassphraseSource
     from node.doctor import commands  # noqa: PLC0415 - keeps `init` and `sign` quick
 
     commands.look(Home(home), passphrase, fix=fix, dry_run=dry_run)
+
+
+@main.command()
+@click.option("--home", type=click.Path(path_type=Path), required=True)
+def space(*, home: Path) -> None:
+    """Say what takes room in a cell's directory; print it as JSON."""
+    from node.doctor import commands  # noqa: PLC0415 - keeps `init` and `sign` quick
+
+    commands.measure(Home(home))
 
 
 def _founded(home: Path, founded: Founded) -> dict[str, object]:

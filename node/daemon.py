@@ -13,6 +13,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from gateway.door import DoorRules
 from gateway.grants import Grants
@@ -39,6 +40,9 @@ from node.services.nucleus import wall_ms
 from node.supervisor import Supervisor
 from node.surroundings import Surroundings
 from settings import Config
+
+if TYPE_CHECKING:
+    from node.tracing import Tracing
 
 
 class Daemon:
@@ -93,7 +97,8 @@ class Daemon:
             await store.close()
 
     async def _supervise(self, setup: Setup, store: Store) -> bool:
-        front = _GatewayFront(self._home, self.reloading, self._tell)
+        tracing = _tracing(setup)
+        front = _GatewayFront(self._home, self.reloading, self._tell, tracing)
         surroundings = Surroundings(
             self._home.path,
             faults=faults_of(self._home.path, os.environ),
@@ -102,13 +107,40 @@ class Daemon:
         self._supervisor = Supervisor(setup, front, surroundings, self._tell)
         if self._stopped:
             self._supervisor.stop()
-        return await self._supervisor.run(store)
+        try:
+            return await self._supervisor.run(store)
+        finally:
+            if tracing is not None:
+                await asyncio.to_thread(tracing.close)
+
+
+def _tracing(setup: Setup) -> Tracing | None:
+    """Return what tells of transactions, if it is switched on: only then the SDK is loaded."""
+    configured = setup.config.tracing
+    if not configured.endpoint:
+        return None
+    from node.tracing import Tracing, exporter_of  # noqa: PLC0415 - few want it
+
+    return Tracing(
+        exporter_of(configured.endpoint),
+        cell_id=setup.key.cell_id,
+        name=setup.config.cell.name,
+        network=setup.genesis.name,
+        percent=configured.percent,
+    )
 
 
 class _GatewayFront:
     """The HTTP gateway, and the file that says where it is."""
 
-    def __init__(self, home: Home, reloading: Reloading, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        home: Home,
+        reloading: Reloading,
+        tell: Callable[[str], None],
+        tracing: Tracing | None,
+    ) -> None:
+        self._tracing = tracing
         self._home = home
         self._reloading = reloading
         self._config = reloading.config
@@ -122,6 +154,8 @@ class _GatewayFront:
         """Serve the cell if nobody does yet, and say that it is ready."""
         cell.reloading = self._reloading
         self._reloading.attach(parts)
+        if self._tracing is not None:
+            parts.receipts.trace = self._tracing.note
         self._parts = parts
         if self._gateway is None:
             self._grants = Grants.open(self._home.grants, now_ms=wall_ms, random=os.urandom)

@@ -86,6 +86,15 @@ HOMELESS_SIZE_BYTES_MAX: Final = 4 * 1024 * 1024
 RECEIPTS_TRACKED_MAX: Final = 25_000
 """Transactions whose stages are remembered in memory: ≈ 0.6 KB each, 15 MB in all."""
 
+TRACES_OPEN_MAX: Final = 10_000
+"""Traced transactions that are not certified yet: ≈ 0.5 KB each; the oldest are not told."""
+
+TRACES_QUEUED_MAX: Final = 4096
+"""Spans that wait to be sent, ≈ 1 KB each; more are dropped by the SDK, which counts them."""
+
+TRACE_EXPORT_S: Final = 5
+"""For sending one batch, and for what is left when the cell stops."""
+
 EVENT_CACHE_SIZE_BYTES_MAX: Final = 8 * 1024 * 1024
 """Newest event bytes kept to be sent; older ones are read from the journal."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from core.errors import MyceldError
@@ -35,6 +35,9 @@ class Receipts:
     """Stages by transaction id."""
 
     def __init__(self) -> None:
+        self.trace: Callable[[Iterable[TransactionId], Stage, int], None] | None = None
+        """Hears of all stages of all transactions, with the wall clock in ns; None if nobody
+        traces."""
         self._tracks: OrderedDict[TransactionId, Track] = OrderedDict()
         self._uncertified: OrderedDict[Round, list[TransactionId]] = OrderedDict()
 
@@ -48,6 +51,9 @@ class Receipts:
         Those that nobody submitted or waits for here are not remembered: the order on disk is.
         """
         now_ns = wall_ns()
+        if self.trace is not None:
+            transactions = list(transactions)
+            self.trace(transactions, stage, now_ns)
         for transaction in transactions:
             track = self._tracks.get(transaction)
             if track is None:

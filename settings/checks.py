@@ -167,3 +167,15 @@ def _wrong_policy(**given: tuple[str, ...]) -> str | None:
 def _score(text: str) -> float:
     """Return a plain decimal number; what is none is beyond every bound of a score."""
     return float(text) if _DECIMAL.fullmatch(text) else -1.0
+
+
+def wrong_trace_endpoint(value: str) -> str | None:
+    """Return what is wrong with an address for traces."""
+    if not value:
+        return None
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return "expected an http or https URL"
+    if parts.username or parts.password:
+        return "expected a URL without a password"
+    return None

@@ -15,6 +15,7 @@ from settings.sections.gateway import GatewayConfig
 from settings.sections.logs import LoggingConfig
 from settings.sections.state import StateConfig
 from settings.sections.storage import StorageConfig
+from settings.sections.tracing import TracingConfig
 from settings.sections.trust import TrustConfig
 
 
@@ -46,3 +47,4 @@ class Config:
     logging: LoggingConfig = section(
         LoggingConfig(), "How much is logged, in which form, and where it is kept"
     )
+    tracing: TracingConfig = section(TracingConfig(), "Traces of transactions, for OpenTelemetry")

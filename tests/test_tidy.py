@@ -198,6 +198,7 @@ def test_every_import_is_declared() -> None:
     distributions = {
         "google": "protobuf",
         "nacl": "pynacl",
+        "opentelemetry": "opentelemetry-sdk",
         "pydantic_core": "pydantic",
         "yaml": "pyyaml",
     }

@@ -12,6 +12,8 @@ from identity.passphrase import PassphraseSource
 from node.doctor.examination import examine
 from node.doctor.fixes import mend
 from node.doctor.patient import Patient
+from node.doctor.space import space_of
+from node.errors import NotInitialised
 from node.home import Home
 
 
@@ -29,3 +31,10 @@ def look(home: Home, passphrase: PassphraseSource, *, fix: bool, dry_run: bool) 
         "fixes": [asdict(one) for one in fixes],
     }
     click.echo(json.dumps(content))
+
+
+def measure(home: Home) -> None:
+    """Print what takes room in the directory."""
+    if not home.path.is_dir():
+        raise NotInitialised(f"there is no directory {home.path}")
+    click.echo(json.dumps(asdict(space_of(home))))

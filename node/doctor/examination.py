@@ -12,6 +12,7 @@ from core.errors import MyceldError
 from core.findings import Finding, find
 from node.doctor.database import check_database
 from node.doctor.directory import check_config, check_directory
+from node.doctor.front import check_front
 from node.doctor.keys import check_key, check_tokens
 from node.doctor.machine import check_log, check_process, check_room, check_speed
 from node.doctor.patient import Patient
@@ -40,6 +41,7 @@ def _examine(patient: Patient, now_ns: int) -> Iterator[Finding]:
     if (config := patient.settled) is not None:
         yield from check_reachable(patient, config)
         yield from check_bootstrap(patient, config)
+        yield from check_front(patient, config, now_ns)
         if not patient.runs:
             yield from check_listening(patient, config)
     if not patient.runs:

@@ -40,11 +40,17 @@ BOOTSTRAP_TIMEOUT_S: Final = 2.0
 BOOTSTRAPS_TRIED_MAX: Final = 8
 """Addresses that are tried, at two seconds each."""
 
+COUNTED_SIZE_BYTES_MAX: Final = 2 << 30
+"""Up to this size the pages of each table are counted, at some 500 MB/s."""
+
 QUICK_CHECK_SIZE_BYTES_MAX: Final = 256 << 20
 """Up to this size SQLite checks the whole database, at some 200 MB/s; beyond only the heads."""
 
 LEFTOVERS_MAX: Final = 100
 """Half-written files that are named."""
+
+TOKENS_NAMED_MAX: Final = 8
+"""Tokens that are over and are named."""
 
 CERTIFICATE_SOON_S: Final = 14 * 86_400
 """A certificate that ends within two weeks is worth a word."""

@@ -38,6 +38,7 @@ def doctor_view(parts: Parts) -> DoctorView:
         files_open=process.num_fds(),
         files_max=soft,
         memory_bytes=process.memory_info().rss,
+        cpu_s=round(sum(process.cpu_times()[:2]), 3),
         journals_audited=[name for name, seen in audits.items() if seen and seen.state == "ok"],
     )
 

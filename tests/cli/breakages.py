@@ -6,6 +6,7 @@ where it has one; `mend` is for those whose remedy is words, and does what they 
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import fcntl
 import json
@@ -16,9 +17,17 @@ import socket
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from unittest.mock import patch
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from gateway.grants import Grants, Terms
+from gateway.policy import Scope
 from identity import keystore
 from identity.keystore import Lock
 from identity.passphrase import Passphrase
@@ -424,6 +433,69 @@ def _too_few_files(ward: Ward) -> Iterator[None]:
     ward.environment["FILES"] = str(soft)
     resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
     yield
+
+
+def _with_certificate(ward: Ward, days: int) -> None:
+    """Have the gateway speak TLS, with a certificate that ends after so many days."""
+    now = datetime.now(UTC)
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=400))
+        .not_valid_after(now + timedelta(days=days))
+        .sign(key, hashes.SHA256())
+    )
+    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    (ward.home.path / "tls.crt").write_bytes(made.public_bytes(pem))
+    secret = ward.home.path / "tls.key"
+    secret.write_bytes(
+        key.private_bytes(pem, serialization.PrivateFormat.TraditionalOpenSSL, plain)
+    )
+    secret.chmod(0o600)
+    if "tls_key" not in ward.home.config.read_text():
+        text = "gateway:\n  tls_certificate: tls.crt\n  tls_key: tls.key\n"
+        ward.home.config.write_text(ward.home.config.read_text() + text)
+
+
+def _renew(ward: Ward) -> None:
+    _with_certificate(ward, 365)
+
+
+@breakage("MYC-DOCTOR-073", _renew)
+def _an_expired_certificate(ward: Ward) -> Iterator[None]:
+    _with_certificate(ward, -1)
+    yield
+
+
+@breakage("MYC-DOCTOR-073", _renew)
+def _a_certificate_of_another_key(ward: Ward) -> Iterator[None]:
+    _with_certificate(ward, 300)
+    kept = (ward.home.path / "tls.crt").read_bytes()
+    _with_certificate(ward, 300)
+    (ward.home.path / "tls.crt").write_bytes(kept)
+    yield
+
+
+@breakage("MYC-DOCTOR-074", _renew)
+def _a_certificate_that_ends_soon(ward: Ward) -> Iterator[None]:
+    _with_certificate(ward, 3)
+    yield
+
+
+@breakage("MYC-DOCTOR-075", lambda ward: ward.home.grants.unlink())
+def _a_token_that_is_over(ward: Ward) -> Iterator[None]:
+    grants = Grants.open(ward.home.grants, now_ms=lambda: 1_000_000, random=os.urandom)
+    asyncio.run(_make_token(grants))
+    yield
+
+
+async def _make_token(grants: Grants) -> None:
+    await grants.make_token(Terms("old", (Scope.READ,), 1_060_000))
 
 
 def clear_away(ward: Ward) -> None:

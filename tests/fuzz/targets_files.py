@@ -20,9 +20,27 @@ from core import codec
 from core.errors import MyceldError
 from core.host_names import is_loopback_host
 from core.ids import Hash, NotACellId
-from gateway import asks, reading
+from gateway import bodies, reading
+from gateway.asks import HashPath, MayWaitAsk, PageAsk
+from gateway.cell_routes import SporeAsk
 from gateway.errors import BadRequest, BodyTooLarge
-from gateway.state_asks import ChangesAsk, NamespaceAsk, RollbackAsk, WriteAsk
+from gateway.governance_asks import ProposalAsk, VoteAsk
+from gateway.journal_routes import BlockAsk, FollowAsk, JournalPath, PruneAsk
+from gateway.light_asks import HeadAsk
+from gateway.member_asks import InviteAsk, MembersAsk
+from gateway.message_asks import MessagesAsk, PostAsk, RoomAsk, SendAsk
+from gateway.order_asks import PutAsk, SubmitAsk
+from gateway.prana_asks import ActAsk
+from gateway.proof_asks import RoundProofAsk, ValueProofAsk
+from gateway.service_routes import ActsAsk
+from gateway.state_asks import (
+    ChangesAsk,
+    DifferencesAsk,
+    NamespaceAsk,
+    RollbackAsk,
+    WriteAsk,
+)
+from gateway.trust_asks import AttestAsk
 from hypha import config as hypha_config
 from hypha.errors import AnswerGarbled, BadHyphaConfig, GatewayRefuses, GatewaySilent
 from hypha.gateway_address import GatewayAddress
@@ -51,6 +69,7 @@ from myceld.errors import CellAnswerUnreadable, CellRefused, CellUnreachable, Ho
 from myceld.home import RunFile, read_token
 from node import failpoints, faults, founding
 from node.backup.manifest import decode_manifest
+from node.dag_window import Cursor
 from node.discovery.locations import check_location
 from node.errors import BackupUnreadable, BadFailpoints, BadOption, SeedRefused
 from settings import BadConfig, CellConfig, Config, DiscoveryConfig, TrustConfig
@@ -419,31 +438,36 @@ def _configuration() -> tuple[Target, ...]:
     )
 
 
+_BODY_SAMPLES: Final[tuple[dict[str, object], ...]] = (
+    {"transactions": ["00ff", "92"], "wait": "stored", "timeout_s": 1.5},
+    {"key": "k", "value": "v", "nonce": 3},
+    {"key": "k", "value_hex": "00"},
+    {"action": "add", "cell": _CELL, "weight": 1, "name": "dora"},
+    {"action": "approve", "proposal": "00" * 32},
+    {"role": "sclerotium", "name": "x", "weight": 1, "expires_s": 60, "addresses": ["/ip4"]},
+    {"cell": "ada", "journal": "consensus", "min_index": 4, "type": "seed"},
+    {"writes": [{"key": "a", "value_hex": "ff", "if_round": 7}, {"key": "b", "delete": True}]},
+    {"name": "club", "owners": ["ada"], "access": "writers", "writers": ["grace"]},
+    {"prefix": "club/", "to_round": 9},
+    {"cell": "ada", "score": 0.9, "scope": "storage"},
+    {"title": "t", "actions": [{"action": "issue", "account": "ada", "amount": "1.5"}]},
+    {"kind": "transfer", "arguments": {"to": "grace", "amount": "1"}},
+    {"type": "AUTH", "to": "ada", "body_hex": "00ff"},
+)
+
+
 def _gateway() -> tuple[Target, ...]:
-    bodies: tuple[dict[str, object], ...] = (
-        {"transactions": ["00ff", "92"], "wait": "stored", "timeout_s": 1.5},
-        {"key": "k", "value": "v", "nonce": 3},
-        {"key": "k", "value_hex": "00"},
-        {"action": "add", "cell": _CELL, "weight": 1, "name": "dora"},
-        {"action": "approve", "proposal": "00" * 32},
-        {"role": "sclerotium", "name": "x", "weight": 1, "expires_s": 60, "addresses": ["/ip4"]},
-        {"cell": "ada", "journal": "consensus", "min_index": 4, "type": "seed"},
-        {"writes": [{"key": "a", "value_hex": "ff", "if_round": 7}, {"key": "b", "delete": True}]},
-        {"name": "club", "owners": ["ada"], "access": "writers", "writers": ["grace"]},
-        {"prefix": "club/", "to_round": 9},
-    )
     answers = ({"items": [1, "x"], "next": None}, {"error": {"code": "MYC-X-1", "message": "no"}})
     return (
         Target(
             name="gateway: body",
             decode=_body,
-            samples=tuple(map(_json, bodies)),
+            samples=tuple(map(_json, _BODY_SAMPLES)),
             errors=(BadRequest,),
             form=Form.JSON,
             covers=(
-                "gateway/reading.py:_parse_object",
+                "gateway/bodies.py:_parse_object",
                 "gateway/reading.py:read_ask",
-                "gateway/asks.py:from_hex",
                 *(f"gateway/kinds.py:{kind}.read" for kind in _KINDS),
             ),
             size_bytes_max=8 << 20,
@@ -459,6 +483,15 @@ def _gateway() -> tuple[Target, ...]:
             errors=(BadRequest,),
             form=Form.TEXT,
             size_bytes_max=16 << 10,
+        ),
+        Target(
+            name="cursor of the hashgraph",
+            decode=lambda data: Cursor.parse(_text(data)),
+            samples=(b"0.0.0.1", b"3.12345.12001.2049"),
+            errors=(BadRequest,),
+            form=Form.TEXT,
+            covers=("node/dag_window.py:Cursor.parse",),
+            size_bytes_max=64,
         ),
         Target(
             name="gateway: header",
@@ -535,51 +568,53 @@ def _environment(data: bytes) -> object:
     return assemble(Config, [], {name: text}).must()
 
 
-_KINDS: Final = ("Whole", "Digits", "Switch", "Flag", "Seconds", "Text", "Hex", "OneOf")
-_ASKS: Final[tuple[type[reading.Ask], ...]] = (WriteAsk, RollbackAsk, NamespaceAsk, ChangesAsk)
-_READERS: Final[tuple[Callable[[asks.Fields], object], ...]] = (
-    asks.transactions,
-    asks.key,
-    asks.value_bytes,
-    asks.nonce,
-    asks.timeout_s,
-    lambda fields: asks.stage(fields, None),
-    asks.member_change,
-    asks.invite_wish,
-    asks.followed,
-    asks.min_index,
-    asks.is_seed,
-    *(partial(reading.read_ask, model) for model in _ASKS),
+_KINDS: Final = (
+    *("Whole", "Digits", "Switch", "Flag", "Seconds", "Text", "Hex", "OneOf"),
+    *("Scope", "Millionths", "Prana", "Object"),
 )
+_BODIES: Final[tuple[type[reading.Ask], ...]] = (
+    *(WriteAsk, RollbackAsk, NamespaceAsk, SubmitAsk, PutAsk, MembersAsk, InviteAsk, FollowAsk),
+    *(PruneAsk, AttestAsk, ProposalAsk, VoteAsk, ActAsk, SendAsk, PostAsk, RoomAsk),
+)
+_QUERIES: Final[tuple[type[reading.Ask], ...]] = (
+    *(PageAsk, MayWaitAsk, BlockAsk, ChangesAsk, DifferencesAsk, ActsAsk, SporeAsk, HeadAsk),
+    *(MessagesAsk, ValueProofAsk, RoundProofAsk),
+)
+_PATHS: Final[tuple[type[reading.Ask], ...]] = (HashPath, JournalPath)
 _FIELDS: Final = frozenset(
     (
         *("transactions", "wait", "timeout_s", "key", "value", "value_hex", "nonce", "action"),
         *("cell", "weight", "name", "proposal", "role", "expires_s", "uses_max", "addresses"),
         *("journal", "min_index", "type", "a", "version", "members", "cut"),
         *("writes", "prefix", "to_round", "owners", "access", "writers", "limit"),
+        *("score", "scope", "title", "actions", "proposal", "vote", "kind", "arguments", "to"),
+        *("text", "body_hex", "room"),
     )
 )
 
 
+def _read(model: type[reading.Ask], fields: bodies.Fields) -> object:
+    """Read what is meant for a model."""
+    names = reading.names_of(model)
+    return reading.read_ask(model, {name: fields[name] for name in fields if name in names})
+
+
 def _body(data: bytes) -> object:
-    """Read a body, and then each of its fields: all but one of the readers refuse it."""
-    fields = reading._parse_object(data, _FIELDS)
-    return _first(lambda read: read(fields), _READERS)
+    """Read a body by each model that could be meant: nearly all of them refuse it."""
+    fields = bodies._parse_object(data, _FIELDS)
+    return _first(lambda model: _read(model, fields), _BODIES)
 
 
 def _query(data: bytes) -> object:
-    names = ("start", "limit", "timeout_s", "wait", "index", "key", "nonce", "id")
     path = {"id": _text(data)[3:], "name": _text(data)}
     scope = {"type": "http", "query_string": data, "headers": [], "path_params": path}
     request = Request(scope)
-    readers: tuple[Callable[[Request], object], ...] = (
-        asks.transaction_id,
-        lambda request: asks.page(asks.query_fields(request, frozenset(names))),
-        lambda request: asks.index(asks.query_fields(request, frozenset(names)), "index"),
-        lambda request: asks.timeout_s(asks.query_fields(request, frozenset(names))),
-        asks.journal_name,
-    )
-    return _first(lambda read: read(request), readers)
+    names = frozenset({"id", "nonce"}).union(*map(reading.names_of, _QUERIES))
+
+    def read(model: type[reading.Ask]) -> object:
+        return _read(model, path if model in _PATHS else bodies.query_fields(request, names))
+
+    return _first(read, (*_QUERIES, *_PATHS))
 
 
 def _first(call: Callable[[Any], object], readers: tuple[Any, ...]) -> object:
@@ -600,7 +635,7 @@ def _first(call: Callable[[Any], object], readers: tuple[Any, ...]) -> object:
 def _header(data: bytes) -> object:
     text = data.decode("latin-1")
     scope = {"type": "http", "headers": [(b"content-length", data)]}
-    reading._check_announced(Request(scope))
+    bodies._check_announced(Request(scope))
     return is_loopback_host(text)
 
 

@@ -303,6 +303,10 @@ class FakeCell(
             addresses=["/ip4/127.0.0.1/tcp/4001"],
             gateway_url=self.gateway_url,
             metrics=_METRICS,
+            fault_budget="one of two members is missing: nothing is ordered until it is back",
+            round_time_ns=1_700_000_000_000_000_000,
+            database_bytes=2 << 20,
+            disk_free_bytes=1 << 30,
         )
 
     def metrics(self) -> str:

@@ -15,7 +15,7 @@ class FakeDoctor:
 
     def doctor(self) -> DoctorView:
         clocks = [ClockView("12D3KooWOther", "beta", -12.5)]
-        return DoctorView(self.findings, clocks, 20, 1024, 90 << 20, ["state"])
+        return DoctorView(self.findings, clocks, 20, 1024, 90 << 20, 1.5, ["state"])
 
     def why_transaction(self, transaction_id: bytes) -> WhyView:
         if transaction_id == bytes(32):

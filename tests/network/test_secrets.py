@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -120,6 +121,7 @@ def test_a_cell_that_ran_was_asked_everything_and_crashed_left_no_secret(tmp_pat
         assert "0 0" in " ".join(_limit(process.pid, "Max core file size").split())
         assert not psutil.Process(process.pid).children()
         told += _asked_everything(tmp_path, phrase)
+        told.append(myceld("support-bundle", str(tmp_path / "bundle.tar.gz"), *at))
         process.send_signal(signal.SIGABRT)
         rest = process.stdout.read()
         assert process.wait(20) == -signal.SIGABRT
@@ -141,6 +143,12 @@ def test_a_cell_that_ran_was_asked_everything_and_crashed_left_no_secret(tmp_pat
         assert _is_clean(done.stdout.encode() + done.stderr.encode(), needles), done.args
     for path, data in _left(home, copies, log):
         assert _is_clean(data, needles - {token} if path.name == "gateway.token" else needles), path
+    with tarfile.open(tmp_path / "bundle.tar.gz") as bundle:
+        bundle.extractall(tmp_path / "bundle", filter="data")
+    parts = dict(_left(tmp_path / "bundle"))
+    assert len(parts) > 10
+    for path, data in parts.items():
+        assert _is_clean(data, needles), path
     for path, _ in _left(home, copies, tmp_path / "shares"):
         # The spore is for others to read.
         assert path.name == "seed.json" or path.stat().st_mode & 0o077 == 0, path

@@ -1,0 +1,194 @@
+"""The live hashgraph in a browser: it moves, says why, plays back, and bears 10,000 events."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Locator, Page, Route, expect
+
+from tests.explorer.conftest import OpenWindow
+from tests.explorer.synthetic import EVENTS, Synthetic
+from tests.explorer.window import DARK, PHONE, Window
+from tests.network.devnet import Devnet, wait_until
+
+FPS_MIN = 30
+GRAPH = "#/graph"
+
+
+@pytest.fixture
+def graph(open_window: OpenWindow, net: Devnet) -> Callable[..., Window]:
+    """Opens the page on a cell of a network with some events."""
+
+    def opened(**options: object) -> Window:
+        for number in range(3):
+            net.client(1 + number).put(f"graph/{number}", b"x", wait="ordered")
+        window = open_window(**options)  # type: ignore[arg-type]  # as open_window takes them
+        window.open(GRAPH)
+        expect(canvas_of(window.page)).to_have_attribute("data-events", re.compile(r"^[1-9]\d*$"))
+        return window
+
+    return opened
+
+
+def canvas_of(page: Page) -> Locator:
+    return page.get_by_role("application", name="Hashgraph of this epoch")
+
+
+def data(page: Page, name: str) -> str:
+    value = canvas_of(page).get_attribute(f"data-{name}")
+    return value or ""
+
+
+def panel_of(page: Page) -> Locator:
+    return page.get_by_role("complementary", name="Chosen event")
+
+
+def test_the_graph_moves_as_the_network_does(graph: Callable[..., Window], net: Devnet) -> None:
+    window = graph()
+    page = window.page
+    before = int(data(page, "total"))
+    assert before == int(data(page, "events")) > 20
+    net.client(2).put("graph/moves", b"now", wait="ordered")
+    page.wait_for_function(
+        "before => Number(document.querySelector('.graph-canvas').dataset.total) > before + 3",
+        arg=before,
+    )
+    expect(page.get_by_text("Rounds up to")).to_be_visible()
+    wait_until(lambda: net.status(1)["phase"] == "idle", "the network did not come to rest")
+    window.shoot("graph")
+
+
+def test_who_clicks_an_event_is_told_why_it_is_there(graph: Callable[..., Window]) -> None:
+    window = graph()
+    page = window.page
+    canvas = canvas_of(page)
+    canvas.focus()
+    page.keyboard.press("Home")
+    panel = panel_of(page)
+    expect(panel.get_by_text("all of its judges have it")).to_be_visible()
+    chosen = panel.get_by_role("heading", level=2).inner_text()
+    x, y = float(data(page, "x")), float(data(page, "y"))
+    page.keyboard.press("Escape")
+    expect(panel.get_by_role("heading", name="Choose an event")).to_be_visible()
+    canvas.click(position={"x": x, "y": y})
+    expect(panel.get_by_role("heading", name=chosen, exact=True)).to_be_visible()
+    expect(panel.get_by_text("the median", exact=False).first).to_be_visible()
+    expect(panel.get_by_text("ordered", exact=True)).to_be_visible()
+    assert window.breaches() == []
+    window.shoot("graph-why")
+
+
+def test_all_can_be_done_by_keyboard(graph: Callable[..., Window]) -> None:
+    window = graph()
+    page = window.page
+    canvas_of(page).focus()
+    page.keyboard.press("Home")
+    expect(canvas_of(page)).to_have_attribute("data-selected", re.compile(r"^\d+$"))
+    first = panel_of(page).get_by_role("heading", level=2).inner_text()
+    page.keyboard.press("ArrowUp")  # its first child, and back along the self-parent
+    second = panel_of(page).get_by_role("heading", level=2).inner_text()
+    assert (first.partition("/")[0], second) == (second.partition("/")[0], first[:-1] + "1")
+    page.keyboard.press("ArrowRight")
+    beside = panel_of(page).get_by_role("heading", level=2).inner_text()
+    assert beside.partition("/")[0] != second.partition("/")[0]
+    page.keyboard.press("End")
+    page.keyboard.press("ArrowDown")
+    parents = panel_of(page).get_by_role("region", name="Events around it")
+    target = parents.get_by_role("button").first
+    name = target.inner_text()
+    target.press("Enter")
+    expect(panel_of(page).get_by_role("heading", level=2, name=name, exact=True)).to_be_visible()
+    page.keyboard.press("f")
+    expect(page.get_by_role("button", name="Live")).to_have_attribute("aria-pressed", "true")
+
+
+def test_the_slider_goes_back_to_what_was_known_then(graph: Callable[..., Window]) -> None:
+    window = graph()
+    page = window.page
+    slider = page.get_by_role("slider")
+    slider.focus()
+    page.keyboard.press("Home")
+    for _ in range(11):
+        page.keyboard.press("ArrowRight")
+    expect(page.get_by_text("As it was after 12 of")).to_be_visible()
+    canvas_of(page).focus()
+    page.keyboard.press("End")
+    expect(panel_of(page).get_by_text("not ordered yet")).to_be_visible()
+    expect(canvas_of(page)).to_have_attribute("data-selected", "11")
+    page.get_by_role("button", name="Play").click()
+    expect(
+        page.get_by_text(re.compile(r"As it was after (1[3-9]|[2-9]\d|\d{3}) of"))
+    ).to_be_visible()
+    page.get_by_role("button", name="Live").click()
+    expect(page.get_by_text("of epoch 0")).to_be_visible()
+
+
+def test_it_is_usable_on_a_phone_and_in_the_dark(graph: Callable[..., Window]) -> None:
+    window = graph(screen=PHONE)
+    page = window.page
+    assert window.overflow_px() == 0
+    canvas = canvas_of(page)
+    canvas.focus()
+    page.keyboard.press("Home")
+    x, y = float(data(page, "x")), float(data(page, "y"))
+    page.keyboard.press("Escape")
+    canvas.tap(position={"x": x, "y": y})
+    expect(panel_of(page).get_by_text("all of its judges have it")).to_be_visible()
+    assert window.breaches() == []
+    window.shoot("graph-phone", whole=True)
+    dark = graph(screen=DARK)
+    canvas_of(dark.page).focus()
+    dark.page.keyboard.press("Home")
+    expect(panel_of(dark.page).get_by_text("all of its judges have it")).to_be_visible()
+    assert dark.breaches() == []
+    dark.shoot("graph-dark")
+
+
+def test_ten_thousand_events_are_usable(open_window: OpenWindow) -> None:
+    window = open_window()
+    page = window.page
+    told = Synthetic()
+
+    def answer(route: Route) -> None:
+        query = dict(part.split("=") for part in route.request.url.partition("?")[2].split("&"))
+        route.fulfill(body=json.dumps(told.view(query)), content_type="application/json")
+
+    page.route("**/api/v1/consensus/events?*", answer)
+    window.open(GRAPH)
+    expect(canvas_of(page)).to_have_attribute("data-events", "1000")
+    slider = page.get_by_role("slider")
+    for _ in range(12):  # to the beginning: older pages come as they are looked for
+        if data(page, "events") == str(EVENTS):
+            break
+        slider.evaluate("s => { s.value = s.min; s.dispatchEvent(new Event('input')); }")
+        page.wait_for_timeout(50)
+    expect(canvas_of(page)).to_have_attribute("data-events", str(EVENTS))
+    page.get_by_role("button", name="Live").click()
+    for _ in range(8):
+        page.get_by_role("button", name="Zoom out").click()
+    frames = page.evaluate(PAN)
+    window.shoot("graph-10000")
+    print(f"10,000 events: {frames:.0f} frames a second")  # noqa: T201 - measured
+    assert frames >= FPS_MIN
+
+
+PAN = """() => new Promise(done => {
+  const canvas = document.querySelector('.graph-canvas');
+  const from = Number(canvas.dataset.frames);
+  const began = performance.now();
+  let way = -1;
+  const step = () => {
+    const passed = performance.now() - began;
+    if (passed > 1500) {
+      done((Number(canvas.dataset.frames) - from) / passed * 1000);
+      return;
+    }
+    const deltaY = passed < 900 ? -60 : 60;
+    canvas.dispatchEvent(new WheelEvent('wheel', {deltaY, cancelable: true}));
+    requestAnimationFrame(step);
+  };
+  step();
+})"""
