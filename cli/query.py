@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -64,7 +65,7 @@ def query(common: Common, to: str, key: str) -> None:
         show.line(show.safe(value.decode(errors="replace")))
 
 
-def _number_in(item: dict[str, Any]) -> int | None:
+def _number_in(item: Mapping[str, Any]) -> int | None:
     try:
         message = decode_message(bytes.fromhex(item["body_hex"] or ""))
     except MyceldError:

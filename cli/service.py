@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import click
 
 from cli import show
 from cli.options import Common, common_options
-from myceld.calls import JsonObject
+from myceld.question import JsonObject
 
 
 @click.command()
@@ -24,7 +27,7 @@ def services(common: Common, other: str | None) -> None:
       myceld services --of grace
     """
     with common.client() as cell:
-        answer = cell.services() if other is None else cell.describe(other)
+        answer: Mapping[str, Any] = cell.services() if other is None else cell.describe(other)
     if common.as_json:
         show.as_json(answer)
         return

@@ -53,7 +53,7 @@ class Access:
 
     @classmethod
     def of_home(cls, home: Path | str) -> Self:
-        """Return the way to the cell that runs in `home`; raises CellUnreachable, HomeUnreadable."""
+        """Return the way to the cell of `home`; raises CellUnreachable, HomeUnreadable."""
         path = Path(home)
         run = RunFile.read(path)
         return cls(run.url, read_token(path), certificate=run.certificate, home=path)

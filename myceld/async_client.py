@@ -50,6 +50,8 @@ class AsyncClient(CellClient, AsksAsync):
     the cell's own code when the cell says no.
     """
 
+    _http: httpx.AsyncClient | None
+
     async def __aenter__(self) -> Self:
         return self
 
@@ -59,7 +61,7 @@ class AsyncClient(CellClient, AsksAsync):
     async def close(self) -> None:
         """Close the connections; the next call opens a new one."""
         if self._http is not None:
-            self._http, http = None, self._http
+            http, self._http = self._http, None
             await http.aclose()
 
     async def ask(self, question: Question[T]) -> T:
@@ -93,9 +95,7 @@ class AsyncClient(CellClient, AsksAsync):
         from myceld.streams import AsyncItemStream  # noqa: PLC0415 - others need no WebSocket
         from myceld.subscription import Subscription  # noqa: PLC0415 - see above
 
-        wish = given(
-            subscribe=what, after=after, after_round=after_round, sender=sender, kind=kind
-        )
+        wish = given(subscribe=what, after=after, after_round=after_round, sender=sender, kind=kind)
         return AsyncItemStream(self._stream_access, Subscription(wish), patience_s=patience_s)
 
     def messages(
@@ -125,8 +125,7 @@ class AsyncClient(CellClient, AsksAsync):
 
     def _begin(self, access: Access, genesis: Trusted | None, timeout_s: float) -> None:
         super()._begin(access, genesis, timeout_s)
-        self._who: Who | None = None
-        self._http: httpx.AsyncClient | None = None
+        self._http = None
 
     async def _exchange(self, question: Question[T]) -> T:
         who = await self._who_if_needed(question.target)
@@ -162,10 +161,8 @@ class AsyncClient(CellClient, AsksAsync):
             self._http = httpx.AsyncClient(
                 verify=self._tls or False,  # False: no https, so nothing to verify
                 headers={"Accept-Encoding": "identity"},
-                timeout=None,  # ask() has the deadline
-                limits=httpx.Limits(
-                    max_connections=CONNECTIONS_MAX, keepalive_expiry=IDLE_S_MAX
-                ),
+                timeout=None,  # noqa: S113 - ask() has the deadline of all of it
+                limits=httpx.Limits(max_connections=CONNECTIONS_MAX, keepalive_expiry=IDLE_S_MAX),
                 trust_env=False,  # a proxy of the environment would see the token
             )
         return self._http

@@ -1,8 +1,9 @@
-"""What both clients are, beside how they ask: whom they reach, whom they trust, how they are made."""
+"""What both clients are, beside how they ask: whom they reach and trust, how they are made."""
 
 from __future__ import annotations
 
 import os
+import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -49,6 +50,11 @@ class CellClient(
 ):
     """Every call that a cell answers, and how a client of either kind is made."""
 
+    _access: Access
+    _tls: ssl.SSLContext | None
+    _who: Who | None
+    timeout_s: float
+
     def __init__(
         self,
         url: str,
@@ -77,7 +83,7 @@ class CellClient(
         genesis: Trusted | None = None,
         timeout_s: float = TIMEOUT_S_DEFAULT,
     ) -> Self:
-        """Return a client of the cell that runs in the directory `home`, whose genesis it trusts."""
+        """Return a client of the cell that runs in `home`, whose genesis it trusts."""
         return cls._of(Access.of_home(home), genesis, timeout_s)
 
     @classmethod
@@ -111,7 +117,7 @@ class CellClient(
     @classmethod
     def _of(cls, access: Access, genesis: Trusted | None, timeout_s: float) -> Self:
         client = cls.__new__(cls)
-        client._begin(access, genesis, timeout_s)
+        client._begin(access, genesis, timeout_s)  # noqa: SLF001 - another way to make one
         return client
 
     def _begin(self, access: Access, genesis: Trusted | None, timeout_s: float) -> None:
@@ -121,6 +127,7 @@ class CellClient(
         self._trusted = genesis
         self.timeout_s = timeout_s
         self._tls = access.tls()
+        self._who = None
 
 
 def who_of(info: Any) -> Who:  # noqa: ANN401 - an InfoView, from whoever answers there

@@ -5,13 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from myceld.question import JsonObject, Question, at, call, get, get_at, send, submit
+from myceld.question import (
+    JsonObject,
+    Question,
+    at,
+    call,
+    get,
+    get_at,
+    get_text,
+    send,
+    submit,
+)
 
 if TYPE_CHECKING:
     from myceld.views import (
         AccountView,
         AuditView,
         BlockView,
+        EndpointsView,
         EpochView,
         FollowView,
         HealthView,
@@ -24,6 +35,7 @@ if TYPE_CHECKING:
         Page,
         PeerView,
         ProofView,
+        PublicStatusView,
         ReceiptView,
         RotationView,
         RoundView,
@@ -47,6 +59,21 @@ class CellCalls:
     def info(self) -> Question[InfoView]:
         """Return who the cell is; needs no token."""
         return get("/api/public/info")
+
+    @call
+    def public_status(self) -> Question[PublicStatusView]:
+        """Return what everybody may know of the cell's state; needs no token."""
+        return get("/api/public/status")
+
+    @call
+    def endpoints(self) -> Question[EndpointsView]:
+        """Return what can be asked, and with which scope; needs no token."""
+        return get("/api/public/endpoints")
+
+    @call
+    def metrics(self) -> Question[str]:
+        """Return all that the cell measures of itself, in the text format of Prometheus."""
+        return get_text("/api/v1/metrics")
 
     @call
     def status(self) -> Question[StatusView]:
@@ -116,7 +143,7 @@ class CellCalls:
 
     @call
     def change_members(
-        self, action: str, *, wait: str = "stored", timeout_s: float = 30.0, **fields: object
+        self, /, action: str, *, wait: str = "stored", timeout_s: float = 30.0, **fields: object
     ) -> Question[ReceiptView]:
         """Have the cell sign a change of the members and submit it; return its ReceiptView.
 
@@ -136,7 +163,7 @@ class CellCalls:
         return submit("/api/v1/key/rotate", {}, wait, timeout_s)
 
     @call
-    def create_invite(self, **fields: object) -> Question[IssuedView]:
+    def create_invite(self, /, **fields: object) -> Question[IssuedView]:
         """Make a ticket; return the IssuedView, the only place where its text is told.
 
         Fields: role (`rhizomorph` or `sclerotium`), name, weight, expires_s, uses_max, addresses.

@@ -45,6 +45,9 @@ class Client(CellClient, Asks):
     the cell's own code when the cell says no.
     """
 
+    _connection: http.client.HTTPConnection | None
+    _used_at_s: float
+
     def __enter__(self) -> Self:
         return self
 
@@ -207,8 +210,7 @@ class Client(CellClient, Asks):
 
     def _begin(self, access: Access, genesis: Trusted | None, timeout_s: float) -> None:
         super()._begin(access, genesis, timeout_s)
-        self._who: Who | None = None
-        self._connection: http.client.HTTPConnection | None = None
+        self._connection = None
         self._used_at_s = 0.0
 
     def _who_if_needed(self, target: str) -> Who | None:

@@ -33,6 +33,7 @@ class MessageCalls:
     @call
     def send_message(
         self,
+        /,
         *,
         wait: str | None = None,
         timeout_s: float = 30.0,
@@ -50,7 +51,7 @@ class MessageCalls:
 
     @call
     def message_list(
-        self, *, offset: int = 0, limit: int = 100, **query: object
+        self, /, *, offset: int = 0, limit: int = 100, **query: object
     ) -> Question[MessagesView]:
         """Return `{"messages", "total", "offset", "limit"}`, the newest first.
 
@@ -60,7 +61,7 @@ class MessageCalls:
 
     @call
     def next_messages(
-        self, *, after: int = -1, limit: int = 100, timeout_s: float = 30.0, **query: object
+        self, /, *, after: int = -1, limit: int = 100, timeout_s: float = 30.0, **query: object
     ) -> Question[MessagesView]:
         """Return messages with greater ids than `after`, the oldest first, once there are any.
 

@@ -107,6 +107,11 @@ def get(
     return Question("GET", target, deadline_s=deadline_s)
 
 
+def get_text(path: str) -> Question[str]:
+    """Ask for something that is no JSON."""
+    return Question("GET", path, is_text=True)
+
+
 def get_at(path: str, wait: str | None, timeout_s: float) -> Question[Any]:
     """Ask for something once it has come as far as `wait`, if that is given."""
     if wait is None:

@@ -44,7 +44,7 @@ def write(
 
 
 class StateCalls:
-    """The part of both clients that is about the shared state. All of it can be read by everybody."""
+    """The part of both clients that is about the shared state, which everybody can read."""
 
     @call
     def state_value(self, key: str, *, at: int | None = None) -> Question[StateValueView]:
@@ -134,7 +134,7 @@ class StateCalls:
 
     @call
     def claim_namespace(
-        self, name: str, *, wait: str = "applied", timeout_s: float = 30.0, **rules: object
+        self, /, name: str, *, wait: str = "applied", timeout_s: float = 30.0, **rules: object
     ) -> Question[ReceiptView]:
         """Claim a namespace; return the ReceiptView. Rules: owners, access, writers."""
         fields = {"name": name, **rules}
@@ -142,7 +142,7 @@ class StateCalls:
 
     @call
     def set_namespace(
-        self, name: str, *, wait: str = "applied", timeout_s: float = 30.0, **rules: object
+        self, /, name: str, *, wait: str = "applied", timeout_s: float = 30.0, **rules: object
     ) -> Question[ReceiptView]:
         """Give a namespace other rules, all of them; return the ReceiptView."""
         fields = {"name": name, **rules}

@@ -26,9 +26,8 @@ from core.errors import MyceldError
 from myceld.access import Access
 from myceld.errors import CellUnreachable
 from myceld.limits import STREAM_PATIENCE_S_DEFAULT
-from myceld.subscription import Subscription, check_end, options_of, refusal_of
+from myceld.subscription import Frame, Subscription, check_end, options_of, refusal_of
 from myceld.tails import Patience
-from myceld.views import Frame
 
 Where: TypeAlias = tuple[Access, dict[str, str]]
 """A cell as it is to be found now, and the headers for it."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 from core.errors import MyceldError
 from core.json_text import NotJson, parse_json
@@ -19,11 +19,23 @@ from myceld.basis import STREAM_PATH
 from myceld.errors import CellAnswerUnreadable, CellRefused, CellUnreachable
 from myceld.limits import FRAME_SIZE_BYTES_MAX, FRAMES_QUEUED_MAX, TIMEOUT_S_DEFAULT
 from myceld.question import JsonObject
-from myceld.views import Frame
 
 _NAME: Final = "items"
 _TOKEN_ENDED: Final = (1008, 4401)
 _TRY_AGAIN: Final = 503
+
+
+class Frame(TypedDict):
+    """One item of a subscription."""
+
+    subscription: str
+    kind: str
+    """What it is: `transaction`, `round`, `message`, `peer`, `state`."""
+    round: int | None
+    cursor: str
+    """Behind it: where a subscription goes on that begins with `after`."""
+    item: dict[str, Any]
+    """The view, as the call for it answers."""
 
 
 class Subscription:

@@ -39,7 +39,7 @@ class Tail(ABC, Generic[Item]):
 class MessageTail(Tail["MessageView"]):
     """Messages with greater ids than `after`; None: than there are now."""
 
-    def __init__(self, after: int | None, query: Mapping[str, object]) -> None:
+    def __init__(self, after: int | None, query: Mapping[str, Any]) -> None:
         self._after = after
         self._query = query
 

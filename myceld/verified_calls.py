@@ -115,16 +115,22 @@ class VerifiedCalls:
 
         wanted = value_key(key)
 
-        def read(verified: Verified, proven: tuple[Any, ...]) -> ProvenValue:
+        def read(verified: Verified, proven: dict[str, Any]) -> ProvenValue:
             from ledger.proof import StateClaim  # noqa: PLC0415 - see _verified
 
             claim = verified.claim
             if not isinstance(claim, StateClaim) or claim.key != wanted:
                 raise ProofOfOther(f"the proof is not about the key {key!r}")
             if claim.value is None:
-                return ProvenValue(*proven, key, None, None, None)
+                return ProvenValue(**proven, key=key, value=None, updated_round=None, sender=None)
             stored = decode_stored(claim.value)
-            return ProvenValue(*proven, key, stored.value, stored.round, stored.sender.hex())
+            return ProvenValue(
+                **proven,
+                key=key,
+                value=stored.value,
+                updated_round=stored.round,
+                sender=stored.sender.hex(),
+            )
 
         return self._verified(ProofCalls.state_proof.describe(self, key), read, min_round)
 
@@ -134,7 +140,7 @@ class VerifiedCalls:
     ) -> Question[ProvenValues]:
         """Return the keys that begin with a prefix; what is missing among them is not there."""
 
-        def read(verified: Verified, proven: tuple[Any, ...]) -> ProvenValues:
+        def read(verified: Verified, proven: dict[str, Any]) -> ProvenValues:
             from ledger.proof import RangeClaim  # noqa: PLC0415 - see _verified
             from ledger.values import VALUE_PREFIX, decode_stored  # noqa: PLC0415 - see _verified
 
@@ -151,7 +157,7 @@ class VerifiedCalls:
                 for name, stored in shown.entries
                 if name.startswith(start)
             )
-            return ProvenValues(*proven, values, shown.is_complete)
+            return ProvenValues(**proven, values=values, is_complete=shown.is_complete)
 
         asked = ProofCalls.range_proof.describe(self, prefix, limit=limit)
         return self._verified(asked, read, min_round)
@@ -160,7 +166,7 @@ class VerifiedCalls:
     def verified_receipt(self, transaction_id: str) -> Question[ProvenReceipt]:
         """Return place and outcome of a transaction (its id in hex) that is certified."""
 
-        def read(verified: Verified, proven: tuple[Any, ...]) -> ProvenReceipt:
+        def read(verified: Verified, proven: dict[str, Any]) -> ProvenReceipt:
             from ledger.proof import ReceiptClaim  # noqa: PLC0415 - see _verified
 
             claim = verified.claim
@@ -168,7 +174,11 @@ class VerifiedCalls:
                 raise ProofOfOther(f"the proof is not about the transaction {transaction_id}")
             receipt = claim.receipt
             return ProvenReceipt(
-                *proven, transaction_id, receipt.position, receipt.outcome, claim.transaction
+                **proven,
+                transaction_id=transaction_id,
+                position=receipt.position,
+                outcome=receipt.outcome,
+                transaction=claim.transaction,
             )
 
         return self._verified(ProofCalls.receipt_proof.describe(self, transaction_id), read, 0)
@@ -179,10 +189,10 @@ class VerifiedCalls:
     ) -> Question[ProvenRound]:
         """Return the header of a round, or of the newest that is certified."""
 
-        def read(verified: Verified, proven: tuple[Any, ...]) -> ProvenRound:
+        def read(verified: Verified, proven: dict[str, Any]) -> ProvenRound:
             if round_number not in (None, verified.header.round):
                 raise ProofOfOther(f"the proof is not about round {round_number}")
-            return ProvenRound(*proven, verified.header)
+            return ProvenRound(**proven, header=verified.header)
 
         asked = ProofCalls.round_proof.describe(self, round_number)
         return self._verified(asked, read, min_round)
@@ -190,7 +200,7 @@ class VerifiedCalls:
     def _verified(
         self,
         question: Question[Any],
-        read: Callable[[Verified, tuple[Any, ...]], T],
+        read: Callable[[Verified, dict[str, Any]], T],
         min_round: int,
     ) -> Question[T]:
         """Return the question whose answer is a proof, of which `read` makes what it proves.
@@ -232,17 +242,16 @@ def network_id_of(trusted: Trusted | None) -> bytes:
         raise NoNetworkTrusted(f"{trusted}: {error.strerror}") from error
 
 
-def _common(verified: Verified, text: str) -> tuple[Any, ...]:
-    signers = tuple(Signer(one.cell_id, one.name, one.weight) for one in verified.signers)
-    return (
-        verified.header.round,
-        verified.certified.round,
-        verified.header.consensus_time_ns,
-        signers,
-        verified.weight,
-        verified.weight_total,
-        text,
-    )
+def _common(verified: Verified, text: str) -> dict[str, Any]:
+    return {
+        "round": verified.header.round,
+        "certified_round": verified.certified.round,
+        "time_ns": verified.header.consensus_time_ns,
+        "signers": tuple(Signer(one.cell_id, one.name, one.weight) for one in verified.signers),
+        "weight": verified.weight,
+        "weight_total": verified.weight_total,
+        "proof": text,
+    }
 
 
 def _behind(start: bytes) -> bytes:
