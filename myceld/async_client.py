@@ -51,6 +51,7 @@ class AsyncClient(CellClient, AsksAsync):
     """
 
     _http: httpx.AsyncClient | None
+    _http_of: Access
 
     async def __aenter__(self) -> Self:
         return self
@@ -126,13 +127,15 @@ class AsyncClient(CellClient, AsksAsync):
     def _begin(self, access: Access, genesis: Trusted | None, timeout_s: float) -> None:
         super()._begin(access, genesis, timeout_s)
         self._http = None
+        self._http_of = access
 
     async def _exchange(self, question: Question[T]) -> T:
         who = await self._who_if_needed(question.target)
         method, target, body = question.method, question.target, question.body
         headers = self._access.headers(method, target, body, who)
         try:
-            async with self._opened().stream(
+            http = await self._opened()
+            async with http.stream(
                 method, self.url.rstrip("/") + target, content=body, headers=headers
             ) as response:
                 data = await self._read(response)
@@ -156,7 +159,11 @@ class AsyncClient(CellClient, AsksAsync):
                 raise CellAnswerUnreadable(f"an answer of more than {size_bytes} bytes")
         return b"".join(parts)
 
-    def _opened(self) -> httpx.AsyncClient:
+    async def _opened(self) -> httpx.AsyncClient:
+        """Return connections to where the cell is now."""
+        if self._http_of is not self._access:
+            await self.close()
+            self._http_of = self._access
         if self._http is None:
             self._http = httpx.AsyncClient(
                 verify=self._tls or False,  # False: no https, so nothing to verify
@@ -180,6 +187,7 @@ class AsyncClient(CellClient, AsksAsync):
 
     async def _follow(self, tail: Tail[Item], patience_s: float) -> AsyncGenerator[Item, None]:
         patience = Patience(patience_s)
+        self.renew()
         while True:
             try:
                 page = await self.ask(tail.question())

@@ -255,5 +255,5 @@ def _common(verified: Verified, text: str) -> dict[str, Any]:
 
 
 def _behind(start: bytes) -> bytes:
-    """Return the first key behind all that begin so; those are UTF-8, so no byte is 0xff."""
-    return start[:-1] + bytes([start[-1] + 1])
+    """Return what lies behind all keys that begin so: as they are UTF-8, none has this byte."""
+    return start + b"\xff"
