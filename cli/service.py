@@ -9,7 +9,6 @@ import click
 
 from cli import show
 from cli.options import Common, common_options
-from myceld.question import JsonObject
 
 
 @click.command()
@@ -50,7 +49,7 @@ def services(common: Common, other: str | None) -> None:
     show.table(["service", "health", "journal", "blocks", "needs", "since", "why"], rows)
 
 
-def _described(cell: JsonObject) -> list[tuple[str, str]]:
+def _described(cell: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return what a cell says of itself in lines; whatever it is, it is shown safely."""
     stopped = cell["stopped_ms"]
     return [

@@ -49,7 +49,7 @@ from myceld.views.journals import (
     JournalView,
     ProofView,
 )
-from myceld.views.light import LightProofView
+from myceld.views.light import LightProofView, ReceiptView, RefusalView
 from myceld.views.members import (
     ForkView,
     InviteUseView,
@@ -92,15 +92,7 @@ from myceld.views.state import (
     StateValueView,
 )
 from myceld.views.tokens import GrantsView, GrantView, NewTokenView
-from myceld.views.transactions import (
-    AccountView,
-    EpochView,
-    ReceiptView,
-    RefusalView,
-    RoundView,
-    TransactionView,
-    VoterView,
-)
+from myceld.views.transactions import AccountView, EpochView, RoundView, TransactionView, VoterView
 from myceld.views.trust import (
     AttestationView,
     InteractionsView,

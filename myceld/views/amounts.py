@@ -8,10 +8,10 @@ from typing import TypedDict
 class AllowanceView(TypedDict):
     """What somebody may still pay from an account."""
 
-    spender: str
     amount: int
     expires_round: int
     """The last round in which it holds; 0 for no end."""
+    spender: str
 
 
 class PurseView(TypedDict):
@@ -19,25 +19,25 @@ class PurseView(TypedDict):
 
     account: str
     """In hex, or `treasury`."""
-    cell_id: str
-    """Of the key; empty for the treasury and for a multi-signature account."""
-    balance: int
+    allowances: list[AllowanceView]
     amount: str
     """The balance in PRANA."""
+    balance: int
+    cell_id: str
+    """Of the key; empty for the treasury and for a multi-signature account."""
     is_given_up: bool
     """Whether the key was given up: then what is paid to it reaches `successor`."""
     successor: str
-    allowances: list[AllowanceView]
 
 
 class MoveView(TypedDict):
     """What a round made of an account."""
 
-    round: int
     balance: int
     """After it."""
     change: int | None
     """By which it grew or shrank; None where the balance before is not kept here."""
+    round: int
 
 
 class MovesView(TypedDict):
@@ -49,60 +49,60 @@ class MovesView(TypedDict):
     """Ask for what was before this round; None at the end of what is kept."""
 
 
-class SupplyView(TypedDict):
-    """How much PRANA there is."""
-
-    issued: int
-    burned: int
-    total: int
-    amount: str
-    """The total in PRANA."""
-    treasury: int
-    fee_per_cost: int
-    account_minimum: int
-
-
 class SpendView(TypedDict):
     """A payment that waits for approvals."""
 
-    id: str
-    proposer: str
-    to: str
     amount: int
-    symbol: str
-    """Of the token, empty for PRANA."""
-    memo: str
-    expires_round: int
     approvals: list[str]
     """Cell ids."""
+    expires_round: int
+    id: str
+    memo: str
+    proposer: str
+    symbol: str
+    """Of the token, empty for PRANA."""
+    to: str
 
 
 class MultisigView(TypedDict):
     """A multi-signature account."""
 
     account: str
-    name: str
-    threshold: int
+    balance: int
     keys: list[str]
     """Cell ids, as the account was made with."""
-    balance: int
+    name: str
     spends: list[SpendView]
+    threshold: int
+
+
+class SupplyView(TypedDict):
+    """How much PRANA there is."""
+
+    account_minimum: int
+    amount: str
+    """The total in PRANA."""
+    burned: int
+    fee_per_cost: int
+    issued: int
+    total: int
+    treasury: int
 
 
 class TokenView(TypedDict):
     """A token of a market."""
 
-    symbol: str
-    name: str
+    cap: int
+    """0 for none."""
     decimals: int
-    is_mintable: bool
+    held: int
+    """By the account that was asked about."""
     is_burnable: bool
     is_fixed: bool
     """Whether only the issuer passes it on."""
-    cap: int
-    """0 for none."""
-    supply: int
+    is_mintable: bool
     issuer: str
+    name: str
     round: int
-    held: int
-    """By the account that was asked about."""
+    supply: int
+    symbol: str

@@ -15,9 +15,9 @@ class ReloadView(TypedDict):
 class LogLineView(TypedDict):
     """One line of the log."""
 
-    number: int
-    level: str
     component: str
+    level: str
+    number: int
     text: str
     """One JSON object, as in the log file."""
 
@@ -25,11 +25,11 @@ class LogLineView(TypedDict):
 class LogsView(TypedDict):
     """A page of the newest lines."""
 
+    dropped: int
+    """Lines that no file and no terminal took in time."""
     items: list[LogLineView]
     next: int
     """The number to go on from."""
-    dropped: int
-    """Lines that no file and no terminal took in time."""
 
 
 class LevelsView(TypedDict):

@@ -10,11 +10,11 @@ class ProofFileView(TypedDict):
 
     about: str
     """`receipt`, `state`, `range`, `header` or `roster`."""
-    round: int
-    """The round at which it is true."""
     certified_round: int
     """The round that was signed."""
-    steps: int
-    """Changes of members that it leads through."""
     proof: str
     """The text of the file, for `ledger.verify` and `myceld verify`."""
+    round: int
+    """The round at which it is true."""
+    steps: int
+    """Changes of members that it leads through."""

@@ -8,18 +8,18 @@ from typing import TypedDict
 class DivergenceView(TypedDict):
     """Whether and where this cell's state is not the network's. What is not known is null."""
 
-    diverged: bool
-    repairing: bool
-    words: str
     certified_round: int | None
     """The round of which the network certified another header."""
+    diverged: bool
     first_round: int | None
     """The first round whose header differs."""
-    transaction: str | None
-    """The first one in it whose receipt differs."""
-    own_outcome: str | None
-    their_outcome: str | None
     key: str | None
     """A state key whose value is not the certified one."""
+    own_outcome: str | None
+    repairing: bool
     report: str | None
     """Path of the report, which holds both headers, both values, and the proofs of theirs."""
+    their_outcome: str | None
+    transaction: str | None
+    """The first one in it whose receipt differs."""
+    words: str

@@ -5,62 +5,36 @@ from __future__ import annotations
 from typing import TypedDict
 
 
-class StateValueView(TypedDict):
-    """The value of one key after `round`."""
-
-    key: str
-    value: str | None
-    """The value as text; null when it is not UTF-8."""
-    value_hex: str
-    updated_round: int
-    updated_by: str
-    """Public key (hex) of the account that last put it."""
-    round: int
-    state_root: str
-    certified_round: int
-
-
 class StateEntryView(TypedDict):
     """A key with what a round made of it."""
 
+    by: str | None
+    """Public key of who set it."""
     key: str
+    round: int
+    """Which set it, or took it away."""
     value: str | None
     """None if it is no valid text, or was taken away."""
     value_hex: str | None
     """None if it was taken away."""
-    round: int
-    """Which set it, or took it away."""
-    by: str | None
-    """Public key of who set it."""
 
 
-class StateListView(TypedDict):
-    """Keys in the order of their bytes."""
+class ChangesView(TypedDict):
+    """What rounds changed, in their order."""
 
     items: list[StateEntryView]
-    next: str | None
-    """Ask for what comes after this key; None at the end."""
+    key: str
+    """Ask for what comes after this round and key to go on without a gap."""
     round: int
-    """The newest that this cell has applied."""
-
-
-class StateHistoryView(TypedDict):
-    """What rounds made of a key, the newest first."""
-
-    items: list[StateEntryView]
-    next: int | None
-    """Ask for what was before this round; None at the end of what is kept."""
-    kept_from: int
-    """The first round whose state is kept here."""
 
 
 class DifferenceView(TypedDict):
     """A key that is not what it was."""
 
-    key: str
-    before: StateEntryView | None
     after: StateEntryView | None
     """None: there is no value."""
+    before: StateEntryView | None
+    key: str
 
 
 class DifferencesView(TypedDict):
@@ -71,26 +45,27 @@ class DifferencesView(TypedDict):
     """Ask for what comes after this key; None at the end."""
 
 
-class ChangesView(TypedDict):
-    """What rounds changed, in their order."""
+class StateHistoryView(TypedDict):
+    """What rounds made of a key, the newest first."""
 
     items: list[StateEntryView]
-    round: int
-    key: str
-    """Ask for what comes after this round and key to go on without a gap."""
+    kept_from: int
+    """The first round whose state is kept here."""
+    next: int | None
+    """Ask for what was before this round; None at the end of what is kept."""
 
 
 class NamespaceView(TypedDict):
     """Who owns a namespace, and who may write to it."""
 
+    access: str
+    """`owners`, `writers`, `members` or `anyone`."""
     name: str
     owners: list[str]
     """Cell ids, as they were named: a key that was given up stands for the one that followed."""
-    access: str
-    """`owners`, `writers`, `members` or `anyone`."""
-    writers: list[str]
     round: int
     """In which it was claimed or last changed."""
+    writers: list[str]
 
 
 class NamespacesView(TypedDict):
@@ -99,3 +74,28 @@ class NamespacesView(TypedDict):
     items: list[NamespaceView]
     next: str | None
     """`after` of the next part; null at the end."""
+
+
+class StateValueView(TypedDict):
+    """The value of one key after `round`."""
+
+    certified_round: int
+    key: str
+    round: int
+    state_root: str
+    updated_by: str
+    """Public key (hex) of the account that last put it."""
+    updated_round: int
+    value: str | None
+    """The value as text; null when it is not UTF-8."""
+    value_hex: str
+
+
+class StateListView(TypedDict):
+    """Keys in the order of their bytes."""
+
+    items: list[StateEntryView]
+    next: str | None
+    """Ask for what comes after this key; None at the end."""
+    round: int
+    """The newest that this cell has applied."""

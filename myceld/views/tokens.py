@@ -8,19 +8,19 @@ from typing import NotRequired, TypedDict
 class GrantView(TypedDict):
     """A token, or a key that may sign requests. What it does not have is null."""
 
-    id: str
-    name: str
-    scopes: list[str]
     created_ms: int
     expires_ms: int | None
-    revoked_ms: int | None
-    used_ms: int | None
-    """When it was used last, about."""
-    rate_per_minute: int | None
-    public_key: str | None
-    """Of a key; null for a token."""
+    id: str
     is_good: bool
     """Whether it still lets in."""
+    name: str
+    public_key: str | None
+    """Of a key; null for a token."""
+    rate_per_minute: int | None
+    revoked_ms: int | None
+    scopes: list[str]
+    used_ms: int | None
+    """When it was used last, about."""
 
 
 class GrantsView(TypedDict):

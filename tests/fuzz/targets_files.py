@@ -20,10 +20,10 @@ from core import codec
 from core.errors import MyceldError
 from core.host_names import is_loopback_host
 from core.ids import Hash, NotACellId
-from gateway import bodies, reading
+from gateway import bodies, grants, reading
 from gateway.asks import HashPath, MayWaitAsk, PageAsk
 from gateway.cell_routes import SporeAsk
-from gateway.errors import BadRequest, BodyTooLarge
+from gateway.errors import BadRequest, BodyTooLarge, GrantsUnusable
 from gateway.governance_asks import ProposalAsk, VoteAsk
 from gateway.journal_routes import BlockAsk, FollowAsk, JournalPath, PruneAsk
 from gateway.light_asks import HeadAsk
@@ -49,12 +49,14 @@ from hypha.line import parse_answer
 from identity import keystore, shares
 from identity.errors import (
     BadPassphrase,
+    BadRecord,
     BadShares,
     CostTooHigh,
     UnknownKeyFileVersion,
     UnreadableKeyFile,
 )
 from identity.passphrase import _from_bytes
+from identity.request_signature import SignedRequest
 from journal.bundle import is_bundled, sign_together, verify_own_head
 from journal.checkpoint import parse_checkpoint, sign_checkpoint, verify_checkpoint
 from journal.cosignature import CosignatureRefused, cosign, verified_witnesses
@@ -113,6 +115,7 @@ def targets() -> tuple[Target, ...]:
         *_tests_of_cells(),
         *_configuration(),
         *_gateway(),
+        *_credentials(),
         *_command_line(),
     )
 
@@ -516,6 +519,51 @@ def _gateway() -> tuple[Target, ...]:
             covers=("myceld/answers.py:answer_to",),
         ),
     )
+
+
+def _credentials() -> tuple[Target, ...]:
+    return (
+        Target(
+            name="gateway: signed request",
+            decode=lambda data: SignedRequest.parse(_text(data)),
+            samples=(
+                b"ab" * 32
+                + b".1800000000000."
+                + b"00" * 16
+                + b"."
+                + b"cd" * 32
+                + b"."
+                + b"ef" * 64,
+            ),
+            errors=(BadRecord,),
+            form=Form.TEXT,
+            covers=("identity/request_signature.py:SignedRequest.parse",),
+            size_bytes_max=16 << 10,
+        ),
+        Target(
+            name="gateway: grants.json",
+            decode=lambda data: grants._parsed(data, Path("grants.json")),
+            samples=(_json(_grants()),),
+            errors=(GrantsUnusable,),
+            form=Form.JSON,
+            covers=("gateway/grants.py:_parsed",),
+            size_bytes_max=1 << 20,
+        ),
+    )
+
+
+def _grants() -> object:
+    numbers = {"created_ms": 1, "expires_ms": 0, "rate_per_minute": 0}
+    moments = {"revoked_ms": 0, "used_ms": 2}
+    rows = [
+        {"id": "ab" * 8, "token_hash": "ab" * 32, "public_key": "", "scopes": ["read"]},
+        {"id": "cd" * 8, "token_hash": "", "public_key": "cd" * 32, "scopes": ["submit", "admin"]},
+    ]
+    return {
+        "version": 1,
+        "mark": "abcdefgh",
+        "grants": [{**row, **numbers, **moments, "name": "n"} for row in rows],
+    }
 
 
 def _command_line() -> tuple[Target, ...]:

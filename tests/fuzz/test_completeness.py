@@ -41,6 +41,7 @@ NOT_FUZZED: Final = {
     "hypha/home.py:read_genesis": "opens the file; genesis files are fuzzed",
     "hypha/gateway_address.py:GatewayAddress.read_token": "opens the file: a line of its text",
     "hypha/gateway_address.py:parse_gateway": "a word of a command line",
+    "gateway/grant_routes.py:_Name.read": "a Text, and nothing else of it is read",
     "node/home.py:_read_or_make": "the cell's own tokens",
     "identity/keystore.py:load": "opens the file; `_parse` is fuzzed",
     "node/discovery/seeds.py:SeedFinder._read": "fetches; spore files are fuzzed",

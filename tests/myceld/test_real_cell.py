@@ -6,10 +6,8 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Callable, Iterator
-from itertools import islice
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import pytest
 
@@ -26,63 +24,11 @@ from myceld import (
 )
 from myceld.home import RunFile, read_token
 from myceld.question import Question
+from tests.myceld.driven import KINDS, Driven
 from tests.network.devnet import myceld, wait_until
 from tests.network.test_one_cell import Cell
 
 pytestmark = pytest.mark.slow
-
-
-class Driven:
-    """A client of either kind, whose calls are run to their end."""
-
-    def __init__(self, client: Client | AsyncClient) -> None:
-        self.client: Any = client
-        self.runner = asyncio.Runner() if isinstance(client, AsyncClient) else None
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        def called(*args: object, **kwargs: object) -> Any:  # noqa: ANN401 - any answer
-            result = getattr(self.client, name)(*args, **kwargs)
-            return result if self.runner is None else self.runner.run(_awaited(result))
-
-        return called
-
-    def first(self, count: int, name: str, *args: object, **kwargs: object) -> list[Any]:
-        """Return the first items of a stream."""
-        stream = getattr(self.client, name)(*args, **kwargs)
-        if self.runner is None:
-            with contextlib.closing(stream):
-                return list(islice(stream, count))
-        return self.runner.run(_first(count, stream))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-        if self.runner is not None:
-            self.runner.close()
-
-
-async def _awaited(result: Any) -> Any:  # noqa: ANN401 - any answer
-    return await result
-
-
-async def _first(count: int, stream: Any) -> list[Any]:  # noqa: ANN401 - either kind of stream
-    found = []
-    close = stream.close if hasattr(stream, "close") else stream.aclose
-    try:
-        async for item in stream:
-            found.append(item)
-            if len(found) == count:
-                break
-    finally:
-        await close()
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -95,16 +41,13 @@ def cell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cell]:
         started.stop()
 
 
-KINDS = pytest.mark.parametrize("kind", [Client, AsyncClient])
-
-
 @pytest.fixture(params=[Client, AsyncClient])
 def both(request: pytest.FixtureRequest, cell: Cell) -> Iterator[Driven]:
     with Driven(request.param.from_home(cell.home)) as driven:
         yield driven
 
 
-def test_a_value_comes_back_and_can_be_proven(both: Driven, cell: Cell) -> None:
+def test_a_value_comes_back_and_can_be_proven(both: Driven) -> None:
     key = f"proven/{both.client.__class__.__name__}"
     receipt = both.put(key, b"value", wait="certified", timeout_s=60)
     assert both.state_value(key)["value"] == "value"
@@ -170,7 +113,7 @@ def test_a_subscription_goes_on_behind_a_round_and_behind_a_cursor(both: Driven)
 
 
 def test_streams_go_on_after_a_restart_of_the_cell(both: Driven, cell: Cell) -> None:
-    """The cell ends while a program is between two items; nothing is missed, nothing comes twice."""
+    """It ends while a program is between two items: nothing is missed, nothing comes twice."""
     prefix = f"restart/{both.client.__class__.__name__}/"
     begin = both.put(f"{prefix}0", b"v", wait="applied")["round"] - 1
 
