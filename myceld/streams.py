@@ -167,6 +167,8 @@ def _refusal(status: int, body: bytes | bytearray | None) -> MyceldError:
 
 def _refused(error: Any, status: int) -> CellRefused:  # noqa: ANN401 - parsed JSON
     """Return what the cell says; raises KeyError or TypeError."""
+    if not isinstance(error, dict):
+        raise TypeError("an error is an object")
     resume = error.get("resume")
     detail = str(error["message"])
     return CellRefused(

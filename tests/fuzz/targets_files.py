@@ -22,6 +22,7 @@ from core.host_names import is_loopback_host
 from core.ids import Hash, NotACellId
 from gateway import asks, reading
 from gateway.errors import BadRequest, BodyTooLarge
+from gateway.grant_routes import KeyTermsAsk, TokenAsk
 from gateway.state_asks import ChangesAsk, NamespaceAsk, RollbackAsk, WriteAsk
 from hypha import config as hypha_config
 from hypha.errors import AnswerGarbled, BadHyphaConfig, GatewayRefuses, GatewaySilent
@@ -432,6 +433,8 @@ def _gateway() -> tuple[Target, ...]:
         {"writes": [{"key": "a", "value_hex": "ff", "if_round": 7}, {"key": "b", "delete": True}]},
         {"name": "club", "owners": ["ada"], "access": "writers", "writers": ["grace"]},
         {"prefix": "club/", "to_round": 9},
+        {"name": "ci", "scopes": ["read", "write"], "expires_s": 60, "rate_per_minute": 9},
+        {"name": "ci", "scopes": ["admin"], "public_key": "0a" * 32},
     )
     answers = ({"items": [1, "x"], "next": None}, {"error": {"code": "MYC-X-1", "message": "no"}})
     return (
@@ -446,6 +449,7 @@ def _gateway() -> tuple[Target, ...]:
                 "gateway/reading.py:read_ask",
                 "gateway/asks.py:from_hex",
                 *(f"gateway/kinds.py:{kind}.read" for kind in _KINDS),
+                "gateway/grant_routes.py:_Name.read",
             ),
             size_bytes_max=8 << 20,
         ),
@@ -546,7 +550,9 @@ def _environment(data: bytes) -> object:
 
 
 _KINDS: Final = ("Whole", "Digits", "Switch", "Flag", "Seconds", "Text", "Hex", "OneOf")
-_ASKS: Final[tuple[type[reading.Ask], ...]] = (WriteAsk, RollbackAsk, NamespaceAsk, ChangesAsk)
+_ASKS: Final[tuple[type[reading.Ask], ...]] = (
+    *(WriteAsk, RollbackAsk, NamespaceAsk, ChangesAsk, TokenAsk, KeyTermsAsk),
+)
 _READERS: Final[tuple[Callable[[asks.Fields], object], ...]] = (
     asks.transactions,
     asks.key,
@@ -567,6 +573,7 @@ _FIELDS: Final = frozenset(
         *("cell", "weight", "name", "proposal", "role", "expires_s", "uses_max", "addresses"),
         *("journal", "min_index", "type", "a", "version", "members", "cut"),
         *("writes", "prefix", "to_round", "owners", "access", "writers", "limit"),
+        *("scopes", "rate_per_minute", "public_key"),
     )
 )
 

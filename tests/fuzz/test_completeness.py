@@ -63,6 +63,7 @@ NOT_FUZZED: Final = {
     "cli/journal.py:read_text": "opens the file; proof files are fuzzed",
     "cli/options.py:read_value": "the bytes themselves are the value",
     "cli/verify.py:_read": "opens the file; proof files are fuzzed",
+    "cli/support_bundle.py:_read": "opens files and shows them as text, whatever is in them",
     "cli/spore.py:_read": "opens the file; spore files are fuzzed",
     "cli/devnet/commands.py:_loaded": "calls Devnet.load",
     "journal/database.py:_load": "rows of SQLite: tests/journal/test_flips.py flips their bytes",
