@@ -12,12 +12,12 @@ from typing import Protocol
 from gateway.consensus_views import ConsensusCell
 from gateway.doctor_routes import DoctorCell
 from gateway.governance_views import GovernanceCell
-from gateway.light_routes import LightCell
+from gateway.light_views import LightCell
 from gateway.message_cell import MessageCell
 from gateway.prana_views import PranaCell
 from gateway.process_views import ProcessCell
-from gateway.proof_routes import ProofCell
-from gateway.repair_routes import RepairCell
+from gateway.proof_views import ProofCell
+from gateway.repair_views import RepairCell
 from gateway.service_views import ServiceCell
 from gateway.state_views import StateCell
 from gateway.stream_cell import StreamCell

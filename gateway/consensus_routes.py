@@ -15,7 +15,7 @@ from gateway.consensus_views import (
     DagQuery,
     DagView,
     EventView,
-    WhyView,
+    EventWhyView,
     WitnessesView,
 )
 from gateway.errors import HashgraphMoved, NoSuchEvent, NoSuchRound
@@ -103,6 +103,6 @@ class ConsensusRoutes:
         """Return everything about one event."""
         return await self._waits.read(self._cell.event(path.id))
 
-    async def why(self, path: EventAsk) -> WhyView:
+    async def why(self, path: EventAsk) -> EventWhyView:
         """Return why an event is where it is in the order, or what it waits for."""
         return await self._waits.read(self._cell.why(path.id))

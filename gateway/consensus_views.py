@@ -254,7 +254,7 @@ class NeighbourView:
 
 
 @dataclass(frozen=True, slots=True)
-class WhyView:
+class EventWhyView:
     """Why an event is where it is, or what it waits for."""
 
     epoch: int
@@ -300,6 +300,6 @@ class ConsensusCell(Protocol):
         """Return an event of the present epoch; raises NoSuchEvent, HashgraphMoved."""
         ...
 
-    async def why(self, event_id: bytes) -> WhyView:
+    async def why(self, event_id: bytes) -> EventWhyView:
         """Return why an event is where it is; raises NoSuchEvent, HashgraphMoved."""
         ...

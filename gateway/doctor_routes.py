@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeAlias
-
-from starlette.requests import Request
-from starlette.responses import Response
+from typing import Protocol
 
 from core.findings import Finding
-from gateway import asks
-from gateway.answers import JsonAnswer
-
-Row: TypeAlias = tuple[str, str, Callable[[Request], Awaitable[Response]]]
-
-_NOTHING: Final[frozenset[str]] = frozenset()
+from gateway.asks import CellAsk, HashPath
+from gateway.errors import NoSuchCell, NoSuchReceipt
+from gateway.operations import Operation, get
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,34 +85,32 @@ class DoctorCell(Protocol):
 class DoctorRoutes:
     """Everything that a client can ask about what is wrong."""
 
+    tag = "doctor"
+
     def __init__(self, cell: DoctorCell) -> None:
         self._cell = cell
 
-    def table(self) -> list[Row]:
-        """Return (method, path, endpoint) of each."""
+    def operations(self) -> Sequence[Operation]:
+        """See Family."""
         return [
-            ("GET", "/api/v1/doctor", self.doctor),
-            ("GET", "/api/v1/why/transaction/{id}", self.why_transaction),
-            ("GET", "/api/v1/why/cell", self.why_cell),
-            ("GET", "/api/v1/why/stall", self.why_stall),
+            get("/api/v1/doctor", self.doctor),
+            get("/api/v1/why/transaction/{id}", self.why_transaction, NoSuchReceipt),
+            get("/api/v1/why/cell", self.why_cell, NoSuchCell),
+            get("/api/v1/why/stall", self.why_stall),
         ]
 
-    async def doctor(self, request: Request) -> Response:
-        """GET /api/v1/doctor."""
-        asks.query_fields(request, _NOTHING)
-        return JsonAnswer(self._cell.doctor())
+    async def doctor(self) -> DoctorView:
+        """Return what the cell finds wrong with itself."""
+        return self._cell.doctor()
 
-    async def why_transaction(self, request: Request) -> Response:
-        """GET /api/v1/why/transaction/{id}."""
-        asks.query_fields(request, _NOTHING)
-        return JsonAnswer(self._cell.why_transaction(asks.transaction_id(request)))
+    async def why_transaction(self, path: HashPath) -> WhyView:
+        """Return why a transaction is where it is."""
+        return self._cell.why_transaction(path.id)
 
-    async def why_cell(self, request: Request) -> Response:
-        """GET /api/v1/why/cell?cell=."""
-        fields = asks.query_fields(request, frozenset({"cell"}))
-        return JsonAnswer(self._cell.why_cell(asks.cell_named(fields)))
+    async def why_cell(self, query: CellAsk) -> WhyView:
+        """Return why a cell is connected and trusted, or not."""
+        return self._cell.why_cell(query.cell)
 
-    async def why_stall(self, request: Request) -> Response:
-        """GET /api/v1/why/stall."""
-        asks.query_fields(request, _NOTHING)
-        return JsonAnswer(self._cell.why_stall())
+    async def why_stall(self) -> WhyView:
+        """Return why nothing new is ordered, or that the network goes on."""
+        return self._cell.why_stall()

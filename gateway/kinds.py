@@ -1,18 +1,16 @@
 """Kinds of fields in requests: how each is read, what is said of a wrong one, its JSON Schema.
 
-They are used as `Annotated[int, Whole(1, 64)]` in the models of `gateway.*_asks`, and, for what may
-be left out, as `Annotated[int | None, Whole(1, 64)] = None`: null itself is refused. Bodies are
-JSON, so a number is a number there; queries and paths are text, in which it is decimal digits.
+Each is a check of its own, and a note to pydantic, which need not be there. They are used as
+`Annotated[int, Whole(1, 64)]` in the models of `gateway.*_asks`, and, for what may be left out, as
+`Annotated[int | None, Whole(1, 64)] = None`: null itself is refused. Bodies are JSON, so a number
+is a number there; queries and paths are text, in which it is decimal digits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Final, NoReturn, Self, TypeAlias
-
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from typing import Annotated, Any, Final, NoReturn, TypeAlias
 
 from core.limits import HASH_SIZE_BYTES, INT_MAX, PUBLIC_KEY_SIZE_BYTES
 from gateway.limits import (
@@ -21,6 +19,9 @@ from gateway.limits import (
     WAIT_TIMEOUT_S_MAX,
 )
 from gateway.views import Stage
+from ledger.amounts import NotAnAmount, parse_amount
+from ledger.limits import DECIMALS, NAME_LENGTH_MAX, SCORE_MILLIONTHS_MAX
+from ledger.names import is_name
 
 Schema: TypeAlias = dict[str, Any]
 """JSON Schema is JSON."""
@@ -28,14 +29,12 @@ Schema: TypeAlias = dict[str, Any]
 _DIGITS_MAX: Final = 19
 
 
-class Wrong(PydanticCustomError):
+class Wrong(ValueError):
     """What is wrong with a field, in our words; `field` names one inside of where it is found."""
 
-    TYPE: ClassVar = "myceld"
-
-    def __new__(cls, why: str, field: str = "") -> Self:
-        """Say why; braces in it are no placeholders."""
-        return super().__new__(cls, cls.TYPE, "{why}", {"why": why, "field": field})
+    def __init__(self, why: str, field: str = "") -> None:
+        super().__init__(why)
+        self.why, self.field = why, field
 
 
 class Kind:
@@ -49,14 +48,10 @@ class Kind:
         """Return the JSON Schema of what is read."""
         raise NotImplementedError
 
-    def __get_pydantic_core_schema__(
-        self, _source: object, _handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(self.read)
+    def __get_pydantic_core_schema__(self, _source: object, _handler: object) -> Schema:
+        return {"type": "function-plain", "function": {"type": "no-info", "function": self.read}}
 
-    def __get_pydantic_json_schema__(
-        self, _core: CoreSchema, _handler: GetJsonSchemaHandler
-    ) -> Schema:
+    def __get_pydantic_json_schema__(self, _core: object, _handler: object) -> Schema:
         return self.schema()
 
 
@@ -192,9 +187,11 @@ class Text(Kind):
 
 @dataclass(frozen=True, slots=True)
 class Hex(Kind):
-    """Bytes as lower-case hex; `size_bytes` 0: any number of them."""
+    """Bytes as lower-case hex: exactly `size_bytes`, or of `low` to `high`; 0: no such bound."""
 
     size_bytes: int = 0
+    low: int = 0
+    high: int = 0
 
     def read(self, value: object) -> bytes:
         """See Kind."""
@@ -208,13 +205,14 @@ class Hex(Kind):
             raise Wrong("expected lower-case hex without spaces")
         if self.size_bytes and len(data) != self.size_bytes:
             raise Wrong(f"expected {2 * self.size_bytes} hex digits")
+        if len(data) < self.low or (self.high and len(data) > self.high):
+            raise Wrong(f"expected {self.low} to {self.high} bytes")
         return data
 
     def schema(self) -> Schema:
         """See Kind."""
-        times = f"{{{2 * self.size_bytes}}}"
-        pattern = f"^[0-9a-f]{times}$" if self.size_bytes else "^([0-9a-f]{2})*$"
-        return {"type": "string", "pattern": pattern}
+        low, high = (self.size_bytes, self.size_bytes) if self.size_bytes else (self.low, self.high)
+        return {"type": "string", "pattern": f"^([0-9a-f]{{2}}){{{low},{high or ''}}}$"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,21 +242,89 @@ class Items:
     what: str
 
     def __get_pydantic_core_schema__(
-        self, source: object, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        return core_schema.no_info_before_validator_function(self._checked, handler(source))
+        self, source: object, handler: Callable[[object], Schema]
+    ) -> Schema:
+        return {
+            "type": "function-before",
+            "function": {"type": "no-info", "function": self.check},
+            "schema": handler(source),
+        }
 
     def __get_pydantic_json_schema__(
-        self, core: CoreSchema, handler: GetJsonSchemaHandler
+        self, core: Schema, handler: Callable[[Schema], Schema]
     ) -> Schema:
         bounds = {"minItems": self.low, "maxItems": self.high}
         return {**handler(core), **{name: bound for name, bound in bounds.items() if bound}}
 
-    def _checked(self, value: object) -> object:
+    def check(self, value: object) -> object:
+        """Return the list; raises Wrong about how long it is."""
         if not isinstance(value, list) or not self.low <= len(value) <= self.high:
             span = f"{self.low} to" if self.low else "at most"
             raise Wrong(f"expected a list of {span} {self.high} {self.what}")
         return value
+
+
+@dataclass(frozen=True, slots=True)
+class Scope(Kind):
+    """What an attestation is about, in one line."""
+
+    def read(self, value: object) -> str:
+        """See Kind."""
+        if not isinstance(value, str) or not is_name(value):
+            raise Wrong("expected 1 to 64 characters, none of them controls")
+        return value
+
+    def schema(self) -> Schema:
+        """See Kind."""
+        return {"type": "string", "minLength": 1, "maxLength": NAME_LENGTH_MAX}
+
+
+@dataclass(frozen=True, slots=True)
+class Millionths(Kind):
+    """A number of 0 to 1, which is kept in millionths."""
+
+    def read(self, value: object) -> int:
+        """See Kind."""
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+            raise Wrong("expected a number of 0 to 1")
+        return round(value * SCORE_MILLIONTHS_MAX)
+
+    def schema(self) -> Schema:
+        """See Kind."""
+        return {"type": "number", "minimum": 0, "maximum": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Prana(Kind):
+    """An amount as people write it, which is kept in base units."""
+
+    def read(self, value: object) -> int:
+        """See Kind."""
+        if not isinstance(value, str):
+            raise Wrong("expected a decimal number as text")
+        try:
+            return parse_amount(value, DECIMALS)
+        except NotAnAmount as error:
+            raise Wrong(error.detail) from error
+
+    def schema(self) -> Schema:
+        """See Kind."""
+        return {"type": "string", "pattern": r"^[0-9]{1,9}(\.[0-9]{1,9})?$"}
+
+
+@dataclass(frozen=True, slots=True)
+class Object(Kind):
+    """An object of any form, which is looked into later."""
+
+    def read(self, value: object) -> dict[str, object]:
+        """See Kind."""
+        if not isinstance(value, dict):
+            raise Wrong("expected an object")
+        return value
+
+    def schema(self) -> Schema:
+        """See Kind."""
+        return {"type": "object"}
 
 
 STAGES: Final = {stage.word: stage for stage in Stage}

@@ -214,6 +214,9 @@ OWNER_REQUESTS_MIN: Final = 16
 PREFLIGHT_AGE_S: Final = 600
 """How long a browser may remember what another origin may send."""
 
+INVITE_ADDRESSES_MAX: Final = 64
+"""Most addresses that a request adds to a ticket; the cell takes fewer into it."""
+
 LOG_WAITING_MAX: Final = 4096
 """Log lines that wait to be written, of some 200 bytes: 1 MB; more are dropped and counted."""
 

@@ -1,153 +1,153 @@
-"""From HTTP requests to typed values, for messages and rooms; as `gateway.asks`."""
+"""What is asked about messages, rooms and content: request models, and what they come to."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Any, Final, Self
 
-from starlette.requests import Request
+from pydantic import ConfigDict, model_validator
 
-from core.limits import HASH_SIZE_BYTES, INT_MAX
-from gateway import asks
-from gateway.asks import Fields
-from gateway.limits import (
-    JOURNAL_NAME_LENGTH_MAX,
-    LIST_LIMIT_DEFAULT,
-    LIST_LIMIT_MAX,
-    MESSAGE_EXPIRES_S,
-)
+from gateway.asks import LimitAsk, TimeoutAsk, WaitAsk
+from gateway.kinds import Digits, Hash, Hex, Index, Items, Name, OneOf, Text, Whole, Wrong
+from gateway.limits import JOURNAL_NAME_LENGTH_MAX, MESSAGE_EXPIRES_S
 from gateway.message_views import MessageQuery, MessageWish
+from gateway.reading import Ask
+from gateway.variants import Variants, fields
 from identity.messages.envelope import MessageType
 from identity.messages.limits import EXPIRES_MS_MAX, ROOM_ID_SIZE_BYTES, ROOM_MEMBERS_MAX
 
-_TYPES: Final = frozenset(kind.name for kind in MessageType)
 _WAITS: Final = ("sent", "delivered", "read")
 _STATUSES: Final = ("queued", *_WAITS, "failed")
+_CHAT: Final = MessageType.CHAT.name
+_TYPES: Final = Variants(
+    "type",
+    {
+        kind.name: fields("text", possible=("room",)) if kind.name == _CHAT else fields("body_hex")
+        for kind in MessageType
+    },
+)
+_ONE_END: Final[dict[str, Any]] = {"oneOf": [{"required": ["to"]}, {"required": ["room"]}]}
 
 
-def wish(fields: Fields) -> MessageWish:
-    """Return the message that is to be sent."""
-    kind = fields.get("type", "CHAT")
-    if not isinstance(kind, str) or kind not in _TYPES:
-        asks.refuse("type", f"expected one of {', '.join(sorted(_TYPES))}")
-    if ("to" in fields) == ("room" in fields):
-        asks.refuse("to", "expected exactly one of `to` and `room`")
-    is_chat = kind == MessageType.CHAT.name
-    content = "text" if is_chat else "body_hex"
-    for field in ("text", "body_hex"):
-        if (field in fields) != (field == content):
-            asks.refuse(field, "is needed" if field == content else f"does not belong to {kind}")
-    if "room" in fields and not is_chat:
-        asks.refuse("room", "only a CHAT goes to a room")
-    text = fields.get("text", "")
-    if not isinstance(text, str) or (is_chat and not text):
-        asks.refuse("text", "expected text that is not empty")
-    asks.to_utf8(text, "text")
-    return MessageWish(
-        to=_name(fields, "to") if "to" in fields else "",
-        room=_room(fields["room"]) if "room" in fields else b"",
-        type=kind,
-        text=text,
-        body=b"" if is_chat else asks.from_hex(fields["body_hex"], "body_hex"),
-        expires_s=_expires_s(fields),
-    )
+class MessagePath(Ask):
+    """The id of a message, in the path."""
+
+    id: Annotated[int, Digits()]
+    """Index of its block in this cell's journal `message`."""
 
 
-def wait(fields: Fields) -> str | None:
-    """Return how far a message has to come before the answer; None: it is journaled here."""
-    return _one_of(fields, "wait", _WAITS)
+class RoomPath(Ask):
+    """The id of a room, in the path."""
+
+    id: Annotated[bytes, Hex(ROOM_ID_SIZE_BYTES)]
+    """In hex."""
 
 
-def query(fields: Fields) -> MessageQuery:
-    """Return which messages are asked for."""
-    return MessageQuery(
-        way=_one_of(fields, "way", ("sent", "received")),
-        cell=_name(fields, "cell") if "cell" in fields else None,
-        room=_room(fields["room"]) if "room" in fields else None,
-        status=_one_of(fields, "status", _STATUSES),
-    )
+class ContentPath(Ask):
+    """The hash of content, in the path."""
+
+    hash: Hash
+    """SHA-256 in hex."""
 
 
-def page(fields: Fields) -> tuple[int, int]:
-    """Return `offset` and `limit` of a list."""
-    offset = asks.query_int(fields, "offset", default=0, low=0, high=INT_MAX)
-    limit = asks.query_int(fields, "limit", default=LIST_LIMIT_DEFAULT, low=1, high=LIST_LIMIT_MAX)
-    return offset, limit
+class MessageWaitAsk(TimeoutAsk):
+    """How far a message has to come before the answer."""
+
+    wait: Annotated[str | None, OneOf(_WAITS)] = None
+    """The status that is waited for; the answer comes at once unless given."""
 
 
-def after(fields: Fields) -> int:
-    """Return the id behind which messages are news; without one, all are: -1."""
-    if "after" not in fields:
-        return -1
-    return asks.query_int(fields, "after", default=0, low=0, high=INT_MAX)
+class SendAsk(MessageWaitAsk):
+    """A message to a cell, or to everybody in a room."""
+
+    model_config = ConfigDict(json_schema_extra={"allOf": [_TYPES.schema(_CHAT), _ONE_END]})
+
+    to: Annotated[str | None, Text(1, JOURNAL_NAME_LENGTH_MAX)] = None
+    """A cell id, or the name of a member."""
+    room: Annotated[bytes | None, Hex(ROOM_ID_SIZE_BYTES)] = None
+    """The id of a room, instead; for a CHAT."""
+    type: Annotated[str, OneOf(_TYPES.words)] = _CHAT
+    """What it is; this says whether it has a text or a body."""
+    text: Annotated[str, Text()] = ""
+    """What a CHAT says."""
+    body_hex: Annotated[bytes, Hex()] = b""
+    """The body of every other type, in hex."""
+    expires_s: Annotated[int, Whole(1, EXPIRES_MS_MAX // 1000)] = MESSAGE_EXPIRES_S
+    """For how long delivery is tried."""
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        if (self.to is None) == (self.room is None):
+            raise Wrong("expected exactly one of `to` and `room`", "to")
+        _TYPES.check(self.type, self.model_fields_set)
+        return self
+
+    def wish(self) -> MessageWish:
+        """Return the message."""
+        return MessageWish(
+            to=self.to or "",
+            room=self.room or b"",
+            type=self.type,
+            text=self.text,
+            body=self.body_hex,
+            expires_s=self.expires_s,
+        )
 
 
-def message_id(request: Request) -> int:
-    """Return the id in the path."""
-    return asks.query_int(request.path_params, "id", default=0, low=0, high=INT_MAX)
+class WhichAsk(LimitAsk):
+    """Which messages are wanted; all unless something is given."""
+
+    way: Annotated[str | None, OneOf(("sent", "received"))] = None
+    """Which way they went."""
+    cell: Annotated[str | None, Text(1, JOURNAL_NAME_LENGTH_MAX)] = None
+    """The other end, by its id or a member's name."""
+    room: Annotated[bytes | None, Hex(ROOM_ID_SIZE_BYTES)] = None
+    """The room they were said in."""
+    status: Annotated[str | None, OneOf(_STATUSES)] = None
+    """How far they have come."""
+
+    def query(self) -> MessageQuery:
+        """Return which are wanted."""
+        return MessageQuery(way=self.way, cell=self.cell, room=self.room, status=self.status)
 
 
-def room_id(request: Request) -> bytes:
-    """Return the id of a room in the path."""
-    return _room(request.path_params["id"], "id")
+class OffsetAsk(LimitAsk):
+    """A part of a list."""
+
+    offset: Index = 0
+    """How many items to leave out."""
 
 
-def name(fields: Fields) -> str:
-    """Return the name of a room."""
-    return _name(fields, "name")
+class MessagesAsk(WhichAsk, OffsetAsk):
+    """A part of the list of messages."""
 
 
-def title(fields: Fields) -> str:
-    """Return the title of content."""
-    value = fields.get("title")
-    if not isinstance(value, str) or not value:
-        asks.refuse("title", "expected text that is not empty")
-    asks.to_utf8(value, "title")
-    return value
+class NextMessagesAsk(WhichAsk, TimeoutAsk):
+    """Which messages are waited for."""
+
+    after: Annotated[int | None, Digits()] = None
+    """Only messages with greater ids; all are news unless given."""
 
 
-def content_hash(request: Request) -> bytes:
-    """Return the hash in the path."""
-    data = asks.from_hex(request.path_params["hash"], "hash")
-    if len(data) != HASH_SIZE_BYTES:
-        asks.refuse("hash", f"expected {HASH_SIZE_BYTES * 2} hex digits")
-    return data
+class PostAsk(WaitAsk):
+    """Content for the global data set."""
+
+    title: Annotated[str, Text()]
+    """What it is, in one line."""
+    body_hex: Annotated[bytes, Hex()]
+    """The content, in hex."""
+    expires_round: Annotated[int, Whole()] = 0
+    """The last round in which the post stands; 0 for no end."""
 
 
-def members(fields: Fields) -> list[str]:
-    """Return the cells that are to be in a room, by their ids or members' names."""
-    items = fields.get("members")
-    if not isinstance(items, list) or not 1 <= len(items) <= ROOM_MEMBERS_MAX:
-        asks.refuse("members", f"expected a list of 1 to {ROOM_MEMBERS_MAX} cells")
-    return [_name({"members": item}, "members") for item in items]
+class MembersAsk(Ask):
+    """Cells that are to be in a room."""
+
+    members: Annotated[list[Name], Items(1, ROOM_MEMBERS_MAX, "cells")]
+    """By their ids or members' names."""
 
 
-def _expires_s(fields: Fields) -> int:
-    value = fields.get("expires_s", MESSAGE_EXPIRES_S)
-    high = EXPIRES_MS_MAX // 1000
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= high:
-        asks.refuse("expires_s", f"expected an integer of 1 to {high}")
-    return value
+class RoomAsk(MembersAsk):
+    """A room that is to be made."""
 
-
-def _name(fields: Fields, field: str) -> str:
-    value = fields.get(field)
-    if not isinstance(value, str) or not 0 < len(value) <= JOURNAL_NAME_LENGTH_MAX:
-        asks.refuse(field, f"expected text of at most {JOURNAL_NAME_LENGTH_MAX} characters")
-    asks.to_utf8(value, field)
-    return value
-
-
-def _one_of(fields: Fields, field: str, words: tuple[str, ...]) -> str | None:
-    value = fields.get(field)
-    if value is None:
-        return None
-    if not isinstance(value, str) or value not in words:
-        asks.refuse(field, f"expected one of {', '.join(words)}")
-    return value
-
-
-def _room(value: object, field: str = "room") -> bytes:
-    data = asks.from_hex(value, field)
-    if len(data) != ROOM_ID_SIZE_BYTES:
-        asks.refuse(field, f"expected {ROOM_ID_SIZE_BYTES * 2} hex digits")
-    return data
+    name: Name
+    """What it is called."""

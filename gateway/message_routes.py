@@ -1,185 +1,176 @@
-"""The routes of messages and rooms, each a few lines from request to cell to answer."""
+"""The routes of messages, rooms and content, each a few lines from request to cell to answer."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from functools import partial
-from typing import Any, Final, Protocol, TypeVar
+from collections.abc import Awaitable, Sequence
+from typing import TypeVar
 
-from starlette.requests import Request
-from starlette.responses import Response
-
-from core.errors import MyceldError
-from gateway import asks, message_asks
-from gateway.answers import JsonAnswer, listing
-from gateway.errors import NotReachedInTime
+from gateway.asks import WaitAsk
+from gateway.errors import NoSuchCell, NoSuchContent, NoSuchMessage, NoSuchRoom, NotReachedInTime
 from gateway.limits import WAIT_GRACE_S
+from gateway.message_asks import (
+    ContentPath,
+    MembersAsk,
+    MessagePath,
+    MessagesAsk,
+    MessageWaitAsk,
+    NextMessagesAsk,
+    OffsetAsk,
+    PostAsk,
+    RoomAsk,
+    RoomPath,
+    SendAsk,
+)
 from gateway.message_cell import MessageCell
-from gateway.message_views import KeepContent
-from gateway.views import Stage
+from gateway.message_views import (
+    ContentView,
+    KeepContent,
+    MessagesView,
+    MessageView,
+    RoomView,
+    SentView,
+)
+from gateway.operations import INTAKE, Operation, Page, get, post
+from gateway.views import ReceiptView
+from gateway.waiting import Waiting
 
 _T = TypeVar("_T")
 
-_NOTHING: Final[frozenset[str]] = frozenset()
-_SEND: Final = frozenset(
-    {"to", "room", "type", "text", "body_hex", "expires_s", "wait", "timeout_s"}
-)
-_QUERY: Final = frozenset({"way", "cell", "room", "status"})
-_LIST: Final = _QUERY | {"limit", "offset"}
-_NEXT: Final = _QUERY | {"limit", "after", "timeout_s"}
-_POST: Final = frozenset({"title", "body_hex", "expires_round", "wait", "timeout_s"})
-_PAGE: Final = frozenset({"limit", "offset"})
-_WAIT: Final = frozenset({"wait", "timeout_s"})
-_ROOM: Final = frozenset({"name", "members"})
-_ADD: Final = frozenset({"members"})
-
-
-class Within(Protocol):
-    """Waits for the cell's answer, for so many seconds."""
-
-    async def __call__(self, work: Awaitable[_T], limit_s: float, late: MyceldError) -> _T:
-        """Return what the cell answers; raises `late` when it takes too long."""
-        ...
-
 
 class MessageRoutes:
-    """What a client can ask about messages; `table` is merged into that of all routes."""
+    """Everything that a client can ask about messages."""
 
-    def __init__(
-        self,
-        cell: MessageCell,
-        budget: asks.BodyBudget,
-        within: Within,
-        read: Callable[[Awaitable[Any]], Awaitable[Any]],
-    ) -> None:
+    tag = "messages"
+
+    def __init__(self, cell: MessageCell, waits: Waiting) -> None:
         self._cell = cell
-        self._budget = budget
-        self._within = within
-        self._read = read
-        self.table: list[tuple[str, str, Callable[[Request], Awaitable[Response]]]] = [
-            ("POST", "/api/v1/messages", self.send),
-            ("GET", "/api/v1/messages", self.messages),
-            ("GET", "/api/v1/messages/next", self.next_messages),
-            ("GET", "/api/v1/messages/{id}", self.message),
-            ("POST", "/api/v1/messages/{id}/read", self.mark_read),
-            ("POST", "/api/v1/content", self.post_content),
-            ("GET", "/api/v1/content", self.contents),
-            ("GET", "/api/v1/content/{hash}", self.content),
-            ("POST", "/api/v1/content/{hash}/withdraw", self.withdraw_content),
-            *(
-                ("POST", f"/api/v1/content/{{hash}}/{how.value}", partial(self.keep_content, how))
-                for how in KeepContent
-            ),
-            ("GET", "/api/v1/rooms", self.rooms),
-            ("POST", "/api/v1/rooms", self.create_room),
-            ("POST", "/api/v1/rooms/{id}/add", self.add_to_room),
-            ("POST", "/api/v1/rooms/{id}/leave", self.leave_room),
+        self._waits = waits
+
+    def operations(self) -> Sequence[Operation]:
+        """See Family."""
+        late = NotReachedInTime
+        return [
+            post("/api/v1/messages", self.send, NoSuchCell, NoSuchRoom, late),
+            get("/api/v1/messages", self.messages, NoSuchCell),
+            get("/api/v1/messages/next", self.next_messages, NoSuchCell, late),
+            get("/api/v1/messages/{id}", self.message, NoSuchMessage, late),
+            post("/api/v1/messages/{id}/read", self.mark_read, NoSuchMessage),
+            get("/api/v1/rooms", self.rooms),
+            post("/api/v1/rooms", self.create_room, NoSuchCell),
+            post("/api/v1/rooms/{id}/add", self.add_to_room, NoSuchRoom, NoSuchCell),
+            post("/api/v1/rooms/{id}/leave", self.leave_room, NoSuchRoom),
         ]
 
-    async def send(self, request: Request) -> Response:
-        """POST /api/v1/messages."""
-        fields = await asks.read_fields(request, _SEND, self._budget)
-        wish = message_asks.wish(fields)
-        wait, timeout_s = message_asks.wait(fields), asks.timeout_s(fields)
-        work = self._cell.send_message(wish, wait=wait, timeout_s=timeout_s)
-        return JsonAnswer({"messages": await self._reached(work, wait, timeout_s)})
+    async def send(self, body: SendAsk) -> SentView:
+        """Send a message to a cell, or to everybody in a room."""
+        work = self._cell.send_message(body.wish(), wait=body.wait, timeout_s=body.timeout_s)
+        return SentView(await self._reached(work, body.wait, body.timeout_s))
 
-    async def messages(self, request: Request) -> Response:
-        """GET /api/v1/messages."""
-        fields = asks.query_fields(request, _LIST)
-        offset, limit = message_asks.page(fields)
-        work = self._cell.messages(message_asks.query(fields), offset=offset, limit=limit)
-        return JsonAnswer(await self._read(work))
+    async def messages(self, query: MessagesAsk) -> MessagesView:
+        """List messages, the newest first."""
+        work = self._cell.messages(query.query(), offset=query.offset, limit=query.limit)
+        return await self._waits.read(work)
 
-    async def next_messages(self, request: Request) -> Response:
-        """GET /api/v1/messages/next."""
-        fields = asks.query_fields(request, _NEXT)
-        _, limit = message_asks.page(fields)
-        timeout_s = asks.timeout_s(fields)
+    async def next_messages(self, query: NextMessagesAsk) -> MessagesView:
+        """Wait for messages that came after another one."""
         work = self._cell.next_messages(
-            message_asks.query(fields),
-            after=message_asks.after(fields),
-            limit=limit,
-            timeout_s=timeout_s,
+            query.query(),
+            after=-1 if query.after is None else query.after,
+            limit=query.limit,
+            timeout_s=query.timeout_s,
         )
-        return JsonAnswer(await self._reached(work, "next", timeout_s))
+        return await self._reached(work, "next", query.timeout_s)
 
-    async def message(self, request: Request) -> Response:
-        """GET /api/v1/messages/{id}."""
-        message_id = message_asks.message_id(request)
-        fields = asks.query_fields(request, _WAIT)
-        wait, timeout_s = message_asks.wait(fields), asks.timeout_s(fields)
-        work = self._cell.message(message_id, wait=wait, timeout_s=timeout_s)
-        return JsonAnswer(await self._reached(work, wait, timeout_s))
+    async def message(self, path: MessagePath, query: MessageWaitAsk) -> MessageView:
+        """Return a message, once it has come as far as wanted."""
+        work = self._cell.message(path.id, wait=query.wait, timeout_s=query.timeout_s)
+        return await self._reached(work, query.wait, query.timeout_s)
 
-    async def mark_read(self, request: Request) -> Response:
-        """POST /api/v1/messages/{id}/read."""
-        message_id = message_asks.message_id(request)
-        await asks.read_fields(request, _NOTHING, self._budget)
-        return JsonAnswer(await self._read(self._cell.mark_message_read(message_id)))
+    async def mark_read(self, path: MessagePath) -> MessageView:
+        """Say that a message was read; its sender is told."""
+        return await self._waits.read(self._cell.mark_message_read(path.id))
 
-    async def post_content(self, request: Request) -> Response:
-        """POST /api/v1/content."""
-        fields = await asks.read_fields(request, _POST, self._budget)
-        title, body = message_asks.title(fields), asks.from_hex(fields.get("body_hex"), "body_hex")
-        stage, timeout_s = asks.stage(fields, Stage.STORED) or Stage.STORED, asks.timeout_s(fields)
-        work = self._cell.post_content(
-            title,
-            body,
-            wait=stage,
-            timeout_s=timeout_s,
-            expires_round=asks.expires_round(fields),
-        )
-        return JsonAnswer(await self._reached(work, stage.word, timeout_s))
+    async def rooms(self) -> Page[RoomView]:
+        """List the rooms that this cell is in, or was."""
+        return Page(await self._waits.read(self._cell.rooms()))
 
-    async def withdraw_content(self, request: Request) -> Response:
-        """POST /api/v1/content/{hash}/withdraw."""
-        identity = message_asks.content_hash(request)
-        fields = await asks.read_fields(request, _WAIT, self._budget)
-        stage, timeout_s = asks.stage(fields, Stage.STORED) or Stage.STORED, asks.timeout_s(fields)
-        work = self._cell.withdraw_content(identity, wait=stage, timeout_s=timeout_s)
-        return JsonAnswer(await self._reached(work, stage.word, timeout_s))
+    async def create_room(self, body: RoomAsk) -> RoomView:
+        """Make a room."""
+        return await self._waits.read(self._cell.create_room(body.name, body.members))
 
-    async def keep_content(self, how: KeepContent, request: Request) -> Response:
-        """POST /api/v1/content/{hash}/pin, unpin and remove."""
-        identity = message_asks.content_hash(request)
-        await asks.read_fields(request, _NOTHING, self._budget)
-        return JsonAnswer(await self._read(self._cell.keep_content(identity, how)))
+    async def add_to_room(self, path: RoomPath, body: MembersAsk) -> RoomView:
+        """Add cells to a room."""
+        work = self._cell.change_room(path.id, add=body.members, leave=False)
+        return await self._waits.read(work)
 
-    async def contents(self, request: Request) -> Response:
-        """GET /api/v1/content."""
-        offset, limit = message_asks.page(asks.query_fields(request, _PAGE))
-        items = await self._read(self._cell.contents(offset=offset, limit=limit))
-        return listing(items, offset + limit if len(items) == limit else None)
-
-    async def content(self, request: Request) -> Response:
-        """GET /api/v1/content/{hash}."""
-        asks.query_fields(request, _NOTHING)
-        return JsonAnswer(await self._read(self._cell.content(message_asks.content_hash(request))))
-
-    async def rooms(self, request: Request) -> Response:
-        """GET /api/v1/rooms."""
-        asks.query_fields(request, _NOTHING)
-        return listing(await self._read(self._cell.rooms()))
-
-    async def create_room(self, request: Request) -> Response:
-        """POST /api/v1/rooms."""
-        fields = await asks.read_fields(request, _ROOM, self._budget)
-        name, members = message_asks.name(fields), message_asks.members(fields)
-        return JsonAnswer(await self._read(self._cell.create_room(name, members)))
-
-    async def add_to_room(self, request: Request) -> Response:
-        """POST /api/v1/rooms/{id}/add."""
-        room = message_asks.room_id(request)
-        members = message_asks.members(await asks.read_fields(request, _ADD, self._budget))
-        return JsonAnswer(await self._read(self._cell.change_room(room, add=members, leave=False)))
-
-    async def leave_room(self, request: Request) -> Response:
-        """POST /api/v1/rooms/{id}/leave."""
-        room = message_asks.room_id(request)
-        await asks.read_fields(request, _NOTHING, self._budget)
-        return JsonAnswer(await self._read(self._cell.change_room(room, add=(), leave=True)))
+    async def leave_room(self, path: RoomPath) -> RoomView:
+        """Leave a room."""
+        return await self._waits.read(self._cell.change_room(path.id, add=(), leave=True))
 
     async def _reached(self, work: Awaitable[_T], wait: str | None, timeout_s: float) -> _T:
         late = NotReachedInTime(f"`{wait or 'queued'}` was not reached in {timeout_s:g} s")
-        return await self._within(work, timeout_s + WAIT_GRACE_S, late)
+        return await self._waits.within(work, timeout_s + WAIT_GRACE_S, late)
+
+
+class ContentRoutes:
+    """Everything that a client can ask about the global data set."""
+
+    tag = "content"
+
+    def __init__(self, cell: MessageCell, waits: Waiting) -> None:
+        self._cell = cell
+        self._waits = waits
+
+    def operations(self) -> Sequence[Operation]:
+        """See Family."""
+        one = "/api/v1/content/{hash}"
+        return [
+            post("/api/v1/content", self.post_content, *INTAKE),
+            get("/api/v1/content", self.contents),
+            get(one, self.content, NoSuchContent),
+            post(f"{one}/withdraw", self.withdraw_content, NoSuchContent, *INTAKE),
+            post(f"{one}/pin", self.pin, NoSuchContent),
+            post(f"{one}/unpin", self.unpin, NoSuchContent),
+            post(f"{one}/remove", self.remove, NoSuchContent),
+        ]
+
+    async def post_content(self, body: PostAsk) -> ReceiptView:
+        """Post content by its hash."""
+        work = self._cell.post_content(
+            body.title,
+            body.body_hex,
+            wait=body.wait,
+            timeout_s=body.timeout_s,
+            expires_round=body.expires_round,
+        )
+        return await self._waits.reached(work, body.wait, body.timeout_s)
+
+    async def withdraw_content(self, path: ContentPath, body: WaitAsk) -> ReceiptView:
+        """Take back what this cell posted."""
+        work = self._cell.withdraw_content(path.hash, wait=body.wait, timeout_s=body.timeout_s)
+        return await self._waits.reached(work, body.wait, body.timeout_s)
+
+    async def contents(self, query: OffsetAsk) -> Page[ContentView]:
+        """List what was posted, the newest first."""
+        offset, limit = query.offset, query.limit
+        items = await self._waits.read(self._cell.contents(offset=offset, limit=limit))
+        return Page(items, offset + limit if len(items) == limit else None)
+
+    async def content(self, path: ContentPath) -> ContentView:
+        """Return content, fetched from another cell if need be."""
+        return await self._waits.read(self._cell.content(path.hash))
+
+    async def pin(self, path: ContentPath) -> ContentView:
+        """Keep content until it is unpinned."""
+        return await self._keep(path, KeepContent.PIN)
+
+    async def unpin(self, path: ContentPath) -> ContentView:
+        """Keep content no longer than there is room for it."""
+        return await self._keep(path, KeepContent.UNPIN)
+
+    async def remove(self, path: ContentPath) -> ContentView:
+        """Remove this cell's copy of content."""
+        return await self._keep(path, KeepContent.REMOVE)
+
+    async def _keep(self, path: ContentPath, how: KeepContent) -> ContentView:
+        return await self._waits.read(self._cell.keep_content(path.hash, how))

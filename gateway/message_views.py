@@ -79,6 +79,13 @@ class MessagesView:
 
 
 @dataclass(frozen=True, slots=True)
+class SentView:
+    """What was sent: one message for each receiver."""
+
+    messages: list[MessageView]
+
+
+@dataclass(frozen=True, slots=True)
 class RoomView:
     """A room as this cell knows it."""
 

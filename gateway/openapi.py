@@ -31,6 +31,7 @@ from core.limits import INT_MAX
 from gateway import errors
 from gateway.answers import ErrorAnswer, status_of
 from gateway.operations import JSON, ErrorTypes, Family, Operation
+from gateway.policy import ROWS, Scope
 from gateway.reading import Ask
 
 Document: TypeAlias = dict[str, Any]
@@ -47,6 +48,7 @@ _ALWAYS: Final = (
 _WITH_TOKEN: Final = (errors.Unauthorized,)
 _WITH_BODY: Final = (errors.BodyTooLarge, errors.BodyTooSlow, errors.BadRequest)
 _TOKEN: Final = "token"  # noqa: S105 - the name of a security scheme
+_SCOPES: Final = {(row.method, row.path): row.scope for row in ROWS}
 _SCHEMAS: Final = "#/components/schemas/"
 _PART: Final = re.compile(r"\{(\w+)(?::\w+)?\}")
 
@@ -140,7 +142,9 @@ def _complete(made: Document, operation: Operation) -> None:
     if operation.media_type != JSON:
         answer["content"] = {operation.media_type: {"schema": {"type": "string"}}}
     made["responses"] = {"200": answer, **_refusals(operation)}
-    made["security"] = [{_TOKEN: []}]
+    scope = _SCOPES.get((operation.method, operation.path), Scope.ADMIN)
+    made["x-scope"] = scope.value
+    made["security"] = [] if scope is Scope.PUBLIC else [{_TOKEN: []}]
 
 
 def _refusals(operation: Operation) -> Document:
@@ -164,8 +168,11 @@ def _refusals(operation: Operation) -> Document:
 
 def _without_null(schema: Document) -> Document:
     """Return the schema of a parameter, which is there or not, but never null."""
-    dropped = {name for name in ("title", "default") if schema.get(name, "") is None}
-    return {name: value for name, value in schema.items() if name not in {"title", *dropped}}
+    found = {name: value for name, value in schema.items() if name != "title"}
+    default = found.pop("default", None)
+    if isinstance(default, bool):
+        default = int(default)  # in a query a switch is 0 or 1
+    return found if default in (None, "") else {**found, "default": default}
 
 
 def _exact(value: Any) -> Any:  # noqa: ANN401 - JSON of any form
@@ -189,6 +196,11 @@ def _describe(schemas: Document, operations: Sequence[tuple[str, Operation]]) ->
         schema.pop("title", None)
         for field, of_field in schema.get("properties", {}).items():
             of_field.pop("title", None)
+            if of_field.get("default") == "" or (of_field.get("type"), of_field.get("default")) == (
+                "string",
+                0,
+            ):
+                del of_field["default"]  # stands for a field that is not there
             text = texts.get(name.partition("_")[0], {}).get(field)
             if text:
                 of_field["description"] = text

@@ -18,8 +18,9 @@ from starlette.responses import Response
 
 from core.errors import MyceldError
 from gateway.answers import JsonAnswer
+from gateway.bodies import BodyBudget, query_fields, read_fields
 from gateway.errors import NotReachedInTime
-from gateway.reading import Ask, BodyBudget, names_of, query_fields, read_ask, read_fields
+from gateway.reading import Ask, names_of, read_ask
 from ledger.errors import (
     Expired,
     Malformed,
@@ -69,10 +70,14 @@ class Operation:
     """What it can raise beside what every operation can."""
     media_type: str = JSON
     """Of the answer."""
+    reads_itself: type[Ask] | None = None
+    """What the query can be of an endpoint that takes the `request` and reads that itself."""
 
     def asks(self) -> dict[str, type[Ask]]:
         """Return the request models by where they come from: `path`, `query`, `body`."""
         hints = get_type_hints(self.endpoint, include_extras=True)
+        if self.reads_itself is not None:
+            return {"query": self.reads_itself}
         return {name: model for name, model in hints.items() if name != "return"}
 
     def answer_type(self) -> Any:  # noqa: ANN401 - a type, which may be a generic alias
@@ -96,9 +101,10 @@ def get(
     endpoint: Callable[..., Awaitable[object]],
     *errors: type[MyceldError],
     media_type: str = JSON,
+    reads_itself: type[Ask] | None = None,
 ) -> Operation:
     """Declare an operation that changes nothing."""
-    return Operation("GET", path, endpoint, errors, media_type)
+    return Operation("GET", path, endpoint, errors, media_type, reads_itself)
 
 
 def post(
@@ -112,6 +118,8 @@ def handler_of(
     operation: Operation, budget: BodyBudget
 ) -> Callable[[Request], Awaitable[Response]]:
     """Return what answers requests of an operation; it raises what the operation does."""
+    if operation.reads_itself is not None:
+        return partial(_handle_itself, operation)
     asks = operation.asks()
     return partial(_handle, operation, asks, names_of(asks.get("query")), budget)
 
@@ -135,4 +143,9 @@ async def _handle(
         if model is not None:
             given["body"] = read_ask(model, fields)
     answer = await operation.endpoint(**given)
+    return answer if isinstance(answer, Response) else JsonAnswer(answer)
+
+
+async def _handle_itself(operation: Operation, request: Request) -> Response:
+    answer = await operation.endpoint(request)
     return answer if isinstance(answer, Response) else JsonAnswer(answer)

@@ -71,7 +71,9 @@ FILES: Final = (
 
 ROWS: Final = (
     Row("GET", "/api/public/health", _P),
+    Row("GET", "/api/public/status", _P),
     Row("GET", "/api/public/info", _P),
+    Row("GET", "/api/public/endpoints", _P),
     # What hyphae ask.
     Row("GET", "/api/light/head", _L, "checkpoint-read"),
     Row("GET", "/api/light/state", _L, "checkpoint-read"),

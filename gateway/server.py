@@ -5,115 +5,21 @@ Installs no signal handlers, starts no task of its own and does nothing while no
 
 from __future__ import annotations
 
-import asyncio
-import errno
-import socket
-import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from time import time_ns
-from typing import Final
 
-from uvicorn import Config, Server
-
-from core.errors import MyceldError, check
-from core.host_names import is_loopback
+from core.errors import MyceldError
 from gateway.callers import Callers, Trusts
 from gateway.cell import Cell
-from gateway.connections import Connection, Crowd
 from gateway.door import Door, DoorRules
-from gateway.errors import CannotListen, NotLoopback, PortInUse
 from gateway.grants import Grants
-from gateway.limits import (
-    ACCEPTS_PER_ROUND_MAX,
-    BACKLOG_MAX,
-    HEAD_SIZE_BYTES_MAX,
-    KEEP_ALIVE_TIMEOUT_S,
-    STOP_TIMEOUT_S,
-    STREAM_COMMAND_SIZE_BYTES_MAX,
-)
+from gateway.listener import Listener
 from gateway.routes import Routes
 from gateway.service_routes import note_turned_away
 from gateway.static_files import ExplorerFiles
-from gateway.stream_socket import Socket
 from gateway.tls import TlsFiles
-
-_EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what to ask instead
-
-
-class Listener:
-    """Serves what is behind a door over HTTP between `start` and `stop`."""
-
-    def __init__(
-        self,
-        door: Door,
-        stop_waiting: Callable[[], None],
-        *,
-        host: str,
-        port: int,
-        tls: ssl.SSLContext | None = None,
-        insecure: bool = False,
-    ) -> None:
-        """`stop_waiting` has every request answered that waits.
-
-        Raises NotLoopback for a public address without TLS, unless that was `insecure` on purpose.
-        """
-        if not is_loopback(host) and tls is None and not insecure:
-            raise NotLoopback(f"{host} is not a loopback address, and there is no TLS")
-        self._tls = tls
-        self.crowd = Crowd()
-        self._address = ("127.0.0.1" if host.lower() == "localhost" else host, port)
-        self._door = door
-        self._stop_waiting = stop_waiting
-        self._server: Server | None = None
-        self._socket: socket.socket | None = None
-
-    async def start(self) -> str:
-        """Listen, and return the URL; raises PortInUse, CannotListen."""
-        check(self._server is None, "the gateway is started once")
-        self._socket = _bind(*self._address)
-        config = Config(
-            self._door,
-            http=type("ServedConnection", (Connection,), {"crowd": self.crowd}),
-            ws=Socket,
-            ws_max_size=STREAM_COMMAND_SIZE_BYTES_MAX,
-            ws_per_message_deflate=False,
-            lifespan="off",
-            interface="asgi3",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            date_header=False,
-            backlog=ACCEPTS_PER_ROUND_MAX,
-            h11_max_incomplete_event_size=HEAD_SIZE_BYTES_MAX,
-            timeout_keep_alive=KEEP_ALIVE_TIMEOUT_S,
-            timeout_graceful_shutdown=STOP_TIMEOUT_S,
-        )
-        config.load()
-        config.ssl = self._tls
-        # Server.serve would take over the signals and wake up ten times a second; its two halves
-        # do all we need.
-        self._server = Server(config)
-        self._server.lifespan = config.lifespan_class(config)
-        await self._server.startup(sockets=[self._socket])
-        # The server's own `backlog` is how many it accepts at once too.
-        self._socket.listen(BACKLOG_MAX)
-        host, port = self._socket.getsockname()[:2]
-        scheme, host = "https" if self._tls else "http", _EVERYWHERE.get(host, host)
-        return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
-
-    async def stop(self) -> None:
-        """Stop listening, answer those who wait, close; takes at most about STOP_TIMEOUT_S."""
-        if self._server is None:
-            return
-        server, self._server = self._server, None
-        self._stop_waiting()
-        await asyncio.sleep(0)
-        await server.shutdown(sockets=[self._socket] if self._socket else None)
-        for connection in list(server.server_state.connections):
-            connection.transport.abort()
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,22 +89,3 @@ class Gateway(Listener):
 def _who_we_are(cell: Cell) -> tuple[bytes, str]:
     status = cell.status()
     return bytes.fromhex(status.network_id), status.cell_id
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        # Without the protocol number asyncio leaves Nagle's algorithm on: 40 ms per answer.
-        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    except OSError as error:
-        raise CannotListen(f"{host} port {port}: {error.strerror}") from error
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(BACKLOG_MAX)
-    except OSError as error:
-        listener.close()
-        if error.errno == errno.EADDRINUSE:
-            raise PortInUse(f"port {port} on {host} is in use") from error
-        raise CannotListen(f"{host} port {port}: {error.strerror}") from error
-    return listener

@@ -5,79 +5,75 @@ Here is also what has every act of a client noted, whichever route it came by.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Final, Protocol, TypeAlias, TypeVar
+from collections.abc import Sequence
+from typing import Annotated
 
 from starlette.requests import Request
-from starlette.responses import Response
 
 from core.errors import LocalMisuse, MyceldError, RemoteViolation
-from core.limits import INT_MAX
-from gateway import asks
-from gateway.answers import JsonAnswer
+from gateway.asks import CellAsk, LimitAsk
+from gateway.bodies import subject_of
 from gateway.callers import OWNER, Caller
-from gateway.service_views import ActsQuery, RequestNote, ServiceCell
+from gateway.errors import NoSuchCell
+from gateway.kinds import Digits, Index, Switch
+from gateway.operations import Operation, get, post
+from gateway.service_views import (
+    ActsQuery,
+    ActsView,
+    DescriptionView,
+    ProvenView,
+    RequestNote,
+    ServiceCell,
+    ServicesView,
+)
+from gateway.waiting import Waiting
 
-T = TypeVar("T")
-Row: TypeAlias = tuple[str, str, Callable[[Request], Awaitable[Response]]]
 
-_NOTHING: Final[frozenset[str]] = frozenset()
-_ACTS: Final = frozenset({"before", "limit", "since_ms", "refused"})
-_VERIFY: Final = frozenset({"cell"})
+class ActsAsk(LimitAsk):
+    """Which rows of the audit journal are wanted, the newest first."""
 
-
-class Reads(Protocol):
-    """How the gateway waits for what the cell answers at once."""
-
-    async def read(self, work: Awaitable[T]) -> T:
-        """Return the answer; raises AnswerTooLate, GatewayStopping."""
-        ...
+    before: Annotated[int | None, Digits()] = None
+    """Only rows before this one."""
+    since_ms: Index = 0
+    """Only rows from this time on, in milliseconds of the Unix epoch."""
+    refused: Annotated[bool, Switch()] = False
+    """1: only what was refused."""
 
 
 class ServiceRoutes:
     """Everything that a client can ask about services."""
 
-    def __init__(self, cell: ServiceCell, waits: Reads, budget: asks.BodyBudget) -> None:
+    tag = "services"
+
+    def __init__(self, cell: ServiceCell, waits: Waiting) -> None:
         self._cell = cell
         self._waits = waits
-        self._budget = budget
 
-    def table(self) -> list[Row]:
-        """Return (method, path, endpoint) of each."""
+    def operations(self) -> Sequence[Operation]:
+        """See Family."""
         return [
-            ("GET", "/api/v1/services", self.services),
-            ("GET", "/api/v1/cell", self.describe),
-            ("GET", "/api/v1/audit", self.acts),
-            ("POST", "/api/v1/identity/verify", self.verify),
+            get("/api/v1/services", self.services),
+            get("/api/v1/cell", self.describe, NoSuchCell),
+            get("/api/v1/audit", self.acts),
+            post("/api/v1/identity/verify", self.verify, NoSuchCell),
         ]
 
-    async def services(self, request: Request) -> Response:
-        """GET /api/v1/services."""
-        asks.query_fields(request, _NOTHING)
-        return JsonAnswer(self._cell.services())
+    async def services(self) -> ServicesView:
+        """Return this cell with its services, and how each is."""
+        return self._cell.services()
 
-    async def describe(self, request: Request) -> Response:
-        """GET /api/v1/cell."""
-        cell = asks.cell_named(asks.query_fields(request, _VERIFY))
-        return JsonAnswer(await self._waits.read(self._cell.describe(cell)))
+    async def describe(self, query: CellAsk) -> DescriptionView:
+        """Return what a cell says of itself; another one is asked."""
+        return await self._waits.read(self._cell.describe(query.cell))
 
-    async def acts(self, request: Request) -> Response:
-        """GET /api/v1/audit."""
-        fields = asks.query_fields(request, _ACTS)
-        _, limit = asks.page(fields)
-        before = asks.query_int(fields, "before", default=INT_MAX, low=0, high=INT_MAX)
-        query = ActsQuery(
-            limit,
-            before if "before" in fields else None,
-            asks.query_int(fields, "since_ms", default=0, low=0, high=INT_MAX),
-            refused=asks.query_int(fields, "refused", default=0, low=0, high=1) == 1,
-        )
-        return JsonAnswer(await self._waits.read(self._cell.acts(query)))
+    async def acts(self, query: ActsAsk) -> ActsView:
+        """List rows of the audit journal, the newest first."""
+        wanted = ActsQuery(query.limit, query.before, query.since_ms, refused=query.refused)
+        return await self._waits.read(self._cell.acts(wanted))
 
-    async def verify(self, request: Request) -> Response:
-        """POST /api/v1/identity/verify."""
-        cell = asks.cell_named(await asks.read_fields(request, _VERIFY, self._budget))
-        return JsonAnswer(await self._waits.read(self._cell.verify_identity(cell)))
+    async def verify(self, body: CellAsk) -> ProvenView:
+        """Have a cell prove that it holds its key."""
+        return await self._waits.read(self._cell.verify_identity(body.cell))
 
 
 def note_request(cell: ServiceCell, request: Request, path: str, error: MyceldError | None) -> None:
@@ -86,7 +82,7 @@ def note_request(cell: ServiceCell, request: Request, path: str, error: MyceldEr
         return
     code, reason = ("", "") if error is None else (error.code, type(error).__name__)
     refused = isinstance(error, LocalMisuse | RemoteViolation)
-    subject = asks.subject_of(request)
+    subject = subject_of(request)
     caller: Caller | None = getattr(request.state, "caller", None)
     actor = OWNER if caller is None else caller.actor
     cell.note_request(RequestNote(actor, f"POST {path}", subject, code, reason, refused))

@@ -24,8 +24,9 @@ from gateway.limits import (
     STREAM_BUFFER_SIZE_BYTES_MAX,
     STREAM_COMMAND_PAUSE_S,
 )
+from gateway.operations import Operation, get
 from gateway.policy import Scope as Wanted
-from gateway.stream_asks import Unsubscribe
+from gateway.stream_asks import EventsAsk, Unsubscribe
 from gateway.stream_cell import StreamCell, StreamKind
 from gateway.stream_hub import Hub, Subscriber, Wish, refusal_fields
 from gateway.stream_socket import EXTENSION, Socket
@@ -42,9 +43,24 @@ _HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 class StreamRoutes:
     """The two ways to subscribe. Both share one hub."""
 
+    tag = "subscriptions"
+
     def __init__(self, cell: StreamCell) -> None:
         self.hub = Hub(cell)
         self._events = 0
+
+    def operations(self) -> Sequence[Operation]:
+        """See Family. The WebSocket is none: no document of HTTP can tell of it."""
+        return [
+            get(
+                "/api/v1/events",
+                self.events,
+                TooManySubscribers,
+                Forbidden,
+                media_type="text/event-stream",
+                reads_itself=EventsAsk,
+            )
+        ]
 
     async def stream(self, websocket: WebSocket) -> None:
         """WS /api/v1/stream."""
@@ -72,7 +88,11 @@ class StreamRoutes:
             self.hub.detach(subscriber)
 
     async def events(self, request: Request) -> Response:
-        """GET /api/v1/events."""
+        """Subscribe by server-sent events.
+
+        Each item is an event; `Last-Event-ID` resumes behind it. The same over a WebSocket, with
+        more to choose, is at `/api/v1/stream`.
+        """
         query = request.scope["query_string"].decode("latin-1")
         wishes = stream_asks.events(query, request.headers.get("last-event-id"))
         caller = _caller_of(request.scope)

@@ -9,7 +9,7 @@ from typing import Final
 from core.errors import check
 from core.ids import CellId, PublicKey, Round, TransactionId
 from gateway.errors import NoSuchKey
-from gateway.proof_routes import ProofFileView
+from gateway.proof_views import ProofFileView
 from gateway.views import AccountView, ReceiptView, Stage, StateValueView
 from hypha.handing import HandingOn
 from hypha.heads import Taken

@@ -17,7 +17,7 @@ from pathlib import Path
 from core.errors import MyceldError
 from gateway.callers import Callers
 from gateway.door import Door
-from gateway.server import Listener
+from gateway.listener import Listener
 from hypha.cell import HyphaCell
 from hypha.config import HyphaConfig
 from hypha.errors import BadGateway, HeadUnreadable

@@ -14,12 +14,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from core.errors import MyceldError
-from core.limits import INT_MAX
-from gateway import asks
 from gateway.answers import STATUSES, JsonAnswer, error_answer, listing
+from gateway.bodies import BodyBudget, query_fields, read_fields
 from gateway.errors import Unexpected
 from gateway.views import Stage
 from gateway.waiting import Waiting
+from hypha import asks
 from hypha.cell import HyphaCell
 from hypha.errors import NoGatewayAnswers, NotForAHypha, NotHandedOn
 
@@ -42,17 +42,19 @@ class HyphaRoutes(Waiting):
     def __init__(self, cell: HyphaCell) -> None:
         super().__init__()
         self._cell = cell
-        self._budget = asks.BodyBudget()
+        self._budget = BodyBudget()
         self.app = self._build()
 
     async def health(self, _request: Request) -> Response:
         """GET /api/public/health."""
+        begun_ns = time.perf_counter_ns()
         status, (service,) = self._cell.status(), self._cell.services()
         return JsonAnswer(
             {
                 "status": service.status,
                 "timestamp_ns": time.time_ns(),
                 "uptime_s": status.uptime_s,
+                "response_time_ms": (time.perf_counter_ns() - begun_ns) / 1e6,
                 "version": status.version,
                 "services": {service.name: {"status": service.status, "why": service.why}},
             }
@@ -66,29 +68,29 @@ class HyphaRoutes(Waiting):
 
     async def status(self, request: Request) -> Response:
         """GET /api/v1/status."""
-        asks.query_fields(request, _NOTHING)
+        query_fields(request, _NOTHING)
         return JsonAnswer(self._cell.status())
 
     async def services(self, request: Request) -> Response:
         """GET /api/v1/services."""
-        asks.query_fields(request, _NOTHING)
+        query_fields(request, _NOTHING)
         return listing(self._cell.services())
 
     async def state_value(self, request: Request) -> Response:
         """GET /api/v1/state/value."""
-        key = asks.key(asks.query_fields(request, _KEY))
+        key = asks.key(query_fields(request, _KEY))
         return JsonAnswer(await self.read(self._cell.state_value(key)))
 
     async def value_proof(self, request: Request) -> Response:
         """GET /api/v1/state/proof."""
-        key = asks.key(asks.query_fields(request, _KEY))
+        key = asks.key(query_fields(request, _KEY))
         return JsonAnswer(await self.read(self._cell.value_proof(key)))
 
     async def receipt(self, request: Request) -> Response:
         """GET /api/v1/receipts/{id}."""
         transaction_id = asks.transaction_id(request)
-        fields = asks.query_fields(request, _RECEIPT)
-        wait, timeout_s = asks.stage(fields, None), asks.timeout_s(fields)
+        fields = query_fields(request, _RECEIPT)
+        wait, timeout_s = asks.stage(fields), asks.timeout_s(fields)
         work = self._cell.receipt(transaction_id, wait=wait, timeout_s=timeout_s)
         if wait is None:
             return JsonAnswer(await self.read(work))
@@ -96,37 +98,37 @@ class HyphaRoutes(Waiting):
 
     async def receipt_proof(self, request: Request) -> Response:
         """GET /api/v1/receipts/{id}/proof."""
-        asks.query_fields(request, _NOTHING)
+        query_fields(request, _NOTHING)
         work = self._cell.receipt_proof(asks.transaction_id(request))
         return JsonAnswer(await self.read(work))
 
     async def round_proof(self, request: Request) -> Response:
         """GET /api/v1/rounds/proof."""
-        fields = asks.query_fields(request, _ROUND)
-        number = asks.query_int(fields, "round", default=0, low=1, high=INT_MAX)
-        if asks.query_int(fields, "roster", default=0, low=0, high=1):
+        fields = query_fields(request, _ROUND)
+        number = asks.round_number(fields)
+        if asks.wants_roster(fields):
             raise NotForAHypha("a hypha proves headers; ask a cell for its roster")
-        work = self._cell.round_proof(number if "round" in fields else None)
+        work = self._cell.round_proof(number)
         return JsonAnswer(await self.read(work))
 
     async def account(self, request: Request) -> Response:
         """GET /api/v1/accounts/{public key}."""
-        asks.query_fields(request, _NOTHING)
+        query_fields(request, _NOTHING)
         return JsonAnswer(await self.read(self._cell.account(asks.public_key(request))))
 
     async def submit(self, request: Request) -> Response:
         """POST /api/v1/transactions."""
-        fields = await asks.read_fields(request, _SUBMIT, self._budget)
+        fields = await read_fields(request, _SUBMIT, self._budget)
         transactions = asks.transactions(fields)
-        wait, timeout_s = asks.stage(fields, Stage.STORED) or Stage.STORED, asks.timeout_s(fields)
+        wait, timeout_s = asks.stage(fields) or Stage.STORED, asks.timeout_s(fields)
         work = self._cell.submit(transactions, wait=wait, timeout_s=timeout_s)
         return listing(await self.reached(work, wait, timeout_s))
 
     async def put(self, request: Request) -> Response:
         """POST /api/v1/state/put."""
-        fields = await asks.read_fields(request, _PUT, self._budget)
+        fields = await read_fields(request, _PUT, self._budget)
         key, value, nonce = asks.key(fields), asks.value_bytes(fields), asks.nonce(fields)
-        wait, timeout_s = asks.stage(fields, Stage.STORED) or Stage.STORED, asks.timeout_s(fields)
+        wait, timeout_s = asks.stage(fields) or Stage.STORED, asks.timeout_s(fields)
         work = self._cell.put(key, value, nonce=nonce, wait=wait, timeout_s=timeout_s)
         return JsonAnswer(await self.reached(work, wait, timeout_s))
 

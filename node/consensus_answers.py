@@ -10,7 +10,7 @@ from gateway.consensus_views import (
     DagQuery,
     DagView,
     EventView,
-    WhyView,
+    EventWhyView,
     WitnessesView,
 )
 from gateway.errors import NoSuchEvent
@@ -65,7 +65,7 @@ class ConsensusAnswers(JournalAnswers):
         dag = await self._dag()
         return await event_view(dag, self._known(dag, EventId(event_id)))
 
-    async def why(self, event_id: bytes) -> WhyView:
+    async def why(self, event_id: bytes) -> EventWhyView:
         """See `gateway.consensus_views.ConsensusCell.why`."""
         dag = await self._dag()
         return await why_view(dag, self._known(dag, EventId(event_id)))

@@ -8,11 +8,11 @@ from core.ids import EventId, Round
 from gateway.consensus_views import (
     EventRefView,
     EventView,
+    EventWhyView,
     JudgeView,
     LookView,
     NeighbourView,
     UndecidedView,
-    WhyView,
     WitnessesView,
     WitnessView,
 )
@@ -47,7 +47,7 @@ async def event_view(dag: Dag, event_id: EventId) -> EventView:
     )
 
 
-async def why_view(dag: Dag, event_id: EventId) -> WhyView:
+async def why_view(dag: Dag, event_id: EventId) -> EventWhyView:
     """Return why an event that is here is where it is; raises HashgraphMoved."""
     found = reasons(dag.engine, event_id)
     place = dag.placed.of(dag.index.arrival(event_id))
@@ -68,7 +68,7 @@ async def why_view(dag: Dag, event_id: EventId) -> WhyView:
     before, after = _split(dag, place, views)
     at = dag.index.at(dag.index.arrival(event_id))
     median = _median_ns(dag, judges, event_id) if judges else None
-    return WhyView(
+    return EventWhyView(
         epoch=dag.roster.epoch,
         event=dag.ref(event_id),
         member=dag.name(at.creator),

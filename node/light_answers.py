@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.ids import Epoch, Round, TransactionId
-from gateway.light_routes import KnownHead, LightProofView
+from gateway.light_views import KnownHead, LightProofView
 from ledger.proof import Proof, encode_proof, to_text
 from node.limits import LIGHT_HEADS_KEPT_MAX
 from node.proof_answers import ProofAnswers

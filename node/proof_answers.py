@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.ids import Round, TransactionId
-from gateway.proof_routes import ProofFileView
+from gateway.proof_views import ProofFileView
 from ledger.kinds import VALUE_PREFIX, check_key
 from ledger.proof import Proof, encode_proof, to_text
 from node.journal_answers import JournalAnswers

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.repair_routes import DivergenceView
+from gateway.repair_views import DivergenceView
 from node.errors import NotDiverged
 from node.journal_answers import JournalAnswers
 

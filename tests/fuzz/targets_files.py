@@ -20,10 +20,27 @@ from core import codec
 from core.errors import MyceldError
 from core.host_names import is_loopback_host
 from core.ids import Hash, NotACellId
-from gateway import asks, reading
-from gateway.errors import BadRequest, BodyTooLarge
-from gateway.grant_routes import KeyTermsAsk, TokenAsk
-from gateway.state_asks import ChangesAsk, NamespaceAsk, RollbackAsk, WriteAsk
+from gateway import bodies, grants, reading
+from gateway.asks import HashPath, MayWaitAsk, PageAsk
+from gateway.cell_routes import SporeAsk
+from gateway.errors import BadRequest, BodyTooLarge, GrantsUnusable
+from gateway.governance_asks import ProposalAsk, VoteAsk
+from gateway.journal_routes import BlockAsk, FollowAsk, JournalPath, PruneAsk
+from gateway.light_asks import HeadAsk
+from gateway.member_asks import InviteAsk, MembersAsk
+from gateway.message_asks import MessagesAsk, PostAsk, RoomAsk, SendAsk
+from gateway.order_asks import PutAsk, SubmitAsk
+from gateway.prana_asks import ActAsk
+from gateway.proof_asks import RoundProofAsk, ValueProofAsk
+from gateway.service_routes import ActsAsk
+from gateway.state_asks import (
+    ChangesAsk,
+    DifferencesAsk,
+    NamespaceAsk,
+    RollbackAsk,
+    WriteAsk,
+)
+from gateway.trust_asks import AttestAsk
 from hypha import config as hypha_config
 from hypha.errors import AnswerGarbled, BadHyphaConfig, GatewayRefuses, GatewaySilent
 from hypha.gateway_address import GatewayAddress
@@ -32,12 +49,14 @@ from hypha.line import parse_answer
 from identity import keystore, shares
 from identity.errors import (
     BadPassphrase,
+    BadRecord,
     BadShares,
     CostTooHigh,
     UnknownKeyFileVersion,
     UnreadableKeyFile,
 )
 from identity.passphrase import _from_bytes
+from identity.request_signature import SignedRequest
 from journal.bundle import is_bundled, sign_together, verify_own_head
 from journal.checkpoint import parse_checkpoint, sign_checkpoint, verify_checkpoint
 from journal.cosignature import CosignatureRefused, cosign, verified_witnesses
@@ -94,6 +113,7 @@ def targets() -> tuple[Target, ...]:
         *_tests_of_cells(),
         *_configuration(),
         *_gateway(),
+        *_credentials(),
         *_command_line(),
     )
 
@@ -421,35 +441,37 @@ def _configuration() -> tuple[Target, ...]:
     )
 
 
+_BODY_SAMPLES: Final[tuple[dict[str, object], ...]] = (
+    {"transactions": ["00ff", "92"], "wait": "stored", "timeout_s": 1.5},
+    {"key": "k", "value": "v", "nonce": 3},
+    {"key": "k", "value_hex": "00"},
+    {"action": "add", "cell": _CELL, "weight": 1, "name": "dora"},
+    {"action": "approve", "proposal": "00" * 32},
+    {"role": "sclerotium", "name": "x", "weight": 1, "expires_s": 60, "addresses": ["/ip4"]},
+    {"cell": "ada", "journal": "consensus", "min_index": 4, "type": "seed"},
+    {"writes": [{"key": "a", "value_hex": "ff", "if_round": 7}, {"key": "b", "delete": True}]},
+    {"name": "club", "owners": ["ada"], "access": "writers", "writers": ["grace"]},
+    {"prefix": "club/", "to_round": 9},
+    {"cell": "ada", "score": 0.9, "scope": "storage"},
+    {"title": "t", "actions": [{"action": "issue", "account": "ada", "amount": "1.5"}]},
+    {"kind": "transfer", "arguments": {"to": "grace", "amount": "1"}},
+    {"type": "AUTH", "to": "ada", "body_hex": "00ff"},
+)
+
+
 def _gateway() -> tuple[Target, ...]:
-    bodies: tuple[dict[str, object], ...] = (
-        {"transactions": ["00ff", "92"], "wait": "stored", "timeout_s": 1.5},
-        {"key": "k", "value": "v", "nonce": 3},
-        {"key": "k", "value_hex": "00"},
-        {"action": "add", "cell": _CELL, "weight": 1, "name": "dora"},
-        {"action": "approve", "proposal": "00" * 32},
-        {"role": "sclerotium", "name": "x", "weight": 1, "expires_s": 60, "addresses": ["/ip4"]},
-        {"cell": "ada", "journal": "consensus", "min_index": 4, "type": "seed"},
-        {"writes": [{"key": "a", "value_hex": "ff", "if_round": 7}, {"key": "b", "delete": True}]},
-        {"name": "club", "owners": ["ada"], "access": "writers", "writers": ["grace"]},
-        {"prefix": "club/", "to_round": 9},
-        {"name": "ci", "scopes": ["read", "write"], "expires_s": 60, "rate_per_minute": 9},
-        {"name": "ci", "scopes": ["admin"], "public_key": "0a" * 32},
-    )
     answers = ({"items": [1, "x"], "next": None}, {"error": {"code": "MYC-X-1", "message": "no"}})
     return (
         Target(
             name="gateway: body",
             decode=_body,
-            samples=tuple(map(_json, bodies)),
+            samples=tuple(map(_json, _BODY_SAMPLES)),
             errors=(BadRequest,),
             form=Form.JSON,
             covers=(
-                "gateway/reading.py:_parse_object",
+                "gateway/bodies.py:_parse_object",
                 "gateway/reading.py:read_ask",
-                "gateway/asks.py:from_hex",
                 *(f"gateway/kinds.py:{kind}.read" for kind in _KINDS),
-                "gateway/grant_routes.py:_Name.read",
             ),
             size_bytes_max=8 << 20,
         ),
@@ -493,6 +515,51 @@ def _gateway() -> tuple[Target, ...]:
             covers=("myceld/client.py:_parsed",),
         ),
     )
+
+
+def _credentials() -> tuple[Target, ...]:
+    return (
+        Target(
+            name="gateway: signed request",
+            decode=lambda data: SignedRequest.parse(_text(data)),
+            samples=(
+                b"ab" * 32
+                + b".1800000000000."
+                + b"00" * 16
+                + b"."
+                + b"cd" * 32
+                + b"."
+                + b"ef" * 64,
+            ),
+            errors=(BadRecord,),
+            form=Form.TEXT,
+            covers=("identity/request_signature.py:SignedRequest.parse",),
+            size_bytes_max=16 << 10,
+        ),
+        Target(
+            name="gateway: grants.json",
+            decode=lambda data: grants._parsed(data, Path("grants.json")),
+            samples=(_json(_grants()),),
+            errors=(GrantsUnusable,),
+            form=Form.JSON,
+            covers=("gateway/grants.py:_parsed",),
+            size_bytes_max=1 << 20,
+        ),
+    )
+
+
+def _grants() -> object:
+    numbers = {"created_ms": 1, "expires_ms": 0, "rate_per_minute": 0}
+    moments = {"revoked_ms": 0, "used_ms": 2}
+    rows = [
+        {"id": "ab" * 8, "token_hash": "ab" * 32, "public_key": "", "scopes": ["read"]},
+        {"id": "cd" * 8, "token_hash": "", "public_key": "cd" * 32, "scopes": ["submit", "admin"]},
+    ]
+    return {
+        "version": 1,
+        "mark": "abcdefgh",
+        "grants": [{**row, **numbers, **moments, "name": "n"} for row in rows],
+    }
 
 
 def _command_line() -> tuple[Target, ...]:
@@ -549,54 +616,53 @@ def _environment(data: bytes) -> object:
     return assemble(Config, [], {name: text}).must()
 
 
-_KINDS: Final = ("Whole", "Digits", "Switch", "Flag", "Seconds", "Text", "Hex", "OneOf")
-_ASKS: Final[tuple[type[reading.Ask], ...]] = (
-    *(WriteAsk, RollbackAsk, NamespaceAsk, ChangesAsk, TokenAsk, KeyTermsAsk),
+_KINDS: Final = (
+    *("Whole", "Digits", "Switch", "Flag", "Seconds", "Text", "Hex", "OneOf"),
+    *("Scope", "Millionths", "Prana", "Object"),
 )
-_READERS: Final[tuple[Callable[[asks.Fields], object], ...]] = (
-    asks.transactions,
-    asks.key,
-    asks.value_bytes,
-    asks.nonce,
-    asks.timeout_s,
-    lambda fields: asks.stage(fields, None),
-    asks.member_change,
-    asks.invite_wish,
-    asks.followed,
-    asks.min_index,
-    asks.is_seed,
-    *(partial(reading.read_ask, model) for model in _ASKS),
+_BODIES: Final[tuple[type[reading.Ask], ...]] = (
+    *(WriteAsk, RollbackAsk, NamespaceAsk, SubmitAsk, PutAsk, MembersAsk, InviteAsk, FollowAsk),
+    *(PruneAsk, AttestAsk, ProposalAsk, VoteAsk, ActAsk, SendAsk, PostAsk, RoomAsk),
 )
+_QUERIES: Final[tuple[type[reading.Ask], ...]] = (
+    *(PageAsk, MayWaitAsk, BlockAsk, ChangesAsk, DifferencesAsk, ActsAsk, SporeAsk, HeadAsk),
+    *(MessagesAsk, ValueProofAsk, RoundProofAsk),
+)
+_PATHS: Final[tuple[type[reading.Ask], ...]] = (HashPath, JournalPath)
 _FIELDS: Final = frozenset(
     (
         *("transactions", "wait", "timeout_s", "key", "value", "value_hex", "nonce", "action"),
         *("cell", "weight", "name", "proposal", "role", "expires_s", "uses_max", "addresses"),
         *("journal", "min_index", "type", "a", "version", "members", "cut"),
         *("writes", "prefix", "to_round", "owners", "access", "writers", "limit"),
-        *("scopes", "rate_per_minute", "public_key"),
+        *("score", "scope", "title", "actions", "proposal", "vote", "kind", "arguments", "to"),
+        *("text", "body_hex", "room"),
     )
 )
 
 
+def _read(model: type[reading.Ask], fields: bodies.Fields) -> object:
+    """Read what is meant for a model."""
+    names = reading.names_of(model)
+    return reading.read_ask(model, {name: fields[name] for name in fields if name in names})
+
+
 def _body(data: bytes) -> object:
-    """Read a body, and then each of its fields: all but one of the readers refuse it."""
-    fields = reading._parse_object(data, _FIELDS)
-    return _first(lambda read: read(fields), _READERS)
+    """Read a body by each model that could be meant: nearly all of them refuse it."""
+    fields = bodies._parse_object(data, _FIELDS)
+    return _first(lambda model: _read(model, fields), _BODIES)
 
 
 def _query(data: bytes) -> object:
-    names = ("start", "limit", "timeout_s", "wait", "index", "key", "nonce", "id")
     path = {"id": _text(data)[3:], "name": _text(data)}
     scope = {"type": "http", "query_string": data, "headers": [], "path_params": path}
     request = Request(scope)
-    readers: tuple[Callable[[Request], object], ...] = (
-        asks.transaction_id,
-        lambda request: asks.page(asks.query_fields(request, frozenset(names))),
-        lambda request: asks.index(asks.query_fields(request, frozenset(names)), "index"),
-        lambda request: asks.timeout_s(asks.query_fields(request, frozenset(names))),
-        asks.journal_name,
-    )
-    return _first(lambda read: read(request), readers)
+    names = frozenset({"id", "nonce"}).union(*map(reading.names_of, _QUERIES))
+
+    def read(model: type[reading.Ask]) -> object:
+        return _read(model, path if model in _PATHS else bodies.query_fields(request, names))
+
+    return _first(read, (*_QUERIES, *_PATHS))
 
 
 def _first(call: Callable[[Any], object], readers: tuple[Any, ...]) -> object:
@@ -617,7 +683,7 @@ def _first(call: Callable[[Any], object], readers: tuple[Any, ...]) -> object:
 def _header(data: bytes) -> object:
     text = data.decode("latin-1")
     scope = {"type": "http", "headers": [(b"content-length", data)]}
-    reading._check_announced(Request(scope))
+    bodies._check_announced(Request(scope))
     return is_loopback_host(text)
 
 

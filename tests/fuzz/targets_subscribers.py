@@ -1,19 +1,14 @@
-"""Decoders of who asks at the gateway, of subscriptions, and of the log of the state's pages."""
+"""Decoders of tokens, of subscriptions, and of the log of the state's pages."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
-from pathlib import Path
 from typing import Any, Final
 from zlib import crc32
 
 from gateway import grants, stream_asks
-from gateway.errors import BadRequest, GrantsUnusable
-from gateway.limits import GRANTS_FILE_SIZE_BYTES_MAX, STREAM_COMMAND_SIZE_BYTES_MAX
-from gateway.policy import GRANTABLE
-from identity.errors import BadRecord
-from identity.request_signature import Asked, SignedRequest, sign_request
+from gateway.errors import BadRequest
+from gateway.limits import STREAM_COMMAND_SIZE_BYTES_MAX
 from ledger.errors import PageLogLost
 from ledger.page import PATCHED_BYTES
 from ledger.patches import decode_log, encode_log
@@ -23,48 +18,23 @@ from myceld.streams import ItemStream
 from tests.fuzz.mutations import Form
 from tests.fuzz.samples import DIGEST
 from tests.fuzz.target import REFUSED, Target
-from tests.ledger.world import KEYS, NETWORK
 
 _HEADERS_SIZE_BYTES_MAX: Final = 64 << 10
-_CELL: Final = KEYS[0].cell_id
 
 
 def targets() -> tuple[Target, ...]:
     """Return the rows of this part of the table."""
-    return (*_callers(), *_subscriptions(), _page_log())
+    return (_token(), *_subscriptions(), _page_log())
 
 
-def _callers() -> tuple[Target, ...]:
-    asked = Asked(NETWORK, _CELL, "GET", "/api/v1/status")
-    signed = sign_request(KEYS[1], asked, b"", time_ms=1_700_000_000_000, nonce=bytes(16))
-    return (
-        Target(
-            name="tokens and keys of a cell",
-            decode=lambda data: grants._parsed(data, Path("grants.json")),
-            samples=(_grants(), grants._shown("abcdefgh", ()).encode()),
-            errors=(GrantsUnusable,),
-            form=Form.JSON,
-            covers=("gateway/grants.py:_parsed",),
-            size_bytes_max=GRANTS_FILE_SIZE_BYTES_MAX + 1,
-        ),
-        Target(
-            name="signature of a request",
-            decode=lambda data: SignedRequest.parse(data.decode("latin-1")),
-            encode=lambda found: found.header().partition(" ")[2].encode(),
-            samples=(signed.header().partition(" ")[2].encode(),),
-            errors=(BadRecord,),
-            form=Form.TEXT,
-            covers=("identity/request_signature.py:SignedRequest.parse",),
-            size_bytes_max=_HEADERS_SIZE_BYTES_MAX,
-        ),
-        Target(
-            name="text of a token",
-            decode=grants.mark_of,
-            samples=(grants.token_text("abcdefgh", DIGEST).encode(),),
-            errors=(),
-            form=Form.TEXT,
-            size_bytes_max=_HEADERS_SIZE_BYTES_MAX,
-        ),
+def _token() -> Target:
+    return Target(
+        name="text of a token",
+        decode=lambda data: _or_refused(grants.mark_of(data)),
+        samples=(grants.token_text("abcdefgh", DIGEST).encode(),),
+        errors=(),
+        form=Form.TEXT,
+        size_bytes_max=_HEADERS_SIZE_BYTES_MAX,
     )
 
 
@@ -130,13 +100,8 @@ def _page_log() -> Target:
     )
 
 
-def _grants() -> bytes:
-    """Return the file of a cell with a token and a key."""
-    scopes = GRANTABLE[:2]
-    token = grants.Grant("", "deploy", scopes, 1_700_000_000_000, 0, 60, token_hash=DIGEST)
-    key = grants.Grant("", "ci", scopes, 1, 2, 0, public_key=KEYS[1].public_key, revoked_ms=3)
-    named = [replace(one, id=(one.token_hash or one.public_key).hex()[:16]) for one in (token, key)]
-    return grants._shown("abcdefgh", named).encode()
+def _or_refused(found: object) -> object:
+    return REFUSED if found is None else found
 
 
 def _command(data: bytes) -> object:

@@ -8,7 +8,7 @@ from gateway.consensus_views import (
     DagQuery,
     DagView,
     EventView,
-    WhyView,
+    EventWhyView,
     WitnessesView,
 )
 from gateway.errors import NoSuchEvent
@@ -58,7 +58,7 @@ class FakeConsensus:
     async def event(self, event_id: bytes) -> EventView:
         return await event_view(*self._known(event_id))
 
-    async def why(self, event_id: bytes) -> WhyView:
+    async def why(self, event_id: bytes) -> EventWhyView:
         return await why_view(*self._known(event_id))
 
     def _known(self, event_id: bytes) -> tuple[Dag, EventId]:

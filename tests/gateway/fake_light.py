@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.errors import NoSuchReceipt
-from gateway.light_routes import KnownHead, LightProofView
+from gateway.light_views import KnownHead, LightProofView
 from ledger.proof import encode_proof, to_text
 from tests.ledger.proof_world import sample_proofs
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from gateway.errors import NoSuchReceipt
-from gateway.proof_routes import ProofFileView
-from gateway.repair_routes import DivergenceView
+from gateway.proof_views import ProofFileView
+from gateway.repair_views import DivergenceView
 from ledger.errors import NoProof
 from ledger.proof import encode_proof, to_text
 from node.errors import NotDiverged

@@ -7,8 +7,9 @@ import json
 import pytest
 
 from gateway.errors import BadRequest
-from gateway.governance_asks import proposal_wish
+from gateway.governance_asks import ProposalAsk
 from gateway.governance_views import ActionWish, ProposalWish
+from gateway.reading import read_ask
 from gateway.views import Stage
 from ledger.limits import PROPOSAL_ACTIONS_MAX, PROPOSAL_ROUNDS_MAX
 from tests.gateway.fake_cell import FakeCell
@@ -97,11 +98,11 @@ def test_proposals_and_votes_reach_the_cell() -> None:
 )
 def test_what_is_no_list_of_actions_is_refused_at_the_edge(actions: object) -> None:
     with pytest.raises(BadRequest):
-        proposal_wish({"title": "t", "actions": actions})
+        read_ask(ProposalAsk, {"title": "t", "actions": actions})
 
 
 def test_a_proposal_is_open_for_as_long_as_it_can_be_unless_told() -> None:
-    wish = proposal_wish({"title": "t", "actions": [{"action": "text"}]})
+    wish = read_ask(ProposalAsk, {"title": "t", "actions": [{"action": "text"}]}).wish()
     assert wish.rounds == PROPOSAL_ROUNDS_MAX
 
 

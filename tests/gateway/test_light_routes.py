@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from gateway.light_routes import KnownHead, LightProofView
+from gateway.light_views import KnownHead, LightProofView
 from ledger.verify import verify_text
 from tests.gateway.fake_cell import TOKEN, FakeCell
 from tests.gateway.test_gateway import Wire, as_body, serve

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from core.ids import EventId, Round
-from gateway.consensus_views import DagQuery, DagView, WhyView
+from gateway.consensus_views import DagQuery, DagView, EventWhyView
 from gateway.errors import BadRequest, HashgraphMoved, NoSuchRound
 from hashgraph.event import Event
 from hashgraph.oracle import oracle
@@ -172,7 +172,7 @@ def test_an_epoch_that_ends_meanwhile_is_told() -> None:
         look(dag)
 
 
-def order_key(why: WhyView, by_id: dict[str, Event]) -> tuple[int, int, int]:
+def order_key(why: EventWhyView, by_id: dict[str, Event]) -> tuple[int, int, int]:
     whitening = reduce(
         int.__xor__,
         [int.from_bytes(by_id[judge.judge.id].signature, "big") for judge in why.judges],

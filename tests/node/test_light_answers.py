@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from core.ids import Epoch, Round
-from gateway.light_routes import KnownHead, LightProofView
+from gateway.light_views import KnownHead, LightProofView
 from ledger.header import RoundHeader
 from ledger.proof import HeaderClaim, Proof
 from ledger.verify import verify_text
