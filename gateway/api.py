@@ -7,7 +7,7 @@ when somebody asks for that: it takes more memory than all the rest of the gatew
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
@@ -22,6 +22,9 @@ from gateway.operations import Family, Operation
 Answer: TypeAlias = Callable[[Request], Awaitable[Response]]
 Guard: TypeAlias = Callable[[Operation], Answer]
 """Makes of an operation what answers its requests, whatever goes wrong."""
+
+API_VERSION: Final = "1"
+"""As in the paths; what is added does not change it."""
 
 
 class OperationRoute(APIRoute):
@@ -51,12 +54,11 @@ class Api(FastAPI):
         families: Sequence[Family],
         guard: Guard,
         *,
-        version: str,
         more: Sequence[BaseRoute] = (),
     ) -> None:
         """`more`: routes that are no operations, such as pages; no document tells of them."""
         super().__init__(
-            title="myceld", version=version, openapi_url=None, docs_url=None, redoc_url=None
+            title="myceld", version=API_VERSION, openapi_url=None, docs_url=None, redoc_url=None
         )
         self.router.redirect_slashes = False
         self.families = families

@@ -139,14 +139,14 @@ class PostAsk(WaitAsk):
     """The last round in which the post stands; 0 for no end."""
 
 
-class MembersAsk(Ask):
+class RoomMembersAsk(Ask):
     """Cells that are to be in a room."""
 
     members: Annotated[list[Name], Items(1, ROOM_MEMBERS_MAX, "cells")]
     """By their ids or members' names."""
 
 
-class RoomAsk(MembersAsk):
+class RoomAsk(RoomMembersAsk):
     """A room that is to be made."""
 
     name: Name

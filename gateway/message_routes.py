@@ -10,7 +10,6 @@ from gateway.errors import NoSuchCell, NoSuchContent, NoSuchMessage, NoSuchRoom,
 from gateway.limits import WAIT_GRACE_S
 from gateway.message_asks import (
     ContentPath,
-    MembersAsk,
     MessagePath,
     MessagesAsk,
     MessageWaitAsk,
@@ -18,6 +17,7 @@ from gateway.message_asks import (
     OffsetAsk,
     PostAsk,
     RoomAsk,
+    RoomMembersAsk,
     RoomPath,
     SendAsk,
 )
@@ -98,7 +98,7 @@ class MessageRoutes:
         """Make a room."""
         return await self._waits.read(self._cell.create_room(body.name, body.members))
 
-    async def add_to_room(self, path: RoomPath, body: MembersAsk) -> RoomView:
+    async def add_to_room(self, path: RoomPath, body: RoomMembersAsk) -> RoomView:
         """Add cells to a room."""
         work = self._cell.change_room(path.id, add=body.members, leave=False)
         return await self._waits.read(work)

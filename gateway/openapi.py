@@ -3,13 +3,14 @@
 FastAPI gets from each operation a route with the signature that its own conventions ask for. Added
 are the errors of each operation with their codes, the scope that it needs, and the texts under the
 fields of views and request models as descriptions. Never made by a cell that runs: it serves the
-file `gateway/openapi.json`, which a test compares with what is made here.
+file `gateway/reference/openapi.json`, which a test compares with what is made here.
 """
 
 from __future__ import annotations
 
 import ast
 import inspect
+import json
 import re
 import textwrap
 import warnings
@@ -39,13 +40,25 @@ Document: TypeAlias = dict[str, Any]
 
 _ALWAYS: Final = (
     errors.ForeignHost,
+    errors.ForeignOrigin,
+    errors.TooManyRequests,
     errors.BadRequest,
     errors.GatewayBusy,
     errors.GatewayStopping,
     errors.AnswerTooLate,
     errors.Unexpected,
 )
-_WITH_TOKEN: Final = (errors.Unauthorized,)
+_WITH_TOKEN: Final = (
+    errors.Unauthorized,
+    errors.TokenOfAnotherCell,
+    errors.TokenEnded,
+    errors.BadSignature,
+    errors.NotFresh,
+    errors.Replayed,
+    errors.NotTheSignedBody,
+    errors.KeyNotAllowed,
+    errors.Forbidden,
+)
 _WITH_BODY: Final = (errors.BodyTooLarge, errors.BodyTooSlow, errors.BadRequest)
 _TOKEN: Final = "token"  # noqa: S105 - the name of a security scheme
 _SCOPES: Final = {(row.method, row.path): row.scope for row in ROWS}
@@ -73,8 +86,14 @@ def document(families: Sequence[Family], *, title: str, version: str) -> Documen
     for _, operation in operations:
         _complete(made["paths"][_plain(operation.path)][operation.method.lower()], operation)
     _describe(schemas, operations)
+    made["components"]["responses"] = _shared_refusals(made["paths"])
     made["components"]["securitySchemes"] = {_TOKEN: {"type": "http", "scheme": "bearer"}}
     return made
+
+
+def document_text(made: Document) -> str:
+    """Return a document as the text of a file, the same for the same document."""
+    return json.dumps(made, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
 
 
 def operation_id(operation: Operation) -> str:
@@ -164,6 +183,25 @@ def _refusals(operation: Operation) -> Document:
         }
         for status, codes in sorted(found.items())
     }
+
+
+def _shared_refusals(paths: Document) -> Document:
+    """Put refusals that are the same for many operations in one place; return them by name."""
+    shared: dict[str, Document] = {}
+    names: dict[str, str] = {}
+    for methods in paths.values():
+        for operation in methods.values():
+            for status, answer in operation["responses"].items():
+                if status == "200":
+                    continue
+                text = json.dumps(answer, sort_keys=True)
+                if text not in names:
+                    count = sum(name.startswith(f"Refused{status}") for name in shared)
+                    names[text] = f"Refused{status}{chr(ord('A') + count)}"
+                    shared[names[text]] = answer
+                ref = f"#/components/responses/{names[text]}"
+                operation["responses"][status] = {"$ref": ref}
+    return shared
 
 
 def _without_null(schema: Document) -> Document:

@@ -74,6 +74,9 @@ ROWS: Final = (
     Row("GET", "/api/public/status", _P),
     Row("GET", "/api/public/info", _P),
     Row("GET", "/api/public/endpoints", _P),
+    Row("GET", "/api/v1/openapi.json", _P),
+    Row("GET", "/api/docs", _P),
+    Row("GET", "/api/docs/{name}", _P),
     # What hyphae ask.
     Row("GET", "/api/light/head", _L, "checkpoint-read"),
     Row("GET", "/api/light/state", _L, "checkpoint-read"),

@@ -34,6 +34,7 @@ from gateway.prana_routes import PranaRoutes
 from gateway.process_routes import ProcessRoutes
 from gateway.proof_routes import ProofRoutes
 from gateway.public_routes import PublicRoutes
+from gateway.reference_files import reference_routes
 from gateway.repair_routes import RepairRoutes
 from gateway.service_routes import ServiceRoutes, note_request
 from gateway.state_routes import StateRoutes
@@ -66,8 +67,7 @@ class Routes(Waiting):
         self.app = Api(
             self._families,
             self._guarded,
-            version=cell.status().version,
-            more=[WebSocketRoute("/api/v1/stream", self.streams.stream)],
+            more=[WebSocketRoute("/api/v1/stream", self.streams.stream), *reference_routes()],
         )
         self.app.add_exception_handler(HTTPException, self._unrouted)
 

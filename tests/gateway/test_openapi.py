@@ -2,19 +2,79 @@
 
 from __future__ import annotations
 
+import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from openapi_spec_validator import validate
 
+from gateway.openapi import document_text
+from gateway.policy import ROWS
 from gateway.routes import Routes
 from tests.gateway.fake_cell import FakeCell
+from tests.gateway.test_gateway import Wire, serve
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
     made: dict[str, Any] = Routes(FakeCell()).app.openapi()
     return made
+
+
+def test_the_file_that_cells_serve_is_the_document(document: dict[str, Any]) -> None:
+    text = (ROOT / "gateway" / "reference" / "openapi.json").read_text(encoding="utf-8")
+    assert text == document_text(document), "write it anew: scripts/docs-openapi"
+
+
+def test_every_operation_is_in_the_guide(document: dict[str, Any]) -> None:
+    guide = re.sub(r"\{\w+\}", "{}", (ROOT / "docs" / "api.md").read_text(encoding="utf-8"))
+    missing = [path for path in document["paths"] if re.sub(r"\{\w+\}", "{}", path) not in guide]
+    assert missing == []
+
+
+def test_names_of_views_are_unique(document: dict[str, Any]) -> None:
+    assert [name for name in document["components"]["schemas"] if "__" in name] == []
+
+
+def test_each_operation_tells_the_scope_of_its_row(document: dict[str, Any]) -> None:
+    scopes = {(row.method, row.path): row.scope.value for row in ROWS}
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            assert operation["x-scope"] == scopes[method.upper(), path]
+
+
+def test_the_reference_needs_no_token_and_nothing_from_outside() -> None:
+    async def talk(wire: Wire, _cell: FakeCell) -> None:
+        for path, text in (
+            ("/api/docs", "reference.js"),
+            ("/api/docs/reference.js", "openapi.json"),
+            ("/api/docs/reference.css", "body"),
+            ("/api/v1/openapi.json", "openapi"),
+        ):
+            status, headers, answer = await wire.ask("GET", path, token=None)
+            assert status == 200, path
+            assert text in (answer if isinstance(answer, str) else json.dumps(answer))
+            assert "default-src 'self'" in headers["content-security-policy"]
+            assert not re.search("https?://(?!example.org)", str(answer)), path
+        assert (await wire.ask("GET", "/api/docs/other", token=None))[0] == 404
+
+    serve(talk)
+
+
+def test_what_can_be_asked_is_listed_for_everybody() -> None:
+    async def talk(wire: Wire, _cell: FakeCell) -> None:
+        status, _, answer = await wire.ask("GET", "/api/public/endpoints", token=None)
+        assert status == 200
+        put = next(each for each in answer["items"] if each["path"] == "/api/v1/state/put")
+        assert (put["method"], put["scope"]) == ("POST", "submit")
+        status, _, answer = await wire.ask("GET", "/api/public/status", token=None)
+        assert (status, "silent" in answer, "cell_id" in answer) == (200, False, False)
+
+    serve(talk)
 
 
 def test_the_document_is_valid(document: dict[str, Any]) -> None:
