@@ -28,6 +28,16 @@ class BadUsage(LocalMisuse):
     remedy = "See the --help of the command."
 
 
+class NoBrowser(OperationalFault):
+    """There is no browser on this machine that could be opened."""
+
+    code = "MYC-CLI-255"
+    remedy = (
+        "Open the address that `myceld explorer --print` shows, on this machine or through "
+        "`ssh -L`."
+    )
+
+
 class BadInput(LocalMisuse):
     """A file, standard input or argument does not hold what the command needs."""
 

@@ -57,6 +57,7 @@ _COMMANDS: Final = {
     "exec": ("cli.execute:execute", "Have another cell run what it has declared."),
     "spore": ("cli.spore:spore", "Show, export and check records of where cells are."),
     "audit": ("cli.audit:audit", "Show who did what, and what was refused."),
+    "explorer": ("cli.explorer:explorer", "Open the cell's web explorer in a browser."),
     "services": ("cli.service:services", "List the cell's services, and how each is."),
     "challenge": ("cli.service:challenge", "Have another cell prove its key."),
     "repair": ("cli.repair:repair", "Take over the certified state, where the own one differs."),

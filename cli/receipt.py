@@ -12,7 +12,6 @@ from cli import show
 from cli.errors import EXIT_OK, EXIT_REFUSED_BY_LEDGER, BadUsage, WaitedInVain
 from cli.limits import FOLLOW_STEP_S
 from cli.options import Common, common_options
-from cli.verify import write_proof
 from myceld.errors import CellRefused
 from myceld.limits import STAGES
 
@@ -46,6 +45,8 @@ def receipt(common: Common, transaction_id: str, proof: str | None, *, follow: b
             answer = cell.receipt(transaction_id)
         else:
             answer = cell.receipt(transaction_id, wait=STAGES[-1], timeout_s=common.timeout_s)
+            from cli.verify import write_proof  # noqa: PLC0415 - loads the whole ledger
+
             write_proof(proof, cell.receipt_proof(transaction_id), common.home)
     if common.as_json:
         show.as_json(answer)

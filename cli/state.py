@@ -12,8 +12,6 @@ from cli.errors import BadUsage, NoSuchValue
 from cli.namespace import namespace
 from cli.options import LIMIT, STAGE, Common, common_options, read_value
 from cli.receipt import finish, show_receipt
-from cli.verify import value_of, write_proof
-from ledger.proof import StateClaim
 from myceld.state_calls import write
 
 _ROUND: Final = click.IntRange(min=0)
@@ -290,6 +288,9 @@ def _show_receipt(common: Common, answer: dict[str, Any]) -> None:
 
 def _proven(common: Common, key: str, path: str) -> dict[str, Any]:
     """Write the proof of a value, and return what it proves; raises NoSuchValue for no value."""
+    from cli.verify import value_of, write_proof  # noqa: PLC0415 - loads the whole ledger
+    from ledger.proof import StateClaim  # noqa: PLC0415 - as above
+
     with common.client() as cell:
         verified = write_proof(path, cell.state_proof(key), common.home)
     claim = verified.claim

@@ -25,7 +25,7 @@ PREFIX: Final = "/explorer/"
 PAGES: Final = (
     "accounts",
     "governance",
-    "graph",
+    "hashgraph",
     "journals",
     "messages",
     "overview",

@@ -267,8 +267,12 @@ def _created_words(dag: Dag, found: Reasons) -> list[str]:
             f"; of round {found.round - 1} it strongly sees {len(found.strongly_sees)} witnesses, "
             f"weight {held} of {total}"
         )
-    fame = {True: "famous", False: "not famous", None: "not decided to be famous or not yet"}
-    return [f"{words}. It is {fame[found.famous]}."]
+    fame = {
+        True: "It is famous",
+        False: "It is not famous",
+        None: "Whether it is famous is not decided yet",
+    }
+    return [f"{words}. {fame[found.famous]}."]
 
 
 def _passed_words(dag: Dag, found: Reasons) -> list[str]:
@@ -318,7 +322,8 @@ def _pending_words(dag: Dag, found: Reasons) -> list[str]:
         line = f"Round {look.round} is not decided: {view.words}."
         if look.lacking:
             labels = _listed([dag.label(one) for one in look.lacking])
-            line += f" It will not receive the event if {labels} becomes a judge."
+            any_of = "any of " if len(look.lacking) > 1 else ""
+            line += f" It will not receive the event if {any_of}{labels} becomes a judge."
         elif look.witnesses:
             line += " All of its witnesses that may become judges have the event."
         words.append(line)

@@ -13,7 +13,7 @@ import { announce, button, errorState, field, form, heading, input, loading, not
 import { short } from "./format.js";
 
 const GROUPS = [
-  ["Network", [["overview", "Overview"], ["graph", "Hashgraph"], ["rounds", "Rounds"], ["transactions", "Transactions"], ["state", "State"], ["governance", "Governance"]]],
+  ["Network", [["overview", "Overview"], ["hashgraph", "Hashgraph"], ["rounds", "Rounds"], ["transactions", "Transactions"], ["state", "State"], ["governance", "Governance"]]],
   ["Cells", [["peers", "Members and peers"], ["trust", "Trust"], ["accounts", "Accounts"]]],
   ["This cell", [["messages", "Messages"], ["journals", "Journals"], ["services", "Services"]]],
   ["Proofs", [["verify", "Verify a proof"]]],

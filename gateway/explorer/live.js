@@ -1,8 +1,10 @@
-// What happens now. Pages call `on(topic, work)`; topics: rounds, transactions, messages, peers.
-// Falls back to asking for the status every few seconds, and then only tells that there is something new.
+// What happens now. Pages call `on(topic, context, work)`; topics: status, rounds, transactions, messages, peers.
+// News come over a WebSocket; where there is none, the status is asked for every other second. Either way
+// news only say that something is new: pages ask for what they show, so none of it can be missed.
 
-const POLL_MS = 2000;
-const POLL_SLOW_MS = 10_000;
+const [POLL_MS, POLL_BESIDE_SOCKET_MS, POLL_BROKEN_MS] = [2000, 10_000, 10_000];
+const NEWS_MS = 400;
+const SOCKET_AGAIN_MS = 15_000;
 
 /** Tells pages of news, and the frame how the cell is reached. */
 export class Live {
@@ -11,6 +13,9 @@ export class Live {
   #onState = () => {};
   #timer = null;
   #last = null;
+  #socket = null;
+  #socketNotBefore = 0;
+  #told = new Map();
 
   constructor(api) {
     this.#api = api;
@@ -33,6 +38,11 @@ export class Live {
     return this.#last;
   }
 
+  /** Whether news come over a WebSocket. */
+  get hears() {
+    return this.#socket?.readyState === WebSocket.OPEN;
+  }
+
   start() {
     if (this.#timer === null) this.#poll();
   }
@@ -40,6 +50,9 @@ export class Live {
   stop() {
     clearTimeout(this.#timer);
     this.#timer = null;
+    this.#last = null;
+    this.#socket?.close();
+    this.#socket = null;
     this.#onState("", "plain");
   }
 
@@ -47,19 +60,28 @@ export class Live {
     for (const work of this.#listeners.get(topic) ?? []) work(news);
   }
 
+  #pollIn(ms) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#poll(), ms);
+  }
+
   async #poll() {
-    this.#timer = -1;
+    this.#timer ??= 0;
     let wait = POLL_MS;
     try {
-      if (!document.hidden) this.#compare(await this.#api.get("v1/status"));
+      if (!document.hidden) {
+        this.#compare(await this.#api.get("v1/status"));
+        this.#listen();
+      }
     } catch {
       this.#onState("No answer", "bad");
-      wait = POLL_SLOW_MS;
+      wait = POLL_BROKEN_MS;
     }
-    if (this.#timer !== null && this.#api.token) this.#timer = setTimeout(() => this.#poll(), wait);
+    if (this.#timer !== null && this.#api.token) this.#pollIn(this.hears ? POLL_BESIDE_SOCKET_MS : wait);
   }
 
   #compare(status) {
+    if (this.#timer === null) return;
     const before = this.#last;
     this.#last = status;
     this.#onState(`Round ${status.round_applied.toLocaleString("en")}`, "good");
@@ -67,5 +89,36 @@ export class Live {
     if (!before) return;
     if (status.round_applied !== before.round_applied || status.round_certified !== before.round_certified) this.#tell("rounds", status);
     if (status.transactions_ordered !== before.transactions_ordered) this.#tell("transactions", status);
+  }
+
+  /** Open the WebSocket, if it is not open. A token that may not hear of messages hears of the rest. */
+  #listen() {
+    if (this.#socket || this.#timer === null || performance.now() < this.#socketNotBefore) return;
+    this.#socketNotBefore = performance.now() + SOCKET_AGAIN_MS;
+    const address = new URL("/api/v1/stream", location.href);
+    address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+    const socket = new WebSocket(address, ["myceld.1", `bearer.${this.#api.token}`]);
+    this.#socket = socket;
+    socket.addEventListener("open", () => {
+      for (const topic of ["rounds", "messages", "peers"]) socket.send(JSON.stringify({ subscribe: topic }));
+    });
+    socket.addEventListener("message", (event) => {
+      const { kind } = JSON.parse(event.data);
+      if (kind) this.#news(kind);
+    });
+    socket.addEventListener("close", () => {
+      if (this.#socket === socket) this.#socket = null;
+    });
+  }
+
+  /** Many news at once become one. */
+  #news(kind) {
+    if (this.#told.has(kind)) return;
+    this.#told.set(kind, setTimeout(() => {
+      this.#told.delete(kind);
+      if (this.#timer === null) return;
+      if (kind === "rounds") this.#pollIn(0);
+      else this.#tell(kind);
+    }, NEWS_MS));
   }
 }

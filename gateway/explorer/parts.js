@@ -159,7 +159,7 @@ export function field(label, control, hint) {
   control.id = id;
   const hintId = hint ? newId("hint") : null;
   if (hintId) control.setAttribute("aria-describedby", hintId);
-  return h("div", { class: "field" }, h("label", { for: id }, label), control, hint && h("p", { class: "hint", id: hintId }, hint));
+  return h("div", { class: "field" }, h("label", { for: id }, label), control, hint && h("p", { class: "hint", id: hintId }, prose(hint)));
 }
 
 /** A text input. */

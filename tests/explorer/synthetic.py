@@ -1,4 +1,7 @@
-"""A hashgraph of 10,000 events, as a cell would tell of it: too many to wait for."""
+"""A hashgraph of 10,000 events, as a cell would tell of it: too many to wait for.
+
+The last one is a fork: its creator has another event with that number, on the same self-parent.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from typing import Any, Final
 
 EVENTS: Final = 10_000
 MEMBERS: Final = 7
+FORK_OF: Final = EVENTS - 10
 _PER_ROUND: Final = 3
 """Events that each member makes in a round."""
 _START_NS: Final = 1_700_000_000_000_000_000
@@ -16,6 +20,18 @@ class Synthetic:
 
     def __init__(self) -> None:
         self.items = [self._event(at) for at in range(EVENTS)]
+        twin = self.items[FORK_OF]
+        same = {name: twin[name] for name in ("creator", "sequence", "round", "time_ns")}
+        unplaced = dict.fromkeys(("famous", "received", "position", "consensus_time_ns"))
+        self.items[-1] |= (
+            same
+            | unplaced
+            | {
+                "branch": MEMBERS,
+                "parents": twin["parents"][:1],
+                "witness": False,
+            }
+        )
 
     def view(self, query: dict[str, str]) -> dict[str, Any]:
         """Return what a cell would answer to such a query."""
@@ -27,7 +43,7 @@ class Synthetic:
             "epoch": 0,
             "first_round": 1,
             "members": [f"member-{at}" for at in range(MEMBERS)],
-            "branches": list(range(MEMBERS)),
+            "branches": [*range(MEMBERS), self.items[-1]["creator"]],
             "events": EVENTS,
             "items": items,
             "placed": [],
@@ -43,6 +59,12 @@ class Synthetic:
             "cursor": f"0.{EVENTS}.{EVENTS}.1",
             "more": False,
         }
+
+    def why(self, event_id: str) -> dict[str, Any]:
+        """Return what a cell would say of an event, as short as can be."""
+        words = [f"Nothing is known of {event_id[-4:]}."]
+        nothing = dict.fromkeys(("received", "before", "after"))
+        return {**nothing, "judges": [], "pending": [], "passed": [], "words": words}
 
     def _event(self, at: int) -> dict[str, Any]:
         sequence, creator = divmod(at, MEMBERS)

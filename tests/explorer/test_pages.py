@@ -237,13 +237,15 @@ def test_a_message_is_sent_and_new_transactions_come_by_themselves(
     open_window: OpenWindow, shared: dict[str, str], net: Devnet
 ) -> None:
     window = open_window()
-    page = window.open(f"#/messages/cell/{shared['cell']}")
+    with window.page.expect_websocket(lambda socket: "/api/v1/stream" in socket.url) as heard:
+        page = window.open(f"#/messages/cell/{shared['cell']}")
     page.get_by_label("Message", exact=True).fill("Then I come <b>by</b>.")
     page.get_by_role("button", name="Send").click()
     expect(page.get_by_text("Then I come <b>by</b>.")).to_be_visible()  # text stays text
     page = window.open("#/transactions")
     settled(page, "Transactions")
-    receipt = net.client(2).put("explorer/news", b"new", wait="applied", timeout_s=60)
+    with heard.value.expect_event("framereceived", lambda data: '"item"' in str(data)):
+        receipt = net.client(2).put("explorer/news", b"new", wait="applied", timeout_s=60)
     expect(page.get_by_role("link", name=receipt["id"])).to_be_visible()
 
 

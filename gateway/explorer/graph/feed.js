@@ -1,6 +1,6 @@
 // Gets events from the cell: the newest first, then what is new, and older ones when they are looked for.
 
-const PAGE = 1000;
+const PAGE = 500;
 const FOLLOW_MS = 700;
 const FOLLOW_SLOW_MS = 4000;
 const EVENTS_MAX = 20_000;

@@ -7,7 +7,7 @@ import { blockVerdict, proofPanel } from "../verdict.js";
 
 export const title = "Journals";
 
-const SIZE = 50;
+const SIZE = 25;
 
 export async function render(root, context) {
   const [name, index] = context.params;

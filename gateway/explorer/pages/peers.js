@@ -33,11 +33,11 @@ async function peersTable(context) {
     { label: "State", cell: (peer) => (peer.connected ? badge("connected", "good") : badge("away", peer.member ? "bad" : "plain")) },
     { label: "Round trip", numeric: true, cell: (peer) => duration(peer.rtt_ms) },
     { label: "Score", numeric: true, cell: (peer) => scores.get(peer.cell_id)?.score.toFixed(2) ?? "–" },
-    { label: "In and out", numeric: true, cell: (peer) => `${bytes(peer.bytes_in)}, ${bytes(peer.bytes_out)}` },
-    { label: "Events in and out", numeric: true, cell: (peer) => `${number(peer.events_in)}, ${number(peer.events_out)}` },
+    { label: "Received", numeric: true, cell: (peer) => h("span", { title: `${number(peer.events_in)} events` }, bytes(peer.bytes_in)) },
+    { label: "Sent", numeric: true, cell: (peer) => h("span", { title: `${number(peer.events_out)} events` }, bytes(peer.bytes_out)) },
     { label: "Software", cell: (peer) => peer.agent || "–" },
     { label: "Cell id", cell: (peer) => identifier(peer.cell_id) },
-    { label: "Last problem", cell: (peer) => peer.last_error ?? "–" },
+    ...(peers.items.some((peer) => peer.last_error) ? [{ label: "Last problem", cell: (peer) => peer.last_error ?? "–" }] : []),
   ], peers.items, { empty: "This cell knows no other. `myceld invite` lets somebody in." });
 }
 

@@ -8,7 +8,7 @@ import { transactionsTable } from "./transactions.js";
 
 export const title = "Rounds";
 
-const SIZE = 50;
+const SIZE = 25;
 const TRANSACTIONS_MAX = 200;
 
 export async function render(root, context) {

@@ -9,7 +9,7 @@ import { trusted } from "../network.js";
 
 export const title = "Transactions";
 
-const SIZE = 50;
+const SIZE = 25;
 const STAGES = [
   ["accepted", "checked and queued here; only in memory"],
   ["stored", "in a signed event on this cell's disk; survives a crash of it"],

@@ -130,7 +130,7 @@ function build() {
       h("div", { class: "graph-main" },
         h("div", { class: "graph-frame" }, parts.canvas),
         h("div", { class: "graph-bar" },
-          parts.live, parts.play, h("label", { for: "graph-time", class: "sr-only" }, "Show the epoch as it was after so many events"), parts.slider, parts.time, parts.wider, parts.closer)),
+          parts.live, parts.play, h("label", { for: "graph-time", class: "sr-only" }, "Show the epoch as it was after so many events"), parts.slider, parts.time, h("span", { class: "graph-zoom" }, parts.wider, parts.closer))),
       parts.panel,
       h("div", { class: "graph-foot" }, legend(), h("p", { class: "soft small", id: "graph-help" }, HELP))),
   ];
