@@ -37,9 +37,15 @@ class StateCalls(Calls):
         """Return the StateValueView of `key`, now or after a round."""
         return self._get("/api/v1/state/value", _given(key=key, at=at))
 
-    def state_values(self, prefix: str = "", *, after: str = "", limit: int = 100) -> JsonObject:
-        """Return the StateListView of the keys with a prefix that come after another one."""
-        return self._get("/api/v1/state/values", _given(prefix=prefix, after=after, limit=limit))
+    def state_values(
+        self, prefix: str = "", *, after: str = "", limit: int = 100, at: int | None = None
+    ) -> JsonObject:
+        """Return the StateListView of the keys with a prefix that come after another one.
+
+        Now or after a round.
+        """
+        query = _given(prefix=prefix, after=after, limit=limit, at=at)
+        return self._get("/api/v1/state/values", query)
 
     def state_history(self, key: str, *, before: int | None = None, limit: int = 100) -> JsonObject:
         """Return the StateHistoryView of a key, the newest first."""

@@ -101,6 +101,8 @@ def _found_in_files() -> Iterator[tuple[str, bytes, str]]:
     # Up to 77 times its size: urllib took all of it apart before anybody looked how long it was.
     yield "query for events", b"&a" * 32_000, "MYC-GATEWAY-014"
     yield "query for events", b"subscribe=" + b"%41" * 20_000, "MYC-GATEWAY-014"
+    # Eleven times its size: all parts were listed before they were counted.
+    yield "cursor of the hashgraph", b"0." * _SIZE, "MYC-GATEWAY-014"
     # An error that is no object: AttributeError.
     yield "client: frame of a subscription", b'{"error": "items"}', "MYC-CLIENT-004"
     # Four million words were listed before they were counted; none of them is hex.
