@@ -2,25 +2,9 @@
 
 from __future__ import annotations
 
-import time
-from typing import Any
-
 import click
 
-from cli import show
-from cli.errors import QueryUnanswered
-from cli.execute import answer_to
 from cli.options import Common, common_options
-from core.codec import as_array, as_bytes, decode
-from core.errors import MyceldError
-from ledger.kinds import VALUE_PREFIX, check_key
-from ledger.state_proof import (
-    NoAnswer,
-    StateAnswer,
-    StateQuestion,
-    decode_message,
-    encode_message,
-)
 
 
 @click.command()
@@ -37,36 +21,6 @@ def query(common: Common, to: str, key: str) -> None:
     Example:
       myceld query grace hello
     """
-    until_s = time.monotonic() + common.timeout_s
-    body = encode_message(StateQuestion(VALUE_PREFIX + check_key(key)))
-    with common.client() as cell:
-        sent = cell.send_message(to=to, type="QUERY", body_hex=body.hex())
-        item = answer_to(cell, sent["messages"][0], until_s, _number_in)
-    answer = decode_message(bytes.fromhex(item["body_hex"]))
-    if not isinstance(answer, StateAnswer):
-        raise QueryUnanswered(f"{to} has no proof to give now")
-    value = None
-    if answer.value is not None:
-        value = as_bytes(as_array(decode(answer.value), length=3)[0])
-    if common.as_json:
-        show.as_json(
-            {
-                "key": key,
-                "value_hex": None if value is None else value.hex(),
-                "round": answer.header.round,
-                "state_root": answer.header.state_root.hex(),
-                "message": item["id"],
-            }
-        )
-    elif value is None:
-        show.line(f"no value, proven in round {show.number(answer.header.round)}")
-    else:
-        show.line(show.safe(value.decode(errors="replace")))
+    from cli.state_question import ask_and_show  # noqa: PLC0415 - loads the whole ledger
 
-
-def _number_in(item: dict[str, Any]) -> int | None:
-    try:
-        message = decode_message(bytes.fromhex(item["body_hex"] or ""))
-    except MyceldError:
-        return None
-    return message.number if isinstance(message, StateAnswer | NoAnswer) else None
+    ask_and_show(common, to, key)

@@ -45,7 +45,7 @@ def receipt(common: Common, transaction_id: str, proof: str | None, *, follow: b
             answer = cell.receipt(transaction_id)
         else:
             answer = cell.receipt(transaction_id, wait=STAGES[-1], timeout_s=common.timeout_s)
-            from cli.verify import write_proof  # noqa: PLC0415 - loads the whole ledger
+            from cli.proof_file import write_proof  # noqa: PLC0415 - loads the whole ledger
 
             write_proof(proof, cell.receipt_proof(transaction_id), common.home)
     if common.as_json:

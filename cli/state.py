@@ -290,7 +290,7 @@ def _show_receipt(common: Common, answer: dict[str, Any]) -> None:
 
 def _proven(common: Common, key: str, path: str) -> dict[str, Any]:
     """Write the proof of a value, and return what it proves; raises NoSuchValue for no value."""
-    from cli.verify import value_of, write_proof  # noqa: PLC0415 - loads the whole ledger
+    from cli.proof_file import value_of, write_proof  # noqa: PLC0415 - loads the whole ledger
     from ledger.proof import StateClaim  # noqa: PLC0415 - as above
 
     with common.client() as cell:

@@ -112,8 +112,8 @@ class GrantRoutes:
         """See Family."""
         return [
             get("/api/v1/tokens", self.tokens),
-            post("/api/v1/tokens", self.make, TooManyGrants, GrantsUnusable),
-            post("/api/v1/tokens/keys", self.allow_key, TooManyGrants, GrantsUnusable),
+            post("/api/v1/tokens", self.make, NoSuchGrant, TooManyGrants, GrantsUnusable),
+            post("/api/v1/tokens/keys", self.allow_key, NoSuchGrant, TooManyGrants, GrantsUnusable),
             post("/api/v1/tokens/{id}/revoke", self.revoke, NoSuchGrant, GrantsUnusable),
         ]
 

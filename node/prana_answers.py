@@ -219,7 +219,7 @@ def moves_view(
     One more than `limit` of them tells what the last one shown changed.
     """
     balances = [0 if value is None else decode_account(value).balance for _, value in found]
-    before = [*balances[1:], None]
+    before = [*balances, None][1:]
     items = [
         MoveView(number, balance, None if old is None else balance - old)
         for (number, _), balance, old in zip(found, balances, before, strict=True)

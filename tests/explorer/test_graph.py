@@ -42,6 +42,17 @@ def data(page: Page, name: str) -> str:
     return value or ""
 
 
+def choose_the_oldest(page: Page) -> None:
+    """Go back to the epoch's first event: older pages come as they come into sight."""
+    canvas = canvas_of(page)
+    for _ in range(50):
+        canvas.press("Home")
+        page.wait_for_timeout(50)
+        if data(page, "selected") == "0":
+            return
+    raise AssertionError("the first event was never loaded")
+
+
 def panel_of(page: Page) -> Locator:
     return page.get_by_role("complementary", name="Chosen event")
 
@@ -69,8 +80,7 @@ def test_who_clicks_an_event_is_told_why_it_is_there(graph: Callable[..., Window
     window = graph()
     page = window.page
     canvas = canvas_of(page)
-    canvas.focus()
-    page.keyboard.press("Home")
+    choose_the_oldest(page)
     panel = panel_of(page)
     expect(panel.get_by_text("all of its judges have it")).to_be_visible()
     chosen = panel.get_by_role("heading", level=2).inner_text()
@@ -88,9 +98,7 @@ def test_who_clicks_an_event_is_told_why_it_is_there(graph: Callable[..., Window
 def test_all_can_be_done_by_keyboard(graph: Callable[..., Window]) -> None:
     window = graph()
     page = window.page
-    canvas_of(page).focus()
-    page.keyboard.press("Home")
-    expect(canvas_of(page)).to_have_attribute("data-selected", re.compile(r"^\d+$"))
+    choose_the_oldest(page)
     first = panel_of(page).get_by_role("heading", level=2).inner_text()
     page.keyboard.press("ArrowUp")  # its first child, and back along the self-parent
     second = panel_of(page).get_by_role("heading", level=2).inner_text()
@@ -113,19 +121,20 @@ def test_the_slider_goes_back_to_what_was_known_then(graph: Callable[..., Window
     window = graph()
     page = window.page
     slider = page.get_by_role("slider")
-    slider.focus()
-    page.keyboard.press("Home")
-    for _ in range(11):
-        page.keyboard.press("ArrowRight")
-    expect(page.get_by_text("As it was after 12 of")).to_be_visible()
-    canvas_of(page).focus()
-    page.keyboard.press("End")
+    total = int(data(page, "total"))
+    slider.evaluate(
+        "(s, to) => { s.value = to; s.dispatchEvent(new Event('input')); }", str(total - 40)
+    )
+    slider.press("ArrowLeft")
+    then = total - 41
+    expect(page.get_by_text(f"As it was after {then} of")).to_be_visible()
+    canvas_of(page).press("End")
     expect(panel_of(page).get_by_text("not ordered yet")).to_be_visible()
-    expect(canvas_of(page)).to_have_attribute("data-selected", "11")
+    expect(canvas_of(page)).to_have_attribute("data-selected", str(then - 1))
     page.get_by_role("button", name="Play").click()
-    expect(
-        page.get_by_text(re.compile(r"As it was after (1[3-9]|[2-9]\d|\d{3}) of"))
-    ).to_be_visible()
+    page.wait_for_function(
+        "then => Number(document.querySelector('#graph-time').value) > then + 2", arg=then
+    )
     page.get_by_role("button", name="Live").click()
     expect(page.get_by_text("of epoch 0")).to_be_visible()
 
@@ -135,8 +144,7 @@ def test_it_is_usable_on_a_phone_and_in_the_dark(graph: Callable[..., Window]) -
     page = window.page
     assert window.overflow_px() == 0
     canvas = canvas_of(page)
-    canvas.focus()
-    page.keyboard.press("Home")
+    choose_the_oldest(page)
     x, y = float(data(page, "x")), float(data(page, "y"))
     page.keyboard.press("Escape")
     canvas.tap(position={"x": x, "y": y})
@@ -144,8 +152,7 @@ def test_it_is_usable_on_a_phone_and_in_the_dark(graph: Callable[..., Window]) -
     assert window.breaches() == []
     window.shoot("graph-phone", whole=True)
     dark = graph(screen=DARK)
-    canvas_of(dark.page).focus()
-    dark.page.keyboard.press("Home")
+    choose_the_oldest(dark.page)
     expect(panel_of(dark.page).get_by_text("all of its judges have it")).to_be_visible()
     assert dark.breaches() == []
     dark.shoot("graph-dark")

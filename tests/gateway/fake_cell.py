@@ -506,6 +506,8 @@ class FakeCell(
         ]
 
     async def journal_proof(self, name: str, index: int) -> ProofView:
+        if not name.isalpha():
+            raise NoSuchJournal(f"no journal {name}")
         blocks = [b"block %d" % number for number in range(3)]
         if name == INTERACTIONS_JOURNAL:
             blocks = [_met(number) for number in range(3)]

@@ -136,3 +136,12 @@ def test_wishes_become_arguments_by_the_schema() -> None:
             {"symbol": "A", "name": "a", "decimals": 0, "rules": 0, "cap": 2**63, "amount": 0},
             resolve,
         )
+
+
+def test_an_account_that_nothing_was_made_of_has_an_empty_history() -> None:
+    async def talk(wire: Wire, _cell: FakeCell) -> None:
+        path = f"/api/v1/prana/history?account={'07' * 32}"
+        status, _, answer = await wire.ask("GET", path)
+        assert (status, answer["items"], answer["next"]) == (200, [], None)
+
+    serve(talk)
