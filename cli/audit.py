@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -123,7 +124,7 @@ def verify(common: Common, file: Path | None, cell_id: str | None) -> None:
     )
 
 
-def _row(item: dict[str, Any]) -> list[str]:
+def _row(item: Mapping[str, Any]) -> list[str]:
     return [
         str(item["index"]),
         show.moment(item["time_ms"] * 1_000_000),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -69,7 +70,7 @@ def version(common: Common) -> None:
         show.pairs([("myceld", VERSION), ("cell", show.safe(running or "not running"))])
 
 
-def _upgrade_line(upgrade: dict[str, Any] | None) -> str:
+def _upgrade_line(upgrade: Mapping[str, Any] | None) -> str:
     """Return what is to come, and whether this cell has to be made ready for it."""
     if upgrade is None:
         return ""
@@ -85,7 +86,7 @@ def _upgrade_line(upgrade: dict[str, Any] | None) -> str:
     return line
 
 
-def _show_status(answer: dict[str, Any], services: list[dict[str, Any]]) -> None:
+def _show_status(answer: Mapping[str, Any], services: Sequence[Mapping[str, Any]]) -> None:
     counts = [f"{name} {show.number(answer[f'round_{name}'])}" for name in _ROUNDS]
     members = f"{answer['members_reachable']} of {answer['members_total']} reachable"
     ordered = show.number(answer["transactions_ordered"])
@@ -134,7 +135,7 @@ def _last_round(time_ns: int | None) -> str:
     return f"{show.moment(time_ns)}, {show.duration(ago_s)} ago"
 
 
-def _disk_line(answer: dict[str, Any]) -> str:
+def _disk_line(answer: Mapping[str, Any]) -> str:
     taken, free = answer["database_bytes"], answer["disk_free_bytes"]
     if taken is None or free is None:
         return ""
@@ -144,7 +145,7 @@ def _disk_line(answer: dict[str, Any]) -> str:
 _ROUNDS = ("decided", "applied", "certified")
 
 
-def _services_line(services: list[dict[str, Any]]) -> str:
+def _services_line(services: Sequence[Mapping[str, Any]]) -> str:
     """Return which services are not well, and why; or that all are."""
     ill = [item for item in services if item["status"] != "healthy"]
     if not ill:
@@ -155,7 +156,7 @@ def _services_line(services: list[dict[str, Any]]) -> str:
     )
 
 
-def _metric_rows(metrics: dict[str, Any]) -> list[tuple[str, str]]:
+def _metric_rows(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return the measures that tell whether a cell is well, in one line each."""
     size, number = show.size, show.number
     events = f"{number(metrics['events_in'])} events in, {number(metrics['events_out'])} out"
@@ -181,13 +182,13 @@ def _metric_rows(metrics: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _latency(latency: dict[str, Any]) -> str:
+def _latency(latency: Mapping[str, Any]) -> str:
     if latency["p50_ms"] is None:
         return ""
     return f"p50 {latency['p50_ms']:.1f} ms, p99 {latency['p99_ms']:.1f} ms"
 
 
-def _member_row(member: dict[str, Any]) -> list[str]:
+def _member_row(member: Mapping[str, Any]) -> list[str]:
     return [
         show.safe(member["name"]),
         show.safe(member["cell_id"]),
@@ -196,7 +197,7 @@ def _member_row(member: dict[str, Any]) -> list[str]:
     ]
 
 
-def _peer_row(peer: dict[str, Any]) -> list[str]:
+def _peer_row(peer: Mapping[str, Any]) -> list[str]:
     rtt_ms = peer["rtt_ms"]
     return [
         show.safe(peer["name"]),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Mapping
 from typing import Any, Final
 
 import click
@@ -61,7 +62,7 @@ class _Listener:
     """Prints what comes of one conversation, from a thread."""
 
     def __init__(
-        self, common: Common, cell: Client, where: dict[str, Any], names: dict[str, str]
+        self, common: Common, cell: Client, where: Mapping[str, Any], names: dict[str, str]
     ) -> None:
         self._as_json = common.as_json
         self._names = names
@@ -102,7 +103,7 @@ class _Listener:
         finally:
             self._cell.close()
 
-    def _show(self, item: dict[str, Any]) -> None:
+    def _show(self, item: Mapping[str, Any]) -> None:
         if self._as_json:
             show.as_json(item)
         elif item["text"] != "":
@@ -111,7 +112,7 @@ class _Listener:
             show.flush()
 
 
-def _say(common: Common, cell: Client, where: dict[str, Any], text: str) -> list[int]:
+def _say(common: Common, cell: Client, where: Mapping[str, Any], text: str) -> list[int]:
     answer = cell.send_message(text=text, **where)
     if common.as_json:
         show.as_json(answer)
@@ -129,5 +130,5 @@ def _read_line(is_terminal: bool) -> str | None:  # noqa: FBT001 - of standard i
     return line.rstrip("\r\n") if line else None
 
 
-def _query_of(where: dict[str, Any]) -> dict[str, Any]:
+def _query_of(where: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"room": where["room"]} if "room" in where else {"cell": where["to"]}

@@ -28,7 +28,9 @@ def complete_members(context: click.Context, _: click.Parameter, begun: str) -> 
 
 def complete_journals(context: click.Context, _: click.Parameter, begun: str) -> list[str]:
     """Return names of journals that begin so."""
-    return _beginning(begun, _asked(context, lambda cell: _names(cell.journals())))
+    return _beginning(
+        begun, _asked(context, lambda cell: [item["name"] for item in cell.journals()["items"]])
+    )
 
 
 def complete_codes(_: click.Context, __: click.Parameter, begun: str) -> list[str]:
@@ -40,10 +42,6 @@ def complete_codes(_: click.Context, __: click.Parameter, begun: str) -> list[st
 
 def _members(cell: Client) -> list[str]:
     return [member["name"] for member in cell.status().get("members", [])]
-
-
-def _names(answer: dict[str, list[dict[str, str]]]) -> list[str]:
-    return [item["name"] for item in answer["items"]]
 
 
 def _asked(context: click.Context, ask: Callable[[Client], list[str]]) -> list[str]:

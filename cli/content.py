@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -167,13 +168,13 @@ def get(common: Common, content_hash: str, out: str | None) -> None:
             raise BadInput(f"can not write {out}: {error.strerror}") from error
 
 
-def _keep(common: Common, content_hash: str, how: str) -> None:
+def _keep(common: Common, content_hash: str, how: Literal["pin", "unpin", "remove"]) -> None:
     with common.client() as cell:
         item = cell.keep_content(content_hash, how)
     _show(common, item)
 
 
-def _show(common: Common, item: dict[str, Any]) -> None:
+def _show(common: Common, item: Mapping[str, Any]) -> None:
     if common.as_json:
         show.as_json(item)
         return
@@ -194,7 +195,7 @@ def _show(common: Common, item: dict[str, Any]) -> None:
     )
 
 
-def _kept(item: dict[str, Any]) -> str:
+def _kept(item: Mapping[str, Any]) -> str:
     words = [word for word, field in (("pinned", "pinned"), ("own", "posted_here")) if item[field]]
     here = "yes" if item["here"] else "no"
     return f"{here} ({', '.join(words)})" if words else here

@@ -10,25 +10,35 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 import click
 
-from myceld.calls import JsonObject
 from myceld.client import Client
 from myceld.home import TOKEN_FILE
+from myceld.question import Question
+
+T = TypeVar("T")
 
 
 class CurlClient(Client):
     """A client that shows its calls."""
 
-    def _call(self, method: str, target: str, body: bytes | None, timeout_s: float) -> JsonObject:
-        text = curl_command(self.url + target, method, body, home=self._home, ca=self._certificate)
+    def ask(self, question: Question[T]) -> T:
+        """Show a call, and make it if it only reads."""
+        method, access = question.method, self._access
+        text = curl_command(
+            self.url + question.target,
+            method,
+            question.body,
+            home=access.home,
+            ca=access.certificate,
+        )
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
         if method != "GET":
             raise click.exceptions.Exit(0)
-        return super()._call(method, target, body, timeout_s)
+        return super().ask(question)
 
     def twin(self) -> Self:
         """Return the client itself: what is shown has one order."""

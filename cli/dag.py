@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -81,7 +82,7 @@ def export(common: Common, file: Path, epoch: int | None, count_max: int | None)
 
 
 def _events(
-    common: Common, cell: Client, rules: dict[str, Any], network_id: NetworkId
+    common: Common, cell: Client, rules: Mapping[str, Any], network_id: NetworkId
 ) -> list[Event]:
     """Return the events of one epoch from the cell's journal, which keeps parents first."""
     length = next(

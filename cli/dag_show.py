@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -75,7 +76,7 @@ def show_round(common: Common, number: int | None) -> None:
       myceld dag round 40
     """
     with common.client() as cell:
-        answer = cell.consensus() if number is None else cell.witnesses(number)
+        answer: Mapping[str, Any] = cell.consensus() if number is None else cell.witnesses(number)
         members = cell.consensus()["members"] if number is not None else answer["members"]
     if common.as_json:
         show.as_json(answer)
@@ -126,7 +127,7 @@ def show_why(common: Common, event_id: str) -> None:
     if not answer["judges"]:
         return
 
-    def label(ref: dict[str, Any]) -> str:
+    def label(ref: Mapping[str, Any]) -> str:
         return f"{show.safe(members[ref['creator']])}/{ref['sequence']}"
 
     show.line()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
@@ -64,10 +64,10 @@ def execute(common: Common, to: str, name: str, given: str) -> None:
 
 def answer_to(
     cell: Client,
-    request: dict[str, Any],
+    request: Mapping[str, Any],
     until_s: float,
-    number_in: Callable[[dict[str, Any]], int | None],
-) -> dict[str, Any]:
+    number_in: Callable[[Mapping[str, Any]], int | None],
+) -> Mapping[str, Any]:
     """Return the message that answers a request, by its number; raises WaitedInVain.
 
     `number_in` tells which request a message answers, if any.
@@ -80,18 +80,18 @@ def answer_to(
         for item in page["messages"]:
             after = item["id"]
             if item["type"] == request["type"] and number_in(item) == request["number"]:
-                answer: dict[str, Any] = item
+                answer: Mapping[str, Any] = item
                 return answer
         check_sent([cell.message(request["id"])])
     raise WaitedInVain("no answer came in time; it may come later, see `myceld message list`")
 
 
-def _number_in(item: dict[str, Any]) -> int | None:
+def _number_in(item: Mapping[str, Any]) -> int | None:
     result = _result_in(item)
     return None if result is None else result.number
 
 
-def _result_in(item: dict[str, Any]) -> Result | None:
+def _result_in(item: Mapping[str, Any]) -> Result | None:
     try:
         work = decode_work(bytes.fromhex(item["body_hex"] or ""))
     except MyceldError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any, Final
 
 import click
@@ -178,7 +179,7 @@ def show_proposal(common: Common, proposal: str) -> None:
       myceld gov show 3fa2…
     """
     with common.client() as cell:
-        answer = cell.proposal(proposal)
+        answer: Mapping[str, Any] = cell.proposal(proposal)
     if common.as_json:
         show.as_json(answer)
         return
@@ -243,7 +244,7 @@ def parameters(common: Common) -> None:
     show.table(["member", "build", "knows"], known)
 
 
-def _show_receipt(common: Common, answer: dict[str, Any]) -> None:
+def _show_receipt(common: Common, answer: Mapping[str, Any]) -> None:
     if common.as_json:
         show.as_json(answer)
     else:
@@ -251,11 +252,11 @@ def _show_receipt(common: Common, answer: dict[str, Any]) -> None:
     finish([answer])
 
 
-def _title(item: dict[str, Any]) -> str:
+def _title(item: Mapping[str, Any]) -> str:
     return show.safe(item["title"]) or "; ".join(_words(action) for action in item["actions"])
 
 
-def _words(action: dict[str, Any]) -> str:
+def _words(action: Mapping[str, Any]) -> str:
     """Return an action as people read it."""
     safe = {name: show.safe(value) for name, value in action.items()}
     match action["action"]:
@@ -285,7 +286,7 @@ def _words(action: dict[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in safe.items())
 
 
-def _known(item: dict[str, Any]) -> str:
+def _known(item: Mapping[str, Any]) -> str:
     names = ("rule_sets", "wire_versions", "transaction_versions")
     words = [
         f"{name.replace('_', ' ')} {', '.join(map(str, item[name]))}"

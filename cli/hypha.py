@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -61,7 +61,7 @@ def hypha_init_arguments(
     return arguments + passphrase_arguments(passphrase) + (["--json"] if as_json else [])
 
 
-def show_status(answer: dict[str, Any]) -> None:
+def show_status(answer: Mapping[str, Any]) -> None:
     """Print the status of a hypha for people."""
     show.pairs(
         [
@@ -85,7 +85,7 @@ def show_status(answer: dict[str, Any]) -> None:
     show.table(["gateway", "state", "round", "answer", "failed", "lies", "why"], rows)
 
 
-def _head(answer: dict[str, Any]) -> str:
+def _head(answer: Mapping[str, Any]) -> str:
     if answer["head_time_ns"] is None:
         return "none yet"
     where = f"round {show.number(answer['round_certified'])} of epoch {answer['epoch']}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -174,7 +175,7 @@ def _check_no_options(context: click.Context) -> None:
             )
 
 
-def _show_issued(issued: dict[str, Any], *, as_json: bool, qr: bool) -> None:
+def _show_issued(issued: Mapping[str, Any], *, as_json: bool, qr: bool) -> None:
     """Print a new ticket: the line alone on standard output, what is to be known beside it."""
     text, item = str(issued["ticket"]), issued["invite"]
     addresses = parse_ticket(text).addresses
@@ -222,7 +223,7 @@ def _follow(cell: Client, invite_id: str, *, as_json: bool) -> None:
         raise TicketOver(f"nobody joined, and the ticket is {state}")
 
 
-def _show_use(use: dict[str, Any], *, as_json: bool) -> None:
+def _show_use(use: Mapping[str, Any], *, as_json: bool) -> None:
     if as_json:
         show.as_json(use)
         return
@@ -232,7 +233,7 @@ def _show_use(use: dict[str, Any], *, as_json: bool) -> None:
     _tell("compare the words with the newcomer's; if they differ, revoke the ticket")
 
 
-def _use_row(item: dict[str, Any], use: dict[str, Any]) -> list[str]:
+def _use_row(item: Mapping[str, Any], use: Mapping[str, Any]) -> list[str]:
     state = show.safe(use["state"])
     if use["problem"]:
         state += f" ({show.safe(use['problem'])})"
@@ -241,7 +242,7 @@ def _use_row(item: dict[str, Any], use: dict[str, Any]) -> list[str]:
     return [item["id"], show.safe(use["name"]), show.safe(use["cell_id"]), state, _words(use)]
 
 
-def _words(use: dict[str, Any]) -> str:
+def _words(use: Mapping[str, Any]) -> str:
     return " ".join(show.safe(word) for word in use["words"])
 
 

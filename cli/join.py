@@ -11,7 +11,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -121,7 +121,9 @@ def _read_ticket(argument: str) -> bytes:
     return data
 
 
-def _ask_node(arguments: list[str], ticket: bytes, descriptors: tuple[int, ...]) -> dict[str, Any]:
+def _ask_node(
+    arguments: list[str], ticket: bytes, descriptors: tuple[int, ...]
+) -> Mapping[str, Any]:
     """Run the daemon's `join`; exit with its status if it fails. Its error goes to our stderr."""
     command, environment = node_command(arguments)
     try:
@@ -137,11 +139,11 @@ def _ask_node(arguments: list[str], ticket: bytes, descriptors: tuple[int, ...])
         raise CannotStart(f"can not start {command[0]}: {error.strerror}") from error
     if done.returncode != 0:
         raise click.exceptions.Exit(done.returncode)
-    joined: dict[str, Any] = json.loads(done.stdout)
+    joined: Mapping[str, Any] = json.loads(done.stdout)
     return joined
 
 
-def _show_joined(joined: dict[str, Any], home: Path, *, wait: bool) -> None:
+def _show_joined(joined: Mapping[str, Any], home: Path, *, wait: bool) -> None:
     option = "" if home == expand(HOME_DEFAULT) else f" --home {shlex.quote(str(home))}"
     show.pairs(
         [
@@ -157,7 +159,7 @@ def _show_joined(joined: dict[str, Any], home: Path, *, wait: bool) -> None:
     show.flush()
 
 
-def _hint_at_listening(joined: dict[str, Any], text: bytes) -> None:
+def _hint_at_listening(joined: Mapping[str, Any], text: bytes) -> None:
     """Say so if other machines are in the network, and this cell listens for none of them."""
     inviter = parse_ticket(text.decode("ascii")).addresses
     own: list[str] = joined["addresses"]
@@ -197,7 +199,7 @@ def _follow(home: Path, role: str, timeout_s: float, *, as_json: bool) -> None:
         time.sleep(INVITE_POLL_S)
 
 
-def _look(home: Path, role: str) -> tuple[bool, str, dict[str, Any]]:
+def _look(home: Path, role: str) -> tuple[bool, str, Mapping[str, Any]]:
     """Return whether the cell has its role, and what it waits for."""
     try:
         with Client.from_home(home) as cell:
@@ -213,7 +215,7 @@ def _look(home: Path, role: str) -> tuple[bool, str, dict[str, Any]]:
     return False, _vote_words(str(status["cell_id"]), members), status
 
 
-def _vote_words(cell_id: str, members: dict[str, Any]) -> str:
+def _vote_words(cell_id: str, members: Mapping[str, Any]) -> str:
     for item in members["proposals"]:
         if item["cell_id"] == cell_id and item["action"] == "add":
             if item["state"] == "open":

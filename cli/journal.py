@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -264,7 +264,7 @@ def follow(common: Common, target: str, *, stop: bool, no_wait: bool) -> None:
     if not slash or not name or not of:
         raise BadUsage("give the journal as CELL/NAME")
     with common.client() as cell:
-        view = cell.stop_following(name, of) if stop else cell.follow(name, of)
+        view: Mapping[str, Any] = cell.stop_following(name, of) if stop else cell.follow(name, of)
         if not (stop or no_wait):
             view = _wait_whole(common, cell, view)
     if common.as_json:
@@ -298,7 +298,7 @@ def progress(common: Common, label: str) -> Iterator[Callable[[int, int], None]]
         yield advance
 
 
-def _wait_whole(common: Common, cell: Client, view: dict[str, Any]) -> dict[str, Any]:
+def _wait_whole(common: Common, cell: Client, view: Mapping[str, Any]) -> Mapping[str, Any]:
     """Ask until everything of the newest head is here; raises WaitedInVain."""
     last, since = view["length"], time.monotonic()
     with progress(common, "following") as advance:
@@ -320,7 +320,7 @@ def _wait_whole(common: Common, cell: Client, view: dict[str, Any]) -> dict[str,
     return view
 
 
-def _follow_view(cell: Client, view: dict[str, Any]) -> dict[str, Any]:
+def _follow_view(cell: Client, view: Mapping[str, Any]) -> Mapping[str, Any]:
     key = (view["cell_id"], view["journal"])
     found = [item for item in cell.follows()["items"] if (item["cell_id"], item["journal"]) == key]
     return found[0] if found else view
@@ -328,7 +328,7 @@ def _follow_view(cell: Client, view: dict[str, Any]) -> dict[str, Any]:
 
 def _blocks(
     cell: Client, name: str, start: int, left: int | None, *, live: bool
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[Mapping[str, Any]]:
     """Yield blocks page by page; `live` waits for more, without end unless `left` is given."""
     at = start
     while left is None or left > 0:
@@ -354,7 +354,7 @@ def _local(cell: Client, name: str) -> str:
     raise BadInput(f"there is no copy of {name}; `myceld journal list` shows those there are")
 
 
-def _follow_row(item: dict[str, Any]) -> list[str]:
+def _follow_row(item: Mapping[str, Any]) -> list[str]:
     return [
         f"{show.safe(item['cell_id'])}/{show.safe(item['journal'])}",
         str(item["fork"]),
@@ -378,7 +378,7 @@ def read_text(file: Path) -> str:
         raise BadInput(f"{file} is not a proof file: it is not text") from error
 
 
-def _proven(proven: VerifiedProof) -> dict[str, Any]:
+def _proven(proven: VerifiedProof) -> Mapping[str, Any]:
     head = proven.head
     return {
         "valid": True,

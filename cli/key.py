@@ -266,7 +266,7 @@ def rotate(common: Common) -> None:
     """
     until_s = time.monotonic() + common.timeout_s
     with common.client() as cell:
-        answer = cell.rotate_key(wait="stored", timeout_s=common.timeout_s)
+        answer: dict[str, Any] = dict(cell.rotate_key(wait="stored", timeout_s=common.timeout_s))
     while not _is_rotated(common, answer):
         if time.monotonic() >= until_s:
             raise WaitedInVain(f"the cell is not {answer['cell_id']} yet")

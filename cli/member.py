@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import click
@@ -143,7 +144,7 @@ def _change(common: Common, action: str, wait: str, **fields: object) -> None:
     finish([answer])
 
 
-def _proposal_row(item: dict[str, Any]) -> list[str]:
+def _proposal_row(item: Mapping[str, Any]) -> list[str]:
     who = show.safe(item["name"] or item["cell_id"])
     words = {
         "add": f"add {who}, weight {show.number(item['weight'])}",

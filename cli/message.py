@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import click
@@ -242,7 +242,7 @@ def leave(common: Common, room: str) -> None:
     _answer(common, lambda cell: cell.leave_room(room_id(cell, room)), _room_line)
 
 
-def destination(cell: Client, to: str) -> dict[str, Any]:
+def destination(cell: Client, to: str) -> Mapping[str, Any]:
     """Return where a message goes: the room of this name or id, or else a cell."""
     rooms = [item for item in cell.rooms()["items"] if not item["left"]]
     found = [item["id"] for item in rooms if to in (item["id"], item["name"])]
@@ -264,7 +264,7 @@ def member_names(cell: Client) -> dict[str, str]:
     return {item["cell_id"]: item["name"] for item in cell.members()["members"]}
 
 
-def mark_read(cell: Client, items: list[dict[str, Any]]) -> None:
+def mark_read(cell: Client, items: Sequence[Mapping[str, Any]]) -> None:
     """Note that messages were read; the last of each sender covers those before it."""
     last = {item["cell"]: item for item in items}
     for item in last.values():
@@ -272,14 +272,14 @@ def mark_read(cell: Client, items: list[dict[str, Any]]) -> None:
             cell.mark_message_read(item["id"])
 
 
-def check_sent(items: list[dict[str, Any]]) -> None:
+def check_sent(items: Sequence[Mapping[str, Any]]) -> None:
     """Raise MessageFailed if a message can not be delivered."""
     failed = [item for item in items if item["status"] == "failed"]
     if failed:
         raise MessageFailed(f"message {failed[0]['id']} was not delivered: {failed[0]['why']}")
 
 
-def shown(item: dict[str, Any], names: dict[str, str]) -> str:
+def shown(item: Mapping[str, Any], names: dict[str, str]) -> str:
     """Return a message as one line of a conversation, safe for a terminal."""
     at = show.moment(item["timestamp_ms"] * 1_000_000)[:16]
     where = f" in {item['room'][:8]}" if item["room"] else ""
@@ -287,7 +287,7 @@ def shown(item: dict[str, Any], names: dict[str, str]) -> str:
     return f"{at}  {_other(item, names)}{where}: {content}"
 
 
-def _show_all(common: Common, items: list[dict[str, Any]], names: dict[str, str]) -> None:
+def _show_all(common: Common, items: Sequence[Mapping[str, Any]], names: dict[str, str]) -> None:
     for item in items:
         if common.as_json:
             show.as_json(item)
@@ -298,8 +298,8 @@ def _show_all(common: Common, items: list[dict[str, Any]], names: dict[str, str]
 
 def _answer(
     common: Common,
-    ask: Callable[[Client], dict[str, Any]],
-    words: Callable[[dict[str, Any]], str],
+    ask: Callable[[Client], Mapping[str, Any]],
+    words: Callable[[Mapping[str, Any]], str],
 ) -> None:
     with common.client() as cell:
         answer = ask(cell)
@@ -309,17 +309,17 @@ def _answer(
         show.line(words(answer))
 
 
-def _room_line(item: dict[str, Any]) -> str:
+def _room_line(item: Mapping[str, Any]) -> str:
     state = "left" if item["left"] else f"{len(item['members'])} members"
     return f"room {show.safe(item['name'])} ({item['id']}): {state}"
 
 
-def _status(item: dict[str, Any]) -> str:
+def _status(item: Mapping[str, Any]) -> str:
     state = str(item["status"])
     return f"failed ({show.safe(item['why'])})" if state == "failed" else state
 
 
-def _other(item: dict[str, Any], names: dict[str, str]) -> str:
+def _other(item: Mapping[str, Any], names: dict[str, str]) -> str:
     """Return who is at the other end, and under which id first, if it took another key since."""
     first = item.get("first_cell")
     return _name(item["cell"], names) + (
@@ -331,7 +331,7 @@ def _name(cell_id: str, names: dict[str, str]) -> str:
     return show.safe(names.get(cell_id) or cell_id[-8:])
 
 
-def _first(item: dict[str, Any], length_max: int = 60) -> str:
+def _first(item: Mapping[str, Any], length_max: int = 60) -> str:
     if item["text"] is None:
         return f"<{item['type']}, {len(item['body_hex']) // 2} bytes>"
     text = " / ".join(_MULTILINE.split(item["text"].strip()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import click
@@ -150,7 +150,7 @@ def list_namespaces(common: Common, prefix: str, after: str, limit: int) -> None
     show.table(["namespace", "may write", "owners", "since round"], rows)
 
 
-def _show_receipt(common: Common, answer: dict[str, Any]) -> None:
+def _show_receipt(common: Common, answer: Mapping[str, Any]) -> None:
     if common.as_json:
         show.as_json(answer)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import click
@@ -208,7 +209,7 @@ prana.add_command(multisig)
 prana.add_command(token)
 
 
-def show_act(common: Common, answer: dict[str, Any]) -> None:
+def show_act(common: Common, answer: Mapping[str, Any]) -> None:
     """Show the receipt of what was done, and end with its exit status."""
     if common.as_json:
         show.as_json(answer)
@@ -217,7 +218,7 @@ def show_act(common: Common, answer: dict[str, Any]) -> None:
     finish([answer])
 
 
-def _show_allowances(allowances: list[dict[str, Any]]) -> None:
+def _show_allowances(allowances: Sequence[Mapping[str, Any]]) -> None:
     if allowances:
         rows = [
             [

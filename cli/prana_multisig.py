@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import click
@@ -200,7 +201,7 @@ def show_(common: Common, account: str) -> None:
         show.table(["amount", "to", "approved", "up to round", "memo", "spend"], rows)
 
 
-def _amount(spend: dict[str, Any], decimals: dict[str, int]) -> str:
+def _amount(spend: Mapping[str, Any], decimals: dict[str, int]) -> str:
     symbol = spend["symbol"]
     if not symbol:
         return f"{in_prana(spend['amount'])} PRANA"
@@ -214,7 +215,7 @@ def _vote(common: Common, kind: str, account: str, spend: str, wait: str) -> Non
     _finish(common, answer)
 
 
-def _finish(common: Common, answer: dict[str, Any]) -> None:
+def _finish(common: Common, answer: Mapping[str, Any]) -> None:
     if common.as_json:
         show.as_json(answer)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import click
@@ -188,7 +189,9 @@ def units_of(client: Client, symbol: str, amount: str) -> int:
     return parse_amount(amount, client.token(symbol)["decimals"])
 
 
-def _act(common: Common, client: Client, kind: str, arguments: dict[str, Any], wait: str) -> None:
+def _act(
+    common: Common, client: Client, kind: str, arguments: Mapping[str, Any], wait: str
+) -> None:
     answer = client.act(kind, arguments, wait=wait, timeout_s=common.timeout_s)
     if common.as_json:
         show.as_json(answer)

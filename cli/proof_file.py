@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,7 +45,7 @@ def check_and_show(file: str, genesis: str | None, network: str | None, *, as_js
         show.pairs(_words_of(verified))
 
 
-def write_proof(path: str, answer: dict[str, Any], home: Path) -> Verified:
+def write_proof(path: str, answer: Mapping[str, Any], home: Path) -> Verified:
     """Check a proof that a cell made against the genesis in its home, and write it to a file."""
     network = _network_of(str(home / "genesis.json"), None)
     verified = verify_text(answer["proof"], network)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -57,7 +58,7 @@ def receipt(common: Common, transaction_id: str, proof: str | None, *, follow: b
     finish([answer])
 
 
-def show_receipt(answer: dict[str, Any]) -> None:
+def show_receipt(answer: Mapping[str, Any]) -> None:
     """Print one receipt for people."""
     refusal = answer["refusal"]
     place = ""
@@ -77,13 +78,13 @@ def show_receipt(answer: dict[str, Any]) -> None:
     )
 
 
-def finish(receipts: list[dict[str, Any]]) -> None:
+def finish(receipts: Sequence[Mapping[str, Any]]) -> None:
     """Exit with 5 when the ledger refused any of these transactions."""
     refused = any(answer["outcome"] == "refused" for answer in receipts)
     raise click.exceptions.Exit(EXIT_REFUSED_BY_LEDGER if refused else EXIT_OK)
 
 
-def _follow(common: Common, transaction_id: str) -> dict[str, Any]:
+def _follow(common: Common, transaction_id: str) -> Mapping[str, Any]:
     until_s = time.monotonic() + common.timeout_s
     shown = 0
     with common.client() as cell:
@@ -108,7 +109,7 @@ def _follow(common: Common, transaction_id: str) -> dict[str, Any]:
                     raise
 
 
-def _show_progress(common: Common, answer: dict[str, Any], shown: int, reached: int) -> None:
+def _show_progress(common: Common, answer: Mapping[str, Any], shown: int, reached: int) -> None:
     if common.as_json:
         show.as_json(answer)
         return
@@ -122,5 +123,5 @@ def _show_progress(common: Common, answer: dict[str, Any], shown: int, reached: 
     sys.stdout.flush()
 
 
-def _refusal_text(refusal: dict[str, Any]) -> str:
+def _refusal_text(refusal: Mapping[str, Any]) -> str:
     return f"{show.safe(refusal.get('code'))}: {show.safe(refusal.get('message'))}"

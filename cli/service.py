@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import click
 
 from cli import show
 from cli.options import Common, common_options
-from myceld.calls import JsonObject
 
 
 @click.command()
@@ -24,7 +26,7 @@ def services(common: Common, other: str | None) -> None:
       myceld services --of grace
     """
     with common.client() as cell:
-        answer = cell.services() if other is None else cell.describe(other)
+        answer: Mapping[str, Any] = cell.services() if other is None else cell.describe(other)
     if common.as_json:
         show.as_json(answer)
         return
@@ -47,7 +49,7 @@ def services(common: Common, other: str | None) -> None:
     show.table(["service", "health", "journal", "blocks", "needs", "since", "why"], rows)
 
 
-def _described(cell: JsonObject) -> list[tuple[str, str]]:
+def _described(cell: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return what a cell says of itself in lines; whatever it is, it is shown safely."""
     stopped = cell["stopped_ms"]
     return [

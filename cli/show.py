@@ -31,7 +31,7 @@ def only_calls() -> Iterator[None]:
         _quiet = False
 
 
-def as_json(value: Mapping[str, Any]) -> None:
+def as_json(value: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> None:
     """Print one object as one line of JSON, at once."""
     if _quiet:
         return

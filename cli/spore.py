@@ -9,7 +9,7 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -24,6 +24,9 @@ from ledger.genesis import Genesis
 from ledger.genesis import from_json as genesis_from_json
 from ledger.roster import Roster
 from ledger.spore_authority import check_spore, network_identity
+
+if TYPE_CHECKING:
+    from myceld.views import SporeView
 
 _GENESIS_SIZE_BYTES_MAX: Final = 64 * 1024
 
@@ -147,7 +150,7 @@ def _show_checked(found: Spore, network: Genesis, roster: Roster | None, *, as_j
     )
 
 
-def _content(answer: dict[str, Any]) -> dict[str, Any]:
+def _content(answer: SporeView) -> dict[str, Any]:
     content: dict[str, Any] = json.loads(answer["file"])
     return content
 

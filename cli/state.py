@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import Any, Final
 
 import click
@@ -257,22 +258,22 @@ def rollback(common: Common, key: str | None, prefix: str | None, to_round: int,
     _show_receipt(common, answer)
 
 
-def _condition(if_absent: bool, if_round: int | None, if_hash: str | None) -> dict[str, Any]:  # noqa: FBT001 - options
+def _condition(if_absent: bool, if_round: int | None, if_hash: str | None) -> Mapping[str, Any]:  # noqa: FBT001 - options
     given = [if_absent, if_round is not None, if_hash is not None]
     if sum(given) > 1:
         raise BadUsage("--if-absent, --if-round and --if-hash exclude each other")
     return {"if_absent": if_absent, "if_round": if_round, "if_hash": if_hash}
 
 
-def _row(item: dict[str, Any]) -> list[str]:
+def _row(item: Mapping[str, Any]) -> list[str]:
     return [show.safe(item["key"]), show.number(item["round"]), _shown(item)]
 
 
-def _side(item: dict[str, Any] | None) -> str:
+def _side(item: Mapping[str, Any] | None) -> str:
     return "no value" if item is None else _shown(item)
 
 
-def _shown(item: dict[str, Any]) -> str:
+def _shown(item: Mapping[str, Any]) -> str:
     """Return a value in one short line."""
     if item["value_hex"] is None:
         return "taken away"
@@ -280,7 +281,7 @@ def _shown(item: dict[str, Any]) -> str:
     return text if len(text) <= _VALUE_LENGTH_SHOWN else f"{text[: _VALUE_LENGTH_SHOWN - 1]}…"
 
 
-def _show_receipt(common: Common, answer: dict[str, Any]) -> None:
+def _show_receipt(common: Common, answer: Mapping[str, Any]) -> None:
     if common.as_json:
         show.as_json(answer)
     else:
@@ -288,7 +289,7 @@ def _show_receipt(common: Common, answer: dict[str, Any]) -> None:
     finish([answer])
 
 
-def _proven(common: Common, key: str, path: str) -> dict[str, Any]:
+def _proven(common: Common, key: str, path: str) -> Mapping[str, Any]:
     """Write the proof of a value, and return what it proves; raises NoSuchValue for no value."""
     from cli.proof_file import value_of, write_proof  # noqa: PLC0415 - loads the whole ledger
     from ledger.proof import StateClaim  # noqa: PLC0415 - as above

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from cli import show
@@ -28,7 +29,7 @@ def ask_and_show(common: Common, to: str, key: str) -> None:
     with common.client() as cell:
         sent = cell.send_message(to=to, type="QUERY", body_hex=body.hex())
         item = answer_to(cell, sent["messages"][0], until_s, _number_in)
-    answer = decode_message(bytes.fromhex(item["body_hex"]))
+    answer = decode_message(bytes.fromhex(item["body_hex"] or ""))
     if not isinstance(answer, StateAnswer):
         raise QueryUnanswered(f"{to} has no proof to give now")
     value = None
@@ -50,7 +51,7 @@ def ask_and_show(common: Common, to: str, key: str) -> None:
         show.line(show.safe(value.decode(errors="replace")))
 
 
-def _number_in(item: dict[str, Any]) -> int | None:
+def _number_in(item: Mapping[str, Any]) -> int | None:
     try:
         message = decode_message(bytes.fromhex(item["body_hex"] or ""))
     except MyceldError:

@@ -28,9 +28,9 @@ from cli.scrubbing import Scrubber, masked_config
 from cli.space import space_of
 from core.errors import MyceldError
 from identity.passphrase import PassphraseSource
-from myceld.calls import JsonObject
 from myceld.client import Client
 from myceld.home import RunFile, read_token
+from myceld.question import JsonObject
 from myceld.tls import tls_of
 from myceld.version import VERSION
 
@@ -95,7 +95,7 @@ def _parts(common: Common) -> Iterator[tuple[str, str]]:
     yield "versions.json", _as_text(_versions)
     yield "doctor.json", _as_text(lambda: examined(common, PassphraseSource()))
     yield "space.json", _as_text(lambda: space_of(common.home))
-    asks: Mapping[str, Callable[[Client], JsonObject]] = {
+    asks: Mapping[str, Callable[[Client], Mapping[str, Any]]] = {
         "status.json": lambda cell: cell.status(),
         "services.json": lambda cell: cell.services(),
         "peers.json": lambda cell: cell.peers(),

@@ -11,7 +11,7 @@ import sys
 import termios
 import time
 import tty
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -33,10 +33,10 @@ class Look:
     """What the cell said at one moment."""
 
     at_s: float
-    status: dict[str, Any]
-    peers: list[dict[str, Any]]
-    services: list[dict[str, Any]]
-    doctor: dict[str, Any]
+    status: Mapping[str, Any]
+    peers: Sequence[Mapping[str, Any]]
+    services: Sequence[Mapping[str, Any]]
+    doctor: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ def rates_of(before: Look, now: Look) -> Rates:
     )
 
 
-def as_object(now: Look, rates: Rates) -> dict[str, Any]:
+def as_object(now: Look, rates: Rates) -> Mapping[str, Any]:
     """Return what --json prints."""
     return {
         "status": now.status,
@@ -179,7 +179,7 @@ def lines_of(now: Look, rates: Rates, *, reverse: bool = False) -> list[str]:
     return lines
 
 
-def _peer_lines(peers: list[dict[str, Any]], *, reverse: bool) -> list[str]:
+def _peer_lines(peers: Sequence[Mapping[str, Any]], *, reverse: bool) -> list[str]:
     if not peers:
         return ["no other cell is known"]
     rows = sorted(peers, key=lambda one: (one["rtt_ms"] is None, one["rtt_ms"] or 0.0))

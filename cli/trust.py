@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -206,7 +207,7 @@ def interactions(common: Common, cell: str, of: str, limit: int) -> None:
     """
     if of and not cell:
         raise BadUsage("say with which CELL the other one is to have dealt")
-    items: list[dict[str, Any]] = []
+    items: list[Mapping[str, Any]] = []
     before: int | None = None
     with common.client() as client:
         while True:
@@ -288,7 +289,7 @@ def verify(file: Path, cell_id: str | None, *, as_json: bool) -> None:
     )
 
 
-def _shown_fields(shown: Shown) -> dict[str, Any]:
+def _shown_fields(shown: Shown) -> Mapping[str, Any]:
     found = shown.proof.interaction
     return {
         "cells": [cell_id_of(found.one), cell_id_of(found.other)],
@@ -300,7 +301,7 @@ def _shown_fields(shown: Shown) -> dict[str, Any]:
     }
 
 
-def _show_receipt(common: Common, answer: dict[str, Any]) -> None:
+def _show_receipt(common: Common, answer: Mapping[str, Any]) -> None:
     if common.as_json:
         show.as_json(answer)
     else:
@@ -308,7 +309,7 @@ def _show_receipt(common: Common, answer: dict[str, Any]) -> None:
     finish([answer])
 
 
-def _show_why(answer: dict[str, Any]) -> None:
+def _show_why(answer: Mapping[str, Any]) -> None:
     show.line()
     show.pairs(
         [
@@ -322,7 +323,7 @@ def _show_why(answer: dict[str, Any]) -> None:
         show.table(["brings", "path"], [_path_row(path) for path in answer["paths"]])
 
 
-def _path_row(path: dict[str, Any]) -> list[str]:
+def _path_row(path: Mapping[str, Any]) -> list[str]:
     named = [
         show.safe(name or trust_picture.brief(cell))
         for name, cell in zip(path["names"], path["cells"], strict=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -188,7 +189,7 @@ def show_more(next_start: int | None) -> None:
         show.line(f"(there may be more: --start {next_start})")
 
 
-def _row(item: dict[str, Any]) -> list[str]:
+def _row(item: Mapping[str, Any]) -> list[str]:
     return [
         str(item["position"]),
         str(item["round"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -44,7 +45,7 @@ def watch(common: Common, what: str, count: int | None, **wish: Any) -> None:  #
                 return
 
 
-def _row(frame: dict[str, Any]) -> list[str]:
+def _row(frame: Mapping[str, Any]) -> list[str]:
     item = frame["item"]
     match frame["kind"]:
         case "transactions":

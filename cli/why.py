@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 import click
@@ -51,7 +52,7 @@ def why(common: Common, subject: str) -> None:
         _show(answer)
 
 
-def _show(answer: dict[str, Any]) -> None:
+def _show(answer: Mapping[str, Any]) -> None:
     show.line(show.safe(answer["answer"]))
     show.line()
     reasons = answer["reasons"]

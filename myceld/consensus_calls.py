@@ -1,21 +1,29 @@
-"""The client's calls about consensus: what it does, its hashgraph, and why events are there."""
+"""The clients' calls about consensus: what it does, its hashgraph, and why events are there."""
 
 from __future__ import annotations
 
-from myceld.calls import Calls, JsonObject
+from typing import TYPE_CHECKING
+
+from myceld.question import Question, at, call, get
+
+if TYPE_CHECKING:
+    from myceld.views import ConsensusView, DagView, EventView, EventWhyView, WitnessesView
 
 
-class ConsensusCalls(Calls):
-    """The part of `Client` that is about the hashgraph of the present epoch."""
+class ConsensusCalls:
+    """The part of both clients that is about the hashgraph of the present epoch."""
 
-    def consensus(self) -> JsonObject:
+    @call
+    def consensus(self) -> Question[ConsensusView]:
         """Return the ConsensusView: what consensus does now."""
-        return self._get("/api/v1/consensus")
+        return get("/api/v1/consensus")
 
-    def witnesses(self, round_number: int) -> JsonObject:
+    @call
+    def witnesses(self, round_number: int) -> Question[WitnessesView]:
         """Return the WitnessesView of a round."""
-        return self._get(f"/api/v1/consensus/rounds/{round_number}")
+        return get(at("/api/v1/consensus/rounds/{round}", round=round_number))
 
+    @call
     def dag(
         self,
         *,
@@ -24,19 +32,21 @@ class ConsensusCalls(Calls):
         from_round: int | None = None,
         to_round: int | None = None,
         limit: int = 100,
-    ) -> JsonObject:
+    ) -> Question[DagView]:
         """Return a DagView: the newest events, those from an arrival or of rounds, or what is new.
 
         `after` is the cursor of an earlier answer, and goes with `limit` alone.
         """
         given = {"start": start, "after": after, "from_round": from_round, "to_round": to_round}
         query: dict[str, object] = {n: value for n, value in given.items() if value is not None}
-        return self._get("/api/v1/consensus/events", {**query, "limit": limit})
+        return get("/api/v1/consensus/events", {**query, "limit": limit})
 
-    def event(self, event_id: str) -> JsonObject:
+    @call
+    def event(self, event_id: str) -> Question[EventView]:
         """Return the EventView of an event, by its id in hex."""
-        return self._get(f"/api/v1/consensus/events/{event_id}")
+        return get(at("/api/v1/consensus/events/{id}", id=event_id))
 
-    def why_event(self, event_id: str) -> JsonObject:
+    @call
+    def why_event(self, event_id: str) -> Question[EventWhyView]:
         """Return the WhyView of an event, by its id in hex."""
-        return self._get(f"/api/v1/consensus/events/{event_id}/why")
+        return get(at("/api/v1/consensus/events/{id}/why", id=event_id))

@@ -1,27 +1,34 @@
-"""The client's calls about what is wrong, and why."""
+"""The clients' calls about what is wrong, and why."""
 
 from __future__ import annotations
 
-from urllib.parse import quote
+from typing import TYPE_CHECKING
 
-from myceld.calls import Calls, JsonObject
+from myceld.question import Question, at, call, get
+
+if TYPE_CHECKING:
+    from myceld.views import DoctorView, WhyView
 
 
-class DoctorCalls(Calls):
-    """The part of `Client` that is about what is wrong."""
+class DoctorCalls:
+    """The part of both clients that is about what is wrong."""
 
-    def doctor(self) -> JsonObject:
+    @call
+    def doctor(self) -> Question[DoctorView]:
         """Return the DoctorView: what the running cell finds wrong with itself."""
-        return self._get("/api/v1/doctor")
+        return get("/api/v1/doctor")
 
-    def why_transaction(self, transaction_id: str) -> JsonObject:
+    @call
+    def why_transaction(self, transaction_id: str) -> Question[WhyView]:
         """Return the WhyView of a transaction: why it is where it is."""
-        return self._get(f"/api/v1/why/transaction/{quote(transaction_id, safe='')}")
+        return get(at("/api/v1/why/transaction/{id}", id=transaction_id))
 
-    def why_cell(self, cell: str) -> JsonObject:
+    @call
+    def why_cell(self, cell: str) -> Question[WhyView]:
         """Return the WhyView of a cell (its id, or a member's name)."""
-        return self._get("/api/v1/why/cell", {"cell": cell})
+        return get("/api/v1/why/cell", {"cell": cell})
 
-    def why_stall(self) -> JsonObject:
+    @call
+    def why_stall(self) -> Question[WhyView]:
         """Return the WhyView of the network: why nothing new is ordered, if so."""
-        return self._get("/api/v1/why/stall")
+        return get("/api/v1/why/stall")

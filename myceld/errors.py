@@ -58,3 +58,25 @@ class HomeUnreadable(LocalMisuse):
 
     code = "MYC-CLIENT-005"
     remedy = "Check --home and the owner of the directory; restarting the cell writes both anew."
+
+
+class NoNetworkTrusted(LocalMisuse):
+    """A proven answer was asked for, but not said which network is trusted."""
+
+    code = "MYC-CLIENT-010"
+    remedy = "Give the client `genesis=`: the genesis file, or the network id, from who you trust."
+
+
+class ProofOfOther(RemoteViolation):
+    """The cell sent a good proof, but of something else than was asked for."""
+
+    code = "MYC-CLIENT-011"
+    remedy = "Ask another cell: this one, or something on the way to it, does not tell the truth."
+
+
+class ProofTooOld(OperationalFault):
+    """What was proven is of an earlier round than the caller accepts."""
+
+    code = "MYC-CLIENT-012"
+    remedy = "Try again: the cell may be behind. If that does not help, ask another one."
+    retryable = True

@@ -1,15 +1,20 @@
-"""The client's calls about governance: proposals, votes, and the rules that hold."""
+"""The clients' calls about governance: proposals, votes, and the rules that hold."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from myceld.calls import Calls, JsonObject
+from myceld.question import JsonObject, Question, at, call, get, submit
+
+if TYPE_CHECKING:
+    from myceld.views import GovernanceView, Page, ReceiptView, RulesView
 
 
-class GovernanceCalls(Calls):
-    """The part of `Client` that is about governance."""
+class GovernanceCalls:
+    """The part of both clients that is about governance."""
 
+    @call
     def propose(
         self,
         title: str,
@@ -18,7 +23,7 @@ class GovernanceCalls(Calls):
         rounds: int | None = None,
         wait: str = "applied",
         timeout_s: float = 30.0,
-    ) -> JsonObject:
+    ) -> Question[ReceiptView]:
         """Have the cell propose actions that take effect together; return the ReceiptView.
 
         Its id is the proposal's. An action is `{"action": "set", "name": "epoch_rounds",
@@ -27,30 +32,37 @@ class GovernanceCalls(Calls):
         fields: JsonObject = {"title": title, "actions": list(actions)}
         if rounds is not None:
             fields["rounds"] = rounds
-        return self._post("/api/v1/governance/proposals", fields, wait, timeout_s)
+        return submit("/api/v1/governance/proposals", fields, wait, timeout_s)
 
+    @call
     def vote(
         self, proposal: str, vote: str, *, wait: str = "applied", timeout_s: float = 30.0
-    ) -> JsonObject:
+    ) -> Question[ReceiptView]:
         """Have the cell vote `yes`, `no` or `abstain` on a proposal; return the ReceiptView."""
         fields = {"proposal": proposal, "vote": vote}
-        return self._post("/api/v1/governance/votes", fields, wait, timeout_s)
+        return submit("/api/v1/governance/votes", fields, wait, timeout_s)
 
-    def announce(self, *, wait: str = "applied", timeout_s: float = 30.0) -> JsonObject:
+    @call
+    def announce(self, *, wait: str = "applied", timeout_s: float = 30.0) -> Question[ReceiptView]:
         """Have the cell say which versions its build knows; return the ReceiptView."""
-        return self._post("/api/v1/governance/announce", {}, wait, timeout_s)
+        return submit("/api/v1/governance/announce", {}, wait, timeout_s)
 
-    def proposals(self, *, state: str | None = None, limit: int = 100) -> JsonObject:
+    @call
+    def proposals(
+        self, *, state: str | None = None, limit: int = 100
+    ) -> Question[Page[GovernanceView]]:
         """Return the list of GovernanceViews, the newest first."""
         query: dict[str, object] = {"limit": limit}
         if state is not None:
             query["state"] = state
-        return self._get("/api/v1/governance/proposals", query)
+        return get("/api/v1/governance/proposals", query)
 
-    def proposal(self, proposal: str) -> JsonObject:
+    @call
+    def proposal(self, proposal: str) -> Question[GovernanceView]:
         """Return the GovernanceView of a proposal."""
-        return self._get(f"/api/v1/governance/proposals/{proposal}")
+        return get(at("/api/v1/governance/proposals/{id}", id=proposal))
 
-    def rules(self) -> JsonObject:
+    @call
+    def rules(self) -> Question[RulesView]:
         """Return the RulesView."""
-        return self._get("/api/v1/governance/rules")
+        return get("/api/v1/governance/rules")

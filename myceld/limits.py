@@ -45,3 +45,15 @@ STREAM_RETRY_S_MIN: Final = 0.1
 
 STREAM_RETRY_S_MAX: Final = 5.0
 """Longest pause between two tries."""
+
+GENESIS_SIZE_BYTES_MAX: Final = 1 << 20
+"""Most bytes that are read of a genesis file."""
+
+NETWORK_ID_SIZE_BYTES: Final = 32
+"""A network's id is the SHA-256 of its genesis."""
+
+FRAMES_QUEUED_MAX: Final = 4
+"""Frames of a subscription that wait for a slow program before reading stops: 64 MiB at most."""
+
+CONNECTIONS_MAX: Final = 16
+"""Connections of an asynchronous client; what is asked beyond waits, within its deadline."""

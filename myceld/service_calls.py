@@ -1,23 +1,38 @@
-"""The client's calls about services, the audit journal, and proofs of identity."""
+"""The clients' calls about services, the audit journal, and proofs of identity."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from myceld.calls import Calls, JsonObject
+from myceld.question import Question, call, get, send
+
+if TYPE_CHECKING:
+    from myceld.views import (
+        ActsView,
+        DescriptionView,
+        LevelsView,
+        LogsView,
+        ProvenView,
+        ReloadView,
+        ServicesView,
+    )
 
 
-class ServiceCalls(Calls):
-    """The part of `Client` that is about services."""
+class ServiceCalls:
+    """The part of both clients that is about services."""
 
-    def services(self) -> JsonObject:
+    @call
+    def services(self) -> Question[ServicesView]:
         """Return what the cell is, and its ServiceViews in the order of their start."""
-        return self._get("/api/v1/services")
+        return get("/api/v1/services")
 
-    def describe(self, cell: str) -> JsonObject:
+    @call
+    def describe(self, cell: str) -> Question[DescriptionView]:
         """Return what a cell (its id, or a member's name) says of itself: a DescriptionView."""
-        return self._get("/api/v1/cell", {"cell": cell})
+        return get("/api/v1/cell", {"cell": cell})
 
+    @call
     def acts(
         self,
         *,
@@ -25,25 +40,29 @@ class ServiceCalls(Calls):
         before: int | None = None,
         since_ms: int = 0,
         refused: bool = False,
-    ) -> JsonObject:
+    ) -> Question[ActsView]:
         """Return a page of the audit journal, the newest first: ActViews, and `next`."""
         query: dict[str, object] = {"limit": limit, "since_ms": since_ms, "refused": int(refused)}
         if before is not None:
             query["before"] = before
-        return self._get("/api/v1/audit", query)
+        return get("/api/v1/audit", query)
 
-    def reload_config(self) -> JsonObject:
+    @call
+    def reload_config(self) -> Question[ReloadView]:
         """Have the cell read its configuration again: what it took over, what needs a restart."""
-        return self._send("/api/v1/config/reload", {})
+        return send("/api/v1/config/reload")
 
-    def log_lines(self, after: int = 0, limit: int = 1000) -> JsonObject:
+    @call
+    def log_lines(self, after: int = 0, limit: int = 1000) -> Question[LogsView]:
         """Return the LogsView: lines from number `after` on that are still in memory."""
-        return self._get("/api/v1/logs", {"after": after, "limit": limit})
+        return get("/api/v1/logs", {"after": after, "limit": limit})
 
-    def set_log_levels(self, levels: Sequence[str]) -> JsonObject:
+    @call
+    def set_log_levels(self, levels: Sequence[str]) -> Question[LevelsView]:
         """Change levels of the log, as COMPONENT=LEVEL, or LEVEL for all; return all of them."""
-        return self._send("/api/v1/logs/levels", {"levels": list(levels)})
+        return send("/api/v1/logs/levels", {"levels": list(levels)})
 
-    def verify_identity(self, cell: str) -> JsonObject:
+    @call
+    def verify_identity(self, cell: str) -> Question[ProvenView]:
         """Have a cell (its id, or a member's name) prove its key; return the ProvenView."""
-        return self._send("/api/v1/identity/verify", {"cell": cell})
+        return send("/api/v1/identity/verify", {"cell": cell})

@@ -1,41 +1,36 @@
-"""Subscriptions of a client: an iterator over what comes, across lost connections.
+"""Subscriptions of both clients: iterators over what comes, across lost connections.
 
     for frame in cell.subscribe("state:club/", after_round=120):
         print(frame["round"], frame["item"]["key"], frame["cursor"])
 
-A connection that is lost, or that the cell closes because it stops or we were too slow, is made
-again and goes on behind the last cursor: nothing is missed and nothing comes twice. That holds
-across programs, too: begin with `after` and the cursor that was kept. Peers have no history; their
-subscription begins with all of them each time.
+    async for frame in cell.subscribe("transactions", after=kept_cursor): ...
+
+A program that keeps the cursor of the last frame it dealt with goes on there after a restart. One
+that is slow holds a few frames; then reading stops, and a cell that can not wait any longer closes
+the connection, which is made again behind the cursor.
 """
 
 from __future__ import annotations
 
-import json
+import asyncio
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from typing import Any, Final, Self
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Self, TypeAlias
 
+from websockets.asyncio.client import ClientConnection as AsyncConnection
+from websockets.asyncio.client import connect as connect_async
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
 from core.errors import MyceldError
-from core.json_text import NotJson, parse_json
-from myceld.calls import JsonObject
-from myceld.errors import CellAnswerUnreadable, CellRefused, CellUnreachable
-from myceld.limits import (
-    FRAME_SIZE_BYTES_MAX,
-    STREAM_PATIENCE_S_DEFAULT,
-    STREAM_RETRY_S_MAX,
-    STREAM_RETRY_S_MIN,
-    TIMEOUT_S_DEFAULT,
-)
+from myceld.access import Access
+from myceld.errors import CellUnreachable
+from myceld.limits import STREAM_PATIENCE_S_DEFAULT
+from myceld.subscription import Frame, Subscription, check_end, options_of, refusal_of
+from myceld.tails import Patience
 
-_PATH: Final = "/api/v1/stream"
-_NAME: Final = "items"
-_TOKEN_ENDED: Final = (1008, 4401)
-_TRY_AGAIN: Final = 503
+Where: TypeAlias = tuple[Access, dict[str, str]]
+"""A cell as it is to be found now, and the headers for it."""
 
 
 class ItemStream:
@@ -48,19 +43,22 @@ class ItemStream:
 
     def __init__(
         self,
-        where: Callable[[], tuple[str, str]],
-        wish: JsonObject,
+        where: Callable[[], Where],
+        subscription: Subscription,
         *,
         patience_s: float = STREAM_PATIENCE_S_DEFAULT,
     ) -> None:
-        """`where` gives URL and token, again for each connection. `wish` as in docs/api.md."""
+        """`where` is asked again for each connection."""
         self._where = where
-        self._wish = {**wish, "subscription": _NAME}
-        self._patience_s = patience_s
+        self._subscription = subscription
+        self._patience = Patience(patience_s)
         self._wire: ClientConnection | None = None
         self._is_closed = False
-        self.cursor: str | None = wish.get("after")
+
+    @property
+    def cursor(self) -> str | None:
         """Behind the last item that was handed out, or where the subscription began."""
+        return self._subscription.cursor
 
     def __enter__(self) -> Self:
         return self
@@ -74,108 +72,111 @@ class ItemStream:
         if self._wire is not None:
             self._wire.close()
 
-    def __iter__(self) -> Iterator[JsonObject]:
+    def __iter__(self) -> Iterator[Frame]:
         """Yield frames: subscription, kind, round, cursor, item."""
         while not self._is_closed:
-            with ExitStack() as stack:
-                self._wire = wire = self._connected(stack)
+            try:
+                wire = self._connect()
+            except CellUnreachable as error:
+                time.sleep(self._patience.pause_s(error))
+                continue
+            self._patience.reset()
+            with wire:
+                self._wire = wire
                 try:
+                    wire.send(self._subscription.asking())
                     for text in wire:
-                        frame = self._parsed(text)
+                        frame = self._subscription.take(text)
                         if frame is not None:
                             yield frame
                 except ConnectionClosed:
                     pass  # its close code says why, as that of a clean end does
-                self._look_at_end(wire)
+            if not self._is_closed:
+                check_end(wire.close_code, wire.close_reason)
 
-    def _connected(self, stack: ExitStack) -> ClientConnection:
-        """Return a connection on which the subscription was asked for."""
-        begun_s, pause_s = time.monotonic(), STREAM_RETRY_S_MIN
-        while True:
-            try:
-                return self._connect(stack)
-            except CellUnreachable:
-                is_first = self._wire is None
-                if is_first or time.monotonic() + pause_s > begun_s + self._patience_s:
-                    raise
-            time.sleep(pause_s)
-            pause_s = min(2 * pause_s, STREAM_RETRY_S_MAX)
-
-    def _connect(self, stack: ExitStack) -> ClientConnection:
-        url, token = self._where()
+    def _connect(self) -> ClientConnection:
+        access, headers = self._where()
         try:
-            opening = connect(
-                "ws" + url.removeprefix("http") + _PATH,
-                additional_headers={"Authorization": f"Bearer {token}"},
-                compression=None,
-                proxy=None,
-                max_size=FRAME_SIZE_BYTES_MAX,
-                open_timeout=TIMEOUT_S_DEFAULT,
-            )
-            wire = stack.enter_context(opening)
-            wish = dict(self._wish)
-            if self.cursor is not None and wish["subscribe"] != "peers":
-                wish.pop("after_round", None)
-                wish["after"] = self.cursor
-            wire.send(json.dumps(wish))
-        except InvalidStatus as error:
-            raise _refusal(error.response.status_code, error.response.body) from error
+            return connect(**options_of(access, headers))
         except (OSError, WebSocketException) as error:
-            raise CellUnreachable(f"no cell answers at {url} ({error})") from error
-        return wire
+            raise _no_connection(access, error) from error
 
-    def _parsed(self, text: str | bytes) -> JsonObject | None:
-        """Return a frame with an item, None for one that only says where the subscription began."""
+
+class AsyncItemStream:
+    """The same for `async for`. Ends when `close` is awaited, or the task is cancelled."""
+
+    def __init__(
+        self,
+        where: Callable[[], Awaitable[Where]],
+        subscription: Subscription,
+        *,
+        patience_s: float = STREAM_PATIENCE_S_DEFAULT,
+    ) -> None:
+        """`where` is asked again for each connection."""
+        self._where = where
+        self._subscription = subscription
+        self._patience = Patience(patience_s)
+        self._wire: AsyncConnection | None = None
+        self._frames: AsyncIterator[Frame] | None = None
+        self._is_closed = False
+
+    @property
+    def cursor(self) -> str | None:
+        """Behind the last item that was handed out, or where the subscription began."""
+        return self._subscription.cursor
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_exception: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End the subscription; safe to repeat."""
+        self._is_closed = True
+        if self._wire is not None:
+            await self._wire.close()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Frame:
+        """Return the next frame. One that was left by a `break` goes on with the next call."""
+        if self._frames is None:
+            self._frames = self._all()
+        return await anext(self._frames)
+
+    async def _all(self) -> AsyncIterator[Frame]:
+        while not self._is_closed:
+            try:
+                wire = await self._connect()
+            except CellUnreachable as error:
+                await asyncio.sleep(self._patience.pause_s(error))
+                continue
+            self._patience.reset()
+            async with wire:
+                self._wire = wire
+                try:
+                    await wire.send(self._subscription.asking())
+                    async for text in wire:
+                        frame = self._subscription.take(text)
+                        if frame is not None:
+                            yield frame
+                except ConnectionClosed:
+                    pass  # its close code says why, as that of a clean end does
+            if not self._is_closed:
+                check_end(wire.close_code, wire.close_reason)
+
+    async def _connect(self) -> AsyncConnection:
+        access, headers = await self._where()
         try:
-            frame: Any = parse_json(text)
-            if "error" in frame:
-                raise _refused(frame["error"], 0)
-            if "subscribed" in frame:
-                self.cursor = frame["cursor"] if frame["subscribed"] != "peers" else None
-                return None
-            self.cursor = frame["cursor"]
-        except (NotJson, KeyError, TypeError) as error:
-            raise CellAnswerUnreadable("the cell sent no frame of a subscription") from error
-        return dict(frame)
-
-    def _look_at_end(self, wire: ClientConnection) -> None:
-        """Raise CellRefused unless it makes sense to connect again."""
-        if not self._is_closed and wire.close_code in _TOKEN_ENDED:
-            reason = wire.close_reason or "the token has ended"
-            code, _, detail = reason.partition(": ")
-            raise CellRefused(
-                detail or reason,
-                code=code,
-                remedy="Connect again with a token that is good.",
-                retryable=False,
-                kind="local_misuse",
-                status=401,
-            )
+            return await connect_async(**options_of(access, headers))
+        except (OSError, WebSocketException) as error:
+            raise _no_connection(access, error) from error
 
 
-def _refusal(status: int, body: bytes | bytearray | None) -> MyceldError:
-    """Return why the cell did not take the connection; CellUnreachable if it may later."""
-    try:
-        answer: Any = parse_json(bytes(body or b""))
-        refused = _refused(answer["error"], status)
-    except (NotJson, KeyError, TypeError):
-        return CellAnswerUnreadable(f"HTTP {status} instead of a WebSocket")
-    if status == _TRY_AGAIN:
-        return CellUnreachable(f"the cell takes no more subscribers ({refused})")
-    return refused
-
-
-def _refused(error: Any, status: int) -> CellRefused:  # noqa: ANN401 - parsed JSON
-    """Return what the cell says; raises KeyError or TypeError."""
-    if not isinstance(error, dict):
-        raise TypeError("an error is an object")
-    resume = error.get("resume")
-    detail = str(error["message"])
-    return CellRefused(
-        detail if resume is None else f"{detail}; history goes on after the cursor {resume}",
-        code=str(error["code"]),
-        remedy=str(error["remedy"]),
-        retryable=error["retryable"] is True,
-        kind=str(error["type"]),
-        status=status,
-    )
+def _no_connection(access: Access, error: Exception) -> MyceldError:
+    """Return why there is no connection; CellUnreachable if there may be later."""
+    if isinstance(error, InvalidStatus):
+        return refusal_of(error.response.status_code, error.response.body)
+    return CellUnreachable(f"no cell answers at {access.url} ({error})")

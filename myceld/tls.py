@@ -13,14 +13,18 @@ from myceld.limits import CERTIFICATE_SIZE_BYTES_MAX
 _FIRST: Final = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
-def tls_of(certificate: Path | str = "") -> ssl.SSLContext:
+def tls_of(certificate: Path | str = "", ca: Path | str = "") -> ssl.SSLContext:
     """Return what checks the server; raises HomeUnreadable.
 
-    With a file only its first certificate counts, whatever name the URL has: the gateway's own,
-    by which its owner finds it on loopback. Those behind it belong to others, who must not vouch.
+    Of the file `certificate` only the first one counts, whatever name the URL has: the gateway's
+    own, by which its owner finds it on loopback. Those behind it belong to others, who must not
+    vouch. Those in the file `ca` vouch for the name in the URL, in place of the system's.
     """
     if not certificate:
-        return ssl.create_default_context()
+        try:
+            return ssl.create_default_context(cafile=ca or None)
+        except OSError as error:
+            raise HomeUnreadable(f"{ca}: not certificates that can be read") from error
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN

@@ -1,31 +1,37 @@
-"""The client's calls about tokens, and keys that may sign requests."""
+"""The clients' calls about tokens, and keys that may sign requests."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from urllib.parse import quote
+from typing import TYPE_CHECKING
 
-from myceld.calls import Calls, JsonObject
+from myceld.question import JsonObject, Question, at, call, get, send
+
+if TYPE_CHECKING:
+    from myceld.views import GrantsView, GrantView, NewTokenView
 
 
-class TokenCalls(Calls):
-    """The part of `Client` that is about who else gets in."""
+class TokenCalls:
+    """The part of both clients that is about who else gets in."""
 
-    def access_tokens(self) -> JsonObject:
+    @call
+    def access_tokens(self) -> Question[GrantsView]:
         """Return the list of GrantViews, the newest first, ended ones too."""
-        return self._get("/api/v1/tokens")
+        return get("/api/v1/tokens")
 
+    @call
     def create_token(
         self, name: str, scopes: Sequence[str], *, expires_s: int = 0, rate_per_minute: int = 0
-    ) -> JsonObject:
+    ) -> Question[NewTokenView]:
         """Make a token; return its NewTokenView, the only place where its text is told.
 
         Without `expires_s` it does not end by itself, without `rate_per_minute` the limit is the
         configured one.
         """
         fields = _terms(name, scopes, expires_s, rate_per_minute)
-        return self._send("/api/v1/tokens", fields)
+        return send("/api/v1/tokens", fields)
 
+    @call
     def allow_key(
         self,
         public_key: str,
@@ -34,14 +40,15 @@ class TokenCalls(Calls):
         *,
         expires_s: int = 0,
         rate_per_minute: int = 0,
-    ) -> JsonObject:
+    ) -> Question[GrantView]:
         """Let requests in that a key (hex) signed, on these terms; return the GrantView."""
         fields = _terms(name, scopes, expires_s, rate_per_minute)
-        return self._send("/api/v1/tokens/keys", {"public_key": public_key, **fields})
+        return send("/api/v1/tokens/keys", {"public_key": public_key, **fields})
 
-    def revoke_token(self, grant_id: str) -> JsonObject:
+    @call
+    def revoke_token(self, grant_id: str) -> Question[GrantView]:
         """End a token, or what a key was allowed; return the GrantView."""
-        return self._send(f"/api/v1/tokens/{quote(grant_id, safe='')}/revoke", {})
+        return send(at("/api/v1/tokens/{id}/revoke", id=grant_id))
 
 
 def _terms(name: str, scopes: Sequence[str], expires_s: int, rate_per_minute: int) -> JsonObject:

@@ -224,14 +224,14 @@ class Cell:
             client = self._clients.one = Client.from_home(self.home, timeout_s=ASK_S)
         return client
 
-    def status(self) -> dict[str, Any] | None:
+    def status(self) -> Mapping[str, Any] | None:
         """Return its StatusView, None when it gives none."""
         try:
             return self.client.status()
         except MyceldError:
             return None
 
-    def status_now(self) -> dict[str, Any]:
+    def status_now(self) -> Mapping[str, Any]:
         """Return its StatusView; raises as the client does."""
         return self.client.status()
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Final, TypeAlias
 
@@ -44,7 +44,7 @@ _FETCHED: Final = "unknown"
 _FETCHED_LINE: Final = ("position", "id", "round", "consensus_time_ns", "event", "outcome")
 _BAD_WORDS: Final = ("Traceback (most recent call last)", "MYC-CORE-001", "MYC-LEDGER-021")
 
-Line: TypeAlias = dict[str, Any]
+Line: TypeAlias = Mapping[str, Any]
 
 
 def check_all(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from chaos_cell import PAGE, Cell
 from chaos_errors import HEADS_CONTRADICT, Finding
@@ -19,6 +19,9 @@ from core.errors import MyceldError
 from journal.checkpoint import parse_checkpoint
 from journal.merkle import Frontier
 from myceld import Client
+
+if TYPE_CHECKING:
+    from myceld.views import JournalView
 
 _INTERVAL_S: Final = 0.5
 
@@ -87,7 +90,7 @@ def watched(cells: Sequence[Cell]) -> Iterator[HeadWatch]:
         watch.stop()
 
 
-def own_journals(client: Client) -> list[dict[str, str]]:
+def own_journals(client: Client) -> list[JournalView]:
     """Return a cell's journals, without the copies that it has of others'."""
     return [item for item in client.journals()["items"] if not item["name"].startswith("follow-")]
 

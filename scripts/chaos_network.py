@@ -6,7 +6,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -112,7 +112,7 @@ def real_network(cells: int, *, epoch_rounds: int, quick: bool) -> Iterator[Netw
             shutil.rmtree(directory, ignore_errors=True)
 
 
-def _are_equal(statuses: list[dict[str, Any]], wanted: int) -> bool:
+def _are_equal(statuses: list[Mapping[str, Any]], wanted: int) -> bool:
     heads = {(s["round_applied"], s["round_certified"], s["state_root"]) for s in statuses}
     idle = all(s["phase"] == "idle" and s["transactions_pending"] == 0 for s in statuses)
     return len(statuses) == wanted and len(heads) == 1 and idle

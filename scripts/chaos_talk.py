@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -123,7 +123,7 @@ def _arrived(talk: Talk) -> list[int]:
     after = -1
     with Client.from_home(talk.receiver.home, timeout_s=READ_S) as client:
         while True:
-            page: list[dict[str, Any]] = client.next_messages(
+            page: Sequence[Mapping[str, Any]] = client.next_messages(
                 after=after, limit=PAGE, timeout_s=0.5, way="received"
             )["messages"]
             if not page:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import shutil
 import sys
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from myceld.client import Client
 _ASKED = ("phase", "summary", "round_decided", "members_reachable", "members_total")
 
 
-def describe(devnet: Devnet) -> dict[str, Any]:
+def describe(devnet: Devnet) -> Mapping[str, Any]:
     """Return the state of the devnet as documented in docs/cli.md; running cells are asked."""
     with ThreadPoolExecutor(min(len(devnet.cells), DEVNET_CELLS_MAX)) as pool:
         cells = list(pool.map(lambda cell: _describe_cell(devnet, cell), devnet.cells))
@@ -87,7 +88,7 @@ def _near(path: Path) -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
-def _describe_cell(devnet: Devnet, cell: Cell) -> dict[str, Any]:
+def _describe_cell(devnet: Devnet, cell: Cell) -> Mapping[str, Any]:
     state = state_of(devnet, cell)
     answer: dict[str, Any] = {
         "number": cell.number,
@@ -103,14 +104,14 @@ def _describe_cell(devnet: Devnet, cell: Cell) -> dict[str, Any]:
     if state is State.RUNNING:
         try:
             with Client.from_home(devnet.home(cell), timeout_s=DEVNET_ASK_TIMEOUT_S) as client:
-                status = client.status()
+                status: Mapping[str, Any] = client.status()
             answer.update({name: status[name] for name in _ASKED})
         except MyceldError as error:
             answer["summary"] = str(error)
     return answer
 
 
-def _reachable(cell: dict[str, Any]) -> str:
+def _reachable(cell: Mapping[str, Any]) -> str:
     if cell["members_total"] is None:
         return "–"
     return f"{cell['members_reachable']} of {cell['members_total']}"

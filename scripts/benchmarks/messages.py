@@ -96,7 +96,7 @@ def throughput(network: Network, receiver: str, count: int) -> tuple[float, bool
         thread.start()
     while len(texts) < count:
         page = waiting.next_messages(after=after, limit=1000, timeout_s=60, way="received")
-        texts += [item["text"] for item in page["messages"]]
+        texts += [item["text"] or "" for item in page["messages"]]
         after = page["messages"][-1]["id"]
     took_s = time.perf_counter() - began
     for thread in threads:

@@ -7,13 +7,13 @@ import hashlib
 import io
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from myceld import CellRefused, Client
+from myceld import AsyncClient, CellRefused, Client
 from tests.gateway.fake_cell import FakeCell
 from tests.gateway.fake_messages import PEER_ID
 
@@ -135,9 +135,9 @@ def test_a_chat_at_a_terminal_shows_what_was_said_before(
 
 
 def test_a_service_iterates_over_the_messages_that_come(cell: FakeCell, tmp_path: Path) -> None:
-    async def listen() -> list[str]:
-        texts = []
-        with Client.from_home(tmp_path) as client:
+    async def listen() -> list[str | None]:
+        texts: list[str | None] = []
+        async with AsyncClient.from_home(tmp_path) as client:
             async for item in client.messages(after=-1):
                 texts.append(item["text"])
                 if len(texts) == 3:
@@ -166,7 +166,7 @@ def test_a_service_iterates_over_the_messages_that_come(cell: FakeCell, tmp_path
     ],
 )
 def test_a_message_that_makes_no_sense_is_refused_with_the_field(
-    cell: FakeCell, tmp_path: Path, fields: dict[str, Any], field: str
+    cell: FakeCell, tmp_path: Path, fields: Mapping[str, Any], field: str
 ) -> None:
     with Client.from_home(tmp_path) as client, pytest.raises(CellRefused) as refusal:
         client.send_message(**fields)

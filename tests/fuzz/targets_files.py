@@ -66,9 +66,10 @@ from journal.proof_file import Proof, ProofFileRefused, format_proof, parse_proo
 from journal.replication.copies import _loaded
 from journal.sealing import Seal
 from journal.tile import Tile, split_hashes
-from myceld.client import _parsed
+from myceld.answers import answer_to
 from myceld.errors import CellAnswerUnreadable, CellRefused, CellUnreachable, HomeUnreadable
 from myceld.home import RunFile, read_token
+from myceld.question import Question
 from node import failpoints, faults, founding
 from node.backup.manifest import decode_manifest
 from node.dag_window import Cursor
@@ -86,6 +87,7 @@ from tests.fuzz.target import REFUSED, Target
 from tests.ledger.world import KEYS
 from tests.node.backup.test_archive import MANIFEST
 
+_QUESTION: Final[Question[object]] = Question("GET", "/")
 _PAIR: Final = KEYS[0]
 _CELL: Final = _PAIR.cell_id
 _ORIGIN: Final = f"{_CELL}/notes/0"
@@ -507,12 +509,14 @@ def _gateway() -> tuple[Target, ...]:
         ),
         Target(
             name="client: answer",
-            decode=lambda data: _parsed(200 if len(data) % 2 else 400 + len(data) % 200, data),
+            decode=lambda data: answer_to(
+                _QUESTION, 200 if len(data) % 2 else 400 + len(data) % 200, data
+            ),
             samples=tuple(map(_json, answers)),
             errors=(CellAnswerUnreadable, CellRefused, CellUnreachable),
             own=True,
             form=Form.JSON,
-            covers=("myceld/client.py:_parsed",),
+            covers=("myceld/answers.py:answer_to",),
         ),
     )
 

@@ -14,7 +14,7 @@ from ledger.page import PATCHED_BYTES
 from ledger.patches import decode_log, encode_log
 from myceld.errors import CellAnswerUnreadable, CellRefused
 from myceld.limits import FRAME_SIZE_BYTES_MAX
-from myceld.streams import ItemStream
+from myceld.subscription import Subscription
 from tests.fuzz.mutations import Form
 from tests.fuzz.samples import DIGEST
 from tests.fuzz.target import REFUSED, Target
@@ -80,7 +80,6 @@ def _subscriptions() -> tuple[Target, ...]:
             errors=(CellAnswerUnreadable,),
             own=True,
             form=Form.JSON,
-            covers=("myceld/streams.py:ItemStream._parsed",),
             size_bytes_max=FRAME_SIZE_BYTES_MAX,
         ),
     )
@@ -123,9 +122,9 @@ def _events(data: bytes) -> object:
 
 def _frame(data: bytes) -> object:
     """Read a frame; what the cell refuses is told as an error, and was read."""
-    stream = ItemStream(lambda: ("", ""), {"subscribe": "rounds"})
+    subscription = Subscription({"subscribe": "rounds"})
     try:
-        return stream._parsed(data.decode("utf-8", "replace")), stream.cursor
+        return subscription.take(data.decode("utf-8", "replace")), subscription.asking()
     except CellRefused as refused:
         return str(refused)
 

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,13 +76,13 @@ class Devnet:
         content = json.loads((self.home(cell) / "run.json").read_text())
         return psutil.Process(content["pid"])
 
-    def status(self, cell: int) -> dict[str, Any]:
+    def status(self, cell: int) -> Mapping[str, Any]:
         return self.client(cell).status()
 
-    def all_transactions(self, cell: int) -> list[dict[str, Any]]:
+    def all_transactions(self, cell: int) -> Sequence[Mapping[str, Any]]:
         return self._all(lambda start: self.client(cell).transactions(start=start, limit=1000))
 
-    def all_rounds(self, cell: int) -> list[dict[str, Any]]:
+    def all_rounds(self, cell: int) -> Sequence[Mapping[str, Any]]:
         return self._all(lambda start: self.client(cell).rounds(start=start, limit=1000))
 
     def event_bytes(self, cell: int) -> list[bytes]:
@@ -106,8 +106,8 @@ class Devnet:
 
         wait_until(settled, "the cells never settled on one state")
 
-    def _all(self, page: Callable[[int], dict[str, Any]]) -> list[dict[str, Any]]:
-        items: list[dict[str, Any]] = []
+    def _all(self, page: Callable[[int], Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+        items: Sequence[Mapping[str, Any]] = []
         start: int | None = 0
         while start is not None:
             answer = page(start)

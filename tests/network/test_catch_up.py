@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -40,7 +40,7 @@ def _fresh(net: Devnet, home: Path, *more: str) -> Cell:
     return cell
 
 
-def _head(status: dict[str, object]) -> tuple[object, ...]:
+def _head(status: Mapping[str, object]) -> tuple[object, ...]:
     return tuple(status[name] for name in ("round_applied", "state_root", "epoch"))
 
 

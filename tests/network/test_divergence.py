@@ -64,6 +64,8 @@ def test_another_state_is_caught_named_and_repaired_while_the_others_go_on(net: 
         lambda: net.client(WRONG).divergence()["first_round"] is not None, "it was not looked into"
     )
     found = net.client(WRONG).divergence()
+    assert found["transaction"] is not None
+    assert found["report"] is not None
     right = net.client(2).receipt(found["transaction"])
     assert (right["round"], right["outcome"]) == (found["first_round"], "applied")
     assert (found["own_outcome"], found["their_outcome"]) == ("MYC-LEDGER-011", "applied")
@@ -108,6 +110,7 @@ def test_a_key_that_no_transaction_was_about_is_found_too(net: Devnet) -> None:
     )
     found = net.client(WRONG).divergence()
     assert found["transaction"] is None
+    assert found["report"] is not None
     report = json.loads(Path(found["report"]).read_text())
     assert (found["key"], report["notes"]) == (EPOCH_RECORD_KEY.decode(), [])
     assert report["own_value"] != report["their_value"]

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +126,7 @@ class Hypha:
     def client(self) -> Client:
         return Client.from_home(self.home, timeout_s=60)
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> Mapping[str, Any]:
         with self.client() as client:
             return client.status()
 
@@ -280,7 +280,8 @@ def test_members_may_change_while_it_is_away(
     wait_until(lambda: hypha.status()["members_total"] == 3, "the new roster was not taken over")
     with hypha.client() as client:
         assert client.state_value("hello")["value"] == "world"
-        assert client.status()["roster_steps"] == 1
+        status: Mapping[str, Any] = client.status()
+        assert status["roster_steps"] == 1
     hypha.stop()
     assert len(hypha.head().roster.members) == 3
 

@@ -33,7 +33,8 @@ def cell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cell]:
 
 def put(client: Client, key: str, value: bytes = b"v") -> int:
     receipt = client.put(key, value, wait="applied", timeout_s=30)
-    return int(receipt["round"])
+    assert receipt["round"] is not None
+    return receipt["round"]
 
 
 def test_history_and_news_are_what_the_lists_say(cell: Cell) -> None:

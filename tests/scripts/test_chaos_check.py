@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -72,7 +73,7 @@ def test_inside_a_round_a_sender_s_nonces_may_change_the_order_of_times() -> Non
 
 
 def test_two_cells_have_one_order() -> None:
-    known: dict[int, Line] = {}
+    known: dict[int, Mapping[str, Any]] = {}
     assert check_same_order("cell-1", order(), known) == []
     assert check_same_order("cell-2", order(), known) == []
     for key, value in (("id", "x"), ("consensus_time_ns", 1), ("outcome", "y"), ("event", "z")):
@@ -83,7 +84,7 @@ def test_two_cells_have_one_order() -> None:
 
 def test_a_cell_that_began_with_a_checkpoint_agrees_on_what_receipts_say() -> None:
     fetched = [line(at, kind="unknown", creator="") for at in (4, 5)] + order()[6:]
-    known: dict[int, Line] = {}
+    known: dict[int, Mapping[str, Any]] = {}
     assert check_same_order("cell-2", fetched, known) == []
     assert check_same_order("cell-1", order(), known) == []
     assert known[4]["creator"] == "ann", "the fuller line is kept"
@@ -92,7 +93,7 @@ def test_a_cell_that_began_with_a_checkpoint_agrees_on_what_receipts_say() -> No
 
 
 def test_equal_rounds_have_equal_headers() -> None:
-    known: dict[int, Line] = {}
+    known: dict[int, Mapping[str, Any]] = {}
     one = {"round": 3, "header_hash": "a", "state_root": "b", "certified": True}
     assert check_rounds("cell-1", iter([one]), known) == []
     assert check_rounds("cell-2", iter([one | {"certified": False}]), known) == []
