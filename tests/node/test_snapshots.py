@@ -120,7 +120,11 @@ async def test_the_keys_of_an_earlier_round_come_page_by_page_also_those_that_ar
         undo = (
             "INSERT INTO change (round, key, value) SELECT ?, key, value FROM state WHERE key = ?"
         )
-        statements = [(undo, [(applied, gone)]), ("DELETE FROM state WHERE key = ?", [(gone,)])]
+        drop = "DELETE FROM state WHERE key = ?"
+        statements: list[tuple[str, Sequence[Sequence[int | bytes]]]] = [
+            (undo, [(applied, gone)]),
+            (drop, [(gone,)]),
+        ]
         await store.transaction({}, statements, durable=False)
         now = {key: value for key, value in told.states[-1].items() if key != gone}
         for number, state in enumerate([*told.states, now]):
