@@ -55,5 +55,8 @@ NETWORK_ID_SIZE_BYTES: Final = 32
 FRAMES_QUEUED_MAX: Final = 4
 """Frames of a subscription that wait for a slow program before reading stops: 64 MiB at most."""
 
+STREAM_GOODBYE_S_MAX: Final = 1.0
+"""So long the end of a subscription waits for the cell's goodbye, which is behind unread frames."""
+
 CONNECTIONS_MAX: Final = 16
 """Connections of an asynchronous client; what is asked beyond waits, within its deadline."""

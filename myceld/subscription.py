@@ -17,7 +17,12 @@ from myceld.access import Access
 from myceld.answers import refused
 from myceld.basis import STREAM_PATH
 from myceld.errors import CellAnswerUnreadable, CellRefused, CellUnreachable
-from myceld.limits import FRAME_SIZE_BYTES_MAX, FRAMES_QUEUED_MAX, TIMEOUT_S_DEFAULT
+from myceld.limits import (
+    FRAME_SIZE_BYTES_MAX,
+    FRAMES_QUEUED_MAX,
+    STREAM_GOODBYE_S_MAX,
+    TIMEOUT_S_DEFAULT,
+)
 from myceld.question import JsonObject
 
 _NAME: Final = "items"
@@ -91,6 +96,7 @@ def options_of(access: Access, headers: Mapping[str, str]) -> JsonObject:
         "max_size": FRAME_SIZE_BYTES_MAX,
         "max_queue": FRAMES_QUEUED_MAX,
         "open_timeout": TIMEOUT_S_DEFAULT,
+        "close_timeout": STREAM_GOODBYE_S_MAX,
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,12 @@ from tests.network.devnet import myceld, wait_until
 from tests.network.test_one_cell import Cell
 
 pytestmark = pytest.mark.slow
+
+_PAGE = Path(__file__).parents[2] / "docs" / "python.md"
+
+
+def _blocks() -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```", _PAGE.read_text(), re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture(scope="module")
@@ -206,6 +213,19 @@ def test_a_cancelled_stream_leaves_nothing_behind(cell: Cell) -> None:
         return len(asyncio.all_tasks()) - 1
 
     assert asyncio.run(main()) == 0
+
+
+@pytest.mark.parametrize(
+    "code",
+    [pytest.param(text, id=f"block {n}") for n, text in enumerate(_blocks(), 1)],
+)
+def test_the_code_in_the_documentation_runs(
+    code: str, cell: Cell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("MYCELD_URL", "MYCELD_TOKEN", "MYCELD_CA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("MYCELD_HOME", str(cell.home))
+    exec(compile(code, "docs/python.md", "exec"), {})  # noqa: S102 - our own documentation
 
 
 def test_text_is_not_read_as_json(both: Driven) -> None:
