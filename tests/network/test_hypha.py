@@ -198,6 +198,10 @@ def test_a_hypha_shows_the_truth_beside_a_gateway_that_lies(
         file, genesis = str(tmp_path / "p.proof"), str(net.home(1) / "genesis.json")
         myceld("receipt", answer["id"], *home, "--proof", file)
         assert "was applied" in myceld("verify", file, "--genesis", genesis).stdout
+        with Client.from_home(hypha.home, genesis=genesis, timeout_s=60) as client:
+            assert client.verified_value("from-hypha").value == b"light"
+            assert client.verified_value("nothing").value is None
+            assert client.verified_receipt(answer["id"]).position == answer["position"]
         status = hypha.status()
         assert [one["state"] for one in status["gateways"]] == ["lies", "good"]
         assert status["role"] == "hypha"
