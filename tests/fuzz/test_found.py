@@ -103,6 +103,8 @@ def _found_in_files() -> Iterator[tuple[str, bytes, str]]:
     yield "query for events", b"subscribe=" + b"%41" * 20_000, "MYC-GATEWAY-014"
     # Eleven times its size: all parts were listed before they were counted.
     yield "cursor of the hashgraph", b"0." * _SIZE, "MYC-GATEWAY-014"
+    # No section: KeyError.
+    yield "hypha.yaml", b"version: 1\n", "MYC-HYPHA-002"
     # Eleven times its size, likewise: lines.
     yield "text of a proof of what was decided", b"a b\n" * _SIZE, "MYC-LEDGER-551"
     # An error that is no object: AttributeError.
