@@ -131,17 +131,19 @@ def delete(common: Common, keys: tuple[str, ...], if_round: int | None, wait: st
 @state.command(name="list")
 @click.argument("prefix", default="")
 @click.option("--after", default="", metavar="KEY", help="Go on behind a key.")
+@click.option("--at", type=_ROUND, metavar="ROUND", help="What it was after a round.")
 @_limit
 @common_options
-def list_values(common: Common, prefix: str, after: str, limit: int) -> None:
-    """List the keys that begin with PREFIX, and their values.
+def list_values(common: Common, prefix: str, after: str, at: int | None, limit: int) -> None:
+    """List the keys that begin with PREFIX, and their values, now or after an earlier round.
 
     \b
-    Example:
+    Examples:
       myceld state list club/ --json | jq -r '.items[].key'
+      myceld state list club/ --at 1200
     """
     with common.client() as cell:
-        answer = cell.state_values(prefix, after=after, limit=limit)
+        answer = cell.state_values(prefix, after=after, limit=limit, at=at)
     if common.as_json:
         show.as_json(answer)
         return

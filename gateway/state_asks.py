@@ -48,6 +48,13 @@ class PrefixAsk(LimitAsk):
     """Where the last part ended: `next` of its answer."""
 
 
+class ListAsk(PrefixAsk):
+    """Keys that begin alike, and when."""
+
+    at: Annotated[int | None, Digits()] = None
+    """The round after which; the newest applied one unless given."""
+
+
 class HistoryAsk(KeyAsk, LimitAsk):
     """What became of a key, the newest first."""
 

@@ -12,6 +12,7 @@ from gateway.state_asks import (
     ChangesAsk,
     DifferencesAsk,
     HistoryAsk,
+    ListAsk,
     NamespaceAsk,
     PrefixAsk,
     RollbackAsk,
@@ -71,9 +72,13 @@ class StateRoutes:
         """
         return await self._waits.read(self._cell.state_value(query.key, query.at))
 
-    async def values(self, query: PrefixAsk) -> StateListView:
-        """List keys with a prefix, and their values."""
-        work = self._cell.state_entries(query.prefix, query.after, query.limit)
+    async def values(self, query: ListAsk) -> StateListView:
+        """List keys with a prefix, and their values.
+
+        Of the newest applied round, or, `at`, of one that is still kept. A part of that can be
+        empty and not the last: keys that are gone count for `limit`.
+        """
+        work = self._cell.state_entries(query.prefix, query.after, query.limit, query.at)
         return await self._waits.read(work)
 
     async def history(self, query: HistoryAsk) -> StateHistoryView:

@@ -36,7 +36,7 @@ class StateListView:
     next: str | None
     """Ask for what comes after this key; None at the end."""
     round: int
-    """The newest that this cell has applied."""
+    """After which they are so: the newest that this cell has applied, unless asked for another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +154,10 @@ class StateCell(Protocol):
         """
         ...
 
-    async def state_entries(self, prefix: str, after: str, limit: int) -> StateListView:
-        """Return the keys with a prefix that come after another one."""
+    async def state_entries(
+        self, prefix: str, after: str, limit: int, at: int | None = None
+    ) -> StateListView:
+        """Return the keys with a prefix that come after another one, now or after a round."""
         ...
 
     async def state_history(self, key: str, before: int, limit: int) -> StateHistoryView:

@@ -19,7 +19,11 @@ from core.json_text import NotJson, parse_json
 from core.limits import INT_MAX, PUBLIC_KEY_SIZE_BYTES
 from gateway.bodies import read_field, refuse
 from gateway.kinds import Digits, Hex, Items, Text
-from gateway.limits import SUBSCRIPTION_NAME_LENGTH_MAX, SUBSCRIPTIONS_MAX
+from gateway.limits import (
+    QUERY_SIZE_BYTES_MAX,
+    SUBSCRIPTION_NAME_LENGTH_MAX,
+    SUBSCRIPTIONS_MAX,
+)
 from gateway.reading import Ask
 from gateway.stream_cell import Cursor, StreamFilter, StreamKind
 from gateway.stream_hub import Wish
@@ -96,6 +100,10 @@ def name_in(text: str) -> str | None:
 
 def events(query: str, last_event_id: str | None) -> list[Wish]:
     """Return the subscriptions of a request for server-sent events; raises BadRequest."""
+    # Both are bounded before they are taken apart, which takes many times their size.
+    for place, text in (("query", query), ("Last-Event-ID", last_event_id or "")):
+        if len(text) > QUERY_SIZE_BYTES_MAX:
+            refuse(place, f"is over {QUERY_SIZE_BYTES_MAX} bytes")
     pairs = parse_qsl(query, keep_blank_values=True)
     fields: dict[str, object] = {}
     for field, value in pairs:

@@ -114,7 +114,8 @@ _TYPES: Final = {
 
 
 def _config_of(content: object) -> HyphaConfig:
-    if not isinstance(content, dict) or content.get("version") != _VERSION:
+    is_one = isinstance(content, dict) and "hypha" in content and content.get("version") == _VERSION
+    if not is_one:
         raise BadHyphaConfig("expected `version: 1` and a section `hypha:`")
     section = _checked(content, {"version": int, "hypha": dict}, "the file")["hypha"]
     values = dict(_checked(section, _TYPES, "hypha"))

@@ -183,7 +183,10 @@ def from_text(text: str) -> bytes:
     if len(text) > TEXT_SIZE_MAX:
         raise ProofUnreadable(f"{len(text)} characters are too many for a proof")
     # Files that went through mail or another system may have come by other line breaks.
-    lines = text.strip().replace("\r\n", "\n").split("\n")
+    whole = text.strip().replace("\r\n", "\n")
+    if whole.count("\n") > len(whole) // _COLUMNS + 3:  # counted before they are listed
+        raise ProofUnreadable("the lines are not those that were written")
+    lines = whole.split("\n")
     if len(lines) < 3 or lines[0] != _BEGIN or lines[-1] != _END:
         raise ProofUnreadable(f"the text does not begin and end as {_BEGIN[5:-5]} does")
     try:

@@ -24,6 +24,8 @@ def answer_to(question: Question[T], status: int, data: bytes) -> T:
 
 def refused(error: Any, status: int) -> CellRefused:  # noqa: ANN401 - parsed JSON
     """Return what an error object says; raises KeyError or TypeError if it is none."""
+    if not isinstance(error, dict):
+        raise TypeError("an error is an object")
     resume = error.get("resume")
     detail = str(error["message"])
     return CellRefused(

@@ -53,10 +53,14 @@ class StateCalls:
 
     @call
     def state_values(
-        self, prefix: str = "", *, after: str = "", limit: int = 100
+        self, prefix: str = "", *, after: str = "", limit: int = 100, at: int | None = None
     ) -> Question[StateListView]:
-        """Return the StateListView of the keys with a prefix that come after another one."""
-        return get("/api/v1/state/values", given(prefix=prefix, after=after, limit=limit))
+        """Return the StateListView of the keys with a prefix that come after another one.
+
+        Now or after a round.
+        """
+        query = given(prefix=prefix, after=after, limit=limit, at=at)
+        return get("/api/v1/state/values", query)
 
     @call
     def state_history(

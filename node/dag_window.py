@@ -45,7 +45,7 @@ class Cursor:
     @classmethod
     def parse(cls, text: str) -> Cursor:
         """Return what `str` wrote; raises BadRequest."""
-        parts = text.split(".")
+        parts = text.split(".", 4)
         if len(parts) != 4 or not all(
             part.isascii() and part.isdigit() and len(part) <= _DIGITS_MAX for part in parts
         ):

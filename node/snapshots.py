@@ -19,6 +19,7 @@ from ledger.roster import Roster
 from ledger.tree import Snapshot
 from node.headers import Headers
 from node.limits import DIFF_CHANGES_MAX, OVERLAY_KEYS_MAX
+from node.state_pages import end_of
 from node.state_tables import check_told, told_from, values_at
 
 _COUNT: Final = "SELECT count(*) FROM (SELECT 1 FROM change WHERE round > ? AND round <= ? LIMIT ?)"
@@ -26,6 +27,17 @@ _CHANGED: Final = (
     "SELECT DISTINCT key FROM change WHERE round > ? AND round <= ? AND key > ? "
     "ORDER BY key LIMIT ?"
 )
+_PRESENT_KEYS: Final = (
+    "SELECT key FROM state WHERE key > ? AND key >= ? AND key < ? ORDER BY key LIMIT ?"
+)
+_CHANGED_ONCE: Final = (
+    "WITH RECURSIVE once (key) AS ("
+    "SELECT min(key) FROM change WHERE key > ? AND key >= ? AND key < ? UNION ALL "
+    "SELECT (SELECT min(key) FROM change WHERE key > once.key AND key < ?) FROM once "
+    "WHERE once.key IS NOT NULL) "
+    "SELECT key FROM once WHERE key IS NOT NULL LIMIT ?"
+)
+"""One look at the index for each key, however often it changed."""
 _HISTORY: Final = (
     "SELECT this.round, CASE WHEN next.id IS NULL THEN state.value ELSE next.value END "
     "FROM change AS this LEFT JOIN change AS next ON next.id = (SELECT id FROM change "
@@ -52,6 +64,14 @@ class Difference:
     after: bytes | None
 
 
+@dataclass(frozen=True, slots=True)
+class EntriesPage:
+    """Keys and their values in order, and the last key that was looked at, None at the end."""
+
+    items: list[tuple[bytes, bytes]]
+    behind: bytes | None
+
+
 async def sealed_headers(headers: Headers, rosters: Sequence[Roster]) -> list[RoundHeader]:
     """Return the headers of the ends of the newest epochs whose states are here.
 
@@ -70,8 +90,29 @@ def value_at(store: Store, applied: Round, key: bytes, round_number: Round) -> b
 
     `applied` is the newest round that is durable.
     """
-    check_told(store, round_number, applied)
-    return values_at(store, round_number, [key]).get(key)
+    found = values_at(store, round_number, [key])
+    check_told(store, round_number, applied)  # behind the look: until now it could be dropped
+    return found.get(key)
+
+
+def entries_at(
+    store: Store, applied: Round, round_number: Round, place: tuple[bytes, bytes], limit: int
+) -> EntriesPage:
+    """Return what keys with a prefix had after a round.
+
+    `place` is the prefix, whose last byte is none of 255, and the key behind which the page begins.
+    Looks at `limit` keys that are there now or were once, so a page can be empty and not the last.
+    Raises StateNotKept.
+    """
+    prefix, after = place
+    bounds = (after, prefix, end_of(prefix))
+    keys = {key for (key,) in store.query(_PRESENT_KEYS, (*bounds, limit))}
+    keys |= {key for (key,) in store.query(_CHANGED_ONCE, (*bounds, bounds[2], limit))}
+    page = sorted(keys)[:limit]
+    found = values_at(store, round_number, page)
+    check_told(store, round_number, applied)  # behind the look: until now it could be dropped
+    items = [(key, found[key]) for key in page if key in found]
+    return EntriesPage(items, page[-1] if len(page) == limit else None)
 
 
 def history_of(store: Store, key: bytes, *, before: int, limit: int) -> list[Written]:
@@ -102,6 +143,7 @@ def differences(
     _check_near(store, first, last, DIFF_CHANGES_MAX)
     keys = _changed_keys(store, first, last, after, limit)
     before, behind = values_at(store, first, keys), values_at(store, last, keys)
+    check_told(store, first, applied)  # once more: until now it could be dropped
     return [Difference(key, before.get(key), behind.get(key)) for key in keys]
 
 

@@ -54,7 +54,7 @@ from node.errors import NothingToRollBack, TooMuchToRollBack
 from node.journal_answers import JournalAnswers
 from node.keyring import reader_of
 from node.limits import WAIT_S_MAX
-from node.snapshots import Difference, differences, history_of, value_at
+from node.snapshots import Difference, differences, entries_at, history_of, value_at
 from node.state_pages import ChangesPage, changes_after, end_of, entries, fitting
 from node.state_tables import told_from
 
@@ -106,8 +106,12 @@ class StateAnswers(JournalAnswers, ABC):
         writes = [_undone(one) for one in changed]
         return await self._submit_writes(writes, wait, timeout_s)
 
-    async def state_entries(self, prefix: str, after: str, limit: int) -> StateListView:
+    async def state_entries(
+        self, prefix: str, after: str, limit: int, at: int | None = None
+    ) -> StateListView:
         """See `gateway.state_views.StateCell.state_entries`."""
+        if at is not None:
+            return self._entries_at(prefix, after, limit, Round(at))
         begin, behind = VALUE_PREFIX + prefix.encode(), VALUE_PREFIX + after.encode()
         rows = entries(self._parts.store, begin, behind, limit)
         fits = fitting(rows, lambda row: len(row[1]))
@@ -115,6 +119,15 @@ class StateAnswers(JournalAnswers, ABC):
         is_cut = len(rows) == limit or len(fits) < len(rows)
         following = items[-1].key if is_cut else None
         return StateListView(items, following, self._parts.headers.last_round)
+
+    def _entries_at(self, prefix: str, after: str, limit: int, at: Round) -> StateListView:
+        place = VALUE_PREFIX + prefix.encode(), VALUE_PREFIX + after.encode()
+        store, applied = self._parts.store, self._parts.headers.last_round
+        page = entries_at(store, applied, at, place, limit)
+        fits = fitting(page.items, lambda row: len(row[1]))
+        items = [_entry(key_name(key), decode_stored(value)) for key, value in fits]
+        behind = fits[-1][0] if len(fits) < len(page.items) else page.behind
+        return StateListView(items, None if behind is None else key_name(behind), at)
 
     async def state_history(self, key: str, before: int, limit: int) -> StateHistoryView:
         """See `gateway.state_views.StateCell.state_history`."""

@@ -98,4 +98,4 @@ class StateListView(TypedDict):
     next: str | None
     """Ask for what comes after this key; None at the end."""
     round: int
-    """The newest that this cell has applied."""
+    """After which they are so: the newest that this cell has applied, unless asked for another."""

@@ -83,12 +83,14 @@ def test_a_value_at_a_round_is_asked_for(call: Run, cell: FakeCell) -> None:
     assert call("state", "get", "k", "--at", "3")[1] == "v\n"
 
 
-def test_lists_history_and_differences_are_shown(call: Run) -> None:
+def test_lists_history_and_differences_are_shown(call: Run, cell: FakeCell) -> None:
     out = call("state", "list", "club/", "--limit", "2")[1]
     lines = [line.split() for line in out.splitlines()]
     assert [line[:2] for line in lines[1:3]] == [["club/a", "7"], ["club/b", "8"]]
     assert lines[1][2].startswith("te\\x1b[31mxt")
     assert "more: --after club/b" in out
+    call("state", "list", "club/", "--limit", "2", "--at", "5")
+    assert cell.asked[-1] == ("club/", "", 2, 5)
     assert max(map(len, out.splitlines())) < 90
     out = call("state", "history", "club/a")[1]
     assert out.splitlines()[1].split() == ["9", "taken", "away"]

@@ -12,6 +12,7 @@ from tests.fuzz import (
     targets_messages,
     targets_money,
     targets_network,
+    targets_subscribers,
 )
 from tests.fuzz.judge import Report, fuzz
 from tests.fuzz.target import Target
@@ -28,6 +29,7 @@ def all_targets() -> tuple[Target, ...]:
         *targets_messages.targets(),
         *targets_money.targets(),
         *targets_files.targets(),
+        *targets_subscribers.targets(),
     )
 
 

@@ -405,6 +405,7 @@ def _configuration() -> tuple[Target, ...]:
             errors=(BadHyphaConfig,),
             form=Form.YAML,
             covers=("hypha/config.py:parse",),
+            free_bytes=128 << 10,  # 1,024 values, the most that YAML may have, in 2 KB
             size_bytes_max=CONFIG_SIZE_BYTES_MAX,
         ),
         Target(

@@ -98,6 +98,17 @@ def _found_in_files() -> Iterator[tuple[str, bytes, str]]:
     yield "gateway: header", b"9" * 5000, "MYC-GATEWAY-015"
     yield "genesis create: member", KEYS[0].cell_id.encode() + b"=a:" + b"9" * 5000, "MYC-NODE-010"
     yield "gateway: query and path", b"start=0&" * 1600, "MYC-GATEWAY-014"
+    # Up to 77 times its size: urllib took all of it apart before anybody looked how long it was.
+    yield "query for events", b"&a" * 32_000, "MYC-GATEWAY-014"
+    yield "query for events", b"subscribe=" + b"%41" * 20_000, "MYC-GATEWAY-014"
+    # Eleven times its size: all parts were listed before they were counted.
+    yield "cursor of the hashgraph", b"0." * _SIZE, "MYC-GATEWAY-014"
+    # No section: KeyError.
+    yield "hypha.yaml", b"version: 1\n", "MYC-HYPHA-002"
+    # Eleven times its size, likewise: lines.
+    yield "text of a proof of what was decided", b"a b\n" * _SIZE, "MYC-LEDGER-551"
+    # An error that is no object: AttributeError.
+    yield "client: frame of a subscription", b'{"error": "items"}', "MYC-CLIENT-004"
     # Four million words were listed before they were counted; none of them is hex.
     yield "tx send: batch", b"1 " * (4 << 20), "MYC-CLI-002"
     yield "tx send: batch", b"\xf0\x9f\x8d\x84" * _SIZE, "MYC-CLI-002"

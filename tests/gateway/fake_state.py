@@ -47,8 +47,10 @@ class FakeState:
     ) -> ReceiptView:
         return await self._taken_by("roll_back", (prefix, to_round, exact), wait, timeout_s)
 
-    async def state_entries(self, prefix: str, after: str, limit: int) -> StateListView:
-        self.asked.append((prefix, after, limit))
+    async def state_entries(
+        self, prefix: str, after: str, limit: int, at: int | None = None
+    ) -> StateListView:
+        self.asked.append((prefix, after, limit) if at is None else (prefix, after, limit, at))
         items = [TEXT, BYTES][:limit]
         return StateListView(items, items[-1].key if len(items) == limit else None, 9)
 

@@ -133,6 +133,8 @@ def test_questions_come_to_the_cell_and_its_answers_back() -> None:
             ["club/a", "club/b"],
             "club/b",
         )
+        await wire.ask("GET", f"{_BASE}/values?prefix=club/&limit=2&at=5")
+        assert cell.asked.pop() == ("club/", "", 2, 5)
         past = (await wire.ask("GET", f"{_BASE}/history?key=club/a&before=9"))[2]
         assert [item["value_hex"] for item in past["items"]] == [None, "ff00", "74"]
         diff = (await wire.ask("GET", f"{_BASE}/diff?from=3&to=9&prefix=club/"))[2]

@@ -16,7 +16,15 @@ from ledger.header import RoundHeader
 from ledger.map_proof import Opened
 from ledger.prover import prove_keys, prove_range
 from node import snapshots
-from node.snapshots import Difference, Written, differences, history_of, map_at, value_at
+from node.snapshots import (
+    Difference,
+    Written,
+    differences,
+    entries_at,
+    history_of,
+    map_at,
+    value_at,
+)
 from node.state_tables import kept_from, state_statements, state_values, told_from, values_at
 from tests.ledger.map_world import slow_root
 from tests.ledger.transfer.world import History
@@ -99,6 +107,39 @@ async def test_what_two_rounds_differ_in_comes_page_by_page(
             ):
                 found += page
             assert found == wanted
+
+
+@_in_a_loop
+async def test_the_keys_of_an_earlier_round_come_page_by_page_also_those_that_are_gone(
+    tmp_path: Path,
+) -> None:
+    told = Told(45, 3)
+    async with _store(tmp_path / "cell.db") as store:
+        await _write(store, told.history, rounds_kept=10**6)
+        gone, applied = sorted(told.states[-1])[1], Round(told.last + 1)
+        undo = (
+            "INSERT INTO change (round, key, value) SELECT ?, key, value FROM state WHERE key = ?"
+        )
+        drop = "DELETE FROM state WHERE key = ?"
+        statements: list[tuple[str, Sequence[Sequence[int | bytes]]]] = [
+            (undo, [(applied, gone)]),
+            (drop, [(gone,)]),
+        ]
+        await store.transaction({}, statements, durable=False)
+        now = {key: value for key, value in told.states[-1].items() if key != gone}
+        for number, state in enumerate([*told.states, now]):
+            for prefix in {key[:6] for key in told.states[-1]}:
+                found: dict[bytes, bytes] = {}
+                behind: bytes | None = b""
+                while behind is not None:
+                    place = prefix, behind
+                    page = entries_at(store, applied, Round(number), place, 3)
+                    assert behind == b"" or page.behind is None or page.behind > behind
+                    found, behind = found | dict(page.items), page.behind
+                wanted = {key: value for key, value in state.items() if key.startswith(prefix)}
+                assert list(found.items()) == sorted(wanted.items())
+        with pytest.raises(StateNotKept):
+            entries_at(store, applied, Round(applied + 1), (b"value/", b""), 3)
 
 
 @_in_a_loop
