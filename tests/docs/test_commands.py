@@ -101,7 +101,9 @@ class Reader:
         wait_until(is_ready, "the cell never was ready", WAIT_S)
 
     def leave(self) -> None:
-        """Stop what still runs."""
+        """Stop what still runs, also when a step failed before the one that does."""
+        if (self._home / "try" / "net").exists():
+            self.type_in(Block("", "", "myceld devnet down --dir ~/try/net"))
         for process in self._running:
             process.terminate()
         for process in self._running:

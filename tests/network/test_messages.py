@@ -147,8 +147,8 @@ def test_each_message_arrives_once_in_order_though_the_receiver_and_the_sender_t
 def test_a_member_has_what_another_one_declared_run_and_its_transactions_ordered(
     devnet: Devnet,
 ) -> None:
-    config = devnet.home(BOB) / "config.yaml"
-    config.write_text(config.read_text().replace("commands: []", "commands: ['greet=echo hello']"))
+    at_bob = ("--home", str(devnet.home(BOB)))
+    myceld("config", "set", "cell.commands", "greet=echo hello", *at_bob)
     devnet.do("kill", BOB)
     devnet.do("restart", BOB)
     bob, home = devnet.status(BOB)["cell_id"], str(devnet.home(ALICE))
