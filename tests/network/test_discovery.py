@@ -33,7 +33,7 @@ def configure(cell: Cell, section: str, **keys: object) -> None:
     """Change keys of a stopped cell's configuration."""
     path = cell.home / "config.yaml"
     content = yaml.safe_load(path.read_text())
-    content[section].update(keys)
+    content.setdefault(section, {}).update(keys)
     path.write_text(yaml.safe_dump(content))
 
 
