@@ -124,13 +124,6 @@ class NoSuchCode(LocalMisuse):
     remedy = "Copy it from the message; docs/errors.md lists all of them."
 
 
-class DoctorFound(OperationalFault):
-    """The doctor found something that keeps the cell from working."""
-
-    code = "MYC-CLI-211"
-    remedy = "Each finding says what to do; `myceld explain CODE` says more."
-
-
 class BundleNotWritten(OperationalFault):
     """The support bundle could not be written."""
 
@@ -143,13 +136,6 @@ class NothingToExplain(LocalMisuse):
 
     code = "MYC-CLI-213"
     remedy = "Give the id of a transaction, the id or name of a cell, or `stall`."
-
-
-class NoCurl(LocalMisuse):
-    """The command is more than calls of the HTTP API, so no curl does the same."""
-
-    code = "MYC-CLI-214"
-    remedy = "Leave --as-curl out; docs/api.md describes all routes."
 
 
 class CellsMismatch(LocalMisuse):

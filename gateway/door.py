@@ -128,11 +128,6 @@ class Door:
         self._at_work: Counter[str] = Counter()
         self._open: dict[str, set[asyncio.Timeout]] = {}
 
-    def set_rules(self, rules: DoorRules) -> None:
-        """Go on with other rules; requests at work stay counted."""
-        self._free += rules.requests_max - self._rules.requests_max
-        self._rules = rules
-
     def end_grant(self, grant_id: str) -> None:
         """End everything that was let in by a grant."""
         now_s = asyncio.get_running_loop().time()

@@ -414,14 +414,6 @@ class NotDiverged(LocalMisuse):
     remedy = "Nothing to do: no certificate contradicts what this cell computed."
 
 
-class NotRepaired(OperationalFault):
-    """No connected cell could give the certified state."""
-
-    code = "MYC-NODE-533"
-    remedy = "Wait until members are connected (`myceld peers`), then run the command again."
-    retryable = True
-
-
 class BadLevel(LocalMisuse):
     """A level or a component of the log that there is none."""
 

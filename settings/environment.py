@@ -59,11 +59,6 @@ def overrides_in(
     return overrides, problems
 
 
-def variable_of(place: Place) -> str:
-    """Return the name of the variable that overrides a key."""
-    return f"{_PREFIX}{place.section.upper()}__{place.name.upper()}"
-
-
 def _foreign(document: type, name: str, section: str, field: str) -> Problem:
     """Return why a variable of Celluler is refused."""
     sections = sections_of(document)
