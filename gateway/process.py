@@ -8,7 +8,7 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -41,16 +41,17 @@ class Stoppable(Protocol):
 
 async def run_until_signalled(
     daemon: Stoppable,
-    hangup: Callable[[], None] | None = None,
+    hangup: Callable[[], Awaitable[None]] | None = None,
     *,
     last_words: Callable[[], None] = lambda: None,
     deadline_s: float = STOP_DEADLINE_S,
 ) -> None:
     """Run until SIGINT or SIGTERM; a second one ends the process at once.
 
-    `hangup` is called at SIGHUP. Whatever hangs, the process ends `deadline_s` after the signal,
-    having said what hung and called `last_words`; if it can not even do that, the system ends it
-    after half as long again. Nothing that was acknowledged is lost by either.
+    `hangup` is awaited after each SIGHUP; one that comes meanwhile is served after it. Whatever
+    hangs, the process ends `deadline_s` after the signal, having said what hung and called
+    `last_words`; if it can not even do that, the system ends it after half as long again. Nothing
+    that was acknowledged is lost by either.
     """
     loop = asyncio.get_running_loop()
     signalled = False
@@ -72,9 +73,16 @@ async def run_until_signalled(
     # Not the loop's own handlers: those are called only once the loop is free.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, on_signal)
-    if hangup is not None:
-        loop.add_signal_handler(signal.SIGHUP, hangup)
-    await daemon.run()
+    if hangup is None:
+        await daemon.run()
+        return
+    hung_up = asyncio.Event()
+    loop.add_signal_handler(signal.SIGHUP, hung_up.set)
+    serving = asyncio.create_task(_serve_hangups(hung_up, hangup), name="hangups")
+    try:
+        await daemon.run()
+    finally:
+        serving.cancel()
 
 
 def tell(line: str) -> None:
@@ -107,6 +115,13 @@ def raise_descriptors() -> None:
     wanted = DESCRIPTORS_WANTED if hard == resource.RLIM_INFINITY else min(DESCRIPTORS_WANTED, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+async def _serve_hangups(hung_up: asyncio.Event, hangup: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        await hung_up.wait()
+        hung_up.clear()
+        await hangup()
 
 
 def _give_up(deadline_s: float, last_words: Callable[[], None]) -> NoReturn:
