@@ -135,7 +135,8 @@ def _give_up(deadline_s: float, last_words: Callable[[], None]) -> NoReturn:
 
 def _place(task: asyncio.Task[Any]) -> str:
     """Return the innermost line that a task waits at."""
-    at, inner = "?", task.get_coro()
+    at = "?"
+    inner: Any = task.get_coro()
     while (frame := getattr(inner, "cr_frame", None)) is not None:
         at = f"{frame.f_code.co_qualname}:{frame.f_lineno}"
         inner = getattr(inner, "cr_await", None)
