@@ -49,7 +49,7 @@ class ProcessRoutes:
 
         What can change while the cell runs is taken over. With a mistake nothing is.
         """
-        return self._cell.reload_config()
+        return await self._cell.reload_config()
 
     async def lines(self, query: LinesAsk) -> LogsView:
         """List the newest lines of the log, as far as they are in memory."""

@@ -47,7 +47,7 @@ class LevelsView:
 class ProcessCell(Protocol):
     """What the gateway's routes of the process need of a running cell."""
 
-    def reload_config(self) -> ReloadView:
+    async def reload_config(self) -> ReloadView:
         """Read the configuration again and take over what can change; raises BadConfig."""
         ...
 

@@ -20,9 +20,9 @@ class ProcessAnswers(JournalAnswers):
     reloading: Reloading | None = None
     """Of a daemon; what a simulation runs has none."""
 
-    def reload_config(self) -> ReloadView:
+    async def reload_config(self) -> ReloadView:
         """See `gateway.process_views.ProcessCell.reload_config`."""
-        told = self._reloading().reload()
+        told = await self._reloading().reload()
         return ReloadView(list(told.applied), list(told.needs_restart))
 
     def log_lines(self, after: int, limit: int) -> LogsView:

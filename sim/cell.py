@@ -362,7 +362,7 @@ class SimCell:
                 tell_progress=_say_nothing,
                 support=self.support,
             )
-            setup = Setup(key, world.genesis, self._config(), earlier, self.keys)
+            setup = Setup(key, world.genesis, self._config, earlier, self.keys)
             return await Supervisor(setup, self, surroundings, _say_nothing).run(store)
         finally:
             observer.cancel()
