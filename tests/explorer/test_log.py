@@ -37,7 +37,7 @@ class FakeLog:
             }
             for number in numbers
         ]
-        following = items[-1]["number"] + 1 if items else self.count
+        following = numbers.stop if numbers else self.count
         answer = {"items": items, "next": following, "dropped": 0}
         route.fulfill(body=json.dumps(answer), content_type="application/json")
 
