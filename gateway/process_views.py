@@ -56,5 +56,8 @@ class ProcessCell(Protocol):
         ...
 
     def log_levels(self, wished: Sequence[str]) -> LevelsView:
-        """Change levels as COMPONENT=LEVEL, or LEVEL for all; return all. Raises BadLevel."""
+        """Change levels as COMPONENT=LEVEL, or LEVEL for all; return all. Raises BadLevel.
+
+        Nothing is changed if nothing is wished.
+        """
         ...

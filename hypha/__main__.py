@@ -14,9 +14,9 @@ from pathlib import Path
 import click
 
 from core.errors import MyceldError
-from gateway.process import run_until_signalled, start_logging
+from gateway.process import run_until_signalled, start_logging, tell
 from hypha.config import addresses_in, load
-from hypha.daemon import HyphaDaemon, tell
+from hypha.daemon import HyphaDaemon
 from hypha.errors import NoHypha
 from hypha.founding import Wishes, found
 from hypha.gateway_address import parse_gateway
@@ -101,9 +101,10 @@ def run(
     if not place.key.exists():
         raise NoHypha(f"{home} holds no hypha")
     config = load(place.config)
-    start_logging(config.logging, home, level=log_level, as_json=log_json)
+    logs = start_logging(config.logging, home, level=log_level, as_json=log_json)
     key = keystore.load(place.key, PassphraseSource(passphrase_fd, passphrase_file).read)
-    asyncio.run(run_until_signalled(HyphaDaemon(place, config.hypha, key, tell)))
+    daemon = HyphaDaemon(place, config.hypha, key, tell)
+    asyncio.run(run_until_signalled(daemon, last_words=logs.close))
 
 
 def entry() -> None:

@@ -40,6 +40,8 @@ class ProcessAnswers(JournalAnswers):
         logs = self._reloading().logs
         if logs is None:
             raise NotReloadable("this process has no log of its own")
+        if not wished:
+            return LevelsView(logs.levels())
         single = [text for text in wished if "=" in text]
         level, levels = logs.config.level, logs.config.levels_by_component()
         for usual in (text for text in wished if "=" not in text):
