@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from hypha.errors import BadGateway, TokenFileUnusable
 from hypha.limits import TOKEN_SIZE_BYTES_MAX
 from settings.gateways import GatewayText, gateway_text
+from settings.keys import Wrong
 
 _PORTS: Final = {"http": 80, "https": 443}
 _OPEN_TO_OTHERS: Final = 0o077
@@ -87,8 +88,7 @@ class GatewayAddress:
 
 def parse_gateway(text: str) -> GatewayAddress:
     """Return the gateway in `URL[,token=FILE][,ca=FILE]`; raises BadGateway."""
-    try:
-        parts = gateway_text(text)
-    except ValueError as error:
-        raise BadGateway(str(error)) from error
+    parts = gateway_text(text)
+    if isinstance(parts, Wrong):
+        raise BadGateway(parts.message)
     return GatewayAddress(parts.url, parts.token_file, parts.ca_file)

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from core.host_names import is_loopback
 from settings.errors import shown
+from settings.keys import Wrong
 from settings.limits import GATEWAY_URL_LENGTH_MAX
 
 FIELDS: Final = (("url", ""), ("token_file", "token"), ("ca_file", "ca"))
@@ -49,14 +50,14 @@ class GatewayText:
         return None
 
 
-def gateway_text(text: str) -> GatewayText:
-    """Take a text apart; raises ValueError with why it can not be."""
+def gateway_text(text: str) -> GatewayText | Wrong:
+    """Take a text apart."""
     url, *options = text.split(",")
     found: dict[str, str] = {}
     for option in options:
         name, equals, value = option.partition("=")
         if name not in _OPTIONS or not equals or not value or name in found:
-            raise ValueError(f"{shown(option)}: expected token=FILE or ca=FILE, each once")
+            return Wrong(f"{shown(option)}: expected token=FILE or ca=FILE, each once")
         found[name] = value
     return GatewayText(url.rstrip("/"), found.get("token", ""), found.get("ca", ""))
 
@@ -65,10 +66,9 @@ def wrong_gateways(texts: tuple[str, ...]) -> str | None:
     """Check the gateways of one hypha."""
     urls = set()
     for text in texts:
-        try:
-            gateway = gateway_text(text)
-        except ValueError as error:
-            return str(error)
+        gateway = gateway_text(text)
+        if isinstance(gateway, Wrong):
+            return gateway.message
         if (wrong := gateway.wrong()) is not None:
             return wrong
         if gateway.url in urls:

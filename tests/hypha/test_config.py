@@ -30,7 +30,8 @@ def test_what_is_dumped_is_loaded_again(tmp_path: Path) -> None:
 def test_a_file_extends_another_and_variables_override_both(tmp_path: Path) -> None:
     (tmp_path / "site.yaml").write_text(
         "version: 1\nhypha:\n  log_level: debug\n  gateways:\n"
-        "    - {url: '${URL}', token_file: '${NONE:-ada.token}'}\n    - https://b.example,ca=b.pem\n"
+        "    - {url: '${URL}', token_file: '${NONE:-ada.token}'}\n"
+        "    - https://b.example,ca=b.pem\n"
     )
     path = tmp_path / "hypha.yaml"
     path.write_text("version: 1\nextends: site.yaml\nhypha: {name: phone}\n")
