@@ -165,6 +165,7 @@ class Assembly:
         check_epoch(rosters[-1], self._surroundings.support, reader_of(store))
         consensus = _make_consensus(genesis, rosters, identity, mempool, first_block)
         execution = _make_execution(genesis, identity, store)
+        execution.ledger.limit_patches(self._surroundings.patches_bytes_max)
         intake = _make_intake(genesis, execution)
         lines = Lines(reader_of(store), execution.ledger.is_rotated)
         upgrades, news = self._make_upgrades(execution), StateNews()

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from ledger.limits import PATCHES_SIZE_BYTES_MAX
 from sim import process
 from sim.scenario import Action, Scenario
 from sim.verdict import Verdict
@@ -84,6 +85,8 @@ def _simpler(scenario: Scenario) -> Iterator[Scenario]:
         yield replace(scenario, down=())
     if scenario.followers and not _names(scenario, scenario.machines - 1):
         yield replace(scenario, followers=scenario.followers - 1)
+    if scenario.patches_bytes_max != PATCHES_SIZE_BYTES_MAX:
+        yield replace(scenario, patches_bytes_max=PATCHES_SIZE_BYTES_MAX)
     if scenario.loss:
         yield replace(scenario, loss=0.0)
     for number, action in enumerate(scenario.actions):
