@@ -119,12 +119,13 @@ class Door:
         self._inner = inner
         self._callers = callers
         self._turned_away = turned_away
-        self._rules = rules or DoorRules()
+        self.rules = rules or DoorRules()
+        """The owner may put others in their place; how many requests are at work at most stays."""
         self._table = table or PolicyTable()
         self._now_ms = now_ms
         self._rates = Rates()
         self._turns = Turns()
-        self._free = self._rules.requests_max
+        self._free = self.rules.requests_max
         self._at_work: Counter[str] = Counter()
         self._open: dict[str, set[asyncio.Timeout]] = {}
 
@@ -136,7 +137,7 @@ class Door:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or one WebSocket."""
-        address = self._rules.places.client_of(scope)
+        address = self.rules.places.client_of(scope)
         method = "WS" if scope["type"] == "websocket" else scope["method"]
         visit = _Visit(address, self._table.find(method, scope["path"]))
         answer = _Answer(scope, receive, send, visit)
@@ -158,7 +159,7 @@ class Door:
         """Find out who asks, count it, and raise why it is not let in."""
         refusal: MyceldError | None = None
         try:
-            visit.origin = self._rules.places.check(scope)
+            visit.origin = self.rules.places.check(scope)
             visit.caller = self._callers.of(scope)
         except MyceldError as error:
             refusal = error
@@ -173,7 +174,7 @@ class Door:
 
     def _counted(self, visit: _Visit, *, is_refused: bool) -> Allowance | None:
         """Count a request against who asks, if there is a limit for it."""
-        caller, rules, whom = visit.caller, self._rules, visit.lane
+        caller, rules, whom = visit.caller, self.rules, visit.lane
         if caller is None and not is_refused and _is_file(visit):
             limit, whom = RATE_FILES, f"files:{whom}"
         elif caller is None:
@@ -206,7 +207,7 @@ class Door:
         is_owner = visit.caller is not None and visit.caller.is_owner
         lane_max = REQUESTS_MAX if is_owner else LANE_REQUESTS_MAX
         lane_max = LIGHT_REQUESTS_MAX if _is_light(visit) else lane_max
-        reserve = 0 if is_owner else min(OWNER_REQUESTS_MIN, self._rules.requests_max // 4)
+        reserve = 0 if is_owner else min(OWNER_REQUESTS_MIN, self.rules.requests_max // 4)
         if self._free <= reserve or self._at_work[_line(visit)] >= lane_max:
             raise GatewayBusy("too many requests are at work")
 

@@ -6,7 +6,7 @@ import asyncio
 import os
 import resource
 import signal
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, Protocol
@@ -30,12 +30,15 @@ class Stoppable(Protocol):
         ...
 
 
-async def run_until_signalled(daemon: Stoppable, hangup: Callable[[], None] | None = None) -> None:
+async def run_until_signalled(
+    daemon: Stoppable, hangup: Callable[[], Awaitable[None]] | None = None
+) -> None:
     """Run until SIGINT or SIGTERM; a second one ends the process at once.
 
-    `hangup` is called at SIGHUP.
+    `hangup` is awaited after each SIGHUP; one that comes meanwhile is served after it.
     """
     stops = 0
+    hung_up = asyncio.Event()
 
     def on_signal() -> None:
         nonlocal stops
@@ -44,12 +47,24 @@ async def run_until_signalled(daemon: Stoppable, hangup: Callable[[], None] | No
             os._exit(_FORCED)
         daemon.stop()
 
+    async def serve_hangups(hangup: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            await hung_up.wait()
+            hung_up.clear()
+            await hangup()
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, on_signal)
-    if hangup is not None:
-        loop.add_signal_handler(signal.SIGHUP, hangup)
-    await daemon.run()
+    if hangup is None:
+        await daemon.run()
+        return
+    loop.add_signal_handler(signal.SIGHUP, hung_up.set)
+    serving = asyncio.create_task(serve_hangups(hangup), name="hangups")
+    try:
+        await daemon.run()
+    finally:
+        serving.cancel()
 
 
 def start_logging(

@@ -106,15 +106,21 @@ _LOG = structlog.get_logger("assembly")
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """Who a cell is, and what it was told at its making."""
+    """Who a cell is, and what it is told."""
 
     key: KeyPair
     genesis: Genesis
-    config: Config
+    told: Callable[[], Config]
+    """Returns the configuration that is in force: some of it may change while the cell runs."""
     earlier: tuple[KeyPair, ...] = ()
     """Keys that the cell gave up."""
     ring: KeyRing | None = None
     """The key file; without it the cell can not rotate."""
+
+    @property
+    def config(self) -> Config:
+        """Return what the cell is told now."""
+        return self.told()
 
     @property
     def identity(self) -> Identity:
@@ -249,7 +255,7 @@ class Assembly:
             can_rotate=self._has_successor,
         )
         task.misjudges, execution.miscounts = self._misjudges, self._miscounts
-        task.history_rounds = self._setup.config.state.rounds_kept
+        task.history_rounds = lambda: self._setup.config.state.rounds_kept
         return task
 
     def _connect(self, parts: Parts) -> None:

@@ -363,7 +363,7 @@ class SimCell:
                 support=self.support,
                 patches_bytes_max=world.scenario.patches_bytes_max,
             )
-            setup = Setup(key, world.genesis, self._config(), earlier, self.keys)
+            setup = Setup(key, world.genesis, self._config, earlier, self.keys)
             return await Supervisor(setup, self, surroundings, _say_nothing).run(store)
         finally:
             observer.cancel()
