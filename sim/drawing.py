@@ -54,7 +54,7 @@ _LOADS: Final = (0.5, 1.5, 4.0)
 _EPOCHS: Final = (16, 16, 24, 48, 96, 2048)
 
 _PATCHES: Final = (PATCHES_SIZE_BYTES_MAX, PATCHES_SIZE_BYTES_MAX, 0, 250, 800)
-"""A run logs no more than some kilobytes: with little room it sweeps as often as a cell does in days."""
+"""A run logs no more than some kilobytes: with little room the sweep comes often."""
 
 _OLD_BUILDS: Final = 0.3
 """Of the machines, where upgrades are voted on."""

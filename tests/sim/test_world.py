@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from ledger.limits import PATCHES_SIZE_BYTES_MAX
 from sim import process
 from sim.drawing import PROFILES, Wishes, draw
-from ledger.limits import PATCHES_SIZE_BYTES_MAX
 from sim.errors import BadScenario
 from sim.scenario import Action, Scenario, from_json, to_json
 from sim.shrink import shrink
