@@ -11,8 +11,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, NoReturn, Self, TypeVar
-from urllib.parse import urlencode
+from typing import Any, NoReturn, Self, TypeVar
 
 import click
 
@@ -21,8 +20,6 @@ from myceld.home import TOKEN_FILE
 from myceld.question import Question, given
 
 T = TypeVar("T")
-_WAITING: Final = {"/api/v1/messages/next", "/api/v1/state/changes"}
-"""What answers only when there is something new."""
 
 
 class CurlClient(Client):
@@ -32,16 +29,17 @@ class CurlClient(Client):
         """Show a call, and make it if it only reads."""
         method, target = question.method, question.target
         self._show(target, method, question.body)
-        if method != "GET" or target.partition("?")[0] in _WAITING:
+        if method != "GET" or question.deadline_s is not None:  # which says that it waits
             raise click.exceptions.Exit(0)
         return super().ask(question)
 
     def subscribe(self, what: str, **wish: Any) -> NoReturn:  # noqa: ANN401 - as the client takes them
         """Show how to subscribe by server-sent events: curl knows no WebSockets."""
-        cursor = wish.pop("after", None)
-        query = urlencode(given(subscribe=what, **wish))
-        extra = ["-N"] if cursor is None else ["-N", "-H", shlex.quote(f"Last-Event-ID: {cursor}")]
-        self._show(f"/api/v1/events?{query}", "GET", None, extra)
+        from myceld.subscription import Subscription  # noqa: PLC0415 - other calls need no streams
+
+        asked = Subscription(given(subscribe=what, **wish))
+        extra = [] if asked.cursor is None else ["-H", f"Last-Event-ID: {asked.cursor}"]
+        self._show(asked.events(), "GET", None, ["-N", *map(shlex.quote, extra)])
         raise click.exceptions.Exit(0)
 
     def twin(self) -> Self:
