@@ -14,18 +14,34 @@ from pathlib import Path
 import click
 
 from core.errors import MyceldError
-from gateway.process import run_until_signalled, start_logging
-from hypha import config as configuration
-from hypha.daemon import HyphaDaemon, tell
+from core.ids import NetworkId
+from core.limits import HASH_SIZE_BYTES
+from gateway.process import run_until_signalled, start_logging, tell
+from hypha.config import addresses_in, load
+from hypha.daemon import HyphaDaemon
 from hypha.errors import NoHypha
 from hypha.founding import Wishes, found
 from hypha.gateway_address import parse_gateway
 from hypha.home import HyphaHome
 from identity import keystore
 from identity.passphrase import PassphraseSource
-from settings import LoggingConfig
 
 _FAILED = 1
+
+
+def _network_id(
+    _context: click.Context, _parameter: click.Parameter, value: str | None
+) -> NetworkId | None:
+    """Return the id in hex digits."""
+    if value is None:
+        return None
+    try:
+        data = bytes.fromhex(value)
+    except ValueError:
+        data = b""
+    if len(data) != HASH_SIZE_BYTES:
+        raise click.BadParameter(f"expected {2 * HASH_SIZE_BYTES} hex digits")
+    return NetworkId(data)
 
 
 @click.group()
@@ -38,6 +54,7 @@ def main() -> None:
 @main.command()
 @click.option("--home", type=click.Path(path_type=Path), required=True)
 @click.option("--genesis", type=click.Path(path_type=Path))
+@click.option("--network-id", metavar="HEX", callback=_network_id)
 @click.option("--gateway", "gateways", multiple=True)
 @click.option("--name")
 @click.option("--gateway-port", type=int)
@@ -45,10 +62,11 @@ def main() -> None:
 @click.option("--passphrase-file", type=click.Path(path_type=Path))
 @click.option("--encrypt", is_flag=True)
 @click.option("--json", "as_json", is_flag=True)
-def init(
+def init(  # noqa: PLR0913 - one argument an option
     *,
     home: Path,
     genesis: Path | None,
+    network_id: NetworkId | None,
     gateways: tuple[str, ...],
     name: str | None,
     gateway_port: int | None,
@@ -60,7 +78,8 @@ def init(
     """Make the hypha in a directory; idempotent."""
     source = PassphraseSource(passphrase_fd, passphrase_file, is_wanted=encrypt)
     addresses = tuple(parse_gateway(text) for text in gateways)
-    founded = found(HyphaHome(home), Wishes(genesis, addresses, name, gateway_port, source))
+    wishes = Wishes(genesis, addresses, name, gateway_port, source, network_id)
+    founded = found(HyphaHome(home), wishes)
     network = founded.genesis
     if as_json:
         content = {
@@ -71,13 +90,13 @@ def init(
             "home": str(home),
             "created": founded.created,
             "role": "hypha",
-            "gateways": [gateway.url for gateway in founded.config.gateways],
+            "gateways": [gateway.url for gateway in addresses_in(founded.config)],
         }
         click.echo(json.dumps(content))
         return
     click.echo(f"hypha     {founded.key.cell_id}")
     click.echo(f"network   {network.name} {network.network_id.hex()}")
-    for gateway in founded.config.gateways:
+    for gateway in addresses_in(founded.config):
         click.echo(f"asks      {gateway.url}")
     click.echo(f"home      {home}")
     click.echo("made a new key" if founded.created else "kept the key that was there")
@@ -101,11 +120,11 @@ def run(
     place = HyphaHome(home)
     if not place.key.exists():
         raise NoHypha(f"{home} holds no hypha")
-    config = configuration.load(place.config)
-    logging = LoggingConfig(level=log_level or config.log_level)
-    start_logging(logging, home, as_json=log_json)
+    config = load(place.config)
+    logs = start_logging(config.logging, home, level=log_level, as_json=log_json)
     key = keystore.load(place.key, PassphraseSource(passphrase_fd, passphrase_file).read)
-    asyncio.run(run_until_signalled(HyphaDaemon(place, config, key, tell)))
+    daemon = HyphaDaemon(place, config.hypha, key, tell)
+    asyncio.run(run_until_signalled(daemon, last_words=logs.close))
 
 
 def entry() -> None:

@@ -170,7 +170,7 @@ class Assembly:
         rosters, first_block = _newest_rosters(store, genesis)
         check_epoch(rosters[-1], self._surroundings.support, reader_of(store))
         consensus = _make_consensus(genesis, rosters, identity, mempool, first_block)
-        execution = _make_execution(genesis, identity, store)
+        execution = self._make_execution(identity)
         intake = _make_intake(genesis, execution)
         lines = Lines(reader_of(store), execution.ledger.is_rotated)
         upgrades, news = self._make_upgrades(execution), StateNews()
@@ -343,6 +343,13 @@ class Assembly:
         serve = peers.guarded(DiagnosisServing(self._store, headers, proofs, check).serve)
         peers.host.set_handler(diagnosis_protocol(self._setup.genesis.network_id), serve)
         return proofs
+
+    def _make_execution(self, identity: Identity) -> Execution:
+        """Return the stage before its state is restored."""
+        store = self._store
+        execution = Execution(self._setup.genesis, identity, reader_of(store), page_reader(store))
+        execution.ledger.limit_patches(self._surroundings.patches_bytes_max)
+        return execution
 
     def _make_contents(
         self,
@@ -560,11 +567,6 @@ def _make_consensus(
     return Consensus(
         genesis, rosters[-1], identity, mempool, first_block=first_block, before=before
     )
-
-
-def _make_execution(genesis: Genesis, identity: Identity, store: Store) -> Execution:
-    """Return the stage before its state is restored."""
-    return Execution(genesis, identity, reader_of(store), page_reader(store))
 
 
 async def _make_follows(store: Store, setup: Setup, peers: Peers, access: Access) -> Follows:

@@ -93,9 +93,10 @@ class RunningCell(
     def take_over(self, parts: Parts) -> None:
         """Answer with these parts from now on: the cell jumped to a checkpoint.
 
-        Who still waits for the old ones is told to ask again.
+        Who still waits for the old ones is told to ask again, or looks anew.
         """
         old, self._parts = self._parts, parts
+        old.news.end()
         old.receipts.fail_all(NotStoredYet("the cell went on from a checkpoint meanwhile"))
         old.observed.set()  # it never will: who waits for it goes on to wait for the new one
 
