@@ -41,8 +41,8 @@ the body; the id is SHA-256 of all bytes.
   {COST_BASE} × `fee_per_cost`, but not more than it offered or than there is. One with a used
   nonce, a wrong signature or of a key that was given up pays nothing.
 - Members pay nothing for the kinds marked **free**: the network needs them.
-- A kind marked with a transaction version is unknown (`MYC-LEDGER-015`) in epochs of an earlier one:
-  [docs/governance.md](governance.md#upgrades).
+- A kind marked with a transaction version is unknown (`MYC-LEDGER-015`) in epochs of an earlier
+  one: [docs/governance.md](governance.md#upgrades).
 
 A cost is {COST_BASE}, and {COST_PER_WRITE} for each state key that may be written, {COST_PER_BYTE}
 for each byte of text and values that stays, {COST_PER_CHECK} for each signature inside. That of a
