@@ -80,6 +80,7 @@ ROWS: Final = (
     # What hyphae ask.
     Row("GET", "/api/light/head", _L, "checkpoint-read"),
     Row("GET", "/api/light/state", _L, "checkpoint-read"),
+    Row("GET", "/api/light/range", _L, "checkpoint-read"),
     Row("GET", "/api/light/receipts/{id}", _L, "checkpoint-read"),
     Row("GET", "/api/light/round", _L, "checkpoint-read"),
     Row("POST", "/api/light/transactions", _L, "tx-forward"),
