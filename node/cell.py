@@ -211,9 +211,9 @@ class RunningCell(
         graph = await self._parts.trust.settled_in(scope)
         return why_view(self._parts, graph, cell_id, paths_max)
 
-    async def trust_graph(self, limit: int, scope: str) -> TrustGraphView:
+    async def trust_graph(self, limit: int, scope: str, start: int = 0) -> TrustGraphView:
         """See `gateway.trust_views.TrustCell.trust_graph`."""
-        return graph_view(self._parts, await self._parts.trust.settled_in(scope), limit)
+        return graph_view(self._parts, await self._parts.trust.settled_in(scope), limit, start)
 
     async def interactions(self, query: InteractionsQuery) -> InteractionsView:
         """See `gateway.trust_views.TrustCell.interactions`."""

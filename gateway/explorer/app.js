@@ -8,6 +8,7 @@
 import { Api } from "./api.js";
 import { h, replace } from "./dom.js";
 import { Live } from "./live.js";
+import { learnNames } from "./names.js";
 import { trust } from "./network.js";
 import { announce, button, errorState, field, form, heading, input, loading, notice } from "./parts.js";
 import { short } from "./format.js";
@@ -75,11 +76,11 @@ async function show() {
     else link.removeAttribute("aria-current");
   }
   if (!api.token) return askForToken();
-  const root = h("div", { class: `view ${name}` }, loading("Opening"));
+  const root = h("div", { class: `view ${name}`, "aria-busy": "true" }, loading("Opening"));
   replace(main, root);
   try {
     if (!PAGES.has(name)) throw Object.assign(new Error("There is no such page."), { remedy: "Choose one from the list of pages." });
-    const [page] = await Promise.all([import(`./pages/${name}.js`), loadInfo(signal)]);
+    const [page] = await Promise.all([import(`./pages/${name}.js`), loadInfo(signal), learnNames(api, signal)]);
     if (signal.aborted) return undefined;
     document.title = `${page.title} · myceld`;
     announce(page.title);
@@ -90,6 +91,8 @@ async function show() {
     await page.render(root, contextFor(signal, params, query));
   } catch (error) {
     if (!signal.aborted && !asking) replace(root, errorState(error, show));
+  } finally {
+    root.removeAttribute("aria-busy");
   }
   return undefined;
 }

@@ -2,6 +2,7 @@
 
 import { h, replace } from "./dom.js";
 import { short } from "./format.js";
+import { nameOf } from "./names.js";
 
 let numbers = 0;
 
@@ -25,7 +26,8 @@ export function section(title, ...children) {
 }
 
 /**
- * A table. `columns`: [{label, cell(row), numeric, wide}]. On a small screen each row is a card.
+ * A table. `columns`: [{label, cell(row), numeric, wide, minor}]. On a small screen each row is a card,
+ * without what is minor.
  * Roles are written out, because cards are not displayed as a table.
  */
 export function table(caption, columns, rows, { empty = "Nothing here yet.", hideCaption = true } = {}) {
@@ -33,9 +35,9 @@ export function table(caption, columns, rows, { empty = "Nothing here yet.", hid
   return h("div", { class: "scroll" }, h("table", { role: "table" },
     h("caption", { class: hideCaption ? "sr-only" : undefined }, caption),
     h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, columns.map((column) =>
-      h("th", { role: "columnheader", scope: "col", class: column.numeric && "numeric" }, column.label)))),
+      h("th", { role: "columnheader", scope: "col", class: [column.numeric && "numeric", column.minor && "minor"].filter(Boolean).join(" ") || undefined }, column.label)))),
     h("tbody", { role: "rowgroup" }, rows.map((row) => h("tr", { role: "row" }, columns.map((column) =>
-      h("td", { role: "cell", "data-label": column.label, class: [column.numeric && "numeric", column.wide && "wide"].filter(Boolean).join(" ") || undefined },
+      h("td", { role: "cell", "data-label": column.label, class: [column.numeric && "numeric", column.wide && "wide", column.minor && "minor"].filter(Boolean).join(" ") || undefined },
         h("span", { class: "held" }, column.cell(row)))))))));
 }
 
@@ -61,6 +63,12 @@ export function identifier(id, href, { whole = false } = {}) {
   const text = h("code", { title: id, class: whole ? "whole" : undefined }, whole ? id : short(id));
   return h("span", { class: "id" }, href ? h("a", { href, "aria-label": whole ? undefined : id }, text) : text,
     h("button", { type: "button", class: "copy", "aria-label": `Copy ${short(id)}`, onclick: (event) => copy(event.currentTarget, id) }));
+}
+
+/** A cell id or key with the name of its member, if it is one's. */
+export function person(id, href, { whole = false } = {}) {
+  const name = id ? nameOf(id) : null;
+  return name === null ? identifier(id, href, { whole }) : h("span", { class: "person" }, `${name} `, identifier(id, href, { whole }));
 }
 
 async function copy(button, text) {
@@ -147,8 +155,14 @@ export function newestFirst(end, query, size, first) {
   };
 }
 
-/** Ways to the pages before and after: [{label, href}], those without href can not be taken. */
+/** How many rows a page of a list has: fewer on a small screen, where each is a card. */
+export function pageSize() {
+  return matchMedia("(min-width: 44rem)").matches ? 25 : 12;
+}
+
+/** Ways to the pages before and after: [{label, href}], those without href can not be taken. Nothing if there is one page. */
 export function pager(label, ...ways) {
+  if (!ways.some((way) => way?.href)) return null;
   return h("nav", { class: "pager", "aria-label": label }, ways.filter(Boolean).map((way) =>
     way.href ? h("a", { class: "button", href: way.href }, way.label) : h("span", { class: "button off", "aria-disabled": "true" }, way.label)));
 }

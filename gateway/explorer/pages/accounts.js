@@ -2,7 +2,7 @@
 
 import { h, replace } from "../dom.js";
 import { amount, number } from "../format.js";
-import { badge, button, facts, field, figure, fillWith, form, heading, identifier, input, pager, section, table, to } from "../parts.js";
+import { badge, button, facts, field, figure, fillWith, form, heading, identifier, input, pager, person, section, table, to } from "../parts.js";
 
 export const title = "Accounts";
 
@@ -43,7 +43,7 @@ function purseOf(purse) {
     ["Key", purse.is_given_up ? [badge("given up", "warn"), " what is paid to it reaches ", identifier(purse.successor)] : null],
   ),
   purse.allowances.length > 0 && table("What others may pay from it", [
-    { label: "Who", cell: (one) => identifier(one.spender, to("accounts", one.spender)) },
+    { label: "Who", cell: (one) => person(one.spender, to("accounts", one.spender)) },
     { label: "Up to", numeric: true, cell: (one) => `${amount(one.amount)} PRANA` },
     { label: "Until round", numeric: true, cell: (one) => (one.expires_round ? number(one.expires_round) : "no end") },
   ], purse.allowances, { hideCaption: false })];
@@ -83,7 +83,7 @@ function tokensTable(tokens) {
     { label: "Supply", numeric: true, cell: (token) => amount(token.supply, token.decimals) },
     { label: "Cap", numeric: true, cell: (token) => (token.cap ? amount(token.cap, token.decimals) : "none") },
     { label: "This cell has", numeric: true, cell: (token) => amount(token.held, token.decimals) },
-    { label: "Issuer", cell: (token) => identifier(token.issuer, to("accounts", token.issuer)) },
+    { label: "Issuer", cell: (token) => person(token.issuer, to("accounts", token.issuer)) },
     { label: "Rules", cell: (token) => [token.is_mintable && "can be made more", token.is_burnable && "can be burned", token.is_fixed && "only its issuer passes it on"].filter(Boolean).join(", ") || "none" },
   ], tokens, { empty: "Nobody has made a token." });
 }
