@@ -10,7 +10,7 @@ import { h, replace } from "./dom.js";
 import { Live } from "./live.js";
 import { learnNames } from "./names.js";
 import { trust } from "./network.js";
-import { announce, button, errorState, field, form, heading, input, loading, notice } from "./parts.js";
+import { announce, askAgain, button, errorState, field, form, heading, input, loading, notice } from "./parts.js";
 import { short } from "./format.js";
 
 const GROUPS = [
@@ -19,7 +19,7 @@ const GROUPS = [
   ["This cell", [["messages", "Messages"], ["journals", "Journals"], ["services", "Services"], ["logs", "Log"]]],
   ["Proofs", [["verify", "Verify a proof"]]],
 ];
-const PAGES = new Set(GROUPS.flatMap(([, pages]) => pages.map(([name]) => name)));
+const PAGES = new Map(GROUPS.flatMap(([, pages]) => pages));
 const THEME = "myceld-theme";
 const THEMES = ["auto", "light", "dark"];
 
@@ -78,8 +78,10 @@ async function show() {
   if (!api.token) return askForToken();
   const root = h("div", { class: `view ${name}`, "aria-busy": "true" }, loading("Opening"));
   replace(main, root);
+  let headline = "No such page";
   try {
-    if (!PAGES.has(name)) throw Object.assign(new Error("There is no such page."), { remedy: "Choose one from the list of pages." });
+    if (!PAGES.has(name)) throw Object.assign(new Error(`Nothing is called “${name}” here.`), { remedy: "Choose a page from the list." });
+    headline = PAGES.get(name);
     const [page] = await Promise.all([import(`./pages/${name}.js`), loadInfo(signal), learnNames(api, signal)]);
     if (signal.aborted) return undefined;
     document.title = `${page.title} · myceld`;
@@ -90,7 +92,7 @@ async function show() {
     replace(root);
     await page.render(root, contextFor(signal, params, query));
   } catch (error) {
-    if (!signal.aborted && !asking) replace(root, errorState(error, show));
+    if (!signal.aborted && !asking) replace(root, heading(headline), errorState(error, PAGES.has(name) ? show : null));
   } finally {
     root.removeAttribute("aria-busy");
   }
@@ -157,7 +159,12 @@ function setUpFrame() {
   document.getElementById("leave").addEventListener("click", () => { api.token = null; asking = false; askForToken(); });
   addEventListener("keydown", (event) => { if (event.key === "Escape") closeMenu(); });
   const pulse = document.getElementById("pulse");
-  live.onState((words, tone) => replace(pulse, h("span", { class: `dot ${tone}`, "aria-hidden": "true" }), words));
+  let last = "";
+  live.onState((words, tone) => {
+    replace(pulse, h("span", { class: `dot ${tone}`, "aria-hidden": "true" }), words);
+    if (last === "bad" && tone === "good") askAgain();
+    last = tone;
+  });
   welcome();
 }
 

@@ -1,4 +1,5 @@
-// What happens now. Pages call `on(topic, context, work)`; topics: status, rounds, transactions, messages, peers.
+// What happens now. Pages call `on(topic, context, work)`; topics: status, rounds, transactions, messages, peers,
+// and away when the cell does not answer.
 // News come over a WebSocket; where there is none, the status is asked for every other second. Either way
 // news only say that something is new: pages ask for what they show, so none of it can be missed.
 
@@ -75,6 +76,7 @@ export class Live {
       }
     } catch {
       this.#onState("No answer", "bad");
+      this.#tell("away", null);
       wait = POLL_BROKEN_MS;
     }
     if (this.#timer !== null && this.#api.token) this.#pollIn(this.hears ? POLL_BESIDE_SOCKET_MS : wait);

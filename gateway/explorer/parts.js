@@ -109,11 +109,24 @@ export function prose(text) {
 
 /** What went wrong: the message, what to do, the stable code, and a way to try again. */
 export function errorState(error, again) {
-  return h("div", { class: "notice bad", role: "alert" },
+  return h("div", { class: "notice bad", role: "alert", "data-unreached": error.status === 0 },
     h("p", { class: "what" }, prose(error.message || "Something went wrong in this page.")),
     error.remedy && h("p", {}, prose(error.remedy)),
     error.code && h("p", { class: "code" }, h("code", {}, error.code)),
     again && button("Try again", again));
+}
+
+/** Say in `place` what goes wrong again and again, once; null: nothing any more. */
+export function lastingProblem(place, error) {
+  const said = error ? error.message : "";
+  if ((place.dataset.said ?? "") === said) return;
+  place.dataset.said = said;
+  replace(place, error && errorState(error));
+}
+
+/** Ask again for what the cell did not answer, as it answers now. */
+export function askAgain() {
+  for (const again of document.querySelectorAll("main [data-unreached] button")) again.click();
 }
 
 /** A remark. */

@@ -7,7 +7,7 @@ import { Layout } from "../graph/layout.js";
 import { Model } from "../graph/model.js";
 import { showEvent } from "../graph/panel.js";
 import { Stage } from "../graph/stage.js";
-import { announce, button, errorState, heading, loading, notice, select } from "../parts.js";
+import { announce, button, heading, lastingProblem, loading, notice, select } from "../parts.js";
 
 export const title = "Hashgraph";
 
@@ -37,7 +37,7 @@ export async function render(root, context) {
     },
     onOlder: () => { stage.changed(); update(); },
     onEpoch: () => { stage.selected = null; stage.changed(); selected(null); update(); },
-    onError: (error) => replace(parts.problem, error && errorState(error)),
+    onError: (error) => lastingProblem(parts.problem, error),
   });
   const update = () => showState(parts, model, stage);
   let asking = null;
