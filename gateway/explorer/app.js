@@ -24,7 +24,7 @@ const THEME = "myceld-theme";
 const THEMES = ["auto", "light", "dark"];
 
 const main = document.getElementById("main");
-const api = new Api(() => askForToken("The cell does not take this token (any more)."));
+const api = new Api(() => askForToken("The cell does not take this token (any more)."), () => live.look());
 const live = new Live(api);
 let info = null;
 let leaving = new AbortController();

@@ -27,7 +27,7 @@ export function section(title, ...children) {
 
 /**
  * A table. `columns`: [{label, cell(row), numeric, wide, minor}]. On a small screen each row is a card,
- * without what is minor.
+ * without what is minor or has nothing in it.
  * Roles are written out, because cards are not displayed as a table.
  */
 export function table(caption, columns, rows, { empty = "Nothing here yet.", hideCaption = true } = {}) {
@@ -35,10 +35,15 @@ export function table(caption, columns, rows, { empty = "Nothing here yet.", hid
   return h("div", { class: "scroll" }, h("table", { role: "table" },
     h("caption", { class: hideCaption ? "sr-only" : undefined }, caption),
     h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, columns.map((column) =>
-      h("th", { role: "columnheader", scope: "col", class: [column.numeric && "numeric", column.minor && "minor"].filter(Boolean).join(" ") || undefined }, column.label)))),
-    h("tbody", { role: "rowgroup" }, rows.map((row) => h("tr", { role: "row" }, columns.map((column) =>
-      h("td", { role: "cell", "data-label": column.label, class: [column.numeric && "numeric", column.wide && "wide", column.minor && "minor"].filter(Boolean).join(" ") || undefined },
-        h("span", { class: "held" }, column.cell(row)))))))));
+      h("th", { role: "columnheader", scope: "col", class: classOf(column) }, column.label)))),
+    h("tbody", { role: "rowgroup" }, rows.map((row) => h("tr", { role: "row" }, columns.map((column) => {
+      const shown = column.cell(row);
+      return h("td", { role: "cell", "data-label": column.label, class: classOf(column, shown === "–") }, h("span", { class: "held" }, shown));
+    }))))));
+}
+
+function classOf({ numeric, wide, minor }, isEmpty = false) {
+  return [numeric && "numeric", wide && "wide", (minor || isEmpty) && "minor"].filter(Boolean).join(" ") || undefined;
 }
 
 /** A list of facts: [[name, value], …]; what is null is left out. */
