@@ -20,6 +20,7 @@ const GROUPS = [
   ["Proofs", [["verify", "Verify a proof"]]],
 ];
 const PAGES = new Map(GROUPS.flatMap(([, pages]) => pages));
+const SCROLL_MS = 150;
 const THEME = "myceld-theme";
 const THEMES = ["auto", "light", "dark"];
 
@@ -36,7 +37,18 @@ function start() {
   setUpTheme();
   setUpFrame();
   addEventListener("hashchange", () => { if (!takeFragment()) show(); });
+  rememberPlaces();
   show();
+}
+
+/** Who goes back finds the place on the page where it was left. */
+function rememberPlaces() {
+  history.scrollRestoration = "manual";
+  let timer = null;
+  addEventListener("scroll", () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => { if (!main.querySelector(".view[aria-busy]")) history.replaceState({ scroll: scrollY }, ""); }, SCROLL_MS);
+  }, { passive: true });
 }
 
 /** Take token and network out of the address, and out of the history. Return whether it had one. */
@@ -70,6 +82,7 @@ async function show() {
   leaving = new AbortController();
   const { signal } = leaving;
   const { name, params, query } = address();
+  const seen = history.state?.scroll ?? 0;
   closeMenu();
   for (const link of document.querySelectorAll("#nav a")) {
     if (link.dataset.page === name) link.setAttribute("aria-current", "page");
@@ -91,6 +104,7 @@ async function show() {
     moved = true;
     replace(root);
     await page.render(root, contextFor(signal, params, query));
+    if (!signal.aborted && seen) scrollTo(0, seen);
   } catch (error) {
     if (!signal.aborted && !asking) replace(root, heading(headline), errorState(error, PAGES.has(name) ? show : null));
   } finally {
