@@ -727,9 +727,9 @@ def _page(data: bytes) -> object:
     """Read a page whose checksum is right, whatever else is."""
     try:
         page = decode_page(data[:-4] + crc32(data[:-4]).to_bytes(4, "little"))
+        return page.entries(), page.digest(0, page.count), page.root
     except StatePageLost:
         return REFUSED
-    return page.entries(), page.digest()
 
 
 def _text(data: bytes) -> str:
