@@ -258,8 +258,7 @@ class Ledger:
         `transaction_version`; `creators` those of all events that it received, with transactions or
         without. `ordered_before` holds exactly those of their ids that a round from
         `window_first_round` on listed: a second copy in this epoch or the next is skipped. (A later
-        one is listed again. A signed one is refused then, for its nonce is used; and no cell needs
-        to remember all ids for ever.)
+        one is listed again, and refused if it is signed: its nonce is used.)
         `consensus_time_ns` is that of the round's last event, None when it received none.
         """
         before = self._header
