@@ -131,7 +131,19 @@ STREAM_COMMAND_PAUSE_S: Final = 0.02
 """Between two commands of a subscriber, each of which may read from the store."""
 
 STREAM_PACE_S: Final = 0.05
-"""Between two deliveries of one kind: what comes meanwhile goes out in one write."""
+"""Between two deliveries of one kind, at least: what comes meanwhile goes out in one write."""
+
+STREAM_PACE_PER_SUBSCRIBER_S: Final = 0.0005
+"""The same for each who gets it, who costs some 0.03 ms: however many there are, deliveries take
+less than a tenth of the event loop, and SUBSCRIBERS_MAX are told within 0.2 s."""
+
+HANDOUTS_MAX: Final = 16
+"""Of a tail, how many handouts are kept for others at the same place until there is something new;
+subscribers with other filters or places have theirs made for them alone."""
+
+HANDOUT_NAMES_MAX: Final = 2
+"""Of a handout, for how many names of subscriptions its messages are kept: with HANDOUTS_MAX of
+STREAM_ROOM_BYTES and five kinds 5 MiB, of JSON up to three times that."""
 
 STREAM_NEWS_S_MAX: Final = 5.0
 """After so long the store is looked at without news: a cell that jumped gives none of before."""
