@@ -33,26 +33,23 @@ from gateway.errors import (
     TooManyRequests,
     Unauthorized,
 )
+from gateway.glance import Glance, Limits, Meter, lane_of, too_many
 from gateway.limits import (
     LANE_REQUESTS_MAX,
     LIGHT_REQUESTS_MAX,
     OWNER_REQUESTS_MIN,
-    RATE_FILES,
-    RATE_LIGHT,
-    RATE_PAUSE_S,
+    RATE_OVER_AT_ONCE,
     REQUESTS_MAX,
 )
 from gateway.places import Places, cors_headers, preflight_headers
 from gateway.policy import PolicyTable, Row
 from gateway.policy import Scope as Wanted
-from gateway.rates import Allowance, Rates, block_of
+from gateway.rates import Allowance, Rates
 from gateway.signed_body import SignedBody
 from gateway.turns import Turns
 
 _API: Final = "/api/"
 _CLOSED_BY_POLICY: Final = 1008
-_OVER_WITHOUT_PAUSE: Final = 10
-"""Refusals that come at once: who counts its requests a little wrong should hear of it soon."""
 _FOR_BROWSERS: Final = (
     (
         b"content-security-policy",
@@ -68,6 +65,7 @@ _FOR_BROWSERS: Final = (
     (b"cross-origin-resource-policy", b"same-origin"),
 )
 _NOT_KEPT: Final = (b"cache-control", b"no-store")
+_CLOSE: Final = (b"connection", b"close")
 
 TurnedAway: TypeAlias = Callable[[str, str, MyceldError], None]
 """Told who asked, what, and why not."""
@@ -92,14 +90,18 @@ class _Visit:
     row: Row | None
     origin: str | None = None
     caller: Caller | None = None
+    meter: Meter | None = None
     allowance: Allowance | None = None
 
     @property
     def lane(self) -> str:
         """With whom it takes turns."""
-        if self.caller is None:
-            return f"address:{block_of(self.address)}"
-        return self.caller.grant_id or self.caller.actor
+        return lane_of(self.caller, self.address)
+
+    @property
+    def is_far_over(self) -> bool:
+        """Whether who asks goes on asking in spite of its limit."""
+        return self.allowance is not None and self.allowance.over > RATE_OVER_AT_ONCE
 
 
 class Door:
@@ -123,6 +125,16 @@ class Door:
         self._table = table or PolicyTable()
         self._now_ms = now_ms
         self._rates = Rates()
+        self._limits = Limits(self._rules.rate_open, self._rules.rate_token)
+        self.glance = Glance(
+            callers,
+            self._rates,
+            self._limits,
+            self._rules.places,
+            headers=(*_FOR_BROWSERS, _NOT_KEPT),
+            now_ms=now_ms,
+        )
+        """What looks at heads before a request comes here."""
         self._turns = Turns()
         self._free = self._rules.requests_max
         self._at_work: Counter[str] = Counter()
@@ -144,9 +156,8 @@ class Door:
             self._let_in(scope, visit)
         except MyceldError as refusal:
             self._note(refusal, method, visit)
-            over = 0 if visit.allowance is None else visit.allowance.over
-            if over > _OVER_WITHOUT_PAUSE:
-                await asyncio.sleep(RATE_PAUSE_S)
+            if visit.is_far_over and visit.meter is not None:
+                await asyncio.sleep(self._rates.pause_s(visit.meter.whom, self._now_ms() / 1000))
             await answer.refuse(refusal)
             return
         if visit.origin is not None and method == "OPTIONS":
@@ -164,7 +175,7 @@ class Door:
             refusal = error
         visit.allowance = self._counted(visit, is_refused=refusal is not None)
         if visit.allowance is not None and visit.allowance.over:
-            raise TooManyRequests(f"more than {visit.allowance.limit} requests in a minute")
+            raise too_many(visit.allowance)
         if refusal is not None:
             raise refusal
         if not (visit.origin is not None and scope.get("method") == "OPTIONS"):
@@ -173,17 +184,9 @@ class Door:
 
     def _counted(self, visit: _Visit, *, is_refused: bool) -> Allowance | None:
         """Count a request against who asks, if there is a limit for it."""
-        caller, rules, whom = visit.caller, self._rules, visit.lane
-        if caller is None and not is_refused and _is_file(visit):
-            limit, whom = RATE_FILES, f"files:{whom}"
-        elif caller is None:
-            limit = rules.rate_open
-        elif Wanted.LIGHT in caller.scopes:
-            limit, whom = RATE_LIGHT, f"light:{block_of(visit.address)}"
-        elif caller.rate_per_minute is not None:
-            limit = caller.rate_per_minute
-        else:
-            limit = rules.rate_token
+        is_file = not is_refused and _is_file(visit)
+        visit.meter = self._limits.meter(visit.caller, visit.address, visit.lane, is_file=is_file)
+        whom, limit = visit.meter.whom, visit.meter.limit
         return self._rates.count(whom, limit, self._now_ms() / 1000) if limit else None
 
     def _check_scope(self, path: str, visit: _Visit) -> None:
@@ -335,6 +338,8 @@ class _Answer:
             ours.append(_NOT_KEPT)
         if self._visit.allowance is not None:
             ours += self._visit.allowance.headers()
+        if self._visit.is_far_over and self._scope["type"] == "http":
+            ours.append(_CLOSE)
         if self._visit.origin is not None:
             ours = [pair for pair in ours if pair[0] != b"cross-origin-resource-policy"]
             ours += cors_headers(self._visit.origin)

@@ -17,11 +17,13 @@ QUERY_SIZE_BYTES_MAX: Final = 8192
 """Query of a URL: the longest key in percent signs is 768."""
 
 CONNECTIONS_MAX: Final = 512
-"""Open connections, idle ones included, WebSockets not: some 20 KiB each. Beyond that one gives way
-to each that comes."""
+"""Connections with a request at work or behind them, WebSockets not: some 20 KiB each. Beyond that
+an idle one gives way to each that comes."""
 
-SILENT_CONNECTIONS_MAX: Final = 256
-"""Of those, the ones that have not asked for anything yet; an honest one is so for milliseconds."""
+SILENT_CONNECTIONS_MAX: Final = 1536
+"""Connections that have not asked for anything yet, bare sockets of 2 KiB and what came of a head.
+Honest ones are so for milliseconds; of others as many as one program can open are held until their
+time is over, since each that gives way comes back at once. A quarter of the files at most."""
 
 REQUESTS_MAX: Final = 224
 """Requests at work, waiting ones included; below CONNECTIONS_MAX so that refusals are coded."""
@@ -34,7 +36,10 @@ BACKLOG_MAX: Final = 1024
 not answered for a second."""
 
 ACCEPTS_PER_ROUND_MAX: Final = 32
-"""Connections accepted in one round of the event loop, some 3 ms of work."""
+"""Connections accepted in one round of the event loop, some 1 ms of work."""
+
+ACCEPT_RETRY_S: Final = 0.1
+"""When there is no room for another file, accepting is tried again so much later."""
 
 HEAD_TIMEOUT_S: Final = 10.0
 """A connection must deliver a whole request head in this time, or it is closed."""
@@ -198,9 +203,21 @@ RATE_COUNTED_MAX: Final = 8192
 """Addresses and tokens that are counted at one time, 200 bytes each; the one that asked least
 recently is forgotten first."""
 
+BLOCKS_KNOWN_MAX: Final = 1024
+"""Addresses whose block is remembered, 300 bytes each; finding it out takes longer than a look."""
+
+RATE_OVER_AT_ONCE: Final = 10
+"""Refusals that come at once: who counts its requests a little wrong should hear of it soon."""
+
 RATE_PAUSE_S: Final = 0.5
-"""A refusal for asking too often is answered so much later. Whoever does not wait gets twice as
-many refusals a second as it has connections, and no more of this cell's time."""
+"""Any further refusal for asking too often is answered so much later, and the connection closed."""
+
+RATE_REFUSALS_PER_S: Final = 20.0
+"""Such refusals to one token or address; more of them wait for each other, on sockets that are not
+read meanwhile: a crowd's requests stay in the kernel, and take nothing of this cell's time."""
+
+RATE_PAUSE_S_MAX: Final = 5.0
+"""Longest such wait."""
 
 SIGNED_AGE_S_MAX: Final = 30.0
 """A signed request that is older is refused: clocks differ by a second, and lines are slow."""
@@ -249,7 +266,7 @@ GRANT_RATE_MAX: Final = 10**9
 
 DESCRIPTORS_WANTED: Final = 4096
 """Open files a cell asks the system for: CONNECTIONS_MAX, as many WebSockets, peers, the store, and
-room for connections that are just being refused. The usual limit is 1,024."""
+room for connections that have not asked yet. The usual limit is 1,024."""
 
 DAG_CURSOR_LENGTH_MAX: Final = 64
 """Characters of a cursor of the hashgraph: four numbers of twelve digits."""
