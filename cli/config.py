@@ -1,6 +1,7 @@
 """`myceld config`: what a cell is told, where that is written, and what is wrong with it.
 
-Works on the file alone, whether the cell runs or not; only `reload` asks the running cell.
+Works on the file alone, whether the cell runs or not; `reload` and `set` have a running cell take
+over what it can.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from cli import show
 from cli.errors import BadSetting, ConfigInvalid
 from cli.options import Common, common_options, expand, home_option, json_option
 from identity.private_file import write_private
+from myceld.errors import CellUnreachable
+from myceld.views import ReloadView
 from settings import BadConfig, Config, Problem, Reading, change, inspect
 from settings.documents import assemble, layer_of
 from settings.errors import DEFAULT, nearest
@@ -71,22 +74,23 @@ def show_config(home: str, *, effective: bool, origins: bool, as_json: bool) -> 
 
 
 @config.command("set")
-@home_option
+@common_options
 @click.argument("name", metavar="SECTION.KEY")
 @click.argument("value")
-@json_option
-def set_value(home: str, name: str, value: str, *, as_json: bool) -> None:
+def set_value(common: Common, name: str, value: str) -> None:
     """Set one key in config.yaml; its comments and everything else stay as they are.
 
     Lists are separated by commas. The value is checked, with the rest of the file, before anything
-    is written. A cell that runs takes it over by `myceld config reload`, or at its next start.
+    is written. A cell that runs takes it over at once if it can; what has to wait for its next
+    start is named.
 
     \b
     Examples:
       myceld config set logging.level debug
+      myceld config set gateway.rate_open 300
       myceld config set discovery.mdns false
     """
-    path = expand(home) / _NAME
+    path = common.home / _NAME
     place = _place(name)
     taken = take(place, Spelled(value))
     if isinstance(taken, Wrong):
@@ -95,15 +99,20 @@ def set_value(home: str, name: str, value: str, *, as_json: bool) -> None:
     layer = layer_of(Config, text.encode("utf-8", "surrogateescape"), str(path), os.environ)
     base = read_layers(path, os.environ, Config)[:-1]
     assemble(Config, [*base, layer], {}).must()
-    try:
-        write_private(path, text, replace=True)
-    except OSError as error:
-        raise BadConfig(f"{path}: {error.strerror}") from error
-    if as_json:
-        show.as_json({"key": str(place), "value": _plain(taken), "reload": place.key.reload})
+    if not common.as_curl:
+        try:
+            write_private(path, text, replace=True)
+        except OSError as error:
+            raise BadConfig(f"{path}: {error.strerror}") from error
+    told = _reloaded(common) if place.key.reload else None
+    if common.as_json:
+        answer = {"key": str(place), "value": _plain(taken), "reload": place.key.reload}
+        show.as_json(answer | {"running": told})
         return
-    then = "myceld config reload" if place.key.reload else "the next start of the cell"
-    show.line(f"{place}: {show.safe(flow(taken))}, in force after {then}")
+    then = ", in force from the next start of the cell on" if told is None else ""
+    show.line(f"{place}: {show.safe(flow(taken))}{then}")
+    if told is not None:
+        _show_reloaded(told)
 
 
 @config.command()
@@ -184,6 +193,19 @@ def reload_config(common: Common) -> None:
     if common.as_json:
         show.as_json(told)
         return
+    _show_reloaded(told)
+
+
+def _reloaded(common: Common) -> ReloadView | None:
+    """Have the cell read its configuration again; None if none runs."""
+    try:
+        with common.client() as client:
+            return client.reload_config()
+    except CellUnreachable:
+        return None
+
+
+def _show_reloaded(told: ReloadView) -> None:
     for name in told["applied"]:
         show.line(f"taken over     {show.safe(name)}")
     for name in told["needs_restart"]:

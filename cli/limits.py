@@ -108,6 +108,10 @@ BUNDLE_LOGS_MAX: Final = 5
 
 TOP_INTERVAL_S_DEFAULT: Final = 1.0
 """Between two looks of `top`: each costs the cell some 3 ms."""
+
+TOP_REDRAW_S: Final = 1.0
+"""`top` takes over another size of the terminal within this time."""
+
 LOG_LINE_SIZE_BYTES_MAX: Final = 1 << 16
 """Bytes of one line of a log file that are read at once; the cell cuts its lines below it."""
 

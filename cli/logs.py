@@ -82,18 +82,21 @@ def logs(
 
 
 @logs.command("level")
-@click.argument("levels", nargs=-1, required=True, metavar="[COMPONENT=]LEVEL...")
+@click.argument("levels", nargs=-1, metavar="[[COMPONENT=]LEVEL...]")
 @common_options
 def set_level(common: Common, levels: tuple[str, ...]) -> None:
     """Change how much the running cell logs, until it is restarted or reads its configuration.
 
+    Without a level, show those that hold.
+
     \b
     Examples:
+      myceld logs level
       myceld logs level debug
       myceld logs level consensus=debug peers=error
     """
     with common.client() as client:
-        told = client.set_log_levels(levels)
+        told = client.set_log_levels(levels) if levels else client.log_levels()
     if common.as_json:
         show.as_json(told)
         return

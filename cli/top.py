@@ -1,55 +1,66 @@
-"""`myceld top`: a live screen of one cell. Keys: q ends it, p holds it, r turns the peers around.
+"""`myceld top`: a live screen of one cell. What it shows and what keys do: `cli.top_view`.
 
 Two looks make rates; nothing is asked of the cell that `status`, `peers`, `services` and `doctor`
-do not ask. Rich, which draws, is loaded only here and only for the live screen.
+do not ask. A thread asks, so that keys work while the cell takes its time. Rich, which draws, is
+loaded only here and only for the live screen.
 """
 
 from __future__ import annotations
 
+import os
+import re
 import select
+import signal
 import sys
 import termios
+import threading
 import time
 import tty
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from cli import show
 from cli.errors import BadUsage
-from cli.limits import TOP_INTERVAL_S_DEFAULT
+from cli.interruptible import interruptible
+from cli.limits import TOP_INTERVAL_S_DEFAULT, TOP_REDRAW_S
 from cli.options import Common, common_options
+from cli.top_view import (
+    Look,
+    Rates,
+    Screen,
+    View,
+    lower_lines,
+    rates_of,
+    screen_of,
+    upper_lines,
+)
+from core.errors import MyceldError
 from myceld.client import Client
-from myceld.errors import CellUnreachable
+
+if TYPE_CHECKING:
+    from rich.live import Live
 
 _INTERVAL = click.FloatRange(min=0.2, max=60)
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What the cell said at one moment."""
-
-    at_s: float
-    status: Mapping[str, Any]
-    peers: Sequence[Mapping[str, Any]]
-    services: Sequence[Mapping[str, Any]]
-    doctor: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Rates:
-    """What went on between two looks, a second; processor time as a share of one core."""
-
-    transactions: float
-    rounds: float
-    events_in: float
-    events_out: float
-    bytes_in: float
-    bytes_out: float
-    processor: float
+_ENDS: Final = frozenset({"q", "Q", "\x03", "\x04"})
+_SUSPENDS: Final = "\x1a"
+_READ_SIZE_BYTES: Final = 1024
+_SEQUENCE: Final = re.compile(r"\x1b(?:[\[O][0-9;]*[A-Za-z~])?|.", re.DOTALL)
+_NAMES: Final = {
+    "A": "up",
+    "B": "down",
+    "5~": "page up",
+    "6~": "page down",
+    "H": "home",
+    "1~": "home",
+    "7~": "home",
+    "F": "end",
+    "4~": "end",
+    "8~": "end",
+}
 
 
 @click.command()
@@ -67,7 +78,8 @@ class Rates:
 def top(common: Common, *, once: bool, interval_s: float) -> None:
     """Watch what the cell does: rounds, rates, peers, queues, journals, processor and memory.
 
-    Keys: q ends it, p holds it and goes on, r lists the peers the other way round.
+    Keys: q ends it, p or space holds it and goes on, s sorts the peers by something else, r the
+    other way round; arrows, PgUp, PgDn, Home and End turn over what does not fit.
 
     \b
     Examples:
@@ -85,36 +97,17 @@ def top(common: Common, *, once: bool, interval_s: float) -> None:
             if common.as_json:
                 show.as_json(as_object(now, rates))
             else:
-                for line in lines_of(now, rates):
+                for line in (*upper_lines(now, rates), *lower_lines(now, View())):
                     show.line(line)
             return
-        _watch(cell, before, interval_s)
+        with interruptible():
+            _watch(_Looker(cell, before, interval_s))
 
 
 def look(cell: Client) -> Look:
     """Ask the cell for all that is shown; raises what the client does."""
     status, peers, services = cell.status(), cell.peers()["items"], cell.services()["items"]
     return Look(time.monotonic(), status, peers, services, cell.doctor())
-
-
-def rates_of(before: Look, now: Look) -> Rates:
-    """Return what went on between two looks; zero where a restart set a count back."""
-    passed_s = max(now.at_s - before.at_s, 1e-3)
-
-    def rate(old: float, new: float) -> float:
-        return max(0.0, new - old) / passed_s
-
-    old, new = before.status, now.status
-    old_metrics, new_metrics = old["metrics"], new["metrics"]
-    return Rates(
-        transactions=rate(old["transactions_ordered"], new["transactions_ordered"]),
-        rounds=rate(old["round_decided"], new["round_decided"]),
-        events_in=rate(old_metrics["events_in"], new_metrics["events_in"]),
-        events_out=rate(old_metrics["events_out"], new_metrics["events_out"]),
-        bytes_in=rate(old_metrics["bytes_in"], new_metrics["bytes_in"]),
-        bytes_out=rate(old_metrics["bytes_out"], new_metrics["bytes_out"]),
-        processor=rate(before.doctor["cpu_s"], now.doctor["cpu_s"]),
-    )
 
 
 def as_object(now: Look, rates: Rates) -> Mapping[str, Any]:
@@ -130,114 +123,129 @@ def as_object(now: Look, rates: Rates) -> Mapping[str, Any]:
     }
 
 
-def lines_of(now: Look, rates: Rates, *, reverse: bool = False) -> list[str]:
-    """Return the screen as lines of text."""
-    status, metrics = now.status, now.status["metrics"]
-    size, number = show.size, show.number
-    order = metrics["created_to_ordered"]
-    finality = "–" if order["p50_ms"] is None else f"p50 {order['p50_ms']:.0f} ms"
-    lines = [
-        (
-            f"{show.safe(status['name'])} of {show.safe(status['network_name'])}   "
-            f"{show.safe(status['phase'])}: {show.safe(status['summary'])}"
-        ),
-        show.safe(status["fault_budget"]),
-        "",
-        (
-            f"rounds    decided {number(status['round_decided'])}, applied "
-            f"{number(status['round_applied'])}, certified {number(status['round_certified'])}   "
-            f"{rates.rounds:.1f}/s   own event to order {finality}"
-        ),
-        (
-            f"order     {number(status['transactions_ordered'])} transactions   "
-            f"{rates.transactions:.1f}/s   pending {number(status['transactions_pending'])}"
-        ),
-        (
-            f"gossip    in {rates.events_in:.1f} events/s, {size(int(rates.bytes_in))}/s   "
-            f"out {rates.events_out:.1f} events/s, {size(int(rates.bytes_out))}/s"
-        ),
-        (
-            f"queues    mempool {number(metrics['mempool'])}   consensus "
-            f"{number(metrics['consensus_queue'])}   execution "
-            f"{number(metrics['execution_queue'])}   orphans {number(metrics['orphans'])}   "
-            f"outbound {size(metrics['outbound_bytes'])}"
-        ),
-        (
-            f"process   {rates.processor:.1%} of a core   {size(now.doctor['memory_bytes'])}   "
-            f"{number(now.doctor['files_open'])} files"
-        ),
-        "",
-    ]
-    lines += _peer_lines(now.peers, reverse=reverse)
-    lines += ["", f"{'journal':<14}{'blocks':>12}  service"]
-    lines += [
-        f"{show.safe(one['journal']):<14}{number(one['blocks']):>12}  {show.safe(one['status'])}"
-        for one in now.services
-    ]
-    for finding in now.doctor["findings"]:
-        lines.append(f"{finding['severity']} {finding['code']}: {show.safe(finding['what'])}")
-    return lines
+def keys_in(data: bytes) -> list[str]:
+    """Return the keys that a terminal sent; those that are no letter by their name, or empty."""
+    found = _SEQUENCE.findall(data.decode("utf-8", "replace"))
+    return [_NAMES.get(one[2:], "") if one[0] == "\x1b" else one for one in found]
 
 
-def _peer_lines(peers: Sequence[Mapping[str, Any]], *, reverse: bool) -> list[str]:
-    if not peers:
-        return ["no other cell is known"]
-    rows = sorted(peers, key=lambda one: (one["rtt_ms"] is None, one["rtt_ms"] or 0.0))
-    lines = [f"{'peer':<24}{'link':<10}{'round trip':>12}{'in':>12}{'out':>12}"]
-    for one in reversed(rows) if reverse else rows:
-        trip = "–" if one["rtt_ms"] is None else f"{one['rtt_ms']:.1f} ms"
-        link = one["direction"] if one["connected"] else "down"
-        name = show.safe(one["name"] or one["cell_id"][-12:])[:22]
-        lines.append(
-            f"{name:<24}{show.safe(link):<10}{trip:>12}{show.size(one['bytes_in']):>12}"
-            f"{show.size(one['bytes_out']):>12}"
-        )
-    return lines
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """The newest that is known of the cell."""
+
+    now: Look
+    rates: Rates
+    trouble: str = ""
 
 
-def _watch(cell: Client, before: Look, interval_s: float) -> None:
+class _Looker:
+    """Looks at the cell again and again, in a thread of its own."""
+
+    def __init__(self, cell: Client, first: Look, interval_s: float) -> None:
+        self.seen = _Seen(first, rates_of(first, first))
+        self.is_held = False
+        self.failure: BaseException | None = None
+        """What nobody expected: the thread has ended."""
+        self._cell = cell
+        self._interval_s = interval_s
+        self.news, self._wake = os.pipe()
+        threading.Thread(target=self._run, name="look", daemon=True).start()
+
+    def _run(self) -> None:
+        try:
+            while True:
+                time.sleep(self._interval_s)
+                if not self.is_held:
+                    self.seen = self._look()
+                    os.write(self._wake, b".")
+        except BaseException as error:  # noqa: BLE001 - it is raised where it is drawn
+            self.failure = error
+            os.write(self._wake, b".")
+
+    def _look(self) -> _Seen:
+        before = self.seen.now
+        try:
+            now = look(self._cell)
+        except MyceldError as error:
+            return _Seen(before, self.seen.rates, f"{error.detail} — {error.remedy}")
+        return _Seen(now, rates_of(before, now))
+
+
+class _Keyboard:
+    """A terminal that gives keys at once, and unseen, between `take` and `give_back`."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self._settings = termios.tcgetattr(descriptor)
+
+    def take(self) -> None:
+        """Have keys at once."""
+        tty.setcbreak(self.descriptor)
+        settings = termios.tcgetattr(self.descriptor)
+        # Ctrl-Z is a key like others: the screen has to be put back first.
+        settings[6][termios.VSUSP] = bytes([os.fpathconf(self.descriptor, "PC_VDISABLE") & 0xFF])
+        termios.tcsetattr(self.descriptor, termios.TCSADRAIN, settings)
+
+    def give_back(self) -> None:
+        """Have the terminal as it was."""
+        termios.tcsetattr(self.descriptor, termios.TCSADRAIN, self._settings)
+
+    def read(self) -> list[str]:
+        """Return the keys that wait; once the terminal is gone that is the end."""
+        try:
+            return keys_in(os.read(self.descriptor, _READ_SIZE_BYTES)) or ["q"]
+        except OSError:
+            return ["q"]
+
+
+def _watch(looker: _Looker) -> None:
     """Draw until q or Ctrl-C."""
     from rich.live import Live  # noqa: PLC0415 - only the live screen needs it
-    from rich.text import Text  # noqa: PLC0415 - as above
 
-    held, reverse, last = False, False, Text("looking …")
-    with _keys(), Live(last, screen=True, auto_refresh=False) as live:
+    view = View()
+    keyboard = _Keyboard(sys.stdin.fileno()) if sys.stdin.isatty() else None
+    with ExitStack() as at_end:
+        if keyboard is not None:
+            at_end.callback(keyboard.give_back)
+            keyboard.take()
+        live = at_end.enter_context(Live(screen=True, auto_refresh=False))
         while True:
-            key = _key_within(interval_s)
-            if key in ("q", "Q", "\x03", "\x04"):
-                return
-            held ^= key == "p"
-            reverse ^= key == "r"
-            if held:
-                continue
-            try:
-                now = look(cell)
-            except CellUnreachable as error:
-                live.update(Text(f"{error.detail} — {error.remedy}\n\nq ends"), refresh=True)
-                continue
-            lines = lines_of(now, rates_of(before, now), reverse=reverse)
-            live.update(Text("\n".join([*lines, "", "q quit  p hold  r reverse"])), refresh=True)
-            before = now
+            if looker.failure is not None:
+                raise looker.failure
+            screen = _draw(live, looker.seen, view)
+            view = screen.view
+            for key in _wait(keyboard, looker.news):
+                if key in _ENDS:
+                    return
+                if key == _SUSPENDS and keyboard is not None:
+                    _suspend(live, keyboard)
+                view = view.pressed(key, page=screen.page)
+            looker.is_held = view.is_held
 
 
-@contextmanager
-def _keys() -> Iterator[None]:
-    """Have the terminal give keys at once, and unseen."""
-    if not sys.stdin.isatty():
-        yield
-        return
-    settings = termios.tcgetattr(sys.stdin)
-    tty.setcbreak(sys.stdin)
-    try:
-        yield
-    finally:
-        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, settings)
+def _draw(live: Live, seen: _Seen, view: View) -> Screen:
+    from rich.text import Text  # noqa: PLC0415 - only the live screen needs it
+
+    size = live.console.size
+    screen = screen_of(seen.now, seen.rates, view, (size.width, size.height), seen.trouble)
+    text = Text("\n".join(screen.lines), no_wrap=True, overflow="crop")
+    live.update(text, refresh=True)
+    return screen
 
 
-def _key_within(timeout_s: float) -> str:
-    """Return the key that was pressed meanwhile; empty if none was."""
-    if not sys.stdin.isatty():
-        time.sleep(timeout_s)
-        return ""
-    ready, _, _ = select.select([sys.stdin], [], [], timeout_s)
-    return sys.stdin.read(1) if ready else ""
+def _wait(keyboard: _Keyboard | None, news: int) -> list[str]:
+    """Wait for keys or for something new to draw; return the keys."""
+    sources = [news] if keyboard is None else [news, keyboard.descriptor]
+    ready, _, _ = select.select(sources, [], [], TOP_REDRAW_S)
+    if news in ready:
+        os.read(news, _READ_SIZE_BYTES)
+    return keyboard.read() if keyboard is not None and keyboard.descriptor in ready else []
+
+
+def _suspend(live: Live, keyboard: _Keyboard) -> None:
+    """Give the terminal back until the shell lets the command go on."""
+    live.stop()
+    keyboard.give_back()
+    os.kill(0, signal.SIGTSTP)
+    keyboard.take()
+    live.start()

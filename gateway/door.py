@@ -33,7 +33,7 @@ from gateway.errors import (
     TooManyRequests,
     Unauthorized,
 )
-from gateway.glance import Glance, Limits, Meter, lane_of, too_many
+from gateway.glance import Glance, Meter, lane_of, meter_of, too_many
 from gateway.limits import (
     LANE_REQUESTS_MAX,
     LIGHT_REQUESTS_MAX,
@@ -121,22 +121,21 @@ class Door:
         self._inner = inner
         self._callers = callers
         self._turned_away = turned_away
-        self._rules = rules or DoorRules()
+        self.rules = rules or DoorRules()
+        """The owner may put others in their place; how many requests are at work at most stays."""
         self._table = table or PolicyTable()
         self._now_ms = now_ms
         self._rates = Rates()
-        self._limits = Limits(self._rules.rate_open, self._rules.rate_token)
         self.glance = Glance(
             callers,
             self._rates,
-            self._limits,
-            self._rules.places,
+            lambda: self.rules,
             headers=(*_FOR_BROWSERS, _NOT_KEPT),
             now_ms=now_ms,
         )
         """What looks at heads before a request comes here."""
         self._turns = Turns()
-        self._free = self._rules.requests_max
+        self._free = self.rules.requests_max
         self._at_work: Counter[str] = Counter()
         self._open: dict[str, set[asyncio.Timeout]] = {}
 
@@ -148,7 +147,7 @@ class Door:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or one WebSocket."""
-        address = self._rules.places.client_of(scope)
+        address = self.rules.places.client_of(scope)
         method = "WS" if scope["type"] == "websocket" else scope["method"]
         visit = _Visit(address, self._table.find(method, scope["path"]))
         answer = _Answer(scope, receive, send, visit)
@@ -169,7 +168,7 @@ class Door:
         """Find out who asks, count it, and raise why it is not let in."""
         refusal: MyceldError | None = None
         try:
-            visit.origin = self._rules.places.check(scope)
+            visit.origin = self.rules.places.check(scope)
             visit.caller = self._callers.of(scope)
         except MyceldError as error:
             refusal = error
@@ -185,7 +184,7 @@ class Door:
     def _counted(self, visit: _Visit, *, is_refused: bool) -> Allowance | None:
         """Count a request against who asks, if there is a limit for it."""
         is_file = not is_refused and _is_file(visit)
-        visit.meter = self._limits.meter(visit.caller, visit.address, visit.lane, is_file=is_file)
+        visit.meter = meter_of(self.rules, visit.caller, visit.address, is_file=is_file)
         whom, limit = visit.meter.whom, visit.meter.limit
         return self._rates.count(whom, limit, self._now_ms() / 1000) if limit else None
 
@@ -209,7 +208,7 @@ class Door:
         is_owner = visit.caller is not None and visit.caller.is_owner
         lane_max = REQUESTS_MAX if is_owner else LANE_REQUESTS_MAX
         lane_max = LIGHT_REQUESTS_MAX if _is_light(visit) else lane_max
-        reserve = 0 if is_owner else min(OWNER_REQUESTS_MIN, self._rules.requests_max // 4)
+        reserve = 0 if is_owner else min(OWNER_REQUESTS_MIN, self.rules.requests_max // 4)
         if self._free <= reserve or self._at_work[_line(visit)] >= lane_max:
             raise GatewayBusy("too many requests are at work")
 

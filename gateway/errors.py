@@ -384,6 +384,13 @@ class NoSuchContent(LocalMisuse):
     remedy = "Check the hash; `myceld content list` shows what was posted."
 
 
+class StopTookTooLong(OperationalFault):
+    """The process was told to stop, and something in it did not end in time."""
+
+    code = "MYC-GATEWAY-096"
+    remedy = "Nothing is lost: start it again. Report what the log says that it waited for."
+
+
 class Unexpected(InvariantBroken):
     """An undeclared error reached the gateway; its traceback is in the cell's log."""
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from core.errors import MyceldError
-from core.limits import RATE_OPEN, RATE_TOKEN
 from gateway.answers import error_answer
 from gateway.callers import Caller, Callers
 from gateway.errors import TooManyRequests
@@ -43,26 +42,37 @@ class Refused:
     pause_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Requests a minute; 0: no limit."""
+class Rules(Protocol):
+    """What the owner can set, as far as it matters here; see `gateway.door.DoorRules`."""
 
-    rate_open: int = RATE_OPEN
-    rate_token: int = RATE_TOKEN
+    @property
+    def places(self) -> Places:
+        """From where requests may come."""
+        ...
 
-    def meter(
-        self, caller: Caller | None, address: str, lane: str, *, is_file: bool = False
-    ) -> Meter:
-        """Return what counts a request of somebody in a lane; `is_file`: of one for everybody."""
-        if caller is None and is_file:
-            return Meter(f"files:{lane}", RATE_FILES)
-        if caller is None:
-            return Meter(lane, self.rate_open)
-        if Scope.LIGHT in caller.scopes:
-            return Meter(f"light:{block_of(address)}", RATE_LIGHT)
-        if caller.rate_per_minute is not None:
-            return Meter(lane, caller.rate_per_minute)
-        return Meter(lane, self.rate_token)
+    @property
+    def rate_open(self) -> int:
+        """Requests a minute of an address."""
+        ...
+
+    @property
+    def rate_token(self) -> int:
+        """The same of a token that has no limit of its own."""
+        ...
+
+
+def meter_of(rules: Rules, caller: Caller | None, address: str, *, is_file: bool = False) -> Meter:
+    """Return what counts a request of somebody; `is_file`: of one for everybody."""
+    lane = lane_of(caller, address)
+    if caller is None and is_file:
+        return Meter(f"files:{lane}", RATE_FILES)
+    if caller is None:
+        return Meter(lane, rules.rate_open)
+    if Scope.LIGHT in caller.scopes:
+        return Meter(f"light:{block_of(address)}", RATE_LIGHT)
+    if caller.rate_per_minute is not None:
+        return Meter(lane, caller.rate_per_minute)
+    return Meter(lane, rules.rate_token)
 
 
 def lane_of(caller: Caller | None, address: str) -> str:
@@ -79,31 +89,30 @@ class Glance:
         self,
         callers: Callers,
         rates: Rates,
-        limits: Limits,
-        places: Places,
+        rules: Callable[[], Rules],
         *,
         headers: tuple[tuple[bytes, bytes], ...],
         now_ms: Callable[[], int],
     ) -> None:
-        """`headers` are those that all answers have."""
+        """`rules` tells those of now; `headers` are those that all answers have."""
         self._callers = callers
         self._rates = rates
-        self._limits = limits
-        self._places = places
+        self._rules = rules
         self._headers = headers
         self._now_ms = now_ms
         self._last: tuple[tuple[int, int], bytes] = (0, 0), b""
 
     def __call__(self, head: bytes, address: str) -> Refused | None:
         """Return the answer to a head from an address if it is to be turned away at once."""
-        if self._places.is_proxy(address):
+        rules = self._rules()
+        if rules.places.is_proxy(address):
             return None
         request, _, rest = head.partition(b"\n")
         credentials = []
         for line in rest.split(b"\n"):
             name, _, value = line.partition(b":")
             name = name.lower()
-            if name in _ELSEWHERE and (name != b"origin" or self._places.lets_pages_in):
+            if name in _ELSEWHERE and (name != b"origin" or rules.places.lets_pages_in):
                 return None
             if name == b"authorization":
                 credentials.append(value.strip())
@@ -118,7 +127,7 @@ class Glance:
                 caller = self._callers.of_token(token.strip())
             except MyceldError:
                 caller = None  # counted as who shows none
-        meter = self._limits.meter(caller, address, lane_of(caller, address))
+        meter = meter_of(rules, caller, address)
         return self._refusal(meter) if meter.limit else None
 
     def _refusal(self, meter: Meter) -> Refused | None:

@@ -68,6 +68,13 @@ READ_TIMEOUT_S: Final = 30.0
 STOP_TIMEOUT_S: Final = 3
 """Time for the last answers to leave when the gateway stops."""
 
+STOP_DEADLINE_S: Final = 12.0
+"""A process that was told to stop ends by itself after this, and is ended by the system after half
+as long again: a clean stop takes 0.2 s, and 11 s when gateway and peers take all that they may."""
+
+STOP_TASKS_TOLD_MAX: Final = 40
+"""So many of the tasks that did not end are told; they are some thirty."""
+
 RETRY_AFTER_S: Final = 1
 """What a 503 that can be retried suggests."""
 

@@ -99,6 +99,7 @@ ROWS: Final = (
     Row("POST", "/api/v1/repair", _A),
     Row("POST", "/api/v1/config/reload", _A),
     Row("GET", "/api/v1/logs", _A),
+    Row("GET", "/api/v1/logs/levels", _A),
     Row("POST", "/api/v1/logs/levels", _A),
     Row("POST", "/api/v1/identity/verify", _M),
     # Transactions and the order.

@@ -40,7 +40,8 @@ class ProcessRoutes:
         return [
             post("/api/v1/config/reload", self.reload),
             get("/api/v1/logs", self.lines),
-            post("/api/v1/logs/levels", self.levels),
+            get("/api/v1/logs/levels", self.levels),
+            post("/api/v1/logs/levels", self.set_levels),
         ]
 
     async def reload(self) -> ReloadView:
@@ -48,13 +49,17 @@ class ProcessRoutes:
 
         What can change while the cell runs is taken over. With a mistake nothing is.
         """
-        return self._cell.reload_config()
+        return await self._cell.reload_config()
 
     async def lines(self, query: LinesAsk) -> LogsView:
         """List the newest lines of the log, as far as they are in memory."""
         return self._cell.log_lines(query.after, query.limit)
 
-    async def levels(self, body: LevelsAsk) -> LevelsView:
+    async def levels(self) -> LevelsView:
+        """Return from which level on each component logs."""
+        return self._cell.log_levels(())
+
+    async def set_levels(self, body: LevelsAsk) -> LevelsView:
         """Change from which level on components log.
 
         It holds until the cell is restarted or reads another configuration.

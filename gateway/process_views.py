@@ -47,7 +47,7 @@ class LevelsView:
 class ProcessCell(Protocol):
     """What the gateway's routes of the process need of a running cell."""
 
-    def reload_config(self) -> ReloadView:
+    async def reload_config(self) -> ReloadView:
         """Read the configuration again and take over what can change; raises BadConfig."""
         ...
 
@@ -56,5 +56,8 @@ class ProcessCell(Protocol):
         ...
 
     def log_levels(self, wished: Sequence[str]) -> LevelsView:
-        """Change levels as COMPONENT=LEVEL, or LEVEL for all; return all. Raises BadLevel."""
+        """Change levels as COMPONENT=LEVEL, or LEVEL for all; return all. Raises BadLevel.
+
+        Nothing is changed if nothing is wished.
+        """
         ...

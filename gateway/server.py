@@ -19,7 +19,7 @@ from gateway.listener import Listener
 from gateway.routes import Routes
 from gateway.service_routes import note_turned_away
 from gateway.static_files import ExplorerFiles
-from gateway.tls import TlsFiles
+from gateway.tls import Tls, TlsFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,8 @@ class Gateway(Listener):
             trusts=security.trusts,
             now_ms=lambda: now_ns() // 1_000_000,
         )
-        door = Door(
+        self._callers, self._now_ns = callers, now_ns
+        self._guard = door = Door(
             ExplorerFiles(routes.app),
             callers,
             turned_away=partial(note_turned_away, cell),
@@ -75,15 +76,26 @@ class Gateway(Listener):
         )
         if security.grants is not None:
             security.grants.on_end = door.end_grant
+        self._pair = None if security.tls is None else Tls(security.tls, now_ns() / 1e9)
         self.streams = routes.streams
         super().__init__(
             door,
             routes.stop_waiting,
             host=host,
             port=port,
-            tls=None if security.tls is None else security.tls.context(now_ns() / 1e9),
+            tls=None if self._pair is None else self._pair.context,
             insecure=security.insecure,
         )
+
+    def renewed_tls(self) -> Tls | None:
+        """Return what serves with the files of TLS if they were renewed; raises BadCertificate."""
+        return None if self._pair is None else self._pair.renewed(self._now_ns() / 1e9)
+
+    def take(self, rules: DoorRules, trusts: Trusts | None, tls: Tls | None) -> None:
+        """Go by other rules from the next request on; with `tls` serve with what was renewed."""
+        self._guard.rules, self._callers.trusts = rules, trusts
+        if self._pair is not None and tls is not None:
+            self._pair.take(tls)
 
 
 def _who_we_are(cell: Cell) -> tuple[bytes, str]:

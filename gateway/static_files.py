@@ -27,6 +27,7 @@ PAGES: Final = (
     "governance",
     "hashgraph",
     "journals",
+    "logs",
     "messages",
     "overview",
     "peers",

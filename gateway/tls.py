@@ -45,6 +45,39 @@ class TlsFiles:
             raise BadCertificate(f"{self.key} {why}") from error
         return context
 
+    def read(self) -> bytes:
+        """Return what is in the file of the certificate; raises BadCertificate."""
+        try:
+            return self.certificate.read_bytes()
+        except OSError as error:
+            raise BadCertificate(f"{self.certificate}: {error.strerror}") from error
+
+
+class Tls:
+    """What a gateway serves with, which can be renewed under it: for handshakes from then on."""
+
+    def __init__(self, files: TlsFiles, now_s: float) -> None:
+        """Raises BadCertificate."""
+        self._files = files
+        self._read = files.read()
+        self._newest = self.context = files.context(now_s)
+        self.context.sni_callback = self._choose
+
+    def renewed(self, now_s: float) -> Tls | None:
+        """Return what is in the files now if that is another certificate, and can serve.
+
+        Raises BadCertificate. Nothing is changed before `take`.
+        """
+        return None if self._files.read() == self._read else Tls(self._files, now_s)
+
+    def take(self, renewed: Tls) -> None:
+        """Serve with this from now on."""
+        self._newest, self._read = renewed.context, renewed._read
+
+    def _choose(self, handshake: ssl.SSLObject, _name: str | None, _: ssl.SSLContext) -> None:
+        """Exchange the context of a handshake that begins: OpenSSL asks whatever name is wanted."""
+        handshake.context = self._newest
+
 
 def _check_date(path: Path, now_s: float) -> None:
     try:

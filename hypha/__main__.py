@@ -14,9 +14,9 @@ from pathlib import Path
 import click
 
 from core.errors import MyceldError
-from gateway.process import run_until_signalled, start_logging
+from gateway.process import run_until_signalled, start_logging, tell
 from hypha import config as configuration
-from hypha.daemon import HyphaDaemon, tell
+from hypha.daemon import HyphaDaemon
 from hypha.errors import NoHypha
 from hypha.founding import Wishes, found
 from hypha.gateway_address import parse_gateway
@@ -103,9 +103,10 @@ def run(
         raise NoHypha(f"{home} holds no hypha")
     config = configuration.load(place.config)
     logging = LoggingConfig(level=log_level or config.log_level)
-    start_logging(logging, home, as_json=log_json)
+    logs = start_logging(logging, home, as_json=log_json)
     key = keystore.load(place.key, PassphraseSource(passphrase_fd, passphrase_file).read)
-    asyncio.run(run_until_signalled(HyphaDaemon(place, config, key, tell)))
+    daemon = HyphaDaemon(place, config, key, tell)
+    asyncio.run(run_until_signalled(daemon, last_words=logs.close))
 
 
 def entry() -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -160,9 +159,3 @@ def _now_ms() -> int:
 
 def _ignore(_actor: str, _action: str, _error: MyceldError) -> None:
     """Requests without a token leave no trace: a hypha has no audit journal."""
-
-
-def tell(line: str) -> None:
-    """Print a line at once: whoever started the process may wait for it."""
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()

@@ -135,6 +135,10 @@ class Ledger:
         """The first round of the epoch before this one: see `apply`."""
         return self._window_first
 
+    def limit_patches(self, room_bytes: int) -> None:
+        """Let changes of pages be logged up to so much: a cell's own business (`Patches`)."""
+        self.state.pages.patches.room_bytes = room_bytes
+
     def snapshot(self, epoch: Epoch) -> Snapshot | None:
         """Return the state's map at the end of an epoch: one of the newest two that ended."""
         return self._snapshots.get(epoch)

@@ -53,6 +53,8 @@ class Patches:
     """Patches by page, and how far the sweep is."""
 
     def __init__(self) -> None:
+        self.room_bytes = PATCHES_SIZE_BYTES_MAX
+        """Of all patches, before the sweep goes on; how much there is changes no digest."""
         self._of: dict[int, bytes] = {}
         self._size_bytes = 0
         self._sweep: list[int] = []
@@ -88,7 +90,7 @@ class Patches:
         `update` is the newest that logged something.
         """
         found: dict[int, bytes] = {}
-        while self._size_bytes > PATCHES_SIZE_BYTES_MAX:
+        while self._size_bytes > self.room_bytes:
             if not self._sweep:
                 self._sweep, self._began = sorted(self._of, reverse=True), update
             number = self._sweep.pop()

@@ -58,6 +58,11 @@ class ServiceCalls:
         return get("/api/v1/logs", {"after": after, "limit": limit})
 
     @call
+    def log_levels(self) -> Question[LevelsView]:
+        """Return the LevelsView: from which level on each component logs."""
+        return get("/api/v1/logs/levels")
+
+    @call
     def set_log_levels(self, levels: Sequence[str]) -> Question[LevelsView]:
         """Change levels of the log, as COMPONENT=LEVEL, or LEVEL for all; return all of them."""
         return send("/api/v1/logs/levels", {"levels": list(levels)})

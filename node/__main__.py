@@ -22,7 +22,7 @@ import click
 
 from core.errors import MyceldError
 from gateway.logs import Logs
-from gateway.process import raise_descriptors, run_until_signalled, start_logging
+from gateway.process import raise_descriptors, run_until_signalled, start_logging, tell
 from gossip.discovery.limits import TICKET_LENGTH_MAX
 from gossip.discovery.ticket import parse_ticket
 from identity import keystore
@@ -334,13 +334,8 @@ async def _run(
 ) -> None:
     from node.daemon import Daemon  # noqa: PLC0415 - keeps `init` and `sign` quick
 
-    daemon = Daemon(home, config, _tell, unlock, logs)
-    await run_until_signalled(daemon, daemon.reloading.hang_up)
-
-
-def _tell(line: str) -> None:
-    click.echo(line)
-    sys.stdout.flush()
+    daemon = Daemon(home, config, tell, unlock, logs)
+    await run_until_signalled(daemon, daemon.reloading.hang_up, last_words=logs.close)
 
 
 def entry() -> None:

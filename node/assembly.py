@@ -106,15 +106,21 @@ _LOG = structlog.get_logger("assembly")
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """Who a cell is, and what it was told at its making."""
+    """Who a cell is, and what it is told."""
 
     key: KeyPair
     genesis: Genesis
-    config: Config
+    told: Callable[[], Config]
+    """Returns the configuration that is in force: some of it may change while the cell runs."""
     earlier: tuple[KeyPair, ...] = ()
     """Keys that the cell gave up."""
     ring: KeyRing | None = None
     """The key file; without it the cell can not rotate."""
+
+    @property
+    def config(self) -> Config:
+        """Return what the cell is told now."""
+        return self.told()
 
     @property
     def identity(self) -> Identity:
@@ -164,7 +170,7 @@ class Assembly:
         rosters, first_block = _newest_rosters(store, genesis)
         check_epoch(rosters[-1], self._surroundings.support, reader_of(store))
         consensus = _make_consensus(genesis, rosters, identity, mempool, first_block)
-        execution = _make_execution(genesis, identity, store)
+        execution = self._make_execution(identity)
         intake = _make_intake(genesis, execution)
         lines = Lines(reader_of(store), execution.ledger.is_rotated)
         upgrades, news = self._make_upgrades(execution), StateNews()
@@ -248,7 +254,7 @@ class Assembly:
             can_rotate=self._has_successor,
         )
         task.misjudges, execution.miscounts = self._misjudges, self._miscounts
-        task.history_rounds = self._setup.config.state.rounds_kept
+        task.history_rounds = lambda: self._setup.config.state.rounds_kept
         return task
 
     def _connect(self, parts: Parts) -> None:
@@ -337,6 +343,13 @@ class Assembly:
         serve = peers.guarded(DiagnosisServing(self._store, headers, proofs, check).serve)
         peers.host.set_handler(diagnosis_protocol(self._setup.genesis.network_id), serve)
         return proofs
+
+    def _make_execution(self, identity: Identity) -> Execution:
+        """Return the stage before its state is restored."""
+        store = self._store
+        execution = Execution(self._setup.genesis, identity, reader_of(store), page_reader(store))
+        execution.ledger.limit_patches(self._surroundings.patches_bytes_max)
+        return execution
 
     def _make_contents(
         self,
@@ -554,11 +567,6 @@ def _make_consensus(
     return Consensus(
         genesis, rosters[-1], identity, mempool, first_block=first_block, before=before
     )
-
-
-def _make_execution(genesis: Genesis, identity: Identity, store: Store) -> Execution:
-    """Return the stage before its state is restored."""
-    return Execution(genesis, identity, reader_of(store), page_reader(store))
 
 
 async def _make_follows(store: Store, setup: Setup, peers: Peers, access: Access) -> Follows:

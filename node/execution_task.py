@@ -60,8 +60,8 @@ class ExecutionTask:
 
         `can_rotate` tells whether this cell has the key that its own was given up for.
         """
-        self.history_rounds = HISTORY_ROUNDS_MAX
-        """Of so many rounds the state is kept, at least; the owner may set it before the start."""
+        self.history_rounds: Callable[[], int] = lambda: HISTORY_ROUNDS_MAX
+        """Tells of how many rounds the state is kept, at least."""
         self._can_rotate = can_rotate
         self.misjudges: Callable[[], bool] = lambda: False
         """For tests: whether to take good signatures for wrong, and so to diverge."""
@@ -168,7 +168,7 @@ class ExecutionTask:
             known_ids(self._store, ids, ledger.window_first_round),
         )
         applied, seals = executed.applied, executed.applied.sealed is not None
-        kept = kept_from(applied.header.round, ledger.window_first_round, self.history_rounds)
+        kept = kept_from(applied.header.round, ledger.window_first_round, self.history_rounds())
         hit("execution.seal.before" if seals else "execution.apply.before")
         await self._pen.write(
             [applied.header.encode()],

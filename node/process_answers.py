@@ -20,9 +20,9 @@ class ProcessAnswers(JournalAnswers):
     reloading: Reloading | None = None
     """Of a daemon; what a simulation runs has none."""
 
-    def reload_config(self) -> ReloadView:
+    async def reload_config(self) -> ReloadView:
         """See `gateway.process_views.ProcessCell.reload_config`."""
-        told = self._reloading().reload()
+        told = await self._reloading().reload()
         return ReloadView(list(told.applied), list(told.needs_restart))
 
     def log_lines(self, after: int, limit: int) -> LogsView:
@@ -40,6 +40,8 @@ class ProcessAnswers(JournalAnswers):
         logs = self._reloading().logs
         if logs is None:
             raise NotReloadable("this process has no log of its own")
+        if not wished:
+            return LevelsView(logs.levels())
         single = [text for text in wished if "=" in text]
         level, levels = logs.config.level, logs.config.levels_by_component()
         for usual in (text for text in wished if "=" not in text):

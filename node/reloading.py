@@ -6,27 +6,46 @@ can take over it takes over, all at once; what needs a restart is named, and sta
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
 from core.errors import MyceldError
 from gateway.logs import Logs
+from gateway.tls import Tls
+from journal.errors import PenVoid
+from ledger.spore_authority import network_identity
+from node.discovery.setup import seed_finders
 from node.home import Home
 from node.parts import Parts
-from settings import Config, commands_of, inspect
+from settings import Config, GatewayConfig, commands_of, inspect, metadata_of
 from settings.showing import changes_between
 
 _LOG = structlog.get_logger("cell")
 _MIB: Final = 1 << 20
+_CERTIFICATE: Final = "gateway.tls_certificate"
+
+
+class Front(Protocol):
+    """The gateway, as far as a changed configuration is about it."""
+
+    def renewed_tls(self) -> Tls | None:
+        """Return what serves with renewed files of TLS, if they are; raises BadCertificate."""
+        ...
+
+    def take(self, config: GatewayConfig, tls: Tls | None) -> None:
+        """Go by these values, and with `tls` by what was renewed."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Reloaded:
-    """What became of a changed configuration: names of keys."""
+    """What became of a changed configuration: names of keys, and of a file that was renewed."""
 
     applied: tuple[str, ...]
     needs_restart: tuple[str, ...]
@@ -40,6 +59,8 @@ class Reloading:
         self._home = home
         self._logs = logs
         self._parts: Parts | None = None
+        self._front: Front | None = None
+        self._lock = asyncio.Lock()
         self.config = config
         """What is in force."""
 
@@ -48,14 +69,22 @@ class Reloading:
         """Return where the process logs."""
         return self._logs
 
-    def attach(self, parts: Parts) -> None:
+    def attach(self, parts: Parts, front: Front) -> None:
         """Go on with these parts, which may be new ones after a jump."""
-        self._parts = parts
+        self._parts, self._front = parts, front
         self._apply(_APPLIERS)
 
-    def reload(self) -> Reloaded:
-        """Read the configuration again and take it over; raises BadConfig, and changes nothing."""
+    async def reload(self) -> Reloaded:
+        """Read the configuration again and take it over.
+
+        Raises BadConfig or BadCertificate, and changes nothing then.
+        """
+        async with self._lock:
+            return await self._reload()
+
+    async def _reload(self) -> Reloaded:
         new = inspect(self._home.config, os.environ, Config).must()
+        tls = None if self._front is None else self._front.renewed_tls()
         changes = changes_between(self.config, new)
         applied = [one.place for one in changes if one.place.key.reload]
         waiting = [one.place for one in changes if not one.place.key.reload]
@@ -67,16 +96,21 @@ class Reloading:
         self._apply({name: how for name, how in _APPLIERS.items() if name in sections})
         if self._logs is not None and "logging" in sections:
             self._logs.configure(config.logging)
-        told = Reloaded(tuple(map(str, applied)), tuple(map(str, waiting)))
+        if self._front is not None:
+            self._front.take(config.gateway, tls)
+        if self._parts is not None:
+            await _describe(self._parts, config)
+        renewed = [] if tls is None else [_CERTIFICATE]
+        told = Reloaded((*map(str, applied), *renewed), tuple(map(str, waiting)))
         _LOG.info("configuration read again", applied=told.applied, waiting=told.needs_restart)
         if self._parts is not None:
             self._parts.audit.local("config.reload", ", ".join(told.applied)[:160])
         return told
 
-    def hang_up(self) -> None:
+    async def hang_up(self) -> None:
         """Do the same for SIGHUP: nobody is there to be told of a mistake but the log."""
         try:
-            self.reload()
+            await self.reload()
         except MyceldError as error:
             _LOG.error("the configuration stays as it was", reason=str(error))
             if self._parts is not None:
@@ -86,6 +120,12 @@ class Reloading:
         if self._parts is not None:
             for apply in appliers.values():
                 apply(self._parts, self.config)
+
+
+async def _describe(parts: Parts, config: Config) -> None:
+    # While a jump exchanges the parts nobody may write; the next ones begin with what is in force.
+    with suppress(PenVoid):
+        await parts.nucleus.describe(metadata_of(config.cell.metadata))
 
 
 def _apply_cell(parts: Parts, config: Config) -> None:
@@ -101,8 +141,14 @@ def _apply_storage(parts: Parts, config: Config) -> None:
     parts.audit.rows_kept = config.storage.audit_rows
 
 
+def _apply_discovery(parts: Parts, config: Config) -> None:
+    network = network_identity(parts.genesis)
+    parts.discovery.use_seeds(seed_finders(config.discovery.seeds, network, parts.directory))
+
+
 _APPLIERS: Final[dict[str, Callable[[Parts, Config], None]]] = {
     "cell": _apply_cell,
+    "discovery": _apply_discovery,
     "trust": _apply_trust,
     "storage": _apply_storage,
 }

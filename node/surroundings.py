@@ -12,6 +12,7 @@ from pathlib import Path
 
 from gossip.host import Host, HostFactory
 from ledger.epoch_rules import Support, supported
+from ledger.limits import PATCHES_SIZE_BYTES_MAX
 from myceld import VERSION
 from node.faults import Faults
 from node.progress import ProgressTeller
@@ -32,3 +33,5 @@ class Surroundings:
     """Is told how far a checkpoint transfer has come, now and then."""
     support: Support = field(default_factory=lambda: supported(f"myceld {VERSION}"))
     """Which versions of the rules this build knows."""
+    patches_bytes_max: int = PATCHES_SIZE_BYTES_MAX
+    """How much is logged of the pages of the state until they are written whole."""

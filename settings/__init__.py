@@ -7,6 +7,7 @@ from settings.errors import BadConfig, Problem
 from settings.files import inspect, load, load_file
 from settings.sections.cell import CellConfig
 from settings.sections.discovery import DiscoveryConfig
+from settings.sections.gateway import GatewayConfig
 from settings.sections.logs import LoggingConfig
 from settings.sections.state import StateConfig
 from settings.sections.storage import StorageConfig
@@ -18,6 +19,7 @@ __all__ = [
     "CellConfig",
     "Config",
     "DiscoveryConfig",
+    "GatewayConfig",
     "LoggingConfig",
     "Problem",
     "Reading",

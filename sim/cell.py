@@ -361,8 +361,9 @@ class SimCell:
                 make_host=world.network.host_of(life, self.index),
                 tell_progress=_say_nothing,
                 support=self.support,
+                patches_bytes_max=world.scenario.patches_bytes_max,
             )
-            setup = Setup(key, world.genesis, self._config(), earlier, self.keys)
+            setup = Setup(key, world.genesis, self._config, earlier, self.keys)
             return await Supervisor(setup, self, surroundings, _say_nothing).run(store)
         finally:
             observer.cancel()

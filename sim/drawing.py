@@ -13,6 +13,7 @@ from random import Random
 from typing import Final
 
 from core.failpoint import FAILPOINTS
+from ledger.limits import PATCHES_SIZE_BYTES_MAX
 from sim.adversaries import ADVERSARIES
 from sim.chance import chance
 from sim.errors import BadScenario
@@ -51,6 +52,9 @@ _MANY_MEMBERS: Final = 6
 _LOADS: Final = (0.5, 1.5, 4.0)
 
 _EPOCHS: Final = (16, 16, 24, 48, 96, 2048)
+
+_PATCHES: Final = (PATCHES_SIZE_BYTES_MAX, PATCHES_SIZE_BYTES_MAX, 0, 250, 800)
+"""A run logs no more than some kilobytes: with little room the sweep comes often."""
 
 _OLD_BUILDS: Final = 0.3
 """Of the machines, where upgrades are voted on."""
@@ -130,6 +134,7 @@ def draw(seed: int, wishes: Wishes = Wishes()) -> Scenario:
         down=tuple(sorted(set(down) - {liar.cell for liar in liars})),
         liars=liars,
         coin_period=random.choice((3, 10)),
+        patches_bytes_max=chance(seed, "patches").choice(_PATCHES),
         actions=_by_time(actions),
     )
     if "govern" in kinds:

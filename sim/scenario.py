@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from core.json_text import NotJson, parse_json
+from ledger.limits import PATCHES_SIZE_BYTES_MAX
 from sim.errors import BadScenario
 from sim.limits import MACHINES_MAX, SCENARIO_SIZE_BYTES_MAX
 
@@ -65,6 +66,8 @@ class Scenario:
     """How long things go wrong. Then a core heals, and has to get on."""
     down: tuple[int, ...] = ()
     """Machines that stay down when the core heals."""
+    patches_bytes_max: int = PATCHES_SIZE_BYTES_MAX
+    """How much each cell logs of its pages of the state until it writes them whole."""
     old_builds: tuple[int, ...] = ()
     """Machines whose build knows only the rule set that the network begins with."""
     liars: tuple[Liar, ...] = ()
@@ -119,6 +122,8 @@ def _check_types(scenario: Scenario) -> None:
             raise BadScenario(f"{field.name} is {value!r}")
     if not 0 < scenario.members <= MACHINES_MAX - scenario.followers:
         raise BadScenario(f"there are 1 to {MACHINES_MAX} machines, not {scenario.machines}")
+    if scenario.patches_bytes_max < 0:
+        raise BadScenario(f"patches_bytes_max is {scenario.patches_bytes_max}")
     named = [*scenario.down, *scenario.old_builds, *(liar.cell for liar in scenario.liars)]
     named += [cell for action in scenario.actions for cell in action.cells]
     # Not `in range`: that counts through all of a huge one for what is no integer.

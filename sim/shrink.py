@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from ledger.limits import PATCHES_SIZE_BYTES_MAX
 from sim import process
 from sim.scenario import Action, Scenario
 from sim.verdict import Verdict
@@ -80,12 +81,14 @@ def _simpler(scenario: Scenario) -> Iterator[Scenario]:
     if scenario.liars:
         for at in range(len(scenario.liars)):
             yield replace(scenario, liars=scenario.liars[:at] + scenario.liars[at + 1 :])
-    if scenario.down:
-        yield replace(scenario, down=())
     if scenario.followers and not _names(scenario, scenario.machines - 1):
         yield replace(scenario, followers=scenario.followers - 1)
-    if scenario.loss:
-        yield replace(scenario, loss=0.0)
+    plainer = (
+        replace(scenario, down=()),
+        replace(scenario, loss=0.0),
+        replace(scenario, patches_bytes_max=PATCHES_SIZE_BYTES_MAX),
+    )
+    yield from [one for one in plainer if one != scenario]
     for number, action in enumerate(scenario.actions):
         for simpler in _simpler_action(action):
             changed = [*scenario.actions]

@@ -17,6 +17,7 @@ from cli.devnet import foreground, processes, setup
 from cli.devnet.directory import Cell, Devnet, locked
 from cli.devnet.report import own_command, show_devnet
 from cli.errors import CellsMismatch, EpochsMismatch, NoDevnet, NotReady, one_line
+from cli.interruptible import interruptible
 from cli.limits import DEVNET_CELLS_MAX
 from cli.options import expand, json_option
 from ledger.limits import EPOCH_ROUNDS_MAX, EPOCH_ROUNDS_MIN
@@ -84,7 +85,7 @@ def up(
       myceld devnet up --cells 7 --dir /tmp/seven --foreground
     """
     begun_s = time.monotonic()
-    with foreground.interruptible():
+    with interruptible():
         network = _up(path, cells, epoch_rounds, as_json=as_json)
         if in_front:
             status = foreground.stay(network, as_json=as_json, begun_s=begun_s)
@@ -127,7 +128,7 @@ def kill(path: Path, number: int, *, as_json: bool) -> None:
 def restart(path: Path, number: int, *, as_json: bool) -> None:
     """Stop cell N if it runs, start it, and wait until it is ready."""
     _loaded(path)
-    with foreground.interruptible(), locked(path):
+    with interruptible(), locked(path):
         network = Devnet.load(path)
         network = processes.stop(network, [network.cell(number)])
         network = _start(network, [network.cell(number)])

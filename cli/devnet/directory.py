@@ -129,19 +129,35 @@ def locked(path: Path) -> Iterator[None]:
     until_s = time.monotonic() + DEVNET_LOCK_TIMEOUT_S
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise DevnetUnreadable(f"can not use {path}: {error.strerror}") from error
+    while True:
+        with locked_now(path) as is_ours:
+            if is_ours:
+                yield
+                return
+        if time.monotonic() > until_s:
+            raise DevnetBusy(f"another devnet command works in {path}")
+        time.sleep(POLL_S)
+
+
+@contextlib.contextmanager
+def locked_now(path: Path) -> Iterator[bool]:
+    """Keep other devnet commands out, if none is at work; yields whether that is so.
+
+    Raises DevnetUnreadable.
+    """
+    try:
         descriptor = os.open(path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise DevnetUnreadable(f"can not use {path}: {error.strerror}") from error
     try:
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as error:
-                if time.monotonic() > until_s:
-                    raise DevnetBusy(f"another devnet command works in {path}") from error
-                time.sleep(POLL_S)
-        yield
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
     finally:
         os.close(descriptor)
 

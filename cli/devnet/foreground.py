@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
 from typing import Any
 
 from cli import show
 from cli.devnet import processes
-from cli.devnet.directory import Cell, Devnet, locked
+from cli.devnet.directory import Cell, Devnet, locked, locked_now
 from cli.devnet.report import show_next_steps
 from cli.errors import EXIT_INTERRUPTED, EXIT_OK
 from cli.limits import DEVNET_FIRST_TIMEOUT_S, POLL_S
 from myceld.client import Client
 
 _WATCH_S = 10 * POLL_S
-
-
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end the command as Ctrl-C does."""
-    names = (signal.SIGTERM, signal.SIGHUP)
-    before = {name: signal.signal(name, _interrupt) for name in names}
-    try:
-        yield
-    finally:
-        for name, handler in before.items():
-            signal.signal(name, handler)
 
 
 def stay(devnet: Devnet, *, as_json: bool, begun_s: float) -> int:
@@ -83,26 +67,36 @@ def _first_transaction(devnet: Devnet, *, as_json: bool, begun_s: float) -> None
 
 
 def _watch(devnet: Devnet, *, as_json: bool) -> None:
-    """Say when a cell dies; return when other commands have stopped them all."""
+    """Say when a cell dies, is stopped or runs again; return when others have stopped them all."""
+    seen = devnet
     told: set[int] = set()
     while True:
         processes.reap()
         devnet = Devnet.load(devnet.path)
-        for cell in devnet.cells:
+        for before, cell in zip(seen.cells, devnet.cells, strict=True):
+            if cell.pid != before.pid:
+                _tell_change(cell, as_json=as_json)
             if cell.pid is not None and cell.pid not in told:
                 _tell_if_dead(devnet, cell, told, as_json=as_json)
+        seen = devnet
         if all(cell.pid is None for cell in devnet.cells):
             _say("all cells were stopped by another command", as_json=as_json)
             return
         time.sleep(_WATCH_S)
 
 
+def _tell_change(cell: Cell, *, as_json: bool) -> None:
+    now = "was stopped" if cell.pid is None else f"runs again (pid {cell.pid})"
+    _say(f"{cell.name} {now}", as_json=as_json, cell=cell.number, pid=cell.pid)
+
+
 def _tell_if_dead(devnet: Devnet, cell: Cell, told: set[int], *, as_json: bool) -> None:
     if cell.pid is None or processes.find(devnet, cell) is not None:
         return
-    # `restart` records the stop before the new start, so look twice before speaking.
-    if Devnet.load(devnet.path).cell(cell.number).pid != cell.pid:
-        return
+    # `down` and `restart` end a process before they record that: whoever is at it is waited for.
+    with locked_now(devnet.path) as is_ours:
+        if not is_ours or Devnet.load(devnet.path).cell(cell.number).pid != cell.pid:
+            return
     told.add(cell.pid)
     text = f"{cell.name} (pid {cell.pid}) has died; its log: {devnet.log(cell)}"
     _say(text, as_json=as_json, cell=cell.number, pid=cell.pid)
@@ -114,7 +108,3 @@ def _say(text: str, *, as_json: bool, **more: Any) -> None:  # noqa: ANN401 - an
     else:
         show.line(text)
         show.flush()
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

@@ -15,7 +15,7 @@ import { short } from "./format.js";
 const GROUPS = [
   ["Network", [["overview", "Overview"], ["hashgraph", "Hashgraph"], ["rounds", "Rounds"], ["transactions", "Transactions"], ["state", "State"], ["governance", "Governance"]]],
   ["Cells", [["peers", "Members and peers"], ["trust", "Trust"], ["accounts", "Accounts"]]],
-  ["This cell", [["messages", "Messages"], ["journals", "Journals"], ["services", "Services"]]],
+  ["This cell", [["messages", "Messages"], ["journals", "Journals"], ["services", "Services"], ["logs", "Log"]]],
   ["Proofs", [["verify", "Verify a proof"]]],
 ];
 const PAGES = new Set(GROUPS.flatMap(([, pages]) => pages.map(([name]) => name)));

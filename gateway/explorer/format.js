@@ -2,6 +2,8 @@
 
 const NUMBER = new Intl.NumberFormat("en");
 const MOMENT = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
+const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 });
+const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
 const DECIMALS = 9;
 
 /** 12345 -> "12,345"; takes BigInt too. */
@@ -29,6 +31,14 @@ export function momentNs(ns) {
 /** A time in milliseconds of the Unix epoch, in the reader's zone. */
 export function momentMs(ms) {
   return ms ? MOMENT.format(new Date(Number(ms))) : "–";
+}
+
+/** The time of day of a moment in ISO 8601, to the millisecond, in the reader's zone; with its day, unless that is today. */
+export function clock(iso) {
+  const moment = new Date(iso);
+  if (Number.isNaN(moment.getTime())) return "–";
+  const time = CLOCK.format(moment);
+  return moment.toDateString() === new Date().toDateString() ? time : `${DAY.format(moment)}, ${time}`;
 }
 
 /** How long ago a time in milliseconds was. */

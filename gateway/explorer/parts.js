@@ -167,6 +167,11 @@ export function input(name, value = "", attributes = {}) {
   return h("input", { name, type: "text", autocomplete: "off", spellcheck: "false", ...attributes, value });
 }
 
+/** A choice of one: `options` are [[value, words], …]. */
+export function select(name, options, value) {
+  return h("select", { name, autocomplete: "off" }, options.map(([one, words]) => h("option", { value: one, selected: one === value }, words)));
+}
+
 /** A form that calls `submitted` with its fields, in place of leaving the page. */
 export function form(label, submitted, ...children) {
   return h("form", {

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from core.ids import CellId
 from gossip.discovery.spore import Spore
+
+SEED: Final = "seed"
+"""The name of the finder that reads seeds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ import structlog
 from core.errors import MyceldError
 from gossip.discovery.spore import NetworkIdentity, Spore, Variant
 from gossip.discovery.spore_file import from_json
-from node.discovery.finders import Findings
+from node.discovery.finders import SEED, Findings
 from node.discovery.limits import SEED_READ_TIMEOUT_S, SEED_SIZE_BYTES_MAX, SEED_TIMEOUT_S
 from node.discovery.locations import check_location
 from node.errors import SeedRefused, SeedUnreachable
@@ -32,7 +32,7 @@ _READ_SIZE_BYTES: Final = 65536
 class SeedFinder:
     """Reads all configured seeds, each with its own deadline; one that fails hides no other."""
 
-    name = "seed"
+    name = SEED
 
     def __init__(self, locations: Sequence[str], network: NetworkIdentity, home: Path) -> None:
         """`home` is what paths are relative to."""

@@ -42,7 +42,7 @@ from ledger.spore_authority import network_identity, proven_roster
 from node.clock import wall_ns
 from node.discovery.budget import PeerStates
 from node.discovery.dht import Dht, DhtFinder
-from node.discovery.finders import Finder, Findings
+from node.discovery.finders import SEED, Finder, Findings
 from node.discovery.interfaces import dialable, machine_hosts
 from node.discovery.limits import (
     INTERFACES_INTERVAL_S,
@@ -109,6 +109,13 @@ class Discovery:
         """Search the DHT of the started host too, if it has one."""
         if dht is not None:
             self._finders.append(DhtFinder(dht, self._network.network_id))
+
+    def use_seeds(self, seeds: Sequence[Finder]) -> None:
+        """Search these seeds from now on, before all else, instead of those until now."""
+        others = [finder for finder in self._finders if finder.name != SEED]
+        self._finders = [*seeds, *others]
+        self._search.due_s = 0.0
+        self._search.interval_s = SEEK_INTERVAL_S_MIN
 
     def introduce(self, cell_id: CellId, remote_address: str | None) -> Iterable[Frame]:
         """See `node.peers.Introducer`: our spore, and the best primary one if ours is none."""

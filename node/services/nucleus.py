@@ -9,7 +9,7 @@ own pen the audit trail has. Other cells read journals as `node.access` allows, 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from identity.audit import AUDIT_JOURNAL
@@ -116,6 +116,13 @@ class Nucleus:
         await write_records(self._own, records)
         for record in records:
             self.audit.local(record.event, record.subject, record.detail)
+
+    async def describe(self, metadata: Sequence[tuple[str, str]]) -> None:
+        """Say this of the cell from now on, and note what is new; nothing if nothing is."""
+        before, self.life = self.life, replace(self.life, metadata=tuple(metadata))
+        rows = _changes(dict(before.metadata), dict(metadata), wall_ms())
+        if rows:
+            await write_records(self._own, rows)
 
     async def _life(self) -> Life:
         """Return what the end of the journal says; older rows are not read."""

@@ -60,6 +60,7 @@ class CellConfig:
         pairs=True,
         celluler="CELLULER_CELL_METADATA",
         check=wrong_metadata,
+        reload=True,
     )
     passphrase_file: str = key(
         "",

@@ -31,4 +31,5 @@ class DiscoveryConfig:
         items="paths and URLs",
         most=SEEDS_MAX,
         check=wrong_seeds,
+        reload=True,
     )

@@ -20,6 +20,7 @@ class GatewayConfig:
         items="host names",
         most=GATEWAY_NAMES_MAX,
         check=wrong_hosts,
+        reload=True,
     )
     origins: tuple[str, ...] = key(
         (),
@@ -28,6 +29,7 @@ class GatewayConfig:
         items="origins",
         most=GATEWAY_NAMES_MAX,
         check=wrong_origins,
+        reload=True,
     )
     proxies: tuple[str, ...] = key(
         (),
@@ -35,24 +37,30 @@ class GatewayConfig:
         items="IP addresses",
         most=GATEWAY_NAMES_MAX,
         check=wrong_proxies,
+        reload=True,
     )
     rate_open: int = key(
-        RATE_OPEN, "requests a minute of one address without a good token; 0: no limit"
+        RATE_OPEN,
+        "requests a minute of one address without a good token; 0: no limit",
+        reload=True,
     )
     rate_token: int = key(
         RATE_TOKEN,
         "requests a minute of one token or key that was made without a limit of its own; 0: no"
         " limit. The owner's `gateway.token` has none",
+        reload=True,
     )
     trusted_cells: bool = key(
         False,
         "let cells that sign their requests ask what the table `trust.needs` lets them, although"
         " nobody allowed their keys anything",
+        reload=True,
     )
     tls_certificate: str = key(
         "",
         "file with the certificate in PEM, relative to the cell's directory, those between it and"
-        " its root behind it; with it the gateway speaks HTTPS only",
+        " its root behind it; with it the gateway speaks HTTPS only. When it"
+        " was renewed, with its key, `myceld config reload` has the gateway use what is there now",
     )
     tls_key: str = key("", "file with its key in PEM, mode 0600, without a passphrase")
     insecure_public_gateway_without_tls: bool = key(

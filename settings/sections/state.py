@@ -21,6 +21,7 @@ class StateConfig:
         unit="rounds",
         words=("all",),
         most=HISTORY_ROUNDS_MAX,
+        reload=True,
     )
 
     @property

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -140,14 +141,17 @@ def _files(ward: Ward) -> dict[str, bytes]:
 
 
 def _starts(home: Path, *, put: bool = False) -> bool:
-    """Run the cell until it is ready, and stop it."""
+    """Run the cell until it is ready, and stop it; return whether both went well."""
     with subprocess.Popen(
         [*COMMAND, "run", "--home", str(home)], stdout=subprocess.PIPE, text=True, cwd=ROOT
     ) as process:
         assert process.stdout is not None
+        too_long = threading.Timer(60, process.kill)
+        too_long.start()
         ready = any(line.strip() == "ready" for line in process.stdout)
         if ready and put:
             myceld("tx", "put", "hello", "world", "--wait", "certified", "--home", str(home))
         process.terminate()
-        process.wait(20)
-    return ready
+        status = process.wait(20)
+        too_long.cancel()
+    return ready and status == 0

@@ -8,18 +8,20 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
-from cli.devnet import processes
-from cli.devnet.directory import Cell, Devnet
+from cli.devnet import foreground, processes
+from cli.devnet.directory import Cell, Devnet, locked
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
+_DEAD_PID = 4_194_303
 # The command line with a fake `python -m node`, as a program of its own.
 PROGRAM = f"""
 import os, sys
@@ -203,6 +205,38 @@ def test_in_front_it_proves_itself_watches_and_stops_all(net: Net) -> None:
     assert child.returncode == 0
     assert rest.splitlines()[-1] == "all cells stopped"
     assert is_gone(pids[0])
+
+
+def test_a_cell_that_another_command_is_stopping_has_not_died(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`down` ends the process, and only then records that it did."""
+    network = Devnet(tmp_path, prepared=True, cells=())
+    running, stopped = Cell(1, 1, 2, pid=_DEAD_PID), Cell(1, 1, 2)
+    again = replace(running, pid=_DEAD_PID - 1)
+    at_work = locked(tmp_path)
+    steps: list[Callable[[], object]] = [
+        lambda: replace(network, cells=(running, replace(running, number=2))).save(),
+        at_work.__enter__,
+        lambda: None,
+        lambda: replace(network, cells=(stopped, replace(running, number=2))).save(),
+        lambda: at_work.__exit__(None, None, None),
+        lambda: replace(network, cells=(again, replace(stopped, number=2))).save(),
+        lambda: replace(network, cells=(stopped, replace(stopped, number=2))).save(),
+    ]
+    steps.pop(0)()
+    steps.pop(0)()
+    monkeypatch.setattr(time, "sleep", lambda _: steps.pop(0)())
+    foreground._watch(Devnet.load(tmp_path), as_json=False)
+    assert capsys.readouterr().out.splitlines() == [
+        "cell-1 was stopped",
+        f"cell-2 (pid {_DEAD_PID}) has died; its log: {tmp_path / 'cell-2' / 'daemon.log'}",
+        f"cell-1 runs again (pid {_DEAD_PID - 1})",
+        f"cell-1 (pid {_DEAD_PID - 1}) has died; its log: {tmp_path / 'cell-1' / 'daemon.log'}",
+        "cell-2 was stopped",
+        "cell-1 was stopped",
+        "all cells were stopped by another command",
+    ]
 
 
 def test_a_second_ctrl_c_kills_at_once(net: Net) -> None:

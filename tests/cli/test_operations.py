@@ -15,7 +15,7 @@ import pytest
 
 from cli.completion import script_of
 from cli.main import root, run
-from cli.top import Look, rates_of
+from cli.top_view import Look, rates_of
 from tests.cli.served import serving
 from tests.gateway.fake_cell import TOKEN, FakeCell, write_home
 from tests.network.devnet import ROOT

@@ -54,6 +54,7 @@ def routes(shared: dict[str, str]) -> list[tuple[str, str]]:
         (f"#/governance/{shared['proposal']}", "Proposal"),
         ("#/accounts", "Accounts"),
         ("#/services", "Services"),
+        ("#/logs", "Log"),
         ("#/verify", "Verify a proof"),
     ]
 

@@ -34,7 +34,7 @@ class FakeServices:
         self.notes: list[RequestNote] = []
         self.health = {"nucleus": ("healthy", ""), "message": ("healthy", "")}
 
-    def reload_config(self) -> ReloadView:
+    async def reload_config(self) -> ReloadView:
         return ReloadView(["logging.level"], ["cell.listen"])
 
     def log_lines(self, after: int, limit: int) -> LogsView:

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from gateway.door import DoorRules
 from gateway.errors import BadCertificate, NotLoopback
 from gateway.server import Gateway, Security
 from gateway.tls import TlsFiles
@@ -68,6 +69,38 @@ def test_the_owners_client_knows_its_gateway_and_no_other(tmp_path: Path) -> Non
         for wrong in (others.certificate, ""):
             with pytest.raises(CellUnreachable), Client(url, TOKEN, certificate=wrong) as client:
                 client.status()
+
+    asyncio.run(talk())
+
+
+def test_renewed_files_serve_from_the_next_handshake_on_and_wrong_ones_never(
+    tmp_path: Path,
+) -> None:
+    ours, renewed = made(tmp_path, "ours"), made(tmp_path, "renewed")
+    first = tmp_path / "first.crt"
+    first.write_bytes(ours.certificate.read_bytes())
+
+    async def talk() -> None:
+        gateway = Gateway(FakeCell(), token=TOKEN, security=Security(tls=ours))
+        url = await gateway.start()
+        with Client(url, TOKEN, certificate=first) as before:
+            await asyncio.to_thread(before.status)
+            assert gateway.renewed_tls() is None
+            ours.certificate.write_bytes(renewed.certificate.read_bytes())
+            with pytest.raises(BadCertificate, match="not the key of the certificate"):
+                gateway.renewed_tls()
+            ours.key.write_bytes(renewed.key.read_bytes())
+            gateway.take(DoorRules(), None, gateway.renewed_tls())
+            await asyncio.to_thread(before.status)  # its connection is as good as it was
+            await asyncio.to_thread(reconnect, url)
+            assert gateway.renewed_tls() is None
+        await gateway.stop()
+
+    def reconnect(url: str) -> None:
+        with Client(url, TOKEN, certificate=renewed.certificate) as client:
+            client.status()
+        with pytest.raises(CellUnreachable), Client(url, TOKEN, certificate=first) as client:
+            client.status()
 
     asyncio.run(talk())
 

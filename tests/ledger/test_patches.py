@@ -63,6 +63,16 @@ def test_the_sweep_writes_all_pages_and_lets_the_log_go(monkeypatch: pytest.Monk
     assert min(disk.log) > 40
 
 
+def test_without_room_a_patched_page_is_written_whole_at_once() -> None:
+    disk, tree = _filled()
+    tree.present().pages.patches.room_bytes = 0
+    for value in (b"later", b"last"):
+        writes = tree.update([(b"key/007", value), (b"key/500", value)])
+        assert (writes.put, writes.log, len(writes.folded)) == ((), b"", 2)
+        disk.write(writes)
+        assert _again(disk).root() == tree.root()
+
+
 def test_a_number_that_another_page_has_now_takes_nothing_of_what_was_logged_before() -> None:
     disk, tree = _filled()
     last = max(STATE)

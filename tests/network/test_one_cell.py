@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -72,6 +73,14 @@ class Cell:
         self.process.stdout.close()
         self.process = None
         return status
+
+    @property
+    def config(self) -> Path:
+        return self.home / "config.yaml"
+
+    def hang_up(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGHUP)
 
     def run(
         self, *arguments: str, expect: int | None = 0, given: str | None = None
@@ -263,6 +272,37 @@ def test_a_cell_with_an_address_only_follows_the_network_and_submits(
         assert observer.stop() == 0
 
 
+def test_a_running_cell_takes_over_what_it_can_of_a_changed_configuration(cell: Cell) -> None:
+    with Client.from_home(cell.home) as client:
+        before = client.services()["cell"]["metadata"]
+        answer = cell.run("config", "set", "cell.metadata", "place=attic").stdout
+        assert answer == "cell.metadata: [place=attic]\ntaken over     cell.metadata\n"
+        assert client.services()["cell"]["metadata"] == before | {"place": "attic"}
+        text = cell.config.read_text()
+        told = "gateway: {hosts: [cell.example], rate_open: 0}\nstate: {history_rounds: 0}\n"
+        cell.config.write_text(f"{text}{told}discovery: {{seeds: [here.json], dht: true}}\n")
+        assert _status_under_name(client.url, "cell.example") == 403
+        assert client.reload_config() == {
+            "applied": [
+                "gateway.hosts",
+                "gateway.rate_open",
+                "discovery.seeds",
+                "state.history_rounds",
+            ],
+            "needs_restart": ["discovery.dht"],
+        }
+        assert _status_under_name(client.url, "cell.example") == 200
+        cell.config.write_text(f"{text}gateway: {{rate_open: many}}\n")
+        cell.hang_up()
+        wait_until(lambda: "a number, got 'many'" in cell.log.read_text(), "nothing is logged")
+        assert _status_under_name(client.url, "cell.example") == 200
+        cell.config.write_text(text)
+        client.reload_config()
+        rows = client.journal_blocks("nucleus", limit=1000)["items"]
+        texts = [bytes.fromhex(row["data_hex"]) for row in rows]
+        assert len([text for text in texts if b"metadata.set" in text and b"attic" in text]) == 1
+
+
 def test_a_malformed_transaction_is_refused_with_its_code(cell: Cell) -> None:
     _one_line(cell.run("tx", "send", "c0ffee", expect=1), "MYC-LEDGER-010")
     _one_line(cell.run("tx", "send", "not hex", expect=1), "MYC-CLI-002")
@@ -382,6 +422,17 @@ def test_the_devnet_in_front_reaches_a_certified_transaction_and_stops_cleanly(
     front.stdout.close()
     for pid in pids:
         assert not _is_running(pid), "a cell was left running"
+
+
+def _status_under_name(url: str, name: str) -> int:
+    """Ask the gateway by another name of its host; return the status of its answer."""
+    request = urllib.request.Request(f"{url}/api/public/health", headers={"Host": name})  # noqa: S310 - the cell's own loopback address
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 - as above
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code
 
 
 def _is_running(pid: int) -> bool:

@@ -212,7 +212,7 @@ def test_nothing_secret_shows_in_what_holds_it() -> None:
         OpenKeys(pair, (pair,), DerivedKey(Cost(), bytes(16), SEED)),
         PassphraseSource(),
         HostConfig(SEED, (), "/x"),
-        Setup(pair, genesis, Config()),
+        Setup(pair, genesis, Config),
     ]
     for holder in holders:
         assert _is_clean(f"{holder} {holder!r} {[holder]}".encode()), type(holder)

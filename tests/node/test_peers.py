@@ -46,7 +46,7 @@ def test_a_cell_has_arrived_when_it_says_so_and_not_once_it_is_gone() -> None:
             there.send(KEYS[0].cell_id, b"".join(encode_frame(have) for have in haves))
 
         try:
-            # Each end has its session when its own handshake is done; what is sent before is dropped.
+            # Each end has its session once its own handshake is done; what is sent before is lost.
             await _until(lambda: here.connected() == there_is and there.connected() == here_is)
             assert here.arrived(Epoch(0)) == set(there_is)
             assert here.arrived(Epoch(1)) == set()

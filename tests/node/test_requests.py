@@ -63,7 +63,8 @@ def whole_cell(tmp: Path, look: Look, *metadata: str) -> None:
     async def story() -> None:
         key = KEYS[0]
         discovery = DiscoveryConfig(mdns=False, dht=True)
-        setup = Setup(key, GENESIS, Config(CellConfig(metadata=metadata), discovery=discovery))
+        config = Config(CellConfig(metadata=metadata), discovery=discovery)
+        setup = Setup(key, GENESIS, lambda: config)
         front = _Front(look)
         supervisor = Supervisor(setup, front, Surroundings(tmp), lambda _: None)
         front.stop = supervisor.stop

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ledger.limits import PATCHES_SIZE_BYTES_MAX
 from sim import process
 from sim.drawing import PROFILES, Wishes, draw
 from sim.errors import BadScenario
@@ -103,6 +104,11 @@ def test_a_drawn_scenario_survives_being_written_and_read(profile: str) -> None:
         assert from_json(to_json(scenario)) == scenario
 
 
+def test_the_room_for_what_is_logged_of_pages_is_a_cells_own_and_little_in_some_runs() -> None:
+    rooms = {draw(seed).patches_bytes_max for seed in range(40)}
+    assert {0, PATCHES_SIZE_BYTES_MAX} < rooms
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -117,6 +123,7 @@ def test_a_drawn_scenario_survives_being_written_and_read(profile: str) -> None:
         '{"version": 1, "seed": 1, "members": "4"}',
         '{"version": 1, "seed": 1, "members": 4611686018427387904}',
         '{"version": 1, "seed": 1, "members": 4, "down": [9]}',
+        '{"version": 1, "seed": 1, "members": 4, "patches_bytes_max": -1}',
     ],
 )
 def test_what_is_no_scenario_is_refused_with_its_code(text: str) -> None:
