@@ -1,4 +1,4 @@
-"""`myceld config`: what a cell is told, where that is written, and what is wrong with it.
+"""`myceld config`: what a cell or a hypha is told, where that is written, what is wrong with it.
 
 Works on the file alone, whether the cell runs or not; `reload` and `set` have a running cell take
 over what it can.
@@ -8,25 +8,27 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any, Final
 
 import click
 
 from cli import show
 from cli.errors import BadSetting, ConfigInvalid
+from cli.hypha import is_hypha, role_option
 from cli.options import Common, common_options, expand, home_option, json_option
 from identity.private_file import write_private
 from myceld.errors import CellUnreachable
 from myceld.views import ReloadView
-from settings import BadConfig, Config, Problem, Reading, change, inspect
+from settings import BadConfig, Config, LightConfig, Problem, Reading, change, inspect
 from settings.documents import assemble, layer_of
 from settings.errors import DEFAULT, nearest
 from settings.files import read_file, read_layers
-from settings.keys import Place, Spelled, Value, Wrong, places_in, take
+from settings.keys import Place, Spelled, Value, Wrong, places_in, take, what_runs
 from settings.profiles import PROFILE, profile_names, read_profile
 from settings.showing import changes_between, shown_values
 from settings.writing import flow
 
-_NAME = "config.yaml"
+_NAMES: Final[dict[type, str]] = {Config: "config.yaml", LightConfig: "hypha.yaml"}
 
 
 @click.group()
@@ -57,7 +59,7 @@ def show_config(home: str, *, effective: bool, origins: bool, as_json: bool) -> 
                 "is_masked": one.is_masked,
                 "origin": one.origin.place,
                 "line": one.origin.line,
-                "reload": one.place.key.reload,
+                "reload": _is_reloadable(one.place, type(reading.document)),
             }
             for one in rows
         ]
@@ -80,9 +82,9 @@ def show_config(home: str, *, effective: bool, origins: bool, as_json: bool) -> 
 def set_value(common: Common, name: str, value: str) -> None:
     """Set one key in config.yaml; its comments and everything else stay as they are.
 
-    Lists are separated by commas. The value is checked, with the rest of the file, before anything
-    is written. A cell that runs takes it over at once if it can; what has to wait for its next
-    start is named.
+    Lists are separated by commas, gateways of a hypha by semicolons. The value is checked, with
+    the rest of the file, before anything is written. A cell that runs takes it over at once if it
+    can; what has to wait for its next start is named.
 
     \b
     Examples:
@@ -90,26 +92,28 @@ def set_value(common: Common, name: str, value: str) -> None:
       myceld config set gateway.rate_open 300
       myceld config set discovery.mdns false
     """
-    path = common.home / _NAME
-    place = _place(name)
+    document = _document(common.home)
+    path = common.home / _NAMES[document]
+    place = _place(document, name)
     taken = take(place, Spelled(value))
     if isinstance(taken, Wrong):
         raise BadSetting(f"{place}: {taken.message}")
     text = change(read_file(path).decode("utf-8", "surrogateescape"), {place: taken})
-    layer = layer_of(Config, text.encode("utf-8", "surrogateescape"), str(path), os.environ)
-    base = read_layers(path, os.environ, Config)[:-1]
-    assemble(Config, [*base, layer], {}).must()
+    layer = layer_of(document, text.encode("utf-8", "surrogateescape"), str(path), os.environ)
+    base = read_layers(path, os.environ, document)[:-1]
+    assemble(document, [*base, layer], {}).must()
     if not common.as_curl:
         try:
             write_private(path, text, replace=True)
         except OSError as error:
             raise BadConfig(f"{path}: {error.strerror}") from error
-    told = _reloaded(common) if place.key.reload else None
+    reload = _is_reloadable(place, document)
+    told = _reloaded(common) if reload else None
     if common.as_json:
-        answer = {"key": str(place), "value": _plain(taken), "reload": place.key.reload}
+        answer = {"key": str(place), "value": _plain(taken), "reload": reload}
         show.as_json(answer | {"running": told})
         return
-    then = ", in force from the next start of the cell on" if told is None else ""
+    then = f", in force from the next start of the {what_runs(document)} on" if told is None else ""
     show.line(f"{place}: {show.safe(flow(taken))}{then}")
     if told is not None:
         _show_reloaded(told)
@@ -122,14 +126,18 @@ def set_value(common: Common, name: str, value: str) -> None:
 def validate(home: str, file: str | None, *, as_json: bool) -> None:
     """Check config.yaml, or FILE, with all that it extends; list every mistake.
 
+    In the directory of a hypha it is hypha.yaml that is checked, and what FILE is taken for.
+
     \b
     Examples:
       myceld config validate
       myceld config validate site.yaml
     """
-    path = expand(home) / _NAME if file is None else expand(file)
+    document = _document(expand(home))
+    path = expand(home) / _NAMES[document] if file is None else expand(file)
+    document = LightConfig if path.name == _NAMES[LightConfig] else document
     try:
-        problems = inspect(path, os.environ, Config).problems or _breaches(path)
+        problems = inspect(path, os.environ, document).problems or _breaches(path, document)
     except BadConfig as error:
         problems = error.problems
         if not problems:
@@ -172,13 +180,14 @@ def profiles(*, as_json: bool) -> None:
 
 
 @config.command()
+@role_option
 @json_option
-def schema(*, as_json: bool) -> None:
-    """Print the JSON Schema of config.yaml, for editors."""
+def schema(*, role: str | None, as_json: bool) -> None:
+    """Print the JSON Schema of config.yaml, or with --role of hypha.yaml, for editors."""
     del as_json  # it is JSON in any case
     from settings.schema import schema_of  # noqa: PLC0415 - only here
 
-    show.as_json(schema_of(Config))
+    show.as_json(schema_of(Config if role is None else LightConfig))
 
 
 @config.command("reload")
@@ -214,23 +223,34 @@ def _show_reloaded(told: ReloadView) -> None:
         show.line("nothing has changed")
 
 
-def _reading(home: str) -> Reading[Config]:
-    reading = inspect(expand(home) / _NAME, os.environ, Config)
+def _document(home: Path) -> type[Config | LightConfig]:
+    """Return what is configured in a directory."""
+    return LightConfig if is_hypha(home) else Config
+
+
+def _is_reloadable(place: Place, document: type) -> bool:
+    """Tell whether what runs takes over another value: a hypha reads its file at its start."""
+    return place.key.reload and document is Config
+
+
+def _reading(home: str) -> Reading[Any]:
+    document = _document(expand(home))
+    reading = inspect(expand(home) / _NAMES[document], os.environ, document)
     reading.must()
     return reading
 
 
-def _breaches(path: Path) -> tuple[Problem, ...]:
+def _breaches(path: Path, document: type) -> tuple[Problem, ...]:
     """Return what the JSON Schema refuses in a file that the table takes: nothing, by the tests."""
     from core.yaml_text import read_yaml  # noqa: PLC0415 - beside the validator, which is slow
     from settings.schema import breaches  # noqa: PLC0415 - as above
 
-    return tuple(breaches(Config, read_yaml(read_file(path), str(path)), str(path)))
+    return tuple(breaches(document, read_yaml(read_file(path), str(path)), str(path)))
 
 
-def _place(name: str) -> Place:
+def _place(document: type, name: str) -> Place:
     section, _, key = name.partition(".")
-    places = places_in(Config)
+    places = places_in(document)
     if section not in places:
         raise BadSetting(f"{section!r} is no section{nearest(section, places)}")
     if key not in places[section]:

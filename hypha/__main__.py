@@ -15,7 +15,7 @@ import click
 
 from core.errors import MyceldError
 from gateway.process import run_until_signalled, start_logging, tell
-from hypha import config as configuration
+from hypha.config import addresses_in, load
 from hypha.daemon import HyphaDaemon
 from hypha.errors import NoHypha
 from hypha.founding import Wishes, found
@@ -23,7 +23,6 @@ from hypha.gateway_address import parse_gateway
 from hypha.home import HyphaHome
 from identity import keystore
 from identity.passphrase import PassphraseSource
-from settings import LoggingConfig
 
 _FAILED = 1
 
@@ -71,13 +70,13 @@ def init(
             "home": str(home),
             "created": founded.created,
             "role": "hypha",
-            "gateways": [gateway.url for gateway in founded.config.gateways],
+            "gateways": [gateway.url for gateway in addresses_in(founded.config)],
         }
         click.echo(json.dumps(content))
         return
     click.echo(f"hypha     {founded.key.cell_id}")
     click.echo(f"network   {network.name} {network.network_id.hex()}")
-    for gateway in founded.config.gateways:
+    for gateway in addresses_in(founded.config):
         click.echo(f"asks      {gateway.url}")
     click.echo(f"home      {home}")
     click.echo("made a new key" if founded.created else "kept the key that was there")
@@ -101,11 +100,10 @@ def run(
     place = HyphaHome(home)
     if not place.key.exists():
         raise NoHypha(f"{home} holds no hypha")
-    config = configuration.load(place.config)
-    logging = LoggingConfig(level=log_level or config.log_level)
-    logs = start_logging(logging, home, as_json=log_json)
+    config = load(place.config)
+    logs = start_logging(config.logging, home, level=log_level, as_json=log_json)
     key = keystore.load(place.key, PassphraseSource(passphrase_fd, passphrase_file).read)
-    daemon = HyphaDaemon(place, config, key, tell)
+    daemon = HyphaDaemon(place, config.hypha, key, tell)
     asyncio.run(run_until_signalled(daemon, last_words=logs.close))
 
 

@@ -18,7 +18,7 @@ from gateway.callers import Callers
 from gateway.door import Door
 from gateway.listener import Listener
 from hypha.cell import HyphaCell
-from hypha.config import HyphaConfig
+from hypha.config import addresses_in
 from hypha.errors import BadGateway, HeadUnreadable
 from hypha.gateway_address import GatewayAddress
 from hypha.handing import HandingOn
@@ -30,6 +30,7 @@ from hypha.network import Network
 from hypha.routes import HyphaRoutes
 from identity.keys import KeyPair
 from myceld import VERSION
+from settings import HyphaConfig
 
 
 class HyphaDaemon:
@@ -128,7 +129,7 @@ def open_lines(home: HyphaHome, config: HyphaConfig) -> list[Line]:
     """Return lines to the configured gateways; raises TokenFileUnusable, BadGateway."""
     system: ssl.SSLContext | None = None
     lines = []
-    for address in config.gateways:
+    for address in addresses_in(config):
         trust = None
         if address.is_secure and address.ca_file:
             trust = _trust(home.path, address)

@@ -12,13 +12,6 @@ class NoHypha(LocalMisuse):
     remedy = "Make one with `myceld init --role hypha --genesis FILE --gateway URL`."
 
 
-class BadHyphaConfig(LocalMisuse):
-    """The configuration can not be read, or says something impossible."""
-
-    code = "MYC-HYPHA-002"
-    remedy = "Mend the named key of hypha.yaml; docs/hypha.md lists all of them."
-
-
 class BadGateway(LocalMisuse):
     """A gateway that can not be asked like this."""
 

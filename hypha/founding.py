@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import secrets
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.limits import PUBLIC_KEY_SIZE_BYTES
-from hypha import config as configuration
-from hypha.config import HyphaConfig
+from hypha.config import addresses_in
 from hypha.errors import NoHypha, OtherHyphaNetwork
 from hypha.gateway_address import GatewayAddress
 from hypha.home import HyphaHome, read_genesis
@@ -16,6 +16,9 @@ from identity import keystore
 from identity.keys import KeyPair
 from identity.passphrase import PassphraseSource
 from ledger.genesis import Genesis, to_json
+from settings import BadConfig, HyphaConfig, LightConfig, change, dump, load_file
+from settings.files import read_file
+from settings.keys import Value, Wrong, places_in, take
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,36 +47,58 @@ def found(home: HyphaHome, wishes: Wishes) -> Founded:
     """Make the hypha in `home`, or bring an existing one in line with the wishes.
 
     Neither key nor genesis are ever replaced. Raises NoHypha for a new one without a genesis or
-    gateways, OtherHyphaNetwork, BadHyphaConfig, TokenFileUnusable.
+    gateways, OtherHyphaNetwork, BadConfig, TokenFileUnusable.
     """
     if home.cell_config.exists():
         raise NoHypha(f"{home.path} holds a full cell: a hypha needs a directory of its own")
     wished = None if wishes.genesis is None else read_genesis(wishes.genesis)
-    old = configuration.load(home.config) if home.config.exists() else None
+    old = load_file(home.config, os.environ, LightConfig) if home.config.exists() else None
     if old is None and (wished is None or not wishes.gateways):
         raise NoHypha("a new hypha needs the network's genesis and a gateway")
-    config = _config(old, wishes)
-    for gateway in config.gateways:
+    config, text = _config(home, old, wishes)
+    for gateway in addresses_in(config):
         gateway.read_token(home.path)
     home.make()
     with home.locked():
         genesis = _genesis(home, wished)
         key, created = _key(home, wishes.passphrase)
-        if config != old:
-            home.write_text(home.config, configuration.dump(config))
+        if text is not None:
+            home.write_text(home.config, text)
         home.read_or_make_token()
     return Founded(key, genesis, config, created)
 
 
-def _config(old: HyphaConfig | None, wishes: Wishes) -> HyphaConfig:
-    base = HyphaConfig(wishes.gateways) if old is None else old
-    port = base.gateway_port if wishes.gateway_port is None else wishes.gateway_port
-    return replace(
-        base,
-        gateways=wishes.gateways or base.gateways,
-        name=base.name if wishes.name is None else wishes.name,
-        gateway_port=port,
-    )
+def _config(
+    home: HyphaHome, old: LightConfig | None, wishes: Wishes
+) -> tuple[HyphaConfig, str | None]:
+    """Return what is wished for and already there, and the text of the file if that changes.
+
+    Raises BadConfig for a wish that no hypha can have.
+    """
+    wished: dict[str, Value | None] = {
+        "gateways": tuple(gateway.text for gateway in wishes.gateways) or None,
+        "name": wishes.name,
+        "gateway_port": wishes.gateway_port,
+    }
+    base = LightConfig() if old is None else old
+    changed = {}
+    for name, place in places_in(LightConfig)["hypha"].items():
+        value = wished.get(name)
+        if value is None or value == place.of(base):
+            continue
+        taken = take(place, list(value) if isinstance(value, tuple) else value)
+        if isinstance(taken, Wrong):
+            raise BadConfig(f"{place}: {taken.message}")
+        changed[place] = taken
+    config = base
+    for place, value in changed.items():
+        config = place.put(config, value)
+    if old is None:
+        return config.hypha, dump(config)
+    if not changed:
+        return config.hypha, None
+    text = read_file(home.config).decode("utf-8", "surrogateescape")
+    return config.hypha, change(text, changed)
 
 
 def _genesis(home: HyphaHome, wished: Genesis | None) -> Genesis:

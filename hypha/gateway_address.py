@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from core.host_names import is_loopback
 from hypha.errors import BadGateway, TokenFileUnusable
-from hypha.limits import TOKEN_SIZE_BYTES_MAX, URL_LENGTH_MAX
+from hypha.limits import TOKEN_SIZE_BYTES_MAX
+from settings.gateways import GatewayText, gateway_text
+from settings.keys import Wrong
 
 _PORTS: Final = {"http": 80, "https": 443}
 _OPEN_TO_OTHERS: Final = 0o077
-_OPTIONS: Final = ("token", "ca")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,26 +29,20 @@ class GatewayAddress:
     """Certificates (PEM) that vouch for an https gateway; empty: those of the system."""
 
     def __post_init__(self) -> None:
-        if len(self.url) > URL_LENGTH_MAX or not self.url.isascii() or not self.url.isprintable():
-            raise BadGateway("the URL is too long, or not plain text")
-        try:
-            parts = urlsplit(self.url)
-            port = parts.port
-        except ValueError as error:
-            raise BadGateway(f"{self.url} is not a URL") from error
-        if parts.scheme not in _PORTS or not parts.hostname or port == 0:
-            raise BadGateway(f"{self.url} is not an http or https URL")
-        if parts.username is not None or parts.query or parts.fragment or " " in self.url:
-            raise BadGateway(f"{parts.hostname}: a URL holds no secrets, queries or fragments")
-        if self.ca_file and not self.is_secure:
-            raise BadGateway(f"{self.url}: certificates are for https only")
-        if self.token_file and not self.is_secure and not is_loopback(self.host):
-            raise BadGateway(f"{self.url}: a token goes over https, or to this machine only")
+        wrong = GatewayText(self.url, self.token_file, self.ca_file).wrong()
+        if wrong is not None:
+            raise BadGateway(wrong)
 
     @property
     def is_secure(self) -> bool:
         """Whether it is https."""
         return self.url.startswith("https:")
+
+    @property
+    def text(self) -> str:
+        """Itself as `URL[,token=FILE][,ca=FILE]`."""
+        options = (("token", self.token_file), ("ca", self.ca_file))
+        return ",".join([self.url, *(f"{name}={file}" for name, file in options if file)])
 
     @property
     def host(self) -> str:
@@ -94,11 +88,7 @@ class GatewayAddress:
 
 def parse_gateway(text: str) -> GatewayAddress:
     """Return the gateway in `URL[,token=FILE][,ca=FILE]`; raises BadGateway."""
-    url, *options = text.split(",")
-    found: dict[str, str] = {}
-    for option in options:
-        name, equals, value = option.partition("=")
-        if name not in _OPTIONS or not equals or not value or name in found:
-            raise BadGateway(f"{option!r}: expected token=FILE or ca=FILE, each once")
-        found[name] = value
-    return GatewayAddress(url.rstrip("/"), found.get("token", ""), found.get("ca", ""))
+    parts = gateway_text(text)
+    if isinstance(parts, Wrong):
+        raise BadGateway(parts.message)
+    return GatewayAddress(parts.url, parts.token_file, parts.ca_file)

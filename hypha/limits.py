@@ -6,17 +6,8 @@ from typing import Final
 
 from ledger.proof import TEXT_SIZE_MAX
 
-GATEWAYS_MAX: Final = 16
-"""Gateways of one hypha: one honest one is enough, and each is asked all the time."""
-
-URL_LENGTH_MAX: Final = 512
-"""Characters of a gateway's URL."""
-
 TOKEN_SIZE_BYTES_MAX: Final = 1024
 """Bytes of a token file; a cell's token has 43."""
-
-CONFIG_SIZE_BYTES_MAX: Final = 64 << 10
-"""Bytes of hypha.yaml that are read."""
 
 GENESIS_SIZE_BYTES_MAX: Final = 64 << 10
 """Bytes of a genesis file that are read: 128 members take 20 KiB."""
@@ -26,7 +17,7 @@ HEAD_SIZE_BYTES_MAX: Final = 16 << 10
 
 ANSWER_SIZE_BYTES_MAX: Final = TEXT_SIZE_MAX + TEXT_SIZE_MAX // 64 + (64 << 10)
 """Bytes of one answer: the largest proof, whose line breaks take two signs each, and what is around
-it. Times GATEWAYS_MAX: 25 MiB if all of them send as much as they may at once."""
+it. Times LIGHT_GATEWAYS_MAX: 25 MiB if all of them send as much as they may at once."""
 
 ASKS_AT_ONCE_MAX: Final = 32
 """Questions to gateways under way, over all that clients ask; more wait for their turn."""
@@ -83,9 +74,6 @@ LIE_PAUSE_S_MAX: Final = 3600.0
 
 CONFIRMED_S: Final = 10.0
 """A gateway that said in this time that nothing is newer confirms the head."""
-
-STALE_AFTER_S: Final = 3600
-"""Age of the newest head that is warned of unless told: a quiet network has no rounds."""
 
 HEADS_KEPT_MAX: Final = 32
 """Newest heads that others are compared with: 300 KB with 128 members, 20 KB as a rule."""

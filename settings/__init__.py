@@ -5,9 +5,11 @@ from settings.config import Config
 from settings.documents import Reading, parse
 from settings.errors import BadConfig, Problem
 from settings.files import inspect, load, load_file
+from settings.light import LightConfig
 from settings.sections.cell import CellConfig
 from settings.sections.discovery import DiscoveryConfig
 from settings.sections.gateway import GatewayConfig
+from settings.sections.hypha import HyphaConfig
 from settings.sections.logs import LoggingConfig
 from settings.sections.state import StateConfig
 from settings.sections.storage import StorageConfig
@@ -20,6 +22,8 @@ __all__ = [
     "Config",
     "DiscoveryConfig",
     "GatewayConfig",
+    "HyphaConfig",
+    "LightConfig",
     "LoggingConfig",
     "Problem",
     "Reading",

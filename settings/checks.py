@@ -14,6 +14,7 @@ from identity.description import check_metadata
 from identity.errors import BadPolicy, BadRecord
 from identity.messages.limits import RUN_NAME_LENGTH_MAX
 from identity.trust import Policy, policy_of
+from ledger.names import is_name
 from settings.components import COMPONENTS, LEVELS
 from settings.errors import nearest, shown
 
@@ -52,6 +53,11 @@ def wrong_proofs(texts: tuple[str, ...]) -> str | None:
 def wrong_scopes(texts: tuple[str, ...]) -> str | None:
     """Check REQUEST=SCOPE."""
     return _wrong_policy(scopes=texts)
+
+
+def wrong_shown_name(text: str) -> str | None:
+    """Check a name that people are shown."""
+    return None if is_name(text) else "expected 1 to 64 characters, none of them controls"
 
 
 def wrong_hosts(texts: tuple[str, ...]) -> str | None:

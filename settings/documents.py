@@ -7,7 +7,7 @@ refused, so that all mistakes are told at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Generic, TypeVar
 
@@ -19,6 +19,8 @@ from settings.keys import (
     Spelled,
     Value,
     Wrong,
+    all_places,
+    expected,
     places_in,
     sections_of,
     take,
@@ -114,6 +116,7 @@ def assemble(
             problems.append(Problem(given.origin, key, value.message))
         else:
             found[section][name] = Found(place, value, given.origin, given.variables)
+    problems += _lacking(document, merged, layers)
     made = document()
     for section, values in found.items():
         changed: Any = replace(
@@ -133,6 +136,16 @@ def parse(document: type[Document], data: bytes, place: str) -> Document:
 
 def _given(override: Override) -> Given:
     return Given(Spelled(override.text), Origin(override.variable))
+
+
+def _lacking(
+    document: type, given: Collection[tuple[str, str]], layers: Sequence[Layer]
+) -> Iterator[Problem]:
+    """Yield what nobody gives, but has to be given."""
+    for place in all_places(document):
+        if place.key.is_needed and (place.section, place.name) not in given:
+            where = layers[-1].place if layers else place.section
+            yield Problem(Origin(where), str(place), f"expected {expected(place)}")
 
 
 def _as_list(value: object) -> object:
@@ -209,14 +222,21 @@ class _Reader:
                 continue
             before = len(self._problems)
             listed = _as_list(value) if place.key.pairs else value
-            given = self._substituted(at, listed)
+            given = self._substituted(at, listed, dict(place.key.fields))
             if len(self._problems) == before:
                 yield place, Given(given, self._origin(at), self._variables(listed))
 
-    def _substituted(self, path: tuple[str | int, ...], value: object) -> object:
+    def _substituted(
+        self, path: tuple[str | int, ...], value: object, fields: Mapping[str, str] | None = None
+    ) -> object:
         """Return a value with variables put in; one that held any is of its key's type yet."""
         if isinstance(value, list):
-            items = [self._substituted((*path, index), item) for index, item in enumerate(value)]
+            items = [
+                self._joined((*path, index), item, fields)
+                if fields and isinstance(item, dict)
+                else self._substituted((*path, index), item)
+                for index, item in enumerate(value)
+            ]
             return [item.text if isinstance(item, Spelled) else item for item in items]
         if not isinstance(value, str):
             return value
@@ -226,9 +246,34 @@ class _Reader:
             return None
         return Spelled(made.text) if made.variables else made.text
 
+    def _joined(
+        self, path: tuple[str | int, ...], item: Mapping[Any, object], fields: Mapping[str, str]
+    ) -> str:
+        """Return an item that is a mapping as the text that it stands for."""
+        first = next(iter(fields))
+        found = {}
+        for name, value in item.items():
+            at = (*path, name)
+            given = self._substituted(at, value)
+            text = given.text if isinstance(given, Spelled) else given
+            if name not in fields:
+                self._note(at, f"unknown key{nearest(name, fields)}")
+            elif not isinstance(text, str) or "," in text:
+                self._note(at, f"expected text without commas, got {shown(value)}")
+            else:
+                found[name] = text
+        if first not in item:
+            self._note(path, f"each has a key {first}")
+        options = [(known, found.get(name)) for name, known in fields.items() if known]
+        rest = [f"{known}={text}" for known, text in options if text]
+        return ",".join([found.get(first, ""), *rest])
+
     def _variables(self, value: object) -> tuple[str, ...]:
         """Return the variables in a value that can be substituted."""
-        texts = value if isinstance(value, list) else [value]
+        items = value if isinstance(value, list) else [value]
+        texts = [
+            text for item in items for text in (item.values() if isinstance(item, dict) else [item])
+        ]
         made = [substitute(text, self._environment) for text in texts if isinstance(text, str)]
         return tuple(name for one in made if isinstance(one, Substituted) for name in one.variables)
 

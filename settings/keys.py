@@ -41,6 +41,13 @@ class Key:
     """Whether a running cell takes over another value."""
     pairs: bool = False
     """Whether a mapping is taken too, for a list of KEY=VALUE."""
+    fields: tuple[tuple[str, str], ...] = ()
+    """Of a list: an item may be a mapping with these fields too, which then is the text
+    `FIRST[,NAME=VALUE]…`. Each with its NAME; the first one is needed, and has none."""
+    between: str = ","
+    """What separates the items of a list in one text."""
+    is_needed: bool = False
+    """Whether it has to be given: its default is of no use."""
     secret: bool = False
     """Whether the value is never shown."""
     celluler: str = ""
@@ -110,6 +117,11 @@ def section(default: _T, help: str, **rest: Any) -> _T:  # noqa: A002, ANN401 - 
     return field(default=default, metadata={_SECTION: Section(help=help, **rest)})
 
 
+def what_runs(document: type) -> str:
+    """Return what a document is about, which is what its first section is called."""
+    return next(iter(sections_of(document)))
+
+
 def sections_of(document: type) -> dict[str, tuple[Section, Any]]:
     """Return the sections of a document by name, each with its values if nothing is configured."""
     return {one.name: (one.metadata[_SECTION], one.default) for one in fields(document)}
@@ -160,7 +172,7 @@ def _spelled_out(place: Place, given: Spelled) -> object:
     """Return what a text stands for, or the `Spelled` itself if it can not stand for a value."""
     text, default = given.text, place.default
     if isinstance(default, tuple):
-        return [item.strip() for item in text.split(",") if item.strip()]
+        return [item.strip() for item in text.split(place.key.between) if item.strip()]
     if isinstance(default, bool):
         return _BOOLEANS.get(text.lower(), given)
     if isinstance(default, int) and text not in place.key.words:

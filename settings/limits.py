@@ -36,6 +36,18 @@ ITEMS_MAX: Final = 1000
 COMMANDS_MAX: Final = 64
 """Commands that members may have run."""
 
+LIGHT_GATEWAYS_MAX: Final = 16
+"""Gateways of one hypha: one honest one is enough, and each is asked all the time."""
+
+GATEWAY_URL_LENGTH_MAX: Final = 512
+"""Characters of a gateway's URL."""
+
+STALE_AFTER_S: Final = 3600
+"""Age of the newest head that is warned of unless told: a quiet network has no rounds."""
+
+SECONDS_MAX: Final = 2**32 - 1
+"""Of an age that is warned of: 136 years."""
+
 SEEDS_MAX: Final = 16
 """Seeds of one cell; each is read whenever members are missing."""
 

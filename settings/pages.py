@@ -1,6 +1,6 @@
-"""The tables of docs/configuration.md, made from the table of keys.
+"""The tables of docs/configuration.md and docs/hypha.md, made from the table of keys.
 
-`python -m settings.pages FILE` puts them between the marks in a file; a test holds that they are
+`python -m settings.pages FILE…` puts them between the marks in a file; a test holds that they are
 as they should be.
 """
 
@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from settings.config import Config
 from settings.keys import Place, expected, places_in
+from settings.light import LightConfig
 from settings.writing import flow
 
 _TABLE: Final = re.compile(
@@ -20,9 +22,9 @@ _TABLE: Final = re.compile(
 )
 
 
-def with_tables(text: str, document: type = Config) -> str:
+def with_tables(text: str, documents: Sequence[type] = (LightConfig, Config)) -> str:
     """Return the text of a page with its tables as they should be."""
-    places = places_in(document)
+    places = {name: keys for document in documents for name, keys in places_in(document).items()}
 
     def table(found: re.Match[str]) -> str:
         rows = "".join(map(_row, places[found["section"]].values()))

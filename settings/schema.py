@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from settings.documents import EXTENDS, VERSION
 from settings.errors import Origin, Problem
-from settings.keys import Place, places_in, sections_of
+from settings.keys import Place, places_in, sections_of, what_runs
 from settings.limits import ITEMS_MAX
 
 _WITH_VARIABLE: Final = {"type": "string", "pattern": r"\$\{"}
@@ -42,7 +42,7 @@ def schema_of(document: type) -> dict[str, Any]:
         properties[name] = _section(inside, about.help)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Configuration of a myceld cell",
+        "title": f"Configuration of a myceld {what_runs(document)}",
         "type": "object",
         "required": ["version"],
         "additionalProperties": False,
@@ -70,6 +70,20 @@ def _section(keys: dict[str, Any], help: str) -> dict[str, Any]:  # noqa: A002 -
     }
 
 
+def _item(place: Place) -> dict[str, Any]:
+    text = {"type": "string"}
+    if not place.key.fields:
+        return text
+    names = [name for name, _ in place.key.fields]
+    whole = {
+        "type": "object",
+        "properties": {name: {"type": "string", "pattern": "^[^,]*$"} for name in names},
+        "required": names[:1],
+        "additionalProperties": False,
+    }
+    return {"anyOf": [text, whole]}
+
+
 def _value(place: Place) -> dict[str, Any]:
     key, default = place.key, place.default
     usual = list(default) if isinstance(default, tuple) else default
@@ -77,7 +91,7 @@ def _value(place: Place) -> dict[str, Any]:
     if isinstance(default, tuple):
         items = {
             "type": "array",
-            "items": {"type": "string"},
+            "items": _item(place),
             "minItems": key.least,
             "maxItems": min(key.most, ITEMS_MAX),
         }

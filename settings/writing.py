@@ -15,11 +15,11 @@ import yaml
 from core.yaml_text import NotReadableYaml, read_yaml
 from settings.documents import EXTENDS, VERSION
 from settings.errors import CannotEdit
-from settings.keys import Place, Value, all_places
+from settings.keys import Place, Value, all_places, what_runs
 from settings.substitution import escape
 
 _HEAD: Final = (
-    "# Configuration of a myceld cell; docs/configuration.md explains every key, and\n"
+    "# Configuration of a myceld {of}; docs/configuration.md explains every key, and\n"
     "# `myceld config show` says what is in force.\n"
 )
 
@@ -36,8 +36,9 @@ def dump(config: object, base: object | None = None, *, extends: str | None = No
     for place in all_places(type(config)):
         value = place.of(config)
         if value != place.of(base):
-            content.setdefault(place.section, {})[place.name] = _plain(value)
-    return _HEAD + _yaml(content)
+            written = _items(value, dict(place.key.fields)) if place.key.fields else _plain(value)
+            content.setdefault(place.section, {})[place.name] = written
+    return _HEAD.format(of=what_runs(type(config))) + _yaml(content)
 
 
 def change(text: str, changes: Mapping[Place, Value]) -> str:
@@ -66,6 +67,18 @@ def _plain(value: Value) -> object:
     if isinstance(value, tuple):
         return [escape(item) for item in value]
     return escape(value) if isinstance(value, str) else value
+
+
+def _items(texts: Any, fields: Mapping[str, str]) -> list[dict[str, str]]:  # noqa: ANN401 - a list's value
+    """Return texts `FIRST[,NAME=VALUE]…` as the mappings of fields that people write."""
+    first, *others = fields
+    made = []
+    for text in texts:
+        start, *rest = str(text).split(",")
+        named = dict(option.partition("=")[::2] for option in rest)
+        given = {name: named[fields[name]] for name in others if fields[name] in named}
+        made.append({name: escape(part) for name, part in ({first: start} | given).items()})
+    return made
 
 
 def _changed(text: str, place: Place, value: Value) -> str:

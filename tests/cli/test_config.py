@@ -125,3 +125,26 @@ def test_logs_are_read_from_their_files_and_sifted(
         lines = capsys.readouterr().out.splitlines()
         assert [json.loads(one)["event"] for one in lines] == events
     assert run([*at, "--since", "yesterday"]) != 0
+
+
+def test_a_hypha_is_configured_by_the_same_commands(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, home = tmp_path / "hypha.yaml", str(tmp_path)
+    path.write_text("version: 1\nhypha:\n  gateways:  # of ada\n  - {url: http://127.0.0.1:1}\n")
+    assert run(["config", "show", "--home", home, "--origins"]) == 0
+    shown = "hypha:\n  gateways: ['http://127.0.0.1:1']  # "
+    assert capsys.readouterr().out == f"{shown}{path}, line 3\n"
+    assert run(["config", "set", "--home", home, "logging.level", "debug"]) == 0
+    assert "from the next start of the hypha on" in capsys.readouterr().out
+    assert run(["config", "set", "--home", home, "hypha.gateways", "http://a"]) == 0
+    assert run(["config", "set", "--home", home, "hypha.name", ""]) != 0
+    assert run(["config", "set", "--home", home, "cell.name", "x"]) != 0
+    assert run(["config", "validate", "--home", home]) == 0
+    text = path.read_text()
+    assert "# of ada" in text
+    assert "http://a" in text
+    path.write_text(text.replace("gateways:", "gatways:"))
+    assert run(["config", "validate", "--home", home]) != 0
+    problems = capsys.readouterr().out
+    assert "line 3: hypha.gatways: unknown key, did you mean gateways?" in problems

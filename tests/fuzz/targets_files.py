@@ -41,10 +41,8 @@ from gateway.state_asks import (
     WriteAsk,
 )
 from gateway.trust_asks import AttestAsk
-from hypha import config as hypha_config
-from hypha.errors import AnswerGarbled, BadHyphaConfig, GatewayRefuses, GatewaySilent
-from hypha.gateway_address import GatewayAddress
-from hypha.limits import ANSWER_SIZE_BYTES_MAX, CONFIG_SIZE_BYTES_MAX
+from hypha.errors import AnswerGarbled, GatewayRefuses, GatewaySilent
+from hypha.limits import ANSWER_SIZE_BYTES_MAX
 from hypha.line import parse_answer
 from identity import keystore, shares
 from identity.errors import (
@@ -75,7 +73,16 @@ from node.backup.manifest import decode_manifest
 from node.dag_window import Cursor
 from node.discovery.locations import check_location
 from node.errors import BackupUnreadable, BadFailpoints, BadOption, SeedRefused
-from settings import BadConfig, CellConfig, Config, DiscoveryConfig, TrustConfig
+from settings import (
+    BadConfig,
+    CellConfig,
+    Config,
+    DiscoveryConfig,
+    HyphaConfig,
+    LightConfig,
+    LoggingConfig,
+    TrustConfig,
+)
 from settings.documents import assemble
 from settings.limits import FILE_SIZE_BYTES_MAX
 from sim import scenario
@@ -383,8 +390,8 @@ def _configuration() -> tuple[Target, ...]:
         discovery=DiscoveryConfig(seeds=("seed.json", "https://example.org/seed.json")),
         trust=TrustConfig(("full=0.95", "read-only=.1"), ("exec=standard", "chat=none")),
     )
-    gateways = (GatewayAddress("https://a.example", "a.token", "ca.pem"),)
-    light = hypha_config.HyphaConfig(gateways, "phone", 8720, 60, "debug")
+    gateways = ("https://a.example,token=a.token,ca=ca.pem", "http://127.0.0.1:8710")
+    light = LightConfig(HyphaConfig(gateways, "phone", 8720, 60), LoggingConfig(level="debug"))
     return (
         Target(
             name="config.yaml",
@@ -400,13 +407,13 @@ def _configuration() -> tuple[Target, ...]:
         ),
         Target(
             name="hypha.yaml",
-            decode=lambda data: hypha_config.parse(data, "hypha.yaml"),
-            samples=(hypha_config.dump(light).encode(),),
-            errors=(BadHyphaConfig,),
+            decode=lambda data: settings.parse(LightConfig, data, "hypha.yaml"),
+            samples=(settings.dump(light).encode(),),
+            errors=(BadConfig,),
             form=Form.YAML,
-            covers=("hypha/config.py:parse",),
+            covers=("settings/documents.py:parse",),
             free_bytes=128 << 10,  # 1,024 values, the most that YAML may have, in 2 KB
-            size_bytes_max=CONFIG_SIZE_BYTES_MAX,
+            size_bytes_max=FILE_SIZE_BYTES_MAX,
         ),
         Target(
             name="answer of a gateway to a hypha",

@@ -104,7 +104,7 @@ def _found_in_files() -> Iterator[tuple[str, bytes, str]]:
     # Eleven times its size: all parts were listed before they were counted.
     yield "cursor of the hashgraph", b"0." * _SIZE, "MYC-GATEWAY-014"
     # No section: KeyError.
-    yield "hypha.yaml", b"version: 1\n", "MYC-HYPHA-002"
+    yield "hypha.yaml", b"version: 1\n", "MYC-NODE-001"
     # Eleven times its size, likewise: lines.
     yield "text of a proof of what was decided", b"a b\n" * _SIZE, "MYC-LEDGER-551"
     # An error that is no object: AttributeError.

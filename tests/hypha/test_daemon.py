@@ -9,13 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from hypha.config import HyphaConfig
 from hypha.daemon import HyphaDaemon
 from hypha.errors import HyphaHomeUnusable
-from hypha.gateway_address import GatewayAddress
 from hypha.home import HyphaHome
 from ledger.genesis import to_json
 from myceld import CellRefused, CellUnreachable, Client
+from settings import HyphaConfig
 from tests.hypha.fake_gateway import FakeGateway, story
 from tests.ledger.test_roster_proof import SHORT
 from tests.ledger.world import ALL_KEYS
@@ -28,7 +27,7 @@ async def _serve(folder: Path, talk: Callable[[], None]) -> list[str]:
     home.write_text(home.genesis, to_json(SHORT))
     told: list[str] = []
     async with FakeGateway(story(3)).served() as gateway, asyncio.timeout(30):
-        config = HyphaConfig((GatewayAddress(gateway.url),))
+        config = HyphaConfig((gateway.url,))
         daemon = HyphaDaemon(home, config, ALL_KEYS[7], told.append)
 
         async def use() -> None:

@@ -125,7 +125,7 @@ def test_founding_can_be_repeated_and_keeps_the_key(tmp_path: Path) -> None:
     other = GatewayAddress("http://127.0.0.1:2")
     again = found(home, Wishes(gateways=(other,)))
     assert again.key.public_key == first.key.public_key
-    assert (again.config.gateways, again.config.name) == ((other,), "phone")
+    assert (again.config.gateways, again.config.name) == ((other.text,), "phone")
     assert home.key.stat().st_mode & 0o777 == 0o600
     genesis.write_text(to_json(story(0).genesis.__class__("other", SHORT.members, 1)))
     with pytest.raises(OtherHyphaNetwork):

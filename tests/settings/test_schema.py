@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from settings import Config
+from settings import Config, LightConfig
 from settings.documents import assemble, layer_of
 from settings.keys import Place, all_places
 from settings.schema import breaches, schema_of
@@ -39,6 +41,24 @@ def test_both_agree_on_any_value_but_for_what_is_inside_of_it(place: Place, valu
     refused = not VALIDATOR.is_valid(content)
     is_inside = place.key.check is not None and isinstance(value, tuple | str)
     assert refused == bool(problems) or (is_inside and not refused)
+
+
+@pytest.mark.parametrize(
+    ("gateway", "is_good"),
+    [
+        ("http://127.0.0.1:1", True),
+        ({"url": "http://127.0.0.1:1", "token_file": "a"}, True),
+        ({"url": "http://127.0.0.1:1", "token": "a"}, False),
+        ({"token_file": "a"}, False),
+        ({"url": "http://127.0.0.1:1,token=a"}, False),
+        (7, False),
+    ],
+)
+def test_an_item_of_several_fields_is_one_in_both(gateway: object, is_good: bool) -> None:  # noqa: FBT001 - of the table above
+    content = {"version": 1, "hypha": {"gateways": [gateway]}}
+    assert (breaches(LightConfig, content, "c") == []) == is_good
+    layer = layer_of(LightConfig, json.dumps(content).encode(), "c", {})
+    assert bool(assemble(LightConfig, [layer], {}).problems) != is_good
 
 
 @pytest.mark.parametrize(
