@@ -13,7 +13,6 @@ and WebSockets too. Every answer, the door's and the routes', leaves with the he
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
@@ -28,16 +27,12 @@ from gateway.errors import (
     Forbidden,
     ForeignHost,
     ForeignOrigin,
-    GatewayBusy,
     TokenEnded,
     TooManyRequests,
     Unauthorized,
 )
-from gateway.glance import Glance, Meter, lane_of, meter_of, too_many
+from gateway.glance import Glance, Meter, lane_of, meter_of, too_busy, too_many
 from gateway.limits import (
-    LANE_REQUESTS_MAX,
-    LIGHT_REQUESTS_MAX,
-    OWNER_REQUESTS_MIN,
     RATE_OVER_AT_ONCE,
     REQUESTS_MAX,
 )
@@ -45,6 +40,7 @@ from gateway.places import Places, cors_headers, preflight_headers
 from gateway.policy import PolicyTable, Row
 from gateway.policy import Scope as Wanted
 from gateway.rates import Allowance, Rates
+from gateway.room import LIGHT, Room
 from gateway.signed_body import SignedBody
 from gateway.turns import Turns
 
@@ -91,6 +87,7 @@ class _Visit:
     origin: str | None = None
     caller: Caller | None = None
     meter: Meter | None = None
+    finds_no_room: bool = False
     allowance: Allowance | None = None
 
     @property
@@ -99,9 +96,19 @@ class _Visit:
         return lane_of(self.caller, self.address)
 
     @property
+    def is_owner(self) -> bool:
+        """Whether the owner asks."""
+        return self.caller is not None and self.caller.is_owner
+
+    @property
     def is_far_over(self) -> bool:
         """Whether who asks goes on asking in spite of its limit."""
         return self.allowance is not None and self.allowance.over > RATE_OVER_AT_ONCE
+
+    @property
+    def is_turned_away(self) -> bool:
+        """Whether it is refused for what it is too much of."""
+        return self.finds_no_room or self.is_far_over
 
 
 class Door:
@@ -126,17 +133,17 @@ class Door:
         self._table = table or PolicyTable()
         self._now_ms = now_ms
         self._rates = Rates()
+        self._room = Room(self.rules.requests_max)
         self.glance = Glance(
             callers,
             self._rates,
+            self._room,
             lambda: self.rules,
             headers=(*_FOR_BROWSERS, _NOT_KEPT),
             now_ms=now_ms,
         )
         """What looks at heads before a request comes here."""
         self._turns = Turns()
-        self._free = self.rules.requests_max
-        self._at_work: Counter[str] = Counter()
         self._open: dict[str, set[asyncio.Timeout]] = {}
 
     def end_grant(self, grant_id: str) -> None:
@@ -205,25 +212,21 @@ class Door:
     def _check_room(self, visit: _Visit) -> None:
         if visit.row is not None and visit.row.is_stream:
             return  # its own family bounds them
-        is_owner = visit.caller is not None and visit.caller.is_owner
-        lane_max = REQUESTS_MAX if is_owner else LANE_REQUESTS_MAX
-        lane_max = LIGHT_REQUESTS_MAX if _is_light(visit) else lane_max
-        reserve = 0 if is_owner else min(OWNER_REQUESTS_MIN, self.rules.requests_max // 4)
-        if self._free <= reserve or self._at_work[_line(visit)] >= lane_max:
-            raise GatewayBusy("too many requests are at work")
+        if self._room.is_full(_line(visit), is_owner=visit.is_owner):
+            visit.finds_no_room = not visit.is_owner
+            raise too_busy()
 
     async def _serve(self, scope: Scope, visit: _Visit, answer: _Answer) -> None:
-        is_stream, line = visit.row is not None and visit.row.is_stream, _line(visit)
-        self._free -= not is_stream
-        self._at_work[line] += not is_stream
+        if visit.row is not None and visit.row.is_stream:
+            await self._within_grant(scope, visit, answer)
+            return
+        line = _line(visit)
+        is_alone = self._room.enter(line)
         try:
-            await self._turns.wait(visit.lane)
+            await self._turns.wait(visit.lane, is_owner=visit.is_owner, is_alone=is_alone)
             await self._within_grant(scope, visit, answer)
         finally:
-            self._free += not is_stream
-            self._at_work[line] -= not is_stream
-            if self._at_work[line] <= 0:
-                del self._at_work[line]
+            self._room.leave(line)
 
     async def _within_grant(self, scope: Scope, visit: _Visit, answer: _Answer) -> None:
         """Have the request answered, for as long as what let it in is good."""
@@ -337,8 +340,8 @@ class _Answer:
             ours.append(_NOT_KEPT)
         if self._visit.allowance is not None:
             ours += self._visit.allowance.headers()
-        if self._visit.is_far_over and self._scope["type"] == "http":
-            ours.append(_CLOSE)
+        if self._visit.is_turned_away and self._scope["type"] == "http":
+            ours.append(_CLOSE)  # a next request is looked at before there is a parser for it
         if self._visit.origin is not None:
             ours = [pair for pair in ours if pair[0] != b"cross-origin-resource-policy"]
             ours += cors_headers(self._visit.origin)
@@ -350,10 +353,7 @@ def _is_file(visit: _Visit) -> bool:
     return visit.row is not None and not visit.row.path.startswith(_API)
 
 
-def _is_light(visit: _Visit) -> bool:
-    return visit.row is not None and visit.row.scope is Wanted.LIGHT
-
-
 def _line(visit: _Visit) -> str:
     """Return with whom a request shares its room: all that hyphae ask is one crowd."""
-    return "light" if _is_light(visit) else visit.lane
+    is_light = visit.row is not None and visit.row.scope is Wanted.LIGHT
+    return LIGHT if is_light else visit.lane

@@ -25,6 +25,7 @@ from gateway.limits import (
     ACCEPTS_PER_ROUND_MAX,
     HEAD_SIZE_BYTES_MAX,
     HEAD_TIMEOUT_S,
+    REFUSED_WAITING_MAX,
 )
 from gateway.rates import block_of
 
@@ -70,16 +71,20 @@ class Entrance:
         look: Look,
         make: Callable[[], Connection],
         tls: ssl.SSLContext | None = None,
+        refused_max: int = REFUSED_WAITING_MAX,
     ) -> None:
         """`look` is asked about each whole head, `make` makes a connection for who is let in."""
         self._crowd = crowd
         self._look = look
         self._make = make
         self._tls = tls
+        self._refused_max = refused_max
         self._loop = asyncio.get_running_loop()
         self._listener: socket.socket | None = None
         self._newcomers: dict[Newcomer, None] = {}
         """By age."""
+        self._refused: dict[Newcomer, None] = {}
+        """Those that wait for a refusal, by age."""
         self._sweeping: asyncio.TimerHandle | None = None
 
     def open(self, listener: socket.socket) -> None:
@@ -93,7 +98,7 @@ class Entrance:
         if self._listener is not None:
             self._loop.remove_reader(self._listener)
             self._listener = None
-        for newcomer in list(self._newcomers):
+        for newcomer in [*self._newcomers, *self._refused]:
             self.drop(newcomer)
         if self._sweeping is not None:
             self._sweeping.cancel()
@@ -103,9 +108,12 @@ class Entrance:
         """Close somebody; safe to repeat."""
         if newcomer.task is not None:
             newcomer.task.cancel()  # which closes it
-        elif newcomer in self._newcomers:
-            self._forget(newcomer)
-            newcomer.raw.close()
+            return
+        self._forget(newcomer)
+        if newcomer.timer is not None:
+            newcomer.timer.cancel()
+            self._refused.pop(newcomer, None)
+        newcomer.raw.close()
 
     def _accept(self) -> None:
         for _ in range(ACCEPTS_PER_ROUND_MAX):
@@ -126,7 +134,7 @@ class Entrance:
     def _pause(self, listener: socket.socket) -> None:
         """Let the kernel hold those who come, until there is room for more files."""
         self._loop.remove_reader(listener)
-        for newcomer in list(self._newcomers)[:ACCEPTS_PER_ROUND_MAX]:
+        for newcomer in [*self._refused, *self._newcomers][:ACCEPTS_PER_ROUND_MAX]:
             self.drop(newcomer)
         self._loop.call_later(ACCEPT_RETRY_S, self._go_on)
 
@@ -195,8 +203,15 @@ class Entrance:
             return
         self._unwatch(newcomer)
         newcomer.head = b""
-        answer = self._loop.call_later(refused.pause_s, self._refuse, newcomer, refused.answer)
-        newcomer.timer = answer
+        if not refused.pause_s:
+            self._refuse(newcomer, refused.answer)
+            return
+        self._forget(newcomer)
+        due = self._loop.call_later(refused.pause_s, self._refuse, newcomer, refused.answer)
+        newcomer.timer = due
+        self._refused[newcomer] = None
+        if len(self._refused) > self._refused_max:
+            self.drop(next(iter(self._refused)))
 
     def _refuse(self, newcomer: Newcomer, answer: bytes) -> None:
         with contextlib.suppress(OSError):
@@ -229,8 +244,6 @@ class Entrance:
         if self._newcomers.pop(newcomer, self) is self:
             return
         self._crowd.went(newcomer)
-        if newcomer.timer is not None:
-            newcomer.timer.cancel()
         self._unwatch(newcomer)
 
 

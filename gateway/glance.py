@@ -1,26 +1,33 @@
-"""A first look at the head of a new connection's request: has who asks asked far too often?
+"""A first look at the head of a new connection's request: is it to be turned away at once?
 
-Who is a little over a limit is answered by the door like everybody else. Who goes on far beyond it
-is counted here and gets the same answer, without a parser, a task or the application; the door and
-this look share their counts. It only ever turns away: what it can not tell, it leaves to the door.
+It is if who asks goes on asking far beyond a limit, or has so many requests at work that there is
+no room for one more. The answer is the door's, made without a parser, a task or the application;
+the door and this look share their counts. It only ever turns away: what it can not tell, and all
+that the owner asks, it leaves to the door.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Final, Protocol
 
 from core.errors import MyceldError
 from gateway.answers import error_answer
 from gateway.callers import Caller, Callers
-from gateway.errors import TooManyRequests
+from gateway.errors import GatewayBusy, TooManyRequests
 from gateway.limits import RATE_FILES, RATE_LIGHT, RATE_OVER_AT_ONCE
 from gateway.places import Places
 from gateway.policy import Scope
 from gateway.rates import Allowance, Rates, block_of
+from gateway.room import Room
 
 _API: Final = b"/api/"
+_UNBOUNDED: Final = (b"/api/light/", b"/api/v1/stream", b"/api/v1/events")
+"""What has room of its own."""
+_MADE_MAX: Final = 64
+"""Answers that are kept, of 1 KiB: each is good for a second."""
 _BEARER: Final = b"bearer "
 _ELSEWHERE: Final = frozenset({b"sec-websocket-protocol", b"origin"})
 """Headers with which an answer, or who asks, is not to be told from here."""
@@ -82,13 +89,18 @@ def lane_of(caller: Caller | None, address: str) -> str:
     return caller.grant_id or caller.actor
 
 
+class _Unknown(Exception):
+    """Who asks is not to be told from here."""
+
+
 class Glance:
-    """Looks at heads. Shares `callers` and `rates` with the door."""
+    """Looks at heads. Shares `callers`, `rates` and `room` with the door."""
 
     def __init__(
         self,
         callers: Callers,
         rates: Rates,
+        room: Room,
         rules: Callable[[], Rules],
         *,
         headers: tuple[tuple[bytes, bytes], ...],
@@ -97,17 +109,20 @@ class Glance:
         """`rules` tells those of now; `headers` are those that all answers have."""
         self._callers = callers
         self._rates = rates
+        self._room = room
         self._rules = rules
         self._headers = headers
         self._now_ms = now_ms
-        self._last: tuple[tuple[int, int], bytes] = (0, 0), b""
+        self._busy = self._answer(too_busy())
+        self._made: dict[tuple[int, int], bytes] = {}
 
     def __call__(self, head: bytes, address: str) -> Refused | None:
         """Return the answer to a head from an address if it is to be turned away at once."""
         rules = self._rules()
-        if rules.places.is_proxy(address):
-            return None
         request, _, rest = head.partition(b"\n")
+        target = request.partition(b" ")[2]
+        if rules.places.is_proxy(address) or not target.startswith(_API):
+            return None
         credentials = []
         for line in rest.split(b"\n"):
             name, _, value = line.partition(b":")
@@ -116,36 +131,59 @@ class Glance:
                 return None
             if name == b"authorization":
                 credentials.append(value.strip())
-        if len(credentials) > 1 or not request.partition(b" ")[2].startswith(_API):
+        try:
+            caller = self._caller(credentials)
+        except _Unknown:
             return None
-        caller = None
-        if credentials:
-            scheme, token = credentials[0][: len(_BEARER)], credentials[0][len(_BEARER) :]
-            if scheme.lower() != _BEARER:
-                return None
-            try:
-                caller = self._callers.of_token(token.strip())
-            except MyceldError:
-                caller = None  # counted as who shows none
+        if caller is not None and caller.is_owner:
+            return None
         meter = meter_of(rules, caller, address)
-        return self._refusal(meter) if meter.limit else None
+        is_bounded = not target.startswith(_UNBOUNDED)
+        return self._refusal(meter, lane_of(caller, address) if is_bounded else None)
 
-    def _refusal(self, meter: Meter) -> Refused | None:
-        now_s = self._now_ms() / 1000
-        if self._rates.over(meter.whom, meter.limit, now_s) <= RATE_OVER_AT_ONCE:
+    def _caller(self, credentials: Sequence[bytes]) -> Caller | None:
+        if not credentials:
             return None
-        allowance = self._rates.count(meter.whom, meter.limit, now_s)
-        key = allowance.limit, allowance.reset_s
-        if self._last[0] != key:
-            self._last = key, self._answer(allowance)
-        return Refused(self._last[1], self._rates.pause_s(meter.whom, now_s))
+        scheme, token = credentials[0][: len(_BEARER)], credentials[0][len(_BEARER) :]
+        if len(credentials) > 1 or scheme.lower() != _BEARER:
+            raise _Unknown
+        try:
+            return self._callers.of_token(token.strip())
+        except MyceldError:
+            return None  # counted as who shows none
 
-    def _answer(self, allowance: Allowance) -> bytes:
-        refusal = error_answer(too_many(allowance))
-        headers = [*refusal.raw_headers, *self._headers, *allowance.headers()]
-        lines = [b"%s: %s\r\n" % pair for pair in [*headers, (b"connection", b"close")]]
-        first = b"HTTP/1.1 %d Too Many Requests\r\n" % refusal.status_code
-        return b"".join([first, *lines, b"\r\n", bytes(refusal.body)])
+    def _refusal(self, meter: Meter, lane: str | None) -> Refused | None:
+        now_s = self._now_ms() / 1000
+        if meter.limit and self._rates.over(meter.whom, meter.limit, now_s) > RATE_OVER_AT_ONCE:
+            allowance = self._rates.count(meter.whom, meter.limit, now_s)
+            return Refused(self._too_many(allowance), self._rates.pause_s(meter.whom, now_s))
+        if lane is not None and self._room.is_full(lane):
+            if meter.limit:
+                self._rates.count(meter.whom, meter.limit, now_s)
+            return Refused(self._busy, 0.0)
+        return None
+
+    def _too_many(self, allowance: Allowance) -> bytes:
+        key = allowance.limit, allowance.reset_s
+        answer = self._made.get(key)
+        if answer is None:
+            if len(self._made) >= _MADE_MAX:
+                self._made.clear()
+            answer = self._made[key] = self._answer(too_many(allowance), allowance.headers())
+        return answer
+
+    def _answer(self, refusal: MyceldError, more: Sequence[tuple[bytes, bytes]] = ()) -> bytes:
+        answer = error_answer(refusal)
+        status = HTTPStatus(answer.status_code)
+        headers = [*answer.raw_headers, *self._headers, *more, (b"connection", b"close")]
+        lines = [b"%s: %s\r\n" % pair for pair in headers]
+        first = f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode()
+        return b"".join([first, *lines, b"\r\n", bytes(answer.body)])
+
+
+def too_busy() -> GatewayBusy:
+    """Return why a request is refused for which there is no room."""
+    return GatewayBusy("too many requests are at work")
 
 
 def too_many(allowance: Allowance) -> TooManyRequests:

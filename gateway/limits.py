@@ -23,7 +23,7 @@ an idle one gives way to each that comes."""
 SILENT_CONNECTIONS_MAX: Final = 1536
 """Connections that have not asked for anything yet, bare sockets of 2 KiB and what came of a head.
 Honest ones are so for milliseconds; of others as many as one program can open are held until their
-time is over, since each that gives way comes back at once. A quarter of the files at most."""
+time is over, since each that gives way comes back at once. Three eighths of the files at most."""
 
 REQUESTS_MAX: Final = 224
 """Requests at work, waiting ones included; below CONNECTIONS_MAX so that refusals are coded."""
@@ -31,12 +31,12 @@ REQUESTS_MAX: Final = 224
 LIGHT_REQUESTS_MAX: Final = 64
 """Of those, what hyphae ask: others run them, and must leave room for the cell's own clients."""
 
-BACKLOG_MAX: Final = 1024
-"""Connections the kernel holds before we accept them: when it holds no more, an honest client is
-not answered for a second."""
+BACKLOG_MAX: Final = 4096
+"""Connections the kernel holds before we accept them, as many as it usually allows: when it holds
+no more, an honest client is not answered for a second."""
 
-ACCEPTS_PER_ROUND_MAX: Final = 32
-"""Connections accepted in one round of the event loop, some 1 ms of work."""
+ACCEPTS_PER_ROUND_MAX: Final = 64
+"""Connections accepted in one round of the event loop, some 2 ms of work."""
 
 ACCEPT_RETRY_S: Final = 0.1
 """When there is no room for another file, accepting is tried again so much later."""
@@ -223,8 +223,8 @@ RATE_REFUSALS_PER_S: Final = 20.0
 """Such refusals to one token or address; more of them wait for each other, on sockets that are not
 read meanwhile: a crowd's requests stay in the kernel, and take nothing of this cell's time."""
 
-RATE_PAUSE_S_MAX: Final = 5.0
-"""Longest such wait."""
+RATE_PAUSE_S_MAX: Final = 2.5
+"""Longest such wait; below STOP_TIMEOUT_S."""
 
 SIGNED_AGE_S_MAX: Final = 30.0
 """A signed request that is older is refused: clocks differ by a second, and lines are slow."""
@@ -241,8 +241,24 @@ BEGIN_PER_ROUND_MAX: Final = 2
 """Requests that begin in one round of the event loop, some 1 ms of work: what the cell itself has
 to do comes between."""
 
+CROWD_MIN: Final = 16
+"""So many requests that wait for their turn are a crowd; a browser opens six connections. Fewer of
+the owner, or of callers with nothing else at work, go before a crowd."""
+
+CROWD_REST: Final = 3
+"""A crowd's round is followed by a pause of so many times what it took: a crowd of any size gets a
+quarter of the event loop."""
+
+CROWD_PAUSE_S_MAX: Final = 0.05
+"""Longest such pause."""
+
+REFUSED_WAITING_MAX: Final = 1024
+"""New connections that wait for their refusal, bare sockets of 2 KiB. When there are more, the one
+that has waited for longest is closed without: as long as it waits it does not come back."""
+
 LANE_REQUESTS_MAX: Final = 128
-"""Requests at work of one token, key or address, the owner's excepted: others find room."""
+"""Requests at work of one token, key or address, the owner's excepted, and never more than could
+still begin (`gateway.room`): others find room."""
 
 OWNER_REQUESTS_MIN: Final = 16
 """Of REQUESTS_MAX, what is kept for the owner: `myceld status` must work when all others crowd."""

@@ -26,6 +26,7 @@ from gateway.limits import (
     BACKLOG_MAX,
     HEAD_SIZE_BYTES_MAX,
     KEEP_ALIVE_TIMEOUT_S,
+    REFUSED_WAITING_MAX,
     SILENT_CONNECTIONS_MAX,
     STOP_TIMEOUT_S,
     STREAM_COMMAND_SIZE_BYTES_MAX,
@@ -55,7 +56,7 @@ class Listener:
         if not is_loopback(host) and tls is None and not insecure:
             raise NotLoopback(f"{host} is not a loopback address, and there is no TLS")
         self._tls = tls
-        self.crowd = Crowd(silent_max=_silent_max())
+        self.crowd = Crowd(silent_max=_most(SILENT_CONNECTIONS_MAX, 3))
         self._address = ("127.0.0.1" if host.lower() == "localhost" else host, port)
         self._door = door
         self._stop_waiting = stop_waiting
@@ -95,6 +96,7 @@ class Listener:
             look=self._door.glance,
             make=partial(_made, config, self._server),
             tls=self._tls,
+            refused_max=_most(REFUSED_WAITING_MAX, 2),
         )
         self._entrance.open(self._socket)
         host, port = self._socket.getsockname()[:2]
@@ -115,11 +117,10 @@ class Listener:
             connection.transport.abort()
 
 
-def _silent_max() -> int:
-    """Return how many silent connections there may be: others need files, too."""
+def _most(wanted: int, eighths: int) -> int:
+    """Return how many connections there may be of a kind: others need files, too."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = SILENT_CONNECTIONS_MAX
-    return most if files == resource.RLIM_INFINITY else max(1, min(most, files // 4))
+    return wanted if files == resource.RLIM_INFINITY else min(wanted, files * eighths // 8)
 
 
 def _made(config: Config, server: Server) -> Connection:
