@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator
 
 from gateway.connections import Crowd
 from gateway.door import DoorRules
+from gateway.limits import CROWD_MIN
 from gateway.places import Places
 from gateway.server import Gateway, Security
 from gateway.turns import Turns
@@ -115,6 +117,14 @@ def test_those_at_work_never_give_way_while_there_is_an_idle_one() -> None:
     assert len(crowd) == 2
 
 
+def work(span_s: float) -> float:
+    """Take the processor for a while; return how long it was."""
+    begun_s = time.monotonic()
+    while time.monotonic() < begun_s + span_s:
+        pass
+    return time.monotonic() - begun_s
+
+
 def test_a_crowd_of_one_waits_for_itself() -> None:
     async def talk() -> None:
         turns, order = Turns(per_round_max=1), list[str]()
@@ -126,5 +136,44 @@ def test_a_crowd_of_one_waits_for_itself() -> None:
         await asyncio.gather(*(come(whom) for whom in ["crowd"] * 20 + ["other"]))
         assert order.index("other") <= 3
         assert len(order) == 21
+
+    asyncio.run(talk())
+
+
+def test_the_owner_and_who_is_alone_wait_for_no_pause_of_a_crowd() -> None:
+    async def talk() -> None:
+        turns, order = Turns(per_round_max=1), list[str]()
+
+        async def come(whom: str) -> None:
+            await turns.wait(whom, is_owner=whom == "owner", is_alone=whom == "alone")
+            order.append(whom)
+            work(0.002)  # which is what makes for pauses
+
+        crowd = [asyncio.create_task(come("crowd")) for _ in range(2 * CROWD_MIN)]
+        await asyncio.wait(crowd, return_when=asyncio.FIRST_COMPLETED)
+        before = len(order)
+        await asyncio.gather(come("owner"), come("alone"))
+        assert len(order) <= before + 4
+        await asyncio.gather(*crowd)
+        assert order.count("crowd") == 2 * CROWD_MIN
+
+    asyncio.run(talk())
+
+
+def test_a_crowd_leaves_most_of_the_loop_to_others() -> None:
+    async def talk() -> None:
+        turns, loop = Turns(), asyncio.get_running_loop()
+        work_s = 0.0
+
+        async def come() -> None:
+            nonlocal work_s
+            await turns.wait("crowd")
+            work_s += work(0.001)
+
+        begun_s = loop.time()
+        tasks = [asyncio.create_task(come()) for _ in range(4 * CROWD_MIN)]
+        await asyncio.wait(tasks[: 2 * CROWD_MIN])
+        assert work_s < 0.5 * (loop.time() - begun_s)  # a quarter, but for the coarse clock
+        await asyncio.gather(*tasks)
 
     asyncio.run(talk())
