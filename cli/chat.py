@@ -44,7 +44,8 @@ def chat(common: Common, to: str) -> None:
         listener = _Listener(common, cell, where, member_names(cell))
         if is_terminal:
             listener.show_history(cell)
-        listener.start()
+        if not common.as_curl:
+            listener.start()
         sent: list[int] = []
         try:
             while (line := _read_line(is_terminal)) is not None:
@@ -55,7 +56,8 @@ def chat(common: Common, to: str) -> None:
                 ends = [cell.message(one, wait="delivered", timeout_s=wait_s) for one in sent]
                 check_sent(ends)
         finally:
-            listener.stop()
+            if not common.as_curl:
+                listener.stop()
 
 
 class _Listener:

@@ -18,14 +18,14 @@ from cli.hypha import is_hypha, role_option
 from cli.options import Common, common_options, expand, home_option, json_option
 from identity.private_file import write_private
 from myceld.errors import CellUnreachable
-from myceld.views import ReloadView
+from myceld.views import ConfigView, ReloadView, SettingView
 from settings import BadConfig, Config, LightConfig, Problem, Reading, change, inspect
 from settings.documents import assemble, layer_of
-from settings.errors import DEFAULT, nearest
+from settings.errors import DEFAULT, Origin, nearest
 from settings.files import read_file, read_layers
 from settings.keys import Place, Spelled, Value, Wrong, places_in, take, what_runs
 from settings.profiles import PROFILE, profile_names, read_profile
-from settings.showing import changes_between, shown_values
+from settings.showing import MASK, changes_between, shown_values
 from settings.writing import flow
 
 _NAMES: Final[dict[type, str]] = {Config: "config.yaml", LightConfig: "hypha.yaml"}
@@ -37,42 +37,39 @@ def config() -> None:
 
 
 @config.command("show")
-@home_option
 @click.option("--effective", is_flag=True, help="All keys, not only those that are set.")
 @click.option("--origins", is_flag=True, help="Say where each value comes from.")
-@json_option
-def show_config(home: str, *, effective: bool, origins: bool, as_json: bool) -> None:
+@click.option("--running", is_flag=True, help="What the running cell goes by, not the files.")
+@common_options
+def show_config(common: Common, *, effective: bool, origins: bool, running: bool) -> None:
     """Show what is configured: the file, what it extends, and the environment.
 
     \b
     Examples:
       myceld config show
       myceld config show --effective --origins
+      myceld config show --running
     """
-    reading = _reading(home)
-    rows = [one for one in shown_values(reading) if effective or one.origin != DEFAULT]
-    if as_json:
-        values = [
-            {
-                "key": str(one.place),
-                "value": None if one.is_masked else _plain(one.value),
-                "is_masked": one.is_masked,
-                "origin": one.origin.place,
-                "line": one.origin.line,
-                "reload": _is_reloadable(one.place, type(reading.document)),
-            }
-            for one in rows
-        ]
-        show.as_json({"values": values})
+    if running:
+        with common.client() as client:
+            answer = client.config()
+    else:
+        answer = _configured(common.home)
+    rows = [row for row in answer["values"] if effective or row["origin"] != DEFAULT.place]
+    if common.as_json:
+        show.as_json({**answer, "values": rows})
         return
-    section = ""
-    for one in rows:
-        if one.place.section != section:
-            section = one.place.section
-            show.line(f"{section}:")
-        value = show.safe(one.value if one.is_masked else flow(one.value))
-        origin = f"  # {show.safe(one.origin)}" if origins else ""
-        show.line(f"  {one.place.name}: {value}{origin}")
+    before = ""
+    for row in rows:
+        section, _, name = row["key"].partition(".")
+        if section != before:
+            show.line(f"{show.safe(section)}:")
+            before = section
+        value = show.safe(MASK if row["is_masked"] else flow(_listed(row["value"])))
+        origin = Origin(row["origin"], row["line"])
+        show.line(f"  {show.safe(name)}: {value}{f'  # {show.safe(origin)}' if origins else ''}")
+    for name in answer["needs_restart"]:
+        show.line(f"needs a start  {show.safe(name)}")
 
 
 @config.command("set")
@@ -233,11 +230,23 @@ def _is_reloadable(place: Place, document: type) -> bool:
     return place.key.reload and document is Config
 
 
-def _reading(home: str) -> Reading[Any]:
-    document = _document(expand(home))
-    reading = inspect(expand(home) / _NAMES[document], os.environ, document)
+def _configured(home: Path) -> ConfigView:
+    """Return what the files and the environment say, as a running cell would."""
+    document = _document(home)
+    reading: Reading[Any] = inspect(home / _NAMES[document], os.environ, document)
     reading.must()
-    return reading
+    values: list[SettingView] = [
+        {
+            "key": str(one.place),
+            "value": None if one.is_masked else _plain(one.value),
+            "is_masked": one.is_masked,
+            "origin": one.origin.place,
+            "line": one.origin.line,
+            "reload": _is_reloadable(one.place, document),
+        }
+        for one in shown_values(reading)
+    ]
+    return {"values": values, "needs_restart": []}
 
 
 def _breaches(path: Path, document: type) -> tuple[Problem, ...]:
@@ -258,8 +267,12 @@ def _place(document: type, name: str) -> Place:
     return places[section][key]
 
 
-def _plain(value: Value) -> object:
+def _plain(value: Value) -> bool | int | str | list[str]:
     return list(value) if isinstance(value, tuple) else value
+
+
+def _listed(value: bool | int | str | list[str] | None) -> Value:  # noqa: FBT001 - one of several types
+    return tuple(value) if isinstance(value, list) else "" if value is None else value
 
 
 def _row(problem: Problem) -> dict[str, object]:

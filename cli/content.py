@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -159,11 +158,10 @@ def get(common: Common, content_hash: str, out: str | None) -> None:
     if hashlib.sha256(body).hexdigest() != content_hash:
         raise BadInput("the content does not have that hash")
     if out is None:
-        sys.stdout.buffer.write(body)
-        sys.stdout.buffer.flush()
+        show.raw(body)
     else:
         try:
-            Path(out).write_bytes(body)
+            show.to_file(Path(out), body)
         except OSError as error:
             raise BadInput(f"can not write {out}: {error.strerror}") from error
 

@@ -36,24 +36,35 @@ _LEVELS: Final = click.Choice(["debug", "info", "warning", "error"])
 
 
 def or_hypha(command: Callable[..., None]) -> Callable[..., None]:
-    """Add --role and --gateway, and have a hypha made instead if they say so."""
+    """Add --role, --gateway and --ticket, and have a hypha made instead if they say so."""
 
     @functools.wraps(command)
-    def with_role(role: str | None, gateway: tuple[str, ...], **rest: Any) -> None:  # noqa: ANN401 - click's own
+    def with_role(
+        role: str | None,
+        gateway: tuple[str, ...],
+        ticket: str | None,
+        **rest: Any,  # noqa: ANN401 - click's own
+    ) -> None:
         if role == HYPHA or is_hypha(expand(rest["home"])):
-            become_node(hypha_init_arguments(gateway, **rest), HYPHA)
+            become_node(hypha_init_arguments(gateway, ticket, **rest), HYPHA)
         if gateway:
             raise BadUsage("--gateway is for --role hypha")
+        if ticket is not None:
+            raise BadUsage("--ticket is for --role hypha: `myceld join` makes a full cell of one")
         command(**rest)
 
-    return role_option(
-        click.option(
-            "--gateway",
-            metavar="URL[,token=FILE][,ca=FILE]",
-            multiple=True,
-            help="With --role hypha: a gateway to ask; may be repeated.",
-        )(with_role)
+    gateways = click.option(
+        "--gateway",
+        metavar="URL[,token=FILE][,ca=FILE]",
+        multiple=True,
+        help="With --role hypha: a gateway to ask; may be repeated.",
     )
+    tickets = click.option(
+        "--ticket",
+        metavar="TICKET",
+        help="With --role hypha, instead of --genesis: a ticket (or @FILE, or -).",
+    )
+    return role_option(gateways(tickets(with_role)))
 
 
 @click.command()
@@ -105,8 +116,9 @@ def init(  # noqa: PLR0913 - one argument an option
 
     --role hypha makes a light cell instead: it keeps nothing but the newest certified header, asks
     the gateways of any cells, trusts none of them, and shows only what it has verified. It needs
-    --genesis and at least one --gateway, each with the token file that its owner gave (light.token
-    of that cell), mode 0600.
+    --genesis, or --ticket (which it does not use up: it names the network, and gateways tell the
+    rest), and at least one --gateway, each with the token file that its owner gave (light.token of
+    that cell), mode 0600.
 
     \b
     Examples:

@@ -69,7 +69,7 @@ def export(common: Common, file: Path, epoch: int | None, count_max: int | None)
         source=f"myceld {status['version']}, cell {status['cell_id']}",
     )
     try:
-        file.write_text(json.dumps(vector) + "\n", encoding="utf-8")
+        show.to_file(file, json.dumps(vector) + "\n")
     except OSError as error:
         raise BadInput(f"can not write {file}: {error.strerror}") from error
     answer = {"file": str(file), "epoch": number, "events": len(events)}

@@ -56,8 +56,7 @@ def execute(common: Common, to: str, name: str, given: str) -> None:
         for text in result.output.decode(errors="replace").splitlines():
             show.line(show.safe(text))
     else:
-        sys.stdout.buffer.write(result.output)
-        sys.stdout.buffer.flush()
+        show.raw(result.output)
     if result.status:
         raise CommandFailed(f"{name} ended with status {result.status} there")
 

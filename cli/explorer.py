@@ -18,7 +18,7 @@ import click
 
 from cli import show
 from cli.errors import BadInput, NoBrowser
-from cli.options import Common, common_options, expand
+from cli.options import expand, home_option, json_option
 from identity.private_file import write_private
 from ledger.genesis import from_json
 from myceld.home import RunFile, read_token
@@ -36,8 +36,9 @@ _TOKEN_SIZE_BYTES_MAX: Final = 4096
     metavar="FILE",
     help="Use the token in FILE, one of `myceld token create --scope read`, not the owner's.",
 )
-@common_options
-def explorer(common: Common, token_file: str | None, *, only_print: bool) -> None:
+@home_option
+@json_option
+def explorer(home: str, token_file: str | None, *, only_print: bool, as_json: bool) -> None:
     """Open the web explorer of the cell, signed in.
 
     Whoever has the printed address can do in the explorer what its token is good for: do not pass
@@ -48,13 +49,14 @@ def explorer(common: Common, token_file: str | None, *, only_print: bool) -> Non
       myceld explorer
       myceld explorer --print
     """
-    run = RunFile.read(common.home)
-    token = read_token(common.home) if token_file is None else _token_in(expand(token_file))
-    fields = {"token": token, "network": _network(common.home)}
+    place = expand(home)
+    run = RunFile.read(place)
+    token = read_token(place) if token_file is None else _token_in(expand(token_file))
+    fields = {"token": token, "network": _network(place)}
     url = f"{run.url}/explorer/#{urlencode({name: text for name, text in fields.items() if text})}"
     if not only_print:
-        _open(common.home / FILE, url)
-    if common.as_json:
+        _open(place / FILE, url)
+    if as_json:
         show.as_json({"url": url, "opened": not only_print})
     elif only_print:
         show.line(url)

@@ -9,8 +9,10 @@ from typing import Any, Final
 import click
 
 from cli import show
-from cli.errors import BadUsage
-from cli.options import expand, passphrase_arguments
+from cli.errors import BadInput, BadUsage
+from cli.limits import TICKET_SIZE_BYTES_MAX
+from cli.options import expand, passphrase_arguments, read_value
+from gossip.discovery.ticket import parse_ticket
 from identity.passphrase import PassphraseSource
 
 HYPHA: Final = "hypha"
@@ -36,6 +38,7 @@ def is_hypha(home: Path) -> bool:
 
 def hypha_init_arguments(
     gateways: Sequence[str],
+    ticket: str | None,
     *,
     home: str,
     genesis: str | None,
@@ -54,6 +57,10 @@ def hypha_init_arguments(
         raise BadUsage(f"a hypha takes no {given[0]}")
     arguments = ["init", "--home", str(expand(home))]
     arguments += ["--genesis", str(expand(genesis))] if genesis is not None else []
+    if ticket is not None:
+        if genesis is not None:
+            raise BadUsage("--genesis and --ticket say the same: give one of them")
+        arguments += ["--network-id", _network_of(ticket)]
     for gateway in gateways:
         arguments += ["--gateway", _with_whole_paths(gateway)]
     arguments += ["--name", name] if name is not None else []
@@ -102,6 +109,14 @@ def _gateway_row(gateway: dict[str, Any]) -> list[str]:
         show.number(gateway["lies"]),
         show.safe(f"{gateway['code']}: {gateway['detail']}" if gateway["code"] else ""),
     ]
+
+
+def _network_of(ticket: str) -> str:
+    """Return the id of a ticket's network; its secret goes no further."""
+    data = read_value(ticket)
+    if len(data) > TICKET_SIZE_BYTES_MAX:
+        raise BadInput(f"{len(data)} bytes are no ticket")
+    return parse_ticket(data.decode("utf-8", "replace")).network_id.hex()
 
 
 def _with_whole_paths(gateway: str) -> str:

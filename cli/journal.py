@@ -109,7 +109,7 @@ def read(
             if common.as_json:
                 show.as_json(block)
             elif raw:
-                sys.stdout.buffer.write(data)
+                show.raw(data)
             else:
                 show.line(data.hex())
             if live:
@@ -137,7 +137,7 @@ def verify(file: Path, cell_id: str | None, *, raw: bool, as_json: bool) -> None
     if as_json:
         show.as_json(_proven(proven))
     elif raw:
-        sys.stdout.buffer.write(proven.block)
+        show.raw(proven.block)
     else:
         head = proven.head
         trusted = "" if cell_id else "  (compare it with one you trust, or give --cell)"
@@ -215,7 +215,7 @@ def export(common: Common, name: str, index: int, out: str | None) -> None:
         show.line(answer["file"].rstrip("\n"))
         return
     try:
-        path.write_text(answer["file"], encoding="utf-8")
+        show.to_file(path, answer["file"])
     except OSError as error:
         raise BadInput(f"can not write {path}: {error.strerror}") from error
     if common.as_json:

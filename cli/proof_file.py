@@ -51,8 +51,9 @@ def write_proof(path: str, answer: Mapping[str, Any], home: Path) -> Verified:
     verified = verify_text(answer["proof"], network)
     target = expand(path)
     try:
-        write_private(target, answer["proof"], replace=True)
-        target.chmod(0o644)  # it is made to be given away
+        if not show.is_quiet():
+            write_private(target, answer["proof"], replace=True)
+            target.chmod(0o644)  # it is made to be given away
     except OSError as error:
         raise BadInput(f"can not write {target}: {error.strerror}") from error
     return verified

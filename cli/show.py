@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 _NUMBER = re.compile(r"[\d,.]+( (B|[KMGT]iB|ms|s))?")
@@ -22,13 +23,18 @@ _quiet = False
 
 @contextlib.contextmanager
 def only_calls() -> Iterator[None]:
-    """Print nothing of answers inside the block: `--as-curl` shows the calls alone."""
+    """Print and write nothing of answers inside: `--as-curl` shows the calls alone."""
     global _quiet  # noqa: PLW0603 - one process, one command
     _quiet = True
     try:
         yield
     finally:
         _quiet = False
+
+
+def is_quiet() -> bool:
+    """Tell whether calls alone are shown."""
+    return _quiet
 
 
 def as_json(value: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> None:
@@ -44,6 +50,20 @@ def line(text: str = "") -> None:
     if _quiet:
         return
     sys.stdout.write(text + "\n")
+
+
+def raw(data: bytes) -> None:
+    """Print exactly these bytes, at once."""
+    if _quiet:
+        return
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def to_file(path: Path, data: str | bytes) -> None:
+    """Write what was asked for to a file; raises OSError."""
+    if not _quiet:
+        path.write_bytes(data.encode() if isinstance(data, str) else data)
 
 
 def flush() -> None:

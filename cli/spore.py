@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -94,11 +93,11 @@ def export(common: Common, file: str) -> None:
     with common.client() as cell:
         answer = cell.spore(seed=True)
     if file == "-":
-        sys.stdout.write(answer["file"])
+        show.line(answer["file"].rstrip("\n"))
         return
     path = expand(file)
     try:
-        path.write_text(answer["file"], encoding="utf-8")
+        show.to_file(path, answer["file"])
     except OSError as error:
         raise BadInput(f"can not write {path}: {error.strerror}") from error
     count = len(_content(answer)["active_nodes"])

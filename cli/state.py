@@ -69,7 +69,7 @@ def get(  # its options
     if common.as_json:
         show.as_json(answer)
     elif raw:
-        sys.stdout.buffer.write(bytes.fromhex(answer["value_hex"]))
+        show.raw(bytes.fromhex(answer["value_hex"]))
     elif as_hex or answer["value"] is None:
         show.line(answer["value_hex"])
     else:

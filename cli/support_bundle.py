@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
-from urllib.request import Request, urlopen
 
 import click
 
@@ -29,9 +28,7 @@ from cli.space import space_of
 from core.errors import MyceldError
 from identity.passphrase import PassphraseSource
 from myceld.client import Client
-from myceld.home import RunFile, read_token
 from myceld.question import JsonObject
-from myceld.tls import tls_of
 from myceld.version import VERSION
 
 _TOLD: Final = {
@@ -47,7 +44,6 @@ _TOLD: Final = {
     "config.yaml": "its configuration, with values that may be secret masked",
     "genesis.json": "the network's public description",
 }
-_METRICS: Final = "/api/v1/metrics"
 
 
 @click.command("support-bundle")
@@ -69,6 +65,8 @@ def support_bundle(common: Common, file: str) -> None:
     if target.exists():
         raise BundleNotWritten(f"{target} is there already")
     parts = dict(_parts(common))
+    if common.as_curl:
+        return
     scrub = Scrubber.of(common.home)
     clean = {name: scrub.clean(text) for name, text in parts.items()}
     manifest = {
@@ -118,14 +116,9 @@ def _asked(common: Common, ask: Callable[[Client], JsonObject]) -> JsonObject:
 
 def _metrics(common: Common) -> str:
     try:
-        run = RunFile.read(common.home)
-        headers = {"Authorization": f"Bearer {read_token(common.home)}"}
-        request = Request(run.url + _METRICS, headers=headers)  # noqa: S310 - the cell's own
-        context = tls_of(run.certificate) if run.certificate else None
-        with urlopen(request, timeout=common.timeout_s, context=context) as answer:  # noqa: S310 - as above
-            text: str = answer.read(BUNDLE_LOG_SIZE_BYTES_MAX).decode("utf-8", "replace")
-            return text
-    except (MyceldError, OSError) as error:
+        with common.client() as cell:
+            return cell.metrics()
+    except MyceldError as error:
         return f"# {error}\n"
 
 

@@ -182,7 +182,7 @@ def graph(common: Common, form: str, out: str | None, limit: int, scope: str) ->
         show.line(text.rstrip("\n"))
         return
     try:
-        Path(out).write_text(text, encoding="utf-8")
+        show.to_file(Path(out), text)
     except OSError as error:
         raise BadInput(f"can not write {out}: {error.strerror}") from error
     show.line(f"{out}: {len(answer['cells'])} cells, {len(answer['edges'])} attestations")
@@ -247,7 +247,7 @@ def prove(common: Common, interaction: int, out: str) -> None:
         show.line(text.rstrip("\n"))
         return
     try:
-        Path(out).write_text(text, encoding="utf-8")
+        show.to_file(Path(out), text)
     except OSError as error:
         raise BadInput(f"can not write {out}: {error.strerror}") from error
     if common.as_json:

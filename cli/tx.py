@@ -21,6 +21,9 @@ from cli.options import (
     START,
     Common,
     common_options,
+    expand,
+    home_option,
+    json_option,
     page_options,
     passphrase_arguments,
     passphrase_descriptors,
@@ -102,9 +105,17 @@ def send(common: Common, transactions: str, wait: str) -> None:
 @click.option("--nonce", type=START, required=True, help="Number of the transaction.")
 @click.option("--fee", type=PRANA, default=0, help="The most to pay for it, in PRANA.")
 @passphrase_options
-@common_options
+@home_option
+@json_option
 def sign(
-    common: Common, key: str, value: str, *, nonce: int, fee: int, passphrase: PassphraseSource
+    home: str,
+    key: str,
+    value: str,
+    *,
+    nonce: int,
+    fee: int,
+    as_json: bool,
+    passphrase: PassphraseSource,
 ) -> None:
     """Sign a put with the cell's key without sending it; works offline, prints hex.
 
@@ -115,10 +126,10 @@ def sign(
     data = read_value(value)
     if len(data) > SIGNED_VALUE_SIZE_BYTES_MAX:
         raise BadInput(f"the value has {len(data)} bytes, far more than the ledger takes")
-    arguments = ["sign", "--home", str(common.home), "--nonce", str(nonce)]
+    arguments = ["sign", "--home", str(expand(home)), "--nonce", str(nonce)]
     arguments += ["--fee", str(fee)] if fee else []
     arguments += [*passphrase_arguments(passphrase), "--", key, data.hex()]
-    if not common.as_json:
+    if not as_json:
         become_node(arguments)
     status, output = ask_node(arguments, passphrase_descriptors(passphrase))
     if status == 0:

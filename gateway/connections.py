@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
+from typing import Any, Final, Protocol
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -87,6 +87,10 @@ class Crowd:
         guest.give_way()
 
 
+CONNECTION: Final = "connection"
+"""Of the state of a request: its `Connection`."""
+
+
 class Connection(H11Protocol):
     """An HTTP/1.1 connection, closed when a head takes too long, or an answer is not taken."""
 
@@ -96,6 +100,10 @@ class Connection(H11Protocol):
     """What was read of it before there was a parser for it."""
     _head_timer: asyncio.TimerHandle | None = None
     _stall_timer: asyncio.TimerHandle | None = None
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:  # noqa: ANN401 - as the base class has it
+        super().__init__(*arguments, **settings)
+        self.app_state = {**self.app_state, CONNECTION: self}
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as the base class has it
         """Start the clock: a connection that says nothing is closed too."""

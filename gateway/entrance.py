@@ -16,6 +16,7 @@ import re
 import socket
 import ssl
 from collections.abc import Callable
+from functools import partial
 from typing import Final, TypeAlias
 
 from gateway.connections import Connection, Crowd
@@ -223,6 +224,7 @@ class Entrance:
     def _let_in(self, newcomer: Newcomer) -> None:
         self._unwatch(newcomer)
         newcomer.task = self._loop.create_task(self._connect(newcomer), name="gateway-connect")
+        newcomer.task.add_done_callback(partial(self._connected, newcomer))
 
     async def _connect(self, newcomer: Newcomer) -> None:
         def connection() -> Connection:
@@ -231,14 +233,16 @@ class Entrance:
             return made
 
         limit_s = None if self._tls is None else HEAD_TIMEOUT_S
-        try:
-            # What goes wrong with TLS is the other end's business, which sees it too.
-            with contextlib.suppress(OSError):
-                await self._loop.connect_accepted_socket(
-                    connection, newcomer.raw, ssl=self._tls, ssl_handshake_timeout=limit_s
-                )
-        finally:
-            self._forget(newcomer)
+        # What goes wrong with TLS is the other end's business, which sees it too.
+        with contextlib.suppress(OSError):
+            await self._loop.connect_accepted_socket(
+                connection, newcomer.raw, ssl=self._tls, ssl_handshake_timeout=limit_s
+            )
+
+    def _connected(self, newcomer: Newcomer, task: asyncio.Task[None]) -> None:
+        self._forget(newcomer)
+        if task.cancelled():
+            newcomer.raw.close()  # it may not have had its first step, with which asyncio has it
 
     def _forget(self, newcomer: Newcomer) -> None:
         if self._newcomers.pop(newcomer, self) is self:

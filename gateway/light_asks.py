@@ -7,6 +7,7 @@ from typing import Annotated, Self
 from pydantic import model_validator
 
 from core.limits import HASH_SIZE_BYTES
+from gateway.asks import LimitAsk
 from gateway.kinds import Digits, Hex, Index, Wrong
 from gateway.light_views import KnownHead
 from gateway.reading import Ask
@@ -44,6 +45,15 @@ class StateAsk(EpochAsk):
 
     key: Annotated[bytes, Hex(low=1, high=STATE_KEY_SIZE_BYTES_MAX)]
     """In hex."""
+
+
+class RangeAsk(EpochAsk, LimitAsk):
+    """A part of the whole state, in the order of its keys."""
+
+    start: Annotated[bytes, Hex(high=STATE_KEY_SIZE_BYTES_MAX)] = b""
+    """The first key that is in it, in hex; it need not be there."""
+    end: Annotated[bytes | None, Hex(high=STATE_KEY_SIZE_BYTES_MAX)] = None
+    """The first key behind it, in hex; up to the end of the state unless given."""
 
 
 class RoundAsk(EpochAsk):

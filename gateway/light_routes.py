@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from gateway.asks import HashPath
 from gateway.errors import NoSuchReceipt
-from gateway.light_asks import EpochAsk, HeadAsk, RoundAsk, StateAsk
+from gateway.light_asks import EpochAsk, HeadAsk, RangeAsk, RoundAsk, StateAsk
 from gateway.light_views import LightCell, LightProofView
 from gateway.operations import INTAKE, Operation, Page, get, post
 from gateway.order_asks import SubmitAsk
@@ -31,6 +31,7 @@ class LightRoutes:
         return [
             get("/api/light/head", self.head),
             get("/api/light/state", self.state),
+            get("/api/light/range", self.range),
             get("/api/light/receipts/{id}", self.receipt, NoSuchReceipt),
             get("/api/light/round", self.round),
             post("/api/light/transactions", self.submit, *INTAKE),
@@ -43,6 +44,11 @@ class LightRoutes:
     async def state(self, query: StateAsk) -> LightProofView:
         """Prove the value of a key of the state, or that there is none."""
         return await self._waits.read(self._cell.light_state(query.key, query.epoch))
+
+    async def range(self, query: RangeAsk) -> LightProofView:
+        """Prove what the state has from a key on, the first entries if they are many."""
+        work = self._cell.light_range(query.start, query.end, query.limit, query.epoch)
+        return await self._waits.read(work)
 
     async def receipt(self, path: HashPath, query: EpochAsk) -> LightProofView:
         """Prove a transaction's place and outcome."""

@@ -49,6 +49,12 @@ class LightCell(Protocol):
         """Prove the value of a state key, or that there is none."""
         ...
 
+    async def light_range(
+        self, start: bytes, end: bytes | None, limit: int, epoch: int
+    ) -> LightProofView:
+        """Prove what the state has from a key on, the first entries if they are many."""
+        ...
+
     async def light_receipt(self, transaction_id: bytes, epoch: int) -> LightProofView:
         """Prove a transaction's place and outcome; raises NoSuchReceipt."""
         ...

@@ -80,6 +80,7 @@ ROWS: Final = (
     # What hyphae ask.
     Row("GET", "/api/light/head", _L, "checkpoint-read"),
     Row("GET", "/api/light/state", _L, "checkpoint-read"),
+    Row("GET", "/api/light/range", _L, "checkpoint-read"),
     Row("GET", "/api/light/receipts/{id}", _L, "checkpoint-read"),
     Row("GET", "/api/light/round", _L, "checkpoint-read"),
     Row("POST", "/api/light/transactions", _L, "tx-forward"),
@@ -97,7 +98,9 @@ ROWS: Final = (
     Row("GET", "/api/v1/why/cell", _R),
     Row("GET", "/api/v1/why/stall", _R),
     Row("POST", "/api/v1/repair", _A),
+    Row("GET", "/api/v1/config", _A),
     Row("POST", "/api/v1/config/reload", _A),
+    Row("GET", "/api/v1/space", _A),
     Row("GET", "/api/v1/logs", _A),
     Row("GET", "/api/v1/logs/levels", _A),
     Row("POST", "/api/v1/logs/levels", _A),
@@ -158,6 +161,7 @@ ROWS: Final = (
     Row("POST", "/api/v1/state/rollback", _S),
     Row("POST", "/api/v1/state/namespaces/claim", _S),
     Row("POST", "/api/v1/state/namespaces/set", _S),
+    Row("POST", "/api/v1/state/namespaces/release", _S),
     # What members decide.
     Row("GET", "/api/v1/governance/proposals", _R, "query"),
     Row("GET", "/api/v1/governance/proposals/{id}", _R, "query"),

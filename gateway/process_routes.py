@@ -1,4 +1,4 @@
-"""The routes of the process: the configuration read again, the log, and its levels."""
+"""The routes of the process: its configuration, its room on the disk, the log and its levels."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ from typing import Annotated
 from gateway.asks import LimitAsk
 from gateway.kinds import Digits, Items, Name
 from gateway.operations import Operation, get, post
-from gateway.process_views import LevelsView, LogsView, ProcessCell, ReloadView
+from gateway.process_views import (
+    ConfigView,
+    LevelsView,
+    LogsView,
+    ProcessCell,
+    ReloadView,
+    SpaceView,
+)
 from gateway.reading import Ask
 from settings.components import COMPONENTS
 
@@ -38,11 +45,27 @@ class ProcessRoutes:
     def operations(self) -> Sequence[Operation]:
         """See Family."""
         return [
+            get("/api/v1/config", self.config),
             post("/api/v1/config/reload", self.reload),
+            get("/api/v1/space", self.space),
             get("/api/v1/logs", self.lines),
             get("/api/v1/logs/levels", self.levels),
             post("/api/v1/logs/levels", self.set_levels),
         ]
+
+    async def config(self) -> ConfigView:
+        """Return what the cell goes by, and who says so.
+
+        What comes out of a variable that is named like a secret is masked.
+        """
+        return self._cell.config_in_force()
+
+    async def space(self) -> SpaceView:
+        """Return what takes the room of the cell on its disk, and what can go.
+
+        Looks at the whole store, which takes seconds for a large one; one at a time does.
+        """
+        return await self._cell.space()
 
     async def reload(self) -> ReloadView:
         """Read the configuration again.

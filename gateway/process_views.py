@@ -1,4 +1,4 @@
-"""What clients are shown of a cell's configuration and log."""
+"""What clients are shown of a cell's configuration, its room on the disk, and its log."""
 
 from __future__ import annotations
 
@@ -13,6 +13,60 @@ class ReloadView:
 
     applied: list[str]
     needs_restart: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class SettingView:
+    """The value of one key."""
+
+    key: str
+    """As `section.key`."""
+    value: bool | int | str | list[str] | None
+    """Null if it is masked."""
+    is_masked: bool
+    """Whether it came out of a variable that is named like a secret."""
+    origin: str
+    """The file, `profile:NAME` or variable that says so, or `default`."""
+    line: int | None
+    reload: bool
+    """Whether another value is taken over while the cell runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigView:
+    """What the cell goes by."""
+
+    values: list[SettingView]
+    """Of all keys."""
+    needs_restart: list[str]
+    """Keys that had another value in the files when those were last read again."""
+
+
+@dataclass(frozen=True, slots=True)
+class UseView:
+    """Something that takes room on the disk."""
+
+    what: str
+    size_bytes: int
+    note: str
+    can_go: bool
+    how: str
+    """How it can be made less; empty if it can not."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceView:
+    """What takes the room of the cell on its disk."""
+
+    uses: list[UseView]
+    total_bytes: int
+    disk_free_bytes: int
+    growth_bytes_a_day: int | None
+    """By the transactions of the last day; null for a network that is younger than an hour."""
+    days_left: int | None
+    """Until the disk is full at that rate."""
+    is_estimated: bool
+    """Whether sizes inside the store are estimates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +103,14 @@ class ProcessCell(Protocol):
 
     async def reload_config(self) -> ReloadView:
         """Read the configuration again and take over what can change; raises BadConfig."""
+        ...
+
+    def config_in_force(self) -> ConfigView:
+        """Return what the cell goes by."""
+        ...
+
+    async def space(self) -> SpaceView:
+        """Return what takes room on the disk; looks at all of the store."""
         ...
 
     def log_lines(self, after: int, limit: int) -> LogsView:

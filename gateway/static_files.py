@@ -45,7 +45,7 @@ VERIFIERS: Final = (
 )
 """Modules of the folder `verify`."""
 
-FRAME: Final = ("api", "app", "dom", "format", "live", "network", "parts", "verdict")
+FRAME: Final = ("api", "app", "dom", "format", "live", "names", "network", "parts", "verdict")
 """Modules that all pages share."""
 
 GRAPH: Final = ("camera", "feed", "layout", "model", "paint", "panel", "stage")

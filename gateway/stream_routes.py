@@ -16,6 +16,7 @@ from core.errors import MyceldError, check
 from gateway import stream_asks
 from gateway.answers import error_answer
 from gateway.callers import Caller
+from gateway.connections import CONNECTION
 from gateway.errors import Forbidden, TokenEnded, TooManySubscribers, Unexpected
 from gateway.json_bytes import json_bytes
 from gateway.limits import (
@@ -29,7 +30,7 @@ from gateway.policy import Scope as Wanted
 from gateway.stream_asks import EventsAsk, Unsubscribe
 from gateway.stream_cell import StreamCell, StreamKind
 from gateway.stream_hub import Hub, Subscriber, Wish, refusal_fields
-from gateway.stream_socket import EXTENSION, Socket
+from gateway.stream_socket import EXTENSION, Socket, bound_buffers
 from gateway.subscriptions import Handout, Subscription
 
 SUBPROTOCOL: Final = "myceld.1"
@@ -213,8 +214,11 @@ class _Events(Response):
         self.tell(refusal_fields(None, error))
         self._finish()
 
-    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send events until either end has enough."""
+        connection = scope["state"].get(CONNECTION)
+        if connection is not None:  # a real one
+            bound_buffers(connection.transport)
         subscriber = self.subscriber
         check(subscriber is not None, "events have a subscriber before they are sent")
         assert subscriber is not None  # noqa: S101 - for the type checker

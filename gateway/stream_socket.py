@@ -65,11 +65,7 @@ class Socket(WebSocketsSansIOProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Bound what waits in the transport and in the kernel."""
         super().connection_made(transport)
-        self.transport.set_write_buffer_limits(high=STREAM_BUFFER_SIZE_BYTES_MAX)
-        raw = transport.get_extra_info("socket")
-        if raw is not None:
-            with contextlib.suppress(OSError):  # it is only a hint to the kernel
-                raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, STREAM_SOCKET_SIZE_BYTES)
+        bound_buffers(self.transport)
 
     def handle_connect(self, event: Request) -> None:
         """Have the application find this socket."""
@@ -135,3 +131,12 @@ class Socket(WebSocketsSansIOProtocol):
     def _write(self, data: bytes) -> None:
         if not (self.close_sent or self.disconnected or self.transport.is_closing()):
             self.transport.write(data)
+
+
+def bound_buffers(transport: asyncio.Transport) -> None:
+    """Let little wait for the other end in the transport and in the kernel."""
+    transport.set_write_buffer_limits(high=STREAM_BUFFER_SIZE_BYTES_MAX)
+    raw = transport.get_extra_info("socket")
+    if raw is not None:
+        with contextlib.suppress(OSError):  # it is only a hint to the kernel
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, STREAM_SOCKET_SIZE_BYTES)

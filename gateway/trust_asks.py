@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from pydantic import ConfigDict, model_validator
 
 from core.limits import INT_MAX
-from gateway.asks import CellAsk, LimitAsk, WaitAsk
+from gateway.asks import CellAsk, LimitAsk, PageAsk, WaitAsk
 from gateway.kinds import Digits, Millionths, Scope, Text, Whole, Wrong
 from gateway.limits import JOURNAL_NAME_LENGTH_MAX
 from gateway.trust_views import AttestWish, InteractionsQuery
@@ -46,7 +46,7 @@ class TrustAsk(ScopeAsk, LimitAsk):
     """A cell, and how many ways of trust to it are wanted."""
 
 
-class GraphAsk(LimitAsk):
+class GraphAsk(PageAsk):
     """Which part of the graph is wanted."""
 
     scope: Annotated[str, Scope()] = GENERAL_SCOPE

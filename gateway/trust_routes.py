@@ -46,7 +46,7 @@ class TrustRoutes:
 
     async def graph(self, query: GraphAsk) -> TrustGraphView:
         """Return who says what of whom, and what that comes to for this cell."""
-        return await self._waits.read(self._cell.trust_graph(query.limit, query.scope))
+        return await self._waits.read(self._cell.trust_graph(query.limit, query.scope, query.start))
 
     async def interactions(self, query: InteractionsAsk) -> InteractionsView:
         """List what two cells signed together, the newest first."""

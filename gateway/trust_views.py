@@ -84,7 +84,7 @@ class TrustEdgeView:
 
 @dataclass(frozen=True, slots=True)
 class TrustGraphView:
-    """The cells with the highest scores, this one first, and what they say of each other."""
+    """A page of cells: this one, then by score; and what those of the page say of each other."""
 
     cells: list[ScoreView]
     edges: list[TrustEdgeView]
@@ -160,8 +160,11 @@ class TrustCell(Protocol):
         """
         ...
 
-    async def trust_graph(self, limit: int, scope: str) -> TrustGraphView:
-        """Return the `limit` cells with the highest scores, and what they say of each other."""
+    async def trust_graph(self, limit: int, scope: str, start: int = 0) -> TrustGraphView:
+        """Return the `limit` cells with the highest scores, and what they say of each other.
+
+        `start` as many are left out before.
+        """
         ...
 
     async def interactions(self, query: InteractionsQuery) -> InteractionsView:

@@ -14,6 +14,8 @@ from pathlib import Path
 import click
 
 from core.errors import MyceldError
+from core.ids import NetworkId
+from core.limits import HASH_SIZE_BYTES
 from gateway.process import run_until_signalled, start_logging, tell
 from hypha.config import addresses_in, load
 from hypha.daemon import HyphaDaemon
@@ -27,6 +29,21 @@ from identity.passphrase import PassphraseSource
 _FAILED = 1
 
 
+def _network_id(
+    _context: click.Context, _parameter: click.Parameter, value: str | None
+) -> NetworkId | None:
+    """Return the id in hex digits."""
+    if value is None:
+        return None
+    try:
+        data = bytes.fromhex(value)
+    except ValueError:
+        data = b""
+    if len(data) != HASH_SIZE_BYTES:
+        raise click.BadParameter(f"expected {2 * HASH_SIZE_BYTES} hex digits")
+    return NetworkId(data)
+
+
 @click.group()
 def main() -> None:
     """Make and run a hypha."""
@@ -37,6 +54,7 @@ def main() -> None:
 @main.command()
 @click.option("--home", type=click.Path(path_type=Path), required=True)
 @click.option("--genesis", type=click.Path(path_type=Path))
+@click.option("--network-id", metavar="HEX", callback=_network_id)
 @click.option("--gateway", "gateways", multiple=True)
 @click.option("--name")
 @click.option("--gateway-port", type=int)
@@ -44,10 +62,11 @@ def main() -> None:
 @click.option("--passphrase-file", type=click.Path(path_type=Path))
 @click.option("--encrypt", is_flag=True)
 @click.option("--json", "as_json", is_flag=True)
-def init(
+def init(  # noqa: PLR0913 - one argument an option
     *,
     home: Path,
     genesis: Path | None,
+    network_id: NetworkId | None,
     gateways: tuple[str, ...],
     name: str | None,
     gateway_port: int | None,
@@ -59,7 +78,8 @@ def init(
     """Make the hypha in a directory; idempotent."""
     source = PassphraseSource(passphrase_fd, passphrase_file, is_wanted=encrypt)
     addresses = tuple(parse_gateway(text) for text in gateways)
-    founded = found(HyphaHome(home), Wishes(genesis, addresses, name, gateway_port, source))
+    wishes = Wishes(genesis, addresses, name, gateway_port, source, network_id)
+    founded = found(HyphaHome(home), wishes)
     network = founded.genesis
     if as_json:
         content = {

@@ -12,7 +12,12 @@ from starlette.requests import Request
 from core.limits import HASH_SIZE_BYTES, PUBLIC_KEY_SIZE_BYTES
 from gateway.bodies import Fields, read_field, refuse
 from gateway.kinds import STAGES, Digits, Hex, Items, OneOf, Seconds, Switch, Text, Whole, Wrong
-from gateway.limits import TRANSACTIONS_PER_SUBMIT_MAX, WAIT_TIMEOUT_S_DEFAULT
+from gateway.limits import (
+    LIST_LIMIT_DEFAULT,
+    LIST_LIMIT_MAX,
+    TRANSACTIONS_PER_SUBMIT_MAX,
+    WAIT_TIMEOUT_S_DEFAULT,
+)
 from gateway.views import Stage
 
 _STAGE: Final = OneOf(tuple(STAGES), STAGES.__getitem__)
@@ -44,6 +49,16 @@ def transactions(fields: Fields) -> list[bytes]:
 def key(fields: Fields) -> str:
     """Return the field `key`."""
     return cast("str", read_field(fields, "key", Text()))
+
+
+def text(fields: Fields, name: str) -> str:
+    """Return a text that may be empty, or left out."""
+    return cast("str", read_field(fields, name, Text(0), ""))
+
+
+def limit(fields: Fields) -> int:
+    """Return the field `limit`."""
+    return cast("int", read_field(fields, "limit", Digits(1, LIST_LIMIT_MAX), LIST_LIMIT_DEFAULT))
 
 
 def value_bytes(fields: Fields) -> bytes:

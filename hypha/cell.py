@@ -10,6 +10,7 @@ from core.errors import check
 from core.ids import CellId, PublicKey, Round, TransactionId
 from gateway.errors import NoSuchKey
 from gateway.proof_views import ProofFileView
+from gateway.state_views import StateEntryView, StateListView
 from gateway.views import AccountView, ReceiptView, Stage, StateValueView
 from hypha.handing import HandingOn
 from hypha.heads import Taken
@@ -20,7 +21,9 @@ from hypha.questions import (
     account_of,
     of_account,
     of_value,
+    of_values,
     user_value,
+    user_values,
 )
 from hypha.views import GatewayView, HyphaServiceView, HyphaStatusView
 from ledger.proof import encode_proof, to_text
@@ -68,6 +71,23 @@ class HyphaCell:
             state_root=header.state_root.hex(),
             certified_round=taken.verified.certified.round,
         )
+
+    async def state_values(self, prefix: str, after: str, limit: int) -> StateListView:
+        """Return the keys with a prefix that come after another one, and their values.
+
+        Proven to be all there are up to `next`, or to the end of the prefix.
+        """
+        taken = await self.network.ask(of_values(prefix, after, limit))
+        page = user_values(taken.verified, limit)
+        items = [
+            StateEntryView(key, _as_text(one.value), one.value.hex(), one.round, one.sender.hex())
+            for key, one in page.items
+        ]
+        return StateListView(items, page.next, taken.verified.header.round)
+
+    async def range_proof(self, prefix: str, limit: int) -> ProofFileView:
+        """Return the proof of the first keys with a prefix, and their values, as a file."""
+        return _file("range", await self.network.ask(of_values(prefix, "", limit)))
 
     async def value_proof(self, key: str) -> ProofFileView:
         """Return the proof of a value, or of none, as a file."""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from core.ids import NetworkId
 from core.limits import PUBLIC_KEY_SIZE_BYTES
 from hypha.config import addresses_in
+from hypha.daemon import open_lines
 from hypha.errors import NoHypha, OtherHyphaNetwork
 from hypha.gateway_address import GatewayAddress
+from hypha.genesis_asking import ask_genesis
 from hypha.home import HyphaHome, read_genesis
 from identity import keystore
 from identity.keys import KeyPair
@@ -30,6 +34,8 @@ class Wishes:
     name: str | None = None
     gateway_port: int | None = None
     passphrase: PassphraseSource = field(default_factory=PassphraseSource)
+    network_id: NetworkId | None = None
+    """Instead of the genesis: gateways tell it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +52,19 @@ class Founded:
 def found(home: HyphaHome, wishes: Wishes) -> Founded:
     """Make the hypha in `home`, or bring an existing one in line with the wishes.
 
-    Neither key nor genesis are ever replaced. Raises NoHypha for a new one without a genesis or
-    gateways, OtherHyphaNetwork, BadConfig, TokenFileUnusable.
+    Neither key nor genesis are ever replaced. Raises NoHypha for a new one without gateways and a
+    genesis or its hash, OtherHyphaNetwork, BadConfig, TokenFileUnusable, NoGatewayAnswers.
     """
     if home.cell_config.exists():
         raise NoHypha(f"{home.path} holds a full cell: a hypha needs a directory of its own")
-    wished = None if wishes.genesis is None else read_genesis(wishes.genesis)
     old = load_file(home.config, os.environ, LightConfig) if home.config.exists() else None
-    if old is None and (wished is None or not wishes.gateways):
-        raise NoHypha("a new hypha needs the network's genesis and a gateway")
+    is_named = wishes.genesis is not None or wishes.network_id is not None
+    if old is None and not (is_named and wishes.gateways):
+        raise NoHypha("a new hypha needs the network's genesis, or a ticket, and a gateway")
     config, text = _config(home, old, wishes)
     for gateway in addresses_in(config):
         gateway.read_token(home.path)
+    wished = _wished(home, config, wishes)
     home.make()
     with home.locked():
         genesis = _genesis(home, wished)
@@ -66,6 +73,17 @@ def found(home: HyphaHome, wishes: Wishes) -> Founded:
             home.write_text(home.config, text)
         home.read_or_make_token()
     return Founded(key, genesis, config, created)
+
+
+def _wished(home: HyphaHome, config: HyphaConfig, wishes: Wishes) -> Genesis | None:
+    """Return the genesis that is given, or what gateways tell of it; None for the one here."""
+    if wishes.genesis is not None:
+        return read_genesis(wishes.genesis)
+    if wishes.network_id is None:
+        return None
+    if home.genesis.exists() and (old := home.read_genesis()).network_id == wishes.network_id:
+        return old
+    return asyncio.run(ask_genesis(open_lines(home, config), wishes.network_id))
 
 
 def _config(

@@ -9,8 +9,8 @@ from core.ids import PublicKey, Round, TransactionId
 from hypha.errors import AnswerBesides
 from ledger.accounts import NO_ACCOUNT, Account, account_key, decode_account
 from ledger.parameters import parameter_key, read_parameter
-from ledger.proof import HeaderClaim, ReceiptClaim, StateClaim
-from ledger.values import Stored, decode_stored, value_key
+from ledger.proof import HeaderClaim, RangeClaim, ReceiptClaim, StateClaim
+from ledger.values import VALUE_PREFIX, Stored, decode_stored, value_key
 from ledger.verify import Verified
 
 
@@ -59,6 +59,32 @@ class StateQuestion(Question):
 
 
 @dataclass(frozen=True, slots=True)
+class RangeQuestion(Question):
+    """What the state has from a key on up to another one, the first entries if they are many."""
+
+    start: bytes
+    end: bytes
+    limit: int
+    is_of_now = True
+
+    @property
+    def path(self) -> str:
+        """See `Question.path`."""
+        return "/api/light/range"
+
+    @property
+    def query(self) -> dict[str, object]:
+        """See `Question.query`."""
+        return {"start": self.start.hex(), "end": self.end.hex(), "limit": self.limit}
+
+    def check(self, verified: Verified) -> None:
+        """See `Question.check`."""
+        claim = verified.claim
+        if not isinstance(claim, RangeClaim) or (claim.start, claim.end) != (self.start, self.end):
+            raise AnswerBesides("the proof is not about the keys that were asked for")
+
+
+@dataclass(frozen=True, slots=True)
 class ReceiptQuestion(Question):
     """Place and outcome of a transaction."""
 
@@ -98,6 +124,14 @@ class RoundQuestion(Question):
             raise AnswerBesides("the proof is not about the round that was asked for")
 
 
+@dataclass(frozen=True, slots=True)
+class UserValues:
+    """Users' keys and their values in order, and behind which key there may be more."""
+
+    items: tuple[tuple[str, Stored], ...]
+    next: str | None
+
+
 def of_value(key: str) -> StateQuestion:
     """Return the question for a user's key; raises Malformed or Oversize."""
     return StateQuestion(value_key(key))
@@ -107,6 +141,31 @@ def user_value(verified: Verified) -> Stored | None:
     """Return what the answer to `of_value` says."""
     found = _found(verified)
     return None if found is None else decode_stored(found)
+
+
+def of_values(prefix: str, after: str, limit: int) -> RangeQuestion:
+    """Return the question which users' keys begin with a prefix and come after another key.
+
+    Raises Oversize for what no key is as long as.
+    """
+    first = value_key(prefix) if prefix else VALUE_PREFIX
+    # No key has this byte, as keys are UTF-8: all with the prefix come before it.
+    end = first + b"\xff"
+    start = min(max(first, value_key(after) + b"\x00"), end) if after else first
+    return RangeQuestion(start, end, limit)
+
+
+def user_values(verified: Verified, limit: int) -> UserValues:
+    """Return what the answer to `of_values` says, of at most so many keys."""
+    if not isinstance(verified.claim, RangeClaim):
+        return UserValues((), None)
+    shown = verified.claim.shown
+    found = tuple(
+        (key[len(VALUE_PREFIX) :].decode(), decode_stored(value))
+        for key, value in shown.entries[:limit]
+    )
+    is_whole = shown.is_complete and len(found) == len(shown.entries)
+    return UserValues(found, None if is_whole else found[-1][0])
 
 
 def of_account(public_key: PublicKey) -> StateQuestion:

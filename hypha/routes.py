@@ -27,6 +27,8 @@ Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 _NOTHING: Final[frozenset[str]] = frozenset()
 _KEY: Final = frozenset({"key"})
+_VALUES: Final = frozenset({"prefix", "after", "limit", "at"})
+_PROOF: Final = frozenset({"key", "round", "prefix", "limit"})
 _RECEIPT: Final = frozenset({"wait", "timeout_s"})
 _SUBMIT: Final = frozenset({"transactions", "wait", "timeout_s"})
 _PUT: Final = frozenset({"key", "value", "value_hex", "nonce", "wait", "timeout_s"})
@@ -81,10 +83,24 @@ class HyphaRoutes(Waiting):
         key = asks.key(query_fields(request, _KEY))
         return JsonAnswer(await self.read(self._cell.state_value(key)))
 
-    async def value_proof(self, request: Request) -> Response:
+    async def state_values(self, request: Request) -> Response:
+        """GET /api/v1/state/values."""
+        fields = query_fields(request, _VALUES)
+        if "at" in fields:
+            raise NotForAHypha("a hypha knows the newest state; ask a cell for an earlier one")
+        prefix, after = asks.text(fields, "prefix"), asks.text(fields, "after")
+        work = self._cell.state_values(prefix, after, asks.limit(fields))
+        return JsonAnswer(await self.read(work))
+
+    async def state_proof(self, request: Request) -> Response:
         """GET /api/v1/state/proof."""
-        key = asks.key(query_fields(request, _KEY))
-        return JsonAnswer(await self.read(self._cell.value_proof(key)))
+        fields = query_fields(request, _PROOF)
+        if "round" in fields:
+            raise NotForAHypha("a hypha knows the newest state; ask a cell for an earlier one")
+        if "prefix" in fields and "key" not in fields:
+            prefix, limit = asks.text(fields, "prefix"), asks.limit(fields)
+            return JsonAnswer(await self.read(self._cell.range_proof(prefix, limit)))
+        return JsonAnswer(await self.read(self._cell.value_proof(asks.key(fields))))
 
     async def receipt(self, request: Request) -> Response:
         """GET /api/v1/receipts/{id}."""
@@ -140,8 +156,9 @@ class HyphaRoutes(Waiting):
             ("GET", "/api/v1/services", self.services),
             ("POST", "/api/v1/transactions", self.submit),
             ("POST", "/api/v1/state/put", self.put),
+            ("GET", "/api/v1/state/values", self.state_values),
             ("GET", "/api/v1/state/value", self.state_value),
-            ("GET", "/api/v1/state/proof", self.value_proof),
+            ("GET", "/api/v1/state/proof", self.state_proof),
             ("GET", "/api/v1/receipts/{id}", self.receipt),
             ("GET", "/api/v1/receipts/{id}/proof", self.receipt_proof),
             ("GET", "/api/v1/rounds/proof", self.round_proof),

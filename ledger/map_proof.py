@@ -9,10 +9,10 @@ the trie in pre-order, each node with one byte before it:
     3  entry   length of key, 2 bytes; key; length of value, 4 bytes; value
     4  bare    length of key, 2 bytes; key; SHA-256(value): an entry that is there, and no more
 
-Numbers are big endian. `open_proof` refuses whatever no honest prover makes: positions that do not
+Numbers are big endian. `Opened` refuses whatever no honest prover makes: positions that do not
 grow downwards, keys that do not branch where it says, two hidden sides that should be one, bytes
-left over. What is shown is true of the map that has `Opened.root`; who checks compares that with a
-root it trusts. Pure, and free of storage: verifiers elsewhere take this and `ledger.trie`.
+left over, too many nodes. What is shown is true of the map that has `Opened.root`; who checks
+compares that with a root it trusts. Pure: verifiers elsewhere take this and `ledger.trie`.
 """
 
 from __future__ import annotations
@@ -41,6 +41,10 @@ from ledger.trie import (
 PROOF_VERSION: Final = 1
 PROOF_SIZE_BYTES_MAX: Final = 1 << 20
 """Of one proof: four times what a cell gives away at once."""
+PROOF_NODES_MAX: Final = 12_288
+"""Of one proof, which takes 40 ms to read. The largest that a cell makes has 11,300: the 1,024
+entries of a piece, and 4,608 branchings beside them with what they hide. 60 KiB of the shortest
+entries that there can be have 10,300."""
 
 EMPTY: Final = 0
 INNER: Final = 1
@@ -82,7 +86,7 @@ class Opened:
         """Read a proof; raises BadMapProof."""
         if not 1 < len(data) <= size_bytes_max or data[0] != PROOF_VERSION:
             raise BadMapProof("not a proof of this version and size")
-        # By the number of a node, in arrays: a stranger's proof may have a hundred thousand nodes.
+        # By the number of a node, in arrays: a stranger's proof may have ten thousand nodes.
         self._data = data
         self._kinds = bytearray()
         self._positions = array("H")
@@ -180,6 +184,8 @@ class Opened:
         last: bytes | None = None
         while True:
             kind, number = _part(data, offset, 1)[0], len(self._kinds)
+            if number >= PROOF_NODES_MAX:
+                raise BadMapProof("more nodes than a proof has")
             self._kinds.append(kind)
             self._rights.append(0)
             self._positions.append(0)

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 from myceld.client import Client
 from myceld.errors import (
     CellAnswerUnreadable,
+    CellNotTrusted,
     CellRefused,
     CellTooLate,
     CellUnreachable,
+    CellWithoutTls,
     HomeUnreadable,
     NoNetworkTrusted,
     ProofOfOther,
@@ -30,9 +32,11 @@ __all__ = [
     "VERSION",
     "AsyncClient",
     "CellAnswerUnreadable",
+    "CellNotTrusted",
     "CellRefused",
     "CellTooLate",
     "CellUnreachable",
+    "CellWithoutTls",
     "Client",
     "HomeUnreadable",
     "NoNetworkTrusted",

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import urlsplit
 
-from myceld.errors import CellAnswerUnreadable, CellUnreachable
+from core.errors import MyceldError
+from myceld.errors import CellAnswerUnreadable, CellNotTrusted, CellUnreachable, CellWithoutTls
 from myceld.home import HOME_DEFAULT, RunFile, not_running, read_token
 from myceld.tls import tls_of
 
@@ -23,6 +24,8 @@ TOKEN_VARIABLE: Final = "MYCELD_TOKEN"  # noqa: S105 - the name of a variable
 CA_VARIABLE: Final = "MYCELD_CA"
 HOME_VARIABLE: Final = "MYCELD_HOME"
 _NONCE_SIZE_BYTES: Final = 16
+_NO_TLS: Final = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG"})
+"""What the TLS library calls it when the first bytes are of another protocol."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +113,15 @@ class Access:
             )
         return headers
 
-    def unreachable(self, error: BaseException) -> CellUnreachable:
-        """Return what to say of a connection that was not made, or was lost."""
+    def unreachable(self, error: BaseException) -> MyceldError:
+        """Return what to say of a connection that was not made, or was lost.
+
+        CellUnreachable if there may be one later.
+        """
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return CellNotTrusted(f"{self.url}: {error.verify_message}")
+        if isinstance(error, ssl.SSLError) and error.reason in _NO_TLS:
+            return CellWithoutTls(f"{self.url}: the answer is not TLS")
         if self.home is not None and isinstance(error, ConnectionRefusedError):
             return not_running(self.home)
         reason = getattr(error, "strerror", None) or "the connection was closed"

@@ -46,8 +46,8 @@ _CUT_OFF: Final = ("disconnected", "peer closed connection")
 class AsyncClient(CellClient, AsksAsync):
     """Connections to the cell at `url`.
 
-    Every method raises CellUnreachable, CellTooLate, CellAnswerUnreadable, and CellRefused with
-    the cell's own code when the cell says no.
+    Every method raises CellUnreachable, CellTooLate, CellAnswerUnreadable, CellNotTrusted and
+    CellWithoutTls, and CellRefused with the cell's own code when the cell says no.
     """
 
     _http: httpx.AsyncClient | None

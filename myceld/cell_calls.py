@@ -227,9 +227,11 @@ class CellCalls:
         return get("/api/v1/trust/interactions", fields)
 
     @call
-    def trust_graph(self, *, limit: int = 100, scope: str = "general") -> Question[TrustGraphView]:
-        """Return the TrustGraphView of the cells with the highest scores."""
-        return get("/api/v1/trust/graph", {"limit": limit, "scope": scope})
+    def trust_graph(
+        self, *, limit: int = 100, scope: str = "general", start: int = 0
+    ) -> Question[TrustGraphView]:
+        """Return the TrustGraphView of cells by score, without the first `start`."""
+        return get("/api/v1/trust/graph", {"limit": limit, "scope": scope, "start": start})
 
     @call
     def journals(self) -> Question[Page[JournalView]]:

@@ -41,8 +41,8 @@ _READ_SIZE_BYTES: Final = 1 << 16
 class Client(CellClient, Asks):
     """A connection to the cell at `url`.
 
-    Every method raises CellUnreachable, CellTooLate, CellAnswerUnreadable, and CellRefused with
-    the cell's own code when the cell says no.
+    Every method raises CellUnreachable, CellTooLate, CellAnswerUnreadable, CellNotTrusted and
+    CellWithoutTls, and CellRefused with the cell's own code when the cell says no.
     """
 
     _connection: http.client.HTTPConnection | None

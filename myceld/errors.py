@@ -53,6 +53,23 @@ class CellAnswerUnreadable(RemoteViolation):
     remedy = "Check that `myceld version` and the cell have the same version; restart the cell."
 
 
+class CellNotTrusted(RemoteViolation):
+    """Who answers at an https URL shows a certificate that this client does not trust."""
+
+    code = "MYC-CLIENT-020"
+    remedy = (
+        "Give the client the certificate of that gateway (`certificate=`), or who vouches for the "
+        "name in its URL (`ca=`, MYCELD_CA). Where that is done, something else answers there."
+    )
+
+
+class CellWithoutTls(LocalMisuse):
+    """What listens at an https URL does not speak TLS."""
+
+    code = "MYC-CLIENT-021"
+    remedy = "Ask it with http:// if it is on this machine; else switch TLS on: docs/security.md."
+
+
 class HomeUnreadable(LocalMisuse):
     """The cell's directory holds a run.json or gateway.token that can not be used."""
 

@@ -10,12 +10,14 @@ from myceld.question import Question, call, get, send
 if TYPE_CHECKING:
     from myceld.views import (
         ActsView,
+        ConfigView,
         DescriptionView,
         LevelsView,
         LogsView,
         ProvenView,
         ReloadView,
         ServicesView,
+        SpaceView,
     )
 
 
@@ -51,6 +53,16 @@ class ServiceCalls:
     def reload_config(self) -> Question[ReloadView]:
         """Have the cell read its configuration again: what it took over, what needs a restart."""
         return send("/api/v1/config/reload")
+
+    @call
+    def config(self) -> Question[ConfigView]:
+        """Return the ConfigView: what the cell goes by, and who says so."""
+        return get("/api/v1/config")
+
+    @call
+    def space(self) -> Question[SpaceView]:
+        """Return the SpaceView: what takes the cell's room on its disk, and what can go."""
+        return get("/api/v1/space")
 
     @call
     def log_lines(self, after: int = 0, limit: int = 1000) -> Question[LogsView]:

@@ -13,6 +13,7 @@ the connection, which is made again behind the cursor.
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Self, TypeAlias
@@ -37,8 +38,8 @@ class ItemStream:
     """What a subscription brings. For one thread; `close` ends it, from another one too.
 
     Iterating raises CellRefused when the cell refuses the subscription or the token has ended,
-    CellUnreachable when there was no connection for `patience_s` (at once, for the first one), and
-    CellAnswerUnreadable.
+    CellUnreachable when there was no connection for `patience_s` (at once, for the first one),
+    CellNotTrusted, CellWithoutTls and CellAnswerUnreadable.
     """
 
     def __init__(
@@ -179,4 +180,6 @@ def _no_connection(access: Access, error: Exception) -> MyceldError:
     """Return why there is no connection; CellUnreachable if there may be later."""
     if isinstance(error, InvalidStatus):
         return refusal_of(error.response.status_code, error.response.body)
+    if isinstance(error, ssl.SSLError):
+        return access.unreachable(error)
     return CellUnreachable(f"no cell answers at {access.url} ({error})")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from typing import Any, Final, TypedDict
+from urllib.parse import urlencode
 
 from core.errors import MyceldError
 from core.json_text import NotJson, parse_json
@@ -43,6 +44,10 @@ class Frame(TypedDict):
     """The view, as the call for it answers."""
 
 
+_NOT_FOR_EVENTS: Final = ("after", "subscription")
+"""The cursor is in the header `Last-Event-ID` there."""
+
+
 class Subscription:
     """One subscription, across its connections."""
 
@@ -52,6 +57,11 @@ class Subscription:
         after = wish.get("after")
         self.cursor = after if isinstance(after, str) else None
         """Behind the last item that was handed out, or where the subscription began."""
+
+    def events(self) -> str:
+        """Return the target at which server-sent events tell the same, but for its cursor."""
+        own = {name: text for name, text in self._wish.items() if name not in _NOT_FOR_EVENTS}
+        return f"/api/v1/events?{urlencode(own)}"
 
     def asking(self) -> str:
         """Return the frame that asks for it, from where it stands."""

@@ -93,9 +93,10 @@ class RunningCell(
     def take_over(self, parts: Parts) -> None:
         """Answer with these parts from now on: the cell jumped to a checkpoint.
 
-        Who still waits for the old ones is told to ask again.
+        Who still waits for the old ones is told to ask again, or looks anew.
         """
         old, self._parts = self._parts, parts
+        old.news.end()
         old.receipts.fail_all(NotStoredYet("the cell went on from a checkpoint meanwhile"))
         old.observed.set()  # it never will: who waits for it goes on to wait for the new one
 
@@ -210,9 +211,9 @@ class RunningCell(
         graph = await self._parts.trust.settled_in(scope)
         return why_view(self._parts, graph, cell_id, paths_max)
 
-    async def trust_graph(self, limit: int, scope: str) -> TrustGraphView:
+    async def trust_graph(self, limit: int, scope: str, start: int = 0) -> TrustGraphView:
         """See `gateway.trust_views.TrustCell.trust_graph`."""
-        return graph_view(self._parts, await self._parts.trust.settled_in(scope), limit)
+        return graph_view(self._parts, await self._parts.trust.settled_in(scope), limit, start)
 
     async def interactions(self, query: InteractionsQuery) -> InteractionsView:
         """See `gateway.trust_views.TrustCell.interactions`."""

@@ -42,6 +42,13 @@ class LightAnswers(ProofAnswers):
         proofs, start = self._parts.proofs, Epoch(epoch)
         return _view(proofs, start, await proofs.of_value(key, start=start))
 
+    async def light_range(
+        self, start: bytes, end: bytes | None, limit: int, epoch: int
+    ) -> LightProofView:
+        """See `gateway.light_routes.LightCell.light_range`."""
+        proofs, begin = self._parts.proofs, Epoch(epoch)
+        return _view(proofs, begin, await proofs.of_range(start, end, limit, start=begin))
+
     async def light_receipt(self, transaction_id: bytes, epoch: int) -> LightProofView:
         """See `gateway.light_routes.LightCell.light_receipt`."""
         proofs, start = self._parts.proofs, Epoch(epoch)

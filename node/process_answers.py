@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
+from functools import cached_property
 
-from gateway.process_views import LevelsView, LogLineView, LogsView, ReloadView
+from gateway.process_views import (
+    ConfigView,
+    LevelsView,
+    LogLineView,
+    LogsView,
+    ReloadView,
+    SettingView,
+    SpaceView,
+    UseView,
+)
+from node.doctor.space import space_of
 from node.errors import BadLevel, NotReloadable
+from node.home import Home
 from node.journal_answers import JournalAnswers
 from node.reloading import Reloading
 from settings.checks import levels_of, wrong_log_levels
 from settings.components import LEVELS
 from settings.errors import shown
+from settings.showing import Shown
 
 
 class ProcessAnswers(JournalAnswers):
@@ -20,10 +34,34 @@ class ProcessAnswers(JournalAnswers):
     reloading: Reloading | None = None
     """Of a daemon; what a simulation runs has none."""
 
+    @cached_property
+    def _measuring(self) -> asyncio.Lock:
+        """Held by who looks at the whole store: one at a time does."""
+        return asyncio.Lock()
+
     async def reload_config(self) -> ReloadView:
         """See `gateway.process_views.ProcessCell.reload_config`."""
         told = await self._reloading().reload()
         return ReloadView(list(told.applied), list(told.needs_restart))
+
+    def config_in_force(self) -> ConfigView:
+        """See `gateway.process_views.ProcessCell.config_in_force`."""
+        rows, waiting = self._reloading().shown()
+        return ConfigView([_setting_view(row) for row in rows], list(waiting))
+
+    async def space(self) -> SpaceView:
+        """See `gateway.process_views.ProcessCell.space`."""
+        async with self._measuring:
+            found = await asyncio.to_thread(space_of, Home(self._parts.directory))
+        uses = [UseView(**asdict(use)) for use in found.uses]
+        return SpaceView(
+            uses,
+            found.total_bytes,
+            found.disk_free_bytes,
+            found.growth_bytes_a_day,
+            found.days_left,
+            found.is_estimated,
+        )
 
     def log_lines(self, after: int, limit: int) -> LogsView:
         """See `gateway.process_views.ProcessCell.log_lines`."""
@@ -59,3 +97,15 @@ class ProcessAnswers(JournalAnswers):
         if self.reloading is None:
             raise NotReloadable("this process reads no configuration")
         return self.reloading
+
+
+def _setting_view(row: Shown) -> SettingView:
+    value = list(row.value) if isinstance(row.value, tuple) else row.value
+    return SettingView(
+        key=str(row.place),
+        value=None if row.is_masked else value,
+        is_masked=row.is_masked,
+        origin=row.origin.place,
+        line=row.origin.line,
+        reload=row.place.key.reload,
+    )

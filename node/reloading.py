@@ -23,8 +23,8 @@ from ledger.spore_authority import network_identity
 from node.discovery.setup import seed_finders
 from node.home import Home
 from node.parts import Parts
-from settings import Config, GatewayConfig, commands_of, inspect, metadata_of
-from settings.showing import changes_between
+from settings import Config, GatewayConfig, Reading, commands_of, inspect, metadata_of
+from settings.showing import Shown, changes_between, shown_values
 
 _LOG = structlog.get_logger("cell")
 _MIB: Final = 1 << 20
@@ -61,6 +61,8 @@ class Reloading:
         self._parts: Parts | None = None
         self._front: Front | None = None
         self._lock = asyncio.Lock()
+        self._found = {name: dict(keys) for name, keys in self._read().found.items()}
+        self._waiting: tuple[str, ...] = ()
         self.config = config
         """What is in force."""
 
@@ -83,7 +85,8 @@ class Reloading:
             return await self._reload()
 
     async def _reload(self) -> Reloaded:
-        new = inspect(self._home.config, os.environ, Config).must()
+        reading = self._read()
+        new = reading.must()
         tls = None if self._front is None else self._front.renewed_tls()
         changes = changes_between(self.config, new)
         applied = [one.place for one in changes if one.place.key.reload]
@@ -91,6 +94,9 @@ class Reloading:
         config = self.config
         for place in applied:
             config = place.put(config, place.of(new))
+            self._found[place.section].pop(place.name, None)
+            if place.name in reading.found[place.section]:
+                self._found[place.section][place.name] = reading.found[place.section][place.name]
         self.config = config
         sections = {place.section for place in applied}
         self._apply({name: how for name, how in _APPLIERS.items() if name in sections})
@@ -101,11 +107,16 @@ class Reloading:
         if self._parts is not None:
             await _describe(self._parts, config)
         renewed = [] if tls is None else [_CERTIFICATE]
-        told = Reloaded((*map(str, applied), *renewed), tuple(map(str, waiting)))
+        self._waiting = tuple(map(str, waiting))
+        told = Reloaded((*map(str, applied), *renewed), self._waiting)
         _LOG.info("configuration read again", applied=told.applied, waiting=told.needs_restart)
         if self._parts is not None:
             self._parts.audit.local("config.reload", ", ".join(told.applied)[:160])
         return told
+
+    def shown(self) -> tuple[list[Shown], tuple[str, ...]]:
+        """Return all keys with what is in force, and those that wait for a restart."""
+        return [*shown_values(Reading(self.config, self._found))], self._waiting
 
     async def hang_up(self) -> None:
         """Do the same for SIGHUP: nobody is there to be told of a mistake but the log."""
@@ -115,6 +126,9 @@ class Reloading:
             _LOG.error("the configuration stays as it was", reason=str(error))
             if self._parts is not None:
                 self._parts.audit.local("config.refused", reason=type(error).__name__)
+
+    def _read(self) -> Reading[Config]:
+        return inspect(self._home.config, os.environ, Config)
 
     def _apply(self, appliers: Mapping[str, Callable[[Parts, Config], None]]) -> None:
         if self._parts is not None:

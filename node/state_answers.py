@@ -31,6 +31,7 @@ from ledger.namespaces import (
     Access,
     Namespace,
     NamespaceClaim,
+    NamespaceRelease,
     NamespaceSet,
     Rules,
     decode_namespace,
@@ -153,19 +154,16 @@ class StateAnswers(JournalAnswers, ABC):
 
     async def state_changes(self, query: ChangesQuery, timeout_s: float) -> ChangesView:
         """See `gateway.state_views.StateCell.state_changes`."""
-        news, headers = self._parts.news, self._parts.headers
+        newest = self._parts.headers.last_round
         begin = query.after_round
-        place = Round(headers.last_round if begin is None else begin), _encoded(query.after_key)
+        place = Round(newest if begin is None else begin), _encoded(query.after_key)
         page = ChangesPage([], *place)
-        with news.watching():
-            try:
-                async with asyncio.timeout(min(timeout_s, WAIT_S_MAX)):
-                    while not page.items:
-                        page = self._page(query, (page.round, page.key))
-                        if not page.items and page.round >= headers.last_round:
-                            await news.after(page.round)
-            except TimeoutError:
-                pass  # nothing changed: the answer says up to where
+        try:
+            async with asyncio.timeout(min(timeout_s, WAIT_S_MAX)):
+                while not page.items:
+                    page = await self._next_page(query, page)
+        except TimeoutError:
+            pass  # nothing changed: the answer says up to where
         items = [written_view(key_name(one.key), one.round, one.value) for one in page.items]
         return ChangesView(items, page.round, key_name(page.key) if page.key else "")
 
@@ -178,6 +176,10 @@ class StateAnswers(JournalAnswers, ABC):
         rules = Rules(owners, Access(wish.access), writers)
         kind = NamespaceClaim if claims else NamespaceSet
         return await self._submit_own(kind(wish.name, rules), None, wait, timeout_s)
+
+    async def release_namespace(self, name: str, *, wait: Stage, timeout_s: float) -> ReceiptView:
+        """See `gateway.state_views.StateCell.release_namespace`."""
+        return await self._submit_own(NamespaceRelease(name), None, wait, timeout_s)
 
     async def namespaces(self, prefix: str, after: str, limit: int) -> list[NamespaceView]:
         """See `gateway.state_views.StateCell.namespaces`."""
@@ -205,6 +207,16 @@ class StateAnswers(JournalAnswers, ABC):
     ) -> ReceiptView:
         one = writes[0] if len(writes) == 1 else Batch(tuple(writes))
         return await self._submit_own(one, None, wait, timeout_s)
+
+    async def _next_page(self, query: ChangesQuery, page: ChangesPage) -> ChangesPage:
+        """Wait for what comes behind a page, or for a jump, after which that may not be kept."""
+        news, headers = self._parts.news, self._parts.headers
+        with news.watching():
+            while not page.items and not news.has_ended:
+                page = self._page(query, (page.round, page.key))
+                if not page.items and page.round >= headers.last_round:
+                    await news.after(page.round)
+        return page
 
     def _page(self, query: ChangesQuery, place: tuple[Round, bytes]) -> ChangesPage:
         prefix = VALUE_PREFIX + query.prefix.encode()

@@ -21,18 +21,24 @@ class StateNews:
 
     def __init__(self, applied: Round = Round(0)) -> None:
         self.round = applied
+        self.has_ended = False
+        """Whether the cell jumped: what comes now is told elsewhere."""
         self._changed = asyncio.Event()
         self._watchers = 0
 
     def applied(self, applied: Applied) -> None:
         """Note a round whose effects are durable."""
         self.round = applied.header.round
-        changed, self._changed = self._changed, asyncio.Event()
-        changed.set()
+        self._wake()
+
+    def end(self) -> None:
+        """Have who waits look anew: nothing will be told here any more."""
+        self.has_ended = True
+        self._wake()
 
     async def after(self, round_number: Round) -> None:
-        """Wait until a later round is durable."""
-        while self.round <= round_number:
+        """Wait until a later round is durable, or nothing will be told here any more."""
+        while self.round <= round_number and not self.has_ended:
             await self._changed.wait()
 
     @contextmanager
@@ -45,3 +51,7 @@ class StateNews:
             yield
         finally:
             self._watchers -= 1
+
+    def _wake(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()

@@ -60,11 +60,11 @@ def why_view(parts: Parts, graph: TrustGraph, cell_id: CellId, paths_max: int) -
     )
 
 
-def graph_view(parts: Parts, graph: TrustGraph, limit: int) -> TrustGraphView:
-    """Return the cells with the highest scores, and what they say of each other."""
-    count = min(limit, TRUST_CELLS_SHOWN_MAX)
-    best = heapq.nsmallest(count, ((-score, key) for key, score in graph.scores()))
-    shown = [graph.own, *(key for _, key in best)][:count]
+def graph_view(parts: Parts, graph: TrustGraph, limit: int, start: int) -> TrustGraphView:
+    """Return cells by their scores, the own one first, and what they say of each other."""
+    count, before = min(limit, TRUST_CELLS_SHOWN_MAX), min(start, len(graph))
+    best = heapq.nsmallest(before + count, ((-score, key) for key, score in graph.scores()))
+    shown = [graph.own, *(key for _, key in best)][before : before + count]
     names, within, weight = _names(parts), frozenset(shown), graph.weight
     edges = (
         TrustEdgeView(_present(parts, issuer), _present(parts, subject), weight(issuer, subject))

@@ -12,7 +12,7 @@ from settings.errors import DEFAULT, Origin
 from settings.keys import Place, Value, all_places
 
 _Document = TypeVar("_Document")
-_MASK: Final = "…"
+MASK: Final = "…"
 _SECRET: Final = re.compile(r"TOKEN|SECRET|PASS|KEY|CREDENTIAL", re.IGNORECASE)
 """Variables by these names are not shown where they stand in a value."""
 
@@ -35,7 +35,7 @@ def shown_values(reading: Reading[_Document]) -> Iterator[Shown]:
         if found is None:
             yield Shown(place, value, DEFAULT, is_masked=False)
         elif _is_secret(found):
-            yield Shown(place, _MASK, found.origin, is_masked=True)
+            yield Shown(place, MASK, found.origin, is_masked=True)
         else:
             yield Shown(place, value, found.origin, is_masked=False)
 

@@ -1,7 +1,7 @@
 // Checks a proof in this browser, and says what came of it and on what that rests.
 
 import { h } from "./dom.js";
-import { momentMs, momentNs, number } from "./format.js";
+import { capital, momentMs, momentNs, number } from "./format.js";
 import { trusted } from "./network.js";
 import { badge, box, button, download, facts, fillWith, identifier, notice, prose, table, to } from "./parts.js";
 import { cellIdOf } from "./verify/base58.js";
@@ -130,6 +130,6 @@ export function decodedTransaction(raw) {
     found.sender && ["Nonce", number(found.nonce)],
     found.expiresRound ? ["Expires after round", number(found.expiresRound)] : null,
     found.fee ? ["Fee, at most", `${number(found.fee)} base units`] : null,
-    ...found.fields.map(([name, text]) => [name, h("span", { class: "long" }, text)]),
+    ...found.fields.map(([name, text]) => [capital(name.replaceAll("_", " ")), h("span", { class: "long" }, text)]),
   );
 }

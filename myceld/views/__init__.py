@@ -61,7 +61,16 @@ from myceld.views.members import (
 )
 from myceld.views.messages import MessagesView, MessageView, RoomView, SentView
 from myceld.views.page import Page
-from myceld.views.process import LevelsView, LogLineView, LogsView, ReloadView
+from myceld.views.process import (
+    ConfigView,
+    LevelsView,
+    LogLineView,
+    LogsView,
+    ReloadView,
+    SettingView,
+    SpaceView,
+    UseView,
+)
 from myceld.views.proofs import ProofFileView
 from myceld.views.public import (
     EndpointsView,
@@ -114,6 +123,7 @@ __all__ = [
     "BlockView",
     "ChangesView",
     "ClockView",
+    "ConfigView",
     "ConsensusView",
     "ContentView",
     "DagEventView",
@@ -188,6 +198,8 @@ __all__ = [
     "ServiceHealth",
     "ServiceView",
     "ServicesView",
+    "SettingView",
+    "SpaceView",
     "SpendView",
     "SporeView",
     "StateEntryView",
@@ -205,6 +217,7 @@ __all__ = [
     "TrustWhyView",
     "UndecidedView",
     "UpgradeView",
+    "UseView",
     "VoteView",
     "VoterView",
     "WhyView",

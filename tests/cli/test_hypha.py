@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from cli.hypha import show_status
+from cli.hypha import hypha_init_arguments, show_status
 from cli.main import run
+from gossip.discovery.ticket import Ticket, format_ticket
+from identity.passphrase import PassphraseSource
 from ledger.genesis import to_json
 from tests.ledger.test_roster_proof import SHORT
+from tests.ledger.world import KEYS
 from tests.network.devnet import myceld
 
 
@@ -75,6 +78,8 @@ def test_a_hypha_needs_a_genesis_and_a_gateway(tmp_path: Path, genesis: str) -> 
         ("--role", "hypha", "--listen", "/ip4/127.0.0.1/tcp/1"),
         ("--role", "hypha", "--network", "home"),
         ("--role", "hypha", "--gateway", "http://127.0.0.1:1,tokn=a"),
+        ("--ticket", "myceld1aaaa"),
+        ("--role", "hypha", "--ticket", "myceld1aaaa", "--genesis", "genesis.json"),
         ("--role", "sclerotium"),
         ("--gateway", "http://127.0.0.1:1"),
     ],
@@ -84,6 +89,25 @@ def test_options_that_do_not_go_together_are_a_wrong_usage(
 ) -> None:
     assert run(["init", "--home", str(tmp_path / "home"), *options]) == 2
     assert not (tmp_path / "home").exists()
+
+
+def test_of_a_ticket_a_hypha_is_told_the_network_alone(tmp_path: Path) -> None:
+    ticket = Ticket(SHORT.network_id, KEYS[0].public_key, bytes(range(16)), 1, ("/ip4/1.2.3.4",))
+    file = tmp_path / "ticket.txt"
+    file.write_text(format_ticket(ticket) + "\n")
+    options = {"name": None, "gateway_port": None, "passphrase": PassphraseSource()}
+    for text in (format_ticket(ticket), f"@{file}"):
+        arguments = hypha_init_arguments(
+            ["http://127.0.0.1:1"],
+            text,
+            home=str(tmp_path),
+            genesis=None,
+            as_json=False,
+            **options,  # type: ignore[arg-type]  # of several types
+        )
+        at = arguments.index("--network-id")
+        assert arguments[at + 1] == SHORT.network_id.hex()
+        assert not any(ticket.secret.hex() in one or "myceld1" in one for one in arguments)
 
 
 def test_the_status_names_who_lies_and_steers_no_terminal(

@@ -103,7 +103,8 @@ class Window:
 
     def breaches(self) -> list[str]:
         """Return what axe finds against the page: missing labels, poor contrast, wrong roles."""
-        self.page.evaluate(_AXE)
+        if not self.page.evaluate("'axe' in window"):
+            self.page.evaluate(_AXE)
         found: list[dict[str, Any]] = self.page.evaluate(
             "axe.run(document, {resultTypes: ['violations']}).then(results => results.violations)"
         )

@@ -407,10 +407,10 @@ class FakeCell(
         ]
         return TrustWhyView(_TRUSTED[1], 0.9, 0.0, 0.0, [said], ways[:paths_max])
 
-    async def trust_graph(self, limit: int, scope: str) -> TrustGraphView:
+    async def trust_graph(self, limit: int, scope: str, start: int = 0) -> TrustGraphView:
         self.calls.append(("trust_graph", scope))
         edges = [TrustEdgeView(CELL_ID, OTHER_ID, 0.9), TrustEdgeView(OTHER_ID, THIRD_ID, 0.5)]
-        shown = _TRUSTED[:limit]
+        shown = _TRUSTED[start : start + limit]
         ids = {one.cell_id for one in shown}
         return TrustGraphView(list(shown), [e for e in edges if {e.issuer, e.subject} <= ids], 3)
 

@@ -19,6 +19,12 @@ class FakeLight:
         del epoch
         return _view("value" if key == b"value/hello" else "absence")
 
+    async def light_range(
+        self, start: bytes, end: bytes | None, limit: int, epoch: int
+    ) -> LightProofView:
+        del start, end, limit, epoch
+        return _view("range")
+
     async def light_receipt(self, transaction_id: bytes, epoch: int) -> LightProofView:
         del epoch
         if transaction_id == bytes(32):

@@ -6,7 +6,16 @@ from collections.abc import Sequence
 
 from core.ids import cell_id_of
 from gateway.errors import NoSuchCell
-from gateway.process_views import LevelsView, LogLineView, LogsView, ReloadView
+from gateway.process_views import (
+    ConfigView,
+    LevelsView,
+    LogLineView,
+    LogsView,
+    ReloadView,
+    SettingView,
+    SpaceView,
+    UseView,
+)
 from gateway.service_views import (
     ActsQuery,
     ActsView,
@@ -36,6 +45,16 @@ class FakeServices:
 
     async def reload_config(self) -> ReloadView:
         return ReloadView(["logging.level"], ["cell.listen"])
+
+    def config_in_force(self) -> ConfigView:
+        where = ["/ip4/0.0.0.0/tcp/1"]
+        listen = SettingView("cell.listen", where, *(False, "default", None), reload=False)
+        masked = SettingView("cell.commands", None, *(True, "/c/config.yaml", 4), reload=True)
+        return ConfigView([listen, masked], ["cell.listen"])
+
+    async def space(self) -> SpaceView:
+        use = UseView("journal consensus", 7, "signed blocks", can_go=False, how="")
+        return SpaceView([use], 7, 1 << 30, None, None, is_estimated=False)
 
     def log_lines(self, after: int, limit: int) -> LogsView:
         lines = [

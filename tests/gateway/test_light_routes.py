@@ -23,6 +23,8 @@ def test_every_route_for_hyphae_answers_with_a_proof() -> None:
             "/api/light/head",
             f"/api/light/head?epoch=0&round=1&hash={ID}",
             f"/api/light/state?key={b'value/hello'.hex()}&epoch=3",
+            f"/api/light/range?start={b'value/'.hex()}&end={b'value0'.hex()}&limit=7&epoch=3",
+            "/api/light/range",
             f"/api/light/receipts/{ID}?epoch=1",
             "/api/light/round?round=2",
         ):
@@ -52,6 +54,9 @@ def test_every_route_for_hyphae_answers_with_a_proof() -> None:
         "/api/light/state?key=",
         "/api/light/state?key=zz",
         f"/api/light/state?key={'00' * 513}",
+        f"/api/light/range?start={'00' * 513}",
+        "/api/light/range?end=zz",
+        "/api/light/range?limit=1001",
         "/api/light/round",
         "/api/light/round?round=0",
         "/api/light/receipts/ab",

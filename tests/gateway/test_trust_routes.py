@@ -70,6 +70,9 @@ def test_scores_paths_and_the_graph_come_as_the_cell_has_them() -> None:
         assert len(graph["cells"]) == 2
         assert graph["edges"] == [{"issuer": CELL_ID, "subject": OTHER_ID, "weight": 0.9}]
         assert graph["cells_known"] == 3
+        _, _, rest = await wire.ask("GET", "/api/v1/trust/graph?limit=2&start=2")
+        first = {one["cell_id"] for one in graph["cells"]}
+        assert [one["cell_id"] in first for one in rest["cells"]] == [False]
         for path in ("cell?cell=beta&scope=writing", "graph?scope=writing"):
             assert (await wire.ask("GET", f"/api/v1/trust/{path}"))[0] == 200
         asked = [what for name, what in cell.calls if name in ("trust_of", "trust_graph")]

@@ -96,6 +96,10 @@ def honest(made: Network, path: str, query: Json) -> Json:
         return told(made, tail(made, HeaderClaim(), epoch), epoch)
     if path == "/api/light/state":
         return told(made, tail(made, made.value_claim(bytes.fromhex(query["key"])), epoch), epoch)
+    if path == "/api/light/range":
+        start, end = bytes.fromhex(query["start"]), bytes.fromhex(query["end"])
+        claim = made.range_claim(start, end, int(query["limit"]))
+        return told(made, tail(made, claim, epoch), epoch)
     if path == "/api/light/round":
         header = next(one for one in made.headers if one.round == int(query["round"]))
         return told(made, tail(made, HeaderClaim(), epoch, header), epoch)

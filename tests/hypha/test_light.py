@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from hypha.daemon import open_heads
-from hypha.errors import HyphaRunsAlready, NoHypha, OtherHyphaNetwork, TokenFileUnusable
+from hypha.errors import (
+    HyphaRunsAlready,
+    NoGatewayAnswers,
+    NoHypha,
+    OtherHyphaNetwork,
+    TokenFileUnusable,
+)
 from hypha.founding import Wishes, found
 from hypha.gateway_address import GatewayAddress
 from hypha.heads import Heads
 from hypha.home import HyphaHome
 from ledger.genesis import to_json
 from ledger.proof import HeaderClaim
-from tests.hypha.fake_gateway import story, tail
+from tests.hypha.fake_gateway import FakeGateway, Json, as_http, story, tail, told
 from tests.ledger.test_roster_proof import SHORT
 
 ROOT = Path(__file__).parents[2]
@@ -75,13 +84,16 @@ from tests.hypha.fake_gateway import story, tail
 from tests.ledger.test_roster_proof import SHORT
 home, heads = HyphaHome(Path({home!r})), Heads(SHORT)
 proofs = [tail(story(at), HeaderClaim(), 0) for at in range(1, 6)]
-print("go", flush=True)
+started = False
 while True:
     heads = Heads(SHORT)
     for proof in proofs:
         news = heads.consider(proof).news
         home.write_head(news, SHORT)
         heads.adopt(news)
+        if not started:
+            print("go", flush=True)
+            started = True
 """
 
 
@@ -144,3 +156,43 @@ def test_founding_without_what_it_needs_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(TokenFileUnusable):
         found(home, Wishes(genesis, (address,)))
     assert not home.path.exists()
+
+
+def test_a_hypha_is_made_of_the_networks_id_by_whichever_gateway_tells_its_genesis(
+    tmp_path: Path,
+) -> None:
+    """Of another network, silent, and without a round: none of them stops it, none deceives it."""
+    home, other = HyphaHome(tmp_path / "hypha"), replace(SHORT, name="another network")
+
+    async def of_another(gateway: FakeGateway, path: str, query: Json) -> bytes:
+        del path, query
+        proof = replace(tail(gateway.network, HeaderClaim(), 0), genesis=other)
+        return as_http(told(gateway.network, proof, 0))
+
+    async def empty(gateway: FakeGateway, path: str, query: Json) -> bytes:
+        del path, query
+        return as_http(told(gateway.network, None, 0))
+
+    async def run() -> None:
+        made = story(1)
+        fakes = [FakeGateway(made, of_another), FakeGateway(made, empty), FakeGateway(made)]
+        async with AsyncExitStack() as stack:
+            for fake in fakes:
+                await stack.enter_async_context(fake.served())
+            urls = ["http://127.0.0.1:1", *(fake.url for fake in fakes)]
+            addresses = tuple(map(GatewayAddress, urls))
+            deceived = Wishes(gateways=addresses[:3], network_id=SHORT.network_id)
+            with pytest.raises(NoGatewayAnswers, match=r"another network.*no certified round"):
+                await asyncio.to_thread(found, home, deceived)
+            assert not home.path.exists()
+            wishes = Wishes(gateways=addresses, network_id=SHORT.network_id)
+            founded = await asyncio.to_thread(found, home, wishes)
+            assert founded.genesis == home.read_genesis() == SHORT
+            asked = len(fakes[2].asked)
+            assert not (await asyncio.to_thread(found, home, wishes)).created
+            assert len(fakes[2].asked) == asked
+            elsewhere = replace(deceived, network_id=other.network_id, gateways=addresses[1:2])
+            with pytest.raises(OtherHyphaNetwork):
+                await asyncio.to_thread(found, home, elsewhere)
+
+    asyncio.run(run())

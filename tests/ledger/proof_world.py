@@ -79,13 +79,16 @@ class Network(History):
         proof = prove_keys(self.ledger.state, [key], self._fetch)
         return StateClaim(key, self.state.get(key), proof)
 
-    def range_claim(self, prefix: bytes) -> RangeClaim:
+    def prefix_claim(self, prefix: bytes) -> RangeClaim:
         """Return what the present state has from a prefix on."""
-        end = prefix[:-1] + bytes([prefix[-1] + 1])
+        return self.range_claim(prefix, prefix[:-1] + bytes([prefix[-1] + 1]), 100)
+
+    def range_claim(self, start: bytes, end: bytes, limit: int) -> RangeClaim:
+        """Return what the present state has from one key on up to another one."""
         proof = prove_range(
-            self.ledger.state, prefix, end, self._fetch, count_max=100, size_bytes_max=60_000
+            self.ledger.state, start, end, self._fetch, count_max=limit, size_bytes_max=60_000
         )
-        return RangeClaim(prefix, end, proof)
+        return RangeClaim(start, end, proof)
 
     def _fetch(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
         return {key: self.state[key] for key in keys if key in self.state}
@@ -118,7 +121,7 @@ def sample_proofs() -> dict[str, Proof]:
     proofs["roster"] = made.proof(RosterClaim(made.rosters[-1]), (last,))
     proofs["value"] = made.proof(made.value_claim(VALUE_KEY), (last,))
     proofs["absence"] = made.proof(made.value_claim(VALUE_PREFIX + b"nothing"), (last,))
-    proofs["range"] = made.proof(made.range_claim(VALUE_PREFIX), (last,))
+    proofs["range"] = made.proof(made.prefix_claim(VALUE_PREFIX), (last,))
     raws = {transaction_id(raw): raw for raw in made.raws}
     for name, index in (("refused", 0), ("receipt", 5)):
         receipt, path = receipts[index], tuple(receipt_path(receipts, index))

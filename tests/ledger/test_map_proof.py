@@ -15,12 +15,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ledger import map_proof
 from ledger.errors import BadMapProof, NoStateProof
 from ledger.limits import PIECE_ENTRIES_MAX
-from ledger.map_proof import TOP, Opened, Place, Scan, end_of_prefix, is_at
+from ledger.map_proof import (
+    PROOF_NODES_MAX,
+    TOP,
+    Opened,
+    Place,
+    Scan,
+    end_of_prefix,
+    is_at,
+)
 from ledger.prover import prove_keys, prove_piece, prove_range
 from ledger.tree import StateTree
-from ledger.trie import EMPTY_ROOT, KEY_SIZE_BYTES_MAX
+from ledger.trie import EMPTY_ROOT, KEY_SIZE_BYTES_MAX, entry_digest
 from tests.ledger.map_world import fetcher, map_of, slow_root, some_keys
 from tests.ledger.pages import PageDisk
 from tests.ledger.test_tree import KEYS, STATES
@@ -240,6 +249,31 @@ def test_a_proof_as_deep_as_it_can_be_is_read_without_recursion() -> None:
         Opened(b"\x01" + head + b"\x02" + bytes(32))
     with pytest.raises(BadMapProof, match="size"):
         Opened(b"\x01" + bytes(1 << 20))
+
+
+def test_a_proof_of_many_short_entries_is_refused_before_most_of_it_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    state = {number.to_bytes(3, "big"): b"" for number in range(8_000)}
+    dense = prove_range(map_of(state), b"", None, fetcher(state), **BOUNDS)
+    hashed = 0
+
+    def counted(key: bytes, value: bytes) -> bytes:
+        nonlocal hashed
+        hashed += 1
+        return entry_digest(key, value)
+
+    monkeypatch.setattr(map_proof, "entry_digest", counted)
+    with pytest.raises(BadMapProof, match="more nodes"):
+        Opened(dense)
+    assert hashed <= PROOF_NODES_MAX // 2 + 1
+
+
+def test_what_a_cell_gives_away_at_once_is_read_whatever_its_entries_are() -> None:
+    state = {number.to_bytes(2, "big"): b"" for number in range(60 * 1024 // 12)}
+    proof = prove_range(map_of(state), b"", None, fetcher(state), **BOUNDS)
+    assert len(proof) > 60 * 1023
+    assert len(Opened(proof).entries()) == len(state)
 
 
 def test_the_format_is_that_of_the_vectors() -> None:

@@ -1,4 +1,4 @@
-"""Both clients against one real cell: the same body for each."""
+"""Both clients against one real cell, over TLS: the same body for each."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from myceld import (
 )
 from myceld.home import RunFile, read_token
 from myceld.question import Question
+from tests.gateway.certificates import Authority
 from tests.myceld.driven import KINDS, Driven
 from tests.network.devnet import myceld, wait_until
 from tests.network.test_one_cell import Cell
@@ -32,6 +33,11 @@ from tests.network.test_one_cell import Cell
 pytestmark = pytest.mark.slow
 
 _PAGE = Path(__file__).parents[2] / "docs" / "python.md"
+
+
+def _reached(kind: type[Client | AsyncClient], home: Path, **more: Any) -> Client | AsyncClient:  # noqa: ANN401 - what a client takes
+    """Return a client that is told all, as of a cell of another machine."""
+    return kind(RunFile.read(home).url, ca=home / "authority.pem", **more)
 
 
 def _blocks() -> list[str]:
@@ -42,6 +48,10 @@ def _blocks() -> list[str]:
 def cell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cell]:
     started = Cell(tmp_path_factory.mktemp("clients") / "ada")
     myceld("init", "--home", str(started.home), "--name", "ada")
+    files = Authority.made(started.home, "authority").issue(started.home, "127.0.0.1")
+    with started.config.open("a") as config:
+        tls = f"  tls_certificate: {files.certificate.name}\n  tls_key: {files.key.name}\n"
+        config.write(f"gateway:\n{tls}")
     started.start()
     yield started
     if started.process is not None:
@@ -72,10 +82,10 @@ def test_a_value_comes_back_and_can_be_proven(both: Driven) -> None:
 
 
 def test_what_is_not_proven_is_refused_with_its_code(both: Driven, cell: Cell) -> None:
-    run = RunFile.read(cell.home)
     both.put("refused/a", b"1", wait="certified", timeout_s=60)
     for genesis, expected in ((None, NoNetworkTrusted), (bytes(32), NotProven)):
-        with Driven(type(both.client)(run.url, read_token(cell.home), genesis=genesis)) as other:
+        token = read_token(cell.home)
+        with Driven(_reached(type(both.client), cell.home, token=token, genesis=genesis)) as other:
             with pytest.raises(expected) as caught:
                 other.verified_value("refused/a")
             assert caught.value.code.startswith("MYC-")
@@ -159,8 +169,7 @@ async def _across_restart(
 def test_a_key_that_is_allowed_signs_instead_of_a_token(both: Driven, cell: Cell) -> None:
     key = KeyPair(os.urandom(32))
     both.allow_key(key.public_key.hex(), "signer", ["read"])
-    run = RunFile.read(cell.home)
-    with Driven(type(both.client)(run.url, key=key)) as signing:
+    with Driven(_reached(type(both.client), cell.home, key=key)) as signing:
 
         def is_let_in() -> bool:
             with contextlib.suppress(CellRefused):
@@ -179,7 +188,11 @@ def test_a_client_is_made_from_the_environment(
     kind: type[Client | AsyncClient], cell: Cell
 ) -> None:
     run = RunFile.read(cell.home)
-    given = {"MYCELD_URL": run.url, "MYCELD_TOKEN": read_token(cell.home)}
+    given = {
+        "MYCELD_URL": run.url,
+        "MYCELD_TOKEN": read_token(cell.home),
+        "MYCELD_CA": str(cell.home / "authority.pem"),
+    }
     for environment in (given, {"MYCELD_HOME": str(cell.home)}):
         with Driven(kind.from_environment(environment)) as driven:
             assert driven.status()["name"] == "ada"
@@ -234,9 +247,9 @@ def test_text_is_not_read_as_json(both: Driven) -> None:
 
 def test_a_proof_checks_by_a_genesis_file_its_bytes_and_the_network_id(cell: Cell) -> None:
     genesis: Path = cell.home / "genesis.json"
-    run = RunFile.read(cell.home)
     with Client.from_home(cell.home) as client:
         network_id = client.info()["network_id"]
     for trusted in (genesis, str(genesis), genesis.read_bytes(), network_id):
-        with Client(run.url, read_token(cell.home), genesis=trusted) as client:
+        token = read_token(cell.home)
+        with Driven(_reached(Client, cell.home, token=token, genesis=trusted)) as client:
             assert client.verified_round().weight_total > 0

@@ -182,6 +182,13 @@ def test_a_hypha_shows_the_truth_beside_a_gateway_that_lies(
         wait_until(lambda: hypha.status()["round_certified"] > 0, "no head came")
         home = ("--home", str(hypha.home))
         assert myceld("state", "get", "hello", *home).stdout == "world\n"
+        net.client(1).put("list/a", b"1", wait="certified")
+        net.client(1).put("list/b", b"2", wait="certified")
+        listed = json.loads(myceld("state", "list", "list/", *home, "--json").stdout)
+        assert [(one["key"], one["value"]) for one in listed["items"]] == [
+            ("list/a", "1"),
+            ("list/b", "2"),
+        ]
         gone = myceld("state", "get", "nothing", *home, expect=1)
         assert "proven" in gone.stderr
         answer = json.loads(

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import signal
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+import pytest
 
 from ledger.genesis import to_json
 from ledger.transfer.wire import Links
+from myceld import CellRefused, Client
 from tests.ledger.transfer.world import SHORT, History
 from tests.network.devnet import wait_until
 from tests.network.fake_cell import Liar, Slow
@@ -27,6 +31,27 @@ def _staged(database: Path) -> int:
         if connection is not None:
             connection.close()
     return count
+
+
+def _watch_from_the_beginning(home: Path) -> CellRefused:
+    """Wait for changes of the state after round 0; return why there are none to be had."""
+    with Client.from_home(home, timeout_s=120) as client, pytest.raises(CellRefused) as caught:
+        client.state_changes("", after_round=0, timeout_s=100)
+    return caught.value
+
+
+def _check_its_history(cell: Cell, history: History) -> None:
+    """It begins with the epoch of the checkpoint, and says so."""
+    refused = json.loads(cell.run("tx", "list", "--json", expect=1).stdout)["error"]
+    assert refused["code"] == "MYC-NODE-030"
+    first = history.receipts(2)[0]
+    assert refused["message"].endswith(f"goes on at {first.position}")
+    page: list[dict[str, object]] = cell.json("tx", "list", "--start", str(first.position))["items"]  # type: ignore[assignment]  # the shape is tested here
+    listed = [one.id.hex() for one in history.receipts(2)[:100]]
+    assert [line["id"] for line in page] == listed
+    assert {line["kind"] for line in page} == {"unknown"}
+    receipt = cell.json("receipt", first.id.hex())
+    assert (receipt["position"], receipt["stage"]) == (first.position, "certified")
 
 
 def test_a_transfer_goes_on_after_kill_9_a_liar_is_dropped_and_clients_see_no_half_state(
@@ -52,8 +77,11 @@ def test_a_transfer_goes_on_after_kill_9_a_liar_is_dropped_and_clients_see_no_ha
             kept = _staged(database)
         asked = slow.asked
         cell.start()
+        watching = ThreadPoolExecutor(1)
         try:
+            watched = watching.submit(_watch_from_the_beginning, cell.home)
             wait_until(lambda: cell.json("status")["round_applied"] == seal.round, "no jump")
+            assert watched.result(timeout=10).code == "MYC-LEDGER-503", "it is to read anew"
             assert slow.asked > asked
             status = cell.json("status")
             assert status["state_root"] == seal.state_root.hex()
@@ -68,19 +96,7 @@ def test_a_transfer_goes_on_after_kill_9_a_liar_is_dropped_and_clients_see_no_ha
             )
             got = cell.json("state", "get", key[6:].decode())
             assert str(got["value_hex"]) in value.hex()
-
-            refused = json.loads(cell.run("tx", "list", "--json", expect=1).stdout)["error"]
-            assert refused["code"] == "MYC-NODE-030"
-            first = history.receipts(2)[0]
-            assert refused["message"].endswith(f"goes on at {first.position}")
-            page: list[dict[str, object]] = cell.json("tx", "list", "--start", str(first.position))[
-                "items"
-            ]  # type: ignore[assignment]  # the shape is tested here
-            listed = [one.id.hex() for one in history.receipts(2)[:100]]
-            assert [line["id"] for line in page] == listed
-            assert {line["kind"] for line in page} == {"unknown"}
-            receipt = cell.json("receipt", first.id.hex())
-            assert (receipt["position"], receipt["stage"]) == (first.position, "certified")
+            _check_its_history(cell, history)
             assert _staged(database) == 0
 
             assert cell.stop() == 0
@@ -88,3 +104,4 @@ def test_a_transfer_goes_on_after_kill_9_a_liar_is_dropped_and_clients_see_no_ha
             assert cell.json("status")["state_root"] == seal.state_root.hex()
         finally:
             assert cell.stop() == 0
+            watching.shutdown()

@@ -292,6 +292,13 @@ def test_a_running_cell_takes_over_what_it_can_of_a_changed_configuration(cell: 
             "needs_restart": ["discovery.dht"],
         }
         assert _status_under_name(client.url, "cell.example") == 200
+        shown = client.config()
+        values = {row["key"]: row for row in shown["values"]}
+        assert values["gateway.rate_open"]["value"] == 0
+        assert values["gateway.rate_open"]["line"] == text.count("\n") + 1
+        assert (values["discovery.dht"]["value"], values["discovery.dht"]["line"]) == (False, None)
+        assert shown["needs_restart"] == ["discovery.dht"]
+        assert "journal nucleus" in {use["what"] for use in client.space()["uses"]}
         cell.config.write_text(f"{text}gateway: {{rate_open: many}}\n")
         cell.hang_up()
         wait_until(lambda: "a number, got 'many'" in cell.log.read_text(), "nothing is logged")

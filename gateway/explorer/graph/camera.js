@@ -19,8 +19,12 @@ export class Camera {
     this.foot = 10;
   }
 
+  /** Have room for the number of the highest round at the left. */
+  makeRoom(round) {
+    this.gutter = Math.max(this.width < 520 ? 34 : 52, 18 + 8 * String(round).length);
+  }
+
   resize(width, height) {
-    this.gutter = width < 520 ? 34 : 52;
     [this.width, this.height] = [width, height];
     this.clamp();
   }

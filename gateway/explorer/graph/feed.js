@@ -5,7 +5,7 @@ const FOLLOW_MS = 700;
 const FOLLOW_SLOW_MS = 4000;
 const EVENTS_MAX = 20_000;
 
-/** Keeps a model up to date. Calls `onNews(fresh)`, `onEpoch()` when another one begins, `onError(error)`. */
+/** Keeps a model up to date. Calls `onNews(fresh)`, `onOlder()`, `onEpoch()` when another one begins, `onError(error)`. */
 export class Feed {
   #context;
   #model;
@@ -51,7 +51,7 @@ export class Feed {
     const view = await this.#ask({ start, limit: lowest - start });
     if (view.epoch !== epoch || this.#model.epoch !== epoch) return false;
     this.#model.take(view);
-    this.#tell.onNews([]);
+    this.#tell.onOlder();
     return true;
   }
 

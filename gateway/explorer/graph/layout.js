@@ -4,6 +4,8 @@
 
 /** Places for all events of a model. */
 export class Layout {
+  #byRound = new Map();
+
   constructor(model) {
     this.model = model;
     this.bands = [];
@@ -13,27 +15,57 @@ export class Layout {
 
   /** Place everything anew: 10,000 events take some milliseconds. */
   update() {
-    const { model } = this;
-    const byRound = new Map();
-    for (const event of [...model.events.values()].sort((a, b) => a.arrival - b.arrival)) {
+    this.#byRound = new Map();
+    this.bands = [];
+    this.add(this.model.events.values());
+  }
+
+  /** Place events that arrived after all that have a place: all below the lowest of them stays where it is. */
+  add(events) {
+    let lowest = Infinity;
+    for (const event of [...events].sort((a, b) => a.arrival - b.arrival)) {
       event.level = 0;
-      for (const parent of model.parents(event)) {
+      for (const parent of this.model.parents(event)) {
         if (parent.round === event.round) event.level = Math.max(event.level, parent.level + 1);
       }
       event.column = event.creator + this.#shift(event.branch);
-      if (!byRound.has(event.round)) byRound.set(event.round, []);
-      byRound.get(event.round).push(event);
+      const band = this.#byRound.get(event.round) ?? this.#open(event.round, event.arrival);
+      band.events.push(event);
+      band.levels = Math.max(band.levels, event.level + 1);
+      lowest = Math.min(lowest, event.round);
     }
-    let base = 0;
-    this.bands = [...byRound].sort(([a], [b]) => a - b).map(([number, events]) => {
-      const levels = 1 + Math.max(...events.map((event) => event.level));
-      const band = { number, events, base, levels };
-      for (const event of events) event.y = base + event.level + 0.5;
-      base += levels;
-      return band;
-    });
+    this.#stack(lowest);
+    this.columns = Math.max(1, this.model.members.length);
+  }
+
+  /** How many levels events fill that arrived before this one. */
+  heightAt(limit) {
+    if (limit === Infinity) return this.height;
+    const highest = this.bands.findLast((band) => band.first < limit);
+    let level = -1;
+    for (const event of highest?.events ?? []) if (event.arrival < limit) level = Math.max(level, event.level);
+    return highest ? highest.base + level + 1 : 0;
+  }
+
+  /** Begin a band for a round: nearly always the uppermost. */
+  #open(number, first) {
+    const band = { number, first, events: [], base: 0, levels: 1 };
+    this.#byRound.set(number, band);
+    this.bands.splice(this.bands.findLastIndex((other) => other.number < number) + 1, 0, band);
+    return band;
+  }
+
+  /** Put the bands from this round on upon those below. */
+  #stack(lowest) {
+    let at = this.bands.findLastIndex((band) => band.number < lowest) + 1;
+    let base = at > 0 ? this.bands[at - 1].base + this.bands[at - 1].levels : 0;
+    for (; at < this.bands.length; at += 1) {
+      const band = this.bands[at];
+      band.base = base;
+      for (const event of band.events) event.y = base + event.level + 0.5;
+      base += band.levels;
+    }
     this.height = base;
-    this.columns = Math.max(1, model.members.length);
   }
 
   /** Branches that a fork opened stand beside the column of their creator. */

@@ -19,7 +19,7 @@ export class Model {
     this.byId = new Map();
     this.children = new Map();
     this.rounds = new Map();
-    this.forked = new Map();
+    this.numbered = new Map();
     this.shown = null;
     this.version = 0;
   }
@@ -50,6 +50,8 @@ export class Model {
       return false;
     }
     event.known = null;
+    event.above = null;
+    event.forked = false;
     this.events.set(event.arrival, event);
     this.byId.set(event.id, event);
     this.byPlace.set(`${event.branch}:${event.sequence}`, event);
@@ -59,8 +61,10 @@ export class Model {
       if (!this.children.has(key)) this.children.set(key, []);
       this.children.get(key).push(event.arrival);
     }
-    const twins = `${event.creator}/${event.sequence}`;
-    this.forked.set(twins, (this.forked.get(twins) ?? 0) + 1);
+    const number = `${event.creator}/${event.sequence}`;
+    const twin = this.numbered.get(number);
+    if (twin) [twin.forked, event.forked] = [true, true];
+    else this.numbered.set(number, event);
     return true;
   }
 
@@ -97,11 +101,16 @@ export class Model {
   }
 
   isFork(event) {
-    return this.forked.get(`${event.creator}/${event.sequence}`) > 1;
+    return event.forked;
   }
 
+  /** The parents that are loaded; found once, and again when older events have come. */
   parents(event) {
-    return event.parents.map(([branch, sequence]) => this.byPlace.get(`${branch}:${sequence}`)).filter(Boolean);
+    if (event.above === null || (event.above.length < event.parents.length && event.aboveOf !== this.lowest)) {
+      event.above = event.parents.map(([branch, sequence]) => this.byPlace.get(`${branch}:${sequence}`)).filter(Boolean);
+      event.aboveOf = this.lowest;
+    }
+    return event.above;
   }
 
   /** The children that are shown, the creator's own first. */

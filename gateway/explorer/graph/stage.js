@@ -28,12 +28,14 @@ export class Stage {
     this.#listen(context);
   }
 
-  /** The events changed: place them anew. What is seen stays, unless the reader follows the newest. */
-  changed() {
+  /** There are events after all that were, or others: place these, or all. What is seen stays, unless the reader follows. */
+  changed(fresh = null) {
     const held = this.#anchor();
-    this.layout.update();
+    if (fresh) this.layout.add(fresh);
+    else this.layout.update();
     this.camera.columns = this.layout.columns;
-    this.camera.levels = this.#levels();
+    this.camera.makeRoom(this.layout.bands.at(-1)?.number ?? 0);
+    this.camera.levels = this.layout.heightAt(this.model.limit);
     if (held && !this.follows) this.camera.bottom += this.model.events.get(held.arrival).y - held.y;
     if (this.follows) this.#toNewest();
     this.camera.clamp();
@@ -95,6 +97,7 @@ export class Stage {
     }
     if (camera.width !== width || camera.height !== height) {
       camera.resize(width, height);
+      camera.makeRoom(this.layout.bands.at(-1)?.number ?? 0);
       if (this.follows) this.#toNewest();
     }
     this.drawing.setTransform(ratio, 0, 0, ratio, 0, 0);
@@ -108,15 +111,8 @@ export class Stage {
     if (moving) this.draw();
   }
 
-  #levels() {
-    if (this.model.shown === null) return this.layout.height;
-    let highest = 0;
-    for (const event of this.model.events.values()) if (this.model.isShown(event)) highest = Math.max(highest, event.y + 0.5);
-    return highest;
-  }
-
   #toNewest() {
-    this.camera.levels = this.#levels();
+    this.camera.levels = this.layout.heightAt(this.model.limit);
     this.camera.bottom = this.camera.top;
     this.camera.clamp();
   }

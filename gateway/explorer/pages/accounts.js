@@ -2,11 +2,11 @@
 
 import { h, replace } from "../dom.js";
 import { amount, number } from "../format.js";
-import { badge, button, facts, field, figure, fillWith, form, heading, identifier, input, pager, section, table, to } from "../parts.js";
+import { badge, button, facts, field, figure, fillWith, form, heading, identifier, input, pager, pageSize, person, section, table, to } from "../parts.js";
 
 export const title = "Accounts";
 
-const [MOVES, TOKENS] = [25, 100];
+const [MOVES_ASKED, ASKED_MAX, TOKENS] = [250, 8, 100];
 
 export async function render(root, context) {
   const account = context.params[0] ?? "";
@@ -43,26 +43,35 @@ function purseOf(purse) {
     ["Key", purse.is_given_up ? [badge("given up", "warn"), " what is paid to it reaches ", identifier(purse.successor)] : null],
   ),
   purse.allowances.length > 0 && table("What others may pay from it", [
-    { label: "Who", cell: (one) => identifier(one.spender, to("accounts", one.spender)) },
+    { label: "Who", cell: (one) => person(one.spender, to("accounts", one.spender)) },
     { label: "Up to", numeric: true, cell: (one) => `${amount(one.amount)} PRANA` },
     { label: "Until round", numeric: true, cell: (one) => (one.expires_round ? number(one.expires_round) : "no end") },
   ], purse.allowances, { hideCaption: false })];
 }
 
+/** One page of changes. Rounds in which the account only sent something that cost nothing are stepped over. */
 async function history(context, account) {
-  const page = await context.api.get("v1/prana/history", { account, before: context.query.get("before"), limit: MOVES }, context.signal);
+  const [found, size] = [[], pageSize()];
+  let [before, more] = [context.query.get("before"), true];
+  for (let asked = 0; more && asked < ASKED_MAX && found.length < size; asked += 1) {
+    const page = await context.api.get("v1/prana/history", { account, before, limit: MOVES_ASKED }, context.signal);
+    const changed = page.items.filter((move) => move.change === null || BigInt(move.change) !== 0n);
+    found.push(...changed.slice(0, size - found.length));
+    const isCut = found.length === size && found.at(-1) !== changed.at(-1);
+    before = isCut ? found.at(-1).round : page.next;
+    more = before !== null;
+  }
   const here = account ? to("accounts", account) : "#/accounts";
   return [table("What rounds made of the account, the newest first", [
     { label: "Round", numeric: true, cell: (move) => h("a", { href: to("rounds", move.round) }, number(move.round)) },
     { label: "Change", numeric: true, cell: (move) => changeOf(move.change) },
     { label: "Balance after it", numeric: true, cell: (move) => amount(move.balance) },
-  ], page.items, { empty: "Nothing has touched this account, as far as this cell keeps the past." }),
-  pager("Pages of history", context.query.has("before") && { label: "Newest", href: here }, { label: "Earlier", href: page.next === null ? null : `${here}?before=${page.next}` })];
+  ], found, { empty: more ? "Nothing has changed its balance of late." : "Nothing has changed its balance, as far as this cell keeps the past." }),
+  pager("Pages of history", context.query.has("before") && { label: "Newest", href: here }, { label: "Earlier", href: more ? `${here}?before=${before}` : null })];
 }
 
 function changeOf(change) {
   if (change === null) return "not kept";
-  if (BigInt(change) === 0n) return h("span", { class: "soft" }, "none");
   return BigInt(change) > 0n ? `+${amount(change)}` : amount(change);
 }
 
@@ -83,7 +92,7 @@ function tokensTable(tokens) {
     { label: "Supply", numeric: true, cell: (token) => amount(token.supply, token.decimals) },
     { label: "Cap", numeric: true, cell: (token) => (token.cap ? amount(token.cap, token.decimals) : "none") },
     { label: "This cell has", numeric: true, cell: (token) => amount(token.held, token.decimals) },
-    { label: "Issuer", cell: (token) => identifier(token.issuer, to("accounts", token.issuer)) },
+    { label: "Issuer", cell: (token) => person(token.issuer, to("accounts", token.issuer)) },
     { label: "Rules", cell: (token) => [token.is_mintable && "can be made more", token.is_burnable && "can be burned", token.is_fixed && "only its issuer passes it on"].filter(Boolean).join(", ") || "none" },
   ], tokens, { empty: "Nobody has made a token." });
 }

@@ -2,7 +2,7 @@
 
 import { h, replace, s } from "../dom.js";
 import { amount, capital, number } from "../format.js";
-import { badge, button, errorState, facts, fillWith, heading, identifier, newId, section, table, to } from "../parts.js";
+import { badge, button, errorState, facts, fillWith, heading, identifier, newId, person, section, table, to } from "../parts.js";
 
 export const title = "Governance";
 
@@ -82,7 +82,7 @@ function parts(context, proposal, draw) {
     facts(
       ["State", [badge(proposal.state, TONES[proposal.state]), proposal.closed_round ? ` in round ${number(proposal.closed_round)}` : ""]],
       ["What it does", h("ul", { class: "plain" }, proposal.actions.map((action) => h("li", {}, words(action))))],
-      ["Proposed by", identifier(proposal.proposer, to("trust", proposal.proposer))],
+      ["Proposed by", person(proposal.proposer, to("trust", proposal.proposer))],
       ["In round", h("a", { href: to("rounds", proposal.round) }, number(proposal.round))],
       ["Can be voted on until round", number(proposal.expires_round)],
     ),

@@ -1,17 +1,17 @@
 // The hashgraph, live: members as columns, rounds as bands, and why each event is where it is.
 
 import { h, replace } from "../dom.js";
-import { count, number } from "../format.js";
+import { capital, count, number } from "../format.js";
 import { Feed } from "../graph/feed.js";
 import { Layout } from "../graph/layout.js";
 import { Model } from "../graph/model.js";
 import { showEvent } from "../graph/panel.js";
 import { Stage } from "../graph/stage.js";
-import { announce, button, errorState, heading, loading, notice } from "../parts.js";
+import { announce, button, heading, lastingProblem, loading, notice, select } from "../parts.js";
 
 export const title = "Hashgraph";
 
-const PLAY_MS = 90;
+const SPEEDS = [10, 50, 250];
 const WORDS_MS = 2000;
 const HELP = "Arrow keys go from event to event: up and down along parents and children, left and right to other members. "
   + "Plus and minus zoom, page up and page down scroll, a and d move sideways, f follows the newest, escape lets go.";
@@ -31,12 +31,13 @@ export async function render(root, context) {
     onNews: (fresh) => {
       const now = performance.now();
       for (const event of fresh) event.known = now;
-      stage.changed();
+      stage.changed(fresh);
       update();
       if (stage.selected && stage.why?.received === null) explain(stage.selected);
     },
+    onOlder: () => { stage.changed(); update(); },
     onEpoch: () => { stage.selected = null; stage.changed(); selected(null); update(); },
-    onError: (error) => replace(parts.problem, error && errorState(error)),
+    onError: (error) => lastingProblem(parts.problem, error),
   });
   const update = () => showState(parts, model, stage);
   let asking = null;
@@ -46,10 +47,11 @@ export async function render(root, context) {
     asking = new AbortController();
     const { signal } = asking;
     try {
-      const why = await context.api.get(`v1/consensus/events/${event.id}/why`, {}, AbortSignal.any([signal, context.signal]));
+      const ask = (path) => context.api.get(`v1/consensus/events/${event.id}${path}`, {}, AbortSignal.any([signal, context.signal]));
+      const [why, whole] = await Promise.all([ask("/why"), event.transactions > 0 ? ask("") : null]);
       if (signal.aborted || stage.selected !== event) return;
       stage.explain(why);
-      show(event, { why });
+      show(event, { why, held: whole?.transaction_ids ?? [] });
       if (stage.said !== event.id) announce(`${model.name(event)}, round ${event.round}. ${why.words.join(" ")}`);
       stage.said = event.id;
     } catch (problem) {
@@ -79,9 +81,7 @@ export async function render(root, context) {
   function showUpTo(arrival) {
     model.shown = arrival === null || arrival >= model.total ? null : arrival;
     if (stage.selected && !model.isShown(stage.selected)) stage.select(null);
-    stage.follows = true;
-    stage.changed();
-    update();
+    stage.follow(true);
   }
 
   connect(parts, { model, stage, feed, showUpTo, context });
@@ -100,10 +100,12 @@ export async function render(root, context) {
   await words();
   if (context.params[0]) await toEvent(context.params[0]);
 
+  /** Go to an event by its id. The cell is asked first: events of former epochs are in the journal only. */
   async function toEvent(id) {
-    while (!model.byId.has(id) && feed.hasOlder) await feed.older();
-    if (model.byId.has(id)) goTo(model.byId.get(id).arrival);
-    else replace(parts.problem, notice("warn", "This event is not in the present epoch, as far as this cell knows."));
+    const found = await context.api.get(`v1/consensus/events/${encodeURIComponent(id)}`, {}, context.signal).catch((error) => error);
+    if (context.signal.aborted) return;
+    if (found instanceof Error) replace(parts.problem, notice("warn", `${capital(found.message)}.`, "The graph shows the present epoch. Events of all epochs are blocks of the journal “consensus”."));
+    else await goTo(found.event.arrival);
   }
 }
 
@@ -118,10 +120,12 @@ function build() {
     slider: h("input", { type: "range", id: "graph-time", min: "0", max: "1", step: "1", value: "1" }),
     time: h("output", { for: "graph-time", class: "graph-time" }),
     play: button("Play", null, { id: "graph-play" }),
+    speed: select("speed", SPEEDS.map((one) => [one, `${one}/s`]), SPEEDS[0]),
     live: button("Live", null, { id: "graph-live", "aria-pressed": "true" }),
     closer: button("+", null, { "aria-label": "Zoom in", kind: "square" }),
     wider: button("−", null, { "aria-label": "Zoom out", kind: "square" }),
   };
+  parts.speed.setAttribute("aria-label", "Events a second");
   parts.all = [
     heading("Hashgraph", "Who heard of what from whom. Each column is a member, each dot an event it signed; time goes up, and the bands are rounds."),
     parts.problem,
@@ -130,7 +134,8 @@ function build() {
       h("div", { class: "graph-main" },
         h("div", { class: "graph-frame" }, parts.canvas),
         h("div", { class: "graph-bar" },
-          parts.live, parts.play, h("label", { for: "graph-time", class: "sr-only" }, "Show the epoch as it was after so many events"), parts.slider, parts.time, h("span", { class: "graph-zoom" }, parts.wider, parts.closer))),
+          parts.live, parts.play, parts.speed, h("span", { class: "graph-zoom" }, parts.wider, parts.closer),
+          h("label", { for: "graph-time", class: "sr-only" }, "Show the epoch as it was after so many events"), parts.slider, parts.time)),
       parts.panel,
       h("div", { class: "graph-foot" }, legend(), h("p", { class: "soft small", id: "graph-help" }, HELP))),
   ];
@@ -138,16 +143,16 @@ function build() {
 }
 
 function connect(parts, { model, stage, feed, showUpTo, context }) {
-  let timer = null;
+  let playing = null;
   const stop = () => {
-    clearInterval(timer);
-    timer = null;
+    cancelAnimationFrame(playing);
+    playing = null;
     parts.play.textContent = "Play";
   };
   context.onLeave(stop);
   parts.closer.addEventListener("click", () => stage.zoom(1.35));
   parts.wider.addEventListener("click", () => stage.zoom(1 / 1.35));
-  parts.live.addEventListener("click", () => { stop(); showUpTo(null); stage.follow(true); });
+  parts.live.addEventListener("click", () => { stop(); showUpTo(null); });
   parts.slider.addEventListener("input", () => {
     stop();
     const wanted = Number(parts.slider.value);
@@ -155,20 +160,31 @@ function connect(parts, { model, stage, feed, showUpTo, context }) {
     if (wanted <= model.lowest + 50) feed.older().catch(() => {});
   });
   parts.play.addEventListener("click", () => {
-    if (timer !== null) { stop(); return; }
+    if (playing !== null) { stop(); return; }
     if (model.shown === null) showUpTo(Math.max(model.lowest + 1, model.total - 400));
     parts.play.textContent = "Pause";
-    timer = setInterval(() => {
-      const before = model.shown;
-      showUpTo(before + 1);
-      const newest = model.newest();
-      if (newest) newest.known = performance.now();
+    let [last, due] = [performance.now(), 0];
+    const step = (now) => {
+      due += Number(parts.speed.value) * (now - last) / 1000;
+      last = now;
+      const events = Math.floor(due);
+      due -= events;
+      if (events > 0) {
+        for (let at = model.shown; at < model.shown + events; at += 1) if (model.events.has(at)) model.events.get(at).known = now;
+        showUpTo(model.shown + events);
+      }
       if (model.shown === null) stop();
-    }, PLAY_MS);
+      else playing = requestAnimationFrame(step);
+    };
+    playing = requestAnimationFrame(step);
   });
 }
 
+/** What stands beside the graph; each frame asks for it, and few change anything. */
 function showState(parts, model, stage) {
+  const state = [model.lowest, model.total, model.shown, model.epoch, stage.follows].join();
+  if (parts.state === state) return;
+  parts.state = state;
   const low = Number.isFinite(model.lowest) ? Math.min(model.lowest + 1, model.total) : 0;
   parts.slider.min = String(low);
   parts.slider.max = String(model.total);

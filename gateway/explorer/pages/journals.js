@@ -2,12 +2,11 @@
 
 import { h, replace } from "../dom.js";
 import { bytes, number } from "../format.js";
-import { badge, box, facts, fillWith, heading, identifier, newestFirst, pager, section, table, to } from "../parts.js";
+import { badge, box, facts, fillWith, heading, identifier, newestFirst, pager, pageSize, person, section, table, to } from "../parts.js";
 import { blockVerdict, proofPanel } from "../verdict.js";
 
 export const title = "Journals";
 
-const SIZE = 25;
 
 export async function render(root, context) {
   const [name, index] = context.params;
@@ -24,7 +23,7 @@ export async function render(root, context) {
       { label: "Root", cell: (one) => identifier(one.root) },
     ], (await context.api.get("v1/journals", {}, context.signal)).items)),
     fillWith(follows, context, async () => table("Journals that this cell follows", [
-      { label: "Cell", cell: (one) => identifier(one.cell_id, to("trust", one.cell_id)) },
+      { label: "Cell", cell: (one) => person(one.cell_id, to("trust", one.cell_id)) },
       { label: "Journal", cell: (one) => (one.copy ? h("a", { href: to("journals", one.copy) }, one.journal) : one.journal) },
       { label: "State", cell: (one) => badge(one.state, { following: "good", conflict: "bad" }[one.state]) },
       { label: "Blocks here", numeric: true, cell: (one) => `${number(one.length)} of ${number(one.size)}` },
@@ -39,7 +38,7 @@ async function journal(root, context, name) {
   const draw = () => fillWith(place, context, async () => {
     const found = (await context.api.get("v1/journals", {}, context.signal)).items.find((one) => one.name === name);
     const length = found?.length ?? 0;
-    const range = newestFirst(length, context.query, SIZE, 0);
+    const range = newestFirst(length, context.query, pageSize(), 0);
     const { items } = await context.api.get(`v1/journals/${encodeURIComponent(name)}/blocks`, { start: range.start, limit: Math.max(1, range.limit) }, context.signal);
     return [
       found && facts(["Blocks", number(length)], ["Root", identifier(found.root, null, { whole: true })]),
@@ -47,7 +46,7 @@ async function journal(root, context, name) {
         { label: "Block", numeric: true, cell: (one) => h("a", { href: to("journals", name, one.index) }, number(one.index)) },
         { label: "What it holds", wide: true, cell: (one) => one.summary },
         { label: "Size", numeric: true, cell: (one) => bytes(one.size_bytes) },
-        { label: "Leaf hash", cell: (one) => identifier(one.leaf_hash) },
+        { label: "Leaf hash", minor: true, cell: (one) => identifier(one.leaf_hash) },
       ], items.reverse(), { empty: "Nothing is in it yet." }),
       pager("Pages of blocks", ...range.ways("journals", name)),
     ];

@@ -7,6 +7,7 @@ import { announce, badge, button, errorState, field, fillWith, form, heading, id
 export const title = "Messages";
 
 const [LOOKED_AT, SIZE] = [200, 40];
+const END_PX = 120;
 
 export async function render(root, context) {
   const [kind, id] = context.params;
@@ -64,10 +65,16 @@ async function conversation(root, context, kind, id) {
   const offset = Math.max(0, Number(context.query.get("offset")) || 0);
   const names = await namesOf(context).catch(() => new Map());
   const name = kind === "room" ? `Room ${short(id)}` : names.get(id) ?? (id.length > 30 ? short(id) : id);
-  const draw = () => fillWith(place, context, async () => {
+  const fill = () => fillWith(place, context, async () => {
     const page = await context.api.get("v1/messages", { limit: SIZE, offset, [kind]: id }, context.signal);
     return talk(context, page, kind, id, names, draw);
   });
+  // The newest is below, and stays in sight for who is there.
+  const draw = async () => {
+    const isAtEnd = innerHeight + scrollY >= document.documentElement.scrollHeight - END_PX;
+    await fill();
+    if (offset === 0 && isAtEnd && !context.signal.aborted) root.lastElementChild.scrollIntoView({ block: "end" });
+  };
   replace(root, heading(name, kind === "cell" && id.length > 30 ? identifier(id, null, { whole: true }) : null, h("a", { href: "#/messages" }, "All messages")), place,
     offset === 0 && writing(context, kind === "room" ? { room: id } : { to: id }, draw));
   await draw();
@@ -79,15 +86,14 @@ function talk(context, page, kind, id, names, draw) {
   const messages = [...page.messages].reverse();
   const unread = messages.findLast((one) => one.way === "received" && one.status === "delivered");
   return [
+    pager("Pages of messages",
+      page.offset > 0 && { label: "Newer", href: `${here}?offset=${Math.max(0, page.offset - SIZE)}` },
+      { label: "Older", href: page.offset + SIZE < page.total ? `${here}?offset=${page.offset + SIZE}` : null }),
     messages.length === 0 ? h("p", { class: "soft" }, "Nothing was said yet.") : h("ol", { class: "talk", "aria-label": "Messages, the oldest first" }, messages.map((one) => h("li", { class: one.way },
       h("p", { class: "who" }, one.way === "sent" ? "You" : names.get(one.cell) ?? short(one.cell)),
       h("p", { class: "said" }, one.text ?? `(${one.type}, ${number((one.body_hex ?? "").length / 2)} bytes)`),
       h("p", { class: "when" }, `${momentMs(one.timestamp_ms)}, `, one.status === "failed" ? badge(`failed ${one.why ?? ""}`, "bad") : one.status)))),
-    h("div", { class: "row" },
-      pager("Pages of messages",
-        page.offset > 0 && { label: "Newer", href: `${here}?offset=${Math.max(0, page.offset - SIZE)}` },
-        { label: "Older", href: page.offset + SIZE < page.total ? `${here}?offset=${page.offset + SIZE}` : null }),
-      unread && button("Mark as read", () => context.api.post(`v1/messages/${unread.id}/read`, {}, context.signal).then(draw, (error) => announce(error.message)))),
+    unread && h("div", { class: "row" }, button("Mark as read", () => context.api.post(`v1/messages/${unread.id}/read`, {}, context.signal).then(draw, (error) => announce(error.message)))),
   ];
 }
 

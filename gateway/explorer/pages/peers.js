@@ -2,7 +2,7 @@
 
 import { h, replace } from "../dom.js";
 import { bytes, duration, number } from "../format.js";
-import { badge, fillWith, heading, identifier, section, table, to } from "../parts.js";
+import { badge, fillWith, heading, identifier, person, section, table, to } from "../parts.js";
 
 export const title = "Members and peers";
 
@@ -14,20 +14,19 @@ export async function render(root, context) {
   const changes = h("div", { class: "stack" });
   replace(root, heading("Members and peers", "Cells that this one is connected to, or knows how to reach."),
     section("Peers", peers), section("Members of this epoch", members), section("Changes of the members", changes));
-  const draw = () => Promise.all([
-    fillWith(peers, context, () => peersTable(context)),
-    fillWith(members, context, async () => membersTable(await context.api.get("v1/members", {}, context.signal))),
-    fillWith(changes, context, async () => changesOf(await context.api.get("v1/members", {}, context.signal))),
-  ]);
-  await draw();
-  context.every(5000, () => fillWith(peers, context, () => peersTable(context)));
+  // Scores change slowly, and are asked for once; who is connected changes by the second.
+  const scores = new Map();
+  const draw = () => fillWith(peers, context, async () => peersTable(await context.api.get("v1/peers", {}, context.signal), scores));
+  const known = Promise.all([draw(), context.api.get("v1/trust/graph", { limit: CELLS_MAX }, context.signal)]).then(([, graph]) => {
+    for (const cell of graph.cells) scores.set(cell.cell_id, cell);
+    return draw();
+  }, () => {});
+  const answer = context.api.get("v1/members", {}, context.signal);
+  await Promise.all([known, fillWith(members, context, async () => membersTable(await answer)), fillWith(changes, context, async () => changesOf(await answer))]);
+  context.every(5000, draw);
 }
 
-async function peersTable(context) {
-  const [peers, graph] = await Promise.all([
-    context.api.get("v1/peers", {}, context.signal), context.api.get("v1/trust/graph", { limit: CELLS_MAX }, context.signal),
-  ]);
-  const scores = new Map(graph.cells.map((cell) => [cell.cell_id, cell]));
+function peersTable(peers, scores) {
   return table("Peers", [
     { label: "Cell", cell: (peer) => h("a", { href: to("trust", peer.cell_id) }, peer.name || "unnamed") },
     { label: "State", cell: (peer) => (peer.connected ? badge("connected", "good") : badge("away", peer.member ? "bad" : "plain")) },
@@ -60,7 +59,7 @@ function changesOf(answer) {
       { label: "Round", numeric: true, cell: (one) => h("a", { href: to("rounds", one.round) }, number(one.round)) },
     ], answer.proposals, { empty: "Nobody has proposed to change who votes." }),
     answer.forks.length > 0 && table("Members that signed two histories", [
-      { label: "Cell", cell: (fork) => identifier(fork.cell_id, to("trust", fork.cell_id)) },
+      { label: "Cell", cell: (fork) => person(fork.cell_id, to("trust", fork.cell_id)) },
       { label: "Epoch", numeric: true, cell: (fork) => number(fork.epoch) },
       { label: "Proven in round", numeric: true, cell: (fork) => number(fork.round) },
       { label: "Evidence", cell: (fork) => identifier(fork.evidence_hash) },

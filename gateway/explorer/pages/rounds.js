@@ -2,13 +2,12 @@
 
 import { h, replace } from "../dom.js";
 import { momentNs, number } from "../format.js";
-import { badge, facts, fillWith, form, field, heading, identifier, input, button, newestFirst, pager, section, table, to } from "../parts.js";
+import { badge, facts, fillWith, form, field, heading, identifier, input, button, newestFirst, pager, pageSize, section, table, to } from "../parts.js";
 import { proofPanel, proofVerdict } from "../verdict.js";
 import { transactionsTable } from "./transactions.js";
 
 export const title = "Rounds";
 
-const SIZE = 25;
 const TRANSACTIONS_MAX = 200;
 
 export async function render(root, context) {
@@ -26,12 +25,12 @@ export async function render(root, context) {
 
 async function list(context) {
   const status = await context.api.get("v1/status", {}, context.signal);
-  const range = newestFirst(status.round_applied + 1, context.query, SIZE, 1);
+  const range = newestFirst(status.round_applied + 1, context.query, pageSize(), 1);
   const items = range.limit === 0 ? [] : (await context.api.get("v1/rounds", { start: range.start, limit: range.limit }, context.signal)).items;
   return [table("Rounds, the newest first", [
     { label: "Round", numeric: true, cell: (round) => h("a", { href: to("rounds", round.round) }, number(round.round)) },
     { label: "Transactions", numeric: true, cell: (round) => number(round.transactions) },
-    { label: "In total", numeric: true, cell: (round) => number(round.transactions_total) },
+    { label: "In total", numeric: true, minor: true, cell: (round) => number(round.transactions_total) },
     { label: "Time", cell: (round) => momentNs(round.consensus_time_ns) },
     { label: "State", cell: (round) => (round.certified ? badge("certified", "good") : badge("applied")) },
     { label: "Header", cell: (round) => identifier(round.header_hash) },

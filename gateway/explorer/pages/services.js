@@ -2,11 +2,10 @@
 
 import { h, replace } from "../dom.js";
 import { capital, momentMs, number } from "../format.js";
-import { badge, facts, fillWith, heading, pager, section, table, to } from "../parts.js";
+import { badge, facts, fillWith, heading, pager, pageSize, section, table, to } from "../parts.js";
 
 export const title = "Services";
 
-const ACTS = 50;
 const TONES = { healthy: "good", degraded: "warn", unhealthy: "bad" };
 
 export async function render(root, context) {
@@ -35,14 +34,14 @@ function servicesOf({ cell, items }) {
       { label: "Health", cell: (one) => badge(one.status, TONES[one.status]) },
       { label: "Why", wide: true, cell: (one) => one.why || "nothing to say" },
       { label: "Journal", cell: (one) => h("a", { href: to("journals", one.journal) }, `${one.journal}, ${number(one.blocks)} blocks`) },
-      { label: "Needs", cell: (one) => one.needs.join(", ") || "–" },
+      { label: "Needs", minor: true, cell: (one) => one.needs.join(", ") || "–" },
       { label: "So since", cell: (one) => (one.since_ms ? momentMs(one.since_ms) : "the start") },
     ], items),
   ];
 }
 
 async function actsOf(context, refused) {
-  const page = await context.api.get("v1/audit", { limit: ACTS, before: context.query.get("before"), refused: refused ? 1 : null }, context.signal);
+  const page = await context.api.get("v1/audit", { limit: pageSize(), before: context.query.get("before"), refused: refused ? 1 : null }, context.signal);
   const query = new URLSearchParams({ ...(refused && { refused: "1" }), before: String(page.next) });
   return [table("Rows of the audit journal, the newest first", [
     { label: "Row", numeric: true, cell: (act) => h("a", { href: to("journals", "audit", act.index) }, number(act.index)) },

@@ -2,7 +2,7 @@
 
 import { h, replace } from "../dom.js";
 import { bytes, number } from "../format.js";
-import { badge, box, button, emptyState, facts, field, fillWith, form, heading, identifier, input, pager, section, table, to } from "../parts.js";
+import { badge, box, button, emptyState, facts, field, fillWith, form, heading, identifier, input, pager, person, section, table, to } from "../parts.js";
 import { proofPanel, proofVerdict } from "../verdict.js";
 
 export const title = "State";
@@ -66,7 +66,7 @@ async function list(context, prefix) {
       { label: "Key", cell: (entry) => (entry.folder ? h("a", { class: "folder", href: folder(entry.folder) }, entry.folder.slice(prefix.length)) : h("a", { href: to("state", entry.key) }, entry.key.slice(prefix.length) || entry.key)) },
       { label: "Value", wide: true, cell: (entry) => (entry.folder ? h("span", { class: "soft" }, "a folder") : preview(entry)) },
       { label: "Set in round", numeric: true, cell: (entry) => (entry.folder ? "–" : h("a", { href: to("rounds", entry.round) }, number(entry.round))) },
-      { label: "By", cell: (entry) => (entry.folder ? "–" : identifier(entry.by, to("accounts", entry.by))) },
+      { label: "By", cell: (entry) => (entry.folder ? "–" : person(entry.by, to("accounts", entry.by))) },
     ], found, { empty: prefix ? "No key begins so." : "Nobody has put anything yet. `myceld tx put hello world` does." }),
     h("p", { class: "soft small" }, `After round ${number(round)}.`),
     pager("Pages of keys", context.query.has("after") && { label: "First", href: folder(prefix) }, { label: "More", href: more && found.length > 0 ? folder(prefix, after) : null }),
@@ -110,7 +110,7 @@ async function valueOf(context, key, at) {
     return [shown(found), facts(
       ["Size", bytes(found.value_hex.length / 2)],
       ["Set in round", h("a", { href: to("rounds", found.updated_round) }, number(found.updated_round))],
-      ["By", identifier(found.updated_by, to("accounts", found.updated_by))],
+      ["By", person(found.updated_by, to("accounts", found.updated_by))],
       ["After round", `${number(found.round)}, certified up to ${number(found.certified_round)}`],
       ["State root", identifier(found.state_root)],
     )];
@@ -148,7 +148,7 @@ async function history(context, key) {
   return [table("What rounds made of the key", [
     { label: "Round", numeric: true, cell: (entry) => h("a", { href: `${to("state", key)}?at=${entry.round}`, "aria-label": `Value after round ${entry.round}` }, number(entry.round)) },
     { label: "Value", wide: true, cell: (entry) => (entry.value_hex === null ? badge("taken away", "warn") : preview(entry)) },
-    { label: "By", cell: (entry) => identifier(entry.by, to("accounts", entry.by)) },
+    { label: "By", cell: (entry) => person(entry.by, to("accounts", entry.by)) },
   ], page.items, { empty: "Nothing was ever put here, as far as this cell keeps the past." }),
   pager("Pages of history", { label: "Earlier", href: page.next === null ? null : `${to("state", key)}?before=${page.next}` }),
   page.kept_from > 1 && h("p", { class: "soft small" }, `This cell keeps the state from round ${number(page.kept_from)} on.`)];

@@ -1,15 +1,14 @@
 // The agreed order: the list, the newest first, and one transaction with its way and its receipt.
 
 import { h, replace } from "../dom.js";
-import { bytes, momentNs, number } from "../format.js";
-import { badge, button, facts, field, fillWith, form, heading, identifier, input, newestFirst, pager, section, table, to } from "../parts.js";
+import { bytes, duration, momentNs, number } from "../format.js";
+import { badge, button, facts, field, fillWith, form, heading, identifier, input, newestFirst, pager, pageSize, person, section, table, to } from "../parts.js";
 import { decodedTransaction, proofPanel, proofVerdict } from "../verdict.js";
 import { verifyProof } from "../verify/proof.js";
 import { trusted } from "../network.js";
 
 export const title = "Transactions";
 
-const SIZE = 25;
 const STAGES = [
   ["accepted", "checked and queued here; only in memory"],
   ["stored", "in a signed event on this cell's disk; survives a crash of it"],
@@ -33,7 +32,7 @@ export async function render(root, context) {
 
 async function list(context) {
   const status = await context.api.get("v1/status", {}, context.signal);
-  const range = newestFirst(status.transactions_ordered, context.query, SIZE, 0);
+  const range = newestFirst(status.transactions_ordered, context.query, pageSize(), 0);
   const items = range.limit === 0 ? [] : (await context.api.get("v1/transactions", { start: range.start, limit: range.limit }, context.signal)).items;
   return [transactionsTable(items.reverse(), "Nothing was ordered yet. Put something with `myceld tx put hello world`."),
     pager("Pages of transactions", ...range.ways("transactions"))];
@@ -42,13 +41,13 @@ async function list(context) {
 /** Transactions of the order in a table. */
 export function transactionsTable(items, empty) {
   return table("Transactions", [
-    { label: "Position", numeric: true, cell: (item) => number(item.position) },
+    { label: "Position", numeric: true, minor: true, cell: (item) => number(item.position) },
     { label: "Id", cell: (item) => identifier(item.id, to("transactions", item.id)) },
     { label: "Kind", cell: (item) => h("code", {}, item.kind) },
     { label: "Outcome", cell: (item) => outcome(item) },
     { label: "Round", numeric: true, cell: (item) => h("a", { href: to("rounds", item.round) }, number(item.round)) },
     { label: "Time", cell: (item) => momentNs(item.consensus_time_ns) },
-    { label: "Size", numeric: true, cell: (item) => bytes(item.size_bytes) },
+    { label: "Size", numeric: true, minor: true, cell: (item) => bytes(item.size_bytes) },
   ], items, { empty });
 }
 
@@ -82,13 +81,13 @@ function parts(context, id, receipt) {
       ["Place in the order", receipt.position === null ? null : number(receipt.position)],
       ["Round", receipt.round === null ? null : h("a", { href: to("rounds", receipt.round) }, number(receipt.round))],
       ["Time", receipt.consensus_time_ns === null ? null : momentNs(receipt.consensus_time_ns)],
-      ["Sender", receipt.sender && identifier(receipt.sender, to("accounts", receipt.sender))],
-      ["Event", receipt.event && identifier(receipt.event)],
+      ["Sender", receipt.sender && person(receipt.sender, to("accounts", receipt.sender))],
+      ["Event", receipt.event && identifier(receipt.event, to("hashgraph", receipt.event))],
     ),
     section("How far it has come", h("ol", { class: "stages" }, STAGES.map(([stage, words], at) =>
       h("li", { class: at <= reached ? "done" : undefined },
         h("strong", {}, stage), at <= reached ? "" : " (not yet)", " ", h("span", { class: "soft" }, words),
-        receipt.stages_ns[stage] && h("span", { class: "when" }, momentNs(receipt.stages_ns[stage])))))),
+        h("span", { class: "when" }, whenReached(receipt.stages_ns, at)))))),
     section("Receipt", h("p", { class: "soft" }, reached === 4
       ? "A receipt proves place and outcome to anybody, without a cell and without a network."
       : "A receipt can be had once the transaction is certified."),
@@ -97,6 +96,14 @@ function parts(context, id, receipt) {
     })),
     reached === 4 && section("Content", content),
   ];
+}
+
+/** When a stage was reached: the first at its time of day, the others so long after the one before. */
+function whenReached(stagesNs, at) {
+  const ns = stagesNs[STAGES[at][0]];
+  if (!ns) return "";
+  const before = STAGES.slice(0, at).map(([stage]) => stagesNs[stage]).findLast(Boolean);
+  return before ? `${duration(Number(BigInt(ns) - BigInt(before)) / 1e6)} later` : momentNs(ns);
 }
 
 /** The fields of the transaction, out of its receipt: what is shown has the hash that was ordered. */

@@ -2,25 +2,37 @@
 
 import { h, replace, s } from "../dom.js";
 import { momentMs, momentNs, number, short } from "../format.js";
-import { badge, facts, fillWith, heading, identifier, pager, section, table, to } from "../parts.js";
+import { badge, button, facts, field, fillWith, form, heading, identifier, input, pager, pageSize, section, table, to } from "../parts.js";
 
 export const title = "Trust";
 
-const [CELLS_DRAWN, CELLS_LISTED, PATHS] = [40, 200, 8];
+const [CELLS_DRAWN, PATHS] = [40, 8];
+const NAMES_MAX = 16;
 const [WIDTH, HEIGHT] = [760, 520];
 const TONES = { full: "good", standard: "good", limited: "warn", "read-only": "warn", none: "bad" };
 
 export async function render(root, context) {
   if (context.params.length > 0) return why(root, context, context.params[0]);
   const scope = context.query.get("scope") ?? "general";
+  const asked = Number(context.query.get("start"));
+  const start = Number.isSafeInteger(asked) && asked > 0 ? asked : 0;
   const place = h("div", { class: "stack" });
-  replace(root, heading("Trust", "Scores from 0 to 1 as this cell computes them, from its own word and from what others say of each other. No two cells need to agree on them."), place);
+  const find = form("Find a cell", (fields) => context.go(to("trust", fields.cell.trim())),
+    field("Member’s name or cell id", input("cell", "", { required: true })), button("Show", null, { type: "submit" }));
+  find.classList.add("inline");
+  replace(root, heading("Trust", "Scores from 0 to 1 as this cell computes them, from its own word and from what others say of each other. No two cells need to agree on them."), find, place);
   return fillWith(place, context, async () => {
-    const graph = await context.api.get("v1/trust/graph", { limit: CELLS_LISTED, scope }, context.signal);
+    const size = 2 * pageSize();
+    const graph = await context.api.get("v1/trust/graph", { start, limit: size, scope }, context.signal);
+    const known = number(graph.cells_known);
+    const page = (from) => `#/trust?${new URLSearchParams({ ...(scope !== "general" && { scope }), ...(from > 0 && { start: String(from) }) })}`.replace(/\?$/, "");
     return [
-      picture(graph),
-      h("p", { class: "soft small" }, `The nearer to the middle, the more this cell trusts. ${number(graph.cells_known)} cells are known${graph.cells.length > CELLS_DRAWN ? `, the first ${CELLS_DRAWN} are drawn` : ""}.`),
-      section("The same as a list", list(graph)),
+      start === 0 && picture(graph),
+      start === 0 && h("p", { class: "soft small" }, `The nearer to the middle, the more this cell trusts. ${known} cells are known${graph.cells_known > CELLS_DRAWN ? `, the first ${Math.min(CELLS_DRAWN, size)} are drawn` : ""}.`),
+      section(start === 0 ? "The same as a list" : `Cells from the ${number(start + 1)}th on, of ${known}`, list(graph), pager("Pages of cells",
+        { label: "First", href: start > 0 ? page(0) : null },
+        { label: "Higher scores", href: start > 0 ? page(start - size) : null },
+        { label: "Lower scores", href: start + size < graph.cells_known ? page(start + size) : null })),
     ];
   });
 }
@@ -38,7 +50,7 @@ function picture(graph) {
       const name = cell.name || short(cell.cell_id, 0, 6);
       return s("a", { href: to("trust", cell.cell_id), "aria-label": `${name}, score ${cell.score.toFixed(2)}` },
         s("circle", { cx: x, cy: y, r: 9 + 9 * cell.score, class: `node ${cell.is_self ? "self" : TONES[cell.level]}` }),
-        s("text", { x, y: y + 34, "text-anchor": "middle" }, name));
+        (cell.name || cells.length <= NAMES_MAX) && s("text", { x, y: y + 34, "text-anchor": "middle" }, name));
     })));
 }
 
@@ -85,8 +97,8 @@ function list(graph) {
     { label: "Cell", cell: (cell) => [h("a", { href: to("trust", cell.cell_id) }, cell.name || "unnamed"), cell.is_self && " (this cell)"] },
     { label: "Score", numeric: true, cell: (cell) => cell.score.toFixed(3) },
     { label: "Access", cell: (cell) => badge(cell.level, TONES[cell.level]) },
-    { label: "The network's score", numeric: true, cell: (cell) => cell.network_score?.toFixed(2) ?? "–" },
-    { label: "Vouched for by", numeric: true, cell: (cell) => number(said.get(cell.cell_id) ?? 0) },
+    { label: "The network’s score", numeric: true, minor: true, cell: (cell) => cell.network_score?.toFixed(2) ?? "–" },
+    ...(graph.cells.length === graph.cells_known ? [{ label: "Vouched for by", numeric: true, cell: (cell) => number(said.get(cell.cell_id) ?? 0) }] : []),
     { label: "Cell id", cell: (cell) => identifier(cell.cell_id) },
   ], graph.cells, { empty: "Nobody has said anything of anybody. `myceld trust attest` does." });
 }
@@ -113,12 +125,12 @@ function score(answer) {
   return [
     facts(
       ["Score", [h("strong", {}, cell.score.toFixed(3)), " ", badge(`${cell.level} access`, TONES[cell.level])]],
-      ["The network's score", cell.network_score === null ? "none: it was never a member" : cell.network_score.toFixed(2)],
+      ["The network’s score", cell.network_score === null ? "none: it was never a member" : cell.network_score.toFixed(2)],
       ["Public key", identifier(cell.public_key, to("accounts", cell.public_key))],
     ),
     cell.is_self ? h("p", { class: "soft" }, "This is the cell itself.") : section("Why", h("ul", { class: "meters" }, parts.map(([label, value, kind]) =>
       h("li", {}, h("span", {}, label), s("svg", { viewBox: "0 0 100 8", preserveAspectRatio: "none", "aria-hidden": "true" },
-        s("rect", { width: 100, height: 8, rx: 2, class: "bar none" }), s("rect", { width: 100 * value, height: 8, rx: 2, class: `bar ${kind}` })),
+        s("rect", { width: 100, height: 8, class: "bar none" }), s("rect", { width: 100 * value, height: 8, class: `bar ${kind}` })),
       h("span", { class: "numeric" }, value.toFixed(3)))))),
     section("Ways in which trust comes to it", table("Paths of trust, the strongest first", [
       { label: "Way", wide: true, cell: (path) => path.cells.map((one, at) => path.names[at] || short(one, 0, 6)).join(" → ") },

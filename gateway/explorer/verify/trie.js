@@ -6,6 +6,7 @@ import { sha256 } from "./crypto.js";
 
 const CODE = "MYC-LEDGER-559";
 const KEY_MAX = 512;
+const NODES_MAX = 12_288;
 const [EMPTY, INNER, HIDDEN, ENTRY, BARE] = [0, 1, 2, 3, 4];
 
 /** Read a proof: {root, get(key), scan(start, end)}. */
@@ -32,6 +33,7 @@ function read(data) {
   let at = 1;
   for (;;) {
     const [kind] = part(data, at, 1);
+    if (nodes.length >= NODES_MAX) throw refused("more nodes than a proof of the map has");
     const node = { kind };
     nodes.push(node);
     if (kind === INNER) {
