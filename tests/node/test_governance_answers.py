@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from core.ids import Round
+from core.ids import Round, TransactionId
 from gateway.errors import NoProposal
 from gateway.views import ReceiptView, Stage
 from identity.keys import KeyPair
@@ -74,7 +74,7 @@ def test_parts_add_up_to_all_of_them_the_newest_first(tmp_path: Path) -> None:
         store = await Store.open(tmp_path / "store.db", signer=KEY.sign, cell_id=KEY.cell_id)
         try:
             await store.create_tables(STATE_SCHEMA)
-            rows = [(proposal_key(i), one.encode()) for i, one in made.items()]  # type: ignore[arg-type]  # ids
+            rows = [(proposal_key(TransactionId(i)), one.encode()) for i, one in made.items()]
             put = ("INSERT INTO state VALUES (?, ?)", rows)
             await store.transaction({}, [put], durable=False)
             ledger = SimpleNamespace(roster=GENESIS.roster, applied_round=NEWEST)
