@@ -589,3 +589,7 @@ WHY_PATH_EVENTS_MAX: Final = 32
 
 WHY_TRANSACTIONS_SHOWN_MAX: Final = 200
 """Transactions of one event that an answer lists."""
+
+COLLECTOR_YOUNG_MAX: Final = 20_000
+"""New containers after which the garbage collector looks at them; Python's own 700 found nearly
+nothing and took 8 % of what changes of the state take; 20,000 are some 2 MB."""
