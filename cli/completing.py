@@ -11,11 +11,15 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 import click
+from click.shell_completion import CompletionItem
 
 from cli.limits import COMPLETION_TIMEOUT_S
 from core.errors import MyceldError
 from myceld.client import Client
 from myceld.home import HOME_DEFAULT
+
+_PATHS: Final = {"FILE": "file", "[FILE]...": "file", "DIR": "dir"}
+"""What is completed for a parameter of that name."""
 
 _PLAIN: Final = re.compile(r"[\w.@:+-]{1,100}", re.ASCII)
 
@@ -38,6 +42,35 @@ def complete_codes(_: click.Context, __: click.Parameter, begun: str) -> list[st
     from cli.error_table import meanings  # noqa: PLC0415 - parses all sources
 
     return _beginning(begun.upper(), meanings())
+
+
+def complete_paths(command: click.Command) -> None:
+    """Have a shell complete paths where a command, or one below it, takes a file or a directory."""
+    if isinstance(command, click.Group):
+        for below in command.commands.values():
+            complete_paths(below)
+    for parameter in command.params:
+        kind = _PATHS.get(parameter.metavar or "")
+        if kind is not None:
+            parameter.type = _Path(kind)
+
+
+class _Path(click.ParamType[str]):
+    """Text that is a path: what it says of itself is that a shell knows best what there is."""
+
+    name = "path"
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's signature
+        param: click.Parameter,  # noqa: ARG002 - as above
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        """Return what has the shell complete paths by itself."""
+        return [CompletionItem(incomplete, type=self._kind)]
 
 
 def _members(cell: Client) -> list[str]:

@@ -16,6 +16,14 @@ _INSTALL: Final = {
     "zsh": "myceld completion zsh > ~/.zfunc/_myceld   # with fpath+=(~/.zfunc) before compinit",
     "fish": "myceld completion fish > ~/.config/fish/completions/myceld.fish",
 }
+_MENDED: Final = {
+    # Of a description with a comma fish showed what is before it.
+    'string split ","': 'string split --max 1 ","',
+    # zsh completed once and not the second time: only its first call is one that loads the file.
+    "$zsh_eval_context[-1] == loadautofunc": "$funcstack[1] == _myceld",
+}
+"""What is wrong in click's scripts; a test runs them in the real shells."""
+
 _VARIABLE: Final = "_MYCELD_COMPLETE"
 
 
@@ -49,6 +57,8 @@ def script_of(shell: str) -> str:
         "prog_name": "myceld",
     }
     text = (_SHELLS[shell].source_template % names).strip()
+    for wrong, right in _MENDED.items():
+        text = text.replace(wrong, right)
     head, newline, rest = text.partition("\n")
     hint = f"# For good: {_INSTALL[shell]}"
     # zsh reads what to complete from the first line.

@@ -27,6 +27,7 @@ from core.findings import find
 from identity.passphrase import PassphraseSource
 
 _ORDER: Final = ("error", "warning", "note")
+_STARTING: Final = "MYC-DOCTOR-009"
 
 
 @click.command()
@@ -62,7 +63,7 @@ def examined(
     """Return what the daemon's program and the running cell, if it answers, found."""
     found = _of_directory(common.home, passphrase, fix=fix, dry_run=dry_run)
     findings = found["findings"]
-    if found["runs"]:
+    if found["runs"] and all(one["code"] != _STARTING for one in findings):
         try:
             with common.client() as cell:
                 found["running"] = cell.doctor()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import json
+import re
 import sys
 from typing import Final
 
@@ -19,6 +21,8 @@ EXIT_TIMEOUT: Final = 4
 EXIT_REFUSED_BY_LEDGER: Final = 5
 EXIT_INTERRUPTED: Final = 130
 EXIT_BROKEN_PIPE: Final = 141
+_NO_COMMAND: Final = re.compile(r"No such command '(.*)'\.")
+"""What click says of a command that it does not know."""
 
 
 class BadUsage(LocalMisuse):
@@ -225,11 +229,23 @@ def exit_status(error: MyceldError) -> int:
 
 def usage_error(error: click.ClickException) -> BadUsage:
     """Return click's complaint as one of our errors."""
-    usage = BadUsage(one_line(error.format_message()))
     context = getattr(error, "ctx", None)
+    text = error.format_message()
+    if isinstance(context, click.Context) and (match := _NO_COMMAND.match(text)) is not None:
+        text += _near(match[1], context)
+    usage = BadUsage(one_line(text))
     if isinstance(context, click.Context):
         usage.remedy = f"See `{context.command_path} --help`."  # type: ignore[misc]  # names the command
     return usage
+
+
+def _near(name: str, context: click.Context) -> str:
+    """Return which command may have been meant; empty if none is near."""
+    known = (
+        context.command.list_commands(context) if isinstance(context.command, click.Group) else []
+    )
+    near = difflib.get_close_matches(name, known, 1)
+    return f" Did you mean '{near[0]}'?" if near else ""
 
 
 def report(error: MyceldError, *, as_json: bool) -> int:

@@ -106,6 +106,12 @@ BUNDLE_LOG_SIZE_BYTES_MAX: Final = 1 << 20
 BUNDLE_LOGS_MAX: Final = 5
 """Logs that go into a support bundle, the newest."""
 
+SPACE_TOLD_BYTES_MIN: Final = 32 << 10
+"""What takes less is not listed one by one: an empty table has a page or two."""
+
+SPACE_WORTH_BYTES_MIN: Final = 1 << 20
+"""What takes less is not said to be able to go: nobody would miss it."""
+
 TOP_INTERVAL_S_DEFAULT: Final = 1.0
 """Between two looks of `top`: each costs the cell some 3 ms."""
 

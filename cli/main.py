@@ -103,6 +103,10 @@ JSON are in docs/cli.md.
 """
 
 
+_COMPLETE: Final = "_MYCELD_COMPLETE"
+"""Variable by which a shell asks for completions."""
+
+
 class LazyGroup(click.Group):
     """A group that knows its commands by `module:name` and imports one when it is called."""
 
@@ -122,6 +126,10 @@ class LazyGroup(click.Group):
         command = getattr(import_module(module), name)
         if not isinstance(command, click.Command):
             raise TypeError(f"{module}:{name} is not a command")
+        if _COMPLETE in os.environ:
+            from cli.completing import complete_paths  # noqa: PLC0415 - only a shell needs it
+
+            complete_paths(command)
         return command
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
@@ -151,7 +159,7 @@ root = LazyGroup(
 
 def main() -> NoReturn:
     """Run the command line of this process and exit."""
-    if "_MYCELD_COMPLETE" in os.environ:
+    if _COMPLETE in os.environ:
         root.main(prog_name="myceld")  # a shell asks for completions
     status = run(sys.argv[1:])
     try:

@@ -11,6 +11,7 @@ import click
 from cli import show
 from cli.daemon import ask_node
 from cli.errors import CannotStart
+from cli.limits import SPACE_TOLD_BYTES_MIN, SPACE_WORTH_BYTES_MIN
 from cli.options import expand, home_option, json_option
 
 
@@ -47,7 +48,11 @@ def _show(answer: dict[str, Any]) -> None:
     rows = [
         [show.safe(use["what"]), show.size(use["size_bytes"]), show.safe(use["note"])]
         for use in answer["uses"]
+        if use["size_bytes"] >= SPACE_TOLD_BYTES_MIN
     ]
+    if (fewer := len(answer["uses"]) - len(rows)) > 0:
+        below = show.size(SPACE_TOLD_BYTES_MIN)
+        rows.append([f"{fewer} more", f"< {below}", "of each; --json lists them"])
     show.table(["what", "takes", "is"], rows)
     show.line()
     growth, days = answer["growth_bytes_a_day"], answer["days_left"]
@@ -61,7 +66,11 @@ def _show(answer: dict[str, Any]) -> None:
             ("sizes", "estimated: the store is large" if answer["is_estimated"] else ""),
         ]
     )
-    going = [use for use in answer["uses"] if use["can_go"]]
+    going = [
+        use
+        for use in answer["uses"]
+        if use["can_go"] and use["size_bytes"] >= SPACE_WORTH_BYTES_MIN
+    ]
     if going:
         show.line()
     for use in going:

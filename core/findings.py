@@ -125,6 +125,11 @@ FINDINGS: Final[Mapping[str, Kind]] = {
         "SQLite's write-ahead log and file locks are not safe there: two cells may start on it.",
         "Move the directory to a local disk with `myceld backup` and `myceld restore`.",
     ),
+    "MYC-DOCTOR-009": Kind(
+        _NOTE, "directory", "A cell starts here, or stops.",
+        "It answers once it is ready: that takes seconds, with a long history more.",
+        "Ask again in a moment.",
+    ),
     "MYC-DOCTOR-010": Kind(
         _ERROR, "key", "The key file can be read or written by others.",
         "Whoever has the key is the cell. The cell does not start with such a file.",

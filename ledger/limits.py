@@ -128,20 +128,20 @@ second. A network whose members changed more often than that at a stretch is pro
 STATE_KEY_SIZE_BYTES_MAX: Final = 512
 """Key of the state as it is asked for: a user's key with its prefix is shorter."""
 
-PAGE_LEAVES_MAX: Final = 32
+PAGE_LEAVES_MAX: Final = 24
 """Entries of one page of the state map: see docs/performance-state.md for others. No part of any
 format that cells share."""
 
-PAGE_LEAVES_MERGED: Final = 16
+PAGE_LEAVES_MERGED: Final = 12
 """Two pages side by side become one up to here: half of what cuts one, so that a key that comes and
 goes does not cut and join each time."""
 
 PATCH_SIZE_BYTES_MAX: Final = 1190
-"""Changed digests of a page that wait to be written into it: 35 of 34 bytes, some six changes. Half
-a page; a longer one would take longer to put over it than to write it."""
+"""Changed leaves of a page that wait to be written into it: 34 of 34 bytes, and the digest of all.
+Most of a page; a longer one would take longer to put over it than to write it."""
 
 PATCHES_SIZE_BYTES_MAX: Final = 8 * 1024 * 1024
-"""Of all pages together: 35,000 changes; some 13 MB of memory. On the disk, where what was logged
+"""Of all pages together: 125,000 changes; some 16 MB of memory. On the disk, where what was logged
 before a sweep began goes after it, up to four times as much."""
 
 PAGES_CACHED_MAX: Final = 1024

@@ -1,12 +1,14 @@
 """Pages of the authenticated map: a subtree of few leaves, as it is stored and as it is worked on.
 
     body   number of leaves, 2 bytes; length of each key, 2 bytes each; branching positions between
-           neighbours, 2 bytes each; digests of leaves; digests of inner nodes; keys; CRC-32, the
-           lowest byte first
+           neighbours, 2 bytes each; digest of all; digests of leaves; keys; CRC-32, the lowest
+           byte first
+    patch  digest of all; (number of a leaf, 2 bytes ‖ its digest) of each one that changed
 
 Inner nodes are numbered by the gap between neighbouring leaves that they branch at: the one with
-the lowest position is the root of its range, so no pointers are kept. Where a subtree is cut into
-pages is every cell's own business: it changes no digest.
+the lowest position is the root of its range. Their digests are not stored: computing all of a page
+takes as long as reading them would. Where a subtree is cut into pages is every cell's own business:
+it changes no digest.
 """
 
 from __future__ import annotations
@@ -14,29 +16,28 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from itertools import accumulate, pairwise
 from struct import Struct, pack, unpack_from
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 from zlib import crc32
 
 from core.ids import Epoch
 from core.limits import HASH_SIZE_BYTES
 from ledger.errors import StatePageLost
-from ledger.trie import INNER_HEAD, digests_above, first_difference
+from ledger.trie import digest_above, digests_above, first_difference
 
-_WAYS_MAX: Final = 2
-"""Changed leaves of one page up to which hashing their ways up is quicker than all of it."""
 _CHECKSUM_BYTES: Final = 4
 _CHECKED: Final = 0x2144DF1C
 """CRC-32 of whatever ends with its own CRC-32, the lowest byte first."""
 _COUNT_MAX: Final = 1024
 """More leaves than any page is made of."""
-_LEAST_BYTES: Final = 2 + 2 + HASH_SIZE_BYTES
+_UNKNOWN: Final = -2
+_UNEVEN: Final = -1
+_LEAST_BYTES: Final = 2 + 2 + 2 * HASH_SIZE_BYTES
 _PATCHED: Final = Struct(f">H{HASH_SIZE_BYTES}s")
-"""One digest in a patch, and its number: leaves first, then inner nodes."""
+"""One leaf in a patch."""
 PATCHED_BYTES: Final = _PATCHED.size
-_NUMBERS: Final = tuple(number.to_bytes(2, "big") for number in range(2 * _COUNT_MAX))
+_NUMBERS: Final = tuple(number.to_bytes(2, "big") for number in range(_COUNT_MAX))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,63 +97,68 @@ class PageWrites:
     """What was logged by updates up to this one may go."""
 
 
-_Shape: TypeAlias = "tuple[tuple[int, ...], tuple[int, ...]]"
-"""Lengths of keys, and positions of the branchings between neighbours."""
-
-
 class Page:
     """The leaves of a page, in the order of their keys, and what is above them. Never changed.
 
     Works on the body as it is stored: most pages are read for one of their leaves.
     """
 
-    __slots__ = ("_inner_at", "_keys_at", "_leaves_at", "_lengths", "_root", "body", "positions")
+    __slots__ = ("_inner", "_keys_at", "_leaves_at", "_size", "body", "count", "positions")
 
-    def __init__(self, body: bytes, shape: _Shape | None = None, root: bytes = b"") -> None:
-        """Take a body that is whole, see `decode_page`, and its numbers and digest if known."""
-        if shape is None:
-            count = body[0] << 8 | body[1]
-            numbers = unpack_from(f">{2 * count - 1}H", body, 2)
-            shape = numbers[:count], numbers[count:]
+    def __init__(
+        self, body: bytes, positions: tuple[int, ...] | None = None, size: int = _UNKNOWN
+    ) -> None:
+        """Take a body that is whole, see `decode_page`, and its numbers if they are known."""
         self.body = body
-        self._lengths, self.positions = shape
-        self._root = root
-        count = len(self._lengths)
-        self._leaves_at = 4 * count
-        self._inner_at = (4 + HASH_SIZE_BYTES) * count
-        self._keys_at = (4 + 2 * HASH_SIZE_BYTES) * count - HASH_SIZE_BYTES
-
-    def __len__(self) -> int:
-        return len(self._lengths)
+        count = self.count = body[0] << 8 | body[1]
+        if positions is None:
+            positions = unpack_from(f">{count - 1}H", body, 2 + 2 * count)
+        if size == _UNKNOWN:
+            is_even = body[2 : 2 + 2 * count] == body[2:4] * count
+            size = body[2] << 8 | body[3] if is_even else _UNEVEN
+        self.positions = positions
+        self._size = size
+        """Of each key, if all have one."""
+        self._leaves_at = leaves_at = 4 * count + HASH_SIZE_BYTES
+        self._keys_at = leaves_at + HASH_SIZE_BYTES * count
+        self._inner: list[bytes] | None = None
 
     @property
     def size_bytes(self) -> int:
         """Of the body, as its head says."""
-        return self._keys_at + sum(self._lengths) + _CHECKSUM_BYTES
+        keys = self._size * self.count if self._size >= 0 else sum(self._lengths())
+        return self._keys_at + keys + _CHECKSUM_BYTES
 
     @property
     def first(self) -> bytes:
         """The lowest key."""
-        return self.body[self._keys_at : self._keys_at + self._lengths[0]]
+        size = self.body[2] << 8 | self.body[3]
+        return self.body[self._keys_at : self._keys_at + size]
+
+    @property
+    def root(self) -> bytes:
+        """The digest of all, as it is stored."""
+        return self.body[self._leaves_at - HASH_SIZE_BYTES : self._leaves_at]
 
     @property
     def keys(self) -> list[bytes]:
         """The keys, in order."""
-        bounds = accumulate(self._lengths, initial=self._keys_at)
-        return [self.body[low:high] for low, high in pairwise(bounds)]
+        return [self.body[low:high] for low, high in pairwise(self._bounds())]
 
-    def digest(self, low: int = 0, high: int | None = None) -> bytes:
-        """Return the digest of the subtree of leaves [low, high)."""
-        if low == 0 and high is None:
-            if not self._root:
-                self._root = self.digest(0, len(self._lengths))
-            return self._root
-        end = len(self._lengths) if high is None else high
-        if end - low == 1:
+    def digest(self, low: int, high: int) -> bytes:
+        """Return the digest of the subtree of leaves [low, high).
+
+        Raises StatePageLost if those of all leaves do not lead to the digest that is stored.
+        """
+        if high - low == 1:
             at = self._leaves_at + HASH_SIZE_BYTES * low
-        else:
-            at = self._inner_at + HASH_SIZE_BYTES * self.branch(low, end)
-        return self.body[at : at + HASH_SIZE_BYTES]
+            return self.body[at : at + HASH_SIZE_BYTES]
+        if self._inner is None:
+            inner = digests_above(self._digests(), self.positions)
+            if inner[self.branch(0, self.count)] != self.root:
+                raise StatePageLost("a page of the state has another digest than its leaves")
+            self._inner = inner
+        return self._inner[self.branch(low, high)]
 
     def find(self, key: bytes) -> int:
         """Return the number of the first leaf that is not below a key."""
@@ -165,23 +171,11 @@ class Page:
 
     def entries(self) -> list[tuple[bytes, bytes]]:
         """Return all (key, leaf's digest)s."""
-        digests = _slices(self.body, self._leaves_at, self._inner_at)
-        return list(zip(self.keys, digests, strict=True))
+        return list(zip(self.keys, self._digests(), strict=True))
 
     def sealed(self) -> bytes:
         """Return the body with its checksum, as it is stored."""
-        body = memoryview(self.body)[:-_CHECKSUM_BYTES]
-        return b"".join((body, crc32(body).to_bytes(_CHECKSUM_BYTES, "little")))
-
-    def patched(self, patch: bytes) -> Page:
-        """Return the page with other digests; raises StatePageLost for those of another page."""
-        body, leaves_at, count = bytearray(self.body), self._leaves_at, 2 * len(self._lengths) - 1
-        for number, digest in _PATCHED.iter_unpack(patch):
-            if number >= count:
-                raise StatePageLost("a page of the state has fewer digests than were changed")
-            where = leaves_at + HASH_SIZE_BYTES * number
-            body[where : where + HASH_SIZE_BYTES] = digest
-        return Page(bytes(body), (self._lengths, self.positions), patch[-HASH_SIZE_BYTES:])
+        return _sealed(self.body)
 
     def changed(
         self, changes: Sequence[tuple[bytes, bytes | None]], leaves_max: int
@@ -191,10 +185,18 @@ class Page:
         Subtrees of at most so many leaves, in order. This one alone if nothing is changed. With
         them a patch that makes the only one of this one; nothing if that is not all.
         """
-        if len(changes) <= _WAYS_MAX:
-            stepwise = self._stepwise(changes, leaves_max)
-            if stepwise is not None:
-                return [stepwise[0]], stepwise[1]
+        numbers = [self._number_of(key) for key, _ in changes]
+        if min(numbers) >= 0:
+            digests = [digest for _, digest in changes if digest is not None]
+            if len(digests) == len(numbers):
+                page, patch = self._with(numbers, digests)
+                return [page], patch
+        elif len(changes) == 1:
+            ((key, digest),) = changes
+            if digest is None:
+                return [self], b""
+            if self.count < leaves_max:
+                return [self._with_entry(key, digest)], b""
         entries = dict(self.entries())
         before = dict(entries)
         for key, digest in changes:
@@ -206,127 +208,62 @@ class Page:
             return [self], b""
         return pages_of(sorted(entries.items()), leaves_max), b""
 
+    def _lengths(self) -> tuple[int, ...]:
+        return unpack_from(f">{self.count}H", self.body, 2)
+
+    def _bounds(self) -> Sequence[int]:
+        """Return where each key begins, and where the last one ends."""
+        if self._size > 0:
+            end = self._keys_at + self._size * self.count
+            return range(self._keys_at, end + 1, self._size)
+        return list(accumulate(self._lengths(), initial=self._keys_at))
+
+    def _digests(self) -> list[bytes]:
+        body, size = self.body, HASH_SIZE_BYTES
+        return [body[at : at + size] for at in range(self._leaves_at, self._keys_at, size)]
+
     def _number_of(self, key: bytes) -> int:
         """Return the number of the leaf with a key, -1 if there is none."""
         at = self.body.find(key, self._keys_at)
         if at < 0:
             return -1
-        size, lengths = len(key), self._lengths
-        if lengths.count(size) == len(lengths):
-            number, rest = divmod(at - self._keys_at, size) if size else (0, 0)
-            if rest == 0 and number < len(lengths):
+        size = len(key)
+        if size == self._size > 0:
+            number, rest = divmod(at - self._keys_at, size)
+            if rest == 0 and number < self.count:
                 return number
-        bounds = list(accumulate(lengths, initial=self._keys_at))
-        number = bisect_left(bounds, at)
-        if bounds[number : number + 1] == [at] and lengths[number : number + 1] == (size,):
-            return number
-        keys = self.keys  # the key's bytes lie inside of others
+        keys = self.keys  # perhaps the key's bytes lie inside of others
         number = bisect_left(keys, key)
         return number if keys[number : number + 1] == [key] else -1
 
-    def _stepwise(
-        self, changes: Sequence[tuple[bytes, bytes | None]], leaves_max: int
-    ) -> tuple[Page, bytes] | None:
-        """Return the page with few changes, hashing their ways up, and the patch to it if one is.
-
-        None if that is not enough.
-        """
-        page = self
-        patches: list[bytes] = []
-        is_patch = True
-        for key, digest in changes:
-            number = page._number_of(key)
-            if digest is None or (number < 0 and len(page) >= leaves_max):
-                return None
-            if number < 0:
-                page, is_patch = page._with_entry(key, digest), False
-            else:
-                page = page._with(number, digest, patches)  # noqa: SLF001 - its own class
-        return page, b"".join(patches) if is_patch else b""
-
-    def _with(self, number: int, digest: bytes, patches: list[bytes]) -> Page:
-        """Return the page with another digest of a leaf, and add what that changes to patches."""
-        at = self._leaves_at + HASH_SIZE_BYTES * number
-        if self.body[at : at + HASH_SIZE_BYTES] == digest:
-            return self
-        body = bytearray(self.body)
-        body[at : at + HASH_SIZE_BYTES] = digest
-        patches += (_NUMBERS[number], digest)
-        self._rehash(number, digest, body, patches)
-        return Page(bytes(body), (self._lengths, self.positions), patches[-1])
+    def _with(self, numbers: Sequence[int], digests: Sequence[bytes]) -> tuple[Page, bytes]:
+        """Return the page with other digests of leaves, and the patch; nothing if all are these."""
+        leaves = self._digests()
+        parts = [b""]
+        for number, digest in zip(numbers, digests, strict=True):
+            if leaves[number] != digest:
+                leaves[number] = digest
+                parts += (_NUMBERS[number], digest)
+        if len(parts) == 1:
+            return self, b""
+        body = self.body
+        parts[0] = root = digest_above(leaves, self.positions)
+        head, keys = body[: self._leaves_at - HASH_SIZE_BYTES], body[self._keys_at :]
+        page = Page(b"".join((head, root, *leaves, keys)), self.positions, self._size)
+        return page, b"".join(parts)
 
     def _with_entry(self, key: bytes, digest: bytes) -> Page:
         """Return the page with one leaf more."""
-        keys = self.keys
+        keys, digests, positions = self.keys, self._digests(), list(self.positions)
         number = bisect_left(keys, key)
-        lengths, positions = list(self._lengths), list(self.positions)
-        lengths.insert(number, len(key))
         # Of the two new branchings one is where the one between the neighbours was.
-        gap = max(number - 1, 0)
         if number > 0:
-            before = first_difference(keys[number - 1], key)
-            positions[number - 1 : number] = [before]
+            positions[number - 1 : number] = [first_difference(keys[number - 1], key)]
         if number < len(keys):
-            behind = first_difference(key, keys[number])
-            positions.insert(number, behind)
-            if number > 0 and behind > positions[number - 1]:
-                gap = number
-        count = len(keys)
-        leaf = self._leaves_at + HASH_SIZE_BYTES * number
-        inner = self._inner_at + HASH_SIZE_BYTES * gap
-        key_at = self._keys_at + sum(self._lengths[:number])
-        body = bytearray(
-            b"".join(
-                (
-                    pack(f">{2 * count + 2}H", count + 1, *lengths, *positions),
-                    self.body[self._leaves_at : leaf],
-                    digest,
-                    self.body[leaf:inner],
-                    bytes(HASH_SIZE_BYTES),
-                    self.body[inner:key_at],
-                    key,
-                    self.body[key_at:],
-                )
-            )
-        )
-        page = Page(bytes(body), (tuple(lengths), tuple(positions)))
-        page._rehash(number, digest, body, [])
-        page.body = bytes(body)
-        return page
-
-    def _rehash(self, leaf: int, digest: bytes, body: bytearray, patches: list[bytes]) -> None:
-        """Compute anew what lies between a leaf and the root, from below.
-
-        Of the branchings beside a subtree the lower one, the one with the higher position, is the
-        node above it; beyond that lies its other side, as far as positions are higher still.
-        """
-        positions, leaves_at, inner_at = self.positions, self._leaves_at, self._inner_at
-        size, heads, names, new = HASH_SIZE_BYTES, INNER_HEAD, _NUMBERS, sha256
-        count, low, high = len(positions), leaf - 1, leaf
-        while low >= 0 or high < count:
-            is_left = low < 0 or (high < count and positions[high] > positions[low])
-            node = high if is_left else low
-            position = positions[node]
-            step = 1 if is_left else -1
-            at, root, least = node + step, -1, 0
-            while 0 <= at < count and (found := positions[at]) > position:
-                if root < 0 or found < least:
-                    root, least = at, found
-                at += step
-            if root >= 0:
-                other = inner_at + size * root
-            else:
-                other = leaves_at + size * (node + 1 if is_left else node)
-            beside = body[other : other + size]
-            pair = digest + beside if is_left else beside + digest
-            digest = new(heads[position] + pair).digest()
-            where = inner_at + size * node
-            body[where : where + size] = digest
-            patches += (names[count + 1 + node], digest)
-            if is_left:
-                high = at
-            else:
-                low = at
+            positions.insert(number, first_difference(key, keys[number]))
+        keys.insert(number, key)
+        digests.insert(number, digest)
+        return _encoded(keys, digests, positions, digest_above(digests, positions))
 
 
 def pages_of(entries: Sequence[tuple[bytes, bytes]], leaves_max: int) -> list[Page]:
@@ -341,37 +278,65 @@ def pages_of(entries: Sequence[tuple[bytes, bytes]], leaves_max: int) -> list[Pa
     todo = [(0, len(keys))]
     while todo:
         low, high = todo.pop()
+        some = positions[low : high - 1]
+        root = positions.index(min(some), low) if some else -1
         if high - low <= leaves_max:
-            parts = (digests[low:high], inner[low : high - 1], keys[low:high])
-            pages.append(_encoded(positions[low : high - 1], *parts))
+            digest = inner[root] if some else digests[low]
+            pages.append(_encoded(keys[low:high], digests[low:high], some, digest))
         else:
-            middle = positions.index(min(positions[low : high - 1]), low) + 1
-            todo += [(middle, high), (low, middle)]
+            todo += [(root + 1, high), (low, root + 1)]
     return pages
 
 
-def decode_page(body: bytes) -> Page:
-    """Return the page in a body; raises StatePageLost if it is not as it was written."""
-    if crc32(body) == _CHECKED and len(body) > _LEAST_BYTES:
-        count = body[0] << 8 | body[1]
-        if 0 < count <= _COUNT_MAX and 4 * count <= len(body):
-            page = Page(body)
-            if page.size_bytes == len(body):
-                return page
+def decode_page(body: bytes, patch: bytes | None = None) -> Page:
+    """Return the page in a body, with a patch put over it.
+
+    Raises StatePageLost if it is not as it was written.
+    """
+    _check_sum(body)
+    count = body[0] << 8 | body[1]
+    if 0 < count <= _COUNT_MAX and (4 + HASH_SIZE_BYTES) * count <= len(body):
+        page = Page(body if patch is None else patched(body, patch))
+        if page.size_bytes == len(body):
+            return page
     raise StatePageLost("a page of the state is not as it was written")
 
 
+def patched(body: bytes, patch: bytes) -> bytes:
+    """Return a body with a patch put over it; raises StatePageLost for that of another page.
+
+    Its checksum is that of before.
+    """
+    count = body[0] << 8 | body[1]
+    new, leaves_at = bytearray(body), 4 * count + HASH_SIZE_BYTES
+    new[4 * count : leaves_at] = patch[:HASH_SIZE_BYTES]
+    for number, digest in _PATCHED.iter_unpack(memoryview(patch)[HASH_SIZE_BYTES:]):
+        if number >= count:
+            raise StatePageLost("a page of the state has fewer leaves than were changed")
+        where = leaves_at + HASH_SIZE_BYTES * number
+        new[where : where + HASH_SIZE_BYTES] = digest
+    return bytes(new)
+
+
+def folded(body: bytes, patch: bytes) -> bytes:
+    """Return a stored body with a patch put over it, to be stored; raises StatePageLost."""
+    _check_sum(body)
+    return _sealed(patched(body, patch))
+
+
 def _encoded(
-    positions: Sequence[int],
-    digests: Sequence[bytes],
-    inner: Sequence[bytes],
-    keys: Sequence[bytes],
+    keys: Sequence[bytes], digests: Sequence[bytes], positions: Sequence[int], root: bytes
 ) -> Page:
-    count = len(keys)
-    head = pack(f">{2 * count}H", count, *map(len, keys), *positions)
-    body = b"".join((head, *digests, *inner, *keys))
-    return Page(body + crc32(body).to_bytes(_CHECKSUM_BYTES, "little"))
+    head = pack(f">{2 * len(keys)}H", len(keys), *map(len, keys), *positions)
+    body = b"".join((head, root, *digests, *keys, bytes(_CHECKSUM_BYTES)))
+    return Page(body, tuple(positions))
 
 
-def _slices(body: bytes, low: int, high: int) -> list[bytes]:
-    return [body[at : at + HASH_SIZE_BYTES] for at in range(low, high, HASH_SIZE_BYTES)]
+def _sealed(body: bytes) -> bytes:
+    content = memoryview(body)[:-_CHECKSUM_BYTES]
+    return b"".join((content, crc32(content).to_bytes(_CHECKSUM_BYTES, "little")))
+
+
+def _check_sum(body: bytes) -> None:
+    if crc32(body) != _CHECKED or len(body) <= _LEAST_BYTES:
+        raise StatePageLost("a page of the state is not as it was written")

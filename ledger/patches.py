@@ -1,11 +1,11 @@
 """Changes of pages that are logged, and not written into the rows of the pages yet.
 
-A changed value changes some seven of the sixty digests of a page. Only these are logged, those of
+A changed value changes one leaf of a page, and the digest of all. Only these are logged, those of
 a whole batch in one row, and kept here until the page is written whole: when its patch is long, or
 when the sweep through all patched pages comes by. The sweep goes in the order of numbers, so pages
 side by side are written together; after a round of it, all that was logged before it may go.
 
-    patch   number of a digest in its page, 2 bytes ‖ digest, …; the last one is the page's own
+    patch   as `ledger.page` has it; a later one takes the place of the digest of all
     log     (number of a page, 8 bytes ‖ length, 2 bytes ‖ patch), …, CRC-32
 
 A page's row says which update saved it: what was logged up to that one is in it already.
@@ -77,7 +77,11 @@ class Patches:
 
     def add(self, number: int, patch: bytes) -> None:
         """Put more over a page."""
-        self._of[number] = self._of.get(number, b"") + patch
+        before = self._of.get(number)
+        if before is not None:
+            patch = joined(before, patch)
+            self._size_bytes -= len(before)
+        self._of[number] = patch
         self._size_bytes += len(patch)
 
     def drop(self, number: int) -> None:
@@ -103,6 +107,11 @@ class Patches:
         return found
 
 
+def joined(patch: bytes, later: bytes) -> bytes:
+    """Return what two patches of a page are together."""
+    return later[:HASH_SIZE_BYTES] + patch[HASH_SIZE_BYTES:] + later[HASH_SIZE_BYTES:]
+
+
 def encode_log(patches: Mapping[int, bytes]) -> bytes:
     """Return what is logged of an update; nothing for no patches."""
     if not patches:
@@ -125,7 +134,7 @@ def decode_log(log: bytes) -> Iterator[tuple[int, bytes]]:
             raise PageLogLost("what was logged of the state's pages ends too soon")
         number, size = _HEAD.unpack_from(log, at)
         at += _HEAD.size
-        if size == 0 or size % PATCHED_BYTES or at + size > end:
+        if size <= HASH_SIZE_BYTES or (size - HASH_SIZE_BYTES) % PATCHED_BYTES or at + size > end:
             raise PageLogLost("a patch of a page of the state has no digests")
         yield number, log[at : at + size]
         at += size
@@ -147,11 +156,12 @@ def stored_map(
         for number, patch in decode_log(body):
             # Of a page that is gone, or written whole since, nothing is to be known any more.
             if update > saved.get(number, update):
-                patches[number] = patches.get(number, b"") + patch
+                before = patches.get(number)
+                patches[number] = patch if before is None else joined(before, patch)
     heads: list[PageHead] = []
     for row in found:
         patch = patches.get(row.id, b"")
-        digest = patch[-HASH_SIZE_BYTES:] if patch else row.digest
+        digest = patch[:HASH_SIZE_BYTES] or row.digest
         born, end = Epoch(row.born), died.get(row.id)
         heads.append(PageHead(row.id, born, end, row.first, row.leaves, digest, patch))
     return StoredMap(tuple(heads), newest)

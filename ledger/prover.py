@@ -230,7 +230,7 @@ def _subtree(snapshot: Snapshot, place: Place) -> _Part | None:
         return node if is_at(_down([], node, 0).first, place) else None
     stub = _stub(node)
     (page,) = snapshot.pages.load([stub])
-    low, high = 0, len(page)
+    low, high = 0, page.count
     while high - low > 1:
         middle = page.branch(low, high)
         if page.positions[middle] >= place.depth:
@@ -243,7 +243,7 @@ def _subtree(snapshot: Snapshot, place: Place) -> _Part | None:
 
 def _reached(page: Page, key: bytes) -> bytes:
     """Return the key of the leaf to which a key's bits lead."""
-    low, high = 0, len(page)
+    low, high = 0, page.count
     while high - low > 1:
         middle = page.branch(low, high)
         if bit(key, page.positions[middle]):

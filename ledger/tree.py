@@ -13,17 +13,17 @@ Nothing here recurses: who chooses keys chooses how deep the trie is.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Final, TypeAlias
 
 from core.errors import check
 from core.ids import Epoch, Hash
+from core.limits import HASH_SIZE_BYTES
 from ledger.errors import StatePageLost
 from ledger.limits import PAGE_LEAVES_MAX, PAGE_LEAVES_MERGED, PAGES_CACHED_MAX
-from ledger.page import Page, PageFold, PageRow, PageWrites, decode_page, pages_of
+from ledger.page import Page, PageFold, PageRow, PageWrites, decode_page, folded, pages_of
 from ledger.patches import Patches, StoredMap, encode_log
 from ledger.trie import (
     BYTE_OF,
@@ -83,26 +83,23 @@ class Pages:
         """Without `read` all pages stay here, those of `below` there."""
         self._read = read
         self._below = below
-        self._kept: OrderedDict[int, Page] = OrderedDict()
+        self._kept: dict[int, Page] = {}
+        self._kept_before: dict[int, Page] = {}
         self._unsaved: dict[int, Page] = {}
+        self._folded: dict[int, bytes] = {}
         self.patches = Patches()
 
     def load(self, stubs: Sequence[Stub]) -> list[Page]:
         """Return pages; raises StatePageLost, or what reading raises."""
-        pages: dict[int, Page] = {}
-        missing: list[Stub] = []
-        for one in stubs:
-            page = self._unsaved.get(one.id)
-            if page is None:
-                page = self._kept.get(one.id)
-            if page is None:
-                missing.append(one)
-            else:
-                pages[one.id] = page
+        found = [self._here(one.id) for one in stubs]
+        missing = [one for one, page in zip(stubs, found, strict=True) if page is None]
         if missing:
-            pages |= self._fetched(missing)
-        found = [pages.get(one.id) for one in stubs]
-        return [_checked(one, page) for one, page in zip(stubs, found, strict=True)]
+            pages = iter(self._fetched(missing))
+            found = [next(pages) if page is None else page for page in found]
+        for one, page in zip(stubs, found, strict=True):
+            if page is None or page.count != one.count or page.root != one.digest:
+                raise StatePageLost(f"page {one.id} of the state is not that of its digest")
+        return [page for page in found if page is not None]
 
     def takes(self, number: int, patch: bytes) -> bool:
         """Return whether a patch may be logged instead of writing its page."""
@@ -110,7 +107,7 @@ class Pages:
 
     def renew(
         self, made: dict[int, Page], patches: Mapping[int, bytes], gone: Sequence[int], update: int
-    ) -> dict[int, Page]:
+    ) -> list[PageFold]:
         """Take pages that a batch made; those of the batch before are on the disk by now.
 
         `patches` make some of them of what they were, the others are written whole. Returns which
@@ -118,53 +115,66 @@ class Pages:
         """
         if self._read is None:
             self._unsaved |= made
-            return {}
+            return []
         for number in (*made, *gone):
             patch = patches.get(number)
             if patch is None:
                 self.patches.drop(number)
             else:
                 self.patches.add(number, patch)
-        folded = self._folded(made, self.patches.due(update))
-        for number in (*made, *folded):
+        due = self.patches.due(update)
+        self._folded = self._due(made, due)
+        for number in (*made, *self._folded):
             self._kept.pop(number, None)
+            self._kept_before.pop(number, None)
             self._unsaved.pop(number, None)
         self._keep(self._unsaved)
         # Until they are on the disk, what is read there lacks what is patched no more.
-        self._unsaved = made | folded
-        return folded
+        self._unsaved = made
+        return [
+            PageFold(due[number][:HASH_SIZE_BYTES], body, update, number)
+            for number, body in self._folded.items()
+        ]
 
-    def _folded(self, made: Mapping[int, Page], due: Mapping[int, bytes]) -> dict[int, Page]:
-        """Return pages with their patches, those that are still there."""
-        folded: dict[int, Page] = {}
+    def _here(self, number: int) -> Page | None:
+        page = self._unsaved.get(number)
+        if page is None:
+            page = self._kept.get(number)
+        if page is None:
+            page = self._kept_before.get(number)
+        if page is None and number in self._folded:
+            page = decode_page(self._folded[number])
+        return page
+
+    def _due(self, made: Mapping[int, Page], due: Mapping[int, bytes]) -> dict[int, bytes]:
+        """Return bodies of pages with their patches, of those that are still there."""
+        bodies: dict[int, bytes] = {}
         missing: list[int] = []
         for number in due:
-            page = made.get(number) or self._unsaved.get(number) or self._kept.get(number)
+            page = made[number] if number in made else self._here(number)
             if page is None:
                 missing.append(number)
             else:
-                folded[number] = page
+                bodies[number] = page.sealed()
         if missing and self._read is not None:
             for number, body in self._read(missing).items():
-                folded[number] = decode_page(body).patched(due[number])
-        return folded
+                bodies[number] = folded(body, due[number])
+        return bodies
 
-    def _fetched(self, stubs: Sequence[Stub]) -> dict[int, Page]:
+    def _fetched(self, stubs: Sequence[Stub]) -> list[Page | None]:
         if self._read is None:
-            below = [] if self._below is None else self._below.load(stubs)
-            return {one.id: page for one, page in zip(stubs, below, strict=False)}
-        bodies = self._read([one.id for one in stubs])
-        found: dict[int, Page] = {}
-        for number, body in bodies.items():
-            page, patch = decode_page(body), self.patches.of(number)
-            found[number] = page if patch is None else page.patched(patch)
+            return [] if self._below is None else [*self._below.load(stubs)]
+        bodies, patches = self._read([one.id for one in stubs]), self.patches
+        found = {number: decode_page(body, patches.of(number)) for number, body in bodies.items()}
         self._keep(found)
-        return found
+        return [found.get(one.id) for one in stubs]
 
     def _keep(self, pages: Mapping[int, Page]) -> None:
-        self._kept.update(pages)
-        while len(self._kept) > PAGES_CACHED_MAX:
-            self._kept.popitem(last=False)
+        """Keep these, and as many of those before as there is room for."""
+        room = PAGES_CACHED_MAX // 2
+        if len(self._kept) + len(pages) > room:
+            self._kept, self._kept_before = {}, self._kept
+        self._kept.update(islice(pages.items(), room))
 
 
 class Snapshot:
@@ -234,17 +244,24 @@ class StateTree:
         keyed: list[_Change] = []
         removes = False
         for key, value in changes:
-            check(len(key) <= KEY_SIZE_BYTES_MAX, "a state key is longer than any")
-            removes = removes or value is None
-            keyed.append((key, None if value is None else entry_digest(key, value)))
+            if value is None:
+                removes = True
+                keyed.append((key, None))
+            else:
+                keyed.append((key, entry_digest(key, value)))
+        longest = max([len(key) for key, _ in keyed], default=0)
+        check(longest <= KEY_SIZE_BYTES_MAX, "a state key is longer than any")
         groups: dict[Stub, _Group] = {}
         touched, beside = self._sort_in(keyed, groups)
+        if removes or beside:
+            for node in touched:
+                node.digest = b""
         for change in beside:
             self._sort_in_beside(change, groups)
         stored = [stub for stub in groups if stub.count]
-        pages = dict(zip(stored, self._pages.load(stored), strict=True))
+        pages = iter(self._pages.load(stored))
         for stub, group in groups.items():
-            self._rewrite(stub, pages.get(stub), group)
+            self._rewrite(stub, next(pages) if stub.count else None, group)
         if removes or beside:
             self._settle()
         else:
@@ -256,23 +273,21 @@ class StateTree:
         update = self._number = self._number + 1
         made, patches, gone = self._made, self._patches, self._gone
         pages = {number: page for number, (_, page) in made.items()}
-        folded = self._pages.renew(pages, patches, gone, update)
-        rows = [
-            PageRow(stub.id, stub.born, stub.first, stub.count, stub.digest, page.sealed(), update)
-            for number, (stub, page) in sorted(made.items())
-            if number not in patches
-        ]
-        folds = [
-            PageFold(page.digest(), page.sealed(), update, number)
-            for number, page in folded.items()
-        ]
+        folds = self._pages.renew(pages, patches, gone, update)
+        rows: list[PageRow] = []
+        for number in sorted(made.keys() - patches.keys()):
+            stub, page = made[number]
+            head = (number, stub.born, stub.first, stub.count, stub.digest)
+            rows.append(PageRow(*head, page.sealed(), update))
+        for fold in folds:
+            patches.pop(fold.id, None)
         writes = PageWrites(
             put=tuple(rows),
             died=tuple([(number, Epoch(self._epoch)) for number in self._died]),
             gone=tuple(gone),
             folded=tuple(folds),
             number=update,
-            log=encode_log({at: one for at, one in patches.items() if at not in folded}),
+            log=encode_log(patches),
             log_done=self._pages.patches.done,
         )
         self._made, self._patches, self._died, self._gone = {}, {}, [], []
@@ -325,54 +340,39 @@ class StateTree:
         """
         touched: list[Inner] = []
         beside: list[_Change] = []
-        stamp = self._stamp
+        stamp, byte_of, mask_of = self._stamp, BYTE_OF, MASK_OF
         todo = [(self._head, 0, changes)] if changes else []
         while todo:
             parent, side, some = todo.pop()
             node = parent.right if side else parent.left
+            key = some[0][0]
+            is_one, size = len(some) == 1, len(key)
             while type(node) is Inner:
                 if node.stamp != stamp:
                     node = Inner(node.position, node.left, node.right, stamp)
                     _put(parent, side, node)
-                node.digest = b""
                 touched.append(node)
-                parent = node
-                at, mask = BYTE_OF[node.position], MASK_OF[node.position]
-                if len(some) == 1:
-                    key = some[0][0]
-                    side = 1 if at < len(key) and (mask == 0 or key[at] & mask) else 0
+                parent, at, mask = node, byte_of[node.position], mask_of[node.position]
+                if is_one:
+                    side = 1 if at < size and (mask == 0 or key[at] & mask) else 0
                 else:
-                    right = [
-                        one for one in some if at < len(one[0]) and (mask == 0 or one[0][at] & mask)
-                    ]
+                    left, right = _divided(some, at, mask)
                     side = 1 if right else 0
-                    if right and len(right) < len(some):
-                        left = [
-                            one
-                            for one in some
-                            if at >= len(one[0]) or (mask != 0 and not one[0][at] & mask)
-                        ]
+                    if left and right:
                         todo.append((node, 0, left))
                         some = right
+                        key = some[0][0]
+                        is_one, size = len(some) == 1, len(key)
                 node = node.right if side else node.left
             if type(node) is Stub:
-                self._join(node, (parent, side, some), groups, beside)
+                mine = [one for one in some if _fits(one[0], node.first, parent.position)]
+                if mine:
+                    groups[node] = (parent, side, mine)
+                if len(mine) < len(some):
+                    beside += [one for one in some if one not in mine]
             else:
                 beside += some
         return touched, beside
-
-    def _join(
-        self, stub: Stub, group: _Group, groups: dict[Stub, _Group], beside: list[_Change]
-    ) -> None:
-        """Give a page those changes to which the way led for good reason."""
-        parent, side, some = group
-        position, first = parent.position, stub.first
-        mine: list[_Change] = []
-        for one in some:
-            fits = one[0] == first or first_difference(one[0], first) > position
-            (mine if fits else beside).append(one)
-        if mine:
-            groups[stub] = (parent, side, mine)
 
     def _sort_in_beside(self, change: _Change, groups: dict[Stub, _Group]) -> None:
         """Make a page for a new key that lies beside all that is there, or join one just made."""
@@ -409,17 +409,20 @@ class StateTree:
     def _rewrite(self, stub: Stub, page: Page | None, group: _Group) -> None:
         """Put what a page is with its changes in its place, cut if that is too much for one."""
         parent, side, changes = group
-        patch = b""
         if page is None:
             new = sorted((key, digest) for key, digest in changes if digest is not None)
             made = pages_of(new, PAGE_LEAVES_MAX)
         else:
             made, patch = page.changed(changes, PAGE_LEAVES_MAX)
-            if made == [page]:
+            if made and made[0] is page:
+                return
+            if patch and stub.born == self._epoch and self._pages.takes(stub.id, patch):
+                self._patches[stub.id] = patch
+                same = Stub(stub.id, stub.born, stub.first, stub.count, made[0].root)
+                self._made[stub.id] = same, made[0]
+                _put(parent, side, same)
                 return
         number, stubs = self._retire(stub), []
-        if number is not None and patch and self._pages.takes(number, patch):
-            self._patches[number] = patch
         for part in made:
             stubs.append(self._stored(part, number))
             number = None
@@ -484,9 +487,32 @@ class StateTree:
         if number is None:
             number = self._next_id
             self._next_id += self._id_step
-        stub = Stub(number, self._epoch, page.first, len(page), page.digest())
+        stub = Stub(number, self._epoch, page.first, page.count, page.root)
         self._made[number] = stub, page
         return stub
+
+
+def _divided(changes: list[_Change], at: int, mask: int) -> tuple[list[_Change], list[_Change]]:
+    """Return the changes of keys without and with a bit of a byte; a mask of 0 is for the byte."""
+    left: list[_Change] = []
+    right: list[_Change] = []
+    for one in changes:
+        key = one[0]
+        (right if at < len(key) and (mask == 0 or key[at] & mask) else left).append(one)
+    return left, right
+
+
+def _fits(key: bytes, first: bytes, position: int) -> bool:
+    """Return whether two keys agree in all bits up to a position."""
+    if position < 0:
+        return True
+    at, mask = BYTE_OF[position], MASK_OF[position]
+    if key[:at] != first[:at]:
+        return False
+    if at < len(key) and at < len(first):
+        # Both have this byte; of it the bits from that position up are to be the same.
+        return mask == 0 or key[at] ^ first[at] < mask
+    return len(key) <= at and len(first) <= at
 
 
 def _put(parent: Inner, side: int, node: Node) -> None:
@@ -528,9 +554,3 @@ def _closed(inner: Inner, right: Inner | Stub, known: dict[bytes, Inner] | None)
     pair = left + right.digest
     digest = inner.digest = sha256(INNER_HEAD[inner.position] + pair).digest()
     return inner if known is None else known.setdefault(digest, inner)
-
-
-def _checked(stub: Stub, page: Page | None) -> Page:
-    if page is None or len(page) != stub.count or page.digest() != stub.digest:
-        raise StatePageLost(f"page {stub.id} of the state is not the one that its digest is of")
-    return page

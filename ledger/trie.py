@@ -74,7 +74,9 @@ def leaf_digest(key: bytes, value_hash: bytes) -> bytes:
 
 def entry_digest(key: bytes, value: bytes) -> bytes:
     """Return the digest of an entry with this value."""
-    return leaf_digest(key, hashlib.sha256(value).digest())
+    sha256 = hashlib.sha256
+    head = b"\x00" + len(key).to_bytes(2, "big")
+    return sha256(head + key + sha256(value).digest()).digest()
 
 
 def inner_digest(position: int, left: bytes, right: bytes) -> bytes:
@@ -101,3 +103,23 @@ def digests_above(leaves: Sequence[bytes], positions: Sequence[int]) -> list[byt
         inner, where, left = open_.pop()
         digest = above[inner] = sha256(INNER_HEAD[where] + left + digest).digest()
     return above
+
+
+def digest_above(leaves: Sequence[bytes], positions: Sequence[int]) -> bytes:
+    """Return the digest over neighbouring leaves, that of the root of `digests_above`."""
+    sha256, heads = hashlib.sha256, INNER_HEAD
+    above, lefts = [-1], [b""]
+    digest, top = leaves[0], -1
+    for at, position in enumerate(positions, 1):
+        while top > position:
+            digest = sha256(heads[top] + lefts.pop() + digest).digest()
+            above.pop()
+            top = above[-1]
+        above.append(position)
+        lefts.append(digest)
+        digest, top = leaves[at], position
+    while top >= 0:
+        digest = sha256(heads[top] + lefts.pop() + digest).digest()
+        above.pop()
+        top = above[-1]
+    return digest

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Self
 
 from core.json_text import NotJson, parse_json
 from myceld.errors import CellUnreachable, HomeUnreadable
-from myceld.limits import RUN_FILE_SIZE_BYTES_MAX
+from myceld.limits import LOCKS_READ_MAX, RUN_FILE_SIZE_BYTES_MAX
 
 HOME_DEFAULT: Final = "~/.myceld"
 RUN_FILE: Final = "run.json"
+LOCK_FILE: Final = "lock"
 TOKEN_FILE: Final = "gateway.token"  # noqa: S105 - the name of a file
+_LOCKS: Final = Path("/proc/locks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,30 @@ def not_running(home: Path) -> CellUnreachable:
         return CellUnreachable(
             f"there is no cell in {home}", remedy=f"Make one with `{init}`, then `{command}`."
         )
+    if (pid := _holder(home)) is not None:
+        return CellUnreachable(
+            f"the cell in {home} does not answer yet: it starts or stops (pid {pid})",
+            remedy=f"Try again in a moment; `myceld doctor --home {shlex.quote(str(home))}` "
+            "says whether it hangs.",
+        )
     return CellUnreachable(f"no cell is running in {home}", remedy=f"Start it with `{command}`.")
+
+
+def _holder(home: Path) -> int | None:
+    """Return the process that holds the directory; None for nobody, and where that is not told.
+
+    The system's list is read: to try the lock could keep a cell that starts from having it.
+    """
+    try:
+        file = (home / LOCK_FILE).stat().st_ino
+        with _LOCKS.open(encoding="ascii", errors="replace") as locks:
+            for line in islice(locks, LOCKS_READ_MAX):
+                fields = line.split()
+                if len(fields) > 5 and fields[1] == "FLOCK" and fields[5].endswith(f":{file}"):
+                    return int(fields[4])
+    except (OSError, ValueError):
+        pass
+    return None
 
 
 def _read(home: Path, name: str) -> str:

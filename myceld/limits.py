@@ -22,6 +22,9 @@ IDLE_S_MAX: Final = 5.0
 ANSWER_SIZE_BYTES_MAX: Final = 256 << 20
 """Largest answer that is read: a list of 1,000 blocks of 128 KiB in hex."""
 
+LOCKS_READ_MAX: Final = 10_000
+"""Lines of the system's list of file locks that are looked through, some 5 ms."""
+
 RUN_FILE_SIZE_BYTES_MAX: Final = 16 << 10
 """Largest run.json or gateway.token that is read."""
 

@@ -6,3 +6,6 @@ from typing import Final
 
 VERSION: Final = "0.1.0"
 """Semantic version."""
+
+AGENT: Final = f"myceld/{VERSION}"
+"""What cells of this version call themselves to others."""

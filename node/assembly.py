@@ -38,6 +38,7 @@ from ledger.roster import Roster
 from ledger.spore_authority import network_identity
 from ledger.transaction import transaction_id
 from myceld import VERSION
+from myceld.version import AGENT
 from node.access import Access, MessageAccess
 from node.audits import Audits
 from node.consensus_task import ConsensusTask
@@ -452,7 +453,7 @@ class Assembly:
                 protocol=gossip_protocol(genesis.network_id),
                 dht=config.discovery.dht,
                 dht_bootstrap=config.cell.bootstrap if config.discovery.dht else (),
-                agent_version=f"myceld/{VERSION}",
+                agent_version=AGENT,
             ),
             network_id=genesis.network_id,
             rule_set=genesis.rule_set,
@@ -611,7 +612,13 @@ async def _former(earlier: Sequence[KeyPair], lines: Lines, headers: Headers) ->
 
 
 def _make_intake(genesis: Genesis, execution: Execution) -> Intake:
-    return Intake(genesis.network_id, execution.ledger.account, execution.ledger.check_funds)
+    ledger = execution.ledger
+    return Intake(
+        genesis.network_id,
+        ledger.account,
+        ledger.check_funds,
+        lambda: ledger.transaction_version,
+    )
 
 
 async def _resume(

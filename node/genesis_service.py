@@ -18,6 +18,7 @@ from gossip.budget import Buckets
 from gossip.host import Host, HostConfig, PeerStream
 from ledger.errors import BadGenesis
 from ledger.genesis import Genesis, from_json, to_json
+from myceld.version import AGENT
 from node.errors import AccessDenied, NetworkUnreachable
 from node.limits import ADDRESSES_JUDGED_MAX, DIAL_TIMEOUT_MS, GENESIS_BURST, GENESIS_PER_S
 from node.session import now_ms
@@ -61,7 +62,8 @@ async def fetch_genesis(seed: bytes, addresses: Sequence[str]) -> Genesis:
     Raises NotAMultiaddr for a bad address, NetworkUnreachable with what each one said, or
     BadGenesis.
     """
-    host = Host(HostConfig(seed, ("/ip4/127.0.0.1/tcp/0",), GENESIS_PROTOCOL), _refuse)
+    here = "/ip4/127.0.0.1/tcp/0"
+    host = Host(HostConfig(seed, (here,), GENESIS_PROTOCOL, agent_version=AGENT), _refuse)
     await host.start()
     failures: list[str] = []
     try:

@@ -40,6 +40,7 @@ from identity.keys import KeyPair
 from ledger.errors import BadGenesis
 from ledger.genesis import Genesis, from_json
 from ledger.names import is_name
+from myceld.version import AGENT
 from node.errors import BadOption, OtherNetwork
 from node.founding import Founded, Wishes, check_wishes, found, key_of, read_genesis
 from node.home import Home
@@ -112,7 +113,8 @@ def _own_name(home: Home) -> str:
 
 async def _use(ticket: Ticket, key: KeyPair, name: str) -> _Let:
     """Dial the ticket's addresses, one after the other, until one lets us in or refuses."""
-    host = Host(HostConfig(key.seed, ("/ip4/127.0.0.1/tcp/0",), INVITE_PROTOCOL), _refuse)
+    here = "/ip4/127.0.0.1/tcp/0"
+    host = Host(HostConfig(key.seed, (here,), INVITE_PROTOCOL, agent_version=AGENT), _refuse)
     await host.start()
     failures: list[MyceldError] = []
     try:

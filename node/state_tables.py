@@ -2,7 +2,7 @@
 
     state       (key, value) as `ledger` encodes them
     page        pages of the state's map (`ledger.page`), those of the ends of the newest epochs too
-    page_log    digests that changed in pages whose rows are as before (`ledger.patches`)
+    page_log    leaves that changed in pages whose rows are as before (`ledger.patches`)
     dead_page   pages that are of no present state any more, and the epoch that replaced them
     change      for each round and key that it changed: the value before, NULL for none
     told_from   the first round whose state can be told: what changed up to it may be dropped

@@ -45,7 +45,7 @@ EVENTS_JOURNAL: Final = "consensus"
 HEADERS_JOURNAL: Final = "state"
 """Round headers, one after the other; see `node.headers` for which index holds which round."""
 
-LAYOUT: Final = 4
+LAYOUT: Final = 5
 """Version of the tables. 1 and 2 had the state's map in no table, 3 had no log of its pages."""
 
 STAGED_TABLE: Final = (
@@ -243,6 +243,16 @@ def proposals(store: Store, limit: int) -> list[tuple[bytes, bytes]]:
     rows = store.query(
         "SELECT key, value FROM state WHERE key >= ? AND key < ? LIMIT ?",
         (PROPOSAL_PREFIX, PROPOSAL_PREFIX[:-1] + b"0", limit),
+    )
+    return [(key[size:], value) for key, value in rows]
+
+
+def proposals_after(store: Store, behind: bytes, limit: int) -> list[tuple[bytes, bytes]]:
+    """Return (id, state value) of at most `limit` proposals in the order of ids, after another."""
+    size = len(PROPOSAL_PREFIX)
+    rows = store.query(
+        "SELECT key, value FROM state WHERE key > ? AND key < ? ORDER BY key LIMIT ?",
+        (PROPOSAL_PREFIX + behind, PROPOSAL_PREFIX[:-1] + b"0", limit),
     )
     return [(key[size:], value) for key, value in rows]
 

@@ -19,9 +19,11 @@ export class ApiError extends Error {
 /** One cell, as this page may ask it. */
 export class Api {
   #onRefusedToken;
+  #onNoAnswer;
 
-  constructor(onRefusedToken) {
+  constructor(onRefusedToken, onNoAnswer) {
     this.#onRefusedToken = onRefusedToken;
+    this.#onNoAnswer = onNoAnswer;
   }
 
   get token() {
@@ -64,6 +66,7 @@ export class Api {
       text = await answer.text();
     } catch (error) {
       if (signal?.aborted) throw signal.reason;
+      this.#onNoAnswer();
       throw new ApiError(0, {
         message: error.name === "TimeoutError" ? "The cell did not answer in time." : "The cell does not answer.",
         code: "",

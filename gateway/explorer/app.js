@@ -10,7 +10,7 @@ import { h, replace } from "./dom.js";
 import { Live } from "./live.js";
 import { learnNames } from "./names.js";
 import { trust } from "./network.js";
-import { announce, button, errorState, field, form, heading, input, loading, notice } from "./parts.js";
+import { announce, askAgain, button, errorState, field, form, heading, input, loading, notice } from "./parts.js";
 import { short } from "./format.js";
 
 const GROUPS = [
@@ -19,12 +19,13 @@ const GROUPS = [
   ["This cell", [["messages", "Messages"], ["journals", "Journals"], ["services", "Services"], ["logs", "Log"]]],
   ["Proofs", [["verify", "Verify a proof"]]],
 ];
-const PAGES = new Set(GROUPS.flatMap(([, pages]) => pages.map(([name]) => name)));
+const PAGES = new Map(GROUPS.flatMap(([, pages]) => pages));
+const SCROLL_MS = 150;
 const THEME = "myceld-theme";
 const THEMES = ["auto", "light", "dark"];
 
 const main = document.getElementById("main");
-const api = new Api(() => askForToken("The cell does not take this token (any more)."));
+const api = new Api(() => askForToken("The cell does not take this token (any more)."), () => live.look());
 const live = new Live(api);
 let info = null;
 let leaving = new AbortController();
@@ -36,7 +37,18 @@ function start() {
   setUpTheme();
   setUpFrame();
   addEventListener("hashchange", () => { if (!takeFragment()) show(); });
+  rememberPlaces();
   show();
+}
+
+/** Who goes back finds the place on the page where it was left. */
+function rememberPlaces() {
+  history.scrollRestoration = "manual";
+  let timer = null;
+  addEventListener("scroll", () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => { if (!main.querySelector(".view[aria-busy]")) history.replaceState({ scroll: scrollY }, ""); }, SCROLL_MS);
+  }, { passive: true });
 }
 
 /** Take token and network out of the address, and out of the history. Return whether it had one. */
@@ -70,6 +82,7 @@ async function show() {
   leaving = new AbortController();
   const { signal } = leaving;
   const { name, params, query } = address();
+  const seen = history.state?.scroll ?? 0;
   closeMenu();
   for (const link of document.querySelectorAll("#nav a")) {
     if (link.dataset.page === name) link.setAttribute("aria-current", "page");
@@ -78,8 +91,10 @@ async function show() {
   if (!api.token) return askForToken();
   const root = h("div", { class: `view ${name}`, "aria-busy": "true" }, loading("Opening"));
   replace(main, root);
+  let headline = "No such page";
   try {
-    if (!PAGES.has(name)) throw Object.assign(new Error("There is no such page."), { remedy: "Choose one from the list of pages." });
+    if (!PAGES.has(name)) throw Object.assign(new Error(`Nothing is called “${name}” here.`), { remedy: "Choose a page from the list." });
+    headline = PAGES.get(name);
     const [page] = await Promise.all([import(`./pages/${name}.js`), loadInfo(signal), learnNames(api, signal)]);
     if (signal.aborted) return undefined;
     document.title = `${page.title} · myceld`;
@@ -89,8 +104,9 @@ async function show() {
     moved = true;
     replace(root);
     await page.render(root, contextFor(signal, params, query));
+    if (!signal.aborted && seen) scrollTo(0, seen);
   } catch (error) {
-    if (!signal.aborted && !asking) replace(root, errorState(error, show));
+    if (!signal.aborted && !asking) replace(root, heading(headline), errorState(error, PAGES.has(name) ? show : null));
   } finally {
     root.removeAttribute("aria-busy");
   }
@@ -157,7 +173,12 @@ function setUpFrame() {
   document.getElementById("leave").addEventListener("click", () => { api.token = null; asking = false; askForToken(); });
   addEventListener("keydown", (event) => { if (event.key === "Escape") closeMenu(); });
   const pulse = document.getElementById("pulse");
-  live.onState((words, tone) => replace(pulse, h("span", { class: `dot ${tone}`, "aria-hidden": "true" }), words));
+  let last = "";
+  live.onState((words, tone) => {
+    replace(pulse, h("span", { class: `dot ${tone}`, "aria-hidden": "true" }), words);
+    if (last === "bad" && tone === "good") askAgain();
+    last = tone;
+  });
   welcome();
 }
 

@@ -1,8 +1,9 @@
-// What happens now. Pages call `on(topic, context, work)`; topics: status, rounds, transactions, messages, peers.
+// What happens now. Pages call `on(topic, context, work)`; topics: status, rounds, transactions, messages, peers,
+// and away while the cell does not answer.
 // News come over a WebSocket; where there is none, the status is asked for every other second. Either way
 // news only say that something is new: pages ask for what they show, so none of it can be missed.
 
-const [POLL_MS, POLL_BESIDE_SOCKET_MS, POLL_BROKEN_MS] = [2000, 10_000, 10_000];
+const [POLL_MS, POLL_BESIDE_SOCKET_MS, POLL_BROKEN_MS] = [2000, 10_000, 4000];
 const NEWS_MS = 400;
 const SOCKET_AGAIN_MS = 15_000;
 
@@ -16,6 +17,7 @@ export class Live {
   #socket = null;
   #socketNotBefore = 0;
   #told = new Map();
+  #isAway = false;
 
   constructor(api) {
     this.#api = api;
@@ -51,9 +53,15 @@ export class Live {
     clearTimeout(this.#timer);
     this.#timer = null;
     this.#last = null;
+    this.#isAway = false;
     this.#socket?.close();
     this.#socket = null;
     this.#onState("", "plain");
+  }
+
+  /** Somebody had no answer: see at once whether that is so. */
+  look() {
+    if (this.#timer !== null && !this.#isAway) this.#pollIn(0);
   }
 
   #tell(topic, news) {
@@ -74,7 +82,9 @@ export class Live {
         this.#listen();
       }
     } catch {
+      this.#isAway = true;
       this.#onState("No answer", "bad");
+      this.#tell("away", null);
       wait = POLL_BROKEN_MS;
     }
     if (this.#timer !== null && this.#api.token) this.#pollIn(this.hears ? POLL_BESIDE_SOCKET_MS : wait);
@@ -84,6 +94,7 @@ export class Live {
     if (this.#timer === null) return;
     const before = this.#last;
     this.#last = status;
+    this.#isAway = false;
     this.#onState(`Round ${status.round_applied.toLocaleString("en")}`, "good");
     this.#tell("status", status);
     if (!before) return;
@@ -107,7 +118,9 @@ export class Live {
       if (kind) this.#news(kind);
     });
     socket.addEventListener("close", () => {
-      if (this.#socket === socket) this.#socket = null;
+      if (this.#socket !== socket) return;
+      this.#socket = null;
+      this.look();
     });
   }
 

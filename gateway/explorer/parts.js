@@ -27,7 +27,7 @@ export function section(title, ...children) {
 
 /**
  * A table. `columns`: [{label, cell(row), numeric, wide, minor}]. On a small screen each row is a card,
- * without what is minor.
+ * without what is minor or has nothing in it.
  * Roles are written out, because cards are not displayed as a table.
  */
 export function table(caption, columns, rows, { empty = "Nothing here yet.", hideCaption = true } = {}) {
@@ -35,10 +35,15 @@ export function table(caption, columns, rows, { empty = "Nothing here yet.", hid
   return h("div", { class: "scroll" }, h("table", { role: "table" },
     h("caption", { class: hideCaption ? "sr-only" : undefined }, caption),
     h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, columns.map((column) =>
-      h("th", { role: "columnheader", scope: "col", class: [column.numeric && "numeric", column.minor && "minor"].filter(Boolean).join(" ") || undefined }, column.label)))),
-    h("tbody", { role: "rowgroup" }, rows.map((row) => h("tr", { role: "row" }, columns.map((column) =>
-      h("td", { role: "cell", "data-label": column.label, class: [column.numeric && "numeric", column.wide && "wide", column.minor && "minor"].filter(Boolean).join(" ") || undefined },
-        h("span", { class: "held" }, column.cell(row)))))))));
+      h("th", { role: "columnheader", scope: "col", class: classOf(column) }, column.label)))),
+    h("tbody", { role: "rowgroup" }, rows.map((row) => h("tr", { role: "row" }, columns.map((column) => {
+      const shown = column.cell(row);
+      return h("td", { role: "cell", "data-label": column.label, class: classOf(column, shown === "–") }, h("span", { class: "held" }, shown));
+    }))))));
+}
+
+function classOf({ numeric, wide, minor }, isEmpty = false) {
+  return [numeric && "numeric", wide && "wide", (minor || isEmpty) && "minor"].filter(Boolean).join(" ") || undefined;
 }
 
 /** A list of facts: [[name, value], …]; what is null is left out. */
@@ -109,11 +114,24 @@ export function prose(text) {
 
 /** What went wrong: the message, what to do, the stable code, and a way to try again. */
 export function errorState(error, again) {
-  return h("div", { class: "notice bad", role: "alert" },
+  return h("div", { class: "notice bad", role: "alert", "data-unreached": error.status === 0 },
     h("p", { class: "what" }, prose(error.message || "Something went wrong in this page.")),
     error.remedy && h("p", {}, prose(error.remedy)),
     error.code && h("p", { class: "code" }, h("code", {}, error.code)),
     again && button("Try again", again));
+}
+
+/** Say in `place` what goes wrong again and again, once; null: nothing any more. */
+export function lastingProblem(place, error) {
+  const said = error ? error.message : "";
+  if ((place.dataset.said ?? "") === said) return;
+  place.dataset.said = said;
+  replace(place, error && errorState(error));
+}
+
+/** Ask again for what the cell did not answer, as it answers now. */
+export function askAgain() {
+  for (const again of document.querySelectorAll("main [data-unreached] button")) again.click();
 }
 
 /** A remark. */

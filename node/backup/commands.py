@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -78,7 +79,8 @@ def restore_to(home: Home, source: Path, passphrase: PassphraseSource, *, as_jso
         return
     click.echo(f"restored  {home.path}")
     _print(manifest)
-    click.echo("Run it only if the cell of this backup runs nowhere else: `myceld run`.")
+    command = f"myceld run --home {shlex.quote(str(home.path))}"
+    click.echo(f"Run it only if the cell of this backup runs nowhere else: `{command}`.")
     if checked.is_alone:
         click.echo("It decides alone: what it did after the backup is lost, if nobody copied it.")
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Final
 
 from core.errors import MyceldError
 from core.findings import Finding, find
-from node.doctor.limits import LEFTOVERS_MAX
+from node.doctor.limits import LEFTOVERS_MAX, STARTING_S_MAX
 from node.doctor.patient import Patient, is_running, mode_of
 from node.faults import FAULTS_VARIABLE
 
@@ -81,12 +82,13 @@ def _dead(patient: Patient) -> Iterator[Finding]:
 
 
 def _held(patient: Patient) -> Iterator[Finding]:
-    if patient.runs and patient.run is None:
-        yield find(
-            "MYC-DOCTOR-006",
-            f"{patient.holder} holds {patient.home.lock}, and no run.json says where it listens",
-            holder=patient.holder,
-        )
+    if not patient.runs or patient.run is not None:
+        return
+    what = f"{patient.holder} holds {patient.home.lock}, and no run.json says where it listens"
+    if time.time() - patient.home.lock.stat().st_mtime < STARTING_S_MAX:
+        yield find("MYC-DOCTOR-009", what)
+    else:
+        yield find("MYC-DOCTOR-006", what, holder=patient.holder)
 
 
 def _file_system(path: Path) -> str:

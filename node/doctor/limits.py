@@ -46,6 +46,9 @@ COUNTED_SIZE_BYTES_MAX: Final = 2 << 30
 QUICK_CHECK_SIZE_BYTES_MAX: Final = 256 << 20
 """Up to this size SQLite checks the whole database, at some 200 MB/s; beyond only the heads."""
 
+STARTING_S_MAX: Final = 60.0
+"""A cell that has no address after this does not start, it hangs: 3 s are usual."""
+
 LEFTOVERS_MAX: Final = 100
 """Half-written files that are named."""
 

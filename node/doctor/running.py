@@ -14,7 +14,7 @@ import psutil
 from core.findings import Finding, find
 from core.ids import CellId
 from gateway.doctor_routes import ClockView, DoctorView
-from myceld import VERSION
+from myceld.version import AGENT
 from node.doctor.limits import CLOCK_APART_MS, FSYNC_MS_SLOW
 from node.doctor.machine import check_log, check_process, check_room
 from node.governance_answers import upgrade_view
@@ -100,15 +100,14 @@ def _versions(parts: Parts) -> Iterator[Finding]:
     upgrade = upgrade_view(parts)
     if upgrade is not None and not upgrade.is_known:
         yield find("MYC-DOCTOR-106", f"{upgrade.release}, from epoch {upgrade.epoch} on")
-    own = f"myceld/{VERSION}"
     others = {
         told.agent_version
         for cell in parts.peers.connected()
         if (told := parts.peers.host.introduction(cell)) is not None and told.agent_version
     }
-    if others - {own}:
-        named = ", ".join(sorted(others - {own}))
-        yield find("MYC-DOCTOR-105", f"this is {own}; there are {named}")
+    if others - {AGENT}:
+        named = ", ".join(sorted(others - {AGENT}))
+        yield find("MYC-DOCTOR-105", f"this is {AGENT}; there are {named}")
 
 
 def _banned(parts: Parts) -> Iterator[Finding]:

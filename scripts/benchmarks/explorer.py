@@ -51,6 +51,8 @@ EVENTS_MAX: Final = 20_000
 """The page holds no more."""
 LOAD_ALL_S_MAX: Final = 15.0
 PAGES_BACK: Final = 10
+EPOCH_ROUNDS: Final = 65_536
+"""The hashgraph shows one epoch."""
 LISTS: Final = {
     "rounds": "Older",
     "transactions": "Older",
@@ -108,7 +110,7 @@ def main() -> int:
 def running(directory: Path | None) -> Iterator[Network]:
     """Yield a devnet: a fresh one, or the one that runs in a directory."""
     if directory is None:
-        with fresh_network(4) as network:
+        with fresh_network(4, "--epoch-rounds", str(EPOCH_ROUNDS)) as network:
             yield network
         return
     homes = sorted(directory.glob("cell-*"))

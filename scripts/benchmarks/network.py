@@ -91,17 +91,18 @@ class Network:
 
 
 @contextmanager
-def fresh_network(cells: int) -> Iterator[Network]:
+def fresh_network(cells: int, *options: str) -> Iterator[Network]:
     """Make and start a devnet in a temporary directory; stop it and remove it at the end.
 
-    A directory in which something went wrong is kept for a look.
+    `options` are those of `myceld devnet up`. A directory in which something went wrong is kept
+    for a look.
     """
     directory = Path(tempfile.mkdtemp(prefix="myceld-bench-"))
     for name in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, _interrupt)
     remove = True
     try:
-        yield Network(directory, _devnet(directory, "up", "--cells", str(cells))["cells"])
+        yield Network(directory, _devnet(directory, "up", "--cells", str(cells), *options)["cells"])
     except Exception:
         remove = False
         print(f"kept for a look: {directory}", file=sys.stderr)

@@ -16,7 +16,10 @@ from pathlib import Path
 
 import pytest
 
+from cli.doctor import examined
+from cli.options import Common
 from core.findings import Finding
+from identity.passphrase import PassphraseSource
 from node.doctor import Patient, examine
 from node.doctor.fixes import mend
 from node.home import Home
@@ -126,6 +129,13 @@ def test_nothing_that_is_not_safe_is_fixed_by_itself(ward: Ward) -> None:
         before = _files(ward)
         assert mend(patient, examine(patient), dry_run=False) == []
         assert _files(ward) == before
+
+
+def test_a_cell_that_starts_is_not_taken_for_one_that_hangs(ward: Ward) -> None:
+    with ward.home.locked():
+        assert [(one.code, one.severity) for one in _examined(ward)] == [("MYC-DOCTOR-009", "note")]
+        told = examined(Common(ward.home.path, as_json=True, timeout_s=5), PassphraseSource())
+        assert [one["code"] for one in told["findings"]] == ["MYC-DOCTOR-009"]
 
 
 def test_two_breakages_are_both_named(ward: Ward) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
+import os
 import select
 import socket
 import struct
@@ -69,6 +71,17 @@ def test_the_version_and_the_stages_are_those_of_the_project() -> None:
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
     assert project["project"]["version"] == VERSION
     assert tuple(stage.word for stage in Stage) == myceld.STAGES
+
+
+@pytest.mark.skipif(not Path("/proc/locks").exists(), reason="Linux tells of locks there")
+def test_a_cell_that_starts_is_told_apart_from_one_that_does_not_run(tmp_path: Path) -> None:
+    (tmp_path / "lock").write_text("pid 4194303 since long ago\n")
+    with pytest.raises(CellUnreachable, match="no cell is running"):
+        Client.from_home(tmp_path)
+    with (tmp_path / "lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(CellUnreachable, match=rf"starts or stops \(pid {os.getpid()}\)"):
+            Client.from_home(tmp_path)
 
 
 def test_no_listener_is_unreachable_and_names_the_command_to_start(tmp_path: Path) -> None:

@@ -87,6 +87,22 @@ def test_send_takes_a_batch_of_hex_lines(call: Run, tmp_path: Path) -> None:
     assert "at most 1000" in call("tx", "send", "00 " * 1001)[2]
 
 
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (("statsu",), "No such command 'statsu'. Did you mean 'status'?"),
+        (("tx", "lsit"), "No such command 'lsit'. Did you mean 'list'?"),
+        (("zzzzzz",), "No such command 'zzzzzz'. — See"),
+    ],
+)
+def test_a_mistyped_command_is_told_which_one_is_near(
+    words: tuple[str, ...], hint: str, call: Run
+) -> None:
+    status, _, err = call(*words)
+    assert status == 2
+    assert hint in err
+
+
 def test_a_refusal_by_the_ledger_is_status_5(call: Run) -> None:
     status, out, _ = call("tx", "put", "refused", "v", "--wait", "applied")
     assert status == 5

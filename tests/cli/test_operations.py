@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -209,45 +208,6 @@ def test_a_completion_script_names_the_program_and_how_to_have_it(shell: str, ca
     assert f"myceld completion {shell} >" in out
     if shell == "zsh":
         assert out.startswith("#compdef myceld\n")
-
-
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [
-        (["myceld", "doc"], ["doctor"]),
-        (["myceld", "tx", "pu"], ["put"]),
-        (["myceld", "tx", "put", "--as"], ["--as-curl"]),
-        (["myceld", "why", ""], ["stall", "alpha"]),
-        (["myceld", "journal", "show", "c"], ["consensus"]),
-        (["myceld", "completion", "z"], ["zsh"]),
-    ],
-)
-def test_bash_completes(words: list[str], expected: list[str], home: Path, tmp_path: Path) -> None:
-    program = tmp_path / "myceld"
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m cli.main "$@"\n')
-    program.chmod(0o755)
-    quoted = " ".join(f"'{word}'" for word in words)
-    script = f"""
-{script_of("bash")}
-COMP_WORDS=({quoted}); COMP_CWORD={len(words) - 1}
-_myceld_completion myceld
-printf '%q\\n' "${{COMPREPLY[@]}}"
-"""
-    environment = os.environ | {
-        "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}",
-        "MYCELD_HOME": str(home),
-    }
-    done = subprocess.run(
-        ["bash", "-c", script],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=30,
-    )
-    found = [line for line in done.stdout.splitlines() if line]
-    assert found == expected, done
 
 
 def test_scripts_parse_in_bash() -> None:

@@ -171,6 +171,7 @@ def test_ten_thousand_events_are_usable(open_window: OpenWindow) -> None:
         event_id = route.request.url.split("/")[-2]
         route.fulfill(body=json.dumps(told.why(event_id)), content_type="application/json")
 
+    page.route("**/api/v1/consensus/events/*", lambda route: route.fulfill(json={}))
     page.route("**/api/v1/consensus/events?*", answer)
     page.route("**/api/v1/consensus/events/*/why", why)
     window.open(GRAPH)

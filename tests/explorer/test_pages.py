@@ -11,7 +11,7 @@ from playwright.sync_api import Page, Route, expect
 
 from cli.main import run
 from tests.explorer.conftest import OpenWindow
-from tests.explorer.window import DARK, DESKTOP, Screen, Window
+from tests.explorer.window import DARK, DESKTOP, WAIT_MS, Screen, Window
 from tests.network.devnet import Devnet
 
 VECTORS = Path(__file__).parents[1] / "vectors"
@@ -248,6 +248,21 @@ def test_a_message_is_sent_and_new_transactions_come_by_themselves(
     with heard.value.expect_event("framereceived", lambda data: '"item"' in str(data)):
         receipt = net.client(2).put("explorer/news", b"new", wait="applied", timeout_s=60)
     expect(page.get_by_role("link", name=receipt["id"])).to_be_visible()
+
+
+def test_pages_ask_again_when_the_cell_is_back(open_window: OpenWindow) -> None:
+    window = open_window()
+    page = window.open("#/rounds")
+    settled(page, "Rounds")
+    with window.expects("ERR_FAILED"):
+        page.route("**/api/**", lambda route: route.abort())
+        page.get_by_role("link", name="Transactions").click()
+        expect(page.get_by_role("alert")).to_contain_text("The cell does not answer.")
+        expect(page.locator("#pulse")).to_have_text("No answer")
+        page.unroute("**/api/**")
+        expect(page.get_by_role("table")).to_be_visible(timeout=WAIT_MS)
+    expect(page.locator("#pulse")).to_contain_text("Round")
+    settled(page, "Transactions")
 
 
 def test_a_refusal_shows_its_code_and_what_to_do(open_window: OpenWindow) -> None:

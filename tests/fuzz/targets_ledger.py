@@ -149,6 +149,7 @@ KIND_SAMPLES: tuple[tuple[str, list[codec.Value]], ...] = (
     ("delete", ["key", []]),
     ("namespace-claim", ["club/minutes", [DIGEST], "writers", [DIGEST, bytes(32)]]),
     ("namespace-set", ["club", [DIGEST], "anyone", []]),
+    ("namespace-release", ["club"]),
     ("gov-propose", ["all", build_actions(ACTIONS), 1000]),
     ("gov-vote", [DIGEST, "abstain"]),
     ("gov-announce", supported("myceld 1").to_value()),
@@ -166,6 +167,7 @@ _OF_ARGUMENTS: Final = (
     "ledger/values.py:_parse_condition",
     "ledger/namespaces.py:parse_claim",
     "ledger/namespaces.py:parse_set",
+    "ledger/namespaces.py:parse_release",
     "ledger/namespaces.py:_parse_name",
     "ledger/namespaces.py:_parse_rules",
     "ledger/members.py:parse_propose",
@@ -727,9 +729,9 @@ def _page(data: bytes) -> object:
     """Read a page whose checksum is right, whatever else is."""
     try:
         page = decode_page(data[:-4] + crc32(data[:-4]).to_bytes(4, "little"))
+        return page.entries(), page.digest(0, page.count), page.root
     except StatePageLost:
         return REFUSED
-    return page.entries(), page.digest()
 
 
 def _text(data: bytes) -> str:

@@ -6,6 +6,7 @@ import json
 from typing import Any, Final
 from zlib import crc32
 
+from core.limits import HASH_SIZE_BYTES
 from gateway import grants, stream_asks
 from gateway.errors import BadRequest
 from gateway.limits import STREAM_COMMAND_SIZE_BYTES_MAX
@@ -86,8 +87,9 @@ def _subscriptions() -> tuple[Target, ...]:
 
 
 def _page_log() -> Target:
-    patch = bytes(range(PATCHED_BYTES))
-    log = encode_log({7: patch, 2**40: 3 * patch})
+    leaf = bytes(range(PATCHED_BYTES))
+    patch = bytes(HASH_SIZE_BYTES) + leaf
+    log = encode_log({7: patch, 2**40: patch + 2 * leaf})
     return Target(
         name="log of the state's pages",
         decode=_log,

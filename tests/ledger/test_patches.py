@@ -7,6 +7,7 @@ from random import Random
 import pytest
 
 from core.ids import Epoch
+from core.limits import HASH_SIZE_BYTES
 from ledger import patches
 from ledger.errors import PageLogLost
 from ledger.page import PATCHED_BYTES
@@ -16,7 +17,8 @@ from ledger.tree import StateTree
 from tests.ledger.map_world import fetcher, map_of
 from tests.ledger.pages import PageDisk
 
-PATCH = bytes(PATCHED_BYTES)
+PATCH = bytes(HASH_SIZE_BYTES + PATCHED_BYTES)
+TWICE = PATCH + bytes(PATCHED_BYTES)
 STATE = {b"key/%03d" % number: b"at first" for number in range(600)}
 
 
@@ -38,7 +40,7 @@ def test_a_changed_value_is_logged_and_no_page_is_written() -> None:
     writes = tree.update([(b"key/007", b"later"), (b"key/500", b"later")])
     assert (writes.put, writes.folded, writes.died, writes.gone) == ((), (), (), ())
     assert len(list(decode_log(writes.log))) == 2
-    assert len(writes.log) < 2 * 10 * PATCHED_BYTES
+    assert len(writes.log) < 2 * 3 * PATCHED_BYTES
     disk.write(writes)
     changed = {**STATE, b"key/007": b"later", b"key/500": b"later"}
     for map_now in (tree, _again(disk)):
@@ -92,14 +94,14 @@ def test_what_a_row_has_already_is_not_put_over_it_again() -> None:
     rows = [HeadRow(1, 0, b"a", 2, b"own", saved=5), HeadRow(2, 0, b"b", 2, b"own", saved=3)]
     log = [(number, encode_log({1: PATCH, 2: PATCH, 3: PATCH})) for number in (4, 5)]
     found = stored_map(rows, {2: Epoch(1)}, log)
-    assert [(head.patch, head.died) for head in found.heads] == [(b"", None), (2 * PATCH, 1)]
+    assert [(head.patch, head.died) for head in found.heads] == [(b"", None), (TWICE, 1)]
     assert [head.digest for head in found.heads] == [b"own", bytes(32)]
     assert found.number == 5
 
 
 def test_a_log_that_is_not_as_it_was_written_is_refused() -> None:
-    log = encode_log({7: PATCH, 8: 2 * PATCH})
-    assert dict(decode_log(log)) == {7: PATCH, 8: 2 * PATCH}
+    log = encode_log({7: PATCH, 8: TWICE})
+    assert dict(decode_log(log)) == {7: PATCH, 8: TWICE}
     for at in range(len(log)):
         for spoiled in (log[:at], log[:at] + bytes((log[at] ^ 1,)) + log[at + 1 :]):
             with pytest.raises(PageLogLost):

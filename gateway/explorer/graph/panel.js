@@ -2,12 +2,13 @@
 
 import { h, replace } from "../dom.js";
 import { bytes, count, momentNs, number } from "../format.js";
-import { badge, errorState, facts, identifier, loading } from "../parts.js";
+import { badge, errorState, facts, identifier, loading, to } from "../parts.js";
 
 const NEAR_MAX = 12;
+const HELD_MAX = 20;
 
 /** Show an event, or how to choose one. `go(arrival)` chooses another. */
-export function showEvent(root, { model, event, why, problem, go }) {
+export function showEvent(root, { model, event, why, problem, held = [], go }) {
   if (!event) {
     replace(root,
       h("h2", {}, "Choose an event"),
@@ -22,7 +23,10 @@ export function showEvent(root, { model, event, why, problem, go }) {
       model.shown !== null && h("p", { class: "soft small" }, "You look at the past; this is what is known now."),
       problem ? errorState(problem) : why ? reasons(model, why, go) : loading("Asking the cell")),
     section("Events around it", around(model, event, go)),
-    section("The event", fields(model, event)));
+    section("The event", fields(model, event)),
+    held.length > 0 && section("Transactions in it", h("ul", { class: "plain" },
+      held.slice(0, HELD_MAX).map((id) => h("li", {}, identifier(id, to("transactions", id)))),
+      event.transactions > Math.min(held.length, HELD_MAX) && h("li", { class: "soft small" }, `and ${number(event.transactions - Math.min(held.length, HELD_MAX))} more`))));
 }
 
 function section(title, ...children) {

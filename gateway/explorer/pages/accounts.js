@@ -2,11 +2,11 @@
 
 import { h, replace } from "../dom.js";
 import { amount, number } from "../format.js";
-import { badge, button, facts, field, figure, fillWith, form, heading, identifier, input, pager, person, section, table, to } from "../parts.js";
+import { badge, button, facts, field, figure, fillWith, form, heading, identifier, input, pager, pageSize, person, section, table, to } from "../parts.js";
 
 export const title = "Accounts";
 
-const [MOVES, TOKENS] = [25, 100];
+const [MOVES_ASKED, ASKED_MAX, TOKENS] = [250, 8, 100];
 
 export async function render(root, context) {
   const account = context.params[0] ?? "";
@@ -49,20 +49,29 @@ function purseOf(purse) {
   ], purse.allowances, { hideCaption: false })];
 }
 
+/** One page of changes. Rounds in which the account only sent something that cost nothing are stepped over. */
 async function history(context, account) {
-  const page = await context.api.get("v1/prana/history", { account, before: context.query.get("before"), limit: MOVES }, context.signal);
+  const [found, size] = [[], pageSize()];
+  let [before, more] = [context.query.get("before"), true];
+  for (let asked = 0; more && asked < ASKED_MAX && found.length < size; asked += 1) {
+    const page = await context.api.get("v1/prana/history", { account, before, limit: MOVES_ASKED }, context.signal);
+    const changed = page.items.filter((move) => move.change === null || BigInt(move.change) !== 0n);
+    found.push(...changed.slice(0, size - found.length));
+    const isCut = found.length === size && found.at(-1) !== changed.at(-1);
+    before = isCut ? found.at(-1).round : page.next;
+    more = before !== null;
+  }
   const here = account ? to("accounts", account) : "#/accounts";
   return [table("What rounds made of the account, the newest first", [
     { label: "Round", numeric: true, cell: (move) => h("a", { href: to("rounds", move.round) }, number(move.round)) },
     { label: "Change", numeric: true, cell: (move) => changeOf(move.change) },
     { label: "Balance after it", numeric: true, cell: (move) => amount(move.balance) },
-  ], page.items, { empty: "Nothing has touched this account, as far as this cell keeps the past." }),
-  pager("Pages of history", context.query.has("before") && { label: "Newest", href: here }, { label: "Earlier", href: page.next === null ? null : `${here}?before=${page.next}` })];
+  ], found, { empty: more ? "Nothing has changed its balance of late." : "Nothing has changed its balance, as far as this cell keeps the past." }),
+  pager("Pages of history", context.query.has("before") && { label: "Newest", href: here }, { label: "Earlier", href: more ? `${here}?before=${before}` : null })];
 }
 
 function changeOf(change) {
   if (change === null) return "not kept";
-  if (BigInt(change) === 0n) return h("span", { class: "soft" }, "none");
   return BigInt(change) > 0n ? `+${amount(change)}` : amount(change);
 }
 

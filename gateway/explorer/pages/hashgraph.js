@@ -1,13 +1,13 @@
 // The hashgraph, live: members as columns, rounds as bands, and why each event is where it is.
 
 import { h, replace } from "../dom.js";
-import { count, number } from "../format.js";
+import { capital, count, number } from "../format.js";
 import { Feed } from "../graph/feed.js";
 import { Layout } from "../graph/layout.js";
 import { Model } from "../graph/model.js";
 import { showEvent } from "../graph/panel.js";
 import { Stage } from "../graph/stage.js";
-import { announce, button, errorState, heading, loading, notice, select } from "../parts.js";
+import { announce, button, heading, lastingProblem, loading, notice, select } from "../parts.js";
 
 export const title = "Hashgraph";
 
@@ -37,7 +37,7 @@ export async function render(root, context) {
     },
     onOlder: () => { stage.changed(); update(); },
     onEpoch: () => { stage.selected = null; stage.changed(); selected(null); update(); },
-    onError: (error) => replace(parts.problem, error && errorState(error)),
+    onError: (error) => lastingProblem(parts.problem, error),
   });
   const update = () => showState(parts, model, stage);
   let asking = null;
@@ -47,10 +47,11 @@ export async function render(root, context) {
     asking = new AbortController();
     const { signal } = asking;
     try {
-      const why = await context.api.get(`v1/consensus/events/${event.id}/why`, {}, AbortSignal.any([signal, context.signal]));
+      const ask = (path) => context.api.get(`v1/consensus/events/${event.id}${path}`, {}, AbortSignal.any([signal, context.signal]));
+      const [why, whole] = await Promise.all([ask("/why"), event.transactions > 0 ? ask("") : null]);
       if (signal.aborted || stage.selected !== event) return;
       stage.explain(why);
-      show(event, { why });
+      show(event, { why, held: whole?.transaction_ids ?? [] });
       if (stage.said !== event.id) announce(`${model.name(event)}, round ${event.round}. ${why.words.join(" ")}`);
       stage.said = event.id;
     } catch (problem) {
@@ -99,10 +100,12 @@ export async function render(root, context) {
   await words();
   if (context.params[0]) await toEvent(context.params[0]);
 
+  /** Go to an event by its id. The cell is asked first: events of former epochs are in the journal only. */
   async function toEvent(id) {
-    while (!model.byId.has(id) && feed.hasOlder) await feed.older();
-    if (model.byId.has(id)) goTo(model.byId.get(id).arrival);
-    else replace(parts.problem, notice("warn", "This event is not in the present epoch, as far as this cell knows."));
+    const found = await context.api.get(`v1/consensus/events/${encodeURIComponent(id)}`, {}, context.signal).catch((error) => error);
+    if (context.signal.aborted) return;
+    if (found instanceof Error) replace(parts.problem, notice("warn", `${capital(found.message)}.`, "The graph shows the present epoch. Events of all epochs are blocks of the journal “consensus”."));
+    else await goTo(found.event.arrival);
   }
 }
 

@@ -46,7 +46,7 @@ async function journal(root, context, name) {
         { label: "Block", numeric: true, cell: (one) => h("a", { href: to("journals", name, one.index) }, number(one.index)) },
         { label: "What it holds", wide: true, cell: (one) => one.summary },
         { label: "Size", numeric: true, cell: (one) => bytes(one.size_bytes) },
-        { label: "Leaf hash", cell: (one) => identifier(one.leaf_hash) },
+        { label: "Leaf hash", minor: true, cell: (one) => identifier(one.leaf_hash) },
       ], items.reverse(), { empty: "Nothing is in it yet." }),
       pager("Pages of blocks", ...range.ways("journals", name)),
     ];

@@ -2,7 +2,7 @@
 
 import { h, replace } from "../dom.js";
 import { clock, count, number } from "../format.js";
-import { announce, badge, button, download, emptyState, errorState, field, fillWith, form, heading, input, newId, section, select } from "../parts.js";
+import { announce, badge, button, download, emptyState, errorState, field, fillWith, form, heading, input, lastingProblem, newId, section, select } from "../parts.js";
 
 export const title = "Log";
 
@@ -90,10 +90,10 @@ class View {
     this.asking = true;
     try {
       const fresh = await this.log.fetch();
-      replace(this.problem);
+      lastingProblem(this.problem, null);
       if (fresh.length > 0) this.#take(fresh);
     } catch (error) {
-      if (!this.context.signal.aborted) replace(this.problem, errorState(error));
+      if (!this.context.signal.aborted) lastingProblem(this.problem, error);
     } finally {
       this.asking = false;
     }

@@ -2,13 +2,15 @@
 
 import { h, replace, s } from "../dom.js";
 import { capital, count, duration, inWords, number } from "../format.js";
-import { badge, facts, figure, fillWith, heading, identifier, notice, section, table, to } from "../parts.js";
+import { badge, facts, figure, fillWith, heading, identifier, lastingProblem, notice, section, table, to } from "../parts.js";
 
 export const title = "Overview";
 
 const ROUNDS_SHOWN = 60;
+const AWAY = { status: 0, message: "The cell does not answer.", remedy: "What you see is what it said last. See whether it runs, with `myceld status`." };
 
 export async function render(root, context) {
+  const problem = h("div", {});
   const budget = h("div", {});
   const figures = h("div", { class: "figures" });
   const chart = h("div", {});
@@ -16,7 +18,7 @@ export async function render(root, context) {
   const now = h("div", {});
   replace(root,
     heading("Overview", "What this cell does, and how its network stands."),
-    budget, figures,
+    problem, budget, figures,
     section("What happens", now, chart),
     section("Members", members));
   let counted = null;
@@ -26,6 +28,7 @@ export async function render(root, context) {
     ]);
     const rate = rateBetween(counted, status);
     counted = { at: performance.now(), ordered: status.transactions_ordered };
+    lastingProblem(problem, null);
     replace(budget, budgetNotice(status));
     replace(figures, figuresOf(status, rate));
     replace(now, nowOf(status));
@@ -33,6 +36,7 @@ export async function render(root, context) {
     await fillWith(chart, context, () => sparkline(context, status));
   };
   await draw();
+  context.live.on("away", context, () => lastingProblem(problem, AWAY));
   let drawing = false;
   context.live.on("status", context, async () => {
     if (drawing) return;

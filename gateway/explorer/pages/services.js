@@ -34,7 +34,7 @@ function servicesOf({ cell, items }) {
       { label: "Health", cell: (one) => badge(one.status, TONES[one.status]) },
       { label: "Why", wide: true, cell: (one) => one.why || "nothing to say" },
       { label: "Journal", cell: (one) => h("a", { href: to("journals", one.journal) }, `${one.journal}, ${number(one.blocks)} blocks`) },
-      { label: "Needs", cell: (one) => one.needs.join(", ") || "–" },
+      { label: "Needs", minor: true, cell: (one) => one.needs.join(", ") || "–" },
       { label: "So since", cell: (one) => (one.since_ms ? momentMs(one.since_ms) : "the start") },
     ], items),
   ];
