@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from random import Random
+from zlib import crc32
 
 import pytest
 
 from core.ids import Epoch
 from core.limits import HASH_SIZE_BYTES
-from ledger import patches
-from ledger.errors import PageLogLost
+from ledger import page, patches
+from ledger.errors import PageLogLost, StatePageLost
 from ledger.page import PATCHED_BYTES
 from ledger.patches import HeadRow, decode_log, encode_log, stored_map
 from ledger.prover import prove_keys
@@ -118,3 +119,18 @@ def test_a_key_that_is_the_end_of_a_page_or_between_its_keys_is_none_of_it() -> 
         tree = _again(disk)
         tree.update([(key, b"w")])
         assert tree.root() == map_of({**state, key: b"w"}).root
+
+
+def test_a_page_whose_digest_is_not_that_of_its_leaves_proves_nothing() -> None:
+    disk, tree = _filled()
+    for number, row in disk.rows.items():
+        leaf = page.decode_page(row.body).entries()[0][1]
+        other = page.patched(row.body, row.digest + bytes(2) + bytes(reversed(leaf)))
+        disk.rows[number] = row._replace(body=page.decode_page(_with_checksum(other)).sealed())
+    with pytest.raises(StatePageLost):
+        prove_keys(_again(disk).present(), [b"key/007"], fetcher(STATE))
+    assert tree.root() == map_of(STATE).root
+
+
+def _with_checksum(body: bytes) -> bytes:
+    return body[:-4] + crc32(body[:-4]).to_bytes(4, "little")
