@@ -67,7 +67,7 @@ def show_acts(
         show.as_json(answer)
         return
     head = ["row", "time", "actor", "action", "subject", "outcome", "times", "why"]
-    show.table(head, [_row(item) for item in answer["items"]])
+    show.table(head, [_row(item) for item in answer["items"]], empty="no rows")
     if answer["next"] is not None:
         show.line(f"more with --before {answer['next']}")
 

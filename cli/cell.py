@@ -51,7 +51,8 @@ def peers(common: Common) -> None:
     if not rows:
         show.line("no other cell is known")
         return
-    show.table(["name", "cell id", "role", "link", "round trip", "in", "out", "last error"], rows)
+    head = ["name", "cell id", "role", "link", "round trip", "in", "out", "last error"]
+    show.table(head, rows, empty="no other cell is known")
 
 
 @click.command()

@@ -79,7 +79,7 @@ def list_contents(common: Common, limit: int, offset: int) -> None:
         ]
         for item in page["items"]
     ]
-    show.table(["hash", "size", "here", "status", "title"], rows)
+    show.table(["hash", "size", "here", "status", "title"], rows, empty="no content")
 
 
 @content.command(name="show")

@@ -132,7 +132,7 @@ def list_invites(common: Common) -> None:
         ]
         for item in answer["items"]
     ]
-    show.table(["ticket", "state", "role", "used", "expires"], rows)
+    show.table(["ticket", "state", "role", "used", "expires"], rows, empty="no tickets")
     used = [_use_row(item, use) for item in answer["items"] for use in item["uses"]]
     if used:
         show.line()

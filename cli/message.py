@@ -142,7 +142,7 @@ def list_messages(
         [str(item["id"]), item["way"], _other(item, names), _status(item), _first(item)]
         for item in page["messages"]
     ]
-    show.table(["id", "way", "cell", "status", "text"], rows)
+    show.table(["id", "way", "cell", "status", "text"], rows, empty="no messages")
     show.line(f"{len(rows)} of {show.number(page['total'])}")
 
 
@@ -208,7 +208,7 @@ def list_rooms(common: Common) -> None:
         ]
         for item in answer["items"]
     ]
-    show.table(["room", "name", "members"], rows)
+    show.table(["room", "name", "members"], rows, empty="no rooms yet")
 
 
 @room.command()

@@ -100,6 +100,26 @@ def set_rules(
     _show_receipt(common, answer)
 
 
+@namespace.command()
+@click.argument("name")
+@click.option("--wait", type=STAGE, default="applied", show_default=True, help="Stage to wait for.")
+@common_options
+def release(common: Common, name: str, wait: str) -> None:
+    """Give NAME up, as an owner: nobody has it any more, and anybody may claim it.
+
+    What lies below NAME/ stays, and can be written by whoever may write to the namespace around it;
+    without one by anybody. Parts that were claimed stay claimed. The network has to run by
+    transaction version 3 or later: `myceld gov parameters` says by which it does.
+
+    \b
+    Example:
+      myceld state namespace release club
+    """
+    with common.client() as cell:
+        answer = cell.release_namespace(name, wait=wait, timeout_s=common.timeout_s)
+    _show_receipt(common, answer)
+
+
 @namespace.command(name="show")
 @click.argument("key")
 @common_options

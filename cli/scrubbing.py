@@ -15,6 +15,11 @@ REMOVED: Final = "[removed]"
 _FILE_SIZE_BYTES_MAX: Final = 1 << 20
 _LENGTH_MIN: Final = 6
 """Shorter words are not looked for: they would be found everywhere."""
+_NAMED: Final = (
+    r"(?i)(?<![a-z])((?:pass(?:word|phrase)?|secret|seed|token|ticket|api_?key)"
+    r"""["']?\s*[:=]\s*"""
+)
+"""What stands before a secret; the group ends behind it."""
 _LOOKS: Final = tuple(
     re.compile(pattern)
     for pattern in (
@@ -22,10 +27,11 @@ _LOOKS: Final = tuple(
         r"(?i)(?<=bearer )[A-Za-z0-9._~+/=-]{8,}",
         r"(?<=://)[^/@\s:]+:[^/@\s]+(?=@)",  # a password in a URL
         r"(?is)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----",
-        (
-            r"""(?i)(?<=["'_. ])((?:pass(?:word|phrase)?|secret|seed|token|ticket|api_?key)"""
-            r"""["']?\s*[:=]\s*["']?)[^\s"',}]{6,}"""
-        ),
+        _NAMED + r"""(["']))(?:\\.|(?!\2)[^\\\n])+""",  # password="of two words"
+        r"(?i)(?<![a-z])(pass(?:word|phrase)?: *)[^\s\"'\[{][^\n]*",  # password: of two words
+        _NAMED + r""")[^\s"',}]{6,}""",
+        # A share of a key, or a seed, in words: in prose some of so many are shorter or longer.
+        r"(?<![\w'-])(?:[a-z]{3,8}[ \n]+){11,}[a-z]{3,8}(?![\w'-])",
     )
 )
 _SECRET_FILES: Final = ("gateway.token", "light.token")

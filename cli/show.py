@@ -79,8 +79,14 @@ def pairs(rows: Iterable[tuple[str, str]]) -> None:
         line(f"{name:<{width}}  {value}")
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print an aligned table; a column of numbers is set to the right."""
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, empty: str = "") -> None:
+    """Print an aligned table; a column of numbers is set to the right.
+
+    Without rows it is `empty` that is said, if anything.
+    """
+    if empty and not rows:
+        line(empty)
+        return
     columns = list(zip(head, *rows, strict=True))
     widths = [max(len(cell) for cell in column) for column in columns]
     right = [

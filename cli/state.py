@@ -147,7 +147,8 @@ def list_values(common: Common, prefix: str, after: str, at: int | None, limit: 
     if common.as_json:
         show.as_json(answer)
         return
-    show.table(["key", "round", "value"], [_row(item) for item in answer["items"]])
+    rows = [_row(item) for item in answer["items"]]
+    show.table(["key", "round", "value"], rows, empty="no keys")
     if answer["next"] is not None:
         show.line(f"more: --after {show.safe(answer['next'])}")
 
@@ -196,7 +197,7 @@ def history(common: Common, key: str, before: int | None, limit: int) -> None:
         show.as_json(answer)
         return
     rows = [_row(item)[1:] for item in answer["items"]]
-    show.table(["round", "value"], rows)
+    show.table(["round", "value"], rows, empty="no history")
     if answer["next"] is not None:
         show.line(f"more: --before {answer['next']}")
     elif answer["kept_from"]:
@@ -226,7 +227,7 @@ def diff(common: Common, first: int, last: int, prefix: str, after: str, limit: 
         [show.safe(item["key"]), _side(item["before"]), _side(item["after"])]
         for item in answer["items"]
     ]
-    show.table(["key", f"after {first}", f"after {last}"], rows)
+    show.table(["key", f"after {first}", f"after {last}"], rows, empty="no differences")
     if answer["next"] is not None:
         show.line(f"more: --after {show.safe(answer['next'])}")
 

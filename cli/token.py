@@ -128,7 +128,11 @@ def list_tokens(common: Common) -> None:
         ]
         for item in answer["items"]
     ]
-    show.table(["id", "kind", "name", "scopes", "state", "until", "last used"], rows)
+    show.table(
+        ["id", "kind", "name", "scopes", "state", "until", "last used"],
+        rows,
+        empty="no tokens but the owner's",
+    )
 
 
 @token.command()

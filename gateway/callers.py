@@ -110,12 +110,13 @@ class Callers:
             raise Unauthorized("the request shows more than one token")
         scheme, _, rest = given[0].partition(b" ")
         if scheme.lower() == b"bearer":
-            return self._of_token(rest.strip())
+            return self.of_token(rest.strip())
         if scheme.lower() == SCHEME.lower().encode():
             return self._of_signature(rest.strip(), scope)
         raise Unauthorized("the token is wrong")
 
-    def _of_token(self, token: bytes) -> Caller:
+    def of_token(self, token: bytes) -> Caller:
+        """Return who shows a token; raises Unauthorized, TokenOfAnotherCell, TokenEnded."""
         digest = _hash_of(token)
         if hmac.compare_digest(digest, self._owner_hash):
             return Caller(OWNER, frozenset({Scope.ADMIN}), rate_per_minute=0)

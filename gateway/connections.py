@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -17,13 +16,21 @@ from gateway.limits import (
 from gateway.rates import block_of
 
 
+class Guest(Protocol):
+    """Somebody who is connected."""
+
+    def give_way(self) -> None:
+        """Be cut off for others."""
+        ...
+
+
 class Crowd:
     """All connections of a gateway, and which one gives way when there are too many.
 
-    First those that have not said yet what they want, the oldest of the address that has most of
-    them: an honest head takes milliseconds, and nobody has many at a time. Then those that have
-    nothing to do, the longest idle first: their clients open another one. Never one at work: the
-    door bounds those.
+    Of those that have not said yet what they want, the oldest of the address that has most of them:
+    an honest head takes milliseconds, and nobody has many at a time. Of the others, the one that
+    has been idle for longest: its client opens another one. Never one at work, unless there is no
+    other: the door bounds those.
     """
 
     def __init__(
@@ -33,45 +40,51 @@ class Crowd:
     ) -> None:
         self._connections_max = connections_max
         self._silent_max = silent_max
-        self._silent: dict[Connection, str] = {}
-        """By age; each with its address."""
-        self._idle: dict[Connection, None] = {}
-        self._working: set[Connection] = set()
+        self._silent: dict[Guest, str] = {}
+        """Each with its address."""
+        self._silent_of: dict[str, dict[Guest, None]] = {}
+        """The same by address, by age."""
+        self._idle: dict[Guest, None] = {}
+        self._working: set[Guest] = set()
 
     def __len__(self) -> int:
         return len(self._silent) + len(self._idle) + len(self._working)
 
-    def came(self, connection: Connection, address: str) -> None:
-        """Take a new connection in, and have others give way for it."""
-        self._silent[connection] = address
-        if len(self._silent) > self._silent_max or len(self) > self._connections_max:
-            self._give_way(connection)
+    def came(self, guest: Guest, address: str) -> None:
+        """Take a new connection in, and have another one give way for it."""
+        self._silent[guest] = address
+        self._silent_of.setdefault(address, {})[guest] = None
+        if len(self._silent) > self._silent_max:
+            busiest = max(self._silent_of.values(), key=len)
+            self._cut(next(iter(busiest)))
 
-    def works(self, connection: Connection) -> None:
+    def works(self, guest: Guest) -> None:
         """Note that a request is at work on a connection."""
-        self.went(connection)
-        self._working.add(connection)
+        self.went(guest)
+        self._working.add(guest)
+        if len(self._working) + len(self._idle) > self._connections_max:
+            self._cut(next(iter(self._idle), guest))
 
-    def rests(self, connection: Connection) -> None:
+    def rests(self, guest: Guest) -> None:
         """Note that a connection was answered."""
-        if connection in self._working:
-            self._working.discard(connection)
-            self._idle[connection] = None
+        if guest in self._working:
+            self._working.discard(guest)
+            self._idle[guest] = None
 
-    def went(self, connection: Connection) -> None:
+    def went(self, guest: Guest) -> None:
         """Forget a connection."""
-        self._silent.pop(connection, None)
-        self._idle.pop(connection, None)
-        self._working.discard(connection)
+        address = self._silent.pop(guest, None)
+        if address is not None:
+            of_address = self._silent_of[address]
+            del of_address[guest]
+            if not of_address:
+                del self._silent_of[address]
+        self._idle.pop(guest, None)
+        self._working.discard(guest)
 
-    def _give_way(self, newest: Connection) -> None:
-        if len(self._silent) > 1:
-            ((address, _),) = Counter(self._silent.values()).most_common(1)
-            victim = next(one for one, whose in self._silent.items() if whose == address)
-        else:
-            victim = next(iter(self._idle), newest)
-        self.went(victim)
-        victim.transport.abort()
+    def _cut(self, guest: Guest) -> None:
+        self.went(guest)
+        guest.give_way()
 
 
 CONNECTION: Final = "connection"
@@ -83,6 +96,8 @@ class Connection(H11Protocol):
 
     crowd: Crowd | None = None
     """Set by the gateway on the class that it serves with."""
+    head: bytes = b""
+    """What was read of it before there was a parser for it."""
     _head_timer: asyncio.TimerHandle | None = None
     _stall_timer: asyncio.TimerHandle | None = None
 
@@ -96,6 +111,13 @@ class Connection(H11Protocol):
         self._start_timer()
         if self.crowd is not None:
             self.crowd.came(self, block_of(self.client[0]) if self.client else "?")
+        if self.head:
+            head, self.head = self.head, b""
+            self.data_received(head)
+
+    def give_way(self) -> None:
+        """Be cut off for others."""
+        self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         """Stop the clock when a request begins its work, start it when a new head begins."""

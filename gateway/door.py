@@ -13,7 +13,6 @@ and WebSockets too. Every answer, the door's and the routes', leaves with the he
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
@@ -28,31 +27,25 @@ from gateway.errors import (
     Forbidden,
     ForeignHost,
     ForeignOrigin,
-    GatewayBusy,
     TokenEnded,
     TooManyRequests,
     Unauthorized,
 )
+from gateway.glance import Glance, Meter, lane_of, meter_of, too_busy, too_many
 from gateway.limits import (
-    LANE_REQUESTS_MAX,
-    LIGHT_REQUESTS_MAX,
-    OWNER_REQUESTS_MIN,
-    RATE_FILES,
-    RATE_LIGHT,
-    RATE_PAUSE_S,
+    RATE_OVER_AT_ONCE,
     REQUESTS_MAX,
 )
 from gateway.places import Places, cors_headers, preflight_headers
 from gateway.policy import PolicyTable, Row
 from gateway.policy import Scope as Wanted
-from gateway.rates import Allowance, Rates, block_of
+from gateway.rates import Allowance, Rates
+from gateway.room import LIGHT, Room
 from gateway.signed_body import SignedBody
 from gateway.turns import Turns
 
 _API: Final = "/api/"
 _CLOSED_BY_POLICY: Final = 1008
-_OVER_WITHOUT_PAUSE: Final = 10
-"""Refusals that come at once: who counts its requests a little wrong should hear of it soon."""
 _FOR_BROWSERS: Final = (
     (
         b"content-security-policy",
@@ -68,6 +61,7 @@ _FOR_BROWSERS: Final = (
     (b"cross-origin-resource-policy", b"same-origin"),
 )
 _NOT_KEPT: Final = (b"cache-control", b"no-store")
+_CLOSE: Final = (b"connection", b"close")
 
 TurnedAway: TypeAlias = Callable[[str, str, MyceldError], None]
 """Told who asked, what, and why not."""
@@ -92,14 +86,29 @@ class _Visit:
     row: Row | None
     origin: str | None = None
     caller: Caller | None = None
+    meter: Meter | None = None
+    finds_no_room: bool = False
     allowance: Allowance | None = None
 
     @property
     def lane(self) -> str:
         """With whom it takes turns."""
-        if self.caller is None:
-            return f"address:{block_of(self.address)}"
-        return self.caller.grant_id or self.caller.actor
+        return lane_of(self.caller, self.address)
+
+    @property
+    def is_owner(self) -> bool:
+        """Whether the owner asks."""
+        return self.caller is not None and self.caller.is_owner
+
+    @property
+    def is_far_over(self) -> bool:
+        """Whether who asks goes on asking in spite of its limit."""
+        return self.allowance is not None and self.allowance.over > RATE_OVER_AT_ONCE
+
+    @property
+    def is_turned_away(self) -> bool:
+        """Whether it is refused for what it is too much of."""
+        return self.finds_no_room or self.is_far_over
 
 
 class Door:
@@ -124,9 +133,17 @@ class Door:
         self._table = table or PolicyTable()
         self._now_ms = now_ms
         self._rates = Rates()
+        self._room = Room(self.rules.requests_max)
+        self.glance = Glance(
+            callers,
+            self._rates,
+            self._room,
+            lambda: self.rules,
+            headers=(*_FOR_BROWSERS, _NOT_KEPT),
+            now_ms=now_ms,
+        )
+        """What looks at heads before a request comes here."""
         self._turns = Turns()
-        self._free = self.rules.requests_max
-        self._at_work: Counter[str] = Counter()
         self._open: dict[str, set[asyncio.Timeout]] = {}
 
     def end_grant(self, grant_id: str) -> None:
@@ -145,9 +162,8 @@ class Door:
             self._let_in(scope, visit)
         except MyceldError as refusal:
             self._note(refusal, method, visit)
-            over = 0 if visit.allowance is None else visit.allowance.over
-            if over > _OVER_WITHOUT_PAUSE:
-                await asyncio.sleep(RATE_PAUSE_S)
+            if visit.is_far_over and visit.meter is not None:
+                await asyncio.sleep(self._rates.pause_s(visit.meter.whom, self._now_ms() / 1000))
             await answer.refuse(refusal)
             return
         if visit.origin is not None and method == "OPTIONS":
@@ -165,7 +181,7 @@ class Door:
             refusal = error
         visit.allowance = self._counted(visit, is_refused=refusal is not None)
         if visit.allowance is not None and visit.allowance.over:
-            raise TooManyRequests(f"more than {visit.allowance.limit} requests in a minute")
+            raise too_many(visit.allowance)
         if refusal is not None:
             raise refusal
         if not (visit.origin is not None and scope.get("method") == "OPTIONS"):
@@ -174,17 +190,9 @@ class Door:
 
     def _counted(self, visit: _Visit, *, is_refused: bool) -> Allowance | None:
         """Count a request against who asks, if there is a limit for it."""
-        caller, rules, whom = visit.caller, self.rules, visit.lane
-        if caller is None and not is_refused and _is_file(visit):
-            limit, whom = RATE_FILES, f"files:{whom}"
-        elif caller is None:
-            limit = rules.rate_open
-        elif Wanted.LIGHT in caller.scopes:
-            limit, whom = RATE_LIGHT, f"light:{block_of(visit.address)}"
-        elif caller.rate_per_minute is not None:
-            limit = caller.rate_per_minute
-        else:
-            limit = rules.rate_token
+        is_file = not is_refused and _is_file(visit)
+        visit.meter = meter_of(self.rules, visit.caller, visit.address, is_file=is_file)
+        whom, limit = visit.meter.whom, visit.meter.limit
         return self._rates.count(whom, limit, self._now_ms() / 1000) if limit else None
 
     def _check_scope(self, path: str, visit: _Visit) -> None:
@@ -204,25 +212,21 @@ class Door:
     def _check_room(self, visit: _Visit) -> None:
         if visit.row is not None and visit.row.is_stream:
             return  # its own family bounds them
-        is_owner = visit.caller is not None and visit.caller.is_owner
-        lane_max = REQUESTS_MAX if is_owner else LANE_REQUESTS_MAX
-        lane_max = LIGHT_REQUESTS_MAX if _is_light(visit) else lane_max
-        reserve = 0 if is_owner else min(OWNER_REQUESTS_MIN, self.rules.requests_max // 4)
-        if self._free <= reserve or self._at_work[_line(visit)] >= lane_max:
-            raise GatewayBusy("too many requests are at work")
+        if self._room.is_full(_line(visit), is_owner=visit.is_owner):
+            visit.finds_no_room = not visit.is_owner
+            raise too_busy()
 
     async def _serve(self, scope: Scope, visit: _Visit, answer: _Answer) -> None:
-        is_stream, line = visit.row is not None and visit.row.is_stream, _line(visit)
-        self._free -= not is_stream
-        self._at_work[line] += not is_stream
+        if visit.row is not None and visit.row.is_stream:
+            await self._within_grant(scope, visit, answer)
+            return
+        line = _line(visit)
+        is_alone = self._room.enter(line)
         try:
-            await self._turns.wait(visit.lane)
+            await self._turns.wait(visit.lane, is_owner=visit.is_owner, is_alone=is_alone)
             await self._within_grant(scope, visit, answer)
         finally:
-            self._free += not is_stream
-            self._at_work[line] -= not is_stream
-            if self._at_work[line] <= 0:
-                del self._at_work[line]
+            self._room.leave(line)
 
     async def _within_grant(self, scope: Scope, visit: _Visit, answer: _Answer) -> None:
         """Have the request answered, for as long as what let it in is good."""
@@ -336,6 +340,8 @@ class _Answer:
             ours.append(_NOT_KEPT)
         if self._visit.allowance is not None:
             ours += self._visit.allowance.headers()
+        if self._visit.is_turned_away and self._scope["type"] == "http":
+            ours.append(_CLOSE)  # a next request is looked at before there is a parser for it
         if self._visit.origin is not None:
             ours = [pair for pair in ours if pair[0] != b"cross-origin-resource-policy"]
             ours += cors_headers(self._visit.origin)
@@ -347,10 +353,7 @@ def _is_file(visit: _Visit) -> bool:
     return visit.row is not None and not visit.row.path.startswith(_API)
 
 
-def _is_light(visit: _Visit) -> bool:
-    return visit.row is not None and visit.row.scope is Wanted.LIGHT
-
-
 def _line(visit: _Visit) -> str:
     """Return with whom a request shares its room: all that hyphae ask is one crowd."""
-    return "light" if _is_light(visit) else visit.lane
+    is_light = visit.row is not None and visit.row.scope is Wanted.LIGHT
+    return LIGHT if is_light else visit.lane

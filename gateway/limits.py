@@ -17,11 +17,13 @@ QUERY_SIZE_BYTES_MAX: Final = 8192
 """Query of a URL: the longest key in percent signs is 768."""
 
 CONNECTIONS_MAX: Final = 512
-"""Open connections, idle ones included, WebSockets not: some 20 KiB each. Beyond that one gives way
-to each that comes."""
+"""Connections with a request at work or behind them, WebSockets not: some 20 KiB each. Beyond that
+an idle one gives way to each that comes."""
 
-SILENT_CONNECTIONS_MAX: Final = 256
-"""Of those, the ones that have not asked for anything yet; an honest one is so for milliseconds."""
+SILENT_CONNECTIONS_MAX: Final = 1536
+"""Connections that have not asked for anything yet, bare sockets of 2 KiB and what came of a head.
+Honest ones are so for milliseconds; of others as many as one program can open are held until their
+time is over, since each that gives way comes back at once. Three eighths of the files at most."""
 
 REQUESTS_MAX: Final = 224
 """Requests at work, waiting ones included; below CONNECTIONS_MAX so that refusals are coded."""
@@ -29,12 +31,15 @@ REQUESTS_MAX: Final = 224
 LIGHT_REQUESTS_MAX: Final = 64
 """Of those, what hyphae ask: others run them, and must leave room for the cell's own clients."""
 
-BACKLOG_MAX: Final = 1024
-"""Connections the kernel holds before we accept them: when it holds no more, an honest client is
-not answered for a second."""
+BACKLOG_MAX: Final = 4096
+"""Connections the kernel holds before we accept them, as many as it usually allows: when it holds
+no more, an honest client is not answered for a second."""
 
-ACCEPTS_PER_ROUND_MAX: Final = 32
-"""Connections accepted in one round of the event loop, some 3 ms of work."""
+ACCEPTS_PER_ROUND_MAX: Final = 64
+"""Connections accepted in one round of the event loop, some 2 ms of work."""
+
+ACCEPT_RETRY_S: Final = 0.1
+"""When there is no room for another file, accepting is tried again so much later."""
 
 HEAD_TIMEOUT_S: Final = 10.0
 """A connection must deliver a whole request head in this time, or it is closed."""
@@ -138,7 +143,19 @@ STREAM_COMMAND_PAUSE_S: Final = 0.02
 """Between two commands of a subscriber, each of which may read from the store."""
 
 STREAM_PACE_S: Final = 0.05
-"""Between two deliveries of one kind: what comes meanwhile goes out in one write."""
+"""Between two deliveries of one kind, at least: what comes meanwhile goes out in one write."""
+
+STREAM_PACE_PER_SUBSCRIBER_S: Final = 0.0005
+"""The same for each who gets it, who costs some 0.03 ms: however many there are, deliveries take
+less than a tenth of the event loop, and SUBSCRIBERS_MAX are told within 0.2 s."""
+
+HANDOUTS_MAX: Final = 16
+"""Of a tail, how many handouts are kept for others at the same place until there is something new;
+subscribers with other filters or places have theirs made for them alone."""
+
+HANDOUT_NAMES_MAX: Final = 2
+"""Of a handout, for how many names of subscriptions its messages are kept: with HANDOUTS_MAX of
+STREAM_ROOM_BYTES and five kinds 5 MiB, of JSON up to three times that."""
 
 STREAM_NEWS_S_MAX: Final = 5.0
 """After so long the store is looked at without news: a cell that jumped gives none of before."""
@@ -193,9 +210,21 @@ RATE_COUNTED_MAX: Final = 8192
 """Addresses and tokens that are counted at one time, 200 bytes each; the one that asked least
 recently is forgotten first."""
 
+BLOCKS_KNOWN_MAX: Final = 1024
+"""Addresses whose block is remembered, 300 bytes each; finding it out takes longer than a look."""
+
+RATE_OVER_AT_ONCE: Final = 10
+"""Refusals that come at once: who counts its requests a little wrong should hear of it soon."""
+
 RATE_PAUSE_S: Final = 0.5
-"""A refusal for asking too often is answered so much later. Whoever does not wait gets twice as
-many refusals a second as it has connections, and no more of this cell's time."""
+"""Any further refusal for asking too often is answered so much later, and the connection closed."""
+
+RATE_REFUSALS_PER_S: Final = 20.0
+"""Such refusals to one token or address; more of them wait for each other, on sockets that are not
+read meanwhile: a crowd's requests stay in the kernel, and take nothing of this cell's time."""
+
+RATE_PAUSE_S_MAX: Final = 2.5
+"""Longest such wait; below STOP_TIMEOUT_S."""
 
 SIGNED_AGE_S_MAX: Final = 30.0
 """A signed request that is older is refused: clocks differ by a second, and lines are slow."""
@@ -212,8 +241,24 @@ BEGIN_PER_ROUND_MAX: Final = 2
 """Requests that begin in one round of the event loop, some 1 ms of work: what the cell itself has
 to do comes between."""
 
+CROWD_MIN: Final = 16
+"""So many requests that wait for their turn are a crowd; a browser opens six connections. Fewer of
+the owner, or of callers with nothing else at work, go before a crowd."""
+
+CROWD_REST: Final = 3
+"""A crowd's round is followed by a pause of so many times what it took: a crowd of any size gets a
+quarter of the event loop."""
+
+CROWD_PAUSE_S_MAX: Final = 0.05
+"""Longest such pause."""
+
+REFUSED_WAITING_MAX: Final = 1024
+"""New connections that wait for their refusal, bare sockets of 2 KiB. When there are more, the one
+that has waited for longest is closed without: as long as it waits it does not come back."""
+
 LANE_REQUESTS_MAX: Final = 128
-"""Requests at work of one token, key or address, the owner's excepted: others find room."""
+"""Requests at work of one token, key or address, the owner's excepted, and never more than could
+still begin (`gateway.room`): others find room."""
 
 OWNER_REQUESTS_MIN: Final = 16
 """Of REQUESTS_MAX, what is kept for the owner: `myceld status` must work when all others crowd."""
@@ -244,7 +289,7 @@ GRANT_RATE_MAX: Final = 10**9
 
 DESCRIPTORS_WANTED: Final = 4096
 """Open files a cell asks the system for: CONNECTIONS_MAX, as many WebSockets, peers, the store, and
-room for connections that are just being refused. The usual limit is 1,024."""
+room for connections that have not asked yet. The usual limit is 1,024."""
 
 DAG_CURSOR_LENGTH_MAX: Final = 64
 """Characters of a cursor of the hashgraph: four numbers of twelve digits."""

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import resource
 import socket
 import ssl
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from uvicorn import Config, Server
@@ -18,12 +20,14 @@ from core.errors import check
 from core.host_names import is_loopback
 from gateway.connections import Connection, Crowd
 from gateway.door import Door
+from gateway.entrance import Entrance
 from gateway.errors import CannotListen, NotLoopback, PortInUse
 from gateway.limits import (
-    ACCEPTS_PER_ROUND_MAX,
     BACKLOG_MAX,
     HEAD_SIZE_BYTES_MAX,
     KEEP_ALIVE_TIMEOUT_S,
+    REFUSED_WAITING_MAX,
+    SILENT_CONNECTIONS_MAX,
     STOP_TIMEOUT_S,
     STREAM_COMMAND_SIZE_BYTES_MAX,
 )
@@ -52,12 +56,13 @@ class Listener:
         if not is_loopback(host) and tls is None and not insecure:
             raise NotLoopback(f"{host} is not a loopback address, and there is no TLS")
         self._tls = tls
-        self.crowd = Crowd()
+        self.crowd = Crowd(silent_max=_most(SILENT_CONNECTIONS_MAX, 3))
         self._address = ("127.0.0.1" if host.lower() == "localhost" else host, port)
         self._door = door
         self._stop_waiting = stop_waiting
         self._server: Server | None = None
         self._socket: socket.socket | None = None
+        self._entrance: Entrance | None = None
 
     async def start(self) -> str:
         """Listen, and return the URL; raises PortInUse, CannotListen."""
@@ -76,20 +81,24 @@ class Listener:
             proxy_headers=False,
             server_header=False,
             date_header=False,
-            backlog=ACCEPTS_PER_ROUND_MAX,
             h11_max_incomplete_event_size=HEAD_SIZE_BYTES_MAX,
             timeout_keep_alive=KEEP_ALIVE_TIMEOUT_S,
             timeout_graceful_shutdown=STOP_TIMEOUT_S,
         )
         config.load()
-        config.ssl = self._tls
-        # Server.serve would take over the signals and wake up ten times a second; its two halves
-        # do all we need.
+        # Server.serve would take over the signals and wake up ten times a second, and its startup
+        # makes a parser for each who comes; its state and its shutdown are all we need.
         self._server = Server(config)
+        self._server.servers = []
         self._server.lifespan = config.lifespan_class(config)
-        await self._server.startup(sockets=[self._socket])
-        # The server's own `backlog` is how many it accepts at once too.
-        self._socket.listen(BACKLOG_MAX)
+        self._entrance = Entrance(
+            self.crowd,
+            look=self._door.glance,
+            make=partial(_made, config, self._server),
+            tls=self._tls,
+            refused_max=_most(REFUSED_WAITING_MAX, 2),
+        )
+        self._entrance.open(self._socket)
         host, port = self._socket.getsockname()[:2]
         scheme, host = "https" if self._tls else "http", _EVERYWHERE.get(host, host)
         return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
@@ -99,11 +108,29 @@ class Listener:
         if self._server is None:
             return
         server, self._server = self._server, None
+        if self._entrance is not None:
+            self._entrance.close()
         self._stop_waiting()
         await asyncio.sleep(0)
         await server.shutdown(sockets=[self._socket] if self._socket else None)
         for connection in list(server.server_state.connections):
             connection.transport.abort()
+
+
+def _most(wanted: int, eighths: int) -> int:
+    """Return how many connections there may be of a kind: others need files, too."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return wanted if files == resource.RLIM_INFINITY else min(wanted, files * eighths // 8)
+
+
+def _made(config: Config, server: Server) -> Connection:
+    """Return a new connection as the server makes one."""
+    made = config.http_protocol_class(  # type: ignore[call-arg]  # any protocol is one for the type
+        config=config, server_state=server.server_state, app_state=server.lifespan.state
+    )
+    check(isinstance(made, Connection), "the server makes the connections that it was told to")
+    assert isinstance(made, Connection)  # noqa: S101 - for the type checker
+    return made
 
 
 def _bind(host: str, port: int) -> socket.socket:

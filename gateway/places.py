@@ -30,6 +30,15 @@ class Places:
         self._origins = frozenset(origins)
         self._proxies = frozenset(proxies)
 
+    @property
+    def lets_pages_in(self) -> bool:
+        """Whether there are pages of other origins that may use this gateway."""
+        return bool(self._origins)
+
+    def is_proxy(self, address: str) -> bool:
+        """Return whether an address is that of a proxy that says who asks."""
+        return address in self._proxies
+
     def check(self, scope: AsgiScope) -> str | None:
         """Return the foreign origin that is let in, if there is one behind a request.
 

@@ -161,6 +161,7 @@ ROWS: Final = (
     Row("POST", "/api/v1/state/rollback", _S),
     Row("POST", "/api/v1/state/namespaces/claim", _S),
     Row("POST", "/api/v1/state/namespaces/set", _S),
+    Row("POST", "/api/v1/state/namespaces/release", _S),
     # What members decide.
     Row("GET", "/api/v1/governance/proposals", _R, "query"),
     Row("GET", "/api/v1/governance/proposals/{id}", _R, "query"),

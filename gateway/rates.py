@@ -11,8 +11,16 @@ import ipaddress
 import math
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import lru_cache
 
-from gateway.limits import RATE_COUNTED_MAX, RATE_WINDOW_S
+from gateway.limits import (
+    BLOCKS_KNOWN_MAX,
+    RATE_COUNTED_MAX,
+    RATE_PAUSE_S,
+    RATE_PAUSE_S_MAX,
+    RATE_REFUSALS_PER_S,
+    RATE_WINDOW_S,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +49,8 @@ class Allowance:
 class _Window:
     began_s: float
     count: int = 0
+    refused_s: float = 0.0
+    """When the last refusal is due that waits."""
 
 
 class Rates:
@@ -57,7 +67,8 @@ class Rates:
         """Count a request; what is over the limit is for the caller to refuse."""
         window = self._windows.get(whom)
         if window is None or now_s - window.began_s >= RATE_WINDOW_S:
-            window = self._windows[whom] = _Window(now_s)
+            refused_s = 0.0 if window is None else window.refused_s
+            window = self._windows[whom] = _Window(now_s, refused_s=refused_s)
         self._windows.move_to_end(whom)
         window.count += 1
         if len(self._windows) > self._counted_max:
@@ -66,7 +77,24 @@ class Rates:
         over = max(0, window.count - limit)
         return Allowance(limit, max(0, limit - window.count), left_s, over)
 
+    def over(self, whom: str, limit: int, now_s: float) -> int:
+        """Return by how many requests somebody has passed a limit."""
+        window = self._windows.get(whom)
+        if window is None or now_s - window.began_s >= RATE_WINDOW_S:
+            return 0
+        return max(0, window.count - limit)
 
+    def pause_s(self, whom: str, now_s: float) -> float:
+        """Return after how long a refusal is due: only so many a second go to one that asks."""
+        window = self._windows.get(whom)
+        if window is None:
+            return RATE_PAUSE_S
+        due_s = max(now_s + RATE_PAUSE_S, window.refused_s + 1 / RATE_REFUSALS_PER_S)
+        window.refused_s = min(due_s, now_s + RATE_PAUSE_S_MAX)
+        return window.refused_s - now_s
+
+
+@lru_cache(maxsize=BLOCKS_KNOWN_MAX)
 def block_of(address: str) -> str:
     """Return what is counted as one address: of IPv6 the /64, which one subscriber has."""
     try:

@@ -199,3 +199,10 @@ class NamespaceAsk(WaitAsk):
     def wish(self) -> NamespaceWish:
         """Return the namespace."""
         return NamespaceWish(self.name, tuple(self.owners), self.access, tuple(self.writers))
+
+
+class ReleaseAsk(WaitAsk):
+    """A namespace that is to be given up."""
+
+    name: Annotated[str, Text()]
+    """Its name."""

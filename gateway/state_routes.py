@@ -15,6 +15,7 @@ from gateway.state_asks import (
     ListAsk,
     NamespaceAsk,
     PrefixAsk,
+    ReleaseAsk,
     RollbackAsk,
     ValueAsk,
     WriteAsk,
@@ -63,6 +64,7 @@ class StateRoutes:
             get("/api/v1/state/namespace", self.namespace, NoNamespace),
             post("/api/v1/state/namespaces/claim", self.claim, NoSuchCell, *INTAKE),
             post("/api/v1/state/namespaces/set", self.set_namespace, NoSuchCell, *INTAKE),
+            post("/api/v1/state/namespaces/release", self.release, *INTAKE),
         ]
 
     async def value(self, query: ValueAsk) -> StateValueView:
@@ -132,6 +134,11 @@ class StateRoutes:
     async def set_namespace(self, body: NamespaceAsk) -> ReceiptView:
         """Change who owns a namespace, or may write in it."""
         return await self._set(body, claims=False)
+
+    async def release(self, body: ReleaseAsk) -> ReceiptView:
+        """Give a namespace up: what lies there stays, and anybody may claim it."""
+        work = self._cell.release_namespace(body.name, wait=body.wait, timeout_s=body.timeout_s)
+        return await self._waits.reached(work, body.wait, body.timeout_s)
 
     async def _set(self, body: NamespaceAsk, *, claims: bool) -> ReceiptView:
         work = self._cell.set_namespace(

@@ -184,6 +184,10 @@ class StateCell(Protocol):
         """Sign a claim, or new rules, and submit it; raises NoSuchCell or what `submit` raises."""
         ...
 
+    async def release_namespace(self, name: str, *, wait: Stage, timeout_s: float) -> ReceiptView:
+        """Give a namespace up; raises what `submit` raises."""
+        ...
+
     async def namespaces(self, prefix: str, after: str, limit: int) -> list[NamespaceView]:
         """Return the namespaces whose names begin so, in order, after another one."""
         ...

@@ -33,6 +33,7 @@ from gateway.limits import (
     PEERS_LOOK_S,
     STREAM_LOOK_S,
     STREAM_NEWS_S_MAX,
+    STREAM_PACE_PER_SUBSCRIBER_S,
     STREAM_PACE_S,
     STREAM_PAGE_ITEMS_MAX,
     STREAM_PAGES_MAX,
@@ -44,7 +45,7 @@ from gateway.limits import (
     SUBSCRIPTIONS_MAX,
 )
 from gateway.stream_cell import Cursor, StreamCell, StreamFilter, StreamKind
-from gateway.subscriptions import PeerWatch, Shared, Subscription, Tail
+from gateway.subscriptions import Handout, PeerWatch, Shared, Subscription, Tail
 
 _LOG: structlog.stdlib.BoundLogger = structlog.get_logger("streams")
 
@@ -61,7 +62,7 @@ class Sink(Protocol):
         """Wait until it is not blocked, or ended."""
         ...
 
-    def put(self, subscription: Subscription, items: Sequence[Shared]) -> None:
+    def put(self, subscription: Subscription, handout: Handout) -> None:
         """Send items."""
         ...
 
@@ -167,7 +168,7 @@ class Hub:
         )
         if kind is StreamKind.PEERS:
             known = [Shared(kind, item) for item in self._peers.snapshot().items]
-            subscriber.sink.put(subscription, known)
+            subscriber.sink.put(subscription, Handout(known))
         return subscription
 
     def unsubscribe(self, subscriber: Subscriber, name: str) -> None:
@@ -200,10 +201,10 @@ class Hub:
             for subscription in list(subscriber.subscriptions.values()):
                 tail = self._tails[subscription.wanted.kind]
                 while not (subscriber.has_ended or sink.is_blocked):
-                    items = subscription.take(tail, STREAM_ROOM_BYTES)
-                    if not items:
+                    handout = subscription.take(tail, STREAM_ROOM_BYTES)
+                    if not handout.items:
                         break
-                    sink.put(subscription, items)
+                    sink.put(subscription, handout)
         except SubscriberTooSlow as error:
             self.end(subscriber, error)
 
@@ -248,8 +249,9 @@ class Hub:
         try:
             while True:
                 has_more = await self._extend(kind, tail)
-                await self._deliver(kind)
-                await asyncio.sleep(0 if has_more else STREAM_PACE_S)
+                served = await self._deliver(kind)
+                pace_s = max(STREAM_PACE_S, served * STREAM_PACE_PER_SUBSCRIBER_S)
+                await asyncio.sleep(0 if has_more else pace_s)
         except MyceldError as error:
             self._fail(kind, error)
         except Exception:  # noqa: BLE001 - supervises a task of the gateway's own
@@ -274,7 +276,8 @@ class Hub:
         except TimeoutError:
             return
 
-    async def _deliver(self, kind: StreamKind) -> None:
+    async def _deliver(self, kind: StreamKind) -> int:
+        """Give all of a kind what there is; return how many had room for it."""
         served = 0
         for subscriber in list(dict.fromkeys(who for who, _ in self._of(kind))):
             if not (subscriber.has_ended or subscriber.sink.is_blocked):
@@ -282,6 +285,7 @@ class Hub:
                 served += 1
                 if served % STREAM_TURN == 0:
                     await asyncio.sleep(0)
+        return served
 
     async def _give_page(self, subscriber: Subscriber, subscription: Subscription) -> None:
         """Send one page of history, no faster than it is read."""
@@ -292,7 +296,7 @@ class Hub:
                 await sink.room()
                 if subscriber.has_ended:
                     return
-                sink.put(subscription, batch)
+                sink.put(subscription, Handout(batch))
         if page.end == place:
             await self._news(wanted.kind, place)
         else:

@@ -31,7 +31,7 @@ from gateway.stream_asks import EventsAsk, Unsubscribe
 from gateway.stream_cell import StreamCell, StreamKind
 from gateway.stream_hub import Hub, Subscriber, Wish, refusal_fields
 from gateway.stream_socket import EXTENSION, Socket, bound_buffers
-from gateway.subscriptions import Shared, Subscription
+from gateway.subscriptions import Handout, Subscription
 
 SUBPROTOCOL: Final = "myceld.1"
 """What a WebSocket speaks, for clients that want it said."""
@@ -195,9 +195,9 @@ class _Events(Response):
         """Note where a subscription begins."""
         self._sent[subscription.name] = stream_asks.event_place(subscription.place)
 
-    def put(self, subscription: Subscription, items: Sequence[Shared]) -> None:
+    def put(self, subscription: Subscription, handout: Handout) -> None:
         """Send items, each an event."""
-        for one in items:
+        for one in handout.items:
             if subscription.wanted.kind is not StreamKind.PEERS:
                 self._sent[subscription.name] = stream_asks.event_place(one.item.cursor)
             place = ",".join(self._sent.values()).encode()

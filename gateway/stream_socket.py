@@ -2,8 +2,9 @@
 
 An item goes out as two fragments of one message: one that names the subscription, and one that is
 the same for all subscribers and encoded once. They are written past uvicorn's own sending, which
-would encode each for each. What the kernel does not take waits in the transport, up to a bound:
-from there on the socket is blocked and gets nothing more.
+would encode each for each, and joined once for all who call their subscription the same. What the
+kernel does not take waits in the transport, up to a bound: from there on the socket is blocked and
+gets nothing more.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -31,7 +32,7 @@ from gateway.limits import (
     STREAM_PING_S,
     STREAM_SOCKET_SIZE_BYTES,
 )
-from gateway.subscriptions import Shared, Subscription, text_frame
+from gateway.subscriptions import Handout, Subscription, text_frame
 
 EXTENSION: Final = "myceld.socket"
 """Of the ASGI scope: the `Socket` itself."""
@@ -97,10 +98,9 @@ class Socket(WebSocketsSansIOProtocol):
         """Wait until it is not blocked, or lost."""
         await self.writable.wait()
 
-    def put(self, subscription: Subscription, items: Sequence[Shared]) -> None:
+    def put(self, subscription: Subscription, handout: Handout) -> None:
         """Send items, each a message."""
-        first = subscription.first_fragment
-        self._write(b"".join(part for one in items for part in (first, one.continuation)))
+        self._write(handout.messages(subscription.first_fragment))
 
     def tell(self, message: Mapping[str, object]) -> None:
         """Send something that is no item."""

@@ -13,14 +13,19 @@ handed out or is not wanted. So nothing is lost and nothing comes twice, whereve
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
 from core.errors import check
 from gateway.errors import SubscriberTooSlow
 from gateway.json_bytes import json_bytes
-from gateway.limits import STREAM_TAIL_ITEMS_MAX, STREAM_TAIL_SIZE_BYTES_MAX
+from gateway.limits import (
+    HANDOUT_NAMES_MAX,
+    HANDOUTS_MAX,
+    STREAM_TAIL_ITEMS_MAX,
+    STREAM_TAIL_SIZE_BYTES_MAX,
+)
 from gateway.stream_cell import Cursor, StreamFilter, StreamItem, StreamKind, StreamPage
 from gateway.views import PeerView
 
@@ -57,6 +62,33 @@ class Shared:
         return _FINAL_CONTINUATION + length_bytes(len(self.json_tail)) + self.json_tail
 
 
+class Handout:
+    """Items that are handed out at once, to one subscriber or to many that stand at one place."""
+
+    def __init__(self, items: Sequence[Shared]) -> None:
+        self.items = items
+        self._messages: dict[bytes, bytes] = {}
+
+    def messages(self, first_fragment: bytes) -> bytes:
+        """Return WebSocket messages of them all, joined once for all who call them the same."""
+        found = self._messages.get(first_fragment)
+        if found is None:
+            parts = (part for one in self.items for part in (first_fragment, one.continuation))
+            found = b"".join(parts)
+            if len(self._messages) < HANDOUT_NAMES_MAX:
+                self._messages[first_fragment] = found
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What a subscription with a filter and a place gets next, and where it is then."""
+
+    handout: Handout
+    number: int
+    place: Cursor
+
+
 class Tail:
     """The newest items of one kind. `begin` is the place before the first, `end` behind the last.
 
@@ -75,6 +107,8 @@ class Tail:
         self.begin = self.end = begin
         self.first_number = 0
         self.size_bytes = 0
+        self.steps: dict[tuple[StreamFilter, Cursor, int, int], _Step] = {}
+        """What was handed out since the tail was extended: others at that place get the same."""
         self._items: list[Shared] = []
         self._items_max = items_max
         self._size_bytes_max = size_bytes_max
@@ -86,6 +120,7 @@ class Tail:
 
     def extend(self, page: StreamPage) -> None:
         """Add what follows, and let go of the oldest beyond the bounds."""
+        self.steps.clear()
         place = self.end
         for item in page.items:
             check(item.cursor.is_behind(place), "items come in their order, each once")
@@ -154,27 +189,39 @@ class Subscription:
             self.place = page.end
         return taken
 
-    def take(self, tail: Tail, room_bytes: int) -> list[Shared]:
+    def take(self, tail: Tail, room_bytes: int) -> Handout:
         """Move on in the tail while there is room; return what is wanted of it, at least one item.
 
         Raises SubscriberTooSlow if the tail has gone on past it.
         """
-        if self.number is None:
-            return []
+        if self.number is None or self.number == tail.end_number:
+            if self.number is not None and tail.end.is_behind(self.place):
+                self.place = tail.end
+            return _NOTHING
         if self.number < tail.first_number:
             raise SubscriberTooSlow(
                 f"more than the newest items waited for it; go on after {self.place.text}",
             )
+        begin = self.wanted, self.place, self.number, room_bytes
+        step = tail.steps.get(begin)
+        if step is None:
+            step = self._step(tail, room_bytes, self.number)
+            if len(tail.steps) < HANDOUTS_MAX:
+                tail.steps[begin] = step
+        self.number, self.place = step.number, step.place
+        return step.handout
+
+    def _step(self, tail: Tail, room_bytes: int, number: int) -> _Step:
         taken: list[Shared] = []
-        while self.number < tail.end_number and room_bytes > 0:
-            shared = tail.get(self.number)
-            self.number += 1
+        while number < tail.end_number and room_bytes > 0:
+            shared = tail.get(number)
+            number += 1
             if self._moves_over(shared.item):
                 taken.append(shared)
                 room_bytes -= shared.item.size_bytes
-        if self.number == tail.end_number and tail.end.is_behind(self.place):
+        if number == tail.end_number and tail.end.is_behind(self.place):
             self.place = tail.end
-        return taken
+        return _Step(Handout(taken), number, self.place)
 
     def _moves_over(self, item: StreamItem) -> bool:
         """Move the place; return whether the item is handed out."""
@@ -182,6 +229,9 @@ class Subscription:
             return False  # it came from another cell, which was ahead
         self.place = item.cursor
         return self.wanted.matches(item.view)
+
+
+_NOTHING: Final = Handout(())
 
 
 class PeerWatch:

@@ -41,6 +41,8 @@ the body; the id is SHA-256 of all bytes.
   {COST_BASE} × `fee_per_cost`, but not more than it offered or than there is. One with a used
   nonce, a wrong signature or of a key that was given up pays nothing.
 - Members pay nothing for the kinds marked **free**: the network needs them.
+- A kind marked with a transaction version is unknown (`MYC-LEDGER-015`) in epochs of an earlier
+  one: [docs/governance.md](governance.md#upgrades).
 
 A cost is {COST_BASE}, and {COST_PER_WRITE} for each state key that may be written, {COST_PER_BYTE}
 for each byte of text and values that stays, {COST_PER_CHECK} for each signature inside. That of a
@@ -67,7 +69,8 @@ def _lines() -> Iterator[str]:
     for row in kinds():
         names = ", ".join(f"`{field.name}`" for field in row.schema)
         in_batch, free = "yes" if row.in_batch else "no", "**free**" if row.free_for_members else ""
-        yield f"| [`{row.name}`](#{row.name}) | {names} | {in_batch} | {free} |"
+        mark = f"version {row.since}" if row.since > 1 else free
+        yield f"| [`{row.name}`](#{row.name}) | {names} | {in_batch} | {mark} |"
     for row in kinds():
         yield from _kind(row)
     yield "\n## Parameters of a network\n"

@@ -20,6 +20,9 @@ RULE_SETS: Final = (1, 2)
 
 FIRST_WIRE_VERSION: Final = 2
 FIRST_TRANSACTION_VERSION: Final = 2
+TRANSACTION_VERSIONS: Final = (FIRST_TRANSACTION_VERSION, 3)
+"""Which kinds of transactions there are (`ledger.kinds`): those of the first, and with 3 those that
+are marked with it. In an epoch of an earlier version they are unknown, as to a build without."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -97,7 +100,7 @@ FIRST_RULES: Final = EpochRules()
 
 def supported(release: str) -> Support:
     """Return what this build knows."""
-    return Support(RULE_SETS, (FIRST_WIRE_VERSION,), (FIRST_TRANSACTION_VERSION,), release)
+    return Support(RULE_SETS, (FIRST_WIRE_VERSION,), TRANSACTION_VERSIONS, release)
 
 
 def rules_from(value: Value) -> EpochRules:

@@ -41,6 +41,7 @@ from ledger.content import (
 )
 from ledger.context import Context
 from ledger.cost import cost_of, text_size_bytes
+from ledger.epoch_rules import TRANSACTION_VERSIONS
 from ledger.errors import BadBatch, UnknownKind
 from ledger.forks import (
     ForkProof,
@@ -83,6 +84,7 @@ from ledger.succession import SignatureCheck
 from ledger.values import VALUE_PREFIX, Put, check_key
 
 __all__ = [
+    "NEWEST",
     "VALUE_PREFIX",
     "Arguments",
     "Kind",
@@ -94,6 +96,7 @@ __all__ = [
     "kind_of",
     "kinds",
     "parse_arguments",
+    "since_of",
 ]
 
 Arguments: TypeAlias = (
@@ -111,6 +114,7 @@ Arguments: TypeAlias = (
     | values.Delete
     | namespaces.NamespaceClaim
     | namespaces.NamespaceSet
+    | namespaces.NamespaceRelease
     | payment.Transfer
     | allowance.Allow
     | allowance.TransferFrom
@@ -128,6 +132,9 @@ Arguments: TypeAlias = (
     | Batch
 )
 """All argument types, one per kind."""
+
+NEWEST: Final = TRANSACTION_VERSIONS[-1]
+"""The version that has all kinds."""
 
 _A = TypeVar("_A", bound=Arguments)
 
@@ -156,6 +163,8 @@ class Kind(Generic[_A]):
     """Whether it can be an item of a batch."""
     free_for_members: bool = False
     """Whether members pay no fee for it: what the network itself needs of them."""
+    since: int = 1
+    """The first transaction version that has it."""
 
 
 def kinds() -> tuple[Kind[Any], ...]:
@@ -168,16 +177,26 @@ def kind_of(arguments: Arguments) -> Kind[Any]:
     return _BY_ARGUMENTS[type(arguments)]
 
 
-def parse_arguments(kind: str, items: list[Value]) -> Arguments:
-    """Return the checked arguments of a kind.
+def parse_arguments(kind: str, items: list[Value], version: int = NEWEST) -> Arguments:
+    """Return the checked arguments of a kind, in an epoch of a transaction version.
 
-    Raises UnknownKind, WrongShape, or the TransactionRefused of the kind's family.
+    Raises UnknownKind, WrongShape, or the TransactionRefused of the kind's family. What a version
+    does not have is refused before anything of it is looked at: as by builds that do not know it.
     """
     row = _KINDS.get(kind)
-    if row is None:
+    if row is None or row.since > version:
         raise UnknownKind(f"{kind!r} is not a kind of transaction")
+    if row.arguments is Batch:
+        return parse_batch(items, lambda name, inner: _parse_item(name, inner, version))
     arguments: Arguments = row.parse(items)
     return arguments
+
+
+def since_of(arguments: Arguments) -> int:
+    """Return the first transaction version that has a kind, and all the items of a batch."""
+    if isinstance(arguments, Batch):
+        return max(since_of(item) for item in arguments.items)
+    return _BY_ARGUMENTS[type(arguments)].since
 
 
 def build_arguments(arguments: Arguments) -> tuple[str, Sequence[Value]]:
@@ -203,11 +222,11 @@ def changes_of(arguments: Arguments, context: Context) -> Sequence[tuple[bytes, 
     return _BY_ARGUMENTS[type(arguments)].changes(arguments, context)
 
 
-def _parse_item(kind: str, items: list[Value]) -> Arguments:
+def _parse_item(kind: str, items: list[Value], version: int = NEWEST) -> Arguments:
     row = _KINDS.get(kind)
-    if row is not None and not row.in_batch:
+    if row is not None and row.since <= version and not row.in_batch:
         raise BadBatch(f"{kind} is no item of a batch")
-    return parse_arguments(kind, items)
+    return parse_arguments(kind, items, version)
 
 
 def _build_item(arguments: Arguments) -> tuple[str, Sequence[Value]]:
@@ -297,6 +316,17 @@ _ROWS: Final[tuple[Kind[Any], ...]] = (
         namespaces.set_cost,
         _NAMESPACE,
         "Give a namespace of the sender's other rules, or other owners.",
+    ),
+    Kind(
+        "namespace-release",
+        namespaces.NamespaceRelease,
+        namespaces.parse_release,
+        namespaces.build_release,
+        namespaces.release_changes,
+        namespaces.release_cost,
+        _NAMESPACE[:1],
+        "Give a namespace of the sender's up: what lies there stays, and anybody may claim it.",
+        since=3,
     ),
     Kind(
         "member-propose",

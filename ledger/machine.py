@@ -41,7 +41,7 @@ from ledger.errors import (
 from ledger.forks import EvidenceChecks
 from ledger.genesis import Genesis
 from ledger.header import APPLIED, NO_HEADER, Receipt, RoundHeader, receipts_root
-from ledger.kinds import Arguments, changes_of, kind_of, kinds
+from ledger.kinds import Arguments, changes_of, kind_of, kinds, since_of
 from ledger.limits import ACCOUNTS_CACHED_MAX, COST_BASE
 from ledger.network_score import EPOCH_RECORD_KEY, EpochRecord, decode_record, score_changes
 from ledger.opening import open_state, opening_state
@@ -159,6 +159,11 @@ class Ledger:
         return self._roster
 
     @property
+    def transaction_version(self) -> int:
+        """By which transactions of the next round are parsed."""
+        return self._roster.rules.transaction_version
+
+    @property
     def applied_round(self) -> Round:
         """The last applied round, 0 before the first."""
         return Round(0) if self._header is None else self._header.round
@@ -249,11 +254,11 @@ class Ledger:
     ) -> Applied:
         """Apply a decided round and return its effects.
 
-        `candidates` are the round's transactions in consensus order, `creators` those of all events
-        that it received, with transactions or without. `ordered_before` holds exactly
-        those of their ids that a round from `window_first_round` on listed: a second copy in this
-        epoch or the next is skipped. (A later one is listed again. A signed one is refused then,
-        for its nonce is used; and no cell needs to remember all ids for ever.)
+        `candidates` are the round's transactions in consensus order, parsed by the epoch's
+        `transaction_version`; `creators` those of all events that it received, with transactions or
+        without. `ordered_before` holds exactly those of their ids that a round from
+        `window_first_round` on listed: a second copy in this epoch or the next is skipped. (A later
+        one is listed again, and refused if it is signed: its nonce is used.)
         `consensus_time_ns` is that of the round's last event, None when it received none.
         """
         before = self._header
@@ -371,6 +376,8 @@ class Ledger:
             return parsed
         if isinstance(parsed, OpaqueTransaction):
             return None
+        is_known = since_of(parsed.arguments) <= self.transaction_version
+        check(is_known, "a kind is applied in epochs of its transaction version only")
         sender = AccountId(parsed.sender)
         account = overlay.account(sender)
         if account.is_given_up:

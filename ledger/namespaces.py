@@ -2,13 +2,15 @@
 
     namespace-claim   [name, [owner, …], access, [writer, …]]
     namespace-set     the same, by an owner: hand it on, or change who may write
+    namespace-release [name], by an owner: nobody has it any more
 
 The namespace `club` is all keys that begin with `club/`. It is claimed once, by anybody; a part of
 it, such as `club/minutes`, by an owner of the smallest namespace around it only. A key belongs to
 the smallest claimed namespace around it, and to nobody without one: then anybody may write it.
 What was under a name before it was claimed belongs to the namespace from then on. Owners may
 always write, and a single one changes everything. A key that was given up stands for the one that
-followed, as an owner and as a writer.
+followed, as an owner and as a writer. What lies in a namespace that is released stays, and belongs
+to the one around it, or to nobody; parts that were claimed stay claimed.
 
     "namespace/" ‖ name -> [[owner, …], access, [writer, …], round]
 """
@@ -85,6 +87,13 @@ class NamespaceSet:
 
 
 @dataclass(frozen=True, slots=True)
+class NamespaceRelease:
+    """Give a namespace up: from transaction version 3 on."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Namespace:
     """What the state keeps of a namespace."""
 
@@ -120,6 +129,17 @@ def parse_set(items: list[Value]) -> NamespaceSet:
     return NamespaceSet(_parse_name(name), _parse_rules(rules))
 
 
+def parse_release(items: list[Value]) -> NamespaceRelease:
+    """Return the checked arguments of `namespace-release`; raises BadNamespace or WrongShape."""
+    (name,) = as_array(items, length=1)
+    return NamespaceRelease(_parse_name(name))
+
+
+def build_release(release: NamespaceRelease) -> Sequence[Value]:
+    """Return the encodable arguments of `namespace-release`."""
+    return (release.name,)
+
+
 def build_namespace(what: NamespaceClaim | NamespaceSet) -> Sequence[Value]:
     """Return the encodable arguments of both kinds."""
     return what.name, *_rules_value(what.rules)
@@ -133,6 +153,11 @@ def claim_cost(claim: NamespaceClaim) -> int:
 def set_cost(change: NamespaceSet) -> int:
     """Return what new rules cost."""
     return cost_of(writes=1, size_bytes=_size_bytes(change))
+
+
+def release_cost(_: NamespaceRelease) -> int:
+    """Return what giving a namespace up costs: nothing of it stays."""
+    return cost_of(writes=1)
 
 
 def claim_changes(claim: NamespaceClaim, context: Context) -> Changes:
@@ -150,13 +175,16 @@ def claim_changes(claim: NamespaceClaim, context: Context) -> Changes:
 
 def set_changes(change: NamespaceSet, context: Context) -> Changes:
     """Return what new rules write; raises NoSuchNamespace or NotAnOwner."""
-    key = namespace_key(change.name)
-    value = context.read(key)
-    if value is None:
-        raise NoSuchNamespace(f"nobody claimed the namespace {change.name!r}")
-    if not _is_among(context, decode_namespace(value).rules.owners):
-        raise NotAnOwner(f"the sender does not own the namespace {change.name!r}")
-    return [(key, Namespace(change.rules, context.round).encode())]
+    _check_owns(change.name, context)
+    return [(namespace_key(change.name), Namespace(change.rules, context.round).encode())]
+
+
+def release_changes(
+    release: NamespaceRelease, context: Context
+) -> list[tuple[bytes, bytes | None]]:
+    """Return what giving a namespace up writes; raises NoSuchNamespace or NotAnOwner."""
+    _check_owns(release.name, context)
+    return [(namespace_key(release.name), None)]
 
 
 def namespace_of(read: Read, key: str) -> tuple[str, Namespace] | None:
@@ -183,6 +211,15 @@ def check_may_write(key: str, context: Context) -> None:
         allowed = allowed or _is_among(context, rules.writers)
     if not allowed:
         raise WriteForbidden(f"namespace {name!r} can be written by {rules.access}, not the sender")
+
+
+def _check_owns(name: str, context: Context) -> None:
+    """Raise NoSuchNamespace or NotAnOwner unless a namespace is the sender's."""
+    value = context.read(namespace_key(name))
+    if value is None:
+        raise NoSuchNamespace(f"nobody claimed the namespace {name!r}")
+    if not _is_among(context, decode_namespace(value).rules.owners):
+        raise NotAnOwner(f"the sender does not own the namespace {name!r}")
 
 
 def _is_among(context: Context, keys: Sequence[PublicKey]) -> bool:

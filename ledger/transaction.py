@@ -10,7 +10,8 @@ Two forms travel in events, both canonical msgpack (core.codec):
   the member whose event carries it.
 
 The id of a transaction is SHA-256 over all its bytes. `parse` checks everything that needs no
-state, so its verdict is the same at every cell and at every time.
+state, so its verdict is the same at every cell, whichever kinds its build knows beside those of the
+epoch's transaction version.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from core.codec import encode as encode_value
 from core.ids import Amount, NetworkId, PublicKey, Round, Signature, TransactionId
 from core.limits import HASH_SIZE_BYTES, PUBLIC_KEY_SIZE_BYTES, SIGNATURE_SIZE_BYTES
 from ledger.errors import Malformed, Oversize, WrongNetwork
-from ledger.kinds import Arguments, build_arguments, kind_of, parse_arguments
+from ledger.kinds import NEWEST, Arguments, build_arguments, kind_of, parse_arguments
 from ledger.limits import KIND_LENGTH_MAX, SUPPLY_MAX, TRANSACTION_SIZE_BYTES_MAX
 from ledger.succession import SignatureCheck
 
@@ -105,8 +106,8 @@ def opaque_transaction(data: bytes) -> bytes:
     return encode_value([_OPAQUE_DOMAIN, data])
 
 
-def parse(raw: bytes, network_id: NetworkId) -> Transaction:
-    """Return the transaction in `raw`.
+def parse(raw: bytes, network_id: NetworkId, version: int = NEWEST) -> Transaction:
+    """Return the transaction in `raw`, as it is in an epoch of a transaction version.
 
     Raises Oversize, Malformed, WrongNetwork, UnknownKind, or the TransactionRefused of the kind's
     family; never anything else.
@@ -121,13 +122,13 @@ def parse(raw: bytes, network_id: NetworkId) -> Transaction:
             return OpaqueTransaction(transaction_id(raw), as_bytes(second), len(raw))
         body = as_bytes(first)
         signature = Signature(as_bytes(second, size=SIGNATURE_SIZE_BYTES))
-        return _parse_signed(raw, body, signature, network_id)
+        return _parse_signed(raw, body, signature, network_id, version)
     except (NotCanonical, WrongShape) as error:
         raise Malformed(f"not a transaction: {error.detail}") from error
 
 
 def _parse_signed(
-    raw: bytes, body: bytes, signature: Signature, network_id: NetworkId
+    raw: bytes, body: bytes, signature: Signature, network_id: NetworkId, version: int
 ) -> SignedTransaction:
     items = as_array(decode_value(body))
     if not items or items[0] != _SIGNED_DOMAIN:
@@ -137,7 +138,7 @@ def _parse_signed(
         raise WrongNetwork("the transaction was signed for another network")
     kind_name = as_text(kind, length_max=KIND_LENGTH_MAX)
     sender_key = PublicKey(as_bytes(sender, size=PUBLIC_KEY_SIZE_BYTES))
-    parsed = parse_arguments(kind_name, as_array(arguments))
+    parsed = parse_arguments(kind_name, as_array(arguments), version)
     row = kind_of(parsed)
     return SignedTransaction(
         id=transaction_id(raw),

@@ -151,3 +151,10 @@ class StateCalls:
         """Give a namespace other rules, all of them; return the ReceiptView."""
         fields = {"name": name, **rules}
         return submit("/api/v1/state/namespaces/set", fields, wait, timeout_s)
+
+    @call
+    def release_namespace(
+        self, /, name: str, *, wait: str = "applied", timeout_s: float = 30.0
+    ) -> Question[ReceiptView]:
+        """Give a namespace up; return the ReceiptView."""
+        return submit("/api/v1/state/namespaces/release", {"name": name}, wait, timeout_s)

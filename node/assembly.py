@@ -612,7 +612,13 @@ async def _former(earlier: Sequence[KeyPair], lines: Lines, headers: Headers) ->
 
 
 def _make_intake(genesis: Genesis, execution: Execution) -> Intake:
-    return Intake(genesis.network_id, execution.ledger.account, execution.ledger.check_funds)
+    ledger = execution.ledger
+    return Intake(
+        genesis.network_id,
+        ledger.account,
+        ledger.check_funds,
+        lambda: ledger.transaction_version,
+    )
 
 
 async def _resume(

@@ -31,6 +31,7 @@ from ledger.namespaces import (
     Access,
     Namespace,
     NamespaceClaim,
+    NamespaceRelease,
     NamespaceSet,
     Rules,
     decode_namespace,
@@ -175,6 +176,10 @@ class StateAnswers(JournalAnswers, ABC):
         rules = Rules(owners, Access(wish.access), writers)
         kind = NamespaceClaim if claims else NamespaceSet
         return await self._submit_own(kind(wish.name, rules), None, wait, timeout_s)
+
+    async def release_namespace(self, name: str, *, wait: Stage, timeout_s: float) -> ReceiptView:
+        """See `gateway.state_views.StateCell.release_namespace`."""
+        return await self._submit_own(NamespaceRelease(name), None, wait, timeout_s)
 
     async def namespaces(self, prefix: str, after: str, limit: int) -> list[NamespaceView]:
         """See `gateway.state_views.StateCell.namespaces`."""

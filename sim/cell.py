@@ -21,7 +21,7 @@ from hashgraph.event import decode_any_event
 from identity.keys import KeyPair
 from journal import Appended, Store
 from journal.errors import HeadRefused, NotAStore, ReadFailed, StoreCorrupt, SubscriptionLost
-from ledger.epoch_rules import supported
+from ledger.epoch_rules import FIRST_TRANSACTION_VERSION, supported
 from ledger.header import decode_header
 from node.assembly import Setup
 from node.cell import RunningCell
@@ -80,7 +80,11 @@ class SimCell:
         self.support = supported("sim")
         """What its build knows; after an upgrade that it lacks a person installs another one."""
         if index in world.scenario.old_builds:
-            self.support = replace(self.support, rule_sets=(world.genesis.rule_set,))
+            self.support = replace(
+                self.support,
+                rule_sets=(world.genesis.rule_set,),
+                transactions=(FIRST_TRANSACTION_VERSION,),
+            )
         self.upgrades = 0
         self.stays_down = index in world.scenario.down
         self.is_honest = all(liar.cell != index for liar in world.scenario.liars)

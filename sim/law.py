@@ -135,7 +135,8 @@ class Law:
             self._is_whole = False
             return
         try:
-            self._carry_out(_checked(raw, self._genesis), row)
+            version = self.roster.rules.transaction_version
+            self._carry_out(_checked(raw, self._genesis, version), row)
         except Refused as why:
             if row.outcome == APPLIED:
                 self._problem(row, f"was applied, though {why}")
@@ -393,10 +394,10 @@ class Law:
         self.problems.append(f"position {row.position} ({row.kind}) {what}")
 
 
-def _checked(raw: bytes, genesis: Genesis) -> Transaction:
+def _checked(raw: bytes, genesis: Genesis, version: int) -> Transaction:
     """Return a well-formed, rightly signed transaction."""
     try:
-        transaction = parse(raw, genesis.network_id)
+        transaction = parse(raw, genesis.network_id, version)
     except MyceldError:
         raise Refused("it is no transaction") from None
     if isinstance(transaction, SignedTransaction) and not all(

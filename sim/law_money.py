@@ -414,6 +414,7 @@ _COSTS: Final[dict[str, tuple[int, tuple[tuple[str, int], ...], int]]] = {
     "Delete": (1, (("key", 1),), 0),
     "NamespaceClaim": (20, (("name", 1), ("rules", 32)), 0),
     "NamespaceSet": (1, (("name", 1), ("rules", 32)), 0),
+    "NamespaceRelease": (1, (), 0),
     "MemberPropose": (3, (), 0),
     "MemberApprove": (3, (), 0),
     "MemberLeave": (1, (), 0),

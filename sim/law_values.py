@@ -12,11 +12,11 @@ from typing import Final, TypeAlias
 from core.codec import Value, encode
 from core.ids import PublicKey, Round
 from ledger.kinds import Arguments, Put
-from ledger.namespaces import NamespaceClaim, NamespaceSet
+from ledger.namespaces import NamespaceClaim, NamespaceRelease, NamespaceSet
 from ledger.values import Condition, Delete, IfAbsent, IfHash, IfRound, PutIf
 from sim.law_errors import Refused
 
-VALUE_KINDS: Final = (Put, PutIf, Delete, NamespaceClaim, NamespaceSet)
+VALUE_KINDS: Final = (Put, PutIf, Delete, NamespaceClaim, NamespaceSet, NamespaceRelease)
 
 
 Copied: TypeAlias = (
@@ -71,6 +71,13 @@ class Values:
                     raise Refused("nobody claimed it", "MYC-LEDGER-225")
                 self._check_owner(what.name, sender)
                 self._keep(what, now)
+
+            case NamespaceRelease():
+                if what.name not in self._namespaces:
+                    raise Refused("nobody claimed it", "MYC-LEDGER-225")
+                self._check_owner(what.name, sender)
+                del self._namespaces[what.name]
+                del self._state[b"namespace/" + what.name.encode()]
 
     def _set(self, key: str, value: bytes, sender: PublicKey, now: Round) -> None:
         self._values[key] = (value, now)

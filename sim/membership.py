@@ -10,6 +10,7 @@ from core.errors import MyceldError
 from core.ids import TransactionId
 from gateway.governance_views import ActionWish, ProposalWish
 from gateway.views import MemberChange, ReceiptView, Stage
+from ledger.epoch_rules import TRANSACTION_VERSIONS
 from ledger.limits import EPOCH_ROUNDS_MIN, PROPOSAL_ROUNDS_MAX
 from sim.scenario import Action
 
@@ -130,7 +131,11 @@ class Motion:
             case "upgrade":
                 epoch = 0 if parts is None else parts.execution.ledger.roster.epoch
                 return ActionWish(
-                    "upgrade", epoch=epoch + 2, rule_set=amount, release=f"rule set {amount}"
+                    "upgrade",
+                    epoch=epoch + 2,
+                    rule_set=amount,
+                    transaction_version=TRANSACTION_VERSIONS[amount - 1],
+                    release=f"rule set {amount}",
                 )
         return ActionWish("text")
 

@@ -26,7 +26,7 @@ from ledger.content import Post, PostWithdraw
 from ledger.kinds import Arguments, Put, cost_of_arguments
 from ledger.market_token import Rules, TokenBurn, TokenCreate, TokenMint, TokenSend
 from ledger.multisig import MultisigCreate, MultisigPropose
-from ledger.namespaces import Access, NamespaceClaim, NamespaceSet
+from ledger.namespaces import Access, NamespaceClaim, NamespaceRelease, NamespaceSet
 from ledger.parameters import FEE_PER_COST
 from ledger.payment import Transfer
 from ledger.rotation import KeyRotate
@@ -181,6 +181,8 @@ class Wallet:
                 return NamespaceSet("own", own)
             case 5:
                 return Put(f"own/part/{key}", drawn)
+            case 6:
+                return NamespaceRelease("own/part" if drawn[2] % 2 else "own")
         return Put(key, drawn)
 
     @property

@@ -29,6 +29,7 @@ from ledger.certificate import (
 from ledger.errors import BadCertificate, TransactionRefused, WrongSignature
 from ledger.genesis import Genesis
 from ledger.header import RoundHeader
+from ledger.kinds import since_of
 from ledger.machine import Applied, Candidate, Ledger, Read
 from ledger.patches import StoredMap
 from ledger.roster import Roster
@@ -271,12 +272,16 @@ class Execution:
     ) -> Unverified:
         identity = transaction_id(raw)
         known = checked(identity)
+        if isinstance(known, SignedTransaction):
+            # It may have been taken in an epoch of a later version, which was called off.
+            is_current = since_of(known.arguments) <= self.ledger.transaction_version
+            known = known if is_current else None
         parsed = self._parse(raw) if known is None else known
         return Unverified(identity, len(raw), parsed, checked=known is not None)
 
     def _parse(self, raw: bytes) -> Transaction | TransactionRefused:
         try:
-            return parse(raw, self._genesis.network_id)
+            return parse(raw, self._genesis.network_id, self.ledger.transaction_version)
         except TransactionRefused as refusal:
             return refusal
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from core.ids import NetworkId, PublicKey, TransactionId
 from ledger.accounts import Account
 from ledger.errors import KeyRotated, NonceUsed, TransactionRefused
+from ledger.kinds import NEWEST
 from ledger.rotation import KeyRotate
 from ledger.transaction import SignedTransaction, Transaction, parse
 from node.errors import KeyBeingRotated
@@ -34,11 +35,14 @@ class Intake:
         network_id: NetworkId,
         applied: Callable[[PublicKey], Account],
         check_funds: Callable[[SignedTransaction, Account], None] = lambda _, __: None,
+        version: Callable[[], int] = lambda: NEWEST,
     ) -> None:
         """`applied` returns a sender's account, by the order so far.
 
-        `check_funds` raises what the ledger would refuse a transaction with now for want of PRANA.
+        `check_funds` raises what the ledger would refuse a transaction with now for want of PRANA,
+        `version` by which transaction version they are parsed.
         """
+        self._version = version
         self._check_funds = check_funds
         self._network_id = network_id
         self._applied = applied
@@ -50,7 +54,7 @@ class Intake:
 
     def parse(self, raw: bytes) -> Transaction:
         """Return a transaction in `raw`; raises a TransactionRefused."""
-        return parse(raw, self._network_id)
+        return parse(raw, self._network_id, self._version())
 
     def check_nonces(self, transactions: Iterable[Transaction]) -> None:
         """Raise NonceUsed when a nonce is used, pending, or twice among the transactions.

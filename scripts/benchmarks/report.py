@@ -44,6 +44,14 @@ def surroundings() -> dict[str, Any]:
     }
 
 
+def bar(name: str, value: float, value_max: float, unit: str) -> bool:
+    """Print whether a value is within its bar; return that."""
+    is_good = value <= value_max
+    said = "yes" if is_good else "NO"
+    print(f"bar  {name:32} {value:8.1f} {unit:4} of at most {value_max:g}  {said}")
+    return is_good
+
+
 def heading(around: dict[str, Any]) -> str:
     """Return the lines above the table."""
     machine = around["machine"]

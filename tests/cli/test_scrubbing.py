@@ -97,6 +97,33 @@ def test_each_secret_is_found_in_the_middle_of_text(needle: str, home: Path) -> 
     assert scrub.removed
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"passphrase": "a phrase of words", "round": 12}',
+        "opened passphrase='a phrase of words' round=12",
+        r'x={"secret": "a \"phrase of words"} round=12',
+        "passphrase: a phrase of words\nround=12",
+        "Password:a phrase of words\nround=12",
+        "TOKEN=abcdefgh.phrase.words round=12",
+    ],
+)
+def test_what_is_named_a_secret_goes_whole(text: str) -> None:
+    cleaned = Scrubber(frozenset()).clean(text)
+    assert "phrase of words" not in cleaned
+    assert "abcdefgh" not in cleaned
+    assert "12" in cleaned, "what is behind it stays"
+
+
+def test_shares_and_seeds_in_words_go_and_prose_stays() -> None:
+    share = " ".join(["acid", "academic", "abandon"] * 11)
+    scrub = Scrubber(frozenset())
+    assert scrub.clean(f"share {share}, written down").count(REMOVED) == 1
+    assert scrub.clean("\n".join(share.split())) == REMOVED
+    prose = "nothing stalls: nothing to do; one of four members may fail, and all others go on then"
+    assert scrub.clean(prose) == prose
+
+
 def test_what_is_no_secret_stays(home: Path) -> None:
     text = "cell 12D3KooWBTKZ round 12 root " + "ab" * 32 + " token bucket is full\n"
     assert Scrubber.of(home).clean(text) == text

@@ -77,6 +77,9 @@ class FakeState:
     ) -> ReceiptView:
         return await self._taken_by("set_namespace", (wish, claims), wait, timeout_s)
 
+    async def release_namespace(self, name: str, *, wait: Stage, timeout_s: float) -> ReceiptView:
+        return await self._taken_by("release_namespace", (name,), wait, timeout_s)
+
     async def namespaces(self, prefix: str, after: str, limit: int) -> list[NamespaceView]:
         self.asked.append((prefix, after, limit))
         return [CLUB][:limit]

@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 import pytest
 
-import gateway.connections
+import gateway.entrance
 from core.errors import MyceldError
 from core.host_names import is_loopback_host
 from gateway import limits
@@ -646,7 +646,7 @@ def test_an_endless_head_is_refused() -> None:
 def test_a_connection_that_does_not_ask_is_closed(
     first: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gateway.connections, "HEAD_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(gateway.entrance, "HEAD_TIMEOUT_S", 0.2)
 
     async def talk(wire: Wire, _cell: FakeCell) -> None:
         begun_s = time.monotonic()

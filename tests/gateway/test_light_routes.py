@@ -85,7 +85,7 @@ def test_the_light_token_opens_what_hyphae_ask_and_nothing_else() -> None:
 
 
 def test_hyphae_leave_room_for_the_cells_own_clients(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.door.LIGHT_REQUESTS_MAX", 1)
+    monkeypatch.setattr("gateway.room.LIGHT_REQUESTS_MAX", 1)
     going_on, ended = asyncio.Event(), asyncio.Event()
 
     class Slow(FakeCell):

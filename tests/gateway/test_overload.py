@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator
 
-from gateway.connections import Connection, Crowd
+from gateway.connections import Crowd
 from gateway.door import DoorRules
+from gateway.limits import CROWD_MIN
 from gateway.places import Places
 from gateway.server import Gateway, Security
 from gateway.turns import Turns
@@ -88,35 +90,39 @@ class Held:
     """A connection of which only its end matters."""
 
     def __init__(self) -> None:
-        self.transport = self
         self.ended = False
 
-    def abort(self) -> None:
+    def give_way(self) -> None:
         self.ended = True
 
 
 def test_the_oldest_silent_one_of_the_busiest_address_gives_way() -> None:
     crowd = Crowd(connections_max=6, silent_max=4)
     held = [Held() for _ in range(5)]
-    connections: list[Connection] = held  # type: ignore[assignment]  # a crowd only ends them
-    for connection, address in zip(connections, ("a", "b", "b", "a", "b"), strict=True):
+    for connection, address in zip(held, ("a", "b", "b", "a", "b"), strict=True):
         crowd.came(connection, address)
     assert [one.ended for one in held] == [False, True, False, False, False]
+    assert len(crowd) == 4
 
 
-def test_those_at_work_never_give_way_and_idle_ones_do_when_nobody_is_silent() -> None:
+def test_those_at_work_never_give_way_while_there_is_an_idle_one() -> None:
     crowd = Crowd(connections_max=2, silent_max=2)
     held = [Held() for _ in range(4)]
-    connections: list[Connection] = held  # type: ignore[assignment]  # a crowd only ends them
-    for connection in connections[:2]:
+    for connection in held:
         crowd.came(connection, "a")
         crowd.works(connection)
-    crowd.rests(connections[1])
-    crowd.came(connections[2], "a")
-    assert [one.ended for one in held[:3]] == [False, True, False]
-    crowd.works(connections[2])
-    crowd.came(connections[3], "a")
+        if connection is held[1]:
+            crowd.rests(connection)
     assert [one.ended for one in held] == [False, True, False, True]
+    assert len(crowd) == 2
+
+
+def work(span_s: float) -> float:
+    """Take the processor for a while; return how long it was."""
+    begun_s = time.monotonic()
+    while time.monotonic() < begun_s + span_s:
+        pass
+    return time.monotonic() - begun_s
 
 
 def test_a_crowd_of_one_waits_for_itself() -> None:
@@ -130,5 +136,44 @@ def test_a_crowd_of_one_waits_for_itself() -> None:
         await asyncio.gather(*(come(whom) for whom in ["crowd"] * 20 + ["other"]))
         assert order.index("other") <= 3
         assert len(order) == 21
+
+    asyncio.run(talk())
+
+
+def test_the_owner_and_who_is_alone_wait_for_no_pause_of_a_crowd() -> None:
+    async def talk() -> None:
+        turns, order = Turns(per_round_max=1), list[str]()
+
+        async def come(whom: str) -> None:
+            await turns.wait(whom, is_owner=whom == "owner", is_alone=whom == "alone")
+            order.append(whom)
+            work(0.002)  # which is what makes for pauses
+
+        crowd = [asyncio.create_task(come("crowd")) for _ in range(2 * CROWD_MIN)]
+        await asyncio.wait(crowd, return_when=asyncio.FIRST_COMPLETED)
+        before = len(order)
+        await asyncio.gather(come("owner"), come("alone"))
+        assert len(order) <= before + 4
+        await asyncio.gather(*crowd)
+        assert order.count("crowd") == 2 * CROWD_MIN
+
+    asyncio.run(talk())
+
+
+def test_a_crowd_leaves_most_of_the_loop_to_others() -> None:
+    async def talk() -> None:
+        turns, loop = Turns(), asyncio.get_running_loop()
+        work_s = 0.0
+
+        async def come() -> None:
+            nonlocal work_s
+            await turns.wait("crowd")
+            work_s += work(0.001)
+
+        begun_s = loop.time()
+        tasks = [asyncio.create_task(come()) for _ in range(4 * CROWD_MIN)]
+        await asyncio.wait(tasks[: 2 * CROWD_MIN])
+        assert work_s < 0.5 * (loop.time() - begun_s)  # a quarter, but for the coarse clock
+        await asyncio.gather(*tasks)
 
     asyncio.run(talk())

@@ -37,6 +37,7 @@ def test_writes_rollbacks_and_namespaces_reach_the_cell() -> None:
                 "namespaces/set",
                 {"name": "club", "owners": ["ada"], "access": "writers", "writers": ["grace"]},
             ),
+            ("namespaces/release", {"name": "club", "wait": "ordered"}),
         ]
         for path, body in asks:
             answer = await wire.ask("POST", f"{_BASE}/{path}", json.dumps(body).encode())
@@ -57,6 +58,7 @@ def test_writes_rollbacks_and_namespaces_reach_the_cell() -> None:
                 ((NamespaceWish("club", (), "owners", ()), True), Stage.STORED, 30.0),
             ),
             ("set_namespace", ((rules, False), Stage.STORED, 30.0)),
+            ("release_namespace", (("club",), Stage.ORDERED, 30.0)),
         ]
         answer = await wire.ask("POST", f"{_BASE}/write", b'{"writes": []}')
         assert (answer[0], answer[2]["error"]["code"]) == (400, "MYC-GATEWAY-014")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
@@ -30,7 +31,7 @@ def page(items: list[StreamItem], begin: Cursor) -> StreamPage:
     return StreamPage(items, items[-1].cursor if items else begin)
 
 
-def got(shared: list[Shared]) -> list[str]:
+def got(shared: Sequence[Shared]) -> list[str]:
     return [one.item.cursor.text for one in shared]
 
 
@@ -63,7 +64,7 @@ def test_nothing_is_lost_or_comes_twice_wherever_a_subscriber_goes_on(
             subscription = Subscription("b", wanted, last)
         elif step == "take":
             try:
-                received += got(subscription.take(tail, count * 1000))
+                received += got(subscription.take(tail, count * 1000).items)
             except SubscriberTooSlow:
                 subscription = Subscription("c", wanted, subscription.place)
         elif subscription.number is None and not subscription.join(tail):
@@ -95,7 +96,7 @@ def test_who_falls_out_of_the_tail_is_told_the_place_to_go_on_from() -> None:
     subscription = Subscription("a", StreamFilter(KIND), Cursor(0))
     assert subscription.join(tail)
     tail.extend(page(items[:3], tail.end))
-    assert got(subscription.take(tail, 1)) == ["1"]  # no more room, and at least one
+    assert got(subscription.take(tail, 1).items) == ["1"]  # no more room, and at least one
     tail.extend(page(items[3:], tail.end))
     with pytest.raises(SubscriberTooSlow, match="go on after 1"):
         subscription.take(tail, ROOM)
@@ -108,8 +109,26 @@ def test_what_is_not_wanted_does_not_hold_a_subscriber_back() -> None:
     assert subscription.join(tail)
     for one in order(20):
         tail.extend(page([one], tail.end))
-        assert subscription.take(tail, 1) == []
+        assert not subscription.take(tail, 1).items
     assert subscription.place == Cursor(20)
+
+
+def test_who_stands_at_the_same_place_with_the_same_wish_gets_the_same_bytes() -> None:
+    tail = Tail(KIND, Cursor(0))
+    names = ("a", "a", "b", "narrow")
+    wishes = [StreamFilter(KIND)] * 3 + [StreamFilter(KIND, "cc" * 32)]
+    four = [Subscription(*one, Cursor(0)) for one in zip(names, wishes, strict=True)]
+    assert all(one.join(tail) for one in four)
+    for before, count in ((0, 3), (3, 5)):
+        tail.extend(page(order(5)[before:count], tail.end))
+        handouts = [one.take(tail, ROOM) for one in four]
+        assert handouts[0] is handouts[1] is handouts[2]
+        assert got(handouts[0].items) == [str(number + 1) for number in range(before, count)]
+        assert not handouts[3].items
+        sent = [handouts[0].messages(one.first_fragment) for one in four[:3]]
+        assert sent[0] is sent[1]
+        assert sent[2].count(b'{"subscription":"b"') == count - before
+    assert {one.place for one in four} == {Cursor(5)}
 
 
 def test_a_place_ahead_of_this_cell_is_waited_for() -> None:
@@ -117,7 +136,7 @@ def test_a_place_ahead_of_this_cell_is_waited_for() -> None:
     subscription = Subscription("a", StreamFilter(KIND), Cursor(5))
     assert subscription.join(tail)
     tail.extend(page(order(7), tail.end))
-    assert got(subscription.take(tail, ROOM)) == ["6", "7"]
+    assert got(subscription.take(tail, ROOM).items) == ["6", "7"]
 
 
 def test_items_out_of_order_stop_the_tail() -> None:

@@ -17,7 +17,7 @@ from gateway.errors import BadCertificate, NotLoopback
 from gateway.server import Gateway, Security
 from gateway.tls import TlsFiles
 from myceld import Client
-from myceld.errors import CellUnreachable
+from myceld.errors import CellNotTrusted
 from tests.gateway.fake_cell import TOKEN, FakeCell
 
 NOW = datetime.now(UTC)
@@ -67,7 +67,7 @@ def test_the_owners_client_knows_its_gateway_and_no_other(tmp_path: Path) -> Non
             first = client.status()
             assert client.status() == first
         for wrong in (others.certificate, ""):
-            with pytest.raises(CellUnreachable), Client(url, TOKEN, certificate=wrong) as client:
+            with pytest.raises(CellNotTrusted), Client(url, TOKEN, certificate=wrong) as client:
                 client.status()
 
     asyncio.run(talk())
@@ -99,7 +99,7 @@ def test_renewed_files_serve_from_the_next_handshake_on_and_wrong_ones_never(
     def reconnect(url: str) -> None:
         with Client(url, TOKEN, certificate=renewed.certificate) as client:
             client.status()
-        with pytest.raises(CellUnreachable), Client(url, TOKEN, certificate=first) as client:
+        with pytest.raises(CellNotTrusted), Client(url, TOKEN, certificate=first) as client:
             client.status()
 
     asyncio.run(talk())

@@ -34,6 +34,7 @@ from ledger.limits import (
 from ledger.namespaces import (
     Access,
     NamespaceClaim,
+    NamespaceRelease,
     NamespaceSet,
     Rules,
     decode_namespace,
@@ -42,7 +43,16 @@ from ledger.namespaces import (
 )
 from ledger.transaction import SignedTransaction, parse
 from ledger.values import Delete, IfAbsent, IfHash, IfRound, Put, PutIf, decode_stored, value_key
-from tests.ledger.world import ALL_KEYS, KEYS, NETWORK, NEWCOMERS, Cell, rotation, signed
+from tests.ledger.world import (
+    ALL_KEYS,
+    KEYS,
+    NETWORK,
+    NEWCOMERS,
+    Cell,
+    at_version_3,
+    rotation,
+    signed,
+)
 
 A, B, C, D = KEYS
 E, F, G, H = NEWCOMERS
@@ -203,6 +213,43 @@ def test_parts_of_a_namespace_have_rules_of_their_own_and_only_its_owners_claim_
     assert found[0] == "club/minutes/2026"
 
 
+def test_an_owner_gives_a_namespace_up_and_anybody_may_have_it_then() -> None:
+    cell = at_version_3(Cell())
+    cell.act((E, claim("club", E)), (E, claim("club/part", F)), (E, Put("club/k", b"v")))
+    assert cell.act(
+        (F, NamespaceRelease("club")),
+        (E, NamespaceRelease("club/part")),
+        (E, NamespaceRelease("none")),
+        (E, NamespaceRelease("club")),
+        (G, Put("club/k", b"G")),
+        (G, Put("club/part/k", b"G")),
+        (E, NamespaceRelease("club")),
+        (G, claim("club", G)),
+        (E, Put("club/k", b"E")),
+    ) == [
+        NotAnOwner.code,
+        NotAnOwner.code,
+        NoSuchNamespace.code,
+        APPLIED,
+        APPLIED,
+        WriteForbidden.code,
+        NoSuchNamespace.code,
+        APPLIED,
+        WriteForbidden.code,
+    ]
+    assert cell.act((F, NamespaceRelease("club/part")), (G, Put("club/part/k", b"G"))) == [
+        APPLIED,
+        APPLIED,
+    ]
+    assert namespace_key("club/part") not in cell.state
+    assert cell.act(
+        (E, Batch((NamespaceRelease("club"), Put("club/k", b"E")))),
+        (G, Batch((Put("club/k", b"last"), NamespaceRelease("club")))),
+        (E, Put("club/k", b"E")),
+    ) == [f"{NotAnOwner.code}#0", APPLIED, APPLIED]
+    assert cell.restarted().ledger.header == cell.ledger.header
+
+
 def test_an_owner_hands_a_namespace_on() -> None:
     cell = Cell()
     cell.act((E, claim("club", E)))
@@ -243,6 +290,7 @@ def test_keys_that_followed_stay_owners_and_writers() -> None:
             "namespace-set",
             ["a", [E.public_key], "writers", [F.public_key]],
         ),
+        (NamespaceRelease("a/b"), "namespace-release", ["a/b"]),
     ],
 )
 def test_what_is_signed_has_this_form(arguments: Put, kind: str, items: list[Value]) -> None:

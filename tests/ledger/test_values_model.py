@@ -15,7 +15,7 @@ from ledger import errors
 from ledger.batch import Batch
 from ledger.header import APPLIED
 from ledger.kinds import Arguments
-from ledger.namespaces import Access, NamespaceClaim, NamespaceSet, Rules
+from ledger.namespaces import Access, NamespaceClaim, NamespaceRelease, NamespaceSet, Rules
 from ledger.values import (
     VALUE_PREFIX,
     Condition,
@@ -27,7 +27,7 @@ from ledger.values import (
     PutIf,
     decode_stored,
 )
-from tests.ledger.world import ALL_KEYS, KEYS, NEWCOMERS, Cell, candidates, signed
+from tests.ledger.world import ALL_KEYS, KEYS, NEWCOMERS, Cell, at_version_3, candidates, signed
 
 KEY_NAMES = ("k", "a", "a/k", "a/b", "a/b/k", "a/b/c", "c/k")
 NAMES = ("a", "a/b", "c")
@@ -83,6 +83,11 @@ class Model:
                     raise Refused("none")
                 self._expect(key, condition)
                 del self.values[key]
+            case _:
+                self._rule(act, sender)
+
+    def _rule(self, act: Arguments, sender: PublicKey) -> None:
+        match act:
             case NamespaceClaim(name, rules):
                 if name in self.rules:
                     raise Refused("taken")
@@ -96,6 +101,12 @@ class Model:
                 if sender not in self.rules[name].owners:
                     raise Refused("owner")
                 self.rules[name] = rules
+            case NamespaceRelease(name):
+                if name not in self.rules:
+                    raise Refused("unclaimed")
+                if sender not in self.rules[name].owners:
+                    raise Refused("owner")
+                del self.rules[name]
 
     def _around(self, name: str) -> Rules | None:
         parts = name.split("/")
@@ -134,7 +145,7 @@ class StateService(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.model = Model()
-        self.steady, self.restarting = Cell(), Cell()
+        self.steady, self.restarting = at_version_3(Cell()), at_version_3(Cell())
         self.nonces = {pair.public_key: 0 for pair in ALL_KEYS}
         self.round: list[tuple[KeyPair, Arguments]] = []
 
@@ -162,6 +173,11 @@ class StateService(RuleBasedStateMachine):
     def hand_on(self, sender: KeyPair, name: str, other: KeyPair, access: Access) -> None:
         """Somebody gives a namespace other rules."""
         self.round.append((sender, NamespaceSet(name, _rules(other, sender, access))))
+
+    @rule(sender=PAIRS, name=st.sampled_from(NAMES))
+    def release(self, sender: KeyPair, name: str) -> None:
+        """Somebody gives a namespace up, of his own or not."""
+        self.round.append((sender, NamespaceRelease(name)))
 
     @precondition(lambda self: len(self.round) > 1)
     @rule()

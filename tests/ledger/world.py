@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from core.ids import Epoch, EventId, MemberIndex, NetworkId, Round
 from identity.keys import KeyPair
@@ -11,7 +12,7 @@ from ledger.certificate import Certificate, checkpoint_message
 from ledger.errors import TransactionRefused
 from ledger.genesis import Genesis
 from ledger.header import RoundHeader
-from ledger.kinds import Arguments, Put
+from ledger.kinds import NEWEST, Arguments, Put
 from ledger.machine import Applied, Candidate, Ledger
 from ledger.roster import Member, Roster
 from ledger.rotation import KeyRotate
@@ -76,7 +77,8 @@ class Cell:
         for pair, arguments in acts:
             used[pair.public_key] += 1
             raws.append(signed(pair, used[pair.public_key], arguments))
-        return [entry.receipt.outcome for entry in self.apply(candidates(raws)).entries]
+        items = candidates(raws, version=self.ledger.transaction_version)
+        return [entry.receipt.outcome for entry in self.apply(items).entries]
 
     def restarted(self) -> Cell:
         """Return a new process on the same disk."""
@@ -102,6 +104,14 @@ class Cell:
     def value(self, key: str) -> bytes | None:
         """Return the state value of a user's key."""
         return self.state.get(b"value/" + key.encode())
+
+
+def at_version_3(cell: Cell) -> Cell:
+    """Let a new cell's first epoch have all kinds, as after an upgrade."""
+    rules = replace(cell.genesis.roster.rules, transaction_version=3)
+    cell.ledger._roster = replace(cell.genesis.roster, rules=rules)
+    cell.rosters = [cell.ledger.roster]
+    return cell
 
 
 def write_state(state: dict[bytes, bytes], changes: Iterable[tuple[bytes, bytes | None]]) -> None:
@@ -172,6 +182,7 @@ def candidates(
     time_ns: int = START_NS,
     refused: TransactionRefused | None = None,
     network_id: NetworkId = NETWORK,
+    version: int = NEWEST,
 ) -> list[Candidate]:
     """Return transactions as events carry them, one event each."""
     return [
@@ -181,14 +192,14 @@ def candidates(
             EventId(hashlib.sha256(raw).digest()),
             MemberIndex(at % len(KEYS)),
             time_ns + at,
-            _parsed(raw, network_id) if refused is None else refused,
+            _parsed(raw, network_id, version) if refused is None else refused,
         )
         for at, raw in enumerate(raws)
     ]
 
 
-def _parsed(raw: bytes, network_id: NetworkId) -> Transaction | TransactionRefused:
+def _parsed(raw: bytes, network_id: NetworkId, version: int) -> Transaction | TransactionRefused:
     try:
-        return parse(raw, network_id)
+        return parse(raw, network_id, version)
     except TransactionRefused as refusal:
         return refusal

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import signal
@@ -29,9 +30,9 @@ from tests.network.devnet import ROOT, myceld, wait_until
 _STARTED: list[subprocess.Popen[str]] = []
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _no_cell_outlives_a_failed_test() -> Iterator[None]:
-    yield
+@atexit.register
+def _no_cell_outlives_a_failed_test() -> None:
+    """Whatever module of tests started it."""
     for process in _STARTED:
         if process.poll() is None:
             process.kill()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -22,6 +23,7 @@ import mnemonic
 import psutil
 import pytest
 
+from core.ids import cell_id_of
 from gossip.host import HostConfig
 from identity import keystore
 from identity.keys import KeyPair
@@ -37,6 +39,7 @@ from tests.network.devnet import COMMAND, ROOT, myceld
 SEED: Final = hashlib.sha256(b"a seed to look for").digest()
 PHRASE: Final = "a passphrase to look for"
 OTHER_PHRASE: Final = "the one of an encrypted copy"
+CHAT: Final = "only the receiver is to read this"
 COST: Final = ("--ops", "2", "--memory-mib", "64")
 
 
@@ -54,7 +57,8 @@ def _spellings(secret: bytes) -> Iterator[bytes]:
 def _needles() -> frozenset[bytes]:
     scalar = hashlib.sha512(SEED).digest()[:32]
     words = mnemonic.Mnemonic("english").to_mnemonic(SEED).encode()
-    secrets = (SEED, SEED[:16], SEED[16:], scalar, PHRASE.encode(), OTHER_PHRASE.encode(), words)
+    texts = [text.encode() for text in (PHRASE, OTHER_PHRASE, CHAT)]
+    secrets = (SEED, SEED[:16], SEED[16:], scalar, words, *texts)
     return frozenset(spelling for secret in secrets for spelling in _spellings(secret))
 
 
@@ -102,6 +106,8 @@ def test_a_cell_that_ran_was_asked_everything_and_crashed_left_no_secret(tmp_pat
         ),
         myceld("init", *at, *unlock, "--network", "solo"),
     ]  # fmt: skip
+    with (home / "config.yaml").open("a") as config:
+        config.write("logging:\n  file: cell.log\n  level: debug\n")
     log = tmp_path / "log"
     with phrase.open() as secret, log.open("wb") as output:
         process = subprocess.Popen(
@@ -121,6 +127,8 @@ def test_a_cell_that_ran_was_asked_everything_and_crashed_left_no_secret(tmp_pat
         assert "0 0" in " ".join(_limit(process.pid, "Max core file size").split())
         assert not psutil.Process(process.pid).children()
         told += _asked_everything(tmp_path, phrase)
+        scoped, ticket = _given_to_others(home)
+        _plant(home / "old.log", scoped, ticket, _share_in(next((tmp_path / "shares").iterdir())))
         told.append(myceld("support-bundle", str(tmp_path / "bundle.tar.gz"), *at))
         process.send_signal(signal.SIGABRT)
         rest = process.stdout.read()
@@ -136,19 +144,18 @@ def test_a_cell_that_ran_was_asked_everything_and_crashed_left_no_secret(tmp_pat
     token = (home / "gateway.token").read_bytes().strip()
     shares = frozenset(_share_in(path) for path in (tmp_path / "shares").iterdir())
     assert len(shares) == 3
-    needles = NEEDLES | shares | {token} | frozenset(_spellings(keys.pair.seed))
+    needles = NEEDLES | shares | {token, scoped, ticket} | frozenset(_spellings(keys.pair.seed))
     assert _is_clean(shown, needles)
     assert _is_clean(said + rest, needles)
     for done in told:
         assert _is_clean(done.stdout.encode() + done.stderr.encode(), needles), done.args
+    of_store = frozenset({CHAT.encode()})  # whoever sent a message has it
+    known = {"gateway.token": frozenset({token}), "cell.db": of_store, "cell.db-wal": of_store}
+    known["old.log"] = needles  # where all were put
     for path, data in _left(home, copies, log):
-        assert _is_clean(data, needles - {token} if path.name == "gateway.token" else needles), path
-    with tarfile.open(tmp_path / "bundle.tar.gz") as bundle:
-        bundle.extractall(tmp_path / "bundle", filter="data")
-    parts = dict(_left(tmp_path / "bundle"))
-    assert len(parts) > 10
-    for path, data in parts.items():
-        assert _is_clean(data, needles), path
+        assert _is_clean(data, needles - known.get(path.name, frozenset())), path
+    assert not _is_clean((home / "old.log").read_bytes(), shares)
+    _check_bundle(tmp_path / "bundle.tar.gz", tmp_path / "bundle", needles)
     for path, _ in _left(home, copies, tmp_path / "shares"):
         # The spore is for others to read.
         assert path.name == "seed.json" or path.stat().st_mode & 0o077 == 0, path
@@ -179,6 +186,46 @@ def _asked_everything(place: Path, phrase: Path) -> list[subprocess.CompletedPro
         myceld("key", "rotate", *at),
         myceld("tx", "put", "hello", "again", *at, "--wait", "certified"),
     ]  # fmt: skip
+
+
+def _given_to_others(home: Path) -> tuple[bytes, bytes]:
+    """Send a message, and make a token and a ticket; return the two, which are shown once."""
+    at = ("--home", str(home))
+    receiver = cell_id_of(KeyPair(hashlib.sha256(b"somebody who is away").digest()).public_key)
+    myceld("send", receiver, CHAT, *at)
+    made = myceld("token", "create", "--name", "shop", "--scope", "read", *at, "--json")
+    invited = myceld("invite", *at, "--json")
+    return json.loads(made.stdout)["token"].encode(), json.loads(invited.stdout)["ticket"].encode()
+
+
+def _plant(path: Path, scoped: bytes, ticket: bytes, share: bytes) -> None:
+    """Write a log as no cell does: everything that is secret is in it."""
+    seed_words = mnemonic.Mnemonic("english").to_mnemonic(SEED)
+    lines = [
+        "round 7 decided",
+        f"Authorization: Bearer {scoped.decode()}",
+        f"joined by {ticket.decode()}",
+        f"share {share.decode()} end",
+        f"words {seed_words}",
+        json.dumps({"event": "opened", "passphrase": PHRASE, "round": 7}),
+        f"passphrase='{OTHER_PHRASE}' round=7",
+        f"passphrase: {PHRASE}",
+        f"seed={SEED.hex()}",
+    ]
+    path.write_text("\n".join([*lines, ""]))
+    path.chmod(0o600)
+
+
+def _check_bundle(file: Path, place: Path, needles: frozenset[bytes]) -> None:
+    """The support bundle has the logs, and no secret."""
+    with tarfile.open(file) as bundle:
+        bundle.extractall(place, filter="data")
+    parts = dict(_left(place))
+    assert len(parts) > 10
+    logs = [data for path, data in parts.items() if path.name.startswith("log-")]
+    assert [b"assembly" in data or b"round 7 decided" in data for data in logs] == [True, True]
+    for path, data in parts.items():
+        assert _is_clean(data, needles), path
 
 
 def _limit(pid: int, name: str) -> str:

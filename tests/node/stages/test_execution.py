@@ -13,15 +13,16 @@ from core.ids import Epoch, Hash, MemberIndex, Round
 from hashgraph.outcome import DecidedRound, OrderedEvent
 from identity.keys import verify_all
 from ledger.certificate import Certificate, CheckpointSignature, checkpoint_message
-from ledger.errors import BadCertificate, Diverged, Malformed, WrongSignature
+from ledger.errors import BadCertificate, Diverged, Malformed, UnknownKind, WrongSignature
 from ledger.header import APPLIED, RoundHeader
 from ledger.machine import Applied
-from ledger.transaction import transaction_id
+from ledger.namespaces import NamespaceRelease
+from ledger.transaction import parse, transaction_id
 from node.stages import execution as execution_module
 from node.stages.consensus import Identity
 from node.stages.execution import Executed, Execution, Unverified
 from tests.ledger.pages import PageDisk
-from tests.ledger.world import GENESIS, KEYS, NETWORK, START_NS, opaque, put, write_state
+from tests.ledger.world import GENESIS, KEYS, NETWORK, START_NS, opaque, put, signed, write_state
 from tests.node.stages.world import EPOCH, STRANGER, made
 
 
@@ -258,3 +259,20 @@ def test_the_hashes_kept_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(6):
         _apply(stage, [])
     assert list(stage._hashes) == [4, 5, 6]
+
+
+def test_what_was_taken_in_an_epoch_of_a_later_version_is_unknown_in_this_one() -> None:
+    """As to cells that never took it: another order by nonce would be another header."""
+    late = signed(KEYS[0], 1, NamespaceRelease("club"))
+    raws = [put(2), late, put(3)]
+    taken = {transaction_id(late): parse(late, NETWORK)}
+    headers = []
+    for known in (taken, {}):
+        stage = _stage()
+        decided = _decided(1, raws)
+        applied = stage.apply(decided, stage.candidates(decided, known.get), _valid, ()).applied
+        outcomes = [entry.receipt.outcome for entry in applied.entries]
+        assert outcomes == [APPLIED, UnknownKind.code, APPLIED]
+        assert [entry.receipt.id for entry in applied.entries] == [*map(transaction_id, raws)]
+        headers.append(applied.header)
+    assert headers[0] == headers[1]

@@ -1,0 +1,260 @@
+"""Where connections come in: each is a bare socket until it has said what it wants.
+
+Holds what has come of a request's head, and no more: no parser, no TLS, no timer and no task of
+its own, so that those who never say it cost next to nothing. A whole head is looked at
+(`gateway.glance`): who asks far too often is answered from here, later; everybody else becomes a
+`gateway.connections.Connection` that is given the head. With TLS, whose heads can not be read
+here, that happens with the first byte. Nobody is here for longer than HEAD_TIMEOUT_S.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import re
+import socket
+import ssl
+from collections.abc import Callable
+from functools import partial
+from typing import Final, TypeAlias
+
+from gateway.connections import Connection, Crowd
+from gateway.glance import Refused
+from gateway.limits import (
+    ACCEPT_RETRY_S,
+    ACCEPTS_PER_ROUND_MAX,
+    HEAD_SIZE_BYTES_MAX,
+    HEAD_TIMEOUT_S,
+    REFUSED_WAITING_MAX,
+)
+from gateway.rates import block_of
+
+Look: TypeAlias = Callable[[bytes, str], Refused | None]
+"""Told a head and the address behind it: the answer, if it is to be turned away at once."""
+
+_END_OF_HEAD: Final = re.compile(rb"\n\r?\n")
+_NO_HTTP_BELOW: Final = 0x21
+"""First byte of anything that the parser of requests would at once say no to."""
+_FULL: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+
+class Newcomer:
+    """A connection that has not said what it wants; a `gateway.connections.Guest`."""
+
+    __slots__ = ("_entrance", "address", "head", "is_watched", "raw", "task", "timer", "until_s")
+
+    def __init__(self, entrance: Entrance, raw: socket.socket, address: str) -> None:
+        self._entrance = entrance
+        self.raw = raw
+        self.address = address
+        self.head = b""
+        self.until_s = 0.0
+        self.is_watched = False
+        """Whether the event loop looks whether something comes."""
+        self.timer: asyncio.TimerHandle | None = None
+        """Of its refusal, once that is decided."""
+        self.task: asyncio.Task[None] | None = None
+        """That makes a connection of it."""
+
+    def give_way(self) -> None:
+        """Be closed for others."""
+        self._entrance.drop(self)
+
+
+class Entrance:
+    """Accepts what comes to one socket. Owned by the event loop's thread."""
+
+    def __init__(
+        self,
+        crowd: Crowd,
+        *,
+        look: Look,
+        make: Callable[[], Connection],
+        tls: ssl.SSLContext | None = None,
+        refused_max: int = REFUSED_WAITING_MAX,
+    ) -> None:
+        """`look` is asked about each whole head, `make` makes a connection for who is let in."""
+        self._crowd = crowd
+        self._look = look
+        self._make = make
+        self._tls = tls
+        self._refused_max = refused_max
+        self._loop = asyncio.get_running_loop()
+        self._listener: socket.socket | None = None
+        self._newcomers: dict[Newcomer, None] = {}
+        """By age."""
+        self._refused: dict[Newcomer, None] = {}
+        """Those that wait for a refusal, by age."""
+        self._sweeping: asyncio.TimerHandle | None = None
+
+    def open(self, listener: socket.socket) -> None:
+        """Accept from now on."""
+        listener.setblocking(False)  # noqa: FBT003 - the standard library's own
+        self._listener = listener
+        self._loop.add_reader(listener, self._accept)
+
+    def close(self) -> None:
+        """Accept no more, and close all who are here; the listening socket stays open."""
+        if self._listener is not None:
+            self._loop.remove_reader(self._listener)
+            self._listener = None
+        for newcomer in [*self._newcomers, *self._refused]:
+            self.drop(newcomer)
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+            self._sweeping = None
+
+    def drop(self, newcomer: Newcomer) -> None:
+        """Close somebody; safe to repeat."""
+        if newcomer.task is not None:
+            newcomer.task.cancel()  # which closes it
+            return
+        self._forget(newcomer)
+        if newcomer.timer is not None:
+            newcomer.timer.cancel()
+            self._refused.pop(newcomer, None)
+        newcomer.raw.close()
+
+    def _accept(self) -> None:
+        for _ in range(ACCEPTS_PER_ROUND_MAX):
+            if self._listener is None:
+                return
+            try:
+                raw, peer = self._listener.accept()
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                if error.errno in _FULL:
+                    self._pause(self._listener)
+                    return
+                continue  # it was gone before we came to it
+            raw.setblocking(False)  # noqa: FBT003 - the standard library's own
+            self._take_in(Newcomer(self, raw, str(peer[0])))
+
+    def _pause(self, listener: socket.socket) -> None:
+        """Let the kernel hold those who come, until there is room for more files."""
+        self._loop.remove_reader(listener)
+        for newcomer in [*self._refused, *self._newcomers][:ACCEPTS_PER_ROUND_MAX]:
+            self.drop(newcomer)
+        self._loop.call_later(ACCEPT_RETRY_S, self._go_on)
+
+    def _go_on(self) -> None:
+        if self._listener is not None:
+            self._loop.add_reader(self._listener, self._accept)
+
+    def _take_in(self, newcomer: Newcomer) -> None:
+        newcomer.until_s = self._loop.time() + HEAD_TIMEOUT_S
+        self._newcomers[newcomer] = None
+        self._crowd.came(newcomer, block_of(newcomer.address))
+        if self._sweeping is None:
+            self._sweeping = self._loop.call_at(newcomer.until_s, self._sweep)
+        if self._tls is None:
+            self._read(newcomer)  # most have their head sent by now
+        else:
+            self._watch(newcomer)
+
+    def _watch(self, newcomer: Newcomer) -> None:
+        if not newcomer.is_watched:
+            newcomer.is_watched = True
+            self._loop.add_reader(newcomer.raw, self._read, newcomer)
+
+    def _unwatch(self, newcomer: Newcomer) -> None:
+        if newcomer.is_watched:
+            newcomer.is_watched = False
+            self._loop.remove_reader(newcomer.raw)
+
+    def _sweep(self) -> None:
+        """Close those whose time is over; one timer for all."""
+        self._sweeping = None
+        now_s = self._loop.time()
+        while self._newcomers:
+            oldest = next(iter(self._newcomers))
+            if oldest.until_s > now_s:
+                self._sweeping = self._loop.call_at(oldest.until_s, self._sweep)
+                return
+            self._forget(oldest)
+            if oldest.task is not None:
+                oldest.task.cancel()
+            else:
+                oldest.raw.close()
+
+    def _read(self, newcomer: Newcomer) -> None:
+        """Take what came of a head."""
+        if self._tls is not None:
+            self._let_in(newcomer)
+            return
+        try:
+            data = newcomer.raw.recv(HEAD_SIZE_BYTES_MAX)
+        except (BlockingIOError, InterruptedError):
+            self._watch(newcomer)
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self.drop(newcomer)
+            return
+        newcomer.head += data
+        if not _is_whole(newcomer.head):
+            self._watch(newcomer)
+            return
+        refused = self._look(newcomer.head, newcomer.address)
+        if refused is None:
+            self._let_in(newcomer)
+            return
+        self._unwatch(newcomer)
+        newcomer.head = b""
+        if not refused.pause_s:
+            self._refuse(newcomer, refused.answer)
+            return
+        self._forget(newcomer)
+        due = self._loop.call_later(refused.pause_s, self._refuse, newcomer, refused.answer)
+        newcomer.timer = due
+        self._refused[newcomer] = None
+        if len(self._refused) > self._refused_max:
+            self.drop(next(iter(self._refused)))
+
+    def _refuse(self, newcomer: Newcomer, answer: bytes) -> None:
+        with contextlib.suppress(OSError):
+            newcomer.raw.send(answer)
+            # With something unread a close would take the answer back.
+            newcomer.raw.recv(HEAD_SIZE_BYTES_MAX)
+        self.drop(newcomer)
+
+    def _let_in(self, newcomer: Newcomer) -> None:
+        self._unwatch(newcomer)
+        newcomer.task = self._loop.create_task(self._connect(newcomer), name="gateway-connect")
+        newcomer.task.add_done_callback(partial(self._connected, newcomer))
+
+    async def _connect(self, newcomer: Newcomer) -> None:
+        def connection() -> Connection:
+            made = self._make()
+            made.head = newcomer.head
+            return made
+
+        limit_s = None if self._tls is None else HEAD_TIMEOUT_S
+        # What goes wrong with TLS is the other end's business, which sees it too.
+        with contextlib.suppress(OSError):
+            await self._loop.connect_accepted_socket(
+                connection, newcomer.raw, ssl=self._tls, ssl_handshake_timeout=limit_s
+            )
+
+    def _connected(self, newcomer: Newcomer, task: asyncio.Task[None]) -> None:
+        self._forget(newcomer)
+        if task.cancelled():
+            newcomer.raw.close()  # it may not have had its first step, with which asyncio has it
+
+    def _forget(self, newcomer: Newcomer) -> None:
+        if self._newcomers.pop(newcomer, self) is self:
+            return
+        self._crowd.went(newcomer)
+        self._unwatch(newcomer)
+
+
+def _is_whole(head: bytes) -> bool:
+    """Tell whether there is nothing to wait for: the parser takes it, or says no, as it is."""
+    return (
+        head[0] < _NO_HTTP_BELOW
+        or len(head) > HEAD_SIZE_BYTES_MAX
+        or _END_OF_HEAD.search(head) is not None
+    )
