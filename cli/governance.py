@@ -139,17 +139,18 @@ def announce(common: Common, wait: str) -> None:
 
 @gov.command(name="list")
 @click.option("--state", type=_STATES, help="Only those that are so.")
+@click.option("--after", default="", metavar="ID", help="Go on behind a proposal.")
 @click.option("--limit", type=LIMIT, default=100, show_default=True, help="Most to show.")
 @common_options
-def list_proposals(common: Common, state: str | None, limit: int) -> None:
-    """List the newest proposals.
+def list_proposals(common: Common, state: str | None, after: str, limit: int) -> None:
+    """List proposals, the newest first.
 
     \b
     Example:
       myceld gov list --state open --json | jq -r '.items[].id'
     """
     with common.client() as cell:
-        answer = cell.proposals(state=state, limit=limit)
+        answer = cell.proposals(state=state, after=after, limit=limit)
     if common.as_json:
         show.as_json(answer)
         return
@@ -166,6 +167,8 @@ def list_proposals(common: Common, state: str | None, limit: int) -> None:
         show.line("nothing was proposed")
         return
     show.table(["proposal", "title", "yes", "state"], rows)
+    if answer["next"] is not None:
+        show.line(f"more: --after {show.safe(answer['next'])}")
 
 
 @gov.command(name="show")

@@ -114,3 +114,5 @@ class ProposalsAsk(LimitAsk):
 
     state: Annotated[str | None, OneOf(STATES)] = None
     """All unless given."""
+    after: Annotated[bytes | None, Hex(HASH_SIZE_BYTES)] = None
+    """Those that come after this one: `next` of the last part."""

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from gateway.asks import HashPath, WaitAsk
 from gateway.errors import NoProposal, NoSuchCell
 from gateway.governance_asks import ProposalAsk, ProposalsAsk, VoteAsk
-from gateway.governance_views import GovernanceCell, GovernanceView, RulesView
-from gateway.operations import INTAKE, Operation, Page, get, post
+from gateway.governance_views import GovernanceCell, GovernanceView, ProposalsView, RulesView
+from gateway.operations import INTAKE, Operation, get, post
 from gateway.views import ReceiptView
 from gateway.waiting import Waiting
 
@@ -25,7 +25,7 @@ class GovernanceRoutes:
     def operations(self) -> Sequence[Operation]:
         """See Family."""
         return [
-            get("/api/v1/governance/proposals", self.proposals),
+            get("/api/v1/governance/proposals", self.proposals, NoProposal),
             post("/api/v1/governance/proposals", self.propose, NoSuchCell, *INTAKE),
             get("/api/v1/governance/proposals/{id}", self.proposal, NoProposal),
             post("/api/v1/governance/votes", self.vote, *INTAKE),
@@ -48,10 +48,10 @@ class GovernanceRoutes:
         work = self._cell.announce(wait=body.wait, timeout_s=body.timeout_s)
         return await self._waits.reached(work, body.wait, body.timeout_s)
 
-    async def proposals(self, query: ProposalsAsk) -> Page[GovernanceView]:
+    async def proposals(self, query: ProposalsAsk) -> ProposalsView:
         """List proposals, the newest first."""
-        work = self._cell.proposals(query.state, query.limit)
-        return Page(await self._waits.read(work))
+        work = self._cell.proposals(query.state, query.after, query.limit)
+        return await self._waits.read(work)
 
     async def proposal(self, path: HashPath) -> GovernanceView:
         """Return one proposal with its votes."""

@@ -62,6 +62,15 @@ class VoteView:
 
 
 @dataclass(frozen=True, slots=True)
+class ProposalsView:
+    """Proposals, the newest first."""
+
+    items: Sequence[GovernanceView]
+    next: str | None
+    """`after` of the next part; null at the end."""
+
+
+@dataclass(frozen=True, slots=True)
 class GovernanceView:
     """A proposal: what it does, who voted what, and what became of it."""
 
@@ -147,8 +156,11 @@ class GovernanceCell(Protocol):
         """Say what this build knows, signed with the cell's key; raises as `propose`."""
         ...
 
-    async def proposals(self, state: str | None, limit: int) -> list[GovernanceView]:
-        """Return the newest proposals, those of one state if given."""
+    async def proposals(self, state: str | None, after: bytes | None, limit: int) -> ProposalsView:
+        """Return the newest proposals, or those that come after one, of one state if given.
+
+        Raises NoProposal if there is none to come after.
+        """
         ...
 
     async def proposal(self, proposal: bytes) -> GovernanceView:

@@ -31,6 +31,7 @@ from pydantic.warnings import UnsupportedFieldAttributeWarning
 from core.limits import INT_MAX
 from gateway import errors
 from gateway.answers import ErrorAnswer, status_of
+from gateway.examples import answers, exemplify
 from gateway.operations import JSON, ErrorTypes, Family, Operation
 from gateway.policy import ROWS, Scope
 from gateway.reading import Ask
@@ -83,9 +84,13 @@ def document(families: Sequence[Family], *, title: str, version: str) -> Documen
         schemas.pop(name, None)
     error = TypeAdapter(ErrorAnswer).json_schema(ref_template=_SCHEMAS + "{model}")
     schemas.update(error.pop("$defs"), ErrorAnswer=error)
+    known = answers()
     for _, operation in operations:
-        _complete(made["paths"][_plain(operation.path)][operation.method.lower()], operation)
+        each = made["paths"][_plain(operation.path)][operation.method.lower()]
+        _complete(each, operation)
+        exemplify(each, known)
     _describe(schemas, operations)
+    made["components"]["examples"] = {name: {"value": one} for name, one in known.items()}
     made["components"]["responses"] = _shared_refusals(made["paths"])
     made["components"]["securitySchemes"] = {_TOKEN: {"type": "http", "scheme": "bearer"}}
     return made

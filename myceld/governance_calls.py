@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from myceld.question import JsonObject, Question, at, call, get, submit
 
 if TYPE_CHECKING:
-    from myceld.views import GovernanceView, Page, ReceiptView, RulesView
+    from myceld.views import GovernanceView, ProposalsView, ReceiptView, RulesView
 
 
 class GovernanceCalls:
@@ -49,10 +49,10 @@ class GovernanceCalls:
 
     @call
     def proposals(
-        self, *, state: str | None = None, limit: int = 100
-    ) -> Question[Page[GovernanceView]]:
-        """Return the list of GovernanceViews, the newest first."""
-        query: dict[str, object] = {"limit": limit}
+        self, *, state: str | None = None, after: str = "", limit: int = 100
+    ) -> Question[ProposalsView]:
+        """Return GovernanceViews, the newest first; go on with `after`: the `next` of the last."""
+        query: dict[str, object] = {"limit": limit, **({"after": after} if after else {})}
         if state is not None:
             query["state"] = state
         return get("/api/v1/governance/proposals", query)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Final
+from heapq import nsmallest
+from operator import itemgetter
+from typing import Final, TypeAlias
 
 from core.ids import (
     AccountId,
@@ -23,6 +26,7 @@ from gateway.governance_views import (
     ActionWish,
     GovernanceView,
     ParameterView,
+    ProposalsView,
     ProposalWish,
     RulesView,
     SupportView,
@@ -59,10 +63,12 @@ from ledger.succession import Read
 from ledger.upgrades import Announce, Upgrade, planned_upgrade, support_of, without_support
 from node.journal_answers import JournalAnswers
 from node.keyring import reader_of
-from node.limits import PROPOSALS_SHOWN_MAX
+from node.limits import PROPOSALS_READ_AT_ONCE
 from node.member_answers import proposal_state
 from node.parts import Parts
-from node.tables import open_proposals, proposals, state_value
+from node.tables import proposals_after, state_value
+
+_Place: TypeAlias = tuple[int, bytes]
 
 _HEX: Final = re.compile("[0-9a-f]{64}")
 _CHANGES: Final = {one.value: one for one in Change}
@@ -89,21 +95,28 @@ class GovernanceAnswers(JournalAnswers, ABC):
         """See `gateway.governance_views.GovernanceCell.announce`."""
         return await self._submit_own(Announce(self._parts.upgrades.support), None, wait, timeout_s)
 
-    async def proposals(self, state: str | None, limit: int) -> list[GovernanceView]:
+    async def proposals(self, state: str | None, after: bytes | None, limit: int) -> ProposalsView:
         """See `gateway.governance_views.GovernanceCell.proposals`."""
-        store = self._parts.store
-        found = dict(proposals(store, PROPOSALS_SHOWN_MAX))
-        found.update(open_proposals(store))
-        views = [self._view(identity, decode_proposal(value)) for identity, value in found.items()]
-        views.sort(key=lambda view: (-view.round, view.id))
-        return [view for view in views if state in (None, view.state)][:limit]
+        behind = None if after is None else _place(after, self._proposal(after))
+        newest: list[tuple[_Place, Proposal]] = []
+        last = b""
+        while rows := proposals_after(self._parts.store, last, PROPOSALS_READ_AT_ONCE):
+            last = rows[-1][0]
+            applied = self._parts.execution.ledger.applied_round
+            for identity, value in rows:
+                found = decode_proposal(value)
+                place = _place(identity, found)
+                is_asked = state in (None, proposal_state(found, applied))
+                if is_asked and (behind is None or place > behind):
+                    newest.append((place, found))
+            newest = nsmallest(limit + 1, newest, key=itemgetter(0))
+            await asyncio.sleep(0)  # they stay for ever, so they may be many
+        views = [self._view(identity, found) for (_, identity), found in newest[:limit]]
+        return ProposalsView(views, views[-1].id if len(newest) > limit else None)
 
     async def proposal(self, proposal: bytes) -> GovernanceView:
         """See `gateway.governance_views.GovernanceCell.proposal`."""
-        value = state_value(self._parts.store, proposal_key(TransactionId(proposal)))
-        if value is None:
-            raise NoProposal(f"no proposal {proposal.hex()[:16]}… was ordered")
-        return self._view(proposal, decode_proposal(value))
+        return self._view(proposal, self._proposal(proposal))
 
     async def rules(self) -> RulesView:
         """See `gateway.governance_views.GovernanceCell.rules`."""
@@ -156,6 +169,12 @@ class GovernanceAnswers(JournalAnswers, ABC):
             return AccountId(bytes.fromhex(text))
         return AccountId(public_key_of(self._cell_id(text)))
 
+    def _proposal(self, identity: bytes) -> Proposal:
+        value = state_value(self._parts.store, proposal_key(TransactionId(identity)))
+        if value is None:
+            raise NoProposal(f"no proposal {identity.hex()[:16]}… was ordered")
+        return decode_proposal(value)
+
     def _view(self, identity: bytes, proposal: Proposal) -> GovernanceView:
         ledger = self._parts.execution.ledger
         roster, names = ledger.roster, _members(ledger.roster)
@@ -175,6 +194,11 @@ class GovernanceAnswers(JournalAnswers, ABC):
             state=proposal_state(proposal, ledger.applied_round),
             closed_round=proposal.closed_round or None,
         )
+
+
+def _place(identity: bytes, proposal: Proposal) -> _Place:
+    """Return where a proposal is in the list: the newest first."""
+    return -proposal.round, identity
 
 
 def upgrade_view(parts: Parts) -> UpgradeView | None:

@@ -227,7 +227,11 @@ FORKS_SHOWN_MAX: Final = 100
 """Proven forks in one answer, the newest ones."""
 
 PROPOSALS_SHOWN_MAX: Final = 1000
-"""Proposals in one answer."""
+"""Proposals in the list of members: all that are open, and others up to so many."""
+
+PROPOSALS_READ_AT_ONCE: Final = 250
+"""Proposals that are looked at before others get their turn, some 5 ms: all that ever were are, to
+find the newest ones."""
 
 BLOCKS_SHOWN_MAX: Final = 1000
 """Journal blocks in one answer."""

@@ -10,7 +10,7 @@ from ledger.members import Action, MemberApprove, MemberLeave, MemberPropose
 from ledger.roster import Roster
 from node.limits import FORKS_SHOWN_MAX, PROPOSALS_SHOWN_MAX
 from node.parts import Parts
-from node.tables import epochs_from, proposals, proven_forks
+from node.tables import epochs_from, open_proposals, proposals, proven_forks
 
 _STATES = ("open", "accepted", "refused", "expired")
 
@@ -37,7 +37,10 @@ def members_view(parts: Parts) -> MembersView:
     roster = parts.execution.ledger.roster
     shown = [
         view
-        for identity, value in proposals(parts.store, PROPOSALS_SHOWN_MAX)
+        for identity, value in {
+            **dict(proposals(parts.store, PROPOSALS_SHOWN_MAX)),
+            **dict(open_proposals(parts.store)),
+        }.items()
         for view in _proposal_views(identity, decode_proposal(value), parts, roster)
     ]
     shown.sort(key=lambda view: (_STATES.index(view.state), -view.round, view.id))

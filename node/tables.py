@@ -247,6 +247,16 @@ def proposals(store: Store, limit: int) -> list[tuple[bytes, bytes]]:
     return [(key[size:], value) for key, value in rows]
 
 
+def proposals_after(store: Store, behind: bytes, limit: int) -> list[tuple[bytes, bytes]]:
+    """Return (id, state value) of at most `limit` proposals in the order of ids, after another."""
+    size = len(PROPOSAL_PREFIX)
+    rows = store.query(
+        "SELECT key, value FROM state WHERE key > ? AND key < ? ORDER BY key LIMIT ?",
+        (PROPOSAL_PREFIX + behind, PROPOSAL_PREFIX[:-1] + b"0", limit),
+    )
+    return [(key[size:], value) for key, value in rows]
+
+
 def open_proposals(store: Store) -> list[tuple[bytes, bytes]]:
     """Return (id, state value) of what members proposed and may still be voted on."""
     lists = store.query(

@@ -35,7 +35,14 @@ const fieldsOf = (schema, schemas) => {
   ]);
 };
 
-const show = (path, method, operation, { schemas, responses }) => {
+const examplesOf = (content, examples) => Object.entries(content?.examples ?? {}).flatMap(([name, one]) => {
+  const { value } = one.$ref ? examples[one.$ref.split("/").pop()] : one;
+  const title = one.$ref ? "Example" : `Example: ${name}`;
+  const text = JSON.stringify(value, null, 2);
+  return [make("h4", title), make("pre", text, { tabindex: "0", role: "group", "aria-label": title })];
+});
+
+const show = (path, method, operation, { schemas, responses, examples }) => {
   const box = make("details");
   const line = make("summary");
   line.append(make("span", method.toUpperCase(), { class: "method" }), make("code", path), " ");
@@ -49,11 +56,15 @@ const show = (path, method, operation, { schemas, responses }) => {
     ]);
     box.append(make("h3", "Parameters"), table(["name", "type", "meaning"], rows));
   }
-  const body = operation.requestBody?.content?.["application/json"]?.schema;
-  if (body) box.append(make("h3", "Body"), table(["field", "type", "meaning"], fieldsOf(body, schemas)));
-  const answer = Object.values(operation.responses["200"].content ?? {})[0]?.schema;
-  box.append(make("h3", `Answer: ${typeOf(answer)}`));
-  box.append(table(["field", "type", "meaning"], fieldsOf(answer, schemas)));
+  const body = operation.requestBody?.content?.["application/json"];
+  if (body) {
+    box.append(make("h3", "Body"), table(["field", "type", "meaning"], fieldsOf(body.schema, schemas)));
+    box.append(...examplesOf(body, examples));
+  }
+  const answer = Object.values(operation.responses["200"].content ?? {})[0];
+  box.append(make("h3", `Answer: ${typeOf(answer?.schema)}`));
+  box.append(table(["field", "type", "meaning"], fieldsOf(answer?.schema, schemas)));
+  box.append(...examplesOf(answer, examples));
   const refusals = Object.entries(operation.responses).filter(([status]) => status !== "200");
   box.append(make("h3", "Errors"));
   box.append(table(["status", "codes"], refusals.map(([status, one]) => [

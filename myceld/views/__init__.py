@@ -40,7 +40,14 @@ from myceld.views.consensus import (
 )
 from myceld.views.content import ContentView
 from myceld.views.doctor import ClockView, DoctorView, Finding, ReasonView, WhyView
-from myceld.views.governance import GovernanceView, ParameterView, RulesView, SupportView, VoteView
+from myceld.views.governance import (
+    GovernanceView,
+    ParameterView,
+    ProposalsView,
+    RulesView,
+    SupportView,
+    VoteView,
+)
 from myceld.views.journals import (
     AuditView,
     BlockView,
@@ -182,6 +189,7 @@ __all__ = [
     "ProofFileView",
     "ProofView",
     "ProposalView",
+    "ProposalsView",
     "ProvenView",
     "PublicStatusView",
     "PurseView",

@@ -42,6 +42,14 @@ class GovernanceView(TypedDict):
     weight_yes: int
 
 
+class ProposalsView(TypedDict):
+    """Proposals, the newest first."""
+
+    items: list[GovernanceView]
+    next: str | None
+    """`after` of the next part; null at the end."""
+
+
 class ParameterView(TypedDict):
     """A parameter of the network that members can set."""
 

@@ -71,7 +71,7 @@ class TrustEdgeView(TypedDict):
 
 
 class TrustGraphView(TypedDict):
-    """The cells with the highest scores, this one first, and what they say of each other."""
+    """A page of cells: this one, then by score; and what those of the page say of each other."""
 
     cells: list[ScoreView]
     cells_known: int

@@ -46,6 +46,7 @@ ASKS: Final[dict[str, tuple[str, str]]] = {
     "state list": ("", "get_state_values"),
     "state namespace claim": ("club", "post_state_namespaces_claim"),
     "state namespace list": ("", "get_state_namespaces"),
+    "state namespace release": ("club", "post_state_namespaces_release"),
     "state namespace set": ("club --owner beta", "post_state_namespaces_set"),
     "state namespace show": ("club/", "get_state_namespace"),
     "state put": ("k v", "post_state_write"),

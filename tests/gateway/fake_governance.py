@@ -9,6 +9,7 @@ from gateway.errors import NoProposal
 from gateway.governance_views import (
     GovernanceView,
     ParameterView,
+    ProposalsView,
     ProposalWish,
     RulesView,
     SupportView,
@@ -74,8 +75,11 @@ class FakeGovernance:
     async def announce(self, *, wait: Stage, timeout_s: float) -> ReceiptView:
         return await self._taken_by("announce", None, wait, timeout_s)
 
-    async def proposals(self, state: str | None, limit: int) -> list[GovernanceView]:
-        return [PROPOSAL][:limit] if state in (None, "open") else []
+    async def proposals(self, state: str | None, after: bytes | None, limit: int) -> ProposalsView:
+        if after is not None:
+            await self.proposal(after)
+            return ProposalsView([], None)
+        return ProposalsView([PROPOSAL][:limit] if state in (None, "open") else [], PROPOSAL.id)
 
     async def proposal(self, proposal: bytes) -> GovernanceView:
         if proposal.hex() != PROPOSAL.id:

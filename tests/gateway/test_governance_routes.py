@@ -113,6 +113,11 @@ def test_proposals_and_rules_come_as_the_cell_has_them() -> None:
         assert found["items"][0]["actions"][3] == PROPOSAL.actions[3]
         assert (await wire.ask("GET", f"{_BASE}/proposals?state=refused"))[2]["items"] == []
         assert (await wire.ask("GET", f"{_BASE}/proposals?state=none"))[0] == 400
+        assert found["next"] == PROPOSAL.id
+        rest = (await wire.ask("GET", f"{_BASE}/proposals?after={PROPOSAL.id}"))[2]
+        assert rest == {"items": [], "next": None}
+        assert (await wire.ask("GET", f"{_BASE}/proposals?after={'00' * 32}"))[0] == 404
+        assert (await wire.ask("GET", f"{_BASE}/proposals?after=ab"))[0] == 400
         one = await wire.ask("GET", f"{_BASE}/proposals/{PROPOSAL.id}")
         assert (one[0], one[2]["votes"][1]["vote"]) == (200, "no")
         assert (await wire.ask("GET", f"{_BASE}/proposals/{'00' * 32}"))[0] == 404

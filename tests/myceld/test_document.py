@@ -24,6 +24,7 @@ NO_CALL: Final = {
     ("GET", "/api/v1/events"): "subscriptions use the WebSocket, which has everything it has",
     ("GET", "/api/light/head"): "for hyphae, which check what they get: hypha/line.py asks",
     ("GET", "/api/light/round"): "as above",
+    ("GET", "/api/light/range"): "as above",
     ("GET", "/api/light/state"): "as above",
     ("GET", "/api/light/receipts/{id}"): "as above",
     ("POST", "/api/light/transactions"): "as above",
