@@ -6,7 +6,7 @@ import { announce, badge, button, download, emptyState, errorState, field, fillW
 
 export const title = "Log";
 
-const FOLLOW_MS = 2000;
+const FOLLOW_MS = 1000;
 const PAGE = 1000;
 const LINES_MAX = 2000;
 const SHOWN = 200;
