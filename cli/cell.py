@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -14,6 +14,15 @@ from cli.hypha import show_status as show_hypha_status
 from cli.options import Common, common_options
 from myceld.errors import CellUnreachable
 from myceld.version import VERSION
+
+_SILENT: Final = {
+    "no-work": "no transaction waits",
+    "too-soon": "the last own event is too young",
+    "waiting-for-tips": "events of others are on their way",
+    "no-quorum": "too few members are there",
+    "observing": "own newest events may still be missing here",
+}
+"""Why the cell makes no event, in words."""
 
 
 @click.command()
@@ -169,9 +178,10 @@ def _metric_rows(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
         f"orphans {number(metrics['orphans'])}",
         f"outbound {size(metrics['outbound_bytes'])}",
     ]
+    silent = metrics["silent_because"] or ""
     ends = [f"{show.safe(code)} {number(times)}" for code, times in metrics["ends"].items()]
     return [
-        ("no event now", show.safe(metrics["silent_because"] or "")),
+        ("no event now", _SILENT.get(silent, show.safe(silent))),
         ("own to order", _latency(metrics["created_to_ordered"])),
         ("other to order", _latency(metrics["received_to_ordered"])),
         ("commit", _latency(metrics["commit"])),

@@ -263,7 +263,8 @@ def _place(document: type, name: str) -> Place:
     if section not in places:
         raise BadSetting(f"{section!r} is no section{nearest(section, places)}")
     if key not in places[section]:
-        raise BadSetting(f"{name!r} is no key{nearest(key, places[section])}")
+        known = [f"{section}.{one}" for one in places[section]]
+        raise BadSetting(f"{name!r} is no key{nearest(name, known)}")
     return places[section][key]
 
 

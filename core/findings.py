@@ -343,7 +343,7 @@ FINDINGS: Final[Mapping[str, Kind]] = {
         "Nothing new is ordered until members with more than 2/3 of the weight are connected. "
         "Nothing is lost meanwhile.",
         "Start the members that are missing, or see why they can not be reached: `myceld why "
-        "stall`.",
+        "CELL`.",
     ),
     "MYC-DOCTOR-101": Kind(
         _WARNING, "network", "Members are missing.",

@@ -218,6 +218,7 @@ class Door:
 
     async def _serve(self, scope: Scope, visit: _Visit, answer: _Answer) -> None:
         if visit.row is not None and visit.row.is_stream:
+            await self._turns.wait(visit.lane, is_owner=visit.is_owner)
             await self._within_grant(scope, visit, answer)
             return
         line = _line(visit)

@@ -83,6 +83,7 @@ BODIES: Final[dict[str, dict[str, Json]]] = {
     "post_rooms": {"two others": {"name": "garden", "members": ["grace", "alan"]}},
     "post_rooms_by_id_add": {"one more": {"members": ["edsger"]}},
     "post_state_namespaces_claim": {"for its owner": {"name": "club", **_APPLIED}},
+    "post_state_namespaces_release": {"until it is applied": {"name": "club", **_APPLIED}},
     "post_state_namespaces_set": {
         "for two writers": {"name": "club", "access": "writers", "writers": ["grace", "alan"]}
     },

@@ -24,13 +24,12 @@ from gateway.rates import Allowance, Rates, block_of
 from gateway.room import Room
 
 _API: Final = b"/api/"
-_UNBOUNDED: Final = (b"/api/light/", b"/api/v1/stream", b"/api/v1/events")
+_STREAM: Final = b"/api/v1/stream"
+_UNBOUNDED: Final = (b"/api/light/", b"/api/v1/events", _STREAM)
 """What has room of its own."""
+_BEARER: Final = b"bearer "
 _MADE_MAX: Final = 64
 """Answers that are kept, of 1 KiB: each is good for a second."""
-_BEARER: Final = b"bearer "
-_ELSEWHERE: Final = frozenset({b"sec-websocket-protocol", b"origin"})
-"""Headers with which an answer, or who asks, is not to be told from here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +126,14 @@ class Glance:
         for line in rest.split(b"\n"):
             name, _, value = line.partition(b":")
             name = name.lower()
-            if name in _ELSEWHERE and (name != b"origin" or rules.places.lets_pages_in):
-                return None
             if name == b"authorization":
                 credentials.append(value.strip())
+            elif name == b"origin" and rules.places.lets_pages_in:
+                return None  # its answer has headers that depend on it
+            elif name == b"sec-websocket-protocol" and target.startswith(_STREAM):
+                return None  # it may have a token
+            elif not name.strip():
+                break  # what follows is a body
         try:
             caller = self._caller(credentials)
         except _Unknown:

@@ -70,7 +70,10 @@ class UnknownKind(TransactionRefused):
     """No rule is registered for this kind of transaction."""
 
     code = "MYC-LEDGER-015"
-    remedy = "Check the spelling of the kind, or upgrade this cell."
+    remedy = (
+        "Check the spelling of the kind, and by which transaction version the network runs "
+        "(`myceld gov parameters`); or upgrade this cell."
+    )
 
 
 class Expired(TransactionRefused):

@@ -42,6 +42,8 @@ class Verdict:
     jumps: int = 0
     rule_sets: list[int] = field(default_factory=list)
     """Of each epoch."""
+    transaction_versions: list[int] = field(default_factory=list)
+    """Of each epoch."""
     new_builds: int = 0
     """How often somebody installed one because the cell had stopped before an upgrade."""
     happenings: dict[str, int] = field(default_factory=dict)

@@ -181,7 +181,7 @@ class Wallet:
                 return NamespaceSet("own", own)
             case 5:
                 return Put(f"own/part/{key}", drawn)
-            case 6:
+            case 6 | 7 | 8:
                 return NamespaceRelease("own/part" if drawn[2] % 2 else "own")
         return Put(key, drawn)
 

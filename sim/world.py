@@ -387,7 +387,9 @@ class World:
         verdict.rounds = len(self.referee.headers)
         verdict.epochs = len(self.referee.rosters)
         rosters = self.referee.rosters
-        verdict.rule_sets = [rosters[epoch].rules.rule_set for epoch in sorted(rosters)]
+        rules = [rosters[epoch].rules for epoch in sorted(rosters)]
+        verdict.rule_sets = [one.rule_set for one in rules]
+        verdict.transaction_versions = [one.transaction_version for one in rules]
         verdict.new_builds = sum(cell.upgrades for cell in self.cells)
         verdict.transactions = len(self.referee.order)
         verdict.acknowledged = len(self.referee.acknowledged)

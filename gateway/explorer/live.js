@@ -87,7 +87,7 @@ export class Live {
       this.#tell("away", null);
       wait = POLL_BROKEN_MS;
     }
-    if (this.#timer !== null && this.#api.token) this.#pollIn(this.hears ? POLL_BESIDE_SOCKET_MS : wait);
+    if (this.#timer !== null && this.#api.token) this.#pollIn(this.hears && !this.#isAway ? POLL_BESIDE_SOCKET_MS : wait);
   }
 
   #compare(status) {

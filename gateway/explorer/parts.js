@@ -1,7 +1,7 @@
 // The parts that pages are made of: headings, tables, lists of facts, states, forms.
 
 import { h, replace } from "./dom.js";
-import { short } from "./format.js";
+import { capital, short } from "./format.js";
 import { nameOf } from "./names.js";
 
 let numbers = 0;
@@ -115,10 +115,14 @@ export function prose(text) {
 /** What went wrong: the message, what to do, the stable code, and a way to try again. */
 export function errorState(error, again) {
   return h("div", { class: "notice bad", role: "alert", "data-unreached": error.status === 0 },
-    h("p", { class: "what" }, prose(error.message || "Something went wrong in this page.")),
+    h("p", { class: "what" }, prose(sentence(error.message || "Something went wrong in this page."))),
     error.remedy && h("p", {}, prose(error.remedy)),
     error.code && h("p", { class: "code" }, h("code", {}, error.code)),
     again && button("Try again", again));
+}
+
+function sentence(text) {
+  return /[.!?]$/.test(text) ? capital(text) : `${capital(text)}.`;
 }
 
 /** Say in `place` what goes wrong again and again, once; null: nothing any more. */
@@ -139,16 +143,17 @@ export function notice(tone, ...children) {
   return h("div", { class: `notice ${tone}` }, ...children.map((child) => (typeof child === "string" ? h("p", {}, prose(child)) : child)));
 }
 
-/** Fill `place` with what `work` comes to, or with what went wrong. */
+/** Fill `place` with what `work` comes to, or with what went wrong: that is returned too. */
 export async function fillWith(place, context, work) {
   if (place.childElementCount === 0) replace(place, loading());
   place.setAttribute("aria-busy", "true");
   try {
     const content = await work();
     if (!context.signal.aborted) replace(place, content);
+    return null;
   } catch (error) {
-    if (context.signal.aborted) return;
-    replace(place, errorState(error, () => fillWith(place, context, work)));
+    if (!context.signal.aborted) replace(place, errorState(error, () => fillWith(place, context, work)));
+    return error;
   } finally {
     place.removeAttribute("aria-busy");
   }

@@ -125,12 +125,25 @@ class Dialler:
 def _explain(target: DialAddress, error: BaseException) -> MyceldError:
     """Return our error for what libp2p raised: the innermost cause says most."""
     cause: BaseException = error
-    while cause.__cause__ is not None:
-        cause = cause.__cause__
+    while (inner := _inner(cause)) is not None:
+        cause = inner
         if isinstance(cause, PeerIDMismatchesPubkey):
             return WrongPeer(f"{target}: another cell answered")
     if "Peer ID mismatch" in str(error):
         return WrongPeer(f"{target}: another cell answered")
     known = isinstance(cause, OSError | BaseLibp2pError | trio.TooSlowError)
     text = str(cause) if known and str(cause) else type(cause).__name__
+    if isinstance(cause, OSError) and cause.strerror:
+        text = cause.strerror
     return DialFailed(f"{target}: {text[:200]}")
+
+
+def _inner(error: BaseException) -> BaseException | None:
+    """Return what an exception was raised from, of a group the first one; None for the innermost.
+
+    A connection is tried to each address of a name, so a refusal comes in a group.
+    """
+    if isinstance(error, BaseExceptionGroup):
+        first: BaseException = error.exceptions[0]
+        return first
+    return error.__cause__

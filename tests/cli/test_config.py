@@ -57,7 +57,7 @@ def test_a_key_is_set_and_the_rest_stays(home: Path, capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("cell.nam", "x", "did you mean name?"),
+        ("cell.nam", "x", "did you mean cell.name?"),
         ("sell.name", "x", "did you mean cell?"),
         ("cell.gateway_port", "99999", "0 to 65535"),
         ("logging.level", "loud", "one of debug, info, warning, error"),

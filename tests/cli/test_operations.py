@@ -12,9 +12,11 @@ from pathlib import Path
 import click
 import pytest
 
+from cli.cell import _SILENT
 from cli.completion import script_of
 from cli.main import root, run
 from cli.top_view import Look, rates_of
+from gossip.creator import Refusal
 from tests.cli.served import serving
 from tests.gateway.fake_cell import TOKEN, FakeCell, write_home
 from tests.network.devnet import ROOT
@@ -154,6 +156,11 @@ def test_status_says_the_fault_budget_and_the_disk(call: Run, served: tuple[Fake
     assert status == 0
     assert served[0].status().fault_budget in out
     assert "2.0 MiB in the store, 1.0 GiB free" in out
+
+
+def test_every_reason_to_make_no_event_is_told_in_words(call: Run) -> None:
+    assert set(_SILENT) == {reason.value for reason in Refusal}
+    assert f"no event now    {_SILENT['observing']}" in call("status")[1]
 
 
 def test_top_once_tells_rates_peers_and_findings(call: Run) -> None:

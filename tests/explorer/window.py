@@ -99,14 +99,15 @@ class Window:
     def shoot(self, name: str, *, whole: bool = False) -> None:
         """Keep a picture of what is shown, or of the whole page."""
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-        self.page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=whole)
+        self.page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=whole, scale="css")
 
     def breaches(self) -> list[str]:
         """Return what axe finds against the page: missing labels, poor contrast, wrong roles."""
         if not self.page.evaluate("'axe' in window"):
             self.page.evaluate(_AXE)
         found: list[dict[str, Any]] = self.page.evaluate(
-            "axe.run(document, {resultTypes: ['violations']}).then(results => results.violations)"
+            "axe.run(document, {resultTypes: ['violations'], preload: false})"
+            ".then(results => results.violations)"
         )
         return [
             f"{rule['id']}: {rule['help']}: {node['html'][:300]} {node['failureSummary']}"

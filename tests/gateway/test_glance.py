@@ -102,12 +102,24 @@ def test_what_it_can_not_tell_is_left_to_the_door(
 
 
 @pytest.mark.parametrize(
-    "headers", [("Authorization: Bearer wrong",), ("Origin: https://b.example",)]
+    "headers",
+    [
+        ("Authorization: Bearer wrong",),
+        ("Origin: https://b.example",),
+        ("Sec-WebSocket-Protocol: bearer.owner",),
+    ],
 )
 def test_a_wrong_token_or_a_foreign_page_is_no_way_around(headers: tuple[str, ...]) -> None:
     world = World()
     world.ask_too_often()
     assert world.ask(*headers) is not None
+
+
+def test_what_a_body_says_is_nobodys_credential() -> None:
+    world = World()
+    world.ask_too_often()
+    head = b"POST /api/v1/transactions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n"
+    assert world.look(head + b"Authorization: Bearer owner\r\n", ADDRESS) is not None
 
 
 def test_who_has_no_room_is_told_at_once_and_counted() -> None:

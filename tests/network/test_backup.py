@@ -7,6 +7,7 @@ import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,6 +82,9 @@ def _solo(tmp_path: Path) -> Iterator[Cell]:
 
 def test_a_cell_moves_and_does_not_start_where_it_was(solo: Cell, tmp_path: Path) -> None:
     backup = tmp_path / "solo.backup"
+    then = json.loads(solo.run("state", "get", "kept", "--json").stdout)
+    solo.run("tx", "put", "kept", "changed", "--wait", "certified")
+    _check_past(solo, then, tmp_path)
     busy = solo.run("backup", str(backup), "--move", expect=1)
     assert "MYC-NODE-524" in busy.stderr
     assert solo.stop() == 0
@@ -96,16 +100,32 @@ def test_a_cell_moves_and_does_not_start_where_it_was(solo: Cell, tmp_path: Path
     lines = [json.loads(line) for line in out.read_text().splitlines()]
     assert (lines[0]["state_root"], len(lines) - 1) == (made["state_root"], found["keys"])
     kept = [line for line in lines[1:] if bytes.fromhex(line["key_hex"]) == b"value/kept"]
-    assert b"safe" in bytes.fromhex(kept[0]["value_hex"])
+    assert b"changed" in bytes.fromhex(kept[0]["value_hex"])
     there = Cell(tmp_path / "there")
     answer = json.loads(there.run("restore", str(backup), "--json").stdout)
     assert answer["is_alone"] is True
     there.start()
     try:
-        assert there.run("state", "get", "kept").stdout == "safe\n"
+        assert there.run("state", "get", "kept").stdout == "changed\n"
+        past = there.run("state", "get", "kept", "--at", str(then["round"]), "--json").stdout
+        assert (json.loads(past)["value"], json.loads(past)["state_root"]) == (
+            "safe",
+            then["state_root"],
+        )
         there.run("tx", "put", "more", "x", "--wait", "certified")
     finally:
         assert there.stop() == 0
+
+
+def _check_past(running: Cell, then: dict[str, Any], folder: Path) -> None:
+    """A backup of the running cell has the state of an earlier round, by that round's root."""
+    backup, out = folder / "running.backup", folder / "past"
+    running.run("backup", str(backup), "--no-check")
+    _state(backup, out, then["round"])
+    first, *lines = [json.loads(line) for line in out.read_text().splitlines()]
+    assert first["state_root"] == then["state_root"]
+    kept = [line for line in lines if bytes.fromhex(line["key_hex"]) == b"value/kept"]
+    assert b"safe" in bytes.fromhex(kept[0]["value_hex"])
 
 
 def _state(backup: Path, out: Path, at: int, expect: int = 0) -> str:

@@ -11,6 +11,8 @@ from sim.drawing import Wishes, draw
 from sim.scenario import Action, Scenario
 
 UPGRADE = Action(300, "govern", (0,), 0, 1, "upgrade")
+KINDS = replace(UPGRADE, amount=2)
+"""To the transaction version with more kinds."""
 CALM = Scenario(
     seed=7,
     members=4,
@@ -33,9 +35,10 @@ def test_an_upgrade_begins_with_the_chosen_epoch_and_the_order_goes_on_by_its_ru
 
 
 def test_one_that_does_not_know_it_stops_before_that_and_goes_on_with_another_build() -> None:
-    verdict = process.run(replace(CALM, old_builds=(2,)))
+    verdict = process.run(replace(CALM, actions=(KINDS,), old_builds=(2,)))
     assert verdict.is_clean, verdict.findings
-    assert verdict.rule_sets[-1] == 1
+    assert verdict.transaction_versions[:2] == [2, 2]
+    assert verdict.transaction_versions[-1] == 3
     assert verdict.new_builds == 1
 
 

@@ -6,7 +6,7 @@ import { announce, badge, button, download, emptyState, errorState, field, fillW
 
 export const title = "Log";
 
-const FOLLOW_MS = 2000;
+const FOLLOW_MS = 1000;
 const PAGE = 1000;
 const LINES_MAX = 2000;
 const SHOWN = 200;
@@ -15,13 +15,13 @@ const TONES = { warning: "warn", error: "bad", critical: "bad" };
 const PLAIN = new Set(["timestamp", "level", "component", "event", "exception"]);
 
 export async function render(root, context) {
-  const log = new Log(context);
-  const view = new View(log, context);
-  const levels = h("div", { class: "stack" });
+  // Asked first: who may not see the log is told so once, and nothing goes on asking.
+  const { levels } = await context.api.get("v1/logs/levels", {}, context.signal);
+  const view = new View(new Log(context), context);
   replace(root, heading("Log", "What this cell says of its own work: the newest lines, as far as it has them in memory."),
     view.controls, view.problem, view.place,
-    section("How much is logged", levels));
-  await Promise.all([view.start(), fillWith(levels, context, () => levelsOf(context))]);
+    section("How much is logged", levelsForm(context, levels)));
+  await view.start();
 }
 
 /** The lines that the page holds: at most LINES_MAX, the oldest first. */
@@ -208,11 +208,6 @@ function contentOf(text) {
   } catch {
     return { event: text };
   }
-}
-
-async function levelsOf(context) {
-  const { levels } = await context.api.get("v1/logs/levels", {}, context.signal);
-  return levelsForm(context, levels);
 }
 
 function levelsForm(context, levels) {

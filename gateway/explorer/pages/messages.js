@@ -18,11 +18,12 @@ export async function render(root, context) {
   open.classList.add("inline");
   replace(root, heading("Messages", "Sealed from this cell to others; only both ends read them. A token needs the scope “message” for this page."), open, place);
   const draw = () => fillWith(place, context, () => inbox(context));
-  await draw();
-  return follow(context, draw);
+  return follow(context, draw, await draw());
 }
 
-function follow(context, draw) {
+/** Draw what is new, unless this token may not see it. */
+function follow(context, draw, problem) {
+  if (problem?.status === 403) return;
   context.live.on("messages", context, draw);
   context.every(10_000, draw);
 }
@@ -72,13 +73,14 @@ async function conversation(root, context, kind, id) {
   // The newest is below, and stays in sight for who is there.
   const draw = async () => {
     const isAtEnd = innerHeight + scrollY >= document.documentElement.scrollHeight - END_PX;
-    await fill();
+    const problem = await fill();
     if (offset === 0 && isAtEnd && !context.signal.aborted) root.lastElementChild.scrollIntoView({ block: "end" });
+    return problem;
   };
   replace(root, heading(name, kind === "cell" && id.length > 30 ? identifier(id, null, { whole: true }) : null, h("a", { href: "#/messages" }, "All messages")), place,
     offset === 0 && writing(context, kind === "room" ? { room: id } : { to: id }, draw));
-  await draw();
-  if (offset === 0) follow(context, draw);
+  const problem = await draw();
+  if (offset === 0) follow(context, draw, problem);
 }
 
 function talk(context, page, kind, id, names, draw) {

@@ -86,6 +86,7 @@ def test_dialling_a_closed_port_fails_at_once_and_may_be_repeated() -> None:
                 with pytest.raises(DialFailed) as caught:
                     await b.dial(address, timeout_s=5)
                 assert caught.value.retryable
+                assert str(caught.value).endswith(": Connection refused"), "the reason, in words"
             async with started("a", listen=listen) as again:
                 await assert_serves(again, b)
 
