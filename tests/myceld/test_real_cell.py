@@ -53,6 +53,9 @@ def cell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cell]:
         tls = f"  tls_certificate: {files.certificate.name}\n  tls_key: {files.key.name}\n"
         config.write(f"gateway:\n{tls}")
     started.start()
+    with Client.from_home(started.home) as client:
+        # So that there is something to verify, whichever test comes first.
+        client.put("first", b"value", wait="certified", timeout_s=60)
     yield started
     if started.process is not None:
         started.stop()
