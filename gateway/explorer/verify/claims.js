@@ -11,6 +11,7 @@ const ARGUMENTS = {
   delete: ["key", "condition"],
   "namespace-claim": ["name", "owners", "access", "writers"],
   "namespace-set": ["name", "owners", "access", "writers"],
+  "namespace-release": ["name"],
   "member-propose": ["action", "public_key", "weight", "name"],
   "member-approve": ["proposal"],
   "member-leave": [],
