@@ -16,6 +16,7 @@ import pytest
 
 from core.ids import CellId, public_key_of
 from gossip.host import PeerStream
+from gossip.host.loading import load_libp2p
 from gossip.wire import Frame, FrameReader, Hello, encode_frame
 from identity import keystore
 from identity.keys import KeyPair
@@ -84,6 +85,7 @@ def make_home(path: Path, network: str, seed: bytes) -> Home:
 @pytest.fixture
 def said(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """Everything that any host of this process encrypts for another, in order."""
+    load_libp2p()
     from libp2p.security.noise.io import NoiseTransportReadWriter
 
     record: list[bytes] = []
