@@ -24,7 +24,7 @@ from zlib import crc32
 from core.ids import Epoch
 from core.limits import HASH_SIZE_BYTES
 from ledger.errors import StatePageLost
-from ledger.trie import digest_above, digests_above, first_difference
+from ledger.trie import POSITIONS, digest_above, digests_above, first_difference
 
 _CHECKSUM_BYTES: Final = 4
 _CHECKED: Final = 0x2144DF1C
@@ -297,7 +297,7 @@ def decode_page(body: bytes, patch: bytes | None = None) -> Page:
     count = body[0] << 8 | body[1]
     if 0 < count <= _COUNT_MAX and (4 + HASH_SIZE_BYTES) * count <= len(body):
         page = Page(body if patch is None else patched(body, patch))
-        if page.size_bytes == len(body):
+        if page.size_bytes == len(body) and max(page.positions, default=0) < POSITIONS:
             return page
     raise StatePageLost("a page of the state is not as it was written")
 

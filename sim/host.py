@@ -215,7 +215,7 @@ class _Dial:
         back.receiver = self._side.life
         listener = machine.listeners.get(self._target.at.port)
         if listener is None:
-            error = DialFailed(f"{self._target}: connection refused")
+            error = DialFailed(f"{self._target}: Connection refused")
             back.send(SMALL_BYTES, dialler.arrive_refusal, error)
             return
         here = f"/ip4/{self._side.machine.address}/tcp/{self._side.machine.ephemeral_port()}"

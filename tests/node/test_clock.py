@@ -9,7 +9,7 @@ from node.clock import skew_by, wall_ns
 
 NODE = Path(__file__).resolve().parents[2] / "node"
 BEFORE_THE_DAEMON = {"founding.py", "joining.py"}
-THE_DOCTOR = {"doctor/examination.py", "doctor/space.py"}
+THE_DOCTOR = {"doctor/directory.py", "doctor/examination.py", "doctor/space.py"}
 """A program of its own, which looks at the machine's clock among other things."""
 
 
