@@ -27,8 +27,10 @@ WAITING: Final = (
     *("tests/cli", "tests/docs", "tests/explorer", "tests/gossip/host", "tests/interop"),
     *("tests/network", "tests/node/discovery", "tests/scripts"),
 )
+SERVING: Final = ("tests/gateway", "tests/hypha", "tests/myceld", "tests/node")
+"""They wait for their own sockets now and then; `tests/node/discovery` is above."""
 SIMULATING: Final = ("tests/sim",)
-"""They compute for as long as all that is in neither list."""
+"""They compute for as long as all that is in no list."""
 NICE: Final = ("nice", "-n", "15")
 """Hostile peers in tests of real cells are at 10: they do not wait for the other parts either."""
 POLL_S: Final = 0.2
@@ -42,8 +44,10 @@ def main() -> int:
     color = ("--color=yes",) if sys.stdout.isatty() else ()
     pytest = (sys.executable, "-m", "pytest", *color, *choice)
     simulating = [folder for folder in SIMULATING if (ROOT / folder).is_dir()]
-    others = [f"--ignore={folder}" for folder in (*WAITING, *simulating)]
+    others = [f"--ignore={folder}" for folder in (*WAITING, *SERVING, *simulating)]
     beside = {"tests that compute": (*NICE, *pytest, *others)}
+    shown_already = [f"--ignore={folder}" for folder in WAITING]
+    beside["tests of what serves"] = (*NICE, *pytest, *SERVING, *shown_already)
     if simulating:
         beside["simulations"] = (*NICE, *pytest, *simulating)
     return run_at_a_time((*pytest, *WAITING), beside)
