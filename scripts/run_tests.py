@@ -1,9 +1,9 @@
 """Run all tests, several pytest processes at a time; `scripts/test` starts it without arguments.
 
-Tests of real processes and connections mostly wait, and their times matter. All others compute:
-they run beside them at low priority and take what processor time is left. What waits is shown as it
-comes, what computed when it is over; in the end the closing lines of all. The exit status is that
-of the first part that failed.
+Tests of real processes and connections mostly wait, and their times matter: two parts. All others
+compute: they run beside them at low priority and take what processor time is left. One part is
+shown as it comes, the others when they are over; in the end the closing lines of all. The exit
+status is that of the first part that failed.
 
 Tests marked `long` are left out unless MYCELD_LONG is set.
 """
@@ -23,14 +23,12 @@ from types import FrameType
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-WAITING: Final = (
-    *("tests/cli", "tests/docs", "tests/explorer", "tests/gossip/host", "tests/interop"),
-    *("tests/network", "tests/node/discovery", "tests/scripts"),
-)
-SERVING: Final = ("tests/gateway", "tests/hypha", "tests/myceld", "tests/node")
-"""They wait for their own sockets now and then; `tests/node/discovery` is above."""
+WAITING: Final = ("tests/gossip/host", "tests/interop", "tests/network", "tests/node/discovery")
+CLIENTS: Final = ("tests/cli", "tests/docs", "tests/explorer", "tests/scripts")
+"""They wait for cells, too, and are half of all that waits."""
 SIMULATING: Final = ("tests/sim",)
-"""They compute for as long as all that is in no list."""
+SEEDS: Final = "tests/sim/test_seeds.py"
+"""All other simulations and these compute for as long as each other, and as all in no list."""
 NICE: Final = ("nice", "-n", "15")
 """Hostile peers in tests of real cells are at 10: they do not wait for the other parts either."""
 POLL_S: Final = 0.2
@@ -44,12 +42,14 @@ def main() -> int:
     color = ("--color=yes",) if sys.stdout.isatty() else ()
     pytest = (sys.executable, "-m", "pytest", *color, *choice)
     simulating = [folder for folder in SIMULATING if (ROOT / folder).is_dir()]
-    others = [f"--ignore={folder}" for folder in (*WAITING, *SERVING, *simulating)]
-    beside = {"tests that compute": (*NICE, *pytest, *others)}
-    shown_already = [f"--ignore={folder}" for folder in WAITING]
-    beside["tests of what serves"] = (*NICE, *pytest, *SERVING, *shown_already)
+    others = [f"--ignore={folder}" for folder in (*WAITING, *CLIENTS, *simulating)]
+    beside = {
+        "tests of commands and pages": (*pytest, *CLIENTS),
+        "tests that compute": (*NICE, *pytest, *others),
+    }
     if simulating:
-        beside["simulations"] = (*NICE, *pytest, *simulating)
+        beside["simulations"] = (*NICE, *pytest, *simulating, f"--ignore={SEEDS}")
+        beside["seeds"] = (*NICE, *pytest, SEEDS)
     return run_at_a_time((*pytest, *WAITING), beside)
 
 
