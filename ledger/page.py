@@ -40,8 +40,7 @@ PATCHED_BYTES: Final = _PATCHED.size
 _NUMBERS: Final = tuple(number.to_bytes(2, "big") for number in range(_COUNT_MAX))
 
 
-@dataclass(frozen=True, slots=True)
-class PageHead:
+class PageHead(NamedTuple):
     """What is known of a page without its body."""
 
     id: int
@@ -51,7 +50,7 @@ class PageHead:
     """The epoch that wrote what is there instead; None for a page of the present state."""
     first: bytes
     """Its lowest key."""
-    count: int
+    leaves: int
     digest: bytes
     patch: bytes = b""
     """What was logged of it since its row was saved (`ledger.patches`); `digest` is with it."""

@@ -13,7 +13,7 @@ A page's row says which update saved it: what was logged up to that one is in it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from struct import Struct
 from typing import Final, NamedTuple
@@ -79,7 +79,7 @@ class Patches:
         """Put more over a page."""
         before = self._of.get(number)
         if before is not None:
-            patch = joined(before, patch)
+            patch = joined((before, patch))
             self._size_bytes -= len(before)
         self._of[number] = patch
         self._size_bytes += len(patch)
@@ -107,9 +107,13 @@ class Patches:
         return found
 
 
-def joined(patch: bytes, later: bytes) -> bytes:
-    """Return what two patches of a page are together."""
-    return later[:HASH_SIZE_BYTES] + patch[HASH_SIZE_BYTES:] + later[HASH_SIZE_BYTES:]
+def joined(patches: Sequence[bytes]) -> bytes:
+    """Return what patches of a page are together, in the order in which they were made."""
+    if len(patches) == 1:
+        return patches[0]
+    last = patches[-1]
+    leaves = [patch[HASH_SIZE_BYTES:] for patch in patches]
+    return b"".join((last[:HASH_SIZE_BYTES], *leaves))
 
 
 def encode_log(patches: Mapping[int, bytes]) -> bytes:
@@ -150,17 +154,19 @@ def stored_map(
     found = list(rows)
     saved = {row.id: row.saved for row in found}
     newest = max(saved.values(), default=0)
-    patches: dict[int, bytes] = {}
+    logged: dict[int, list[bytes]] = {}
     for update, body in log:
         newest = max(newest, update)
         for number, patch in decode_log(body):
             # Of a page that is gone, or written whole since, nothing is to be known any more.
             if update > saved.get(number, update):
-                before = patches.get(number)
-                patches[number] = patch if before is None else joined(before, patch)
+                if number in logged:
+                    logged[number].append(patch)
+                else:
+                    logged[number] = [patch]
     heads: list[PageHead] = []
     for row in found:
-        patch = patches.get(row.id, b"")
+        patch = joined(logged[row.id]) if row.id in logged else b""
         digest = patch[:HASH_SIZE_BYTES] or row.digest
         born, end = Epoch(row.born), died.get(row.id)
         heads.append(PageHead(row.id, born, end, row.first, row.leaves, digest, patch))

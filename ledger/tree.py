@@ -308,7 +308,7 @@ class StateTree:
         known: dict[bytes, Inner] = {}
         in_order = sorted(heads, key=lambda head: head.first)
         stubs = [
-            (one, Stub(one.id, one.born, one.first, one.count, one.digest)) for one in in_order
+            (one, Stub(one.id, one.born, one.first, one.leaves, one.digest)) for one in in_order
         ]
         ends = {
             end: _built(

@@ -9,6 +9,7 @@ again as the new one.
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -26,7 +27,7 @@ from node.founding import read_genesis
 from node.gateway_front import GatewayFront
 from node.home import Home
 from node.keyring import KeyRing, open_as_present, reader_of
-from node.limits import THREAD_SWITCH_S
+from node.limits import COLLECTOR_YOUNG_MAX, THREAD_SWITCH_S
 from node.reloading import Reloading
 from node.supervisor import Supervisor
 from node.surroundings import Surroundings
@@ -67,6 +68,7 @@ class Daemon:
     async def run(self) -> None:
         """Run the cell. Raises MyceldError when it can not start or has to stop by itself."""
         sys.setswitchinterval(THREAD_SWITCH_S)
+        gc.set_threshold(COLLECTOR_YOUNG_MAX)
         self._home.check_not_moved()
         with self._home.locked():
             ring = KeyRing.open(self._home.key, self._unlock)

@@ -18,7 +18,7 @@ from myceld import VERSION
 from node.cell import RunningCell
 from node.clock import wall_ns
 from node.home import Home
-from node.limits import COLLECTOR_YOUNG_MAX, STOP_TIMEOUT_MS
+from node.limits import STOP_TIMEOUT_MS
 from node.parts import Parts
 from node.reloading import Reloading
 from node.services.nucleus import wall_ms
@@ -144,9 +144,7 @@ def _leave_out_what_stays() -> None:
 
     Most of it stays, and the upper nodes of a large state are many: each full round would hold the
     event loop for 0.2 s a million keys. What a cell before a jump left behind is collected first.
-    Rounds come seldom, too: little of what a cell makes is in cycles.
     """
     gc.unfreeze()
     gc.collect()
     gc.freeze()
-    gc.set_threshold(COLLECTOR_YOUNG_MAX)

@@ -189,7 +189,7 @@ def page_heads(store: Store) -> StoredMap:
     sql = "SELECT id, born, first, count, digest, saved FROM page WHERE id > ? ORDER BY id LIMIT ?"
     newest = 0
     while rows := store.query(sql, (newest, STATE_ROWS_PER_QUERY)):
-        heads += [HeadRow(*row) for row in rows]
+        heads += map(HeadRow._make, rows)
         newest = rows[-1][0]
     return stored_map(heads, dead, _page_log(store))
 
