@@ -184,18 +184,22 @@ class Page:
         Subtrees of at most so many leaves, in order. This one alone if nothing is changed. With
         them a patch that makes the only one of this one; nothing if that is not all.
         """
-        numbers = [self._number_of(key) for key, _ in changes]
-        if min(numbers) >= 0:
+        if len(changes) == 1:
+            ((key, digest),) = changes
+            number = self._number_of(key)
+            if number >= 0 and digest is not None:
+                page, patch = self._with_digest(number, digest)
+                return [page], patch
+            if number < 0 and digest is None:
+                return [self], b""
+            if digest is not None and self.count < leaves_max:
+                return [self._with_entry(key, digest)], b""
+        else:
+            numbers = [self._number_of(key) for key, _ in changes]
             digests = [digest for _, digest in changes if digest is not None]
-            if len(digests) == len(numbers):
+            if min(numbers) >= 0 and len(digests) == len(numbers):
                 page, patch = self._with(numbers, digests)
                 return [page], patch
-        elif len(changes) == 1:
-            ((key, digest),) = changes
-            if digest is None:
-                return [self], b""
-            if self.count < leaves_max:
-                return [self._with_entry(key, digest)], b""
         entries = dict(self.entries())
         before = dict(entries)
         for key, digest in changes:
@@ -234,6 +238,19 @@ class Page:
         keys = self.keys  # perhaps the key's bytes lie inside of others
         number = bisect_left(keys, key)
         return number if keys[number : number + 1] == [key] else -1
+
+    def _with_digest(self, number: int, digest: bytes) -> tuple[Page, bytes]:
+        """Return what `_with` does for one leaf: most pages of a large map get no more at once."""
+        leaves = self._digests()
+        if leaves[number] == digest:
+            return self, b""
+        leaves[number] = digest
+        body, leaves_at = self.body, self._leaves_at
+        root = digest_above(leaves, self.positions)
+        at = leaves_at + HASH_SIZE_BYTES * number
+        head, behind = body[: leaves_at - HASH_SIZE_BYTES], body[at + HASH_SIZE_BYTES :]
+        new = b"".join((head, root, body[leaves_at:at], digest, behind))
+        return Page(new, self.positions, self._size), root + _NUMBERS[number] + digest
 
     def _with(self, numbers: Sequence[int], digests: Sequence[bytes]) -> tuple[Page, bytes]:
         """Return the page with other digests of leaves, and the patch; nothing if all are these."""

@@ -79,8 +79,8 @@ class Patches:
         """Put more over a page."""
         before = self._of.get(number)
         if before is not None:
-            patch = joined((before, patch))
             self._size_bytes -= len(before)
+            patch = patch[:HASH_SIZE_BYTES] + before[HASH_SIZE_BYTES:] + patch[HASH_SIZE_BYTES:]
         self._of[number] = patch
         self._size_bytes += len(patch)
 
@@ -107,7 +107,7 @@ class Patches:
         return found
 
 
-def joined(patches: Sequence[bytes]) -> bytes:
+def _joined(patches: Sequence[bytes]) -> bytes:
     """Return what patches of a page are together, in the order in which they were made."""
     if len(patches) == 1:
         return patches[0]
@@ -166,7 +166,7 @@ def stored_map(
                     logged[number] = [patch]
     heads: list[PageHead] = []
     for row in found:
-        patch = joined(logged[row.id]) if row.id in logged else b""
+        patch = _joined(logged[row.id]) if row.id in logged else b""
         digest = patch[:HASH_SIZE_BYTES] or row.digest
         born, end = Epoch(row.born), died.get(row.id)
         heads.append(PageHead(row.id, born, end, row.first, row.leaves, digest, patch))
