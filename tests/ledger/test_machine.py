@@ -215,7 +215,7 @@ def test_a_state_that_is_not_that_of_the_header_is_noticed() -> None:
     heads = stored.heads
     assert len(heads) > 1
     for at, head in enumerate(heads):
-        damaged = [*heads[:at], replace(head, digest=bytes(32)), *heads[at + 1 :]]
+        damaged = [*heads[:at], head._replace(digest=bytes(32)), *heads[at + 1 :]]
         missing = [*heads[:at], *heads[at + 1 :]]
         for content in (damaged, missing):
             with pytest.raises(InvariantBroken, match="state on disk"):
