@@ -37,6 +37,13 @@ def blocks(page: Path) -> list[Block]:
     ]
 
 
+def mentions(page: Path) -> list[Block]:
+    """What a page says in its text to type; not what stands for several commands."""
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    found = (" ".join(words.split()) for words in re.findall(r"`(myceld [^`]+)`", text))
+    return [Block(page.name, "", one) for one in found if not re.search(r"[|…\[\]]|COMMAND", one)]
+
+
 def calls(block: Block) -> Iterator[list[str]]:
     """The arguments of each call of `myceld`, as a shell would split them."""
     joined = block.text.replace("\\\n", " ")

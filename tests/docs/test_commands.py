@@ -11,7 +11,7 @@ import click
 import pytest
 
 from cli.main import root
-from tests.docs.pages import Block, blocks, calls, pages
+from tests.docs.pages import Block, blocks, calls, mentions, pages
 from tests.network.devnet import wait_until
 
 CALLS = [
@@ -30,6 +30,13 @@ def test_documents_have_commands() -> None:
 @pytest.mark.parametrize("call", [call for _, call in CALLS], ids=[name for name, _ in CALLS])
 def test_a_command_that_is_written_exists_with_these_options_and_arguments(call: list[str]) -> None:
     _parse(root, list(call), None)
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_commands_within_the_text_exist_with_these_options_and_arguments(page: Path) -> None:
+    for mention in mentions(page):
+        for call in calls(mention):
+            _parse(root, list(call), None)
 
 
 def _parse(command: click.Command, arguments: list[str], parent: click.Context | None) -> None:
