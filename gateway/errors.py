@@ -53,7 +53,10 @@ class Forbidden(LocalMisuse):
     """The token, or the key that signed, is good, but not for this."""
 
     code = "MYC-GATEWAY-040"
-    remedy = "Use a token with the scope that the message names: `myceld token create --scope`."
+    remedy = (
+        "Use a token with the scope that the message names: "
+        "`myceld token create NAME --scope SCOPE`."
+    )
 
 
 class TokenOfAnotherCell(Unauthorized):
