@@ -26,6 +26,8 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 WAITING: Final = ("tests/gossip/host", "tests/interop", "tests/network", "tests/node/discovery")
 CLIENTS: Final = ("tests/cli", "tests/docs", "tests/explorer", "tests/scripts")
 """They wait for cells, too, and are half of all that waits."""
+SERVING: Final = ("tests/gateway", "tests/hypha", "tests/myceld", "tests/node")
+"""They compute, and wait for their own sockets now and then; `tests/node/discovery` is above."""
 SIMULATING: Final = ("tests/sim",)
 SEEDS: Final = "tests/sim/test_seeds.py"
 """All other simulations and these compute for as long as each other, and as all in no list."""
@@ -42,9 +44,11 @@ def main() -> int:
     color = ("--color=yes",) if sys.stdout.isatty() else ()
     pytest = (sys.executable, "-m", "pytest", *color, *choice)
     simulating = [folder for folder in SIMULATING if (ROOT / folder).is_dir()]
-    others = [f"--ignore={folder}" for folder in (*WAITING, *CLIENTS, *simulating)]
+    elsewhere = [f"--ignore={folder}" for folder in WAITING]
+    others = [*elsewhere, *(f"--ignore={folder}" for folder in (*CLIENTS, *SERVING, *simulating))]
     beside = {
         "tests of commands and pages": (*pytest, *CLIENTS),
+        "tests of what serves": (*NICE, *pytest, *SERVING, *elsewhere),
         "tests that compute": (*NICE, *pytest, *others),
     }
     if simulating:
