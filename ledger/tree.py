@@ -365,11 +365,12 @@ class StateTree:
                         is_one, size = len(some) == 1, len(key)
                 node = node.right if side else node.left
             if type(node) is Stub:
-                mine = [one for one in some if _fits(one[0], node.first, parent.position)]
+                mine: list[_Change] = []
+                for one in some:
+                    fits = _fits(one[0], node.first, parent.position)
+                    (mine if fits else beside).append(one)
                 if mine:
                     groups[node] = (parent, side, mine)
-                if len(mine) < len(some):
-                    beside += [one for one in some if one not in mine]
             else:
                 beside += some
         return touched, beside
