@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import cached_property
 
 from gateway.process_views import (
@@ -15,7 +15,6 @@ from gateway.process_views import (
     ReloadView,
     SettingView,
     SpaceView,
-    UseView,
 )
 from node.doctor.space import space_of
 from node.errors import BadLevel, NotReloadable
@@ -52,16 +51,7 @@ class ProcessAnswers(JournalAnswers):
     async def space(self) -> SpaceView:
         """See `gateway.process_views.ProcessCell.space`."""
         async with self._measuring:
-            found = await asyncio.to_thread(space_of, Home(self._parts.directory))
-        uses = [UseView(**asdict(use)) for use in found.uses]
-        return SpaceView(
-            uses,
-            found.total_bytes,
-            found.disk_free_bytes,
-            found.growth_bytes_a_day,
-            found.days_left,
-            found.is_estimated,
-        )
+            return await asyncio.to_thread(space_of, Home(self._parts.directory))
 
     def log_lines(self, after: int, limit: int) -> LogsView:
         """See `gateway.process_views.ProcessCell.log_lines`."""

@@ -12,10 +12,10 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from gateway.process_views import SpaceView, UseView
 from journal.checkup import StoreAtRest
 from journal.errors import StatementRefused
 from node.doctor.limits import COUNTED_SIZE_BYTES_MAX
@@ -43,34 +43,7 @@ _HOW: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
-    """Something that takes room."""
-
-    what: str
-    size_bytes: int
-    note: str
-    can_go: bool
-    how: str
-    """How it can be made less; empty if it can not."""
-
-
-@dataclass(frozen=True, slots=True)
-class Space:
-    """All of it."""
-
-    uses: list[Use]
-    total_bytes: int
-    disk_free_bytes: int
-    growth_bytes_a_day: int | None
-    """By the transactions of the last day; null for a network that is younger than an hour."""
-    days_left: int | None
-    """Until the disk is full at that rate."""
-    is_estimated: bool
-    """Whether sizes inside the store are estimates."""
-
-
-def space_of(home: Home) -> Space:
+def space_of(home: Home) -> SpaceView:
     """Return what takes room in a cell's directory; raises what opening the store does."""
     uses, estimated, growth = [], False, None
     if home.database.exists():
@@ -80,7 +53,7 @@ def space_of(home: Home) -> Space:
     uses += _files(home)
     uses.sort(key=lambda use: -use.size_bytes)
     free = shutil.disk_usage(home.path).free
-    return Space(
+    return SpaceView(
         uses=uses,
         total_bytes=sum(use.size_bytes for use in uses),
         disk_free_bytes=free,
@@ -90,7 +63,7 @@ def space_of(home: Home) -> Space:
     )
 
 
-def _in_store(path: Path) -> tuple[list[Use], bool]:
+def _in_store(path: Path) -> tuple[list[UseView], bool]:
     """Return what takes room in a store, and whether that is estimated."""
     size_bytes = path.stat().st_size
     store = StoreAtRest(path, checks_pages=False)
@@ -138,12 +111,12 @@ def _group(table: str, journals: dict[int, str]) -> tuple[str, str]:
     return "rest of the store", "indices, and small tables"
 
 
-def _use(what: str, size_bytes: int, note: str) -> Use:
+def _use(what: str, size_bytes: int, note: str) -> UseView:
     how = _HOW.get(what, "")
-    return Use(what, size_bytes, note, can_go=bool(how), how=how)
+    return UseView(what, size_bytes, note, can_go=bool(how), how=how)
 
 
-def _files(home: Home) -> Iterator[Use]:
+def _files(home: Home) -> Iterator[UseView]:
     sums: dict[tuple[str, str], int] = {}
     for path in sorted(home.path.rglob("*")):
         if not path.is_file() or path.is_symlink() or path == home.database:
