@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from unittest.mock import patch
 
@@ -670,12 +671,15 @@ def test_a_connection_that_does_not_ask_is_closed(
     monkeypatch.setattr(gateway.entrance, "Newcomer", Noted)
 
     async def talk(wire: Wire, _cell: FakeCell) -> None:
+        def has_said(head: bytes) -> bool:
+            return arrived[0].head == head
+
         clock = Clock()
         begun_s = clock.time()
         await until(lambda: bool(arrived))
         for count in range(1, 5):  # it gets no more time by saying more
             wire.writer.write(first)
-            await until(lambda count=count: arrived[0].head == count * first)
+            await until(partial(has_said, count * first))
             clock.skip(20)
         assert arrived[0].raw.fileno() >= 0
         clock.skip(30)
