@@ -46,12 +46,12 @@ class FakeCell:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        assert self._ready.wait(60)
+        assert self._ready.wait(180)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(60)
+        self._thread.join(180)
         self._loop.close()
 
     async def transfer(self, stream: PeerStream) -> None:
@@ -73,12 +73,12 @@ class FakeCell:
         genesis = self._genesis
         hello = Hello(WIRE_VERSION, genesis.rule_set, genesis.network_id, _AHEAD)
         have = Have(_AHEAD, (0,) * len(genesis.members))
-        await stream.write(encode_frame(hello) + encode_frame(have), timeout_s=5)
+        await stream.write(encode_frame(hello) + encode_frame(have), timeout_s=60)
         reader = FrameReader()
         while data := await stream.read(65536, timeout_s=60):
             for frame in reader.feed(data):
                 if isinstance(frame, Ping):
-                    await stream.write(encode_frame(Pong(frame.number)), timeout_s=5)
+                    await stream.write(encode_frame(Pong(frame.number)), timeout_s=60)
 
 
 class Liar(FakeCell):
@@ -101,7 +101,7 @@ class Liar(FakeCell):
                         answer = encode_answer(piece_of({b"value/mine": b"all of it"}))
                     case _:
                         answer = encode_answer(Headers((b"made up",)))
-                await stream.write(answer, timeout_s=5)
+                await stream.write(answer, timeout_s=60)
 
 
 class Slow(FakeCell):
@@ -127,4 +127,4 @@ class Slow(FakeCell):
                 self.asked += 1
                 await asyncio.sleep(self._delay_s)
                 answer = encode_answer(await answer_of(decode_ask(body), self._source))
-                await stream.write(answer, timeout_s=5)
+                await stream.write(answer, timeout_s=60)

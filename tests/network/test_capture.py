@@ -62,7 +62,7 @@ def _parts_of(text: bytes, size: int = 8) -> Iterator[bytes]:
 
 
 async def _until(done: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(180):
         while not done():  # noqa: ASYNC110 - the cells tell nobody outside of them
             await asyncio.sleep(0.02)
 

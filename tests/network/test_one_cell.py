@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import json
 import os
 import signal
@@ -25,18 +24,8 @@ from ledger.transaction import opaque_transaction
 from ledger.verify import verify_text
 from myceld import Client
 from node.metric_table import MEASURES
-from tests.network.devnet import ROOT, myceld, wait_until
-
-_STARTED: list[subprocess.Popen[str]] = []
-
-
-@atexit.register
-def _no_cell_outlives_a_failed_test() -> None:
-    """Whatever module of tests started it."""
-    for process in _STARTED:
-        if process.poll() is None:
-            process.kill()
-            process.wait(20)
+from tests.network.devnet import ROOT, WAIT_S, myceld, wait_until
+from tests.network.starting import Started, start
 
 
 class Cell:
@@ -45,19 +34,12 @@ class Cell:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.log = home.with_name(home.name + ".log")
-        self.process: subprocess.Popen[str] | None = None
+        self.process: Started | None = None
 
     def start(self) -> list[str]:
         """Start and return the lines up to `ready`."""
-        with self.log.open("a") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "cli.main", "run", "--home", str(self.home)],
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                cwd=ROOT,
-            )
-        _STARTED.append(self.process)
+        with self.log.open("ab") as log:
+            self.process = start("run", "--home", str(self.home), errors=log)
         assert self.process.stdout is not None
         lines = []
         for line in self.process.stdout:
@@ -69,7 +51,7 @@ class Cell:
     def stop(self, number: int = signal.SIGINT) -> int:
         assert self.process is not None
         self.process.send_signal(number)
-        status = self.process.wait(20)
+        status = self.process.wait(WAIT_S)
         assert self.process.stdout is not None
         self.process.stdout.close()
         self.process = None
