@@ -31,7 +31,8 @@ class Network:
         self.starter = starter
         self.patience = 1.0
         """On a slow machine every deadline is longer by this factor."""
-        devnet = setup.prepare(setup.plan(directory, cells, epoch_rounds))
+        with setup.planned(directory, cells, epoch_rounds) as planned:
+            devnet = setup.prepare(planned)
         self.cells = [Cell(one.number, devnet.home(one), starter) for one in devnet.cells]
         self.others: list[Cell] = []
         """Cells that are no members, and end with the network all the same."""

@@ -27,7 +27,7 @@ from tests.network.starting import ROOT, Started, run, start
 
 __all__ = ["COMMAND", "ROOT", "WAIT_S", "Devnet", "Started", "myceld", "wait_until"]
 
-WAIT_S = 180
+WAIT_S = 240
 """Until a test that waits in vain ends: for what happens in a second, on a busy machine in ten."""
 PRANA = 1_000_000
 """What each cell begins with."""

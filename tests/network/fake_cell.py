@@ -46,12 +46,12 @@ class FakeCell:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        assert self._ready.wait(180)
+        assert self._ready.wait(240)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(180)
+        self._thread.join(240)
         self._loop.close()
 
     async def transfer(self, stream: PeerStream) -> None:
