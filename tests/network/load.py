@@ -13,9 +13,8 @@ from tests.network.devnet import Devnet
 class Load:
     """A client that puts one value after the other and remembers what was acknowledged."""
 
-    def __init__(self, net: Devnet, cell: int, *, pause_s: float = 0.0) -> None:
-        """It waits for `pause_s` after each value."""
-        self._net, self._cell, self._pause_s = net, cell, pause_s
+    def __init__(self, net: Devnet, cell: int) -> None:
+        self._net, self._cell = net, cell
         self.acknowledged: list[str] = []
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)  # a failed test ends
@@ -35,7 +34,6 @@ class Load:
                     self.acknowledged.append(answer["id"])
                 except (CellUnreachable, CellRefused):
                     time.sleep(0.05)
-                self._stop.wait(self._pause_s)
 
 
 def check_acknowledged(net: Devnet, loads: list[Load]) -> None:

@@ -22,8 +22,6 @@ pytestmark = pytest.mark.slow
 
 ALL = (1, 2, 3, 4)
 QUIET_S = 3.0
-PAUSE_S = 0.05
-"""Of each client after each value: what is ordered matters, not how much."""
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +39,7 @@ def net(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Devnet]:
 @pytest.fixture
 def loads(net: Devnet) -> Iterator[list[Load]]:
     """Clients at one cell of each side; in the end all cells must agree on all they were told."""
-    loads = [Load(net, cell, pause_s=PAUSE_S) for cell in (1, 4)]
+    loads = [Load(net, cell) for cell in (1, 4)]
     wait_until(lambda: all(len(load.acknowledged) > 5 for load in loads), "no progress")
     yield loads
     _cut(net, (), ())
