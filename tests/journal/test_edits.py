@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Coroutine
 from pathlib import Path
@@ -14,6 +15,7 @@ from core.ids import Hash
 from journal import Appended, Conflict, Journal, Store, Truncated
 from journal import events as events_module
 from journal.checkpoint import sign_checkpoint, verify_checkpoint
+from journal.edits import Truncate
 from journal.errors import (
     BlockCleared,
     HeadRefused,
@@ -31,6 +33,7 @@ from journal.merkle import verify_consistency, verify_inclusion, verify_subtree_
 from tests.journal.world import (
     CELL_ID,
     PUBLIC_KEY,
+    ahead,
     check_head,
     open_store,
     read_all,
@@ -276,6 +279,33 @@ def test_reads_while_the_journal_is_edited_never_call_it_damage(tmp_path: Path) 
     _run(tmp_path, body)
 
 
+@pytest.mark.parametrize("how", ["get", "has"])
+def test_a_read_that_meets_one_edit_after_another_calls_neither_damage(
+    tmp_path: Path, how: str
+) -> None:
+    async def body(store: Store, journal: Journal) -> None:
+        async def is_there() -> bool:
+            if how == "has":
+                return await journal.has(1200)
+            with contextlib.suppress(NoSuchBlock):
+                return await journal.get(1200) == b"other" * 99
+            return False
+
+        with ahead(store):
+            first = store._committer.put(Truncate("a", 1100), durable=True)
+            while not store.reader().is_stale(store.state_of("a")):  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0)
+            # The block is gone from the disk, then there again, and gone when that is known.
+            more = asyncio.create_task(journal.append([b"other" * 99] * 300))
+            reading = asyncio.create_task(is_there())
+            await asyncio.sleep(0)
+            second = store._committer.put(Truncate("a", 1150), durable=True)
+            assert not await reading
+            await asyncio.gather(first, more, second)
+
+    _run(tmp_path, body)
+
+
 def test_a_conflict_is_kept_as_evidence_and_the_journal_goes_on(tmp_path: Path) -> None:
     async def body(_store: Store, journal: Journal) -> None:
         leaves = [slow_leaf(block) for block in _BLOCKS]
@@ -290,8 +320,8 @@ def test_a_conflict_is_kept_as_evidence_and_the_journal_goes_on(tmp_path: Path) 
         ours = journal.checkpoint()
         with journal.events() as events:
             assert await journal.report_conflict(theirs) == 1
-            assert await events.next(timeout_s=1) == Conflict("a", ours, theirs)
-            assert await events.next(timeout_s=1) == Truncated("a", 1, 1500)
+            assert await events.next(timeout_s=60) == Conflict("a", ours, theirs)
+            assert await events.next(timeout_s=60) == Truncated("a", 1, 1500)
         assert journal.evidence() == [(ours, theirs)]
         assert await read_all(journal) == _BLOCKS
         await journal.append(b"goes on")
