@@ -29,7 +29,8 @@ class Network:
     def __init__(self, directory: Path, cells: int, epoch_rounds: int, starter: Starter) -> None:
         self.directory = directory
         self.starter = starter
-        devnet = setup.prepare(setup.plan(directory, cells, epoch_rounds))
+        with setup.planned(directory, cells, epoch_rounds) as planned:
+            devnet = setup.prepare(planned)
         self.cells = [Cell(one.number, devnet.home(one), starter) for one in devnet.cells]
         self.others: list[Cell] = []
         """Cells that are no members, and end with the network all the same."""

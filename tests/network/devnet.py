@@ -16,7 +16,7 @@ from hashgraph.event import UnresolvedEvent, decode_any_event
 from ledger.genesis import from_json
 from myceld import CellRefused, CellUnreachable, Client
 
-WAIT_S = 60
+WAIT_S = 240
 COMMAND = (sys.executable, "-m", "cli.main")
 ROOT = Path(__file__).parents[2]
 
@@ -33,7 +33,7 @@ def myceld(
         input=given,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         cwd=ROOT,
         check=False,
     )
@@ -69,7 +69,7 @@ class Devnet:
     def client(self, cell: int) -> Client:
         """A client that survives restarts of its cell (ports stay the same)."""
         if cell not in self._clients:
-            self._clients[cell] = Client.from_home(self.home(cell), timeout_s=60)
+            self._clients[cell] = Client.from_home(self.home(cell), timeout_s=240)
         return self._clients[cell]
 
     def process(self, cell: int) -> psutil.Process:
