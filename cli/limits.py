@@ -34,6 +34,9 @@ DEVNET_READY_TIMEOUT_S: Final = 60.0
 DEVNET_STOP_TIMEOUT_S: Final = 15.0
 """A cell may take this long to stop after SIGTERM, then it is killed."""
 
+DEVNET_SIGNAL_TIMEOUT_S: Final = 10.0
+"""A cell is paused or goes on in this time: a starved process takes its signals late."""
+
 DEVNET_SETUP_TIMEOUT_S: Final = 60.0
 """One `init` or `genesis create` may take this long; key derivation is slow by design."""
 

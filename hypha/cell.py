@@ -53,7 +53,7 @@ class HyphaCell:
         self._name = name
         self._stale_after_s = stale_after_s
         self._now_ns = now_ns
-        self._started_s = time.monotonic()
+        self._started_s = network.now_s()
 
     async def state_value(self, key: str) -> StateValueView:
         """Return the value of a user's key; raises NoSuchKey if it is proven that there is none."""
@@ -129,7 +129,7 @@ class HyphaCell:
 
     def status(self) -> HyphaStatusView:
         """Return what the hypha believes, and by whom."""
-        heads, now_s = self.network.heads, time.monotonic()
+        heads, now_s = self.network.heads, self.network.now_s()
         newest = heads.newest
         header = None if newest is None else newest.header
         gateways = [_gateway_view(one, heads.round, now_s) for one in self.network.gateways]

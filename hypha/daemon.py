@@ -7,6 +7,7 @@ gateway that is followed. The token of a gateway is read once, here.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import ssl
 import time
@@ -88,8 +89,9 @@ class HyphaDaemon:
             raise _first_of(errors) from errors
         finally:
             self._home.run_file.unlink(missing_ok=True)
-            async with asyncio.timeout(STOP_TIMEOUT_S):
-                await listener.stop()
+            with contextlib.suppress(TimeoutError):  # nothing is lost by what is not answered
+                async with asyncio.timeout(STOP_TIMEOUT_S):
+                    await listener.stop()
 
     def _announce(self, cell: HyphaCell) -> None:
         genesis = cell.network.heads.genesis

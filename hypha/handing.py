@@ -133,14 +133,16 @@ class HandingOn:
                 raise WrongSignature("the signature is not the sender's signature of these bytes")
         stage = min(wait, Stage.STORED)
         gateway = await self._hand_on(list(transactions), stage, set())
-        now_ns, again_s = time.time_ns(), time.monotonic() + HAND_ON_AGAIN_S
+        now_ns, again_s = time.time_ns(), self._network.now_s() + HAND_ON_AGAIN_S
         for one, raw in zip(parsed, transactions, strict=True):
             told = {stage.word: now_ns}
             handed = _Handed(raw, stage, told, again_s, {gateway.standing.url})
             self._remember(one.id, handed)
-        until_s = time.monotonic() + timeout_s
+        until_s = self._network.now_s() + timeout_s
         return [
-            await self.receipt(one.id, wait=wait, timeout_s=max(0.0, until_s - time.monotonic()))
+            await self.receipt(
+                one.id, wait=wait, timeout_s=max(0.0, until_s - self._network.now_s())
+            )
             for one in parsed
         ]
 
@@ -151,7 +153,7 @@ class HandingOn:
 
         Waits until it has reached a stage; raises NotReachedInTime.
         """
-        until_s = time.monotonic() + timeout_s
+        until_s = self._network.now_s() + timeout_s
         while True:
             handed = self._handed.get(transaction)
             if wait is not None and handed is not None and handed.stage >= wait:
@@ -164,11 +166,11 @@ class HandingOn:
             else:
                 self._forget(transaction)
                 return proven(found.verified)
-            left_s = until_s - time.monotonic()
+            left_s = until_s - self._network.now_s()
             if left_s <= 0:
                 raise NotReachedInTime(f"stage {wait.word} was not proven in {timeout_s:g} s")
             await asyncio.sleep(min(RECEIPT_POLL_S, left_s))
-            if handed is not None and time.monotonic() >= handed.again_s:
+            if handed is not None and self._network.now_s() >= handed.again_s:
                 await self._hand_on_again(handed)
 
     def _as_known(
@@ -212,7 +214,7 @@ class HandingOn:
 
     async def _hand_on_again(self, handed: _Handed) -> None:
         """Give one without a proof to another gateway, if one takes it."""
-        handed.again_s = time.monotonic() + HAND_ON_AGAIN_S
+        handed.again_s = self._network.now_s() + HAND_ON_AGAIN_S
         try:
             gateway = await self._hand_on([handed.raw], Stage.ACCEPTED, handed.urls)
         except (NotHandedOn, GatewayRefuses):

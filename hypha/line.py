@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import json
 import ssl
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
@@ -81,7 +80,7 @@ class Line:
         kept, self._idle = self._idle, None
         if kept is None:
             return None
-        if kept.reader.at_eof() or time.monotonic() - kept.used_s > IDLE_S_MAX:
+        if kept.reader.at_eof() or asyncio.get_running_loop().time() - kept.used_s > IDLE_S_MAX:
             kept.close()
             return None
         return kept
@@ -99,7 +98,7 @@ class Line:
             reason = getattr(error, "verify_message", "") or error.strerror or "no connection"
             raise GatewaySilent(f"{address.url}: {reason}") from error
         state = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD_SIZE_BYTES_MAX)
-        return _Connection(reader, writer, state, time.monotonic())
+        return _Connection(reader, writer, state, asyncio.get_running_loop().time())
 
     async def _exchange(
         self, connection: _Connection, method: str, target: str, body: bytes
@@ -116,7 +115,7 @@ class Line:
         finally:
             if done and self._idle is None:
                 connection.state.start_next_cycle()
-                connection.used_s = time.monotonic()
+                connection.used_s = asyncio.get_running_loop().time()
                 self._idle = connection
             else:
                 connection.close()

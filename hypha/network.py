@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -58,20 +57,14 @@ class Gateway:
 class Network:
     """Owns the heads. One event loop; every method of its own is quick but those that ask."""
 
-    def __init__(
-        self,
-        home: HyphaHome,
-        heads: Heads,
-        lines: Sequence[Line],
-        *,
-        now_s: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, home: HyphaHome, heads: Heads, lines: Sequence[Line]) -> None:
+        """Made in the loop that it lives in, whose clock is its clock."""
+        self.now_s = asyncio.get_running_loop().time
         self.heads = heads
         self.gateways = [Gateway(line, Standing(line.address.url)) for line in lines]
         self.contradictions = home.evidence_files()
         self._home = home
-        self._now_s = now_s
-        self._unseen = len(lines)
+        self._unseen = {gateway.standing.url for gateway in self.gateways}
         self._seen = asyncio.Event()
         """Whether all gateways were asked for their heads since the start."""
         self._asking = asyncio.Semaphore(ASKS_AT_ONCE_MAX)
@@ -89,22 +82,22 @@ class Network:
         """
         if question.is_of_now:
             await self._first_look()
-        until_s = self._now_s() + timeout_s
+        until_s = self.now_s() + timeout_s
         floor = self.heads.round if question.is_of_now else Round(0)
         while True:
             found, errors = await self._ask_once(
-                question, floor, max(until_s, self._now_s() + ASK_TIMEOUT_S)
+                question, floor, max(until_s, self.now_s() + ASK_TIMEOUT_S)
             )
             if found is not None:
                 return found
             worth_it = any(_may_change(error) for error in errors)
-            if not worth_it or self._now_s() + ASK_AGAIN_S >= until_s:
+            if not worth_it or self.now_s() + ASK_AGAIN_S >= until_s:
                 raise self._no_answer(errors)
             await asyncio.sleep(ASK_AGAIN_S)
 
     def ranked(self) -> list[Gateway]:
         """Return the gateways that may be asked now, the best first."""
-        now_s = self._now_s()
+        now_s = self.now_s()
         found = [one for one in self.gateways if one.standing.may_be_asked(now_s)]
         return sorted(found, key=lambda one: one.standing.rank)
 
@@ -116,14 +109,13 @@ class Network:
     async def _follow(self, gateway: Gateway) -> None:
         standing = gateway.standing
         while True:
-            wait_s = standing.next_s - self._now_s()
+            wait_s = standing.next_s - self.now_s()
             if wait_s > 0:  # in short steps: a client's question may have brought it back
                 await asyncio.sleep(min(wait_s, POLL_S))
                 continue
-            is_first = standing.asked == 0
             await self._told_by(gateway, None, Round(0), ASK_TIMEOUT_S)
-            self._unseen -= is_first
-            if self._unseen <= 0:
+            self._unseen.discard(standing.url)
+            if not self._unseen:
                 self._seen.set()
 
     async def _first_look(self) -> None:
@@ -142,7 +134,7 @@ class Network:
         errors: list[MyceldError] = []
         async with asyncio.TaskGroup() as group:
             while waiting or running:
-                left_s = min(ASK_TIMEOUT_S, until_s - self._now_s())
+                left_s = min(ASK_TIMEOUT_S, until_s - self.now_s())
                 if waiting and left_s > 0:
                     work = self._told_by(waiting.pop(0), question, floor, left_s)
                     running.add(group.create_task(work))
@@ -168,7 +160,7 @@ class Network:
 
         Returns what was proven, None for a head without news, or what is wrong.
         """
-        standing, began_s = gateway.standing, self._now_s()
+        standing, began_s = gateway.standing, self.now_s()
         standing.asked += 1
         try:
             async with self._asking, asyncio.timeout(timeout_s):
@@ -183,31 +175,31 @@ class Network:
             return error
         except asyncio.CancelledError:
             # Another one was quicker: the next time that one is asked first.
-            standing.latency_s = max(standing.latency_s, self._now_s() - began_s)
+            standing.latency_s = max(standing.latency_s, self.now_s() - began_s)
             raise
         except TimeoutError:
             late = GatewaySilent(f"{standing.url}: no answer in {timeout_s:.0f} s")
-            standing.fails(late, self._now_s(), refuses=False)
+            standing.fails(late, self.now_s(), refuses=False)
             return late
         except AnswerOld as error:
-            standing.is_old(error, self._now_s())
+            standing.is_old(error, self.now_s())
             return error
         except ChainTooLong as error:
-            standing.fails(error, self._now_s(), refuses=True)
+            standing.fails(error, self.now_s(), refuses=True)
             return error
         except GatewayRefuses as error:
             # An honest cell says so about what it does not have, or not yet.
             if question is None:
-                standing.fails(error, self._now_s(), refuses=True)
+                standing.fails(error, self.now_s(), refuses=True)
             return error
         except GatewaySilent as error:
-            standing.fails(error, self._now_s(), refuses=False)
+            standing.fails(error, self.now_s(), refuses=False)
             return error
         except RemoteViolation as error:
-            standing.lied(error, self._now_s())
+            standing.lied(error, self.now_s())
             _LOG.warning("a gateway lied", url=standing.url, code=error.code, detail=error.detail)
             return error
-        now_s = self._now_s()
+        now_s = self.now_s()
         told = Round(answer["certified_round"]) if taken is None else taken.verified.certified.round
         newest = told if question is None else max(told, standing.round)
         standing.answers(newest, self.heads.round, now_s - began_s, now_s)

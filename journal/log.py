@@ -178,15 +178,14 @@ class Journal(View):
     def _seal(self) -> Seal | None:
         return self._store.writer.seal_of(self.name)
 
-    async def _state_after(
+    async def _await_edit(
         self, state: JournalState, error: StoreCorrupt, timeout_s: float | None
-    ) -> JournalState:
+    ) -> None:
         if not self._reader().is_stale(state):
             raise error
         await self._store.settle(timeout_s=timeout_s)
         if self._state.edits == state.edits:
             raise error
-        return self._state
 
     async def _longer(self, timeout_s: float | None) -> None:
         await within(timeout_s, self._committer.changed())

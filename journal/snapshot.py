@@ -78,12 +78,12 @@ class Snapshot(View):
     def _seal(self) -> Seal | None:
         return self._key
 
-    async def _state_after(
+    async def _await_edit(
         self,
         state: JournalState,  # noqa: ARG002 - nothing happens to a snapshot
         error: StoreCorrupt,
         timeout_s: float | None,  # noqa: ARG002 - nothing is waited for
-    ) -> JournalState:
+    ) -> None:
         raise error
 
     async def _longer(self, timeout_s: float | None) -> None:  # noqa: ARG002 - nothing is waited for

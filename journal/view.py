@@ -68,12 +68,13 @@ class View(ABC):
         Raises NoSuchBlock, BlockCleared, EncryptionKeyMissing, StoreCorrupt or ReadFailed. Waits
         only for an edit of the journal that is just being written.
         """
-        state = self._state
-        try:
-            block = self._reader().block(state, index)
-        except StoreCorrupt as error:
-            state = await self._state_after(state, error, timeout_s)
-            block = self._reader().block(state, index)
+        while True:
+            state = self._state
+            try:
+                block = self._reader().block(state, index)
+                break
+            except StoreCorrupt as error:
+                await self._await_edit(state, error, timeout_s)
         return self._content(state, index, block) if state.key_check and not raw else block
 
     async def get_many(
@@ -84,10 +85,12 @@ class View(ABC):
 
     async def has(self, index: int, *, timeout_s: float | None = None) -> bool:
         """Tell whether block `index` can be read: it was appended, and not cleared."""
-        if not 0 <= index < self.length:
-            return False
-        slot = await self._read(lambda reader, state: reader.slot(state, index), timeout_s)
-        return isinstance(slot, bytes)
+        return await self._read(
+            lambda reader, state: (
+                0 <= index < state.size and isinstance(reader.slot(state, index), bytes)
+            ),
+            timeout_s,
+        )
 
     async def seek(self, byte_offset: int, *, timeout_s: float | None = None) -> tuple[int, int]:
         """Return the index of the block in which that byte of all contents lies, and where in it.
@@ -128,7 +131,7 @@ class View(ABC):
             try:
                 part = next(self._reader().slots(state, at, stop))
             except StoreCorrupt as error:
-                await self._state_after(state, error, timeout_s)
+                await self._await_edit(state, error, timeout_s)
                 continue
             for slot in part:
                 yield self._block_of(state, at, slot, raw=raw)
@@ -176,12 +179,12 @@ class View(ABC):
     async def _read(
         self, read: Callable[[Reader, JournalState], _T], timeout_s: float | None
     ) -> _T:
-        state = self._state
-        try:
-            return read(self._reader(), state)
-        except StoreCorrupt as error:
-            state = await self._state_after(state, error, timeout_s)
-            return read(self._reader(), state)
+        while True:
+            state = self._state
+            try:
+                return read(self._reader(), state)
+            except StoreCorrupt as error:
+                await self._await_edit(state, error, timeout_s)
 
     def _block_of(self, state: JournalState, index: int, slot: Slot, *, raw: bool) -> bytes:
         if isinstance(slot, int):
@@ -208,10 +211,13 @@ class View(ABC):
         """The key of the journal."""
 
     @abstractmethod
-    async def _state_after(
+    async def _await_edit(
         self, state: JournalState, error: StoreCorrupt, timeout_s: float | None
-    ) -> JournalState:
-        """Return the state after the edit that made a read fail; raise `error` if none did."""
+    ) -> None:
+        """Return once the edit that made a read fail is known; raise `error` if none did.
+
+        The next one may be on disk by then, so who reads again may have to wait again.
+        """
 
     @abstractmethod
     async def _longer(self, timeout_s: float | None) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 LINES_MAX: Final = 800
@@ -352,3 +353,8 @@ def test_every_error_has_a_code_of_its_own_and_a_remedy() -> None:
             breaches.append(at(path, node.lineno, f"{code} is used {codes[code]} times"))
     assert errors != []
     expect_none(breaches)
+
+
+def test_no_example_is_refused_because_the_machine_is_slow() -> None:
+    assert settings().deadline is None
+    assert HealthCheck.too_slow in settings().suppress_health_check

@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -18,7 +19,7 @@ from cli.devnet.directory import Cell, Devnet, locked
 from cli.devnet.report import own_command, show_devnet
 from cli.errors import CellsMismatch, EpochsMismatch, NoDevnet, NotReady, one_line
 from cli.interruptible import interruptible
-from cli.limits import DEVNET_CELLS_MAX
+from cli.limits import DEVNET_CELLS_MAX, DEVNET_SIGNAL_TIMEOUT_S, POLL_S
 from cli.options import expand, json_option
 from ledger.limits import EPOCH_ROUNDS_MAX, EPOCH_ROUNDS_MIN
 
@@ -164,11 +165,12 @@ def _loaded(path: Path) -> Devnet:
 
 
 def _up(path: Path, count: int | None, epoch_rounds: int | None, *, as_json: bool) -> Devnet:
-    with locked(path):
+    with locked(path), ExitStack() as until_ready:
         try:
             network = Devnet.load(path)
         except NoDevnet:
-            network = setup.plan(path, count or _CELLS_DEFAULT, epoch_rounds)
+            new = setup.planned(path, count or _CELLS_DEFAULT, epoch_rounds)
+            network = until_ready.enter_context(new)
         if count is not None and count != len(network.cells):
             raise CellsMismatch(f"the devnet in {path} has {len(network.cells)} cells, not {count}")
         if epoch_rounds is not None and epoch_rounds != network.epoch_rounds:
@@ -215,9 +217,10 @@ def _show_logs(network: Devnet, numbers: Sequence[int]) -> None:
 
 
 def _show_once(network: Devnet, number: int, state: processes.State, *, as_json: bool) -> None:
-    """Show the devnet when the kernel has brought the process to `state`, or after a second."""
-    for _ in range(20):
-        if processes.state_of(network, network.cell(number)) is state:
+    """Show the devnet when the kernel has brought the process to `state`, or it takes too long."""
+    until_s = time.monotonic() + DEVNET_SIGNAL_TIMEOUT_S
+    while processes.state_of(network, network.cell(number)) is not state:
+        if time.monotonic() > until_s:
             break
-        time.sleep(0.05)
+        time.sleep(POLL_S)
     show_devnet(network, as_json=as_json)

@@ -19,33 +19,32 @@ _WATCH_S = 10 * POLL_S
 def stay(devnet: Devnet, *, as_json: bool, begun_s: float) -> int:
     """Certify a first transaction, watch, and stop all cells at the end; return the exit status."""
     try:
-        _first_transaction(devnet, as_json=as_json, begun_s=begun_s)
-        if not as_json:
-            show_next_steps(devnet)
-            _say("Ctrl-C stops all cells.", as_json=as_json)
-        _watch(devnet, as_json=as_json)
+        try:
+            _first_transaction(devnet, as_json=as_json, begun_s=begun_s)
+            if not as_json:
+                show_next_steps(devnet)
+                _say("Ctrl-C stops all cells.", as_json=as_json)
+            _watch(devnet, as_json=as_json)
+        except KeyboardInterrupt:
+            _say("stopping all cells (Ctrl-C again kills them)", as_json=as_json)
+            _stop_all(devnet, as_json=as_json)
+        except BaseException:
+            _stop_all(devnet, as_json=as_json)
+            raise
     except KeyboardInterrupt:
-        _say("stopping all cells (Ctrl-C again kills them)", as_json=as_json)
-        return stop_all(devnet, as_json=as_json)
-    except BaseException:
-        stop_all(devnet, as_json=as_json)
-        raise
-    return EXIT_OK
-
-
-def stop_all(devnet: Devnet, *, as_json: bool) -> int:
-    """Stop every cell; a KeyboardInterrupt meanwhile kills them at once."""
-    try:
-        with locked(devnet.path):
-            devnet = Devnet.load(devnet.path)
-            processes.stop(devnet, devnet.cells)
-    except KeyboardInterrupt:
+        # However soon the second one comes.
         devnet = Devnet.load(devnet.path)
         processes.stop(devnet, devnet.cells, at_once=True)
         _say("killed all cells", as_json=as_json)
         return EXIT_INTERRUPTED
-    _say("all cells stopped", as_json=as_json)
     return EXIT_OK
+
+
+def _stop_all(devnet: Devnet, *, as_json: bool) -> None:
+    with locked(devnet.path):
+        devnet = Devnet.load(devnet.path)
+        processes.stop(devnet, devnet.cells)
+    _say("all cells stopped", as_json=as_json)
 
 
 def _first_transaction(devnet: Devnet, *, as_json: bool, begun_s: float) -> None:

@@ -36,7 +36,7 @@ from myceld.client import Client
 from myceld.home import RunFile
 
 _START_TOLERANCE_S = 2.0
-_LOADING_LOOKS = 50
+_LOADING_LOOKS = 200
 
 
 class State(Enum):

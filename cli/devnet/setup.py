@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import socket
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 
 from cli import daemon
 from cli.devnet.directory import Cell, Devnet
+from cli.devnet.ports import held_ports
 from cli.errors import SetupFailed, one_line
 from cli.limits import DEVNET_PRANA, DEVNET_SETUP_TIMEOUT_S
 
@@ -24,16 +24,17 @@ _JOBS = 2
 """Programs at a time: each is a Python start and a deliberately slow key derivation."""
 
 
-def plan(path: Path, count: int, epoch_rounds: int | None) -> Devnet:
-    """Choose free ports for `count` cells, once and for all, and save them."""
-    ports = _free_ports(2 * count)
-    cells = tuple(
-        Cell(number, port=ports[2 * number - 2], gateway_port=ports[2 * number - 1])
-        for number in range(1, count + 1)
-    )
-    devnet = Devnet(path, prepared=False, cells=cells, epoch_rounds=epoch_rounds)
-    devnet.save()
-    return devnet
+@contextlib.contextmanager
+def planned(path: Path, count: int, epoch_rounds: int | None) -> Iterator[Devnet]:
+    """Choose ports for `count` cells and save them; they are held while the block lasts."""
+    with held_ports(2 * count) as ports:
+        cells = tuple(
+            Cell(number, port=ports[2 * number - 2], gateway_port=ports[2 * number - 1])
+            for number in range(1, count + 1)
+        )
+        devnet = Devnet(path, prepared=False, cells=cells, epoch_rounds=epoch_rounds)
+        devnet.save()
+        yield devnet
 
 
 def prepare(devnet: Devnet) -> Devnet:
@@ -127,14 +128,3 @@ def _node(arguments: Sequence[str]) -> str:
         last = one_line(said[-1]) if said else f"exit status {done.returncode}"
         raise SetupFailed(f"`node {arguments[0]}` failed: {last}")
     return done.stdout.decode(errors="replace")
-
-
-def _free_ports(count: int) -> list[int]:
-    """Return different free ports; all are held at once so that none is given twice."""
-    with contextlib.ExitStack() as held:
-        ports = []
-        for _ in range(count):
-            listener = held.enter_context(socket.socket())
-            listener.bind(("127.0.0.1", 0))
-            ports.append(listener.getsockname()[1])
-        return ports

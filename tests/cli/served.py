@@ -6,10 +6,13 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 from gateway.server import Gateway
 from tests.gateway.fake_cell import TOKEN, FakeCell
+
+WAIT_S: Final = 180.0
+"""Ends a test that hangs. A busy machine may take long for anything."""
 
 
 @contextmanager
@@ -28,8 +31,9 @@ def serving() -> Iterator[tuple[FakeCell, str]]:
 
     thread = threading.Thread(target=lambda: asyncio.run(work()))
     thread.start()
-    assert started.wait(10)
+    assert started.wait(WAIT_S)
     cell, url, loop, stop = shared
     yield cell, url
     loop.call_soon_threadsafe(stop.set)
-    thread.join(10)
+    thread.join(WAIT_S)
+    assert not thread.is_alive()

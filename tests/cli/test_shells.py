@@ -5,18 +5,11 @@ zsh and fish are tried where they are installed.
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
-import re
-import select
 import shlex
 import shutil
-import struct
 import subprocess
 import sys
-import termios
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -24,12 +17,19 @@ from typing import Final
 import pytest
 
 from cli.completion import script_of
-from tests.cli.served import serving
+from tests.cli.served import WAIT_S, serving
+from tests.cli.terminal import Terminal, without_codes
 from tests.gateway.fake_cell import write_home
 from tests.network.devnet import ROOT
 
-_CODES: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _KILL_LINE: Final = "\x15"
+PATIENT: Final = f"""
+from cli import limits
+limits.COMPLETION_TIMEOUT_S = {WAIT_S}
+from cli.main import main
+main()
+"""
+"""The command line, which waits for the cell however busy the machine is."""
 CASES: Final = (
     ("myceld doc", "myceld doctor "),
     ("myceld tx pu", "myceld tx put "),
@@ -48,8 +48,8 @@ def _environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str,
     place = tmp_path_factory.mktemp("shells")
     program = place / "bin" / "myceld"
     program.parent.mkdir()
-    python_path = f"PYTHONPATH={shlex.quote(str(ROOT))}"
-    program.write_text(f'#!/bin/sh\n{python_path} exec "{sys.executable}" -m cli.main "$@"\n')
+    python = f"PYTHONPATH={shlex.quote(str(ROOT))} exec {shlex.quote(sys.executable)}"
+    program.write_text(f'#!/bin/sh\n{python} -c {shlex.quote(PATIENT)} "$@"\n')
     program.chmod(0o755)
     (place / "part.proof").touch()
     (place / "somewhere").mkdir()
@@ -72,38 +72,16 @@ def _installed(shell: str) -> str:
     return found
 
 
-class _Shell:
-    """An interactive shell on a pseudo-terminal."""
+class _Shell(Terminal):
+    """An interactive shell."""
 
     def __init__(self, command: list[str], environment: dict[str, str]) -> None:
-        self._master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 160, 0, 0))
-        self._process = subprocess.Popen(
-            command,
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            cwd=environment["HOME"],
-            env=environment,
-            start_new_session=True,
-        )
-        os.close(slave)
+        super().__init__(command, environment, Path(environment["HOME"]), (40, 160))
 
-    def types(self, text: str) -> None:
-        os.write(self._master, text.encode())
-
-    def shows(self, text: str, timeout_s: float = 20) -> None:
+    def shows(self, text: str) -> None:
         """Wait until something was written."""
-        seen, until_s = "", time.monotonic() + timeout_s
-        while text not in _CODES.sub("", seen):
-            assert time.monotonic() < until_s, (text, seen)
-            if select.select([self._master], [], [], 0.2)[0]:
-                seen += os.read(self._master, 1 << 16).decode("utf-8", "replace")
-
-    def close(self) -> None:
-        self._process.kill()
-        self._process.wait()
-        os.close(self._master)
+        self.wait(lambda: text in without_codes(self.raw), f"{text!r} was not shown")
+        self.raw = ""
 
 
 def _complete_all(shell: _Shell) -> None:
@@ -148,7 +126,7 @@ def test_fish_completes(environment: dict[str, str]) -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=WAIT_S,
     )
     found = [part.splitlines() for part in done.stdout.split("END\n")[:-1]]
     words = [[line.partition("\t")[0] for line in lines if line] for lines in found]

@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
-import re
-import select
 import signal
-import struct
-import subprocess
 import sys
-import termios
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,10 +16,9 @@ from cli.top_view import HINT, Look, Screen, View, lower_lines, rates_of, screen
 from gateway.doctor_routes import DoctorView
 from gateway.errors import GatewayBusy
 from tests.cli.served import serving
+from tests.cli.terminal import Terminal, without_codes
 from tests.gateway.fake_cell import FakeCell, write_home
 from tests.network.devnet import ROOT
-
-_CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 def _peer(number: int) -> dict[str, Any]:
@@ -147,57 +138,26 @@ def _busy() -> DoctorView:
     raise GatewayBusy("it waits for its disk")
 
 
-class _Terminal:
-    """A pseudo-terminal that `myceld top` runs on."""
+class _Top(Terminal):
+    """A terminal that `myceld top` runs on."""
 
     def __init__(self, home: Path) -> None:
-        self.master, self._slave = pty.openpty()
-        self.resize(24)
-        self.settings = termios.tcgetattr(self._slave)
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "cli.main", "top", "--interval", "0.2", "--home", str(home)],
-            stdin=self._slave,
-            stdout=self._slave,
-            stderr=self._slave,
-            cwd=ROOT,
-            env=os.environ | {"TERM": "xterm"},
-            start_new_session=True,
-        )
-        self.raw = ""
+        command = (sys.executable, "-m", "cli.main", "top", "--interval", "0.2", "--home", home)
+        environment = os.environ | {"TERM": "xterm"}
+        super().__init__([str(word) for word in command], environment, ROOT, (24, 110))
 
-    def resize(self, height: int) -> None:
-        fcntl.ioctl(self._slave, termios.TIOCSWINSZ, struct.pack("HHHH", height, 110, 0, 0))
-
-    def press(self, keys: str) -> None:
-        os.write(self.master, keys.encode())
-
-    def shows(self, text: str, timeout_s: float = 30) -> str:
+    def shows(self, text: str) -> str:
         """Wait until the screen has a text; return the screen."""
-        until_s = time.monotonic() + timeout_s
-        while time.monotonic() < until_s:
-            screen = _CODES.sub("", self.raw.rpartition("\x1b[H")[2])
-            if text in screen:
-                self.raw = ""
-                return screen
-            if select.select([self.master], [], [], 0.1)[0]:
-                self.raw += os.read(self.master, 1 << 16).decode()
-        raise AssertionError(f"{text!r} was not shown: {self.raw[-4000:]!r}")
+        self.wait(lambda: text in self._screen(), f"{text!r} was not shown")
+        screen, self.raw = self._screen(), ""
+        return screen
 
-    def ends(self) -> tuple[int, str]:
-        """Wait for the end; return the exit status and what was written last."""
-        status = self.process.wait(30)
-        while select.select([self.master], [], [], 0.2)[0]:
-            self.raw += os.read(self.master, 1 << 16).decode()
-        return status, self.raw
+    def has_told(self, code: str) -> None:
+        """Wait until the terminal was told something that is not shown."""
+        self.wait(lambda: code in self.raw, f"{code!r} was not written")
 
-    def is_as_before(self) -> bool:
-        return termios.tcgetattr(self._slave) == self.settings
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        os.close(self.master)
-        os.close(self._slave)
+    def _screen(self) -> str:
+        return without_codes(self.raw.rpartition("\x1b[H")[2])
 
 
 @pytest.fixture(name="cell")
@@ -208,42 +168,38 @@ def _cell(tmp_path: Path) -> Iterator[FakeCell]:
 
 
 @pytest.fixture(name="terminal")
-def _terminal(tmp_path: Path, cell: FakeCell) -> Iterator[_Terminal]:  # noqa: ARG001 - it must be served
-    terminal = _Terminal(tmp_path)
+def _terminal(tmp_path: Path, cell: FakeCell) -> Iterator[_Top]:  # noqa: ARG001 - it must be served
+    terminal = _Top(tmp_path)
     yield terminal
     terminal.close()
 
 
-def test_the_keys_work_on_a_terminal_which_is_given_back(
-    terminal: _Terminal, cell: FakeCell
-) -> None:
+def test_the_keys_work_on_a_terminal_which_is_given_back(terminal: _Top, cell: FakeCell) -> None:
     assert "round trip ▾" in terminal.shows(HINT)
-    terminal.press("p")
+    terminal.types("p")
     terminal.shows("HELD")
-    terminal.press("psr")
+    terminal.types("psr")
     assert "HELD" not in terminal.shows("peer ▴")
-    terminal.resize(12)
+    terminal.resize(12, 110)
     terminal.shows("lines 1 to")
-    terminal.press("\x1b[B")
+    terminal.types("\x1b[B")
     terminal.shows("lines 2 to")
     cell.doctor = _busy  # type: ignore[method-assign]  # until it is well again
     terminal.shows("waits for its disk")
     del cell.doctor
-    terminal.press("\x1a")  # an orphaned group of processes is not suspended
+    terminal.types("\x1a")  # an orphaned group of processes is not suspended
     terminal.shows("lines 2 to")
-    terminal.press("q")
-    status, told = terminal.ends()
-    assert status == 0
-    assert "\x1b[?1049l" in told
-    assert "\x1b[?25h" in told
+    terminal.types("q")
+    assert terminal.ends() == 0
+    terminal.has_told("\x1b[?1049l")
+    terminal.has_told("\x1b[?25h")
     assert terminal.is_as_before()
 
 
-def test_a_signal_gives_the_terminal_back_too(terminal: _Terminal) -> None:
+def test_a_signal_gives_the_terminal_back_too(terminal: _Top) -> None:
     terminal.shows(HINT)
     assert not terminal.is_as_before()
     os.kill(terminal.process.pid, signal.SIGTERM)
-    status, told = terminal.ends()
-    assert status == 130
-    assert "\x1b[?1049l" in told
+    assert terminal.ends() == 130
+    terminal.has_told("\x1b[?1049l")
     assert terminal.is_as_before()

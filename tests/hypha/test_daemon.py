@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.listener import Listener
 from hypha.daemon import HyphaDaemon
 from hypha.errors import HyphaHomeUnusable
 from hypha.home import HyphaHome
@@ -19,6 +20,15 @@ from tests.hypha.fake_gateway import FakeGateway, story
 from tests.ledger.test_roster_proof import SHORT
 from tests.ledger.world import ALL_KEYS
 
+_HANGS_S = 300.0
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that stands still for a while makes no gateway silent, and no head doubtful."""
+    for bound in ("network.ASK_TIMEOUT_S", "network.QUESTION_TIMEOUT_S", "standing.CONFIRMED_S"):
+        monkeypatch.setattr(f"hypha.{bound}", _HANGS_S)
+
 
 async def _serve(folder: Path, talk: Callable[[], None]) -> list[str]:
     """Run a hypha over an honest gateway, and `talk` to it on a thread; return what it told."""
@@ -26,7 +36,7 @@ async def _serve(folder: Path, talk: Callable[[], None]) -> list[str]:
     home.make()
     home.write_text(home.genesis, to_json(SHORT))
     told: list[str] = []
-    async with FakeGateway(story(3)).served() as gateway, asyncio.timeout(30):
+    async with FakeGateway(story(3)).served() as gateway, asyncio.timeout(_HANGS_S):
         config = HyphaConfig((gateway.url,))
         daemon = HyphaDaemon(home, config, ALL_KEYS[7], told.append)
 
@@ -46,7 +56,7 @@ async def _serve(folder: Path, talk: Callable[[], None]) -> list[str]:
 
 def test_it_answers_as_a_cell_does_and_refuses_what_it_can_not(tmp_path: Path) -> None:
     def talk() -> None:
-        with Client.from_home(tmp_path) as client:
+        with Client.from_home(tmp_path, timeout_s=_HANGS_S) as client:
             ask(client)
 
     def ask(client: Client) -> None:
@@ -94,3 +104,18 @@ def test_a_disk_that_fails_ends_it_with_its_code(
     with pytest.raises(BaseExceptionGroup) as caught:
         asyncio.run(_serve(tmp_path, until_it_ends))
     assert caught.group_contains(HyphaHomeUnusable)
+
+
+def test_a_gateway_that_does_not_close_holds_up_no_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hangs(listener: Listener) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await closes(listener)
+
+    closes = Listener.stop
+    monkeypatch.setattr(Listener, "stop", hangs)
+    monkeypatch.setattr("hypha.daemon.STOP_TIMEOUT_S", 0.2)
+    assert asyncio.run(_serve(tmp_path, lambda: None))[-1] == "ready"

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ledger.proof import from_text, to_text
 from tests.hypha.fake_gateway import FakeGateway, Json, as_http, honest, story
 from tests.hypha.test_network import hypha
+from tests.hypha.wired_loop import run_wired
 
 GOOD = story(3)
 ROUND = GOOD.headers[-1].round
@@ -40,9 +41,11 @@ def _bytes_changed(data: bytearray, sort: str, at: int) -> bytearray:
 
 
 def _changed(answer: Json, changes: list[tuple[str, int]]) -> bytes:
+    text = answer.get("proof")
+    data = None if text is None else bytearray(from_text(text))
     for sort, at in changes:
-        if sort in ("flip", "cut", "double", "zero") and isinstance(answer.get("proof"), str):
-            data = _bytes_changed(bytearray(from_text(answer["proof"])) or bytearray(1), sort, at)
+        if sort in ("flip", "cut", "double", "zero") and data is not None:
+            data = _bytes_changed(data or bytearray(1), sort, at)
             answer["proof"] = to_text(bytes(data))
         elif sort == "number":
             answer[("certified_round", "begins_at")[at % 2]] = at - 7
@@ -80,4 +83,4 @@ def test_no_change_of_an_answer_gets_through(changes: list[tuple[str, int]]) -> 
             assert made.network.heads.newest.header == GOOD.headers[-1]
 
     with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(run(Path(folder)))
+        run_wired(run(Path(folder)))

@@ -50,7 +50,7 @@ def test_it_loads_nothing_of_a_full_cell() -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=300,
     )
     modules, pages = json.loads(done.stdout)
     assert "h11" in modules
@@ -73,8 +73,8 @@ def test_a_directory_has_one_hypha(tmp_path: Path) -> None:
         pass
 
 
-_WRITER = """
-import sys
+_WRITERS = """
+import os, sys
 sys.path.insert(0, {root!r})
 from pathlib import Path
 from hypha.home import HyphaHome
@@ -84,16 +84,28 @@ from tests.hypha.fake_gateway import story, tail
 from tests.ledger.test_roster_proof import SHORT
 home, heads = HyphaHome(Path({home!r})), Heads(SHORT)
 proofs = [tail(story(at), HeaderClaim(), 0) for at in range(1, 6)]
-started = False
-while True:
-    heads = Heads(SHORT)
-    for proof in proofs:
-        news = heads.consider(proof).news
-        home.write_head(news, SHORT)
-        heads.adopt(news)
-        if not started:
-            print("go", flush=True)
-            started = True
+
+def write(told):
+    while True:
+        heads = Heads(SHORT)
+        for proof in proofs:
+            news = heads.consider(proof).news
+            home.write_head(news, SHORT)
+            heads.adopt(news)
+            if told is not None:
+                told = os.close(told)
+
+for line in sys.stdin:
+    reading, writing = os.pipe()
+    writer = os.fork()
+    if not writer:
+        write(writing)
+    os.close(writing)
+    os.read(reading, 1)  # it has written one
+    os.close(reading)
+    print(writer, flush=True)
+    os.waitpid(writer, 0)
+    print("ended", flush=True)
 """
 
 
@@ -101,18 +113,22 @@ while True:
 def test_a_kill_at_any_write_leaves_a_whole_head(tmp_path: Path) -> None:
     """And no half-written file stays once the directory is locked again."""
     home = _home(tmp_path)
-    code = _WRITER.format(root=str(ROOT), home=str(tmp_path))
-    for at in range(4):
-        process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    code = _WRITERS.format(root=str(ROOT), home=str(tmp_path))
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None
         assert process.stdout is not None
-        assert process.stdout.readline() == b"go\n"
-        time.sleep(0.05 + 0.013 * at)  # somewhere in the middle: where does not matter
-        process.send_signal(signal.SIGKILL)
-        process.wait(20)
-        process.stdout.close()
-        assert open_heads(home).round > 0
-        with home.locked():
-            assert list(tmp_path.glob(".head.proof.*")) == []
+        for at in range(12):
+            process.stdin.write(b"another one\n")
+            process.stdin.flush()
+            writer = int(process.stdout.readline())
+            time.sleep(0.007 * at)  # somewhere in the middle: where does not matter
+            os.kill(writer, signal.SIGKILL)
+            assert process.stdout.readline() == b"ended\n"
+            assert open_heads(home).round > 0
+            with home.locked():
+                assert list(tmp_path.glob(".head.proof.*")) == []
 
 
 def test_evidence_is_kept_once_and_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,9 +175,10 @@ def test_founding_without_what_it_needs_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_a_hypha_is_made_of_the_networks_id_by_whichever_gateway_tells_its_genesis(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of another network, silent, and without a round: none of them stops it, none deceives it."""
+    monkeypatch.setattr("hypha.genesis_asking.ASK_TIMEOUT_S", 300.0)
     home, other = HyphaHome(tmp_path / "hypha"), replace(SHORT, name="another network")
 
     async def of_another(gateway: FakeGateway, path: str, query: Json) -> bytes:

@@ -22,6 +22,7 @@ from hypha.gateway_address import GatewayAddress
 from hypha.limits import ANSWER_SIZE_BYTES_MAX, EVENTS_MAX, HEAD_SIZE_BYTES_MAX
 from hypha.line import Line
 from tests.hypha.fake_gateway import FakeGateway, Json, as_http, refusal, story
+from tests.hypha.wired_loop import run_wired
 
 PATH = "/api/light/head"
 
@@ -37,7 +38,7 @@ def asking(work: Callable[[FakeGateway, Line], Awaitable[None]]) -> None:
             finally:
                 line.close()
 
-    asyncio.run(run())
+    run_wired(run())
 
 
 def always(data: bytes) -> Callable[[FakeGateway, str, Json], Awaitable[bytes]]:
@@ -141,7 +142,7 @@ def test_nobody_there_is_silence() -> None:
         with pytest.raises(GatewaySilent):
             await line.get(PATH, {})
 
-    asyncio.run(run())
+    run_wired(run())
 
 
 def _certificate(folder: Path) -> tuple[Path, Path]:
@@ -183,7 +184,7 @@ def test_https_needs_somebody_who_vouches(tmp_path: Path) -> None:
     own.load_cert_chain(certificate, key)
 
     async def run() -> None:
-        async with FakeGateway(story(1)).served(own) as gateway, asyncio.timeout(20):
+        async with FakeGateway(story(1)).served(own) as gateway, asyncio.timeout(120):
             address = GatewayAddress(gateway.url, ca_file=str(certificate))
             trusting = Line(address, "secret", ssl.create_default_context(cafile=str(certificate)))
             assert (await trusting.get(PATH, {"epoch": 0}))["certified_round"] == gateway.round

@@ -26,9 +26,10 @@ from hypha.errors import (
 from hypha.gateway_address import GatewayAddress
 from hypha.handing import HandingOn
 from hypha.home import HyphaHome
+from hypha.limits import HAND_ON_AGAIN_S
 from hypha.line import Line
 from hypha.network import Network as Seen
-from hypha.questions import RoundQuestion, StateQuestion, of_value
+from hypha.questions import RoundQuestion, of_value
 from ledger.errors import Malformed, WrongSignature
 from ledger.genesis import to_json
 from ledger.kinds import Put, cost_of_arguments
@@ -48,6 +49,7 @@ from tests.hypha.fake_gateway import (
     told,
     truth,
 )
+from tests.hypha.wired_loop import run_wired
 from tests.ledger.proof_world import Network
 from tests.ledger.test_roster_proof import SHORT
 from tests.ledger.world import ALL_KEYS, candidates, signed
@@ -175,14 +177,10 @@ def test_a_liar_is_named_and_does_no_harm(tmp_path: Path, name: str) -> None:
             assert status.gateways[0].lies == 1
             assert [text for text in status.warnings if liar.url in text]
 
-    asyncio.run(run())
+    run_wired(run())
 
 
-def test_the_silent_the_slow_and_the_old_hold_up_nobody(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("hypha.network.ASK_TIMEOUT_S", 0.6)
-
+def test_the_silent_the_slow_and_the_old_hold_up_nobody(tmp_path: Path) -> None:
     async def run() -> None:
         slow, broken, old = (
             FakeGateway(story(4), never),
@@ -203,14 +201,10 @@ def test_the_silent_the_slow_and_the_old_hold_up_nobody(
             assert asyncio.get_running_loop().time() - began_s < limits.ASK_TIMEOUT_S
             assert made.cell.status().confirmed_by == 1
 
-    asyncio.run(run())
+    run_wired(run())
 
 
-def test_an_old_state_is_not_shown_once_a_newer_head_is_known(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("hypha.network.ASK_TIMEOUT_S", 0.6)
-
+def test_an_old_state_is_not_shown_once_a_newer_head_is_known(tmp_path: Path) -> None:
     async def run() -> None:
         good, old = FakeGateway(story(5)), FakeGateway(story(3))
         async with hypha(tmp_path, good, old) as made:
@@ -219,14 +213,9 @@ def test_an_old_state_is_not_shown_once_a_newer_head_is_known(
             good.answer = never  # only the old one answers now
             made.network.gateways[0].standing.failures = 9
             with pytest.raises(NoGatewayAnswers, match="round 4 only"):
-                await made.network.ask(made_of("newest"), 0.5)
+                await made.network.ask(of_value("newest"), 0.5)
 
-    asyncio.run(run())
-
-
-def made_of(key: str) -> StateQuestion:
-
-    return of_value(key)
+    run_wired(run())
 
 
 def test_an_old_value_under_a_newer_signature_is_old(tmp_path: Path) -> None:
@@ -250,7 +239,7 @@ def test_an_old_value_under_a_newer_signature_is_old(tmp_path: Path) -> None:
             assert (await made.cell.state_value("newest")).value_hex == "04"
             assert made.standing(0) == "behind"
 
-    asyncio.run(run())
+    run_wired(run())
 
 
 def test_absence_is_proven_or_not_said(tmp_path: Path) -> None:
@@ -265,7 +254,7 @@ def test_absence_is_proven_or_not_said(tmp_path: Path) -> None:
             file = await made.cell.value_proof("nothing")
             assert verify_text(file.proof, SHORT.network_id).header.round == good.round
 
-    asyncio.run(run())
+    run_wired(run())
 
 
 def test_a_file_of_the_hypha_proves_from_the_genesis_on(tmp_path: Path) -> None:
@@ -279,7 +268,7 @@ def test_a_file_of_the_hypha_proves_from_the_genesis_on(tmp_path: Path) -> None:
             head = await made.cell.round_proof(None)
             assert verify_text(head.proof, SHORT.network_id).certified.round == made.round
 
-    asyncio.run(run())
+    run_wired(run())
 
 
 def test_two_histories_are_kept_as_evidence_and_the_first_is_believed(tmp_path: Path) -> None:
@@ -307,7 +296,7 @@ def test_two_histories_are_kept_as_evidence_and_the_first_is_believed(tmp_path: 
         assert again.cell.status().phase == "contradicted"
         assert again.round == ours.round
 
-    asyncio.run(run())
+    run_wired(run())
 
 
 def _text_of(path: str) -> str:
@@ -326,7 +315,7 @@ def test_a_restart_goes_on_from_the_newest_head(tmp_path: Path) -> None:
             assert made.round == good.round
             assert made.standing(0) == "behind"
 
-    asyncio.run(run())
+    run_wired(run())
 
 
 @pytest.mark.parametrize("damage", [b"", b"garbage", None])
@@ -339,7 +328,7 @@ def test_a_damaged_head_is_said_and_not_begun_anew(tmp_path: Path, damage: bytes
         with pytest.raises(HeadUnreadable):
             open_heads(made.home)
 
-    asyncio.run(run())
+    run_wired(run())
 
 
 def test_a_head_that_can_not_be_written_is_not_believed(tmp_path: Path) -> None:
@@ -350,7 +339,7 @@ def test_a_head_that_can_not_be_written_is_not_believed(tmp_path: Path) -> None:
                 await made.network.follow()
             assert made.round == 0
 
-    asyncio.run(run())
+    run_wired(run())
 
 
 def test_what_all_refuse_is_refused(tmp_path: Path) -> None:
@@ -366,7 +355,7 @@ def test_what_all_refuse_is_refused(tmp_path: Path) -> None:
                 await made.network.ask(RoundQuestion(Round(1)))
             assert made.cell.status().phase == "starting"
 
-    asyncio.run(run())
+    run_wired(run())
 
 
 def test_a_network_where_all_lie_gives_no_answer(tmp_path: Path) -> None:
@@ -377,7 +366,7 @@ def test_a_network_where_all_lie_gives_no_answer(tmp_path: Path) -> None:
                 await made.cell.state_value("newest")
             assert made.network.heads.newest is None
 
-    asyncio.run(run())
+    run_wired(run())
 
 
 def test_a_quiet_network_is_told_from_a_fresh_one(tmp_path: Path) -> None:
@@ -398,7 +387,7 @@ def test_a_quiet_network_is_told_from_a_fresh_one(tmp_path: Path) -> None:
             assert made.cell.status().phase == "alone"
             assert made.cell.services()[0].status == "unhealthy"
 
-    asyncio.run(run())
+    run_wired(run())
 
 
 Work = Callable[[Hypha, FakeGateway, FakeGateway], Awaitable[None]]
@@ -423,7 +412,7 @@ def handing(tmp_path: Path, work: Work, first: Answer = truth) -> None:
             made.network.gateways[1].standing.latency_s = 9.0
             await work(made, one, two)
 
-    asyncio.run(run())
+    run_wired(run())
 
 
 def _apply(gateway: FakeGateway, network: Network, raws: list[bytes]) -> None:
@@ -494,10 +483,8 @@ def test_nonces_are_never_used_twice_even_after_a_restart(tmp_path: Path) -> Non
 
 
 def test_a_transaction_goes_to_the_next_gateway_when_one_refuses_or_is_silent(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr("hypha.handing.SUBMIT_TIMEOUT_S", 0.6)
-
     async def refusing(gateway: FakeGateway, path: str, query: Json) -> bytes:
         if path == "/api/light/transactions":
             return as_http(refusal("MYC-NODE-010", "full"), 503)
@@ -518,15 +505,11 @@ def test_a_transaction_goes_to_the_next_gateway_when_one_refuses_or_is_silent(
     handing(tmp_path, work, refusing)
 
 
-def test_what_a_gateway_swallows_is_given_to_another(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("hypha.handing.HAND_ON_AGAIN_S", 0.0)
-
+def test_what_a_gateway_swallows_is_given_to_another(tmp_path: Path) -> None:
     async def work(made: Hypha, one: FakeGateway, two: FakeGateway) -> None:
         raw = signed(OWN, 5, Put("k", b"v"), network_id=SHORT.network_id)
         with pytest.raises(NotReachedInTime):
-            await made.cell.submit([raw], wait=Stage.CERTIFIED, timeout_s=1)
+            await made.cell.submit([raw], wait=Stage.CERTIFIED, timeout_s=1.5 * HAND_ON_AGAIN_S)
         assert one.posted[0]["transactions"] == two.posted[0]["transactions"]
         assert len(one.posted) == 1
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -17,6 +16,7 @@ from ledger.values import VALUE_PREFIX
 from ledger.verify import verify_text
 from tests.hypha.fake_gateway import Answer, FakeGateway, Json, as_http, begun, honest, truth
 from tests.hypha.test_network import hypha
+from tests.hypha.wired_loop import run_wired
 from tests.ledger.proof_world import Network
 from tests.ledger.test_roster_proof import SHORT
 
@@ -60,7 +60,7 @@ def test_pages_add_up_to_all_that_begins_with_a_prefix(tmp_path: Path) -> None:
             assert isinstance(claim, RangeClaim)
             assert len(claim.shown.entries) == len(CLUB)
 
-    asyncio.run(run())
+    run_wired(run())
 
 
 def _with_claim(answer: Json, claim: RangeClaim) -> bytes:
@@ -131,7 +131,7 @@ def test_who_leaves_out_adds_or_changes_something_is_named(tmp_path: Path, lie: 
             assert _found(await _all(made.cell, "club/", 100)) == CLUB
             assert (made.standing(0), made.standing(1)) == ("lies", "good")
 
-    asyncio.run(run())
+    run_wired(run())
 
 
 def test_no_mutation_of_what_is_told_is_believed(tmp_path: Path) -> None:
@@ -159,5 +159,5 @@ def test_no_mutation_of_what_is_told_is_believed(tmp_path: Path) -> None:
                     told.append(await made.cell.state_values("club/", "", 100))
             assert liar.asked.count("/api/light/range") == 200
 
-    asyncio.run(run())
+    run_wired(run())
     assert told == []

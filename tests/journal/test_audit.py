@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -14,10 +13,7 @@ import pytest
 from journal import Journal, Store
 from journal.errors import StoreClosed, StoreCorrupt, TimedOut
 from journal.limits import PAGE_SIZE_BYTES
-from tests.journal.world import open_store
-
-_TURNS_TO_THE_WRITER = 5
-"""After so many turns of the event loop the writer's thread has what was appended."""
+from tests.journal.world import ahead, open_store, stopped_clock
 
 
 def _run(
@@ -62,19 +58,14 @@ def test_what_is_written_but_not_acknowledged_yet_is_no_damage(tmp_path: Path) -
     """The writer's thread may be a commit ahead of what this thread knows."""
 
     async def body(store: Store, journal: Journal) -> None:
-        for _ in range(50):
-            before = journal.length
+        with ahead(store):
             appending = asyncio.create_task(journal.append([b"more"] * 500))
-            for _ in range(_TURNS_TO_THE_WRITER):
+            while store.reader().is_at(store.state_of("a")):  # noqa: ASYNC110 - until the disk has it
                 await asyncio.sleep(0)
-            _wait_for_the_writer(tmp_path / "s.db", before)
-            if journal.length == before:  # else it was acknowledged in those turns already
-                break
+            assert journal.length == 300
+            (audit,) = await store.audit()
+            assert audit.blocks == 800
             await appending
-        assert journal.length == before
-        (audit,) = await store.audit()
-        assert audit.blocks == before + 500
-        await appending
 
     _run(tmp_path, [b"first"] * 300, body)
 
@@ -85,19 +76,10 @@ def test_a_head_that_is_not_what_was_acknowledged_is_found_at_once(tmp_path: Pat
             other.execute("DELETE FROM journal_chunk_1 WHERE first = 0")
             other.execute("UPDATE journal_head SET size = size + 1")
         with pytest.raises(StoreCorrupt):
-            await asyncio.wait_for(store.audit(), 5)
+            await asyncio.wait_for(store.audit(), 60)
         assert journal.length == 300
 
     _run(tmp_path, [b"first"] * 300, body)
-
-
-def _wait_for_the_writer(path: Path, before: int) -> None:
-    """Return when a commit is on the disk; the event loop learns nothing meanwhile."""
-    deadline_s = time.monotonic() + 20
-    with contextlib.closing(sqlite3.connect(path)) as other:
-        while other.execute("SELECT size FROM journal_head").fetchall() == [(before,)]:
-            assert time.monotonic() < deadline_s
-            time.sleep(0.01)
 
 
 def test_damage_below_the_rows_is_an_error_with_a_code(tmp_path: Path) -> None:
@@ -139,15 +121,17 @@ def test_an_audit_that_takes_too_long_stops_with_an_error(tmp_path: Path) -> Non
     async def body(_: Store, journal: Journal) -> None:
         seen: list[tuple[int, int]] = []
 
-        def slow(done: int, of: int) -> None:
-            seen.append((done, of))
-            time.sleep(0.02)
-
         with await journal.snapshot() as snapshot:
-            with pytest.raises(TimedOut):
-                await snapshot.audit(slow, timeout_s=0.05)
+            with stopped_clock() as later:
+
+                def slow(done: int, of: int) -> None:
+                    seen.append((done, of))
+                    later(0.02)
+
+                with pytest.raises(TimedOut):
+                    await snapshot.audit(slow, timeout_s=0.05)
             assert 1 < len(seen) < 8
-            assert (await snapshot.audit(timeout_s=60)).blocks == 4000
+            assert (await snapshot.audit()).blocks == 4000
 
     _run(tmp_path, [b"%d" % n for n in range(4000)], body)
 
@@ -166,12 +150,10 @@ def test_closing_the_store_ends_an_audit_and_is_no_damage(tmp_path: Path) -> Non
 
 def test_audits_of_a_journal_and_of_all_stop_in_time(tmp_path: Path) -> None:
     async def body(store: Store, journal: Journal) -> None:
-        def slow(_done: int, _of: int) -> None:
-            time.sleep(0.02)
-
-        for audit in (journal.audit, store.audit):
-            with pytest.raises(TimedOut):
-                await audit(slow, timeout_s=0.05)
-        assert (await journal.audit(timeout_s=60)).blocks == 4000
+        with stopped_clock() as later:
+            for audit in (journal.audit, store.audit):
+                with pytest.raises(TimedOut):
+                    await audit(lambda _done, _of: later(0.02), timeout_s=0.05)
+        assert (await journal.audit()).blocks == 4000
 
     _run(tmp_path, [b"%d" % n for n in range(4000)], body)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Coroutine
 from pathlib import Path
@@ -14,6 +15,7 @@ from core.ids import Hash
 from journal import Appended, Conflict, Journal, Store, Truncated
 from journal import events as events_module
 from journal.checkpoint import sign_checkpoint, verify_checkpoint
+from journal.edits import Truncate
 from journal.errors import (
     BlockCleared,
     HeadRefused,
@@ -31,6 +33,7 @@ from journal.merkle import verify_consistency, verify_inclusion, verify_subtree_
 from tests.journal.world import (
     CELL_ID,
     PUBLIC_KEY,
+    ahead,
     check_head,
     open_store,
     read_all,
@@ -155,14 +158,14 @@ def test_space_is_really_given_back(tmp_path: Path, how: str) -> None:
         async with await open_store(tmp_path / "s.db") as store:
             journal = await store.journal("a")
             for _ in range(10):
-                await journal.append([os.urandom(1000) for _ in range(2000)])
+                await journal.append([os.urandom(600) for _ in range(2000)])
             before = used()
             if how == "truncate":
                 await journal.truncate(1000)
             else:
                 await (journal.clear(0, 19_000) if how == "clear" else journal.prune(19_000))
             # 1,000 of 20,000 blocks are left; the hashes of all of them if it was not truncated.
-            assert before > 20_000_000
+            assert before > 12_000_000
             assert used() < 3_000_000
             await journal.append([os.urandom(1000) for _ in range(100)])
             await journal.audit()
@@ -265,13 +268,40 @@ def test_reads_while_the_journal_is_edited_never_call_it_damage(tmp_path: Path) 
                 await asyncio.sleep(0)
 
         done = asyncio.Event()
-        readers = [asyncio.create_task(read()) for _ in range(4)]
-        for n in range(25):
+        readers = [asyncio.create_task(read()) for _ in range(2)]
+        for n in range(15):
             await journal.truncate(300 + n % 2)
             await journal.append([b"%d" % n] * 300)
             await journal.clear(310, 320)
         done.set()
         await asyncio.gather(*readers)
+
+    _run(tmp_path, body)
+
+
+@pytest.mark.parametrize("how", ["get", "has"])
+def test_a_read_that_meets_one_edit_after_another_calls_neither_damage(
+    tmp_path: Path, how: str
+) -> None:
+    async def body(store: Store, journal: Journal) -> None:
+        async def is_there() -> bool:
+            if how == "has":
+                return await journal.has(1200)
+            with contextlib.suppress(NoSuchBlock):
+                return await journal.get(1200) == b"other" * 99
+            return False
+
+        with ahead(store):
+            first = store._committer.put(Truncate("a", 1100), durable=True)
+            while not store.reader().is_stale(store.state_of("a")):  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0)
+            # The block is gone from the disk, then there again, and gone when that is known.
+            more = asyncio.create_task(journal.append([b"other" * 99] * 300))
+            reading = asyncio.create_task(is_there())
+            await asyncio.sleep(0)
+            second = store._committer.put(Truncate("a", 1150), durable=True)
+            assert not await reading
+            await asyncio.gather(first, more, second)
 
     _run(tmp_path, body)
 
@@ -290,8 +320,8 @@ def test_a_conflict_is_kept_as_evidence_and_the_journal_goes_on(tmp_path: Path) 
         ours = journal.checkpoint()
         with journal.events() as events:
             assert await journal.report_conflict(theirs) == 1
-            assert await events.next(timeout_s=1) == Conflict("a", ours, theirs)
-            assert await events.next(timeout_s=1) == Truncated("a", 1, 1500)
+            assert await events.next(timeout_s=60) == Conflict("a", ours, theirs)
+            assert await events.next(timeout_s=60) == Truncated("a", 1, 1500)
         assert journal.evidence() == [(ours, theirs)]
         assert await read_all(journal) == _BLOCKS
         await journal.append(b"goes on")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+import pytest
 from nacl.signing import SigningKey
 
 from core.ids import PublicKey, cell_id_of, public_key_of
@@ -81,3 +85,37 @@ def fsyncs_of(store: Store, slow: Callable[[], None] = lambda: None) -> list[int
 
     committer._syncer._call_fsync = call_fsync  # type: ignore[method-assign]  # a disk to watch
     return covered
+
+
+@contextlib.contextmanager
+def ahead(store: Store) -> Iterator[None]:
+    """Let the writer's thread be quick and the event loop slow.
+
+    What the thread does is on disk at once, and known here some turns of the loop later.
+    """
+    thread = store._thread
+
+    async def run(function: Callable[[Any], Any]) -> Any:  # noqa: ANN401 - whatever it gives
+        result = thread.run_here(function)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        return result
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(thread, "run", run)
+        yield
+
+
+@contextlib.contextmanager
+def stopped_clock() -> Iterator[Callable[[float], None]]:
+    """Stop the clock of the running event loop; yields what moves it on by some seconds."""
+    loop = asyncio.get_running_loop()
+    now_s = loop.time()
+
+    def later(seconds: float) -> None:
+        nonlocal now_s
+        now_s += seconds
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "time", lambda: now_s)
+        yield later

@@ -46,12 +46,12 @@ class FakeCell:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        assert self._ready.wait(60)
+        assert self._ready.wait(240)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(60)
+        self._thread.join(240)
         self._loop.close()
 
     async def transfer(self, stream: PeerStream) -> None:
@@ -73,12 +73,12 @@ class FakeCell:
         genesis = self._genesis
         hello = Hello(WIRE_VERSION, genesis.rule_set, genesis.network_id, _AHEAD)
         have = Have(_AHEAD, (0,) * len(genesis.members))
-        await stream.write(encode_frame(hello) + encode_frame(have), timeout_s=5)
+        await stream.write(encode_frame(hello) + encode_frame(have), timeout_s=60)
         reader = FrameReader()
         while data := await stream.read(65536, timeout_s=60):
             for frame in reader.feed(data):
                 if isinstance(frame, Ping):
-                    await stream.write(encode_frame(Pong(frame.number)), timeout_s=5)
+                    await stream.write(encode_frame(Pong(frame.number)), timeout_s=60)
 
 
 class Liar(FakeCell):
@@ -101,18 +101,20 @@ class Liar(FakeCell):
                         answer = encode_answer(piece_of({b"value/mine": b"all of it"}))
                     case _:
                         answer = encode_answer(Headers((b"made up",)))
-                await stream.write(answer, timeout_s=5)
+                await stream.write(answer, timeout_s=60)
 
 
-class Slow(FakeCell):
-    """Honest, out of a history in a store of its own; every answer takes `delay_s`."""
+class Honest(FakeCell):
+    """Serves out of a history in a store of its own."""
 
-    def __init__(self, genesis: Genesis, history: History, path: Path, delay_s: float) -> None:
+    def __init__(self, genesis: Genesis, history: History, path: Path) -> None:
         super().__init__(genesis, b"\x66" * 32)
         self._history = history
         self._path = path
-        self._delay_s = delay_s
         self._source: StoreSource
+
+    async def before_answer(self) -> None:
+        """Wait for whatever a test wants, before each answer."""
 
     async def _run(self) -> None:
         async with _store(self._path) as store:
@@ -125,6 +127,6 @@ class Slow(FakeCell):
         while data := await stream.read(65536, timeout_s=60):
             for body in bodies.feed(data):
                 self.asked += 1
-                await asyncio.sleep(self._delay_s)
+                await self.before_answer()
                 answer = encode_answer(await answer_of(decode_ask(body), self._source))
-                await stream.write(answer, timeout_s=5)
+                await stream.write(answer, timeout_s=60)
