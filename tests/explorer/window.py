@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 
 SCREENSHOTS: Final = Path(__file__).parents[2] / "build" / "screenshots"
 """Of each run the last ones; git knows nothing of them."""
@@ -25,9 +26,12 @@ FLAGS: Final = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
 """A browser that talks to nobody by itself, and runs as root in a container."""
-WAIT_MS: Final = 20_000
-"""For whatever a page is expected to show: cells and browser may share two busy cores."""
+WAIT_S: Final = 240
+"""Ends a test that hangs: cells and browser may share two cores with much else."""
+WAIT_MS: Final = 1000 * WAIT_S
+_LOOK_MS: Final = 50
 TOKEN_KEY: Final = "myceld-token"  # noqa: S105 - its name in the browser's session storage
+expect.set_options(timeout=WAIT_MS)
 _LOCAL: Final = frozenset({"data", "blob", "about"})
 _AXE: Final = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
 
@@ -86,6 +90,13 @@ class Window:
         """Go to a page of the explorer by its hash, such as `#/rounds`."""
         self.page.goto(f"{self.url}/explorer/{route}")
         return self.page
+
+    def until(self, holds: Callable[[], bool], what: str) -> None:
+        """Let the page go on until something holds."""
+        until_s = time.monotonic() + WAIT_S
+        while not holds():
+            assert time.monotonic() < until_s, what
+            self.page.wait_for_timeout(_LOOK_MS)
 
     @contextmanager
     def expects(self, pattern: str) -> Iterator[None]:
