@@ -34,7 +34,13 @@ _LOOKS: Final = tuple(
         r"(?<![\w'-])(?:[a-z]{3,8}[ \n]+){11,}[a-z]{3,8}(?![\w'-])",
     )
 )
+CONFIGURATIONS: Final = ("config.yaml", "hypha.yaml")
+"""Of a cell and of a hypha."""
 _SECRET_FILES: Final = ("gateway.token", "light.token")
+_NAMED_FILE: Final = re.compile(
+    r"""(?:\b(?:passphrase_file|token_file)["']?\s*:|,token=)\s*["']?([^\n"',}\]]+)"""
+)
+"""Where a configuration says which file a secret is in."""
 _SECRET_KEYS: Final = re.compile(r"(?i)pass|secret|token|commands|metadata|headers|key\b|key_")
 _KEY_LINE: Final = re.compile(r"(\s*)(- )?([A-Za-z_][\w-]*)(\s*:)(.*)")
 
@@ -64,7 +70,7 @@ class Scrubber:
 
 
 def masked_config(text: str) -> str:
-    """Return the text of config.yaml with the values masked of keys that may hold secrets."""
+    """Return the text of a configuration with the values masked of keys that may hold secrets."""
     lines, deeper_than = [], None
     for line in text.splitlines():
         indent = len(line) - len(line.lstrip())
@@ -95,10 +101,10 @@ def _secrets(home: Path) -> Iterator[str]:
     for name in _SECRET_FILES:
         yield _text(home / name).strip()
     yield from _of_key(_text(home / "key.json"))
-    for line in _text(home / "config.yaml").splitlines():
-        key, _, value = line.strip().partition(":")
-        if key == "passphrase_file" and (named := value.strip().strip("\"'")):
-            yield (_text(home / named).splitlines() or [""])[0]
+    for config in CONFIGURATIONS:
+        for named in _NAMED_FILE.findall(_text(home / config)):
+            path = home / named.partition(" #")[0].strip()
+            yield (_text(path).splitlines() or [""])[0]
 
 
 def _of_key(text: str) -> Iterator[str]:

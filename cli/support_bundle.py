@@ -23,7 +23,7 @@ from cli.doctor import examined
 from cli.errors import BundleNotWritten
 from cli.limits import BUNDLE_LOG_SIZE_BYTES_MAX, BUNDLE_LOGS_MAX
 from cli.options import Common, common_options, expand
-from cli.scrubbing import Scrubber, masked_config
+from cli.scrubbing import CONFIGURATIONS, Scrubber, masked_config
 from cli.space import space_of
 from core.errors import MyceldError
 from identity.passphrase import PassphraseSource
@@ -41,7 +41,7 @@ _TOLD: Final = {
     "journals.json": "names, lengths and signed heads of its journals",
     "space.json": "what takes room",
     "versions.json": "versions of the program, Python and the system",
-    "config.yaml": "its configuration, with values that may be secret masked",
+    **dict.fromkeys(CONFIGURATIONS, "its configuration, with values that may be secret masked"),
     "genesis.json": "the network's public description",
 }
 
@@ -103,7 +103,9 @@ def _parts(common: Common) -> Iterator[tuple[str, str]]:
     for name, ask in asks.items():
         yield name, _as_text(lambda ask=ask: _asked(common, ask))  # type: ignore[misc]  # bound now
     yield "metrics.txt", _metrics(common)
-    yield "config.yaml", masked_config(_read(common.home / "config.yaml"))
+    for name in CONFIGURATIONS:
+        if (common.home / name).exists():
+            yield name, masked_config(_read(common.home / name))
     yield "genesis.json", _read(common.home / "genesis.json")
     for path in _logs(common.home):
         yield f"log-{path.name}", _read(path)

@@ -25,8 +25,9 @@ def why(common: Common, subject: str) -> None:
     """Say why something is as it is, with what that follows from.
 
     ID is a transaction: its stages, what it waits for, or why it was refused. CELL is the id of a
-    cell or the name of a member: whether it is connected, banned, trusted, and what it may ask.
-    `stall` is the network: who is missing, the sum of the weights, clocks, upgrades.
+    cell, or the name of a member or of who came by a ticket of this cell: whether it is connected,
+    banned, trusted, and what it may ask. `stall` is the network: who is missing, the sum of the
+    weights, clocks, upgrades.
 
     \b
     Examples:

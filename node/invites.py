@@ -21,7 +21,15 @@ from core.errors import LocalMisuse, MyceldError, OperationalFault, RemoteViolat
 from core.failpoint import hit
 from core.ids import CellId, PublicKey, TransactionId, public_key_of, short
 from gateway.errors import NoSuchInvite
-from gateway.views import InviteView, InviteWish, IssuedView, MemberChange, ReceiptView, Stage
+from gateway.views import (
+    InviteUseView,
+    InviteView,
+    InviteWish,
+    IssuedView,
+    MemberChange,
+    ReceiptView,
+    Stage,
+)
 from gossip.discovery.address import Reach, reach_of
 from gossip.discovery.errors import (
     InviterBusy,
@@ -162,6 +170,10 @@ class Invites:
     def shown(self) -> list[InviteView]:
         """Return the newest tickets."""
         return [self._view(invite) for invite in tables.invites(self._store, INVITES_SHOWN_MAX)]
+
+    def used(self) -> list[InviteUseView]:
+        """Return who came by the newest tickets."""
+        return [use for invite in self.shown() for use in invite.uses]
 
     async def revoke(self, ticket: bytes) -> InviteView:
         """Take a ticket back, durably: nobody new gets in by it, nobody is proposed any more.

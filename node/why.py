@@ -33,6 +33,16 @@ _STAGES: Final = {
     "applied": "in the state of this cell",
     "certified": "in a state that more than 2/3 of the weight signed",
 }
+_CAME_TO: Final = {
+    "joined": "no vote was asked for",
+    "waiting": "it is proposed as a member once it is connected in the present epoch",
+    "proposed": "proposed as a member; the members vote (`myceld gov list`)",
+    "accepted": "accepted as a member, from the next epoch on",
+    "expired": "too few members voted for it in time",
+    "refused": "refused as a member",
+    "voting": "a member",
+}
+_ENDED: Final = frozenset({"expired", "refused"})
 
 
 def why_transaction(parts: Parts, receipt: ReceiptView) -> WhyView:
@@ -135,6 +145,8 @@ def _about_link(parts: Parts, cell: CellId) -> Iterator[ReasonView]:
     member, book = members.get(cell), parts.peers.book
     role = "no member" if member is None else f"member {member.name}, weight {member.weight}"
     yield ReasonView("role", ok=None, detail=role)
+    if member is None:
+        yield from _about_tickets(parts, cell)
     session = parts.peers.session(cell)
     if session is not None:
         way = "called by us" if session.initiator else "called us"
@@ -160,6 +172,18 @@ def _about_link(parts: Parts, cell: CellId) -> Iterator[ReasonView]:
     elif conduct.is_throttled(cell):
         detail += ", served after the others"
     yield ReasonView("conduct", ok=banned_ms == 0, detail=detail)
+
+
+def _about_tickets(parts: Parts, cell: CellId) -> Iterator[ReasonView]:
+    for use in parts.invites.used():
+        if use.cell_id != cell:
+            continue
+        name = f", to be called {use.name}" if use.name else ""
+        detail = f"came by one of this cell {_ago(use.joined_ns)}{name}: {_CAME_TO[use.state]}"
+        if use.problem is not None:
+            detail += f" ({use.problem})"
+        is_fine = None if use.state not in _ENDED else False
+        yield ReasonView("ticket", ok=is_fine, detail=detail)
 
 
 def _about_trust(parts: Parts, cell: CellId) -> Iterator[ReasonView]:

@@ -81,6 +81,29 @@ def test_a_bundle_holds_no_secret_and_says_what_it_holds(
     assert "key.json" not in parts
 
 
+def test_a_bundle_of_a_hypha_holds_its_configuration_without_the_tokens_that_it_names(
+    tmp_path: Path,
+) -> None:
+    home, words = tmp_path / "hypha", ("of ada, open sesame", "of bob, open barley")
+    home.mkdir(mode=0o700)
+    for name, word in zip(("ada.token", "bob.token"), words, strict=True):
+        (home / name).write_text(word + "\n")
+    (home / "hypha.yaml").write_text(
+        "hypha:\n  name: thread\n  gateways:\n  - url: https://ada.example:4747\n"
+        "    token_file: ada.token # hers\n  - https://bob.example:4747,token=bob.token\n"
+    )
+    (home / "hypha.log").write_text(f"offered {words[0]}, then {words[1]}")
+    target = tmp_path / "bundle.tar.gz"
+    assert run(["support-bundle", str(target), "--home", str(home)]) == 0
+    with tarfile.open(target) as archive:
+        parts = {one.name: archive.extractfile(one) for one in archive.getmembers()}
+        texts = {name: file.read().decode() for name, file in parts.items() if file is not None}
+    assert "name: thread" in texts["myceld-support/hypha.yaml"]
+    assert "https://ada.example:4747" in texts["myceld-support/hypha.yaml"]
+    assert texts["myceld-support/log-hypha.log"] == f"offered {REMOVED}, then {REMOVED}"
+    assert not [name for name, text in texts.items() if any(word in text for word in words)]
+
+
 def test_a_bundle_overwrites_nothing(home: Path, tmp_path: Path) -> None:
     target = tmp_path / "there"
     target.write_text("mine")

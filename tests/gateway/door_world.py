@@ -20,6 +20,7 @@ from gateway.places import Places
 from gateway.policy import Scope as Wanted
 from identity.keys import KeyPair
 from identity.request_signature import Asked, sign_request
+from tests.gateway.patience import HUNG_S
 
 OWNER = "owner-token"
 LIGHT = "light-token"
@@ -177,7 +178,7 @@ def run(talk: Awaitable[None]) -> None:
     """Run a test's coroutine."""
 
     async def within() -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(HUNG_S):
             await talk
 
     asyncio.run(within())

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
 
-import pytest
-
+from tests.gateway.patience import HUNG_S
 from tests.network.devnet import ROOT
 
+_Program: TypeAlias = subprocess.Popen[str]
+
 _PROGRAM = """
-import asyncio, sys, threading, time
+import asyncio, signal, sys, threading, time
 from pathlib import Path
 from gateway.process import run_until_signalled, start_logging, tell
 from settings import LoggingConfig
@@ -30,7 +32,8 @@ class Daemon:
     async def run(self):
         tell("ready")
         if self.kind == "blocks":
-            time.sleep(60)
+            until_signalled()
+            time.sleep(600)
         await self.stopped.wait()
         if self.kind == "hangs":
             await self.never_done()
@@ -38,17 +41,44 @@ class Daemon:
     async def never_done(self):
         await asyncio.get_running_loop().create_future()
 
+def until_signalled():
+    for _ in range(30_000):
+        if signal.getitimer(signal.ITIMER_REAL)[0]:
+            tell("signalled")
+            return
+        time.sleep(0.01)
+
+def no_alarm(which, seconds):
+    tell(f"an alarm after {seconds:g} s")
+
 async def main(kind):
+    if kind == "hangs":
+        signal.setitimer = no_alarm
     logs = start_logging(LoggingConfig(), Path("."))
     await run_until_signalled(Daemon(kind), last_words=logs.close, deadline_s=float(sys.argv[2]))
 
 asyncio.run(main(sys.argv[1]))
 if sys.argv[1] == "thread":
-    threading.Thread(target=time.sleep, args=(60,)).start()
+    if signal.getitimer(signal.ITIMER_REAL)[0]:
+        tell("the alarm is set")
+        signal.setitimer(signal.ITIMER_REAL, 0.1)  # it comes sooner, so that nobody waits
+    threading.Thread(target=time.sleep, args=(600,)).start()
 """
 
 
-def _run(kind: str, deadline_s: float, meanwhile: Callable[[int], None] = lambda _: None) -> _Done:
+@dataclass(frozen=True)
+class _Done:
+    """How the program ended, how long after the signal, and what it printed after `ready`."""
+
+    status: int
+    took_s: float
+    printed: str
+    told: str
+
+
+def _run(
+    kind: str, deadline_s: float, meanwhile: Callable[[_Program], None] = lambda _: None
+) -> _Done:
     """Start the program, signal it once it is ready, and wait for its end."""
     with subprocess.Popen(
         [sys.executable, "-c", _PROGRAM, kind, str(deadline_s)],
@@ -63,41 +93,44 @@ def _run(kind: str, deadline_s: float, meanwhile: Callable[[int], None] = lambda
             process.stdout.close()
         began_s = time.monotonic()
         process.send_signal(signal.SIGTERM)
-        meanwhile(process.pid)
-        process.wait(30)
+        meanwhile(process)
+        process.wait(HUNG_S)
+        took_s = time.monotonic() - began_s
+        printed = "" if process.stdout.closed else process.stdout.read()
         assert process.stderr is not None
-        return process.returncode, time.monotonic() - began_s, process.stderr.read()
-
-
-_Done = tuple[int, float, str]
+        return _Done(process.returncode, took_s, printed, process.stderr.read())
 
 
 def test_what_hangs_is_named_when_the_deadline_is_over() -> None:
-    status, took_s, told = _run("hangs", 0.3)
-    assert status == 1
-    assert took_s >= 0.3
-    assert "MYC-GATEWAY-096" in told
-    assert "Daemon.never_done:" in told
+    done = _run("hangs", 0.3)
+    assert done.status == 1
+    assert done.took_s >= 0.3
+    assert "MYC-GATEWAY-096" in done.told
+    assert "Daemon.never_done:" in done.told
+    assert "an alarm after 0.45 s" in done.printed
 
 
-@pytest.mark.parametrize("kind", ["blocks", "thread"])
-def test_the_system_ends_what_can_not_end_itself(kind: str) -> None:
-    """A loop that is blocked, and a thread that the interpreter waits for at its end."""
-    status, took_s, _ = _run(kind, 0.2)
-    assert status == -signal.SIGALRM
-    assert took_s >= 0.3
+def test_the_system_ends_a_loop_that_is_blocked() -> None:
+    done = _run("blocks", 0.2)
+    assert done.status == -signal.SIGALRM
+    assert done.took_s >= 0.3
+
+
+def test_the_system_ends_an_interpreter_that_waits_for_a_thread() -> None:
+    done = _run("thread", HUNG_S)
+    assert "the alarm is set" in done.printed
+    assert done.status == -signal.SIGALRM
 
 
 def test_a_second_signal_ends_it_at_once_even_if_the_loop_is_blocked() -> None:
-    def again(pid: int) -> None:
-        time.sleep(0.2)  # two that are pending together may be one
-        os.kill(pid, signal.SIGTERM)
+    def again(process: _Program) -> None:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "signalled\n"  # two that are pending may be one
+        process.send_signal(signal.SIGTERM)
 
-    status, took_s, _ = _run("blocks", 60, again)
-    assert status == 130
-    assert took_s < 30
+    assert _run("blocks", 2 * HUNG_S, again).status == 130
 
 
 def test_it_stops_cleanly_when_nobody_reads_what_it_prints_any_more() -> None:
-    status, _, told = _run("unread", 60)
-    assert (status, told) == (0, "")
+    done = _run("unread", HUNG_S)
+    assert (done.status, done.told) == (0, "")

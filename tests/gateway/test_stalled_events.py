@@ -6,42 +6,25 @@ import asyncio
 import contextlib
 import json
 import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from unittest.mock import patch
 
 from structlog.testing import capture_logs
 
-import gateway.stream_hub
-from gateway.limits import STREAM_BUFFER_SIZE_BYTES_MAX, STREAM_ROOM_BYTES
+from gateway.limits import STREAM_BUFFER_SIZE_BYTES_MAX, STREAM_LOOK_S, STREAM_ROOM_BYTES
 from gateway.stream_cell import StreamKind
 from gateway.stream_routes import _Events
 from tests.gateway.fake_cell import TOKEN
 from tests.gateway.fake_streams import change
+from tests.gateway.patience import HUNG_S, Clock, until
 from tests.gateway.test_streams import Served, event, serve, until_idle
 
 _VALUE = "x" * 20_000
 _CHANGES = 50
 """3 MB of JSON: more than the buffers of both ends take, and less than the tail holds."""
-
-
-async def _until(condition: Callable[[], bool]) -> None:
-    for _ in range(1000):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it never came to that")
-
-
-@contextmanager
-def _impatient(cut_after_s: float) -> Any:  # noqa: ANN401 - a context manager of patches
-    with (
-        patch.object(gateway.stream_hub, "STREAM_STALL_S_MAX", 0.2),
-        patch.object(gateway.stream_hub, "STREAM_LOOK_S", 0.05),
-        patch("gateway.connections.SEND_STALL_S_MAX", cut_after_s),
-    ):
-        yield
+_CUT_AFTER_S = HUNG_S / 3
+"""Long after it was dropped, on any machine."""
 
 
 @asynccontextmanager
@@ -58,7 +41,7 @@ async def _deaf(served: Served) -> AsyncIterator[tuple[socket.socket, _Events]]:
     )
     await loop.sock_sendall(lazy, "\r\n".join(head).encode())
     hub = served.gateway.streams.hub
-    await _until(lambda: bool(hub.subscribers))
+    await until(lambda: bool(hub.subscribers))
     sink = hub.subscribers[0].sink
     assert isinstance(sink, _Events)
     try:
@@ -67,16 +50,20 @@ async def _deaf(served: Served) -> AsyncIterator[tuple[socket.socket, _Events]]:
         lazy.close()
 
 
-async def _grow_until_dropped(served: Served, sink: _Events) -> int:
+async def _grow_until_dropped(served: Served, sink: _Events, clock: Clock) -> int:
     """Let the state change until the subscriber is gone; return the most that waited for it."""
     hub, most = served.gateway.streams.hub, 0
     for number in range(1, _CHANGES + 1):
         served.cell.add(StreamKind.STATE, change(number, "k", _VALUE))
         await asyncio.sleep(0)
         most = max(most, sink._size_bytes)
-    while hub.subscribers:
+
+    def is_dropped() -> bool:
+        nonlocal most
         most = max(most, sink._size_bytes)
-        await asyncio.sleep(0.01)
+        return not hub.subscribers
+
+    await clock.run_until(is_dropped, step_s=STREAM_LOOK_S)
     return most
 
 
@@ -84,14 +71,16 @@ def test_who_never_reads_is_dropped_with_a_reason_then_cut_and_holds_little_mean
     async def talk(served: Served) -> None:
         with capture_logs() as told:
             async with _deaf(served) as (lazy, sink):
-                most = await _grow_until_dropped(served, sink)
+                clock = Clock()
+                most = await _grow_until_dropped(served, sink, clock)
                 largest = len(_VALUE) * 2 + 1024
                 assert most >= STREAM_BUFFER_SIZE_BYTES_MAX
                 assert most <= STREAM_BUFFER_SIZE_BYTES_MAX + STREAM_ROOM_BYTES + 2 * largest
                 (dropped,) = [one for one in told if one["event"] == "subscriber dropped"]
                 assert dropped["reason"].startswith("MYC-GATEWAY-062: nothing was read for")
                 routes = served.gateway.streams
-                await _until(lambda: not routes._events)
+                assert routes._events == 1
+                await clock.run_until(lambda: not routes._events, step_s=_CUT_AFTER_S / 20)
                 left = 0
                 with contextlib.suppress(ConnectionResetError):
                     while data := await asyncio.get_running_loop().sock_recv(lazy, 1 << 20):
@@ -99,14 +88,14 @@ def test_who_never_reads_is_dropped_with_a_reason_then_cut_and_holds_little_mean
                 assert left < 1 << 20
         await until_idle(served.gateway.streams.hub)
 
-    with _impatient(cut_after_s=0.6):
+    with patch("gateway.connections.SEND_STALL_S_MAX", _CUT_AFTER_S):
         serve(talk)
 
 
 def test_who_reads_on_before_it_is_cut_learns_why_and_goes_on_without_a_gap() -> None:
     async def talk(served: Served) -> None:
         async with _deaf(served) as (lazy, sink):
-            await _grow_until_dropped(served, sink)
+            await _grow_until_dropped(served, sink, Clock())
             reader, writer = await asyncio.open_connection(sock=lazy, limit=1 << 20)
             await reader.readuntil(b"\r\n\r\n")
             found: list[dict[str, str]] = []
@@ -125,5 +114,5 @@ def test_who_reads_on_before_it_is_cut_learns_why_and_goes_on_without_a_gap() ->
                 rounds.append(json.loads((await event(again))["data"])["round"])
         assert rounds == list(range(1, _CHANGES + 1))
 
-    with _impatient(cut_after_s=60):
+    with patch("gateway.connections.SEND_STALL_S_MAX", _CUT_AFTER_S):
         serve(talk)

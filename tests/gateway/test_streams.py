@@ -20,6 +20,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 import gateway.stream_hub
 from gateway.grants import Grants, Terms
+from gateway.limits import STREAM_LOOK_S
 from gateway.policy import Scope
 from gateway.server import Gateway, Security
 from gateway.stream_cell import StreamKind
@@ -27,6 +28,7 @@ from gateway.stream_hub import Hub
 from gateway.stream_socket import Socket
 from tests.gateway.fake_cell import TOKEN, FakeCell
 from tests.gateway.fake_streams import change, transaction
+from tests.gateway.patience import HUNG_S, Clock, until
 
 AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
 OTHER = "cd" * 32
@@ -47,6 +49,8 @@ class Served:
             "additional_headers": AUTHORIZED,
             "compression": None,
             "close_timeout": 1,
+            "open_timeout": HUNG_S,
+            "ping_interval": None,
             **settings,
         }
         return connect(f"ws://127.0.0.1:{self.port}/api/v1/stream", proxy=None, **settings)
@@ -74,7 +78,7 @@ def serve(talk: Callable[[Served], Awaitable[None]], security: Security | None =
         served = Gateway(cell, token=TOKEN, security=security)
         url = await served.start()
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(HUNG_S):
                 await talk(Served(cell, served, url))
         finally:
             await served.stop()
@@ -98,18 +102,16 @@ async def until_closed(wire: ClientConnection) -> AsyncIterator[str]:
 
 
 async def until_idle(hub: Hub) -> None:
-    for _ in range(500):
-        if hub.is_idle():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("something runs although nobody subscribes")
+    await until(hub.is_idle)
 
 
 async def event(reader: asyncio.StreamReader) -> dict[str, str]:
     """Return the next event of a chunked answer, of which each chunk holds whole lines."""
     found: dict[str, str] = {}
     while True:
-        line = (await reader.readline()).decode().strip("\r\n")
+        read = await reader.readline()
+        assert read, "it ended in the midst of an event"
+        line = read.decode().strip("\r\n")
         name, colon, value = line.partition(": ")
         if colon and name in ("id", "event", "data"):
             found[name] = value
@@ -246,7 +248,7 @@ def test_who_never_reads_is_dropped_and_others_get_all_of_it_meanwhile() -> None
         async with served.connect(sock=lazy, max_queue=1) as idle, served.connect() as wire:
             await ask(idle, subscribe="state:", subscription="s")
             await ask(wire, subscribe="state:", subscription="s")
-            for number in range(1, 201):
+            for number in range(1, 101):
                 served.cell.add(StreamKind.STATE, change(number, "k", big))
                 assert await cursors(wire, 1) == [f"{number}:k"]
             late = [json.loads(text)["cursor"] async for text in until_closed(idle)]
@@ -256,6 +258,10 @@ def test_who_never_reads_is_dropped_and_others_get_all_of_it_meanwhile() -> None
     with (
         patch("gateway.subscriptions.STREAM_TAIL_ITEMS_MAX", 20),
         patch.object(gateway.stream_hub, "STREAM_PACE_S", 0.0),
+        # What it missed drops it, and no clock; it has all the time for the goodbye.
+        patch.object(gateway.stream_hub, "STREAM_STALL_S_MAX", HUNG_S),
+        patch("gateway.stream_socket.STREAM_PING_S", HUNG_S),
+        patch("gateway.stream_socket.STREAM_CLOSE_S_MAX", HUNG_S),
     ):
         serve(talk)
 
@@ -268,23 +274,16 @@ def test_who_takes_nothing_for_too_long_is_cut_even_if_it_never_reads_the_goodby
         loop = asyncio.get_running_loop()
         await loop.sock_connect(lazy, ("127.0.0.1", served.port))
         async with served.connect(sock=lazy, max_queue=1) as idle:
+            clock = Clock()
             await ask(idle, subscribe="state:", subscription="s")
             changes = [change(number, "k", "x" * 20_000) for number in range(1, 60)]
             served.cell.add(StreamKind.STATE, *changes)
             (subscriber,) = served.gateway.streams.hub.subscribers
             connection = subscriber.sink
             assert isinstance(connection, Socket)
-            for _ in range(500):
-                if connection.disconnected:
-                    return
-                await asyncio.sleep(0.01)
-            raise AssertionError("the connection is still there")
+            await clock.run_until(lambda: connection.disconnected, step_s=STREAM_LOOK_S)
 
-    with (
-        patch.object(gateway.stream_hub, "STREAM_STALL_S_MAX", 0.2),
-        patch("gateway.stream_socket.STREAM_CLOSE_S_MAX", 0.3),
-    ):
-        serve(talk)
+    serve(talk)
 
 
 def test_a_token_opens_what_its_scopes_say_until_it_is_revoked(tmp_path: Path) -> None:
@@ -332,7 +331,8 @@ def test_a_stop_says_goodbye_and_nothing_runs_when_nobody_subscribes() -> None:
             assert "MYC-GATEWAY-018" in goodbye["data"]
         await until_idle(hub)
 
-    serve(talk)
+    with patch("gateway.listener.STOP_TIMEOUT_S", HUNG_S):  # nobody is cut off
+        serve(talk)
 
 
 def test_a_browser_shows_its_token_as_a_subprotocol_that_is_not_chosen() -> None:

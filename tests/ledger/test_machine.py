@@ -259,7 +259,7 @@ def test_processes_with_other_hash_seeds_compute_the_same_headers() -> None:
         )
         for seed in ("0", "1", "4711")
     ]
-    printed = {process.communicate(timeout=30)[0] for process in processes}
+    printed = {process.communicate(timeout=300)[0] for process in processes}
     assert [process.returncode for process in processes] == [0, 0, 0]
     assert len(printed) == 1
     assert len(printed.pop().strip()) == 64

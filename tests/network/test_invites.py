@@ -79,6 +79,8 @@ def test_a_fifth_cell_joins_by_ticket_is_approved_and_votes(net: Devnet, tmp_pat
         wait_until(lambda: _state(net, issued) == "proposed", "dora was not proposed")
         proposal = _shown(net.home(1), issued["invite"]["id"])["uses"][0]["proposal"]
         wait_until(lambda: proposal in waiting.told(), "the wait does not name the proposal")
+        reasons = {one["what"]: one["detail"] for one in net.client(1).why_cell("dora")["reasons"]}
+        assert "to be called dora: proposed as a member" in reasons["ticket"]
         for cell in (2, 3):
             myceld("member", "approve", proposal, "--home", str(net.home(cell)))
         wait_until(lambda: dora.json("status")["role"] == "sclerotium", "dora has no vote")

@@ -14,12 +14,13 @@ THE_DOCTOR = {"doctor/directory.py", "doctor/examination.py", "doctor/space.py"}
 
 
 def test_the_clock_is_the_machine_s_unless_it_is_put_wrong() -> None:
-    assert abs(wall_ns() - time.time_ns()) < 10**9
-    skew_by(3600 * 10**9)
-    try:
-        assert abs(wall_ns() - time.time_ns() - 3600 * 10**9) < 10**9
-    finally:
-        skew_by(0)
+    for skew_ns in (0, 3600 * 10**9, -3600 * 10**9, 0):
+        skew_by(skew_ns)
+        try:
+            before, shown, after = time.time_ns(), wall_ns(), time.time_ns()
+        finally:
+            skew_by(0)
+        assert before <= shown - skew_ns <= after
 
 
 def test_nothing_else_in_the_daemon_reads_the_machine_s() -> None:

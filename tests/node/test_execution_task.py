@@ -43,6 +43,7 @@ from node.verifier import Verifier
 from tests.ledger.world import GENESIS as LONG
 from tests.ledger.world import KEYS, START_NS, certified, opaque
 from tests.node.stages.world import made, peer
+from tests.node.waiting import PATIENCE_S
 
 GENESIS = dataclasses.replace(LONG, epoch_rounds=16)
 
@@ -95,7 +96,7 @@ class Bench:
         for item in items:
             await self.inbox.put(item)
         self.task.idle.clear()
-        await asyncio.wait_for(self.task.idle.wait(), 20)
+        await asyncio.wait_for(self.task.idle.wait(), PATIENCE_S)
 
     async def end(self) -> None:
         self._running.cancel()

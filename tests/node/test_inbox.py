@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any
 
 import pytest
 
@@ -19,17 +17,10 @@ from node.inbox import (
     Gone,
     Wake,
 )
+from tests.node.waiting import run
 
 FLOOD, QUIET = CellId("flood"), CellId("quiet")
 SMALL = Have(Epoch(0), (0,))
-
-
-def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    async def bounded() -> None:
-        async with asyncio.timeout(10):
-            await main()
-
-    asyncio.run(bounded())
 
 
 def _events(count: int, size_bytes: int) -> Events:
@@ -56,7 +47,7 @@ def test_a_flood_holds_up_only_who_sends_it() -> None:
         flooding.cancel()
         await asyncio.wait([flooding])
 
-    run(main)
+    run(main())
 
 
 def test_a_stranger_that_floods_gets_its_small_share_and_members_the_rest() -> None:
@@ -70,7 +61,7 @@ def test_a_stranger_that_floods_gets_its_small_share_and_members_the_rest() -> N
         first = [inbox.get_nowait() for _ in range(51)]
         assert sum(isinstance(item, FrameFrom) and item.peer == FLOOD for item in first) <= 4
 
-    run(main)
+    run(main())
 
 
 def test_what_this_cell_says_itself_comes_first_and_a_second_wake_adds_nothing() -> None:
@@ -84,7 +75,7 @@ def test_what_this_cell_says_itself_comes_first_and_a_second_wake_adds_nothing()
         assert inbox.qsize() == 10
         assert Wake() in [inbox.get_nowait() for _ in range(2)]
 
-    run(main)
+    run(main())
 
 
 def test_that_a_peer_came_and_went_stays_in_order_with_what_it_said_and_never_waits() -> None:
@@ -103,7 +94,7 @@ def test_that_a_peer_came_and_went_stays_in_order_with_what_it_said_and_never_wa
         with pytest.raises(asyncio.QueueEmpty):
             inbox.get_nowait()
 
-    run(main)
+    run(main())
 
 
 def test_a_reader_that_waits_is_woken_and_a_writer_goes_on_when_there_is_room() -> None:
@@ -121,7 +112,7 @@ def test_a_reader_that_waits_is_woken_and_a_writer_goes_on_when_there_is_room() 
         inbox.get_nowait()
         await writing
 
-    run(main)
+    run(main())
 
 
 def test_a_writer_that_gave_up_leaves_no_trace() -> None:
@@ -139,4 +130,4 @@ def test_a_writer_that_gave_up_leaves_no_trace() -> None:
         await later
         assert inbox.qsize() == STRANGER_LANE.count_max
 
-    run(main)
+    run(main())

@@ -16,6 +16,7 @@ import pytest
 from core.ids import CellId, Epoch, Round
 from identity.keys import verify
 from journal import Store
+from journal.disk import OS_DISK, Disk
 from ledger.machine import Ledger
 from ledger.transaction import opaque_transaction
 from ledger.transfer.fetcher import Fetcher
@@ -62,9 +63,9 @@ def _in_a_loop(test: Callable[[Path], Coroutine[Any, Any, None]]) -> Callable[[P
 
 
 @asynccontextmanager
-async def _store(path: Path) -> AsyncIterator[Store]:
+async def _store(path: Path, disk: Disk = OS_DISK) -> AsyncIterator[Store]:
     key = KEYS[0]
-    store = await Store.open(path, signer=key.sign, cell_id=key.cell_id)
+    store = await Store.open(path, signer=key.sign, cell_id=key.cell_id, disk=disk)
     try:
         await store.create_tables(SCHEMA)
         await check_layout(store)

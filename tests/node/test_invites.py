@@ -17,7 +17,12 @@ from gateway.errors import NoSuchInvite, NotReachedInTime
 from gateway.views import InviteWish, MemberChange, ReceiptView, Stage
 from gossip.discovery import errors
 from gossip.discovery.book import AddressBook
-from gossip.discovery.invitation import INVITE_PROTOCOL, Newcomer
+from gossip.discovery.invitation import (
+    INVITE_PROTOCOL,
+    LENGTH_SIZE_BYTES,
+    Newcomer,
+    body_size,
+)
 from gossip.discovery.ticket import Ticket, format_ticket, parse_ticket
 from gossip.discovery.tries import FAILURES_MAX
 from gossip.host import Host, HostConfig, PeerStream
@@ -39,7 +44,6 @@ from node.errors import (
 from node.founding import Wishes, found, read_genesis
 from node.home import Home
 from node.inbox import ConsensusInbox
-from node.invite_stream import read_message
 from node.invite_tables import INVITE_SCHEMA, uses
 from node.invite_views import Standing
 from node.invites import Invites
@@ -50,9 +54,18 @@ from node.tables import SCHEMA
 from settings import Config, load
 from tests.ledger.world import GENESIS, KEYS, NEWCOMERS
 from tests.node.silent import SilentIntroducer
+from tests.node.waiting import PATIENCE_S, run, until
+
+pytestmark = pytest.mark.usefixtures("patient")
 
 WISH = InviteWish(votes=False, name="", weight=1, expires_s=3600, uses_max=1, addresses=())
 VOTER = replace(WISH, votes=True, name="dora", weight=3)
+
+
+@pytest.fixture(autouse=True)
+def _one_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long it takes: all tries are within one minute."""
+    monkeypatch.setattr(module, "_now_ms", lambda: 0)
 
 
 @dataclass
@@ -123,11 +136,11 @@ async def _world(
 
 
 def _run(tmp: Path, talk: Callable[[World], Awaitable[None]]) -> None:
-    async def run() -> None:
-        async with asyncio.timeout(60), _world(tmp) as world:
+    async def main() -> None:
+        async with _world(tmp) as world:
             await talk(world)
 
-    asyncio.run(run())
+    run(main())
 
 
 def test_a_newcomer_gets_the_genesis_addresses_and_the_inviters_words(tmp_path: Path) -> None:
@@ -282,7 +295,7 @@ def test_a_host_that_takes_no_tickets_is_said_to_be_one(tmp_path: Path) -> None:
 
 
 def test_tickets_and_their_uses_survive_a_restart(tmp_path: Path) -> None:
-    async def run() -> None:
+    async def main() -> None:
         async with _world(tmp_path) as world:
             used, unused = await world.ticket(), await world.ticket()
             await world.join("b", used)
@@ -294,7 +307,7 @@ def test_tickets_and_their_uses_survive_a_restart(tmp_path: Path) -> None:
             await world.join("c", unused)
             assert {view.state for view in world.invites.shown()} == {"used"}
 
-    asyncio.run(run())
+    run(main())
 
 
 def test_guessers_are_slowed_down_and_others_are_not_asked_to_wait_for_ever(
@@ -318,8 +331,9 @@ def test_a_cell_that_repeats_its_use_is_slowed_down_too(tmp_path: Path) -> None:
     async def talk(world: World) -> None:
         ticket = await world.ticket()
         await world.join("b", ticket)
-        world.invites._tries.failed("/ip4/127.0.0.1", module._now_ms())
-        for _ in range(FAILURES_MAX - 1):
+        for _ in range(FAILURES_MAX - 2):
+            world.invites._tries.failed("/ip4/127.0.0.1", module._now_ms())
+        for _ in range(2):
             await world.join("b", ticket)
         await world.refused("b", ticket, errors.InviterBusy)
 
@@ -333,7 +347,7 @@ def test_an_inviter_that_stalls_or_breaks_off_leaves_the_ticket_good(
 
     async def talk(world: World) -> None:
         ticket = await world.ticket()
-        for way in (lambda _: asyncio.sleep(20), lambda stream: stream.abort()):
+        for way in (_listen, lambda stream: stream.abort()):
             world.peers.host._handlers[INVITE_PROTOCOL] = way
             await world.refused("b", ticket, errors.InviterUnreachable)
         world.peers.host._handlers[INVITE_PROTOCOL] = world.invites.serve
@@ -344,17 +358,17 @@ def test_an_inviter_that_stalls_or_breaks_off_leaves_the_ticket_good(
 
 
 def test_silent_and_babbling_strangers_neither_hang_nor_grow_the_service(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr("node.invite_stream.HANDSHAKE_TIMEOUT_MS", 300)
-
     async def talk(world: World) -> None:
         ticket = await world.ticket()
         async with _Stranger(ticket) as stranger:
             assert await stranger.say(b"\xff" * 65_536) == "InviteBroken"
-            assert await stranger.say(b"") == "lost"
-            assert await stranger.say(b"\x00\x00\x00\x40") == "lost"
-        assert world.invites._exchanges.total() == 0
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr("node.invite_stream.HANDSHAKE_TIMEOUT_MS", 300)
+                assert await stranger.say(b"") == "lost"
+                assert await stranger.say(b"\x00\x00\x00\x40") == "lost"
+        await until(lambda: world.invites._exchanges.total() == 0)
         await world.join("b", ticket)
 
     _run(tmp_path, talk)
@@ -385,7 +399,7 @@ def test_who_shall_vote_is_proposed_once_connected_and_only_once(
             assert calls == []
             assert _state(world, joined) == "waiting"
             world.connected.add(joined.founded.key.cell_id)
-            await _until(lambda: _state(world, joined) == "proposed")
+            await until(lambda: _state(world, joined) == "proposed")
             await asyncio.sleep(0.1)
             assert calls == [MemberChange("add", joined.founded.key.cell_id, 3, "dora")] * 2
         finally:
@@ -410,7 +424,7 @@ def test_a_revoked_ticket_proposes_nobody_and_a_member_is_not_proposed(tmp_path:
             raise AssertionError("proposed")
 
         service = asyncio.create_task(world.invites.run(propose))
-        await _until(lambda: uses(world.store, member.id)[0].problem is not None)
+        await until(lambda: uses(world.store, member.id)[0].problem is not None)
         assert _state(world, again) == "voting"
         assert _state(world, joined) == "waiting"
         service.cancel()
@@ -467,13 +481,13 @@ def test_a_ticket_tells_addresses_from_afar_first_and_loopback_only_if_there_is_
 
 
 def test_a_cell_without_a_vote_invites_full_copies_only(tmp_path: Path) -> None:
-    async def run() -> None:
+    async def main() -> None:
         async with _world(tmp_path, key=NEWCOMERS[0]) as world:
             with pytest.raises(NoVoteToPropose):
                 await world.ticket(VOTER)
             assert (await world.join("b", await world.ticket())).votes is False
 
-    asyncio.run(run())
+    run(main())
 
 
 def test_tickets_are_bounded_and_the_old_ones_go(
@@ -507,6 +521,12 @@ def test_the_secret_is_nowhere_in_the_store(tmp_path: Path) -> None:
         assert not any(secret in data for secret in secrets)
 
 
+async def _listen(stream: PeerStream) -> None:
+    """Hear everything, and say nothing."""
+    while await stream.read(timeout_s=PATIENCE_S):
+        pass
+
+
 class _Stranger:
     """Sends whatever it likes to the inviter of a ticket."""
 
@@ -524,10 +544,10 @@ class _Stranger:
 
     async def say(self, data: bytes) -> str:
         """Return the name of the refusal, or `lost`."""
-        stream: PeerStream = await self._host.dial(self._address, timeout_s=5)
+        stream: PeerStream = await self._host.dial(self._address, timeout_s=PATIENCE_S)
         async with stream:
             if data:
-                await stream.write(data, timeout_s=5)
+                await stream.write(data, timeout_s=PATIENCE_S)
             newcomer = Newcomer(
                 Ticket(NetworkId(bytes(32)), KEYS[0].public_key, bytes(16), 0, ("/",)),
                 cell_id_of(NEWCOMERS[1].public_key),
@@ -535,11 +555,24 @@ class _Stranger:
                 bytes(16),
             )
             try:
-                newcomer.answer_commit(await read_message(stream))
+                newcomer.answer_commit(await _message(stream))
             except MyceldError as error:
                 ended = "ended" in str(error) or not isinstance(error, _REFUSALS)
                 return "lost" if ended else type(error).__name__
         raise AssertionError("a stranger got an answer")
+
+
+async def _message(stream: PeerStream) -> bytes:
+    """Return the body of the next message, whatever patience the inviter has."""
+    data = b""
+    while len(data) < LENGTH_SIZE_BYTES or len(data) < LENGTH_SIZE_BYTES + body_size(
+        data[:LENGTH_SIZE_BYTES]
+    ):
+        part = await stream.read(timeout_s=PATIENCE_S)
+        if not part:
+            raise errors.InviteBroken("the inviter ended the exchange")
+        data += part
+    return data[LENGTH_SIZE_BYTES:]
 
 
 _REFUSALS = (errors.InviteBroken, errors.InviterBusy)
@@ -569,9 +602,3 @@ def _state(world: World, joined: Joined) -> str:
         for use in view.uses
         if use.cell_id == joined.founded.key.cell_id
     )
-
-
-async def _until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - what is waited for is in a database
-            await asyncio.sleep(0.01)

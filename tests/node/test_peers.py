@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+
+import pytest
 
 from core.ids import Epoch, Round
 from gossip.discovery.book import AddressBook
@@ -18,6 +19,7 @@ from node.inbox import ConsensusInbox
 from node.peers import Peers, PeersConfig, PeersLinks, _in_frames
 from tests.ledger.world import GENESIS, KEYS
 from tests.node.silent import SilentIntroducer
+from tests.node.waiting import run, until
 
 
 def test_many_and_large_transactions_are_cut_into_frames_in_order() -> None:
@@ -34,8 +36,9 @@ def test_many_and_large_transactions_are_cut_into_frames_in_order() -> None:
     assert list(_in_frames([])) == []
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_cell_has_arrived_when_it_says_so_and_not_once_it_is_gone() -> None:
-    async def run() -> None:
+    async def main() -> None:
         here, heard = _peers(KEYS[0], GENESIS.roster.next(Round(17), 1))
         (address,) = await here.start()
         there, _ = _peers(KEYS[1], GENESIS.roster, address)
@@ -47,22 +50,22 @@ def test_a_cell_has_arrived_when_it_says_so_and_not_once_it_is_gone() -> None:
 
         try:
             # Each end has its session once its own handshake is done; what is sent before is lost.
-            await _until(lambda: here.connected() == there_is and there.connected() == here_is)
+            await until(lambda: here.connected() == there_is and there.connected() == here_is)
             assert here.arrived(Epoch(0)) == set(there_is)
             assert here.arrived(Epoch(1)) == set()
             say(Have(Epoch(1), (0,), sealed=True), Have(Epoch(0), (0,)))
-            await _until(lambda: heard.qsize() == 3)
+            await until(lambda: heard.qsize() == 3)
             assert here.arrived(Epoch(1)) == set()
             say(Have(Epoch(1), (0,)))
-            await _until(lambda: here.arrived(Epoch(1)) == set(there_is))
+            await until(lambda: here.arrived(Epoch(1)) == set(there_is))
         finally:
             dialling.cancel()
             await there.stop()
-        await _until(lambda: here.arrived(Epoch(0)) == set())
+        await until(lambda: here.arrived(Epoch(0)) == set())
         await here.stop()
 
     here_is, there_is = [KEYS[0].cell_id], [KEYS[1].cell_id]
-    asyncio.run(run())
+    run(main())
 
 
 def _peers(key: KeyPair, roster: Roster, *bootstrap: str) -> tuple[Peers, ConsensusInbox]:
@@ -75,9 +78,3 @@ def _peers(key: KeyPair, roster: Roster, *bootstrap: str) -> tuple[Peers, Consen
 
 async def _nothing(*_: object) -> None:
     return None
-
-
-async def _until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110 - nothing tells when a frame of a peer was taken
-            await asyncio.sleep(0.01)

@@ -35,6 +35,8 @@ from node.surroundings import Surroundings
 from settings import CellConfig, Config, DiscoveryConfig
 from tests.ledger.world import GENESIS, KEYS
 
+pytestmark = pytest.mark.usefixtures("patient")
+
 ROOT = Path(__file__).resolve().parents[2]
 Look = Callable[[RunningCell, Parts], Awaitable[None]]
 

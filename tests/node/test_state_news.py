@@ -6,6 +6,7 @@ import asyncio
 
 from core.ids import Round
 from node.state_news import StateNews
+from tests.node.waiting import PATIENCE_S
 
 
 def test_who_waits_is_woken_when_nothing_will_be_told_any_more() -> None:
@@ -20,7 +21,7 @@ async def _wait_and_end() -> None:
     await asyncio.sleep(0)
     assert not any(task.done() for task in waiting)
     news.end()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await asyncio.gather(*waiting)
         await news.after(Round(1000))
     assert news.has_ended

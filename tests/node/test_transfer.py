@@ -1,15 +1,19 @@
-"""Fetching and serving a checkpoint over streams: who lies or is silent, what is told meanwhile."""
+"""Fetching and serving a checkpoint over streams: who lies or is silent, what is told meanwhile.
+
+On virtual time and disks: nobody is silent but who means to be.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import io
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
+from random import Random
 from types import SimpleNamespace
 from typing import Any, Self, cast
-from unittest.mock import patch
 
 from core.errors import MyceldError
 from core.ids import CellId, Epoch
@@ -27,13 +31,32 @@ from ledger.transfer.wire import (
     encode_ask,
 )
 from node.errors import PeerLeft
+from node.limits import GOSSIP_PATIENCE_MS, TRANSFER_ANSWER_MS
 from node.progress import ProgressTeller, progress_words
 from node.transfer_fetching import CatchingUp, TransferFetching
 from node.transfer_serving import StoreSource, TransferServing
+from sim.clock import installed
+from sim.disk import SimDisk
+from sim.loop import SimLoop
 from tests.ledger.transfer.world import SHORT, History, piece_of
-from tests.node.test_installation import _in_a_loop, _source, _store, _write
+from tests.node.test_installation import _source, _store, _write
 
 Handler = Callable[[PeerStream], Awaitable[None]]
+
+
+def _on_virtual_time(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
+    @functools.wraps(test)
+    def run() -> None:
+        loop = SimLoop()
+        with installed(loop, 1):
+            loop.run_until_complete(test())
+        loop.close()
+
+    return run
+
+
+def _disk() -> Any:  # noqa: ANN401 - a simulated disk
+    return SimDisk(Random(1)).mount()  # noqa: S311 - chance of a test
 
 
 class FakeStream:
@@ -145,9 +168,9 @@ class Newcomer:
 
 
 @asynccontextmanager
-async def _newcomer(path: Path, history: History, **others: Handler) -> AsyncIterator[Newcomer]:
+async def _newcomer(history: History, **others: Handler) -> AsyncIterator[Newcomer]:
     """A newcomer, an honest cell unless it is replaced, and others."""
-    async with _store(path / "old.db") as old, _store(path / "new.db") as new:
+    async with _store(_OLD, _disk()) as old, _store(_NEW, _disk()) as new:
         await _write(old, history)
         honest = TransferServing(await _source(old)).serve
         own = StoreSource(new, SHORT, Ledger(SHORT, lambda _: None), cast("Any", None))
@@ -189,11 +212,12 @@ async def _gone(_: PeerStream) -> None:
 
 
 _HISTORY = History(31, 3, keys=40)
+_OLD, _NEW = Path("/old.db"), Path("/new.db")
 
 
-@_in_a_loop
-async def test_a_checkpoint_is_fetched_made_ready_and_told_of(tmp_path: Path) -> None:
-    async with _newcomer(tmp_path, _HISTORY) as cell:
+@_on_virtual_time
+async def test_a_checkpoint_is_fetched_made_ready_and_told_of() -> None:
+    async with _newcomer(_HISTORY) as cell:
         await asyncio.wait_for(cell.fetching.ready.wait(), 20)
         assert cell.fetching.checkpoint is not None
         assert cell.fetching.checkpoint.link == _HISTORY.links[2]
@@ -203,25 +227,22 @@ async def test_a_checkpoint_is_fetched_made_ready_and_told_of(tmp_path: Path) ->
         assert cell.fetching.state is None
 
 
-@_in_a_loop
-async def test_a_liar_is_dropped_a_silent_one_left_and_an_honest_one_used(
-    tmp_path: Path,
-) -> None:
+@_on_virtual_time
+async def test_a_liar_is_dropped_a_silent_one_left_and_an_honest_one_used() -> None:
     others = {"a-liar": _lie, "a-silent": _silent, "a-gone": _gone}
-    with patch("node.transfer_fetching.TRANSFER_ANSWER_MS", 300):
-        async with _newcomer(tmp_path, _HISTORY, **others) as cell:
-            await asyncio.wait_for(cell.fetching.ready.wait(), 20)
-            assert cell.fetching.checkpoint is not None
-            assert cell.fetching.checkpoint.link == _HISTORY.links[2]
-            assert set(cell.peers.dropped) <= {"a-liar"}
-            for error in cell.peers.dropped.values():
-                assert error.code.startswith("MYC-TRANSFER-")
+    async with _newcomer(_HISTORY, **others) as cell:
+        await asyncio.wait_for(cell.fetching.ready.wait(), 4 * TRANSFER_ANSWER_MS / 1000)
+        assert cell.fetching.checkpoint is not None
+        assert cell.fetching.checkpoint.link == _HISTORY.links[2]
+        assert set(cell.peers.dropped) <= {"a-liar"}
+        for error in cell.peers.dropped.values():
+            assert error.code.startswith("MYC-TRANSFER-")
 
 
-@_in_a_loop
-async def test_a_claim_without_a_certificate_never_stops_gossip(tmp_path: Path) -> None:
-    async with _newcomer(tmp_path, _HISTORY, honest=_none) as cell:
-        for _ in range(200):
+@_on_virtual_time
+async def test_a_claim_without_a_certificate_never_stops_gossip() -> None:
+    async with _newcomer(_HISTORY, honest=_none) as cell:
+        for _ in range(2000):
             await asyncio.sleep(0.01)
             assert not cell.consensus.is_jumping
         assert not cell.fetching.ready.is_set()
@@ -229,9 +250,9 @@ async def test_a_claim_without_a_certificate_never_stops_gossip(tmp_path: Path) 
         assert all(state.progress is None for state in cell.told)
 
 
-@_in_a_loop
-async def test_an_epoch_with_own_events_is_finished_by_gossip_first(tmp_path: Path) -> None:
-    async with _newcomer(tmp_path, _HISTORY) as cell:
+@_on_virtual_time
+async def test_an_epoch_with_own_events_is_finished_by_gossip_first() -> None:
+    async with _newcomer(_HISTORY) as cell:
         cell.consensus.own_count = lambda: 1
         await asyncio.sleep(0.5)
         assert cell.told == []
@@ -239,23 +260,22 @@ async def test_an_epoch_with_own_events_is_finished_by_gossip_first(tmp_path: Pa
         await asyncio.wait_for(cell.fetching.ready.wait(), 20)
 
 
-@_in_a_loop
-async def test_a_cell_one_epoch_behind_jumps_only_when_gossip_brings_nothing(
-    tmp_path: Path,
-) -> None:
-    async with _newcomer(tmp_path, _HISTORY) as cell:
+@_on_virtual_time
+async def test_a_cell_one_epoch_behind_jumps_only_when_gossip_brings_nothing() -> None:
+    async with _newcomer(_HISTORY) as cell:
         cell.execution.ledger.applied_round = 5
         cell.consensus.epoch_ahead = Epoch(1)
         await asyncio.sleep(0.5)
         assert cell.told == []
         # Nobody has its epoch any more, such as those who jumped over it.
-        with patch("node.transfer_fetching.GOSSIP_PATIENCE_MS", 300):
-            await asyncio.wait_for(cell.fetching.ready.wait(), 20)
+        await asyncio.sleep(GOSSIP_PATIENCE_MS / 1000 - 1)
+        assert cell.told == []
+        await asyncio.wait_for(cell.fetching.ready.wait(), 20)
 
 
-@_in_a_loop
-async def test_one_stream_a_peer_and_few_in_all_are_served(tmp_path: Path) -> None:
-    async with _store(tmp_path / "old.db") as old:
+@_on_virtual_time
+async def test_one_stream_a_peer_and_few_in_all_are_served() -> None:
+    async with _store(_OLD, _disk()) as old:
         await _write(old, _HISTORY)
         serving = TransferServing(await _source(old))
         streams = [FakeStream(f"cell-{at}") for at in (0, 0, 1, 2, 3, 4)]

@@ -24,6 +24,7 @@ from node.services.audit import AuditTrail
 from node.tables import SCHEMA, applied_statements
 from node.trust_scopes import TrustScopes
 from tests.ledger.world import GENESIS, KEYS, NEWCOMERS, START_NS, Cell, candidates, signed
+from tests.node.waiting import PATIENCE_S
 
 A, B = KEYS[:2]
 FRIEND, OTHER = NEWCOMERS[:2]
@@ -62,7 +63,7 @@ class Bench:
         self.view.applied(applied)
 
     async def score(self, scope: str, subject: KeyPair) -> float:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             return (await self.view.settled_in(scope)).score(subject.public_key)
 
 

@@ -21,6 +21,7 @@ from node.lines import Lines
 from node.tables import SCHEMA, applied_statements, attestations_of
 from node.trust_view import TrustView
 from tests.ledger.world import KEYS, NEWCOMERS, START_NS, Cell, candidates, rotation, signed
+from tests.node.waiting import PATIENCE_S
 
 A, B, C, D = KEYS
 E, F = NEWCOMERS[:2]
@@ -77,7 +78,7 @@ class Bench:
         self.view.applied(applied)
 
     async def score(self, subject: KeyPair, view: TrustView | None = None) -> float:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             graph = await (view or self.view).settled()
         return graph.score(subject.public_key)
 

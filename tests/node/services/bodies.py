@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -51,6 +51,7 @@ from node.trust_scopes import TrustScopes
 from tests.ledger.proof_world import network, sample_proofs
 from tests.ledger.world import GENESIS, KEYS, NEWCOMERS
 from tests.node.silent import SilentIntroducer
+from tests.node.waiting import PATIENCE_S
 
 GUARD, STRANGER = KEYS[0], NEWCOMERS[0]
 CONTENT: Final = b"some content"
@@ -226,7 +227,7 @@ class Body:
 @asynccontextmanager
 async def started(*bodies: Body) -> AsyncIterator[None]:
     """Run cells; the later ones know the address of the first."""
-    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(PATIENCE_S), asyncio.TaskGroup() as group:
         for body in bodies:
             await body.start(group)
             if body is not bodies[0]:
@@ -236,8 +237,3 @@ async def started(*bodies: Body) -> AsyncIterator[None]:
         finally:
             for body in reversed(bodies):
                 await body.stop()
-
-
-async def until(done: Callable[[], bool]) -> None:
-    while not done():  # noqa: ASYNC110 - what is waited for has no event
-        await asyncio.sleep(0.02)

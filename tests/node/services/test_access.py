@@ -62,8 +62,10 @@ from tests.node.services.bodies import (
     STRANGER,
     Body,
     started,
-    until,
 )
+from tests.node.waiting import PATIENCE_S, until
+
+pytestmark = pytest.mark.usefixtures("patient")
 
 TOLD = b"a transaction"
 
@@ -165,13 +167,13 @@ async def _genesis(guard: Body, _stranger: Body) -> str | None:
 
 async def _checkpoint(guard: Body, stranger: Body) -> str | None:
     protocol = transfer_protocol(GENESIS.network_id)
-    stream = await stranger.peers.host.dial(guard.address, timeout_s=5, protocol=protocol)
+    stream = await stranger.peers.host.dial(guard.address, timeout_s=PATIENCE_S, protocol=protocol)
     async with stream:
-        await stream.write(encode_ask(AskLinks(Epoch(0))), timeout_s=5)
+        await stream.write(encode_ask(AskLinks(Epoch(0))), timeout_s=PATIENCE_S)
         bodies: list[bytes] = []
         frames = FrameBodies()
         while not bodies:
-            data = await stream.read(timeout_s=5)
+            data = await stream.read(timeout_s=PATIENCE_S)
             assert data, "the stream ended without an answer"
             bodies += frames.feed(data)
     answer = decode_answer(bodies[0])

@@ -26,6 +26,7 @@ from node.services import audit as audit_module
 from node.services.audit import AuditTrail, Wanted
 from node.services.audit_windows import OTHERS, Windows
 from tests.ledger.world import KEYS, NEWCOMERS
+from tests.node.waiting import PATIENCE_S
 
 OWN, PEER = KEYS[0], NEWCOMERS[0]
 DONE = Act(1, "token", OWN.public_key, "POST /api/v1/state/put", "key=k", Outcome.DONE)
@@ -166,7 +167,7 @@ def test_what_was_counted_together_is_written_when_its_window_is_over(
         running = asyncio.create_task(trail.run())
         for _ in range(5):
             trail.note(DENIED)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while journal.length < 1:  # noqa: ASYNC110 - what is waited for has no event
                 await asyncio.sleep(0.01)
             clock[0] += AUDIT_WINDOW_MS
@@ -192,7 +193,7 @@ def test_the_running_trail_writes_by_itself_and_old_rows_go(
         running = asyncio.create_task(trail.run())
         for at in range(40):
             trail.local(f"act {at}")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while journal.min_index < 20:  # noqa: ASYNC110 - what is waited for has no event
                 await asyncio.sleep(0.01)
         running.cancel()

@@ -21,6 +21,9 @@ from node.services.content_shelf import CONTENT_SCHEMA
 from node.tables import SCHEMA
 from tests.ledger.world import GENESIS, KEYS
 from tests.node.services.world import MessageCell
+from tests.node.waiting import PATIENCE_S, until
+
+pytestmark = pytest.mark.usefixtures("patient")
 
 BODY = bytes(range(256)) * 4096
 IDENTITY = Hash(hashlib.sha256(BODY).digest())
@@ -64,10 +67,6 @@ class Holder:
     def here(self, *identities: Hash) -> list[bool]:
         return [self.contents.view(one, with_body=False).here for one in identities]
 
-    async def until(self, condition: Callable[[], bool]) -> None:
-        while not condition():  # noqa: ASYNC110 - what is waited for has no event
-            await asyncio.sleep(0.02)
-
     async def until_here(self, identity: Hash) -> bytes:
         while True:
             view = self.contents.view(identity, with_body=True)
@@ -87,7 +86,7 @@ def run(
         cells = [holder.cell for holder in holders]
         tasks = []
         try:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(PATIENCE_S):
                 for holder in holders:
                     await holder.cell.start(SCHEMA + CONTENT_SCHEMA, holder.listen)
                 cells[0].meet(cells[1])
@@ -193,7 +192,7 @@ def test_without_room_copies_go_that_were_not_served_for_longest_and_never_what_
         # The older copy was of use to somebody: so the younger one goes.
         address = next(iter(one.cell.peers.book.addresses(other.cell.peers.host.cell_id)))
         assert await one.contents._fetch_from(address, hashes[1], 100) == rest[0][1]
-        await other.until(lambda: other.contents._shelf._served == 4)
+        await until(lambda: other.contents._shelf._served == 4)
         await other.applies(hashes[3], 100)
         await other.until_here(hashes[3])
         assert other.here(*hashes[:4]) == [True, True, False, True]
@@ -230,8 +229,8 @@ def test_what_is_removed_is_not_fetched_again_and_what_is_pinned_is_not_removed(
         await other.applies(IDENTITY, len(BODY))
         other.contents._is_whole = False  # as after a start
         other.goes_on()
-        await other.until(lambda: other.contents._is_whole)
-        await other.until(lambda: not other.contents._news.is_set())
+        await until(lambda: other.contents._is_whole)
+        await until(lambda: not other.contents._news.is_set())
         assert other.here(IDENTITY) == [False]
         await other.contents.pin(IDENTITY)
         await other.until_here(IDENTITY)
@@ -259,7 +258,7 @@ def test_what_has_ended_is_let_go_and_served_and_fetched_no_more(
             await holder.applies(IDENTITY, len(BODY), expires=9)
         await other.until_here(IDENTITY)
         await ends(other)
-        await other.until(lambda: other.here(IDENTITY) == [False])
+        await until(lambda: other.here(IDENTITY) == [False])
         view = other.contents.view(IDENTITY, with_body=False)
         assert (view.status, view.expires_round) == (how, 9)
         assert other.contents._shelf.size_bytes == 0
@@ -293,14 +292,14 @@ def test_a_round_has_only_what_it_changed_looked_at(
             await other.applies(identity, 100)
             await other.until_here(identity)
         other.goes_on(b"value/k")
-        await other.until(lambda: not other.contents._news.is_set())
+        await until(lambda: not other.contents._news.is_set())
         assert looked == [identity for identity, _ in contents]
         monkeypatch.setattr(module, "CONTENT_NOTED_MAX", 2)
         for identity, _ in contents[:3]:
             other.contents._note(identity)
         assert not other.contents._is_whole, "too many to note: all are looked at"
         other.goes_on()
-        await other.until(lambda: len(looked) == 10)
+        await until(lambda: len(looked) == 10)
         assert sorted(looked[5:]) == sorted(looked[:5])
 
     run(tmp_path, monkeypatch, talk)

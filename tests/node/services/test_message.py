@@ -29,6 +29,9 @@ from tests.fuzz.mutations import Form, Mutator
 from tests.identity.messages.world import TEXT, enveloped, header, proof_in, signed
 from tests.ledger.world import GENESIS, KEYS, NEWCOMERS
 from tests.node.services.world import MessageCell, texts_of
+from tests.node.waiting import PATIENCE_S, until
+
+pytestmark = pytest.mark.usefixtures("patient")
 
 SECRET = "the treasure is below the old oak"  # noqa: S105 - a text that nobody shall see
 
@@ -40,7 +43,7 @@ def run(tmp: Path, talk: Callable[..., Awaitable[None]], count: int = 2) -> None
         keys = [*KEYS, *NEWCOMERS]
         cells = [MessageCell(tmp, keys[at]) for at in range(count)]
         try:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(PATIENCE_S):
                 for cell in cells:
                     await cell.start()
                 for cell in cells:
@@ -313,14 +316,14 @@ def test_a_peer_that_forges_loses_its_stream_and_counts_as_hostile(tmp_path: Pat
         message = signed(head, by=KEYS[1])
         forged = proof_in([sent_block(message)], 0, KEYS[2])
         stream = await eve.peers.host.dial(
-            bob.address, timeout_s=5, protocol=message_protocol(GENESIS.network_id)
+            bob.address, timeout_s=PATIENCE_S, protocol=message_protocol(GENESIS.network_id)
         )
         frame = EnvelopeFrame(encode_envelope(message, encode_proof(forged)))
-        await stream.write(encode_frame(frame), timeout_s=5)
+        await stream.write(encode_frame(frame), timeout_s=PATIENCE_S)
         with suppress(MyceldError):
-            assert await stream.read(timeout_s=5) == b""
+            assert await stream.read(timeout_s=PATIENCE_S) == b""
+        await until(lambda: bob.peers.conduct.standings.points(eve.cell_id, now_ms()) > 0)
         assert bob.messages.desk.journal.length == 0
-        assert bob.peers.conduct.standings.points(eve.cell_id, now_ms()) > 0
 
     run(tmp_path, talk)
 

@@ -20,6 +20,9 @@ from node.services.message import message_protocol
 from tests.identity.messages.world import enveloped, header, signed
 from tests.ledger.world import GENESIS, KEYS
 from tests.node.services.world import MessageCell, texts_of
+from tests.node.waiting import PATIENCE_S
+
+pytestmark = pytest.mark.usefixtures("patient")
 
 NEXT = tuple(KeyPair(bytes([number]) * 32) for number in range(101, 106))
 Talk = Callable[..., Awaitable[None]]
@@ -31,7 +34,7 @@ def run(tmp: Path, talk: Talk, count: int = 2) -> None:
     async def main() -> None:
         cells = [MessageCell(tmp, KEYS[at]) for at in range(count)]
         try:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(PATIENCE_S):
                 for cell in cells:
                     await cell.start()
                 for cell in cells:
@@ -55,7 +58,7 @@ async def rotated(cell: MessageCell, new: KeyPair, at: int, *others: MessageCell
 
 async def took(cell: MessageCell, count: int) -> list[MessageRow]:
     """Wait until so many messages were taken from a first cell, and return them."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             news = cell.messages.news()
             rows = await cell.received()
@@ -170,6 +173,8 @@ def test_a_receiver_that_does_not_know_of_the_rotation_yet_takes_nothing_and_ref
         await rotated(alice, NEXT[0], 7)
         bob.meet(alice)
         (first, second) = await alice.chat(bob, "one", "two")
+        for one in (first, second):
+            await alice.until_status(one.id, "sent")
         await bob.until(lambda: bool(bob.messages._links))
         await asyncio.sleep(0.5)
         assert await bob.received() == []
@@ -195,6 +200,7 @@ def test_while_a_rotation_is_on_its_way_to_the_disk_the_old_key_is_not_refused_w
         denied = Denied()
         bob.messages.desk.owner = replace(bob.messages.desk.owner, policy=denied)
         (sent,) = await alice.chat(bob, "one")
+        await alice.until_status(sent.id, "sent")
         await bob.until(lambda: bool(bob.messages._links))
         await asyncio.sleep(0.5)
         assert (await alice.messages.message(sent.id)).status == "sent"
@@ -259,10 +265,10 @@ def test_nothing_is_taken_from_a_key_that_was_given_up(tmp_path: Path) -> None:
         await alice.start()  # as an old copy, or a thief of the key
         sent = await alice.messages.chat(bob.cell_id, "two")
         stream = await alice.peers.host.dial(
-            bob.address, timeout_s=5, protocol=message_protocol(GENESIS.network_id)
+            bob.address, timeout_s=PATIENCE_S, protocol=message_protocol(GENESIS.network_id)
         )
         forged = enveloped(signed(header(2, replay_id=b"f" * 16)))
-        await stream.write(encode_frame(EnvelopeFrame(forged)), timeout_s=5)
+        await stream.write(encode_frame(EnvelopeFrame(forged)), timeout_s=PATIENCE_S)
         await asyncio.sleep(0.5)
         await stream.close()
         assert texts_of(await bob.received()) == ["one"]

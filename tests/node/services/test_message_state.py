@@ -27,6 +27,7 @@ from node.services import message_state
 from node.services.message_state import States
 from node.tables import SCHEMA, certificate_statement
 from tests.ledger.world import GENESIS, KEYS, Cell, certified
+from tests.node.waiting import PATIENCE_S
 
 QUESTION = encode_message(StateQuestion(b"value/greeting"))
 ABSENT = encode_message(StateQuestion(b"value/absent"))
@@ -77,7 +78,7 @@ def run(tmp: Path, talk: Callable[[Prover], Awaitable[None]]) -> None:
         store = await Store.open(
             tmp / "cell.db", signer=key.sign, cell_id=key.cell_id, durability="process"
         )
-        async with store, asyncio.timeout(30):
+        async with store, asyncio.timeout(PATIENCE_S):
             await store.create_tables(SCHEMA)
             await talk(Prover(store))
 

@@ -26,6 +26,9 @@ from tests.identity.messages.world import enveloped, header, signed
 from tests.ledger.world import GENESIS, KEYS
 from tests.node.services.test_message_work import run as run_with_work
 from tests.node.services.world import MessageCell
+from tests.node.waiting import PATIENCE_S
+
+pytestmark = pytest.mark.usefixtures("patient")
 
 ALICE, BOB, EVE = KEYS[0], KEYS[1], KEYS[2]
 HEAD = replace(
@@ -59,7 +62,7 @@ def run(tmp: Path, talk: Callable[..., Awaitable[None]], keys: Sequence[int] = (
     async def main() -> None:
         cells = [MessageCell(tmp, KEYS[at]) for at in keys]
         try:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(PATIENCE_S):
                 for cell in cells:
                     await cell.start()
                 await talk(*cells)

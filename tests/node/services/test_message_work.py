@@ -23,6 +23,9 @@ from node.services import message_work
 from node.services.message_work import MessageWork
 from tests.ledger.world import GENESIS, KEYS
 from tests.node.services.world import MessageCell
+from tests.node.waiting import PATIENCE_S
+
+pytestmark = pytest.mark.usefixtures("patient")
 
 NOTED: list[tuple[CellId, str, str]] = []
 """What was begun for other cells."""
@@ -39,7 +42,7 @@ def run(tmp: Path, talk: Callable[..., Awaitable[None]]) -> None:
     async def main() -> None:
         cells = [MessageCell(tmp, KEYS[at]) for at in range(2)]
         try:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(PATIENCE_S):
                 for cell in cells:
                     await cell.start()
                 cells[0].meet(cells[1])
@@ -151,7 +154,9 @@ def test_what_is_no_transaction_is_refused_and_its_sender_told(tmp_path: Path) -
 def test_a_command_runs_and_its_result_comes_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, result: Result | None
 ) -> None:
-    monkeypatch.setattr(message_work, "MESSAGE_RUN_TIMEOUT_S", 1.0 if name == "hang" else 30.0)
+    monkeypatch.setattr(
+        message_work, "MESSAGE_RUN_TIMEOUT_S", 1.0 if name == "hang" else PATIENCE_S
+    )
 
     async def talk(alice: MessageCell, bob: MessageCell, _: list[bytes]) -> None:
         await alice.messages.send(bob.cell_id, MessageType.EXEC, encode_work(Run(name, b"hello")))

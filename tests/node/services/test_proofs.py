@@ -31,7 +31,10 @@ from node.services.identity import identity_protocol
 from node.services.message import message_protocol
 from node.services.nucleus import wall_ms
 from tests.ledger.world import GENESIS, KEYS
-from tests.node.services.bodies import GUARD, STRANGER, Body, started, until
+from tests.node.services.bodies import GUARD, STRANGER, Body, started
+from tests.node.waiting import PATIENCE_S, until
+
+pytestmark = pytest.mark.usefixtures("patient")
 
 PROTOCOL = identity_protocol(GENESIS.network_id)
 Talk = Callable[[Body, Body], Awaitable[None]]
@@ -96,7 +99,7 @@ def test_a_proof_ends_with_either_process(tmp_path: Path, restarted: str) -> Non
     async def story() -> None:
         guard, stranger = Body(tmp_path, GUARD, {}), Body(tmp_path, STRANGER, {})
         guard.given = stranger.given = 0.95
-        async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        async with asyncio.timeout(PATIENCE_S), asyncio.TaskGroup() as group:
             for body in (guard, stranger):
                 await body.start(group)
             stranger.meet(guard)
@@ -186,10 +189,10 @@ def test_what_comes_through_another_cell_counts_as_unproven(tmp_path: Path) -> N
         async with asyncio.TaskGroup() as group:
             await relay.start(group)
             stream = await relay.peers.host.dial(
-                guard.address, timeout_s=5, protocol=message_protocol(GENESIS.network_id)
+                guard.address, timeout_s=PATIENCE_S, protocol=message_protocol(GENESIS.network_id)
             )
             async with stream:
-                await stream.write(encode_frame(EnvelopeFrame(envelope)), timeout_s=5)
+                await stream.write(encode_frame(EnvelopeFrame(envelope)), timeout_s=PATIENCE_S)
                 words: list[object] = []
                 reader = FrameReader()
                 while not any(isinstance(word, Refusal) for word in words):
@@ -209,13 +212,13 @@ def test_what_comes_through_another_cell_counts_as_unproven(tmp_path: Path) -> N
 def test_an_answer_given_again_proves_nothing(tmp_path: Path) -> None:
     async def talk(guard: Body, stranger: Body) -> None:
         host, prover = stranger.peers.host, stranger.identity._prover
-        stream = await host.dial(guard.address, timeout_s=5, protocol=PROTOCOL)
+        stream = await host.dial(guard.address, timeout_s=PATIENCE_S, protocol=PROTOCOL)
         async with stream:
             challenge, _ = await exchange(stream, Ask(AskKind.PROVE).encode())
             answer = prover.answer(challenge, GUARD.public_key, stream.binding, wall_ms())
             assert await exchange(stream, encode_reply(answer, "")) == (TAKEN, "")
         guard.proven._sessions.clear()
-        stream = await host.dial(guard.address, timeout_s=5, protocol=PROTOCOL)
+        stream = await host.dial(guard.address, timeout_s=PATIENCE_S, protocol=PROTOCOL)
         async with stream:
             other, _ = await exchange(stream, Ask(AskKind.PROVE).encode())
             assert decode_challenge(other).nonce != decode_challenge(challenge).nonce
@@ -231,7 +234,7 @@ def test_an_answer_given_again_proves_nothing(tmp_path: Path) -> None:
 
 
 async def _some(stream: PeerStream) -> bytes:
-    data = await stream.read(timeout_s=5)
+    data = await stream.read(timeout_s=PATIENCE_S)
     assert data, "the stream ended without an answer"
     return data
 
@@ -269,15 +272,17 @@ class Middle:
         await self._as_verifier.stop()
 
     async def _relay(self, there: PeerStream) -> None:
-        here = await self._as_verifier.dial(self._prover.address, timeout_s=5, protocol=PROTOCOL)
+        here = await self._as_verifier.dial(
+            self._prover.address, timeout_s=PATIENCE_S, protocol=PROTOCOL
+        )
         async with here, asyncio.TaskGroup() as group:
             group.create_task(self._pump(there, here))
             group.create_task(self._pump(here, there))
 
     async def _pump(self, one: PeerStream, other: PeerStream) -> None:
-        while data := await one.read(timeout_s=5):
+        while data := await one.read(timeout_s=PATIENCE_S):
             self.passed += len(data)
-            await other.write(data, timeout_s=5)
+            await other.write(data, timeout_s=PATIENCE_S)
         await other.close()
 
 

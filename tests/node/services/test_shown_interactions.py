@@ -17,6 +17,8 @@ from node.errors import InteractionsNotShown
 from tests.ledger.world import KEYS, NEWCOMERS
 from tests.node.services.bodies import Body, started
 
+pytestmark = pytest.mark.usefixtures("patient")
+
 _ANYBODY = dict.fromkeys(NEEDS, "none")
 
 
