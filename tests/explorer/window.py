@@ -6,6 +6,7 @@ provokes one on purpose says so with `expects`; any other fails the test in the 
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import time
@@ -20,7 +21,7 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 
 SCREENSHOTS: Final = Path(__file__).parents[2] / "build" / "screenshots"
-"""Of each run the last ones; git knows nothing of them."""
+"""Of the last run that was to keep some, with MYCELD_SCREENSHOTS=1; git knows nothing of them."""
 FLAGS: Final = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
@@ -108,7 +109,9 @@ class Window:
             self._expected.pop()
 
     def shoot(self, name: str, *, whole: bool = False) -> None:
-        """Keep a picture of what is shown, or of the whole page."""
+        """Keep a picture of what is shown, or of the whole page, if pictures are wanted."""
+        if os.environ.get("MYCELD_SCREENSHOTS") != "1":
+            return
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=whole, scale="css")
 
