@@ -110,8 +110,10 @@ def test_a_gateway_that_does_not_close_holds_up_no_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def hangs(listener: Listener) -> None:
-        await closes(listener)
-        await asyncio.Event().wait()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await closes(listener)
 
     closes = Listener.stop
     monkeypatch.setattr(Listener, "stop", hangs)

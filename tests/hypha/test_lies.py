@@ -6,7 +6,7 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.proof import from_text, to_text
@@ -60,7 +60,7 @@ def _changed(answer: Json, changes: list[tuple[str, int]]) -> bytes:
     return bytes(whole)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None)
 @given(CHANGES)
 def test_no_change_of_an_answer_gets_through(changes: list[tuple[str, int]]) -> None:
     async def lie(gateway: FakeGateway, path: str, query: Json) -> bytes:

@@ -158,14 +158,14 @@ def test_space_is_really_given_back(tmp_path: Path, how: str) -> None:
         async with await open_store(tmp_path / "s.db") as store:
             journal = await store.journal("a")
             for _ in range(10):
-                await journal.append([os.urandom(1000) for _ in range(2000)])
+                await journal.append([os.urandom(600) for _ in range(2000)])
             before = used()
             if how == "truncate":
                 await journal.truncate(1000)
             else:
                 await (journal.clear(0, 19_000) if how == "clear" else journal.prune(19_000))
             # 1,000 of 20,000 blocks are left; the hashes of all of them if it was not truncated.
-            assert before > 20_000_000
+            assert before > 12_000_000
             assert used() < 3_000_000
             await journal.append([os.urandom(1000) for _ in range(100)])
             await journal.audit()
@@ -268,8 +268,8 @@ def test_reads_while_the_journal_is_edited_never_call_it_damage(tmp_path: Path) 
                 await asyncio.sleep(0)
 
         done = asyncio.Event()
-        readers = [asyncio.create_task(read()) for _ in range(4)]
-        for n in range(25):
+        readers = [asyncio.create_task(read()) for _ in range(2)]
+        for n in range(15):
             await journal.truncate(300 + n % 2)
             await journal.append([b"%d" % n] * 300)
             await journal.clear(310, 320)

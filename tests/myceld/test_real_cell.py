@@ -32,12 +32,15 @@ from tests.network.test_one_cell import Cell
 
 pytestmark = pytest.mark.slow
 
+WAIT_S = 300
+"""For a call to be answered, unless the test is about that."""
+
 _PAGE = Path(__file__).parents[2] / "docs" / "python.md"
 
 
 def _reached(kind: type[Client | AsyncClient], home: Path, **more: Any) -> Client | AsyncClient:  # noqa: ANN401 - what a client takes
     """Return a client that is told all, as of a cell of another machine."""
-    return kind(RunFile.read(home).url, ca=home / "authority.pem", **more)
+    return kind(RunFile.read(home).url, ca=home / "authority.pem", timeout_s=WAIT_S, **more)
 
 
 def _blocks() -> list[str]:
@@ -53,9 +56,9 @@ def cell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cell]:
         tls = f"  tls_certificate: {files.certificate.name}\n  tls_key: {files.key.name}\n"
         config.write(f"gateway:\n{tls}")
     started.start()
-    with Client.from_home(started.home) as client:
+    with Client.from_home(started.home, timeout_s=WAIT_S) as client:
         # So that there is something to verify, whichever test comes first.
-        client.put("first", b"value", wait="certified", timeout_s=60)
+        client.put("first", b"value", wait="certified", timeout_s=WAIT_S)
     yield started
     if started.process is not None:
         started.stop()
@@ -63,13 +66,13 @@ def cell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cell]:
 
 @pytest.fixture(params=[Client, AsyncClient])
 def both(request: pytest.FixtureRequest, cell: Cell) -> Iterator[Driven]:
-    with Driven(request.param.from_home(cell.home)) as driven:
+    with Driven(request.param.from_home(cell.home, timeout_s=WAIT_S)) as driven:
         yield driven
 
 
 def test_a_value_comes_back_and_can_be_proven(both: Driven) -> None:
     key = f"proven/{both.client.__class__.__name__}"
-    receipt = both.put(key, b"value", wait="certified", timeout_s=60)
+    receipt = both.put(key, b"value", wait="certified", timeout_s=WAIT_S)
     assert both.state_value(key)["value"] == "value"
     value = both.verified_value(key, min_round=receipt["round"])
     assert (value.value, value.updated_round) == (b"value", receipt["round"])
@@ -85,7 +88,7 @@ def test_a_value_comes_back_and_can_be_proven(both: Driven) -> None:
 
 
 def test_what_is_not_proven_is_refused_with_its_code(both: Driven, cell: Cell) -> None:
-    both.put("refused/a", b"1", wait="certified", timeout_s=60)
+    both.put("refused/a", b"1", wait="certified", timeout_s=WAIT_S)
     for genesis, expected in ((None, NoNetworkTrusted), (bytes(32), NotProven)):
         token = read_token(cell.home)
         with Driven(_reached(type(both.client), cell.home, token=token, genesis=genesis)) as other:
@@ -115,7 +118,7 @@ def test_a_call_ends_at_its_deadline(both: Driven) -> None:
     both.client.timeout_s = 0.0001
     with pytest.raises(CellTooLate):
         both.status()
-    both.client.timeout_s = 30
+    both.client.timeout_s = WAIT_S
     assert both.health()["status"]
 
 
@@ -140,7 +143,7 @@ def test_streams_go_on_after_a_restart_of_the_cell(both: Driven, cell: Cell) -> 
     def restart() -> None:
         cell.stop()
         cell.start()
-        with Client.from_home(cell.home) as other:
+        with Client.from_home(cell.home, timeout_s=WAIT_S) as other:
             other.put(f"{prefix}1", b"v", wait="applied")
 
     if both.runner is None:
@@ -179,7 +182,7 @@ def test_a_key_that_is_allowed_signs_instead_of_a_token(both: Driven, cell: Cell
                 return bool(signing.status()["name"] == "ada")
             return False  # in the first seconds after a start no signature is taken
 
-        wait_until(is_let_in, "the signatures were never taken")
+        wait_until(is_let_in, "the signatures were never taken", WAIT_S)
         assert signing.state_values("no such/", limit=5)["items"] == []
         with pytest.raises(CellRefused) as caught:
             signing.put("k", b"v")
@@ -203,16 +206,16 @@ def test_a_client_is_made_from_the_environment(
 
 def test_many_tasks_ask_one_asynchronous_client(cell: Cell) -> None:
     async def main() -> list[str]:
-        async with AsyncClient.from_home(cell.home) as client, asyncio.TaskGroup() as group:
-            tasks = [group.create_task(client.status()) for _ in range(40)]
-        return [task.result()["name"] for task in tasks]
+        async with AsyncClient.from_home(cell.home, timeout_s=WAIT_S) as client:
+            answers = await asyncio.gather(*(client.status() for _ in range(40)))
+        return [answer["name"] for answer in answers]
 
     assert asyncio.run(main()) == ["ada"] * 40
 
 
 def test_a_cancelled_stream_leaves_nothing_behind(cell: Cell) -> None:
     async def main() -> int:
-        async with AsyncClient.from_home(cell.home) as client:
+        async with AsyncClient.from_home(cell.home, timeout_s=WAIT_S) as client:
             begun = asyncio.Event()
 
             async def follow() -> None:
@@ -250,7 +253,7 @@ def test_text_is_not_read_as_json(both: Driven) -> None:
 
 def test_a_proof_checks_by_a_genesis_file_its_bytes_and_the_network_id(cell: Cell) -> None:
     genesis: Path = cell.home / "genesis.json"
-    with Client.from_home(cell.home) as client:
+    with Client.from_home(cell.home, timeout_s=WAIT_S) as client:
         network_id = client.info()["network_id"]
     for trusted in (genesis, str(genesis), genesis.read_bytes(), network_id):
         token = read_token(cell.home)

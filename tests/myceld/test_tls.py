@@ -23,6 +23,9 @@ from tests.gateway.fake_cell import TOKEN, FakeCell
 from tests.gateway.fake_streams import change, transaction
 from tests.myceld.driven import KINDS, Driven, Kind
 
+WAIT_S = 120
+"""For what must happen."""
+
 
 @dataclass(frozen=True)
 class _Served:
@@ -61,10 +64,10 @@ def _served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Served]:
 
     thread = threading.Thread(target=lambda: asyncio.run(work()))
     thread.start()
-    assert ready.wait(20)
+    assert ready.wait(WAIT_S)
     yield started[0]
     loops[0].call_soon_threadsafe(over.set)
-    thread.join(20)
+    thread.join(WAIT_S)
 
 
 @KINDS
@@ -138,7 +141,7 @@ def test_server_sent_events_go_over_tls_and_resume(served: _Served) -> None:
         query = {"subscribe": "transactions", "after_round": "0"}
         found: list[str] = []
         async with (
-            asyncio.timeout(20),
+            asyncio.timeout(WAIT_S),
             httpx.AsyncClient(verify=trust, headers=headers, trust_env=False) as client,
             client.stream("GET", f"{served.url}/api/v1/events", params=query) as answer,
         ):

@@ -104,15 +104,17 @@ class Liar(FakeCell):
                 await stream.write(answer, timeout_s=60)
 
 
-class Slow(FakeCell):
-    """Honest, out of a history in a store of its own; every answer takes `delay_s`."""
+class Honest(FakeCell):
+    """Serves out of a history in a store of its own."""
 
-    def __init__(self, genesis: Genesis, history: History, path: Path, delay_s: float) -> None:
+    def __init__(self, genesis: Genesis, history: History, path: Path) -> None:
         super().__init__(genesis, b"\x66" * 32)
         self._history = history
         self._path = path
-        self._delay_s = delay_s
         self._source: StoreSource
+
+    async def before_answer(self) -> None:
+        """Wait for whatever a test wants, before each answer."""
 
     async def _run(self) -> None:
         async with _store(self._path) as store:
@@ -125,6 +127,6 @@ class Slow(FakeCell):
         while data := await stream.read(65536, timeout_s=60):
             for body in bodies.feed(data):
                 self.asked += 1
-                await asyncio.sleep(self._delay_s)
+                await self.before_answer()
                 answer = encode_answer(await answer_of(decode_ask(body), self._source))
                 await stream.write(answer, timeout_s=60)

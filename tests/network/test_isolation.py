@@ -29,7 +29,9 @@ from settings import CellConfig, Config
 from tests.gossip.host.host_world import started
 
 _MARKS = (b"myceld/spore/", b"myceld/announcement/", b"myceld/round/", b"myceld/roster/")
-_SAID_SIZE_BYTES_MAX = 64 * 1024
+_SAID_SIZE_BYTES_MAX = 32 * 1024
+"""For each time that somebody was refused: they try again for as long as a test takes."""
+_HANGS_S = 240.0
 FRIEND = KeyPair(bytes([77]) * 32).cell_id
 FRIENDS_ADDRESS = f"/ip4/127.77.0.1/tcp/9/p2p/{FRIEND}"
 """Of a cell that only one of the networks knows."""
@@ -62,14 +64,14 @@ class Cell:
 async def running(cell: Cell) -> AsyncIterator[Cell]:
     task = asyncio.create_task(cell.daemon.run())
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(_HANGS_S):
             while "ready" not in cell.lines:
                 assert not task.done(), task
                 await asyncio.sleep(0.02)
         yield cell
     finally:
         cell.daemon.stop()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(_HANGS_S):
             await task
 
 
@@ -103,8 +105,9 @@ def said(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
 def only_refusals(said: Sequence[bytes]) -> None:
     """Fail if anything of a network was said: cells, spores, headers, or addresses of others."""
     everything = b"".join(said)
-    assert b"na\n" in everything, "nobody was refused"
-    assert len(everything) < _SAID_SIZE_BYTES_MAX
+    refusals = everything.count(b"na\n")
+    assert refusals, "nobody was refused"
+    assert len(everything) < _SAID_SIZE_BYTES_MAX * refusals
     for secret in (*_MARKS, FRIEND.encode(), public_key_of(FRIEND), b"127.77.0.1", b"\x7f\x4d\0\1"):
         assert secret not in everything
 
@@ -128,7 +131,7 @@ def test_two_networks_with_the_same_bootstrap_list_learn_nothing_of_each_other(
         async with running(Cell(one, FRIENDS_ADDRESS)) as first:
             shared = first.address
             async with running(Cell(two, shared)) as second:
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(_HANGS_S):
                     identity = first.parts.cell_id
                     infos = second.parts.peers.infos
                     while not (identity in infos and infos[identity].last_error):  # noqa: ASYNC110 - as above
@@ -164,12 +167,16 @@ def test_the_same_key_in_two_networks_is_two_cells_that_ignore_each_other(
             found(third_home, Wishes(genesis=one.genesis, gateway_port=0))
             third = Cell(third_home, second.address, first.address)
             await stack.enter_async_context(running(third))
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(_HANGS_S):
                 while not third.parts.peers.connected():  # noqa: ASYNC110 - as above
                     await asyncio.sleep(0.02)
             await settle(first, second, third)
-            assert third.parts.peers.connected() == [first.parts.cell_id]
-            assert first.parts.peers.connected() == [third.parts.cell_id]
+            async with asyncio.timeout(_HANGS_S):  # a connection may have been lost meanwhile
+                while not all(  # noqa: ASYNC110 - as above
+                    one.parts.peers.connected() == [other.parts.cell_id]
+                    for one, other in ((third, first), (first, third))
+                ):
+                    await asyncio.sleep(0.02)
             assert second.parts.peers.connected() == []
             assert second.book() == set()
             # Inside a network the same recorder does hear spores.
@@ -181,20 +188,22 @@ def test_the_same_key_in_two_networks_is_two_cells_that_ignore_each_other(
 
 
 def test_whoever_speaks_a_networks_protocol_from_another_one_is_refused_with_the_reason(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who takes the name of the protocol gets HELLO and REFUSE, and leaves nothing behind."""
+
+    monkeypatch.setattr("node.session.HANDSHAKE_TIMEOUT_MS", 1000 * _HANGS_S)
 
     async def main() -> None:
         home = make_home(tmp_path / "one", "one", bytes([15]) * 32)
         async with running(Cell(home)) as cell, started("stranger") as stranger:
             protocol = gossip_protocol(cell.parts.genesis.network_id)
-            stream = await stranger.dial(cell.address, timeout_s=5, protocol=protocol)
+            stream = await stranger.dial(cell.address, timeout_s=_HANGS_S, protocol=protocol)
             async with stream:
                 other = Hello(
                     2, 2, type(cell.parts.genesis.network_id)(bytes(32)), cell.parts.consensus.epoch
                 )
-                await stream.write(encode_frame(other), timeout_s=5)
+                await stream.write(encode_frame(other), timeout_s=_HANGS_S)
                 frames = await _all_frames(stream)
             assert [type(frame).__name__ for frame in frames] == ["Hello", "Refuse"]
             assert "another network" in repr(frames[1])
@@ -206,6 +215,6 @@ def test_whoever_speaks_a_networks_protocol_from_another_one_is_refused_with_the
 
 async def _all_frames(stream: PeerStream) -> list[Frame]:
     reader, frames = FrameReader(), []
-    while data := await stream.read(timeout_s=10):
+    while data := await stream.read(timeout_s=_HANGS_S):
         frames += list(reader.feed(data))
     return frames

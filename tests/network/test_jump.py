@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import math
 import signal
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
@@ -14,8 +16,8 @@ from ledger.genesis import to_json
 from ledger.transfer.wire import Links
 from myceld import CellRefused, Client
 from tests.ledger.transfer.world import SHORT, History
-from tests.network.devnet import wait_until
-from tests.network.fake_cell import Liar, Slow
+from tests.network.devnet import WAIT_S, wait_until
+from tests.network.fake_cell import Honest, Liar
 from tests.network.test_one_cell import Cell
 
 
@@ -33,10 +35,26 @@ def _staged(database: Path) -> int:
     return count
 
 
+class Held(Honest):
+    """Answers only as long as fewer than `staged_max` pieces are on the disk of who asks."""
+
+    def __init__(self, history: History, path: Path, database: Path) -> None:
+        super().__init__(SHORT, history, path)
+        self.staged_max: float = 0
+        self._database = database
+
+    async def before_answer(self) -> None:
+        while _staged(self._database) >= self.staged_max:  # noqa: ASYNC110 - of another process
+            await asyncio.sleep(0.02)
+
+
 def _watch_from_the_beginning(home: Path) -> CellRefused:
     """Wait for changes of the state after round 0; return why there are none to be had."""
-    with Client.from_home(home, timeout_s=120) as client, pytest.raises(CellRefused) as caught:
-        client.state_changes("", after_round=0, timeout_s=100)
+    with (
+        Client.from_home(home, timeout_s=2 * WAIT_S) as client,
+        pytest.raises(CellRefused) as caught,
+    ):
+        client.state_changes("", after_round=0, timeout_s=WAIT_S)
     return caught.value
 
 
@@ -63,26 +81,32 @@ def test_a_transfer_goes_on_after_kill_9_a_liar_is_dropped_and_clients_see_no_ha
     links, seal = Links(None, tuple(history.links)), history.links[-1].header
     cell = Cell(tmp_path / "cell")
     database = cell.home / "cell.db"
-    slow = Slow(SHORT, history, tmp_path / "slow.db", 0.1)
-    with slow, Liar(SHORT, links) as liar:
-        bootstrap = [part for one in (liar, slow) for part in ("--bootstrap", one.address)]
+    held = Held(history, tmp_path / "held.db", database)
+    with held, Liar(SHORT, links) as liar:
+        bootstrap = [part for one in (liar, held) for part in ("--bootstrap", one.address)]
         cell.run("init", "--genesis", str(genesis), *bootstrap)
         kept = 0
         for _ in range(2):
+            held.staged_max = kept + 8
             cell.start()
-            wait_until(lambda: _staged(database) >= kept + 8, "nothing was kept")  # noqa: B023 - called in this turn
-            status = cell.json("status")
+            wait_until(
+                lambda: liar.asked > 0 and _staged(database) >= held.staged_max,
+                "nothing was kept, or the liar was not asked",
+            )
+            status = cell.status()
             assert (status["round_applied"], status["transactions_ordered"]) == (0, 0)
             assert cell.stop(signal.SIGKILL) == -signal.SIGKILL
             kept = _staged(database)
-        asked = slow.asked
+        asked = held.asked
         cell.start()
         watching = ThreadPoolExecutor(1)
         try:
             watched = watching.submit(_watch_from_the_beginning, cell.home)
-            wait_until(lambda: cell.json("status")["round_applied"] == seal.round, "no jump")
-            assert watched.result(timeout=10).code == "MYC-LEDGER-503", "it is to read anew"
-            assert slow.asked > asked
+            assert cell.status()["round_applied"] == 0
+            held.staged_max = math.inf
+            wait_until(lambda: cell.status()["round_applied"] == seal.round, "no jump")
+            assert watched.result(timeout=WAIT_S).code == "MYC-LEDGER-503", "it is to read anew"
+            assert held.asked > asked
             status = cell.json("status")
             assert status["state_root"] == seal.state_root.hex()
             assert (status["epoch"], status["round_certified"]) == (3, seal.round)

@@ -16,8 +16,7 @@ def _member(net: Devnet, cell: int, *arguments: str, expect: int = 0) -> dict[st
 
 
 def _names(net: Devnet, cell: int) -> list[str]:
-    members: list[dict[str, str]] = _member(net, cell, "list")["members"]  # type: ignore[assignment]  # the shape is tested here
-    return [item["name"] for item in members]
+    return [member["name"] for member in net.client(cell).members()["members"]]
 
 
 def test_a_fifth_cell_is_voted_in_votes_and_leaves_again(net: Devnet, tmp_path: Path) -> None:
@@ -32,24 +31,27 @@ def test_a_fifth_cell_is_voted_in_votes_and_leaves_again(net: Devnet, tmp_path: 
         assert proposal["outcome"] == "applied"
         refused = _member(net, 1, "approve", str(proposal["id"]), expect=5)
         assert refused["refusal"]["code"] == "MYC-LEDGER-039"  # type: ignore[index]  # as above
-        assert _names(net, 2) == ["cell-1", "cell-2", "cell-3", "cell-4"]
+        members: list[dict[str, str]] = _member(net, 2, "list")["members"]  # type: ignore[assignment]  # as above
+        assert [item["name"] for item in members] == ["cell-1", "cell-2", "cell-3", "cell-4"]
         assert _member(net, 2, "approve", str(proposal["id"]))["outcome"] == "applied"
         assert _member(net, 3, "approve", str(proposal["id"]))["outcome"] == "applied"
 
         everyone = ["cell-1", "cell-2", "cell-3", "cell-4", "dora"]
         for cell in (1, 2, 3, 4):
             wait_until(lambda cell=cell: _names(net, cell) == everyone, "no new epoch")  # type: ignore[misc]  # a bound default
-        wait_until(lambda: fifth.json("status")["role"] == "sclerotium", "dora has no vote")
+        wait_until(lambda: fifth.status()["role"] == "sclerotium", "dora has no vote")
         fifth.run("tx", "put", "from-dora", "hello", "--wait", "certified")
-        wait_until(lambda: int(str(fifth.json("status")["events_own"])) > 0, "dora made no event")
-        assert net.client(4).state_value("from-dora")["value"] == "hello"
+        wait_until(lambda: fifth.status()["events_own"] > 0, "dora made no event")
+        wait_until(
+            lambda: net.client(4).state_value("from-dora")["value"] == "hello", "it is not there"
+        )
 
         fifth.run("member", "leave")
         wait_until(lambda: _names(net, 4) == everyone[:4], "dora did not leave")
-        wait_until(lambda: fifth.json("status")["role"] == "rhizomorph", "dora still votes")
+        wait_until(lambda: fifth.status()["role"] == "rhizomorph", "dora still votes")
         fifth.run("tx", "put", "from-outside", "hello", "--wait", "certified")
         net.wait_settled()
         heads = {net.status(cell)["state_root"] for cell in (1, 2, 3, 4)}
-        wait_until(lambda: {fifth.json("status")["state_root"]} == heads, "dora differs")
+        wait_until(lambda: {fifth.status()["state_root"]} == heads, "dora differs")
     finally:
         assert fifth.stop() == 0

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.network.devnet import COMMAND, ROOT, Devnet, myceld, wait_until
+from tests.network.devnet import COMMAND, ROOT, WAIT_S, Devnet, myceld, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -25,9 +25,19 @@ SECRET = "the treasure is below the old oak"  # noqa: S105 - a text that nobody 
 ALICE, BOB, RELAY = 1, 2, 3
 
 
-@pytest.fixture(name="devnet")
-def _devnet(tmp_path: Path) -> Iterator[Devnet]:
-    devnet = Devnet(tmp_path / "net", cells=3)
+@pytest.fixture(scope="module", name="devnet")
+def _devnet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Devnet]:
+    """Three running cells. Each test here has pairs of its own that talk, or a network."""
+    yield from _three(tmp_path_factory.mktemp("messages") / "net")
+
+
+@pytest.fixture(name="own_devnet")
+def _own_devnet(tmp_path: Path) -> Iterator[Devnet]:
+    yield from _three(tmp_path / "net")
+
+
+def _three(directory: Path) -> Iterator[Devnet]:
+    devnet = Devnet(directory, cells=3)
     try:
         devnet.up()
         yield devnet
@@ -98,8 +108,9 @@ def test_each_message_arrives_once_in_order_though_both_ends_go_down(devnet: Dev
 
 @pytest.mark.long
 def test_each_message_arrives_once_in_order_though_the_receiver_and_the_sender_take_new_keys(
-    devnet: Devnet,
+    own_devnet: Devnet,
 ) -> None:
+    devnet = own_devnet
     first = {cell: devnet.status(cell)["cell_id"] for cell in (ALICE, BOB)}
     tried = iter(range(1_000_000))
     told: dict[str, int] = {}  # what was acknowledged: each try has a text of its own
@@ -117,11 +128,11 @@ def test_each_message_arrives_once_in_order_though_the_receiver_and_the_sender_t
     for cell in (BOB, ALICE):
         say(100)
         rotating = subprocess.Popen(
-            [*COMMAND, "key", "rotate", "--home", str(devnet.home(cell)), "--timeout", "90"],
+            [*COMMAND, "key", "rotate", "--home", str(devnet.home(cell)), "--timeout", str(WAIT_S)],
             cwd=ROOT,
         )
         say(100)
-        assert rotating.wait(120) == 0
+        assert rotating.wait(2 * WAIT_S) == 0
         say(100)
     now = {cell: devnet.status(cell)["cell_id"] for cell in (ALICE, BOB)}
     assert not set(now.values()) & set(first.values())
@@ -147,31 +158,38 @@ def test_each_message_arrives_once_in_order_though_the_receiver_and_the_sender_t
 def test_a_member_has_what_another_one_declared_run_and_its_transactions_ordered(
     devnet: Devnet,
 ) -> None:
-    at_bob = ("--home", str(devnet.home(BOB)))
-    myceld("config", "set", "cell.commands", "greet=echo hello", *at_bob)
-    devnet.do("kill", BOB)
-    devnet.do("restart", BOB)
-    bob, home = devnet.status(BOB)["cell_id"], str(devnet.home(ALICE))
-    denied = myceld("exec", bob, "greet", "--home", home, expect=1).stderr
+    asker, asked, third = RELAY, ALICE, BOB
+    there, home = ("--home", str(devnet.home(asked))), ("--home", str(devnet.home(asker)))
+    myceld("config", "set", "cell.commands", "greet=echo hello", *there)
+    devnet.do("kill", asked)
+    devnet.do("restart", asked)
+    cell = devnet.status(asked)["cell_id"]
+    denied = myceld("exec", cell, "greet", *home, expect=1).stderr
     assert "MYC-IDENTITY-307" in denied, "a member has limited access until somebody says more"
-    refused = myceld("audit", "show", "--refused", "--json", "--home", str(devnet.home(BOB))).stdout
-    assert [item["action"] for item in json.loads(refused)["items"]] == ["exec"]
-    alice = devnet.status(ALICE)["cell_id"]
-    myceld("trust", "attest", alice, "--score", "0.9", "--home", str(devnet.home(BOB)))
-    assert myceld("exec", bob, "greet", "--home", home).stdout == "hello\n"
-    assert json.loads(myceld("challenge", bob, "--home", home, "--json").stdout)["cell_id"] == bob
-    assert "MYC-IDENTITY-313" in myceld("exec", bob, "rm", "--home", home, expect=1).stderr
-    signed = myceld("tx", "sign", "--home", home, "--nonce", "1", "greeting", "good morning").stdout
-    sent = devnet.client(ALICE).send_message(
-        to=bob, type="TX", body_hex=signed.strip(), wait="delivered", timeout_s=60
+    refused = ("audit", "show", "--refused", "--json", *there)
+    wait_until(
+        lambda: [one["action"] for one in json.loads(myceld(*refused).stdout)["items"]] == ["exec"],
+        "what was refused is not in the audit journal",
+    )
+    myceld("trust", "attest", devnet.status(asker)["cell_id"], "--score", "0.9", *there)
+    assert myceld("exec", cell, "greet", *home).stdout == "hello\n"
+    assert json.loads(myceld("challenge", cell, *home, "--json").stdout)["cell_id"] == cell
+    assert "MYC-IDENTITY-313" in myceld("exec", cell, "rm", *home, expect=1).stderr
+    signed = myceld("tx", "sign", *home, "--nonce", "1", "greeting", "good morning").stdout
+    sent = devnet.client(asker).send_message(
+        to=cell, type="TX", body_hex=signed.strip(), wait="delivered", timeout_s=WAIT_S
     )
     assert sent["messages"][0]["status"] == "delivered"
-    wait_until(
-        lambda: devnet.client(RELAY).state_value("greeting")["value"] == "good morning",
-        "the transaction was not ordered",
-    )
-    assert myceld("query", bob, "greeting", "--home", home).stdout == "good morning\n"
-    assert "no value, proven" in myceld("query", bob, "absent", "--home", home).stdout
+    for member in (third, asked):
+        wait_until(
+            lambda member=member: (  # type: ignore[misc]  # a bound default
+                devnet.client(member).state_value("greeting")["value"] == "good morning"
+            ),
+            "the transaction was not ordered",
+        )
+    devnet.wait_settled()
+    assert myceld("query", cell, "greeting", *home).stdout == "good morning\n"
+    assert "no value, proven" in myceld("query", cell, "absent", *home).stdout
     (devnet.directory / "minutes").write_bytes(b"of May" * 10_000)
-    posted = myceld("post", str(devnet.directory / "minutes"), "--home", home).stdout.split()[0]
-    wait_until(lambda: devnet.client(RELAY).content(posted)["here"], "the content was not fetched")
+    posted = myceld("post", str(devnet.directory / "minutes"), *home).stdout.split()[0]
+    wait_until(lambda: devnet.client(third).content(posted)["here"], "the content was not fetched")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -12,13 +13,16 @@ import pytest
 from identity import keystore
 from identity.keystore import PlainKey
 from ledger.errors import KeyRotated
-from tests.network.devnet import COMMAND, ROOT, Devnet, myceld, wait_until
+from myceld import Client
+from tests.network.devnet import COMMAND, ROOT, WAIT_S, Devnet, myceld, wait_until
 
 pytestmark = pytest.mark.slow
 
 
 def _rotate(net: Devnet, cell: int) -> dict[str, str]:
-    done = myceld("key", "rotate", "--home", str(net.home(cell)), "--json", "--timeout", "90")
+    done = myceld(
+        "key", "rotate", "--home", str(net.home(cell)), "--json", "--timeout", str(WAIT_S)
+    )
     answer: dict[str, str] = json.loads(done.stdout)
     return answer
 
@@ -35,7 +39,7 @@ def _agree(net: Devnet, expected: list[str]) -> None:
 
 
 def _put(net: Devnet, cell: int, key: str) -> None:
-    net.client(cell).put(key, b"v", wait="certified", timeout_s=60)
+    net.client(cell).put(key, b"v", wait="certified", timeout_s=WAIT_S)
 
 
 def test_members_rotate_keep_their_seats_and_come_up_as_themselves(net: Devnet) -> None:
@@ -65,16 +69,28 @@ def test_members_rotate_keep_their_seats_and_come_up_as_themselves(net: Devnet) 
     # All of them at once: each seal is one of its own, and the network goes on.
     others = [
         subprocess.Popen(
-            [*COMMAND, "key", "rotate", "--home", str(net.home(cell)), "--timeout", "90"], cwd=ROOT
+            [*COMMAND, "key", "rotate", "--home", str(net.home(cell)), "--timeout", str(WAIT_S)],
+            cwd=ROOT,
         )
         for cell in (1, 3, 4)
     ]
-    assert [process.wait(120) for process in others] == [0, 0, 0]
+    assert [process.wait(2 * WAIT_S) for process in others] == [0, 0, 0]
     wait_until(lambda: not {*_members(net, 1)} & {*before}, "an old key still votes")
     _agree(net, _members(net, 1))
     for cell in range(1, 5):
         _put(net, cell, f"by cell {cell}")
     net.wait_settled()
+
+
+@pytest.fixture(scope="module", name="used_home")
+def _used_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of a network of one cell, which ran and was stopped."""
+    home = tmp_path_factory.mktemp("used") / "home"
+    myceld("init", "--home", str(home), "--network", "solo")
+    process = _start(home)
+    myceld("tx", "put", "k", "v", "--home", str(home), "--wait", "certified")
+    _stop(process)
+    return home
 
 
 @pytest.mark.parametrize(
@@ -86,23 +102,19 @@ def test_members_rotate_keep_their_seats_and_come_up_as_themselves(net: Devnet) 
     ],
 )
 def test_killed_in_the_middle_a_cell_comes_up_with_the_right_key(
-    tmp_path: Path, place: str, hits: int
+    tmp_path: Path, used_home: Path, place: str, hits: int
 ) -> None:
-    home = tmp_path / "home"
+    home = shutil.copytree(used_home, tmp_path / "home")
     at = ("--home", str(home))
-    myceld("init", *at, "--network", "solo")
-    process = _start(home)
-    myceld("tx", "put", "k", "v", *at, "--wait", "certified")
-    _stop(process)
     process = _start(home, MYCELD_FAILPOINTS=f"{place}=kill@{hits}")
     old = keystore.load(home / "key.json").cell_id
     rotating = subprocess.Popen(
-        [*COMMAND, "key", "rotate", *at, "--timeout", "60"],
+        [*COMMAND, "key", "rotate", *at, "--timeout", str(WAIT_S)],
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    assert process.wait(60) != 0
+    assert process.wait(WAIT_S) != 0
     if process.stdout is not None:
         process.stdout.close()
     process = _start(home)
@@ -110,17 +122,17 @@ def test_killed_in_the_middle_a_cell_comes_up_with_the_right_key(
         if place == "file.rename.after":
             rotating.kill()
             assert json.loads(myceld("status", *at, "--json").stdout)["cell_id"] == old
-            myceld("key", "rotate", *at, "--timeout", "60")
-        assert rotating.wait(60) in {0, 1, 3, -9}
-        status = json.loads(myceld("status", *at, "--json").stdout)
-        assert status["cell_id"] != old
-        assert status["role"] == "sclerotium"
-        myceld("tx", "put", "k", "w", *at, "--wait", "certified")
-        assert keystore.load(home / "key.json").cell_id == status["cell_id"]
+            myceld("key", "rotate", *at, "--timeout", str(WAIT_S))
+        assert rotating.wait(2 * WAIT_S) in {0, 1, 3, -9}
+        with Client.from_home(home, timeout_s=WAIT_S) as client:
+            wait_until(lambda: client.status()["cell_id"] != old, "it came up with its old key")
+            wait_until(lambda: client.status()["role"] == "sclerotium", "it lost its seat")
+            myceld("tx", "put", "k", "w", *at, "--wait", "certified")
+            assert keystore.load(home / "key.json").cell_id == client.status()["cell_id"] != old
         assert json.loads(myceld("journal", "audit", "consensus", *at, "--json").stdout)
     finally:
         rotating.kill()
-        rotating.wait(20)
+        rotating.wait(WAIT_S)
         _stop(process)
 
 
@@ -142,6 +154,6 @@ def _start(home: Path, **environment: str) -> subprocess.Popen[str]:
 
 def _stop(process: subprocess.Popen[str]) -> None:
     process.terminate()
-    process.wait(20)
+    process.wait(WAIT_S)
     if process.stdout is not None:
         process.stdout.close()

@@ -10,6 +10,7 @@ import base64
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -34,7 +35,7 @@ from ledger.genesis import Genesis
 from ledger.roster import Member
 from node.assembly import Setup
 from settings import Config
-from tests.network.devnet import COMMAND, ROOT, myceld
+from tests.network.devnet import COMMAND, ROOT, WAIT_S, myceld
 
 SEED: Final = hashlib.sha256(b"a seed to look for").digest()
 PHRASE: Final = "a passphrase to look for"
@@ -132,10 +133,10 @@ def test_a_cell_that_ran_was_asked_everything_and_crashed_left_no_secret(tmp_pat
         told.append(myceld("support-bundle", str(tmp_path / "bundle.tar.gz"), *at))
         process.send_signal(signal.SIGABRT)
         rest = process.stdout.read()
-        assert process.wait(20) == -signal.SIGABRT
+        assert process.wait(WAIT_S) == -signal.SIGABRT
     finally:
         process.kill()
-        process.wait(20)
+        process.wait(WAIT_S)
         if process.stdout is not None:
             process.stdout.close()
     assert b"Fatal Python error: Aborted" in log.read_bytes()
@@ -288,7 +289,7 @@ def test_a_command_that_works_with_secrets_shows_none_to_ps_and_dumps_no_core(
             assert b"change-passphrase" in shown
             assert not psutil.Process(process.pid).children()
             process.send_signal(signal.SIGABRT)
-            said, _ = process.communicate(timeout=20)
+            said, _ = process.communicate(timeout=WAIT_S)
         finally:
             process.kill()
     assert process.returncode == -signal.SIGABRT
@@ -299,7 +300,7 @@ def test_a_command_that_works_with_secrets_shows_none_to_ps_and_dumps_no_core(
 
 def _wait_for_core_limit(pid: int) -> None:
     """Wait until the command is so far that it writes no core, and derives the new key."""
-    process, until_s = psutil.Process(pid), time.monotonic() + 20
+    process, until_s = psutil.Process(pid), time.monotonic() + WAIT_S
     # Where nobody may write cores the limit says nothing: the memory of the derivation does.
     while process.memory_info().rss < _DERIVING_BYTES_MIN:
         assert time.monotonic() < until_s, "the command derives no key"
@@ -327,6 +328,19 @@ entry()
 """
 
 
+@pytest.fixture(scope="module", name="locked")
+def _locked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with the home of a cell that never ran, and the passphrase of its key."""
+    place = tmp_path_factory.mktemp("locked")
+    phrase, home = _phrase_file(place / "phrase", PHRASE), str(place / "home")
+    myceld(
+        "key", "import", "--seed", "--home", home, "--new-passphrase-file", str(phrase), *COST,
+        given=SEED.hex() + "\n",
+    )  # fmt: skip
+    myceld("init", "--home", home, "--passphrase-file", str(phrase), "--network", "solo")
+    return place
+
+
 @pytest.mark.parametrize("form", [(), ("--log-json",)])
 @pytest.mark.parametrize(
     "place",
@@ -338,22 +352,16 @@ entry()
     ],
 )
 def test_a_cell_that_dies_of_its_own_mistake_prints_no_secret(
-    tmp_path: Path, place: str, form: tuple[str, ...]
+    tmp_path: Path, locked: Path, place: str, form: tuple[str, ...]
 ) -> None:
-    home = str(tmp_path / "home")
-    phrase = _phrase_file(tmp_path / "phrase", PHRASE)
-    lock = ("--passphrase-file", str(phrase))
-    myceld(
-        "key", "import", "--seed", "--home", home, "--new-passphrase-file", str(phrase), *COST,
-        given=SEED.hex() + "\n",
-    )  # fmt: skip
-    myceld("init", "--home", home, *lock, "--network", "solo")
-    run = ["run", "--home", home, "--log-level", "debug", *form, *lock]
+    home = shutil.copytree(locked / "home", tmp_path / "home")
+    lock = ("--passphrase-file", str(locked / "phrase"))
+    run = ["run", "--home", str(home), "--log-level", "debug", *form, *lock]
     done = subprocess.run(
         [sys.executable, "-c", _BREAKS_OFF, *place.split(), *run],
         cwd=ROOT,
         capture_output=True,
-        timeout=60,
+        timeout=WAIT_S,
         check=False,
         env=os.environ | {"PYTHONFAULTHANDLER": "1"},
     )

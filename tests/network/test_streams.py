@@ -17,7 +17,7 @@ import pytest
 from myceld import Client
 from myceld.errors import CellRefused
 from myceld.home import RunFile, read_token
-from tests.network.devnet import ROOT
+from tests.network.devnet import ROOT, WAIT_S
 from tests.network.test_one_cell import Cell
 
 
@@ -32,13 +32,13 @@ def cell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cell]:
 
 
 def put(client: Client, key: str, value: bytes = b"v") -> int:
-    receipt = client.put(key, value, wait="applied", timeout_s=30)
+    receipt = client.put(key, value, wait="applied", timeout_s=WAIT_S)
     assert receipt["round"] is not None
     return receipt["round"]
 
 
 def test_history_and_news_are_what_the_lists_say(cell: Cell) -> None:
-    with Client.from_home(cell.home) as client:
+    with Client.from_home(cell.home, timeout_s=WAIT_S) as client:
         first = put(client, "list/a")
         put(client, "list/b")
         with client.subscribe("transactions", after_round=first - 1) as items:
@@ -58,7 +58,7 @@ def test_history_and_news_are_what_the_lists_say(cell: Cell) -> None:
 
 def test_a_subscription_outlives_a_restart_of_the_cell_without_a_gap(cell: Cell) -> None:
     seen: list[str] = []
-    with Client.from_home(cell.home) as client:
+    with Client.from_home(cell.home, timeout_s=WAIT_S) as client:
         before = put(client, "gap/0") - 1
         with client.subscribe("state:gap/", after_round=before) as items:
             reading = threading.Thread(
@@ -70,16 +70,16 @@ def test_a_subscription_outlives_a_restart_of_the_cell_without_a_gap(cell: Cell)
             put(client, "gap/1")
             cell.stop()
             cell.start()
-            with Client.from_home(cell.home) as again:
+            with Client.from_home(cell.home, timeout_s=WAIT_S) as again:
                 put(again, "gap/2")
                 put(again, "gap/3")
-            reading.join(30)
+            reading.join(WAIT_S)
     assert seen == [f"gap/{number}" for number in range(4)]
 
 
 def test_a_round_to_come_is_refused(cell: Cell) -> None:
     ahead = 1 << 40
-    with Client.from_home(cell.home) as client:
+    with Client.from_home(cell.home, timeout_s=WAIT_S) as client:
         items = client.subscribe("transactions", after_round=ahead)
         with items, pytest.raises(CellRefused) as refused:
             next(iter(items))
@@ -87,7 +87,7 @@ def test_a_round_to_come_is_refused(cell: Cell) -> None:
 
 
 def test_watch_shows_items_from_a_round_on(cell: Cell) -> None:
-    with Client.from_home(cell.home) as client:
+    with Client.from_home(cell.home, timeout_s=WAIT_S) as client:
         number = put(client, "watched/a", b"one")
         second = put(client, "watched/b", b"two")
     arguments = ("watch", "state:watched/", "--since", str(number - 1), "--count", "2")
@@ -98,7 +98,7 @@ def test_watch_shows_items_from_a_round_on(cell: Cell) -> None:
 
 
 def test_server_sent_events_go_on_from_the_last_id(cell: Cell) -> None:
-    with Client.from_home(cell.home) as client:
+    with Client.from_home(cell.home, timeout_s=WAIT_S) as client:
         number = put(client, "sse/a")
         put(client, "sse/b")
     query = f"/api/v1/events?subscribe=state:sse/&after_round={number - 1}"
@@ -110,7 +110,7 @@ def test_server_sent_events_go_on_from_the_last_id(cell: Cell) -> None:
 
 def test_who_never_reads_holds_nobody_up(cell: Cell) -> None:
     """Its socket is not read at all, while another one gets all there is, large values included."""
-    with Client.from_home(cell.home) as client:
+    with Client.from_home(cell.home, timeout_s=WAIT_S) as client:
         lazy = socket.create_connection(_address(cell))
         lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         lazy.sendall(_request(cell, "/api/v1/events?subscribe=state:big/&after_round=0"))
@@ -125,13 +125,13 @@ def test_who_never_reads_holds_nobody_up(cell: Cell) -> None:
 def test_ctrl_c_ends_a_watch(cell: Cell) -> None:
     command = [sys.executable, "-m", "cli.main", "watch", "state:", "--since", "0"]
     command += ["--home", str(cell.home)]
-    with Client.from_home(cell.home) as client:
+    with Client.from_home(cell.home, timeout_s=WAIT_S) as client:
         put(client, "any")
     watching = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert watching.stdout is not None
     assert watching.stdout.readline()
     watching.send_signal(signal.SIGINT)
-    assert watching.wait(10) == 130
+    assert watching.wait(WAIT_S) == 130
     watching.stdout.close()
 
 
@@ -149,7 +149,7 @@ def _request(cell: Cell, path: str) -> bytes:
 
 def _events(cell: Cell, path: str, count: int, last: str | None = None) -> list[dict[str, str]]:
     """Return so many events with items."""
-    connection = http.client.HTTPConnection(*_address(cell), timeout=20)
+    connection = http.client.HTTPConnection(*_address(cell), timeout=WAIT_S)
     headers = {"Authorization": f"Bearer {read_token(cell.home)}"}
     if last is not None:
         headers["Last-Event-ID"] = last

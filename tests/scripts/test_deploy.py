@@ -29,7 +29,7 @@ def _found(directory: Path) -> None:
         check=True,
         capture_output=True,
         env=os.environ | {"PATH": path},
-        timeout=120,
+        timeout=600,
     )
 
 

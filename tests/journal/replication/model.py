@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from functools import lru_cache
 
 from core.ids import CellId, Hash
 from journal.checkpoint import sign_checkpoint, verify_checkpoint
@@ -16,6 +17,10 @@ from tests.journal.world import CELL_ID, PUBLIC_KEY, sign, slow_root
 
 NAME = "notes"
 
+# Each step of a session asks for the hashes of the same blocks again.
+leaf_of = lru_cache(1 << 14)(leaf_hash)
+root_of = lru_cache(1 << 14)(slow_root)
+
 
 class Log:
     """Blocks of the test's cell, with heads signed by its key."""
@@ -25,13 +30,13 @@ class Log:
         self.fork = fork
 
     def leaves(self) -> list[bytes]:
-        return [leaf_hash(block) for block in self.blocks]
+        return [leaf_of(block) for block in self.blocks]
 
     def node(self, level: int, number: int) -> bytes:
-        return slow_root(self.leaves()[number << level : (number + 1) << level])
+        return root_of(tuple(map(leaf_of, self.blocks[number << level : (number + 1) << level])))
 
     def root(self, size: int) -> Hash:
-        return Hash(slow_root(self.leaves()[:size]))
+        return Hash(root_of(tuple(map(leaf_of, self.blocks[:size]))))
 
     def head(self, size: int | None = None) -> str:
         size = len(self.blocks) if size is None else size
@@ -51,13 +56,13 @@ class Copy:
     def held(self) -> Held:
         frontier = Frontier()
         for block in self.blocks:
-            frontier.append(leaf_hash(block))
+            frontier.append(leaf_of(block))
         fork = None if self.head is None else self.head.checkpoint.fork
         tail = Tail(frontier.size, frontier.hashes)
         return Held(CellId(CELL_ID), NAME, fork, self.head, tail, self.root)
 
     def root(self, size: int) -> Hash:
-        return Hash(slow_root([leaf_hash(b) for b in self.blocks[:size]])) if size else EMPTY_ROOT
+        return Hash(root_of(tuple(map(leaf_of, self.blocks[:size])))) if size else EMPTY_ROOT
 
     def commit(self, stored: Stored) -> None:
         assert stored.start == len(self.blocks)
