@@ -196,7 +196,7 @@ async def _kept_by_a_relay(tmp: Path) -> tuple[bytes, bytes, list[tuple[Any, ...
         await relay.until(lambda: len(relay.messages.desk.keeping) == 2)
     finally:
         for cell in cells:
-            await cell.stop()
+            await cell.end()
     with sqlite3.connect(relay.path) as database:
         rows = list(database.execute("SELECT * FROM message_kept ORDER BY number"))
         tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master")]
