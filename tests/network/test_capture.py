@@ -164,8 +164,8 @@ def test_two_texts_of_one_bucket_look_alike_on_the_wire(tmp_path: Path) -> None:
                 await _until(lambda: len(_message_frames(tap)) >= 2)
                 return _message_frames(tap)[-1]
         finally:
-            await alice.stop()
-            await bob.stop()
+            await alice.end()
+            await bob.end()
 
     places = [tmp_path / size for size in ("1", "200", "300")]
     for place in places:
