@@ -132,7 +132,7 @@ def decode(
 
 def _packed(value: Value, buffer_size_bytes: int) -> bytes:
     """Encode with a buffer of our own size: msgpack would take 256 KiB for a few bytes."""
-    packed: bytes = msgpack.packb(value, use_bin_type=True, buf_size=buffer_size_bytes)
+    packed: bytes = msgpack.Packer(use_bin_type=True, buf_size=buffer_size_bytes).pack(value)
     return packed
 
 
@@ -194,9 +194,14 @@ def _check_accepted(value: Value, depth: int) -> None:
     if depth > NESTING_DEPTH_MAX:
         raise NotCanonical(f"nested deeper than {NESTING_DEPTH_MAX}")
     if isinstance(value, list):
+        may_hold_numbers = depth < NESTING_DEPTH_MAX
         for item in value:
-            if type(item) is not bytes:
-                _check_accepted(item, depth + 1)
+            kind = type(item)
+            if kind is bytes:
+                continue
+            if kind is int and may_hold_numbers and -INT_MAX - 1 <= item <= INT_MAX:
+                continue  # most are: a call for each would take longer than the decoding
+            _check_accepted(item, depth + 1)
     elif isinstance(value, int):
         if not -INT_MAX - 1 <= value <= INT_MAX:
             raise NotCanonical("integer beyond 64 bits, signed")

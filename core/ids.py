@@ -59,6 +59,7 @@ def cell_id_of(public_key: PublicKey) -> CellId:
     return CellId(base58.b58encode(_PEER_ID_PREFIX + public_key).decode("ascii"))
 
 
+@lru_cache(CELL_IDS_CACHED_MAX)
 def public_key_of(cell_id: str) -> PublicKey:
     """Return the public key inside a cell id; raises NotACellId."""
     if len(cell_id) > _CELL_ID_LENGTH_MAX:  # decoding takes time in the square of the length

@@ -12,10 +12,11 @@ import ast
 import inspect
 import json
 import re
-import textwrap
+import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import is_dataclass
+from functools import cache
 from http import HTTPStatus
 from inspect import Parameter, Signature
 from itertools import pairwise
@@ -268,9 +269,7 @@ def _texts_of(model: type) -> dict[str, str]:
     for each in reversed(model.__mro__):
         if each.__module__.partition(".")[0] != "gateway":
             continue
-        parsed = ast.parse(textwrap.dedent(inspect.getsource(each))).body[0]
-        parts = parsed.body if isinstance(parsed, ast.ClassDef) else []
-        for field, text in pairwise(parts):
+        for field, text in pairwise(_classes_of(each.__module__)[each.__name__].body):
             match field, text:
                 case (
                     ast.AnnAssign(target=ast.Name(name)),
@@ -278,6 +277,13 @@ def _texts_of(model: type) -> dict[str, str]:
                 ):
                     texts[name] = " ".join(words.split())
     return texts
+
+
+@cache
+def _classes_of(module: str) -> dict[str, ast.ClassDef]:
+    """Return the source of the classes of a module by their names."""
+    parts = ast.parse(inspect.getsource(sys.modules[module])).body
+    return {part.name: part for part in parts if isinstance(part, ast.ClassDef)}
 
 
 def _plain(path: str) -> str:

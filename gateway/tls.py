@@ -35,6 +35,9 @@ class TlsFiles:
             raise BadCertificate(f"others can use {self.key}: its mode is to be 0600")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
+        # Tickets come behind the handshake. A client that reads in one thread and writes in another
+        # may be writing then, and Python keeps the two from each other no more than OpenSSL does.
+        context.num_tickets = 0
         try:
             # Without an answer of our own a key with a passphrase would ask for it on the terminal.
             context.load_cert_chain(self.certificate, self.key, password=lambda: "")

@@ -85,6 +85,8 @@ class Crasher:
         self._network = network
         self._chance = random.Random(seed)  # noqa: S311 - not a secret
         self._crashes = crashes
+        self._hit_s = network.patience * HIT_S
+        self._back_s = network.patience * BACK_S
         self._others: dict[str, Cell] = {}
 
     def run(self, names: Sequence[str], tell: Callable[[Tally], None]) -> list[Tally]:
@@ -125,7 +127,9 @@ class Crasher:
         for cell, other in zip(cells, [*cells[1:], cells[0]], strict=True):
             for journal in _JOURNALS:
                 cell.client.follow(other.cell_id, journal)
-        wait_until(lambda: cells[0].status_now()["epoch"] >= EPOCHS_MIN, HIT_S * 3, "no epoch ends")
+        wait_until(
+            lambda: cells[0].status_now()["epoch"] >= EPOCHS_MIN, self._hit_s * 3, "no epoch ends"
+        )
 
     def _provocation(self, name: str) -> Provoke:
         """Return what leads to a failpoint."""
@@ -180,12 +184,12 @@ class Crasher:
                 tally.crashes += 1
                 return
             victim.end()
-        detail = f"{victim.name}: no {tally.name} in {HIT_S:.0f} s"
+        detail = f"{victim.name}: no {tally.name} in {self._hit_s:.0f} s"
         tally.findings.append(Finding(NEVER_HIT, detail))
 
     def _crash_in_replay(self, tally: Tally, victim: Cell) -> None:
         """Crash just before a new epoch, so that the replay finds own transactions voided."""
-        until_s = time.monotonic() + self._crashes * HIT_S
+        until_s = time.monotonic() + self._crashes * self._hit_s
         while tally.crashes < self._crashes and time.monotonic() < until_s:
             self._dies(tally, victim, "consensus.epoch.before=kill@1", put_much)
             victim.end()
@@ -207,7 +211,7 @@ class Crasher:
         """Start a cell with an order to crash; return whether it did in time, and first."""
         size = victim.log_size()
         victim.start(order)
-        until_s = time.monotonic() + HIT_S
+        until_s = time.monotonic() + self._hit_s
         while victim.is_alive():
             if unless() or time.monotonic() > until_s:
                 return False
@@ -237,14 +241,14 @@ class Crasher:
 
         try:
             took_s = wait_until(
-                is_back, 3 * BACK_S, "it is not back", hopeless=lambda: not victim.is_alive()
+                is_back, 3 * self._back_s, "it is not back", hopeless=lambda: not victim.is_alive()
             )
         except NetworkNotUp as error:
             detail = f"{victim.name} after {tally.name}: {error}: {victim.last_words()}"
             tally.findings.append(Finding(NOT_BACK, detail))
             return
         tally.back_s = max(tally.back_s or 0.0, took_s)
-        if took_s > BACK_S:
+        if took_s > self._back_s:
             detail = f"{victim.name} after {tally.name}: back after {took_s:.1f} s"
             tally.findings.append(Finding(NOT_BACK, detail))
 

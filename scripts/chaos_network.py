@@ -29,6 +29,8 @@ class Network:
     def __init__(self, directory: Path, cells: int, epoch_rounds: int, starter: Starter) -> None:
         self.directory = directory
         self.starter = starter
+        self.patience = 1.0
+        """On a slow machine every deadline is longer by this factor."""
         with setup.planned(directory, cells, epoch_rounds) as planned:
             devnet = setup.prepare(planned)
         self.cells = [Cell(one.number, devnet.home(one), starter) for one in devnet.cells]
@@ -41,9 +43,11 @@ class Network:
         for cell in self.cells:
             cell.start()
         for cell in self.cells:
-            cell.wait_ready()
+            cell.wait_ready(self.patience * READY_S)
         try:
-            self.cells[0].client.put("chaos/up", b"1", wait="certified", timeout_s=READY_S)
+            self.cells[0].client.put(
+                "chaos/up", b"1", wait="certified", timeout_s=self.patience * READY_S
+            )
         except MyceldError as error:
             raise NetworkNotUp(f"nothing is certified: {error}") from error
 
@@ -64,7 +68,7 @@ class Network:
             return _are_equal([one for one in statuses if one is not None], len(statuses))
 
         try:
-            wait_until(settled, SETTLE_S, "not settled")
+            wait_until(settled, self.patience * SETTLE_S, "not settled")
         except NetworkNotUp:
             return False
         return True
@@ -81,10 +85,13 @@ class Network:
 
 
 @contextmanager
-def real_network(cells: int, *, epoch_rounds: int, quick: bool) -> Iterator[Network]:
+def real_network(
+    cells: int, *, epoch_rounds: int, quick: bool, patience: float
+) -> Iterator[Network]:
     """Make and start a network in a temporary directory; end it, and remove that.
 
-    A directory in which something went wrong stays. `quick` is for many restarts.
+    A directory in which something went wrong stays. `quick` is for many restarts, `patience` for
+    slow machines.
     """
     directory = Path(tempfile.mkdtemp(prefix="myceld-chaos-"))
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -94,6 +101,7 @@ def real_network(cells: int, *, epoch_rounds: int, quick: bool) -> Iterator[Netw
     kept = False
     try:
         network = Network(directory, cells, epoch_rounds, starter)
+        network.patience = patience
         network.up()
         yield network
         kept = network.is_kept

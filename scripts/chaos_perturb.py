@@ -53,6 +53,7 @@ class Perturber:
     def __init__(self, network: Network, manifest: Manifest) -> None:
         self._network = network
         self._manifest = manifest
+        self._patience = network.patience
         self._faults: dict[int, dict[str, Any]] = {cell.number: {} for cell in network.cells}
         self._log_sizes: dict[int, int] = {}
 
@@ -104,15 +105,20 @@ class Perturber:
     def _wait_back(self, one: Perturbation, goal: int, outcome: Outcome) -> None:
         ended_s = time.monotonic()
         waiting = list(self._network.cells)
-        while waiting and time.monotonic() - ended_s < GIVEN_UP_S:
+        while waiting and time.monotonic() - ended_s < self._patience * GIVEN_UP_S:
             for cell in list(waiting):
                 if _is_back(cell, goal):
                     outcome.back_s[cell.number] = time.monotonic() - ended_s
                     waiting.remove(cell)
             time.sleep(0.02)
-        late = {number: took_s for number, took_s in outcome.back_s.items() if took_s > BACK_S}
+        late = {
+            number: took_s
+            for number, took_s in outcome.back_s.items()
+            if took_s > self._patience * BACK_S
+        }
         for cell in waiting:
-            detail = f"{one}: {cell.name} is not back after {GIVEN_UP_S:.0f} s: {_state_of(cell)}"
+            after_s = time.monotonic() - ended_s
+            detail = f"{one}: {cell.name} is not back after {after_s:.0f} s: {_state_of(cell)}"
             outcome.findings.append(Finding(NOT_BACK, detail))
             if not cell.is_alive():
                 cell.start()
@@ -163,7 +169,11 @@ class Perturber:
         findings = []
         for cell in self._cells(act):
             try:
-                wait_until(lambda cell=cell: not cell.is_alive(), STOPS_S, "it goes on")  # type: ignore[misc]  # a bound default
+                wait_until(
+                    lambda cell=cell: not cell.is_alive(),  # type: ignore[misc]  # a bound default
+                    self._patience * STOPS_S,
+                    "it goes on",
+                )
             except NetworkNotUp as error:
                 findings.append(Finding(ENDED_BY_ITSELF, f"{cell.name}, disk full: {error}"))
                 continue

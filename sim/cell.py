@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from core.errors import InvariantBroken, MyceldError
 from core.ids import Epoch, MemberIndex, Round
-from hashgraph.event import decode_any_event
 from identity.keys import KeyPair
 from journal import Appended, Store
 from journal.errors import HeadRefused, NotAStore, ReadFailed, StoreCorrupt, SubscriptionLost
@@ -37,6 +36,7 @@ from sim.errors import CellDown
 from sim.keys import SimKeyRing
 from sim.life import Life
 from sim.limits import PUT_BACK_AGAIN_MS
+from sim.once import decoded_event
 from sim.own_events import OwnEvents
 
 if TYPE_CHECKING:
@@ -439,7 +439,7 @@ class SimCell:
             self._seen[name] += 1
 
     def _show_event(self, store: Store, block: bytes) -> None:
-        event, epoch = decode_any_event(block, self.world.genesis.network_id)
+        event, epoch = decoded_event(block, self.world.genesis.network_id)
         self._show_roster(store, epoch)
         self.world.referee.saw_event(self.index, epoch, event.creator, event.sequence, event.id)
         roster = self.world.referee.rosters.get(epoch)

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from core.codec import decode
 from core.ids import Round
-from hashgraph.event import decode_any_event
 from identity.keys import verify
 from ledger.certificate import Certificate, checkpoint_message, parse_certificate
 from ledger.transaction import transaction_id
@@ -23,6 +22,7 @@ from node.tables import EVENTS_JOURNAL, HEADERS_JOURNAL
 from sim.errors import CellDown
 from sim.law import Law
 from sim.limits import CERTIFICATES_CHECKED_MAX, CLOSING_MS_MAX, SETTLE_STEP_MS
+from sim.once import decoded_event
 from sim.presence import creators_by_round
 from sim.replay import Replay
 from sim.rulebook import contradictions
@@ -152,7 +152,7 @@ class Closing:
         raw: dict[bytes, bytes] = {}
         network = self._world.genesis.network_id
         for block in dict.fromkeys(block for held in all_held for block in held.events):
-            event, _ = decode_any_event(block, network)
+            event, _ = decoded_event(block, network)
             raw.update((transaction_id(one), one) for one in event.payload)
         law = Law(self._world.genesis, raw.get)
         creators = creators_by_round(

@@ -7,7 +7,6 @@ a header or an outcome is not what the rules say, though all cells may agree on 
 
 from __future__ import annotations
 
-import copy
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 
@@ -154,7 +153,7 @@ class Law:
             raise Refused("its sender had given up the key", "MYC-LEDGER-201")
         money.use_nonce(sender, transaction.nonce)
         price = 0 if self._is_free(what, sender) else money.price
-        copied, attested = money.copied(), copy.deepcopy(self._attested)
+        copied, attested = money.copied(), dict(self._attested)
         posted = dict(self._posted)
         values = self._values.copied()
         try:

@@ -7,7 +7,6 @@ to a copy of everything.
 
 from __future__ import annotations
 
-import copy
 import hashlib
 from collections.abc import Callable
 from typing import Any, Final
@@ -113,9 +112,18 @@ class Money:
 
     def copied(self) -> tuple[Any, ...]:
         """Return everything as it is now, for `go_back`."""
-        tables = (self._balances, self._allowed, self._multisigs, self._tokens, self._held)
-        set_now = (self._least, self._next_price)
-        return (*(copy.deepcopy(table) for table in tables), set_now, dict(self._state))
+        return (
+            dict(self._balances),
+            {owner: dict(spenders) for owner, spenders in self._allowed.items()},
+            {
+                account: (made, [list(spend) for spend in spends])
+                for account, (made, spends) in self._multisigs.items()
+            },
+            {symbol: list(token) for symbol, token in self._tokens.items()},
+            dict(self._held),
+            (self._least, self._next_price),
+            dict(self._state),
+        )
 
     def go_back(self, copied: tuple[Any, ...]) -> None:
         """Be as it was."""

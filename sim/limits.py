@@ -14,6 +14,12 @@ CANCELLED_TIMERS_MAX: Final = 1_000
 COLLECT_AFTER_CALLBACKS: Final = 2_000
 """Garbage of the younger generations is collected after so many callbacks, ≈ 10 ms of work."""
 
+SIGNATURES_KEPT_MAX: Final = 8_192
+"""Right signatures kept so that no other cell works on them again, ≈ 1.5 KiB each."""
+
+EVENTS_KEPT_MAX: Final = 16_384
+"""Decoded events that the referee and the last checks share, ≈ 2 KiB each; a run has some 5,000."""
+
 COLLECTIONS_PER_WHOLE: Final = 500
 """Every so many collections all of the garbage is collected: ≈ 0.5 s in ≈ 20 s of work."""
 

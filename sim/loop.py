@@ -90,15 +90,13 @@ class SimHandle(asyncio.TimerHandle):
 
 
 class SimFuture(asyncio.Future[_T]):
-    """A future with a hash that is the same in every run."""
+    """A future with a hash that is the same in every run. Made by `SimLoop.create_future`."""
 
-    def __init__(self, number: int, life: Life | None, loop: asyncio.AbstractEventLoop) -> None:
-        self._number = number
-        self.life = life
-        super().__init__(loop=loop)
+    life: Life | None
+    number: int
 
     def __hash__(self) -> int:
-        return self._number
+        return self.number
 
 
 class SimTask(asyncio.Task[_T]):
@@ -264,7 +262,10 @@ class SimLoop(asyncio.BaseEventLoop):
     def create_future(self) -> asyncio.Future[Any]:
         """Return a future that hashes the same in every run."""
         self._number += 1
-        return SimFuture(self._number, current_life.get(), self)
+        future: SimFuture[Any] = SimFuture(loop=self)
+        future.number = self._number
+        future.life = current_life.get()
+        return future
 
     def create_task(
         self,
@@ -334,9 +335,8 @@ class SimLoop(asyncio.BaseEventLoop):
         self._ready.clear()
         self._timers.clear()
 
-    def get_debug(self) -> bool:
-        """Return False: there is no debug mode."""
-        return False
+    get_debug = staticmethod(bool)
+    """Returns False: there is no debug mode. In C, as each future and task asks."""
 
     def set_debug(self, enabled: bool) -> None:  # noqa: FBT001 - as in asyncio
         """Do nothing: there is no debug mode."""

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from core.ids import Epoch, MemberIndex, Round
-from hashgraph.event import Event, decode_any_event
+from hashgraph.event import Event
 from hashgraph.places import Places
 from hashgraph.replay import replay
 from ledger.genesis import Genesis
 from ledger.roster import Roster
+from sim.once import decoded_event
 
 
 def creators_by_round(
@@ -54,7 +55,7 @@ def _by_epoch(
     places: dict[Epoch, Places] = {}
     epochs: dict[Epoch, list[Event]] = {}
     for block in blocks:
-        stored, epoch = decode_any_event(block, genesis.network_id)
+        stored, epoch = decoded_event(block, genesis.network_id)
         of_epoch = places.setdefault(epoch, Places(len(rosters[epoch].members)))
         event = of_epoch.resolve_stored(stored)
         of_epoch.add(event)

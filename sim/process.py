@@ -6,6 +6,7 @@ run reaches another, and a run that hangs or dies is a finding like any other.
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import pickle
@@ -21,7 +22,7 @@ from typing import Any
 import structlog
 
 from core import failpoint
-from sim import clock
+from sim import clock, once
 from sim.disk import seed_sqlite
 from sim.limits import REAL_S_MIN, REAL_S_PER_VIRTUAL_S_MAX, RECOVERY_MS_MAX
 from sim.loop import SimLoop
@@ -38,7 +39,7 @@ def run_here(scenario: Scenario, trace_path: Path | None = None) -> Verdict:
     file = None if trace_path is None else trace_path.open("w", encoding="utf-8")
     trace = Trace(lambda: round(loop.time() * 1000), file)
     seed_sqlite(scenario.seed)
-    with clock.installed(loop, scenario.seed):
+    with clock.installed(loop, scenario.seed), once.verifying():
         world = World(scenario, loop, trace)
         loop.on_error = on_error_of(world)
         _listen_to_logs(world)
@@ -140,6 +141,8 @@ class _Child:
 def _run_and_exit(scenario: Scenario, trace_path: Path | None, pipe: int) -> None:
     """The child's whole life. Nothing of the parent's is cleaned up, flushed or run here."""
     status = 1
+    gc.disable()
+    gc.freeze()  # what the parent made is none of this run's garbage: walking it copies its pages
     try:
         data = memoryview(pickle.dumps(run_here(scenario, trace_path)))
         while data:

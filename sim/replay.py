@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from core.ids import Epoch
-from hashgraph.event import decode_any_event
 from identity.keys import KeyPair, verify, verify_all
 from ledger.genesis import Genesis
 from ledger.machine import Applied
@@ -18,6 +17,7 @@ from ledger.roster import Roster
 from node.stages.consensus import Consensus, Decided, Identity
 from node.stages.execution import Execution
 from node.stages.mempool import Mempool
+from sim.once import decoded_event
 
 
 class Replay:
@@ -71,7 +71,7 @@ class Replay:
         return applied
 
     def _check_signature(self, block: bytes) -> None:
-        event, epoch = decode_any_event(block, self._genesis.network_id)
+        event, epoch = decoded_event(block, self._genesis.network_id)
         roster = self._rosters.get(epoch)
         if roster is None:
             self.problems.append(f"an event of epoch {epoch}, before that began")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from core.ids import Epoch
-from hashgraph.event import Event, decode_any_event
+from hashgraph.event import Event
 from hashgraph.oracle import oracle
 from hashgraph.outcome import Outcome
 from hashgraph.places import Places
@@ -22,6 +22,7 @@ from sim.limits import (
     ORACLE_EVENTS_BEHIND_FORK,
     ORACLE_EVENTS_MAX,
 )
+from sim.once import decoded_event
 
 
 def contradictions(
@@ -57,7 +58,7 @@ def _events_by_epoch(
     places: dict[Epoch, Places] = {}
     epochs: dict[Epoch, list[Event]] = {}
     for block in blocks:
-        stored, epoch = decode_any_event(block, genesis.network_id)
+        stored, epoch = decoded_event(block, genesis.network_id)
         known = epochs.setdefault(epoch, [])
         if len(known) < ORACLE_EVENTS_MAX:
             of_epoch = places.setdefault(epoch, Places(len(rosters[epoch].members)))

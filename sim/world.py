@@ -202,7 +202,11 @@ class World:
     def index_of_life(self) -> int | None:
         """Return whose code runs now, None for the world's own."""
         life = current_life.get()
-        return next((cell.index for cell in self.cells if cell.life is life), None)
+        if life is not None:
+            for cell in self.cells:
+                if cell.life is life:
+                    return cell.index
+        return None
 
     def hit(self, name: str) -> None:
         """Somebody's code comes to a failpoint; for `core.failpoint.arm`."""

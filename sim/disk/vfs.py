@@ -123,6 +123,9 @@ def register() -> None:
     if _registered:
         return
     library = _library()
+    # A barrier has nothing to do, as one thread sees its own writes in order; and there is one at
+    # every read of the WAL-index. So it is a function in C that takes and does nothing.
+    _METHODS.xShmBarrier = CFUNCTYPE(None, c_void_p)(_address_of(library.sqlite3_libversion))
     if library.sqlite3_vfs_register(ctypes.byref(_VFS), 0) != _OK:
         raise NoSqliteSymbols("SQLite refuses another VFS")
     _registered.append(library)
@@ -170,6 +173,12 @@ def _library() -> ctypes.CDLL:
     if version != sqlite3.sqlite_version:
         raise NoSqliteSymbols(f"found SQLite {version}, Python has {sqlite3.sqlite_version}")
     return library
+
+
+def _address_of(function: Any) -> int:  # noqa: ANN401 - of a library, in ctypes
+    address = ctypes.cast(function, c_void_p).value
+    assert address is not None  # noqa: S101 - for the type checker: it was found by its name
+    return address
 
 
 def _failed(error: BaseException, code: int) -> int:
@@ -382,10 +391,6 @@ def _shm_lock(address: int, first: int, count: int, flags: int) -> int:
         return _failed(error, _IO_SHM_LOCK)
 
 
-def _shm_barrier(_: int) -> None:
-    """Do nothing: one thread sees its own writes in order."""
-
-
 def _shm_unmap(address: int, _: int) -> int:
     handle = _handles[address]
     handle.mount.unmap(handle)
@@ -417,7 +422,6 @@ _METHODS: Final[_IoMethods] = _filled(
         "xDeviceCharacteristics": _characteristics,
         "xShmMap": _shm_map,
         "xShmLock": _shm_lock,
-        "xShmBarrier": _shm_barrier,
         "xShmUnmap": _shm_unmap,
     },
 )

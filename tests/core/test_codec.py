@@ -36,8 +36,8 @@ VALUES: st.SearchStrategy[Value] = st.recursive(
 )
 
 
-def _nested(depth: int) -> bytes:
-    return b"\x91" * depth + b"\xc0"
+def _nested(depth: int, leaf: bytes = b"\xc0") -> bytes:
+    return b"\x91" * depth + leaf
 
 
 @given(VALUES)
@@ -141,10 +141,11 @@ def test_the_ends_of_the_integers_are_taken(value: int) -> None:
     assert decode(encode(value)) == value
 
 
-def test_the_deepest_nesting_is_taken_and_one_more_is_refused() -> None:
-    decode(_nested(NESTING_DEPTH_MAX))
+@pytest.mark.parametrize("leaf", [None, True, 1, -INT_MAX - 1, "a"])
+def test_the_deepest_nesting_is_taken_and_one_more_is_refused(leaf: Value) -> None:
+    decode(_nested(NESTING_DEPTH_MAX, encode(leaf)))
     with pytest.raises(NotCanonical, match="nested deeper"):
-        decode(_nested(NESTING_DEPTH_MAX + 1))
+        decode(_nested(NESTING_DEPTH_MAX + 1, encode(leaf)))
 
 
 @pytest.mark.parametrize(

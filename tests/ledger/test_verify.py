@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any, Final
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
@@ -16,6 +19,7 @@ from hypothesis import strategies as st
 
 from core.codec import encode
 from core.ids import Epoch, Hash, MemberIndex, NetworkId, Signature
+from identity.keys import verify
 from ledger.errors import NotProven
 from ledger.proof import (
     HeaderClaim,
@@ -47,6 +51,13 @@ _FOLDER: Final = Path(__file__).resolve().parents[1] / "vectors" / "proofs"
 VECTORS: Final[dict[str, Any]] = json.loads((_FOLDER / "vectors.json").read_text(encoding="utf-8"))
 HEAVY: Final = ("aiosqlite", "sqlite3", "asyncio", "libp2p", "trio", "structlog", "starlette",
                 "uvicorn", "fastapi", "click", "socket", "node", "gossip", "gateway")  # fmt: skip
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _no_signature_is_computed_twice() -> Iterator[None]:
+    """The other verifier does it in Python, and what it finds depends on nothing else."""
+    with patch.object(verifier, "signed", cache(verifier.signed)):
+        yield
 
 
 def code_of(proof: Proof | bytes, network_id: bytes = NETWORK_ID) -> str:
@@ -235,14 +246,15 @@ def test_ten_thousand_mutated_proofs_are_all_refused() -> None:
     tried = accepted = 0
     chance = Random(20)  # noqa: S311 - the same mutations each time
     originals = [encode_proof(proof) for proof in SAMPLES.values()]
-    while tried < 12_000:
+    is_right = cache(verify)
+    while tried < 10_000:
         original = originals[tried % len(originals)]
         data = mutated(original, originals, chance)
         if data == original:
             continue
         tried += 1
         try:
-            claim = verify_proof(decode_proof(data), NETWORK_ID).claim
+            claim = verify_proof(decode_proof(data), NETWORK_ID, verify=is_right).claim
         except NotProven:
             continue
         # What proves that a key is not there proves the same of its neighbours.

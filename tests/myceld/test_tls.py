@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -131,6 +133,21 @@ def test_a_gateway_without_tls_and_an_address_with_the_wrong_scheme_are_named(
     plain_to_secure = served.url.replace("https:", "http:")
     with Driven(kind(plain_to_secure, TOKEN)) as client, pytest.raises(CellUnreachable):
         client.status()
+
+
+def test_nothing_of_tls_comes_behind_the_handshake(served: _Served) -> None:
+    """A subscription is read in one thread while another may write: a ticket must not come then."""
+    trust = ssl.create_default_context(cafile=str(served.authority))
+    address = ("127.0.0.1", urlsplit(served.url).port)
+    with (
+        socket.create_connection(address, WAIT_S) as raw,
+        trust.wrap_socket(raw, server_hostname="127.0.0.1") as wire,
+    ):
+        wire.sendall(b"GET /api/v1/status HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+        answer = b"".join(iter(lambda: wire.recv(1 << 16), b""))
+        assert answer.startswith(b"HTTP/1.1 401")
+        assert wire.version() == "TLSv1.3"
+        assert wire.session is None or not wire.session.has_ticket
 
 
 def test_server_sent_events_go_over_tls_and_resume(served: _Served) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import time
 from dataclasses import dataclass
@@ -11,7 +10,8 @@ from itertools import count
 from typing import Any
 
 from identity.keystore import load
-from tests.network.devnet import ROOT, Devnet
+from tests.network.devnet import Devnet, wait_until
+from tests.network.starting import run
 
 SAMPLE_S = 0.1
 _SOURCES = count(1)
@@ -23,8 +23,6 @@ class Attacked:
 
     outcome: dict[str, Any]
     """Of the hostile process: `Outcome`."""
-    ordered: dict[int, int]
-    """Transactions that each watched cell ordered meanwhile."""
     grown_mib: float
     """How far the memory of the attacked cell rose above what it was, at its highest."""
     same_process: bool
@@ -40,7 +38,7 @@ def attack(
     target: int = 1,
     watched: tuple[int, ...] = (1, 2, 3, 4),
 ) -> Attacked:
-    """Let a hostile process attack one cell, and watch."""
+    """Let a hostile process attack one cell, and watch; all watched cells have to go on."""
     orders = {
         "attack": name,
         "address": net.status(target)["addresses"][0],
@@ -56,31 +54,20 @@ def attack(
     ordered = {cell: net.status(cell)["transactions_ordered"] for cell in watched}
     before = process.memory_info().rss
     peak = before
-    with subprocess.Popen(
-        [sys.executable, "-m", "tests.network.hostile"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-    ) as hostile:
-        assert hostile.stdin is not None
-        assert hostile.stdout is not None
-        try:
-            hostile.stdin.write(json.dumps(orders))
-            hostile.stdin.close()
-            until_s = time.monotonic() + seconds + 100
-            while hostile.poll() is None and time.monotonic() < until_s:
-                peak = max(peak, process.memory_info().rss)
-                time.sleep(SAMPLE_S)
-            answer = hostile.stdout.read() if hostile.poll() is not None else ""
-        finally:
-            hostile.kill()
-    assert hostile.returncode == 0, f"the hostile process failed: {answer}"
+
+    def measure() -> None:
+        nonlocal peak
+        peak = max(peak, process.memory_info().rss)
+        time.sleep(SAMPLE_S)
+
+    hostile = run(program="tests.network.hostile", given=json.dumps(orders), meanwhile=measure)
+    assert hostile.returncode == 0, f"the hostile process failed: {hostile}"
+    wait_until(
+        lambda: all(net.status(cell)["transactions_ordered"] > ordered[cell] for cell in watched),
+        "the cells do not go on",
+    )
     return Attacked(
-        outcome=json.loads(answer.splitlines()[-1]),
-        ordered={
-            cell: net.status(cell)["transactions_ordered"] - ordered[cell] for cell in watched
-        },
+        outcome=json.loads(hostile.stdout.splitlines()[-1]),
         grown_mib=(peak - before) / 2**20,
         same_process=all(net.process(cell).pid == pid for cell, pid in pids.items()),
     )

@@ -5,9 +5,13 @@ from __future__ import annotations
 import threading
 import time
 
+from core.errors import MyceldError
 from hashgraph.event import UnresolvedEvent
-from myceld import CellRefused, CellUnreachable, Client
-from tests.network.devnet import Devnet
+from myceld import Client
+from tests.network.devnet import WAIT_S, Devnet, wait_until
+
+PAUSE_S = 0.02
+"""Between an answer and the next value: a cell is to be at work, not the machine."""
 
 
 class Load:
@@ -16,6 +20,7 @@ class Load:
     def __init__(self, net: Devnet, cell: int) -> None:
         self._net, self._cell = net, cell
         self.acknowledged: list[str] = []
+        self._refused = 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)  # a failed test ends
         self._thread.start()
@@ -24,16 +29,22 @@ class Load:
         self._stop.set()
         self._thread.join()
 
+    def wait_refused(self) -> None:
+        """Wait until a value is refused: whatever was acknowledged before is noted then."""
+        before = self._refused
+        wait_until(lambda: self._refused > before + 1, "its cell still answers")
+
     def _run(self) -> None:
         number = 0
-        with Client.from_home(self._net.home(self._cell)) as client:
+        with Client.from_home(self._net.home(self._cell), timeout_s=WAIT_S) as client:
             while not self._stop.is_set():
                 number += 1
                 try:
                     answer = client.put(f"load-{self._cell}", b"%d" % number)
                     self.acknowledged.append(answer["id"])
-                except (CellUnreachable, CellRefused):
-                    time.sleep(0.05)
+                except MyceldError:
+                    self._refused += 1
+                time.sleep(PAUSE_S)
 
 
 def check_acknowledged(net: Devnet, loads: list[Load]) -> None:

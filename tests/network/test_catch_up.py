@@ -58,7 +58,7 @@ def test_a_fresh_cell_jumps_is_served_by_and_serves_others_and_says_where_histor
     fifth.start()
     try:
         _wait_equal(fifth, net)
-        assert "checkpoint in place" in fifth.log.read_text()
+        wait_until(lambda: "checkpoint in place" in fifth.log.read_text(), "it did not jump")
         before: list[object] = fifth.json("tx", "list")["items"]  # type: ignore[assignment]  # what gossip brought before the jump; the shape is tested here
         missing = ("tx", "list", "--start", str(len(before)), "--json")
         refused = json.loads(fifth.run(*missing, expect=1).stdout)["error"]
@@ -88,7 +88,10 @@ def test_a_fresh_cell_jumps_is_served_by_and_serves_others_and_says_where_histor
             )
             assert fifth.stop() == 0
             fifth.start()  # its snapshots are built again
-            assert _head(fifth.json("status")) == _head(sixth.json("status"))
+            wait_until(
+                lambda: _head(fifth.json("status")) == _head(sixth.json("status")),
+                "it has not what it served",
+            )
         finally:
             assert sixth.stop() == 0
     finally:
@@ -113,5 +116,5 @@ def test_a_member_that_was_away_for_many_epochs_knows_the_fate_of_all_it_acknowl
     net.wait_settled()
     listed = [line["id"] for line in net.all_transactions(1)]
     assert [listed.count(identity) for identity in sent] == [1] * 5
-    log = (net.home(4) / "daemon.log").read_text()
-    assert "checkpoint in place" in log
+    log = net.home(4) / "daemon.log"
+    wait_until(lambda: "checkpoint in place" in log.read_text(), "it did not jump")

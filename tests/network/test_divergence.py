@@ -15,7 +15,7 @@ from ledger.network_score import EPOCH_RECORD_KEY
 from ledger.verify import verify_text
 from myceld import CellRefused
 from node.faults import FAULTS_FILE, FAULTS_VARIABLE
-from tests.network.devnet import Devnet, myceld, wait_until
+from tests.network.devnet import WAIT_S, Devnet, myceld, wait_until
 
 WRONG, OTHERS = 3, (1, 2, 4)
 
@@ -45,7 +45,11 @@ def _have(net: Devnet, **faults: bool) -> None:
 
 
 def _repair(net: Devnet) -> str:
-    return myceld("repair", "--home", str(net.home(WRONG)), "--timeout", "60").stdout
+    """Take the fault away, wait until the cell knows, and have it take over the right state."""
+    _have(net)
+    log = net.home(WRONG) / "daemon.log"
+    wait_until(lambda: "no faults" in log.read_text(), "the fault is still there")
+    return myceld("repair", "--home", str(net.home(WRONG)), "--timeout", str(WAIT_S)).stdout
 
 
 @pytest.mark.slow
@@ -81,7 +85,6 @@ def test_another_state_is_caught_named_and_repaired_while_the_others_go_on(net: 
     net.do("restart", WRONG)
     sent.append(str(net.client(1).put("again", b"v", wait="certified")["id"]))
     wait_until(lambda: net.status(WRONG)["phase"] == "diverged", "a restart forgot it")
-    _have(net)
     assert "repaired" in _repair(net)
     net.wait_settled()
     assert net.client(WRONG).divergence()["diverged"] is False
@@ -115,7 +118,6 @@ def test_a_key_that_no_transaction_was_about_is_found_too(net: Devnet) -> None:
     assert (found["key"], report["notes"]) == (EPOCH_RECORD_KEY.decode(), [])
     assert report["own_value"] != report["their_value"]
     _check_report(net, Path(found["report"]))
-    _have(net)
     assert "repaired" in _repair(net)
     net.wait_settled()
 

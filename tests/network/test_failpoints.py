@@ -9,7 +9,7 @@ import pytest
 from core.errors import MyceldError
 from myceld import Client
 from node.failpoints import FAILPOINTS_VARIABLE
-from tests.network.devnet import myceld, wait_until
+from tests.network.devnet import WAIT_S, myceld, wait_until
 from tests.network.test_one_cell import Cell
 
 
@@ -20,7 +20,7 @@ def test_a_cell_whose_disk_fails_stops_with_its_code_and_loses_nothing(
     cell.run("init")
     acknowledged = _put_until_it_ends(cell, "journal.durable.before=error@60", monkeypatch)
     assert cell.process is not None
-    assert cell.process.wait(20) == 1
+    assert cell.process.wait(WAIT_S) == 1
     log = cell.log.read_text()
     assert "failpoints armed" in log
     assert "error MYC-JOURNAL-013: " in log
@@ -40,7 +40,7 @@ def test_nonces_of_what_a_seal_voids_in_the_replay_are_given_to_nobody_else(
     cell.run("init", "--genesis", str(genesis))
     acknowledged = _put_until_it_ends(cell, "execution.seal.before=kill@1", monkeypatch)
     assert cell.process is not None
-    assert cell.process.wait(20) == -9
+    assert cell.process.wait(WAIT_S) == -9
     _check_applied(cell, acknowledged)
 
 

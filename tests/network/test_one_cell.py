@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import json
 import os
 import shutil
@@ -27,17 +26,7 @@ from ledger.verify import verify_text
 from myceld import Client
 from node.metric_table import MEASURES
 from tests.network.devnet import ROOT, WAIT_S, myceld, wait_until
-
-_STARTED: list[subprocess.Popen[str]] = []
-
-
-@atexit.register
-def _no_cell_outlives_a_failed_test() -> None:
-    """Whatever module of tests started it."""
-    for process in _STARTED:
-        if process.poll() is None:
-            process.kill()
-            process.wait(WAIT_S)
+from tests.network.starting import Started, start
 
 
 class Cell:
@@ -46,19 +35,12 @@ class Cell:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.log = home.with_name(home.name + ".log")
-        self.process: subprocess.Popen[str] | None = None
+        self.process: Started | None = None
 
     def start(self) -> list[str]:
         """Start and return the lines up to `ready`."""
-        with self.log.open("a") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "cli.main", "run", "--home", str(self.home)],
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                cwd=ROOT,
-            )
-        _STARTED.append(self.process)
+        with self.log.open("ab") as log:
+            self.process = start("run", "--home", str(self.home), errors=log)
         assert self.process.stdout is not None
         lines = []
         for line in self.process.stdout:

@@ -22,6 +22,8 @@ WAIT_S = 600
 @contextmanager
 def bench(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     """Run it with its temporary files in a folder, until the block ends at the latest."""
+    # What a shell starts with & ignores Ctrl-C, and so does all that it starts.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         [str(BENCH), "--quick", "--idle-seconds", "0", *arguments],
         env={**os.environ, "TMPDIR": str(folder)},
@@ -30,6 +32,7 @@ def bench(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
         text=True,
         start_new_session=True,
     )
+    signal.signal(signal.SIGINT, before)
     try:
         yield process
     finally:

@@ -23,6 +23,7 @@ from ledger.genesis import from_json
 from tests.network.hostile.attacks import ATTACKS
 from tests.network.hostile.below import (
     FIRST_S,
+    PATIENCE_S,
     Outcome,
     half_open,
     many_streams,
@@ -32,7 +33,6 @@ from tests.network.hostile.peer import Forger, Talk, Target
 
 DIAL_TIMEOUT_S = 5.0
 AGAIN_S = 0.05
-PATIENCE_S = 70.0
 BELOW = ("half-open", "many-streams")
 ANYWHERE = "/ip4/127.0.0.1/tcp/0"
 
@@ -82,7 +82,7 @@ class Campaign:
         self._host = Host(HostConfig(key.seed, (ANYWHERE,), target.protocol), _refuse)
         creator = target.genesis.roster.index_of(key.public_key) or MemberIndex(0)
         self._forger = Forger(target.genesis, target.epoch, key, creator)
-        self._until_s = time.monotonic() + PATIENCE_S  # a ban may have to end first
+        self._until_s = time.monotonic() + PATIENCE_S
         self._taken = False
         self.outcome = Outcome()
 
