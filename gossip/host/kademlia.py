@@ -96,6 +96,8 @@ class ProviderRecords:
 
     def __init__(self) -> None:
         self._records: dict[bytes, OrderedDict[CellId, tuple[Contact, float]]] = {}
+        self._due_s = float("-inf")
+        """No record expires earlier."""
 
     def __len__(self) -> int:
         return sum(map(len, self._records.values()))
@@ -122,10 +124,14 @@ class ProviderRecords:
         return [provider for provider, _ in reversed(self._records.get(key, {}).values())]
 
     def _expire(self, now_s: float) -> None:
+        if now_s < self._due_s:
+            return
+        self._due_s = now_s + DHT_RECORD_LIFE_S
         for key, providers in tuple(self._records.items()):
             while providers:
-                _, (_, since_s) = next(iter(providers.items()))
+                _, since_s = next(iter(providers.values()))
                 if now_s - since_s < DHT_RECORD_LIFE_S:
+                    self._due_s = min(self._due_s, since_s + DHT_RECORD_LIFE_S)
                     break
                 providers.popitem(last=False)
             if not providers:

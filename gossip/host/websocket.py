@@ -75,7 +75,7 @@ class _OpeningStream(trio.abc.Stream):
     """A socket that gives only so many bytes while the HTTP upgrade is under way.
 
     trio-websocket collects the body of a refusal, however long it is, and waits on for an upgrade
-    when its connection has ended; `give_up` is called for both.
+    when its connection has ended or broken; `give_up` is called for all of them.
     """
 
     def __init__(self, socket: trio.SocketStream, give_up: Callable[[], None]) -> None:
@@ -92,7 +92,11 @@ class _OpeningStream(trio.abc.Stream):
         """Return what arrived; raises BrokenResourceError past the bound."""
         if self._is_open:
             return bytes(await self._socket.receive_some(max_bytes))
-        data = bytes(await self._socket.receive_some(max_bytes))
+        try:
+            data = bytes(await self._socket.receive_some(max_bytes))
+        except trio.BrokenResourceError:
+            self._give_up()
+            raise
         self._left -= len(data)
         if not data or self._left < 0:
             self._give_up()

@@ -81,14 +81,31 @@ async def drain(channel: Libp2pObject) -> None:
         pass
 
 
-def attack(work: Callable[[], Awaitable[None]], *, timeout_s: float) -> bool:
-    """Run one attack to its end in this thread; False when it was still going at the deadline."""
+def attack(
+    work: Callable[[], Awaitable[None]],
+    *,
+    timeout_s: float,
+    enough: Callable[[], bool] = lambda: False,
+) -> bool:
+    """Run one attack in this thread to its end, or until it is `enough`.
+
+    False when it was still going then, or at the deadline.
+    """
 
     async def main() -> bool:
         with trio.move_on_after(timeout_s) as scope:
-            await work()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_cancel_when, enough, scope)
+                await work()
+                nursery.cancel_scope.cancel()
         while _SOCKETS:
             await trio.aclose_forcefully(_SOCKETS.pop())
         return not scope.cancelled_caught
 
     return trio.run(main)
+
+
+async def _cancel_when(enough: Callable[[], bool], scope: trio.CancelScope) -> None:
+    while not enough():  # noqa: ASYNC110 - another thread brings it about
+        await trio.sleep(0.02)
+    scope.cancel()

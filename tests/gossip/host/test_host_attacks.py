@@ -12,7 +12,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
@@ -21,7 +20,9 @@ import pytest
 import trio
 
 from gossip.host import Host
+from gossip.host.loading import Libp2pObject
 from tests.gossip.host.attacker import (
+    ACK,
     DATA,
     FIN,
     MULTISTREAM,
@@ -35,13 +36,26 @@ from tests.gossip.host.attacker import (
     secured,
     yamux,
 )
-from tests.gossip.host.host_world import ANYWHERE, PROTOCOL, eventually, read_all, run, started
+from tests.gossip.host.host_world import (
+    ANYWHERE,
+    HANG_S,
+    PROTOCOL,
+    eventually,
+    eventually_there,
+    read_all,
+    run,
+    started,
+    swarm_of,
+)
 
 pytestmark = pytest.mark.slow
 
 GROWTH_MIB_MAX = 50
-DROPPED_IN_S = 10.0
-GAP_S_MAX = 5.0
+WORK_S_MAX = 5.0
+"""Processor time that the host may take for anything else before it answers an honest peer: how
+long the peer waits depends on the machine, too."""
+ROUNDS_ENDURED = 2
+"""New connections of an honest peer during an attack that goes on."""
 
 
 class Victim:
@@ -57,10 +71,15 @@ class Victim:
         )
         self.address = self._line().strip()
         self.port = int(self.address.split("/")[4])
-        self._memory = psutil.Process(self.process.pid)
+        self._system = psutil.Process(self.process.pid)
+
+    def work_s(self) -> float:
+        """Return how much processor time it took so far."""
+        times = self._system.cpu_times()
+        return float(times.user + times.system)
 
     def rss_mib(self) -> float:
-        return float(self._memory.memory_info().rss) / (1 << 20)
+        return float(self._system.memory_info().rss) / (1 << 20)
 
     def report(self) -> dict[str, int]:
         assert self.process.stdin is not None
@@ -73,10 +92,10 @@ class Victim:
         assert self.process.stdin is not None
         self.process.stdin.close()
         try:
-            return self.process.wait(20)
+            return self.process.wait(HANG_S)
         finally:
             self.process.kill()
-            self.process.wait(20)
+            self.process.wait(HANG_S)
             if self.process.stdout is not None:
                 self.process.stdout.close()
 
@@ -98,32 +117,38 @@ class Watch:
     def __init__(self) -> None:
         self.rss_mib_max = 0.0
         self.echoes = 0
-        self.gap_s_max = 0.0
+        self.dials = 0
+        self.work_s_max = 0.0
 
 
 @contextlib.asynccontextmanager
 async def watched(victim: Victim, honest: Host) -> AsyncIterator[Watch]:
-    """Echo over one stream without pause, dial anew every half second, look at the memory."""
+    """Echo over one stream without pause, dial anew now and then, look at the memory."""
     watch = Watch()
 
+    @contextlib.contextmanager
+    def one_answer() -> Iterator[None]:
+        before_s = victim.work_s()
+        yield
+        watch.work_s_max = max(watch.work_s_max, victim.work_s() - before_s)
+
     async def echo_on() -> None:
-        async with await honest.dial(victim.address, timeout_s=5) as stream:
+        async with await honest.dial(victim.address, timeout_s=HANG_S) as stream:
             while True:
-                began = time.monotonic()
-                await stream.write(b"x" * 1000, timeout_s=10)
-                await read_all(stream, 1000)
+                with one_answer():
+                    await stream.write(b"x" * 1000, timeout_s=HANG_S)
+                    await read_all(stream, 1000)
                 watch.echoes += 1
-                watch.gap_s_max = max(watch.gap_s_max, time.monotonic() - began)
                 await asyncio.sleep(0.01)
 
     async def dial_on() -> None:
         while True:
-            began = time.monotonic()
-            async with await honest.dial(victim.address, timeout_s=5) as stream:
-                await stream.write(b"new", timeout_s=5)
-                assert await read_all(stream, 3) == b"new"
-            watch.gap_s_max = max(watch.gap_s_max, time.monotonic() - began)
-            await asyncio.sleep(0.5)
+            with one_answer():
+                async with await honest.dial(victim.address, timeout_s=HANG_S) as stream:
+                    await stream.write(b"new", timeout_s=HANG_S)
+                    assert await read_all(stream, 3) == b"new"
+            watch.dials += 1
+            await asyncio.sleep(0.2)
 
     async def look() -> None:
         while True:
@@ -135,7 +160,7 @@ async def watched(victim: Victim, honest: Host) -> AsyncIterator[Watch]:
         await eventually(lambda: watch.echoes > 0)
         yield watch
         so_far = watch.echoes
-        await eventually(lambda: watch.echoes > so_far + 10, timeout_s=10)
+        await eventually(lambda: watch.echoes > so_far + 10)
         for task in tasks:
             task.cancel()
 
@@ -267,19 +292,23 @@ def test_a_host_drops_or_endures_a_peer_that(victim: Victim, hostile: Attack) ->
                     await hostile(victim.address)
 
             async with watched(victim, honest) as watch:
-                timeout_s = DROPPED_IN_S if hostile in DROPPED else 3
-                dropped = await asyncio.to_thread(attack, work, timeout_s=timeout_s)
-                assert dropped or hostile in ENDURED, "still connected at the deadline"
-            assert watch.gap_s_max < GAP_S_MAX
+                enough = watch.dials + ROUNDS_ENDURED
+
+                def endured() -> bool:
+                    return hostile in ENDURED and watch.dials >= enough
+
+                dropped = await asyncio.to_thread(attack, work, timeout_s=HANG_S, enough=endured)
+                assert dropped or endured(), "still connected at the deadline"
+            assert watch.work_s_max < WORK_S_MAX
             assert watch.rss_mib_max - before_mib < GROWTH_MIB_MAX
             report = victim.report()
             assert report["restarts"] == 0
 
-    run(main, timeout_s=60)
+    run(main)
 
 
 def _half_open(address: tuple[str, int], source: str, stage: int) -> socket.socket:
-    sock = socket.create_connection(address, timeout=5, source_address=(source, 0))
+    sock = socket.create_connection(address, timeout=HANG_S, source_address=(source, 0))
     sock.settimeout(0)
     stages = (b"", b"\x13", MULTISTREAM, MULTISTREAM + b"\x07/noise\n")
     with contextlib.suppress(OSError):
@@ -299,60 +328,91 @@ def test_300_half_open_handshakes_from_20_addresses_keep_nobody_out(victim: Vict
                     with contextlib.suppress(OSError):
                         socks.append(await asyncio.to_thread(_half_open, target, source, number))
                 assert len(socks) > 250
-                await asyncio.sleep(2)
+                enough = watch.dials + ROUNDS_ENDURED
+                await eventually(lambda: watch.dials >= enough)
             for sock in socks:
                 sock.close()
-            assert watch.gap_s_max < GAP_S_MAX
+            assert watch.work_s_max < WORK_S_MAX
             assert watch.rss_mib_max - before_mib < GROWTH_MIB_MAX
             report = victim.report()
             assert report["restarts"] == 0
             assert report["upgrading"] <= 64
 
-    run(main, timeout_s=60)
+    run(main)
 
 
-def test_silence_after_each_stage_of_an_authenticated_connection_ends(victim: Victim) -> None:
+def test_silence_after_each_stage_of_an_authenticated_connection_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Noise but no Yamux closes the connection, a stream without protocol only the stream."""
+    monkeypatch.setattr("gossip.host.engine.NEGOTIATION_TIMEOUT_S", 0.3)
 
     async def main() -> None:
-        async def no_muxer(number: int) -> None:
-            await drain(await secured(victim.address, seed=b"silent%d" % number, muxer=False))
+        async with started("silenced", upgrade_timeout_s=0.3) as host:
+            address = host.addresses[0]
 
-        async def no_protocol(number: int) -> None:
-            channel = await secured(victim.address, seed=b"silent%d" % number)
-            await channel.write(yamux(DATA, SYN, 1, 5, MULTISTREAM[:5]))
-            frames = b""
-            while yamux(WINDOW, RST, 1, 0) not in frames:
-                frames += await channel.read()
+            async def no_muxer(number: int) -> None:
+                await drain(await _secured_in_time(address, b"silent%d" % number, muxer=False))
 
-        async def work() -> None:
-            async with trio.open_nursery() as nursery:
-                for number in range(6):
-                    nursery.start_soon(no_muxer, number)
-                    nursery.start_soon(no_protocol, 100 + number)
+            async def no_protocol(number: int) -> None:
+                channel = await _secured_in_time(address, b"silent%d" % number, muxer=True)
+                await channel.write(yamux(DATA, SYN, 1, 5, MULTISTREAM[:5]))
+                frames = b""
+                while yamux(WINDOW, RST, 1, 0) not in frames:
+                    more = await channel.read()
+                    assert more, "the whole connection was closed"
+                    frames += more
 
-        assert await asyncio.to_thread(attack, work, timeout_s=9)
-        assert victim.report()["upgrading"] == 0
+            async def work() -> None:
+                async with trio.open_nursery() as nursery:
+                    for number in range(6):
+                        nursery.start_soon(no_muxer, number)
+                        nursery.start_soon(no_protocol, 100 + number)
 
-    run(main, timeout_s=30)
+            assert await asyncio.to_thread(attack, work, timeout_s=HANG_S)
+            await eventually_there(host, lambda network: len(swarm_of(network)._upgrading) == 0)
+            assert host.restarts == 0
+
+    run(main)
+
+
+async def _secured_in_time(address: str, seed: bytes, *, muxer: bool) -> Libp2pObject:
+    """Connect until the host's deadline, which is short here, was met."""
+    while True:
+        with contextlib.suppress(Exception):
+            channel = await secured(address, seed=seed, muxer=muxer)
+            if muxer:
+                await _ping(channel)
+            return channel
+
+
+async def _ping(channel: Libp2pObject) -> None:
+    """Wait for an answer: the other side has finished its upgrade, too."""
+    await channel.write(yamux(PING, SYN, 0, 7))
+    answer = b""
+    while yamux(PING, ACK, 0, 7) not in answer:
+        more = await channel.read()
+        if not more:
+            raise ConnectionError
+        answer += more
 
 
 def test_connecting_and_leaving_at_full_speed_leaks_nothing(victim: Victim) -> None:
     async def main() -> None:
         async def work() -> None:
-            for number in range(150):
+            for number in range(60):
                 with contextlib.suppress(Exception):
-                    channel = await secured(victim.address, seed=b"churn%d" % (number % 30))
+                    channel = await secured(victim.address, seed=b"churn%d" % (number % 20))
                     await channel.close()
 
         async with started("honest") as honest:
             before_mib = victim.rss_mib()
             async with watched(victim, honest) as watch:
-                assert await asyncio.to_thread(attack, work, timeout_s=30)
+                assert await asyncio.to_thread(attack, work, timeout_s=HANG_S)
             assert watch.rss_mib_max - before_mib < GROWTH_MIB_MAX
         nothing = dict.fromkeys(victim.report(), 0)
         with contextlib.suppress(TimeoutError):
-            await eventually(lambda: victim.report() == nothing, timeout_s=10)
+            await eventually(lambda: victim.report() == nothing)
         assert victim.report() == nothing
 
-    run(main, timeout_s=60)
+    run(main)

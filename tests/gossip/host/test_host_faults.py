@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -30,8 +29,10 @@ from gossip.host import (
 )
 from tests.gossip.host.host_world import (
     ANYWHERE,
+    HANG_S,
     PROTOCOL,
     assert_serves,
+    dial_until_taken,
     echo,
     eventually,
     ignore,
@@ -71,7 +72,7 @@ def test_dialling_another_peer_id_than_the_one_that_answers_fails() -> None:
         async with started("a") as a, started("b") as b, started("c") as c:
             wrong = a.addresses[0].split("/p2p/")[0] + f"/p2p/{c.cell_id}"
             with pytest.raises(WrongPeer):
-                await b.dial(wrong, timeout_s=5)
+                await b.dial(wrong, timeout_s=HANG_S)
             await assert_serves(a, b)
 
     run(main)
@@ -84,7 +85,7 @@ def test_dialling_a_closed_port_fails_at_once_and_may_be_repeated() -> None:
             await a.stop()
             for _ in range(2):
                 with pytest.raises(DialFailed) as caught:
-                    await b.dial(address, timeout_s=5)
+                    await b.dial(address, timeout_s=HANG_S)
                 assert caught.value.retryable
                 assert str(caught.value).endswith(": Connection refused"), "the reason, in words"
             async with started("a", listen=listen) as again:
@@ -98,11 +99,10 @@ def test_dialling_a_silent_address_ends_at_the_deadline() -> None:
         with socket.create_server(("127.0.0.1", 0)) as silent:
             async with started("a") as a, started("b") as b:
                 address = f"/ip4/127.0.0.1/tcp/{silent.getsockname()[1]}/p2p/{a.cell_id}"
-                began = time.monotonic()
-                with pytest.raises(DialFailed, match="no answer"):
+                # Nothing else would end it: all other deadlines are long.
+                with pytest.raises(DialFailed, match=r"no answer in 0\.4 s"):
                     await b.dial(address, timeout_s=0.4)
-                assert time.monotonic() - began < 1.5
-                dial = asyncio.create_task(b.dial(address, timeout_s=10))
+                dial = asyncio.create_task(b.dial(address, timeout_s=HANG_S))
                 await asyncio.sleep(0.1)
                 dial.cancel()
                 await asyncio.wait([dial])
@@ -144,8 +144,8 @@ def test_a_handler_that_raises_ends_only_its_stream() -> None:
 
         async with started("a", fail_twice) as a, started("b") as b:
             for _ in range(2):
-                async with await b.dial(a.addresses[0], timeout_s=5) as stream:
-                    assert await stream.read(timeout_s=5) == b""
+                async with await b.dial(a.addresses[0], timeout_s=HANG_S) as stream:
+                    assert await stream.read(timeout_s=HANG_S) == b""
             await assert_serves(a, b)
             assert a.restarts == 0
 
@@ -156,8 +156,9 @@ def test_a_handler_that_raises_ends_only_its_stream() -> None:
 def test_a_rubbish_protocol_name_ends_only_its_stream(rubbish: bytes) -> None:
     async def main() -> None:
         async with started("a") as a, started("b") as b:
-            async with await b.dial(a.addresses[0], timeout_s=5) as stream:
+            async with await b.dial(a.addresses[0], timeout_s=HANG_S) as stream:
                 engine = b._bridge.engine()  # type: ignore[union-attr]  # the host is started
+                sent = asyncio.Event()
 
                 async def send() -> None:
                     connection = stream._port._connection  # type: ignore[attr-defined]  # libp2p's
@@ -167,10 +168,11 @@ def test_a_rubbish_protocol_name_ends_only_its_stream(rubbish: bytes) -> None:
                         await raw.write(b"\x13/multistream/1.0.0\n")
                         await raw.write(bytes([(len(rubbish) + 1) & 0x7F]) + rubbish + b"\n")
                         await raw.write(b"\xff\xff\xff\xff\x0f" + bytes(2000))
+                    b._bridge.post(sent.set)  # type: ignore[union-attr]  # the same
 
                 b._bridge.call(engine._nursery.start_soon, send)  # type: ignore[union-attr]  # the host is started
-                await asyncio.sleep(0.15)
-                await stream.write(b"same connection", timeout_s=5)
+                await sent.wait()
+                await stream.write(b"same connection", timeout_s=HANG_S)
                 assert await read_all(stream, 15) == b"same connection"
             await assert_serves(a, b)
             assert a.restarts == 0
@@ -194,11 +196,10 @@ def test_garbage_and_silent_connections_leave_the_host_serving() -> None:
                     writer.write(data)
                     await writer.drain()
                     if data:
-                        await asyncio.wait_for(reader.read(), 3)
+                        await asyncio.wait_for(reader.read(), HANG_S)
                 writer.close()
             silent = [socket.create_connection(("127.0.0.1", _port_of(a))) for _ in range(60)]
-            await asyncio.sleep(0.8)
-            await assert_serves(a, b)
+            await (await dial_until_taken(b, a)).close()
             for sock in silent:
                 sock.close()
             assert a.restarts == 0
@@ -234,19 +235,10 @@ def test_nothing_is_logged_by_default_when_dials_fail(caplog: pytest.LogCaptureF
             address = a.addresses[0]
             await a.stop()
             with pytest.raises(DialFailed):
-                await b.dial(address, timeout_s=5)
+                await b.dial(address, timeout_s=HANG_S)
 
     run(main)
     assert [r for r in caplog.records if not r.name.startswith(("libp2p", "asyncio"))] == []
-
-
-async def _dial_until_free(host: Host, target: Host) -> PeerStream:
-    """Dial; the target may need a moment to notice that an earlier connection ended."""
-    for _ in range(50):
-        with contextlib.suppress(DialFailed):
-            return await host.dial(target.addresses[0], timeout_s=5)
-        await asyncio.sleep(0.05)
-    raise AssertionError("the slot never came back")
 
 
 def test_inbound_slots_are_bounded_and_come_back() -> None:
@@ -256,15 +248,15 @@ def test_inbound_slots_are_bounded_and_come_back() -> None:
             started("b") as b,
             started("c") as c,
         ):
-            held = [await b.dial(a.addresses[0], timeout_s=5) for _ in range(2)]
+            held = [await b.dial(a.addresses[0], timeout_s=HANG_S) for _ in range(2)]
             with pytest.raises(DialFailed):
-                await b.dial(a.addresses[0], timeout_s=5)
-            held.append(await _dial_until_free(c, a))
+                await b.dial(a.addresses[0], timeout_s=HANG_S)
+            held.append(await dial_until_taken(c, a))
             with pytest.raises(DialFailed):
-                await c.dial(a.addresses[0], timeout_s=5)
+                await c.dial(a.addresses[0], timeout_s=HANG_S)
             await asyncio.gather(*(stream.close() for stream in held))
             for _ in range(6):
-                await (await _dial_until_free(c, a)).close()
+                await (await dial_until_taken(c, a)).close()
 
     run(main)
 
@@ -272,33 +264,34 @@ def test_inbound_slots_are_bounded_and_come_back() -> None:
 def test_streams_of_one_peer_are_bounded() -> None:
     async def main() -> None:
         async with started("a", ignore, streams_per_peer_max=2) as a, started("b") as b:
-            held = [await b.dial(a.addresses[0], timeout_s=5) for _ in range(2)]
+            held = [await b.dial(a.addresses[0], timeout_s=HANG_S) for _ in range(2)]
             with pytest.raises((DialFailed, StreamLost)):
-                await (await b.dial(a.addresses[0], timeout_s=5)).read(timeout_s=5)
+                await (await b.dial(a.addresses[0], timeout_s=HANG_S)).read(timeout_s=HANG_S)
             for stream in held:
                 await stream.abort()
 
     run(main)
 
 
-def test_stop_with_open_connections_is_quick_and_ends_both_sides() -> None:
+def test_stop_with_open_connections_ends_both_sides() -> None:
     async def main() -> None:
-        cancelled = asyncio.Event()
+        begun: set[PeerStream] = set()
+        cancelled: set[PeerStream] = set()
 
         async def wait(stream: PeerStream) -> None:
+            begun.add(stream)
             try:
                 await ignore(stream)
             finally:
-                cancelled.set()
+                cancelled.add(stream)
 
         async with started("a", wait) as a, started("b") as b:
-            streams = [await b.dial(a.addresses[0], timeout_s=5) for _ in range(3)]
-            reading = asyncio.create_task(streams[0].read(timeout_s=10))
-            await asyncio.sleep(0.05)
-            began = time.monotonic()
+            streams = [await b.dial(a.addresses[0], timeout_s=HANG_S) for _ in range(3)]
+            reading = asyncio.create_task(streams[0].read(timeout_s=HANG_S))
+            await eventually(lambda: len(begun) == 3)
             await a.stop()
-            assert time.monotonic() - began < 4
-            assert cancelled.is_set()
+            assert not a._bridge._thread.is_alive(), "it ended by itself"  # type: ignore[union-attr]  # it was started
+            assert cancelled == begun
             with contextlib.suppress(OperationalFault):
                 assert await reading == b""
             await a.stop()
@@ -315,11 +308,11 @@ def test_a_crash_is_contained_and_the_host_comes_back_at_the_same_address() -> N
 
         async with started("a", ignore) as a, started("b") as b:
             address = a.addresses[0]
-            stream = await a.dial(b.addresses[0], timeout_s=5)
-            reading = asyncio.create_task(stream.read(timeout_s=10))
+            stream = await a.dial(b.addresses[0], timeout_s=HANG_S)
+            reading = asyncio.create_task(stream.read(timeout_s=HANG_S))
             with socket.create_server(("127.0.0.1", 0)) as silent:
                 dead_end = f"/ip4/127.0.0.1/tcp/{silent.getsockname()[1]}/p2p/{b.cell_id}"
-                dialling = asyncio.create_task(a.dial(dead_end, timeout_s=10))
+                dialling = asyncio.create_task(a.dial(dead_end, timeout_s=HANG_S))
                 await asyncio.sleep(0.1)
                 a._bridge._token.run_sync_soon(crash)  # type: ignore[union-attr]  # the host is started
                 with pytest.raises(HostDown):
@@ -329,10 +322,10 @@ def test_a_crash_is_contained_and_the_host_comes_back_at_the_same_address() -> N
             await stream.close()
             await eventually(lambda: a.restarts == 1)
             assert a.addresses[0] == address
-            async with await a.dial(b.addresses[0], timeout_s=5) as again:
-                await again.write(b"back", timeout_s=5)
+            async with await a.dial(b.addresses[0], timeout_s=HANG_S) as again:
+                await again.write(b"back", timeout_s=HANG_S)
                 assert await read_all(again, 4) == b"back"
-            back = await b.dial(address, timeout_s=5)
+            back = await b.dial(address, timeout_s=HANG_S)
             assert back.cell_id == a.cell_id
             await back.abort()
 
@@ -348,7 +341,7 @@ async def hold(stream):
 async def main():
     host = Host(HostConfig(b"k" * 32, ("/ip4/127.0.0.1/tcp/0",), sys.argv[1]), hold)
     print((await host.start())[0], flush=True)
-    await asyncio.sleep(60)
+    await asyncio.sleep(600)
 asyncio.run(main())
 """
 
@@ -367,15 +360,15 @@ def test_a_killed_peer_ends_reads_and_a_frozen_one_ends_writes() -> None:
         try:
             address = (await child.stdout.readline()).decode().strip()
             async with started("a") as a:
-                stream = await a.dial(address, timeout_s=5)
-                frozen = await a.dial(address, timeout_s=5)
+                stream = await a.dial(address, timeout_s=HANG_S)
+                frozen = await a.dial(address, timeout_s=HANG_S)
                 child.send_signal(signal.SIGSTOP)
                 with pytest.raises(MyceldError):
                     await frozen.write(bytes(32 << 20), timeout_s=0.5)
-                reading = asyncio.create_task(stream.read(timeout_s=5))
+                reading = asyncio.create_task(stream.read(timeout_s=HANG_S))
                 await asyncio.sleep(0.05)
                 child.kill()
-                with contextlib.suppress(OperationalFault):
+                with contextlib.suppress(StreamLost):
                     assert await reading == b""
         finally:
             if child.returncode is None:

@@ -5,15 +5,28 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from typing import TYPE_CHECKING
 
 import pytest
 import trio
 import trio.testing
 
-from gossip.host import DialFailed, PeerStream, TooManyDials
+from gossip.host import DialFailed, Host, PeerStream, TooManyDials
 from gossip.host.addresses import address_key, parse_dial_address
 from gossip.host.slots import NoPlace, Places, Slots
-from tests.gossip.host.host_world import assert_serves, eventually, ignore, read_all, run, started
+from tests.gossip.host.host_world import (
+    HANG_S,
+    assert_serves,
+    eventually,
+    eventually_there,
+    ignore,
+    read_all,
+    run,
+    started,
+)
+
+if TYPE_CHECKING:
+    from gossip.host.engine import Engine
 
 
 def test_outbound_connections_are_capped_and_their_places_come_back() -> None:
@@ -23,9 +36,9 @@ def test_outbound_connections_are_capped_and_their_places_come_back() -> None:
             started("c") as c,
             started("b", outbound_connections_max=2) as b,
         ):
-            held = [await b.dial(a.addresses[0], timeout_s=5) for _ in range(2)]
+            held = [await b.dial(a.addresses[0], timeout_s=HANG_S) for _ in range(2)]
             with pytest.raises(TooManyDials) as caught:
-                await b.dial(c.addresses[0], timeout_s=5)
+                await b.dial(c.addresses[0], timeout_s=HANG_S)
             assert (caught.value.code, caught.value.retryable) == ("MYC-HOST-015", True)
             await held[0].abort()
             await _until_it_serves(b, c)
@@ -34,13 +47,13 @@ def test_outbound_connections_are_capped_and_their_places_come_back() -> None:
     run(main)
 
 
-async def _until_it_serves(b: object, c: object) -> None:
-    for _ in range(100):
-        with contextlib.suppress(TooManyDials):
-            await assert_serves(c, b)  # type: ignore[arg-type]  # both are hosts
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError("the place never came back")
+async def _until_it_serves(b: Host, c: Host) -> None:
+    async with asyncio.timeout(HANG_S):
+        while True:
+            with contextlib.suppress(TooManyDials):
+                await assert_serves(c, b)
+                return
+            await asyncio.sleep(0.02)
 
 
 def test_dials_beyond_those_at_once_wait_their_turn_within_their_deadline() -> None:
@@ -48,16 +61,28 @@ def test_dials_beyond_those_at_once_wait_their_turn_within_their_deadline() -> N
         with socket.create_server(("127.0.0.1", 0)) as silent:
             async with started("a") as a, started("b", dialling_max=1) as b:
                 dead_end = f"/ip4/127.0.0.1/tcp/{silent.getsockname()[1]}/p2p/{a.cell_id}"
-                stuck = asyncio.create_task(b.dial(dead_end, timeout_s=1))
-                await asyncio.sleep(0.1)
+                stuck = asyncio.create_task(b.dial(dead_end, timeout_s=HANG_S))
+                await eventually_there(b, lambda engine: _dialling(engine) == 1)
                 with pytest.raises(DialFailed, match="no answer"):
                     await b.dial(a.addresses[0], timeout_s=0.2)
-                waiting: PeerStream = await b.dial(a.addresses[0], timeout_s=5)
-                await waiting.close()
-                with pytest.raises(DialFailed):
-                    await stuck
+                waiting = asyncio.create_task(b.dial(a.addresses[0], timeout_s=HANG_S))
+                await eventually_there(b, lambda engine: _waiting(engine) == 1)
+                stuck.cancel()
+                stream: PeerStream = await waiting
+                await stream.close()
+                await asyncio.wait([stuck])
 
     run(main)
+
+
+def _dialling(engine: Engine) -> int:
+    assert engine._dialler is not None
+    return engine._dialler._places.borrowed_tokens
+
+
+def _waiting(engine: Engine) -> int:
+    assert engine._dialler is not None
+    return engine._dialler._places.statistics().tasks_waiting
 
 
 def test_slots_are_bounded_in_all_and_per_holder() -> None:
@@ -125,7 +150,7 @@ def test_connections_without_a_purpose_yield_to_newcomers_and_those_in_use_stay(
             started("idle") as idle,
         ):
             swarm = a._bridge.engine()._swarm  # type: ignore[union-attr]  # the host is started
-            used = await b.dial(a.addresses[0], timeout_s=5)
+            used = await b.dial(a.addresses[0], timeout_s=HANG_S)
             engine = idle._bridge.engine()  # type: ignore[union-attr]  # the same
             target = parse_dial_address(a.addresses[0])
 
@@ -139,7 +164,7 @@ def test_connections_without_a_purpose_yield_to_newcomers_and_those_in_use_stay(
             await asyncio.sleep(0.3)
             for _ in range(3):
                 await assert_serves(a, b)
-            await used.write(b"still here", timeout_s=5)
+            await used.write(b"still here", timeout_s=HANG_S)
             assert await read_all(used, 10) == b"still here"
             await used.close()
             assert a.restarts == idle.restarts == 0

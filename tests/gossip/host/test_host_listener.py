@@ -6,6 +6,7 @@ import trio
 import trio.testing
 
 from gossip.host.listener import PacedListener
+from tests.gossip.host.host_world import HANG_S
 
 
 def test_nothing_is_accepted_before_the_owner_is_ready() -> None:
@@ -26,7 +27,7 @@ def test_nothing_is_accepted_before_the_owner_is_ready() -> None:
             await trio.testing.wait_all_tasks_blocked(cushion=0.05)
             assert accepted == []
             ready.set()
-            with trio.fail_after(5):
+            with trio.fail_after(HANG_S):
                 await came.wait()
             async with accepted[0]:
                 await client.send_all(b"x")
