@@ -95,11 +95,12 @@ RESTART_PAUSE_MS: Final = 500
 OVERLOAD_CLIENTS: Final = 20
 """Clients that ask one cell at once when it is overloaded."""
 
-REAL_S_PER_VIRTUAL_S_MAX: Final = 10.0
-"""A run that takes longer hangs, or is so slow that it is a finding."""
+CPU_S_PER_VIRTUAL_S_MAX: Final = 10.0
+"""Of processor time, which says the same on a machine that does much else: a run that takes more
+hangs, or is so slow that it is a finding."""
 
-REAL_S_MIN: Final = 120.0
-"""But a short run may take this long, on a machine that does much else."""
+REAL_S_PER_CPU_S_MAX: Final = 10.0
+"""A run that hangs without computing is ended too: one that computes gets a tenth of a core."""
 
 NO_QUORUM_SETTLE_MS: Final = 3_000
 """Until what was on its way when members died has arrived."""

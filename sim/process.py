@@ -17,19 +17,21 @@ import time
 import traceback
 from collections.abc import Iterable, Iterator, MutableMapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
 from core import failpoint
 from sim import clock, once
 from sim.disk import seed_sqlite
-from sim.limits import REAL_S_MIN, REAL_S_PER_VIRTUAL_S_MAX, RECOVERY_MS_MAX
+from sim.limits import CPU_S_PER_VIRTUAL_S_MAX, REAL_S_PER_CPU_S_MAX, RECOVERY_MS_MAX
 from sim.loop import SimLoop
 from sim.scenario import Scenario
 from sim.trace import Trace
 from sim.verdict import Finding, Verdict
 from sim.world import World, on_error_of
+
+_TOO_SLOW: Final = "it did not end in time"
 
 
 def run_here(scenario: Scenario, trace_path: Path | None = None) -> Verdict:
@@ -97,13 +99,14 @@ class _Child:
     def __init__(self, scenario: Scenario, trace_path: Path | None) -> None:
         self._scenario = scenario
         virtual_s = (scenario.troubled_ms + RECOVERY_MS_MAX) / 1000
-        allowed_s = max(REAL_S_MIN, virtual_s * REAL_S_PER_VIRTUAL_S_MAX)
-        self._deadline_s = time.monotonic() + allowed_s
+        allowed_s = virtual_s * CPU_S_PER_VIRTUAL_S_MAX
+        self._deadline_s = time.monotonic() + allowed_s * REAL_S_PER_CPU_S_MAX
         self._data = bytearray()
         self.pipe, writing = os.pipe()
         sys.stdout.flush()
         self._pid = os.fork()
         if self._pid == 0:
+            signal.setitimer(signal.ITIMER_PROF, allowed_s)
             _run_and_exit(scenario, trace_path, writing)
         os.close(writing)
 
@@ -116,7 +119,7 @@ class _Child:
                 return self._end()
         if time.monotonic() > self._deadline_s:
             self.kill()
-            return self._failed("it did not end in time")
+            return self._failed(_TOO_SLOW)
         return None
 
     def kill(self) -> None:
@@ -128,6 +131,8 @@ class _Child:
     def _end(self) -> Verdict:
         os.close(self.pipe)
         _, status = os.waitpid(self._pid, 0)
+        if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGPROF:
+            return self._failed(_TOO_SLOW)
         if status != 0 or not self._data:
             return self._failed(f"its process ended with status {status}")
         verdict: Verdict = pickle.loads(bytes(self._data))  # noqa: S301 - our own child wrote it

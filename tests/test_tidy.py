@@ -7,6 +7,7 @@ must hold over several files at once.
 from __future__ import annotations
 
 import ast
+import gc
 import re
 import sys
 import tomllib
@@ -95,6 +96,18 @@ def trees() -> dict[Path, ast.Module]:
 def nodes_of(tree: ast.Module) -> tuple[ast.AST, ...]:
     """Return every node of a tree; the walk is the slow part, and each test needs it."""
     return tuple(ast.walk(tree))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _kept_while_needed() -> Iterator[None]:
+    """Keep a million nodes from being searched for garbage while they are made, and forget them."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    yield
+    for cached in (text_files, text_of, trees, nodes_of):
+        cached.cache_clear()
+    if was_enabled:
+        gc.enable()
 
 
 def package_trees() -> Iterator[tuple[Path, ast.Module]]:

@@ -221,11 +221,11 @@ def test_there_are_enough_mutants_and_no_two_are_the_same() -> None:
 
 
 def test_the_suite_lets_the_real_engine_live() -> None:
-    began = time.perf_counter()
+    began_s = time.process_time()
     with mutated(REAL) as package:
         assert package.engine.Engine is not Engine
         kill(package)
-    assert time.perf_counter() - began < 60
+    assert time.process_time() - began_s < 60
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.what)

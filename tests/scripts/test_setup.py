@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,32 @@ TOOLS = (
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
     """Return a copy of what scripts/setup reads, with locks and a project that need no network."""
-    root = tmp_path / "repository"
+    return copied(tmp_path)
+
+
+@dataclass(frozen=True)
+class Made:
+    """A repository with an environment, and what the run said that made it: that takes seconds."""
+
+    root: Path
+    run: subprocess.CompletedProcess[str]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """Return one with an environment that was made over what an interrupted run had left."""
+    root = copied(tmp_path_factory.mktemp("made"))
+    venv = root / ".venv"
+    (venv / "bin").mkdir(parents=True)
+    (venv / "bin" / "python").symlink_to("/nowhere/python")
+    (venv / "pyvenv.cfg").touch()
+    (venv / "myceld-stamp").touch()
+    return Made(root, run_setup(root, PYTHON=str(BASE)))
+
+
+def copied(folder: Path) -> Path:
+    """Copy the script there, beside what it reads."""
+    root = folder / "repository"
     (root / "scripts").mkdir(parents=True)
     (root / "requirements").mkdir()
     shutil.copy(ROOT / "scripts" / "setup", root / "scripts" / "setup")
@@ -100,24 +126,21 @@ def last_line(result: subprocess.CompletedProcess[str]) -> str:
     return result.stderr.rstrip().splitlines()[-1]
 
 
-def test_it_repairs_what_an_interrupted_run_left_then_has_nothing_to_do(repository: Path) -> None:
-    venv = repository / ".venv"
-    (venv / "bin").mkdir(parents=True)
-    (venv / "bin" / "python").symlink_to("/nowhere/python")
-    (venv / "pyvenv.cfg").touch()
-    (venv / "myceld-stamp").touch()
-    first = run_setup(repository, PYTHON=str(BASE))
-    assert first.returncode == 0, first.stderr
-    assert "ready in" in first.stderr
-    assert first.stdout == ""
+def test_it_repairs_what_an_interrupted_run_left_then_has_nothing_to_do(
+    made: Made, tmp_path: Path
+) -> None:
+    repository, venv = made.root, made.root / ".venv"
+    assert made.run.returncode == 0, made.run.stderr
+    assert "ready in" in made.run.stderr
+    assert made.run.stdout == ""
     assert (venv / "bin" / "myceld").exists()
 
     # Quick: what it asks of the two interpreters are their versions, and nothing else.
-    python, log = venv / "bin" / "python", repository / "asked"
+    python, log = venv / "bin" / "python", tmp_path / "asked"
     target = python.readlink()
-    for path in (python, repository / "python3"):
+    for path in (python, tmp_path / "python3"):
         stub(path, f'echo "$*" >>"{log}"\nexec "{BASE}" "$@"')
-    again = run_setup(repository, PYTHON=str(repository / "python3"))
+    again = run_setup(repository, PYTHON=str(tmp_path / "python3"))
     assert (again.returncode, again.stderr) == (0, "")
     one, other = log.read_text().splitlines()
     assert one == other
@@ -239,8 +262,9 @@ def test_other_arguments_are_refused(repository: Path) -> None:
 
 
 def test_developers_get_chromium_where_it_is_a_package_and_are_told_how_elsewhere(
-    repository: Path, tools: Path, tmp_path: Path
+    made: Made, tools: Path, tmp_path: Path
 ) -> None:
+    repository = made.root
     ready = run_setup(repository, "dev", PYTHON=str(BASE))
     assert ready.returncode == 0, ready.stderr
     log = tmp_path / "apt.log"

@@ -21,7 +21,7 @@ def test_what_was_journaled_arrives_once_and_in_order_whatever_happens_to_the_ce
         capture_output=True,
         text=True,
         cwd=ROOT,
-        timeout=300,
+        timeout=900,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]

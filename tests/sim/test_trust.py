@@ -27,7 +27,7 @@ def _told() -> dict[str, Any]:
         text=True,
         cwd=ROOT,
         check=True,
-        timeout=120,
+        timeout=900,
     )
     told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     assert told["findings"] == []

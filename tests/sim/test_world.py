@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -49,7 +50,7 @@ def _digest_elsewhere(scenario: Scenario, hash_seed: str) -> str:
         text=True,
         cwd=ROOT,
         check=True,
-        timeout=120,
+        timeout=900,
     )
     return done.stdout.strip()
 
@@ -94,6 +95,13 @@ def test_a_run_that_dies_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "run_here", die)
     verdict = process.run(STORM)
     assert [finding.promise for finding in verdict.findings] == ["the run ends"]
+
+
+def test_a_run_that_computes_for_ever_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "run_here", lambda *_: sum(itertools.repeat(0)))
+    monkeypatch.setattr(process, "CPU_S_PER_VIRTUAL_S_MAX", 0.001)
+    (finding,) = process.run(STORM).findings
+    assert (finding.promise, finding.detail) == ("the run ends", "it did not end in time")
 
 
 @pytest.mark.parametrize("profile", PROFILES)
