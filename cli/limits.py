@@ -28,7 +28,7 @@ FOLLOW_STEP_S: Final = 30.0
 DEVNET_CELLS_MAX: Final = 32
 """Largest devnet: 32 processes of about 150 MB."""
 
-DEVNET_READY_TIMEOUT_S: Final = 60.0
+DEVNET_READY_TIMEOUT_S: Final = 180.0
 """A started cell must be ready in this time."""
 
 DEVNET_STOP_TIMEOUT_S: Final = 15.0
@@ -37,10 +37,10 @@ DEVNET_STOP_TIMEOUT_S: Final = 15.0
 DEVNET_SIGNAL_TIMEOUT_S: Final = 10.0
 """A cell is paused or goes on in this time: a starved process takes its signals late."""
 
-DEVNET_SETUP_TIMEOUT_S: Final = 60.0
+DEVNET_SETUP_TIMEOUT_S: Final = 180.0
 """One `init` or `genesis create` may take this long; key derivation is slow by design."""
 
-DEVNET_FIRST_TIMEOUT_S: Final = 60.0
+DEVNET_FIRST_TIMEOUT_S: Final = 180.0
 """The first transaction must be certified in this time."""
 
 DEVNET_ASK_TIMEOUT_S: Final = 3.0

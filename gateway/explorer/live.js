@@ -54,14 +54,21 @@ export class Live {
     this.#timer = null;
     this.#last = null;
     this.#isAway = false;
-    this.#socket?.close();
-    this.#socket = null;
+    this.#hangUp();
     this.#onState("", "plain");
   }
 
   /** Somebody had no answer: see at once whether that is so. */
   look() {
     if (this.#timer !== null && !this.#isAway) this.#pollIn(0);
+  }
+
+  /** A socket that is not open yet is closed as soon as it is: before, the browser calls that an error. */
+  #hangUp() {
+    const socket = this.#socket;
+    this.#socket = null;
+    if (socket?.readyState === WebSocket.CONNECTING) socket.addEventListener("open", () => socket.close());
+    else socket?.close();
   }
 
   #tell(topic, news) {

@@ -6,9 +6,9 @@ A cell runs once and is copied for each. That it also starts again after each is
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -24,7 +24,9 @@ from node.doctor import Patient, examine
 from node.doctor.fixes import mend
 from node.home import Home
 from tests.cli.breakages import BREAKAGES, Breakage, Ward, clear_away
-from tests.network.devnet import COMMAND, ROOT, myceld
+from tests.network.devnet import WAIT_S, myceld
+from tests.network.ports import held_port
+from tests.network.starting import start
 
 _IS_LONG = os.environ.get("MYCELD_LONG") == "1"
 _SOUND_ENOUGH = {"MYC-DOCTOR-091", "MYC-DOCTOR-051", "MYC-DOCTOR-052"}
@@ -35,29 +37,23 @@ _SOUND_ENOUGH = {"MYC-DOCTOR-091", "MYC-DOCTOR-051", "MYC-DOCTOR-052"}
 def _sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cell that ran, put something, and stopped."""
     home = tmp_path_factory.mktemp("sound") / "cell"
-    myceld("init", "--home", str(home), "--network", "solo")
+    listen, gateway = f"/ip4/127.0.0.1/tcp/{held_port()}", str(held_port())
+    ports = ("--listen", listen, "--gateway-port", gateway)
+    myceld("init", "--home", str(home), "--network", "solo", *ports)
     assert _starts(home, put=True)
     home.chmod(0o700)
     return home
 
 
 @pytest.fixture(name="ward")
-def _ward(sound: Path, tmp_path: Path) -> Iterator[Ward]:
+def _ward(sound: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ward]:
     path = tmp_path / "cell"
+    # What a remedy proposes is still free when the remedy was followed.
+    monkeypatch.setattr("node.doctor.ports._free_port", lambda _: held_port())
     shutil.copytree(sound, path)
     path.chmod(0o700)
     yield Ward(Home(path), sound)
     path.chmod(0o700)
-
-
-@pytest.fixture(name="shell", scope="module")
-def _shell(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """An environment where the shell finds `myceld`."""
-    place = tmp_path_factory.mktemp("bin")
-    program = place / "myceld"
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m cli.main "$@"\n')
-    program.chmod(0o755)
-    return os.environ | {"PATH": f"{place}{os.pathsep}{os.environ['PATH']}"}
 
 
 def _examined(ward: Ward) -> list[Finding]:
@@ -76,9 +72,7 @@ def test_there_are_more_than_thirty_breakages() -> None:
 
 
 @pytest.mark.parametrize("broken", BREAKAGES, ids=lambda one: one.name)
-def test_a_breakage_is_named_and_its_remedy_works(
-    broken: Breakage, ward: Ward, shell: dict[str, str]
-) -> None:
+def test_a_breakage_is_named_and_its_remedy_works(broken: Breakage, ward: Ward) -> None:
     if broken.code == "MYC-DOCTOR-012" and os.geteuid() != 0:
         pytest.skip("only the superuser gives files away")
     with broken.plant(ward):
@@ -91,15 +85,7 @@ def test_a_breakage_is_named_and_its_remedy_works(
             broken.mend(ward)
         else:
             assert finding.command, "there is a command, or words that somebody follows"
-            done = subprocess.run(
-                ["sh", "-c", finding.command],
-                env=shell,
-                cwd=ROOT,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            assert done.returncode == 0, (finding.command, done.stderr)
+            _type(finding.command)
         clear_away(ward)
         assert _examined(ward) == []
         if _IS_LONG:
@@ -133,8 +119,10 @@ def test_nothing_that_is_not_safe_is_fixed_by_itself(ward: Ward) -> None:
 
 def test_a_cell_that_starts_is_not_taken_for_one_that_hangs(ward: Ward) -> None:
     with ward.home.locked():
+        later_s = time.time() + 2 * WAIT_S  # it has only begun, however long this test takes
+        os.utime(ward.home.lock, (later_s, later_s))
         assert [(one.code, one.severity) for one in _examined(ward)] == [("MYC-DOCTOR-009", "note")]
-        told = examined(Common(ward.home.path, as_json=True, timeout_s=5), PassphraseSource())
+        told = examined(Common(ward.home.path, as_json=True, timeout_s=WAIT_S), PassphraseSource())
         assert [one["code"] for one in told["findings"]] == ["MYC-DOCTOR-009"]
 
 
@@ -150,18 +138,27 @@ def _files(ward: Ward) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in paths}
 
 
+def _type(command: str) -> None:
+    """Do what a shell does with a command, which is one program and its arguments."""
+    program, *arguments = shlex.split(command)
+    if program == "myceld":
+        myceld(*arguments)
+        return
+    assert program in {"chmod", "chown", "mkdir", "rm"}, command
+    subprocess.run(["sh", "-c", command], check=True)
+
+
 def _starts(home: Path, *, put: bool = False) -> bool:
     """Run the cell until it is ready, and stop it; return whether both went well."""
-    with subprocess.Popen(
-        [*COMMAND, "run", "--home", str(home)], stdout=subprocess.PIPE, text=True, cwd=ROOT
-    ) as process:
-        assert process.stdout is not None
-        too_long = threading.Timer(60, process.kill)
-        too_long.start()
-        ready = any(line.strip() == "ready" for line in process.stdout)
-        if ready and put:
-            myceld("tx", "put", "hello", "world", "--wait", "certified", "--home", str(home))
-        process.terminate()
-        status = process.wait(20)
-        too_long.cancel()
+    with (home / "run.log").open("wb") as log:
+        process = start("run", "--home", str(home), errors=log)
+    too_long = threading.Timer(WAIT_S, process.kill)
+    too_long.start()
+    assert process.stdout is not None
+    ready = any(line.strip() == "ready" for line in process.stdout)
+    if ready and put:
+        myceld("tx", "put", "hello", "world", "--wait", "certified", "--home", str(home))
+    process.terminate()
+    status = process.wait(WAIT_S)
+    too_long.cancel()
     return ready and status == 0

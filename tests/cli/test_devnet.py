@@ -17,14 +17,16 @@ from typing import Any
 import psutil
 import pytest
 
-from cli.devnet import foreground, processes
+from cli.devnet import commands, directory, foreground, processes, report, setup
 from cli.devnet.directory import Cell, Devnet, locked
+from cli.main import run
 from tests.cli.served import WAIT_S
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 _DEAD_PID = 4_194_303
-# The command line with a fake `python -m node`, as a program of its own, that bears a busy machine.
+FAKE_NODE = (sys.executable, str(HERE / "fake_node.py"))
+# The command line with a fake `python -m node`, as a program of its own.
 PROGRAM = f"""
 import os, sys
 sys.path[:0] = [{str(ROOT)!r}]
@@ -34,11 +36,7 @@ for name in dir(limits):
         setattr(limits, name, {WAIT_S})
 from cli import daemon
 from cli.main import main
-path = os.pathsep.join([{str(ROOT)!r}, {str(ROOT / "tests/gateway")!r}])
-daemon.node_command = lambda arguments: (
-    [sys.executable, {str(HERE / "fake_node.py")!r}, *arguments],
-    {{**os.environ, "PYTHONPATH": path}},
-)
+daemon.node_command = lambda arguments: ([*{FAKE_NODE!r}, *arguments], dict(os.environ))
 main()
 """
 
@@ -46,21 +44,26 @@ main()
 class Net:
     """A devnet directory and the commands on it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, capture: pytest.CaptureFixture[str]) -> None:
         self.path = path
+        self._capture = capture
 
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-c", PROGRAM, "devnet", *arguments, "--dir", str(self.path)]
 
     def run(self, *arguments: str, status: int = 0) -> tuple[str, str]:
+        """Run a command in this process."""
+        self._capture.readouterr()
+        ended = run(["devnet", *arguments, "--dir", str(self.path)])
+        told = self._capture.readouterr()
+        assert ended == status, told
+        return told.out, told.err
+
+    def run_apart(self, *arguments: str) -> tuple[str, str]:
+        """Run a command as a process that has ended when what it started goes on."""
         done = subprocess.run(
-            self.command(*arguments),
-            capture_output=True,
-            text=True,
-            timeout=2 * WAIT_S,
-            check=False,
+            self.command(*arguments), capture_output=True, text=True, timeout=2 * WAIT_S, check=True
         )
-        assert done.returncode == status, done.stdout + done.stderr
         return done.stdout, done.stderr
 
     def cells(self) -> list[dict[str, Any]]:
@@ -81,8 +84,17 @@ def is_gone(pid: int) -> bool:
 
 
 @pytest.fixture
-def net(tmp_path: Path) -> Iterator[Net]:
-    net = Net(tmp_path / "net")
+def net(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Net]:
+    net = Net(tmp_path / "net", capsys)
+    for module in (commands, directory, foreground, processes, report, setup):
+        for name in dir(module):
+            if name.startswith("DEVNET_") and name.endswith("_TIMEOUT_S"):
+                monkeypatch.setattr(module, name, WAIT_S)
+    monkeypatch.setattr(
+        "cli.daemon.node_command", lambda arguments: ([*FAKE_NODE, *arguments], dict(os.environ))
+    )
     yield net
     if (net.path / "devnet.json").exists():
         for cell in json.loads((net.path / "devnet.json").read_text()).get("cells", []):
@@ -91,6 +103,8 @@ def net(tmp_path: Path) -> Iterator[Net]:
                     process = psutil.Process(cell["pid"])
                     if str(net.path / f"cell-{cell['number']}") in process.cmdline():
                         process.kill()
+                        process.wait(WAIT_S)
+    processes.reap()
 
 
 def test_a_process_that_still_loads_its_program_is_found(
@@ -111,7 +125,7 @@ def test_a_process_that_still_loads_its_program_is_found(
 
 
 def test_a_life_of_a_devnet(net: Net) -> None:
-    out, err = net.run("up", "--cells", "2")
+    out, err = net.run_apart("up", "--cells", "2")
     assert err == ""
     assert "cell-1" not in out.splitlines()[-1]
     before = net.cells()
@@ -126,7 +140,7 @@ def test_a_life_of_a_devnet(net: Net) -> None:
     assert net.states() == ["running", "crashed"]
     _, err = net.run("kill", "2", status=1)
     assert err.startswith("error MYC-DEVNET-006: cell-2 is not running")
-    net.run("restart", "2")
+    net.run_apart("restart", "2")
     net.run("pause", "1")
     after = net.cells()
     assert [cell["state"] for cell in after] == ["paused", "running"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +12,9 @@ import click
 import pytest
 
 from cli.main import root
+from myceld import Client
 from tests.docs.pages import Block, blocks, calls, mentions, pages
-from tests.network.devnet import wait_until
+from tests.network.devnet import WAIT_S, wait_until
 
 CALLS = [
     (f"{page.name}: {' '.join(call)}", call)
@@ -20,7 +22,6 @@ CALLS = [
     for block in blocks(page)
     for call in calls(block)
 ]
-WAIT_S = 60
 
 
 def test_documents_have_commands() -> None:
@@ -66,7 +67,7 @@ class Reader:
         }
         self.environment.pop("MYCELD_HOME", None)
         self._home = home
-        self._running: list[subprocess.Popen[bytes]] = []
+        self._running: dict[Path, subprocess.Popen[bytes]] = {}
         self._variables = home / ".variables"
         self._variables.touch()
 
@@ -84,12 +85,14 @@ class Reader:
             cwd=self._home,
             capture_output=True,
             text=True,
-            timeout=180,
+            timeout=4 * WAIT_S,
             check=False,
         )
         assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
 
     def _start(self, text: str) -> None:
+        """Run a cell, and let it fetch what the others have, as it does while somebody reads on."""
+        home = Path(shlex.split(text)[-1].replace("~", str(self._home), 1))
         path = self._home / f"run-{len(self._running)}.log"
         with path.open("wb") as log:
             process = subprocess.Popen(
@@ -99,21 +102,30 @@ class Reader:
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
-        self._running.append(process)
+        self._running[home] = process
 
         def is_ready() -> bool:
             assert process.poll() is None, path.read_text()
             return "\nready\n" in path.read_text()
 
-        wait_until(is_ready, "the cell never was ready", WAIT_S)
+        wait_until(is_ready, "the cell never was ready")
+        wait_until(self._are_equal, "the cell never had what the others have")
+
+    def _are_equal(self) -> bool:
+        heads = set()
+        for home in self._running:
+            with Client.from_home(home, timeout_s=WAIT_S) as cell:
+                status = cell.status()
+                heads.add((status["round_certified"], status["state_root"]))
+        return len(heads) == 1
 
     def leave(self) -> None:
         """Stop what still runs, also when a step failed before the one that does."""
         if (self._home / "try" / "net").exists():
             self.type_in(Block("", "", "myceld devnet down --dir ~/try/net"))
-        for process in self._running:
+        for process in self._running.values():
             process.terminate()
-        for process in self._running:
+        for process in self._running.values():
             process.wait(timeout=WAIT_S)
 
 
@@ -136,7 +148,7 @@ def test_the_documents_are_built_as_a_site_that_asks_nobody_outside(tmp_path: Pa
         env=os.environ | {"NO_MKDOCS_2_WARNING": "1"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=WAIT_S,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -20,7 +20,15 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from myceld.home import read_token
-from tests.explorer.window import DESKTOP, FLAGS, Screen, Window, browser_path
+from tests.explorer.window import (
+    DESKTOP,
+    FLAGS,
+    WAIT_MS,
+    WAIT_S,
+    Screen,
+    Window,
+    browser_path,
+)
 from tests.network.devnet import Devnet
 
 SEEDED = 12
@@ -52,7 +60,7 @@ def browser() -> Iterator[Browser]:
     if path is None:
         pytest.skip("no Chromium is installed: scripts/setup dev says how")
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path, args=list(FLAGS))
+        browser = driver.chromium.launch(executable_path=path, args=list(FLAGS), timeout=WAIT_MS)
         yield browser
         browser.close()
 
@@ -66,7 +74,8 @@ def net(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Devnet]:
         for number in range(SEEDED):
             cell = devnet.client(1 + number % devnet.count)
             wait = "certified" if number == SEEDED - 1 else "stored"
-            cell.put(f"garden/bed-{number % 5}", f"value {number}".encode(), wait=wait)
+            value = f"value {number}".encode()
+            cell.put(f"garden/bed-{number % 5}", value, wait=wait, timeout_s=WAIT_S)
         yield devnet
     finally:
         devnet.down()

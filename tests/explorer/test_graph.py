@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.explorer.conftest import OpenWindow
 from tests.explorer.synthetic import EVENTS, Synthetic
-from tests.explorer.window import DARK, PHONE, Window
+from tests.explorer.window import DARK, PHONE, WAIT_S, Window
 from tests.network.devnet import Devnet, wait_until
 
 FPS_MIN = 30
@@ -24,7 +24,8 @@ def graph(open_window: OpenWindow, net: Devnet) -> Callable[..., Window]:
 
     def opened(**options: object) -> Window:
         for number in range(3):
-            net.client(1 + number).put(f"graph/{number}", b"x", wait="ordered")
+            cell = net.client(1 + number)
+            cell.put(f"graph/{number}", b"x", wait="ordered", timeout_s=WAIT_S)
         window = open_window(**options)  # type: ignore[arg-type]  # as open_window takes them
         window.open(GRAPH)
         expect(canvas_of(window.page)).to_have_attribute("data-events", re.compile(r"^[1-9]\d*$"))
@@ -42,15 +43,14 @@ def data(page: Page, name: str) -> str:
     return value or ""
 
 
-def choose_the_oldest(page: Page) -> None:
+def choose_the_oldest(window: Window) -> None:
     """Go back to the epoch's first event: older pages come as they come into sight."""
-    canvas = canvas_of(page)
-    for _ in range(50):
-        canvas.press("Home")
-        page.wait_for_timeout(50)
-        if data(page, "selected") == "0":
-            return
-    raise AssertionError("the first event was never loaded")
+
+    def is_chosen() -> bool:
+        canvas_of(window.page).press("Home")
+        return data(window.page, "selected") == "0"
+
+    window.until(is_chosen, "the first event was never loaded")
 
 
 def panel_of(page: Page) -> Locator:
@@ -62,7 +62,7 @@ def test_the_graph_moves_as_the_network_does(graph: Callable[..., Window], net: 
     page = window.page
     before = int(data(page, "total"))
     assert before > 20
-    net.client(2).put("graph/moves", b"now", wait="ordered")
+    net.client(2).put("graph/moves", b"now", wait="ordered", timeout_s=WAIT_S)
     page.wait_for_function(
         "before => Number(document.querySelector('.graph-canvas').dataset.total) > before + 3",
         arg=before,
@@ -80,7 +80,7 @@ def test_who_clicks_an_event_is_told_why_it_is_there(graph: Callable[..., Window
     window = graph()
     page = window.page
     canvas = canvas_of(page)
-    choose_the_oldest(page)
+    choose_the_oldest(window)
     panel = panel_of(page)
     expect(panel.get_by_text("all of its judges have it")).to_be_visible()
     chosen = panel.get_by_role("heading", level=2).inner_text()
@@ -98,7 +98,7 @@ def test_who_clicks_an_event_is_told_why_it_is_there(graph: Callable[..., Window
 def test_all_can_be_done_by_keyboard(graph: Callable[..., Window]) -> None:
     window = graph()
     page = window.page
-    choose_the_oldest(page)
+    choose_the_oldest(window)
     first = panel_of(page).get_by_role("heading", level=2).inner_text()
     page.keyboard.press("ArrowUp")  # its first child, and back along the self-parent
     second = panel_of(page).get_by_role("heading", level=2).inner_text()
@@ -144,7 +144,7 @@ def test_it_is_usable_on_a_phone_and_in_the_dark(graph: Callable[..., Window]) -
     page = window.page
     assert window.overflow_px() == 0
     canvas = canvas_of(page)
-    choose_the_oldest(page)
+    choose_the_oldest(window)
     x, y = float(data(page, "x")), float(data(page, "y"))
     page.keyboard.press("Escape")
     canvas.tap(position={"x": x, "y": y})
@@ -152,7 +152,7 @@ def test_it_is_usable_on_a_phone_and_in_the_dark(graph: Callable[..., Window]) -
     assert window.breaches() == []
     window.shoot("graph-phone", whole=True)
     dark = graph(screen=DARK)
-    choose_the_oldest(dark.page)
+    choose_the_oldest(dark)
     expect(panel_of(dark.page).get_by_text("all of its judges have it")).to_be_visible()
     assert dark.breaches() == []
     dark.shoot("graph-dark")
@@ -180,33 +180,48 @@ def test_ten_thousand_events_are_usable(open_window: OpenWindow) -> None:
     expect(panel_of(page).get_by_text("fork: its creator signed twice")).to_be_visible()
     window.shoot("graph-fork")
     slider = page.get_by_role("slider")
-    for _ in range(25):  # to the beginning: older pages come as they are looked for
-        if data(page, "events") == str(EVENTS):
-            break
+
+    def has_all() -> bool:
         slider.evaluate("s => { s.value = s.min; s.dispatchEvent(new Event('input')); }")
-        page.wait_for_timeout(50)
-    expect(canvas_of(page)).to_have_attribute("data-events", str(EVENTS))
+        return data(page, "events") == str(EVENTS)
+
+    window.until(has_all, "older pages did not come as they were looked for")
     page.get_by_role("button", name="Live").click()
     for _ in range(8):
         page.get_by_role("button", name="Zoom out").click()
-    frames = page.evaluate(PAN)
+    work_ms = work_of_a_frame_ms(page)
     window.shoot("graph-10000")
-    print(f"10,000 events: {frames:.0f} frames a second")  # noqa: T201 - measured
-    assert frames >= FPS_MIN
+    print(f"10,000 events: {work_ms:.1f} ms of work for a frame")  # noqa: T201 - measured
+    assert work_ms <= 1000 / FPS_MIN
+
+
+def work_of_a_frame_ms(page: Page) -> float:
+    """Return how long the page's thread computes for each frame, while the graph is moved.
+
+    That is processor time: a machine that does something else meanwhile changes nothing.
+    """
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def work_s() -> float:
+        found = session.send("Performance.getMetrics")["metrics"]
+        return float(next(one["value"] for one in found if one["name"] == "TaskDuration"))
+
+    before_s = work_s()
+    frames = int(page.evaluate(PAN))
+    return 1000 * (work_s() - before_s) / frames
 
 
 PAN = """() => new Promise(done => {
   const canvas = document.querySelector('.graph-canvas');
   const from = Number(canvas.dataset.frames);
-  const began = performance.now();
-  let way = -1;
   const step = () => {
-    const passed = performance.now() - began;
-    if (passed > 1500) {
-      done((Number(canvas.dataset.frames) - from) / passed * 1000);
+    const frames = Number(canvas.dataset.frames) - from;
+    if (frames >= 90) {
+      done(frames);
       return;
     }
-    const deltaY = passed < 900 ? -60 : 60;
+    const deltaY = frames < 54 ? -60 : 60;
     canvas.dispatchEvent(new WheelEvent('wheel', {deltaY, cancelable: true}));
     requestAnimationFrame(step);
   };

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, Route, expect
 
 from cli.main import run
 from tests.explorer.conftest import OpenWindow
-from tests.explorer.window import DARK, DESKTOP, WAIT_MS, Screen, Window
+from tests.explorer.window import DARK, DESKTOP, WAIT_S, Screen, Window
 from tests.network.devnet import Devnet
 
 VECTORS = Path(__file__).parents[1] / "vectors"
@@ -23,10 +24,10 @@ KEY = "garden/bed-1"
 def shared(net: Devnet) -> dict[str, str]:
     """What pages are about: a certified transaction, a proposal, a conversation."""
     cell, other = net.client(1), net.client(2).status()
-    receipt = cell.put("explorer/json", b'{"a": [1, 2]}', wait="certified", timeout_s=60)
-    cell.attest(other["name"], 0.75, wait="applied", timeout_s=60)
+    receipt = cell.put("explorer/json", b'{"a": [1, 2]}', wait="certified", timeout_s=WAIT_S)
+    cell.attest(other["name"], 0.75, wait="applied", timeout_s=WAIT_S)
     action = {"action": "text", "hash": "ab" * 32, "url": "https://example.org/"}
-    proposal = cell.propose("Paint the door", [action], wait="applied", timeout_s=60)
+    proposal = cell.propose("Paint the door", [action], wait="applied", timeout_s=WAIT_S)
     cell.send_message(to=other["name"], text="Is the garden open?")
     return {"transaction": receipt["id"], "proposal": proposal["id"], "cell": other["cell_id"]}
 
@@ -107,18 +108,18 @@ def test_proofs_are_verified_in_the_browser_and_tampered_ones_refused(
     open_window: OpenWindow,
 ) -> None:
     window = open_window(DARK)
-    for kind, (heading, address, path, field) in PROOFS.items():
-        with window.expects("status of 404.*nothing"):  # that there is no value, the cell says so
+    with window.expects("status of 404.*nothing"):  # that there is no value, the cell says so
+        for kind, (heading, address, path, field) in PROOFS.items():
             page = window.open(address)
             settled(page, heading)
             verify = page.get_by_role("button", name="Verify in this browser")
             verify.click()
             good = page.locator(".proof-place .notice.good")
             expect(good, kind).to_contain_text("Verified in this browser")
-        tamper(page, path, field)
-        verify.click()
-        expect(page.locator(".proof-place .notice.bad"), kind).to_contain_text("Refused")
-        page.unroute_all()
+            tamper(page, path, field)
+            verify.click()
+            expect(page.locator(".proof-place .notice.bad"), kind).to_contain_text("Refused")
+            page.unroute_all()
 
 
 def test_a_receipt_is_downloaded_that_the_command_line_accepts(
@@ -209,16 +210,17 @@ def test_a_token_leaves_the_address_at_once_and_a_wrong_one_is_asked_for_again(
     open_window: OpenWindow, net: Devnet
 ) -> None:
     window: Window = open_window(signed_in=False)
-    with window.expects("status of 401"):
+    with window.expects("status of 401"):  # to each of what was asked for with the wrong one
         page = window.open("#token=wrong&page=rounds")
         expect(page.get_by_role("alert").or_(page.locator(".notice.bad"))).to_be_visible()
-    assert "token" not in page.url
-    page.get_by_label("Token", exact=True).fill((net.home(1) / "gateway.token").read_text().strip())
-    page.get_by_role("button", name="Open", exact=True).click()
-    settled(page, "Rounds")
-    page.get_by_role("button", name="Forget token").click()
-    expect(page.get_by_role("heading", name="Open this cell")).to_be_visible()
-    assert page.evaluate("sessionStorage.length") == 0
+        assert "token" not in page.url
+        token = (net.home(1) / "gateway.token").read_text().strip()
+        page.get_by_label("Token", exact=True).fill(token)
+        page.get_by_role("button", name="Open", exact=True).click()
+        settled(page, "Rounds")
+        page.get_by_role("button", name="Forget token").click()
+        expect(page.get_by_role("heading", name="Open this cell")).to_be_visible()
+        assert page.evaluate("sessionStorage.length") == 0
 
 
 def test_pages_are_walked_by_the_keyboard_alone(open_window: OpenWindow) -> None:
@@ -239,15 +241,22 @@ def test_a_message_is_sent_and_new_transactions_come_by_themselves(
     open_window: OpenWindow, shared: dict[str, str], net: Devnet
 ) -> None:
     window = open_window()
-    with window.page.expect_websocket(lambda socket: "/api/v1/stream" in socket.url) as heard:
-        page = window.open(f"#/messages/cell/{shared['cell']}")
+    frames: list[dict[str, Any]] = []
+
+    def heard(data: str | bytes) -> None:
+        frames.append(json.loads(data))
+
+    window.page.on("websocket", lambda socket: socket.on("framereceived", heard))
+    page = window.open(f"#/messages/cell/{shared['cell']}")
     page.get_by_label("Message", exact=True).fill("Then I come <b>by</b>.")
     page.get_by_role("button", name="Send").click()
     expect(page.get_by_text("Then I come <b>by</b>.")).to_be_visible()  # text stays text
     page = window.open("#/transactions")
     settled(page, "Transactions")
-    with heard.value.expect_event("framereceived", lambda data: '"item"' in str(data)):
-        receipt = net.client(2).put("explorer/news", b"new", wait="applied", timeout_s=60)
+    window.until(lambda: any(one.get("subscribed") == "rounds" for one in frames), "no rounds")
+    frames.clear()
+    receipt = net.client(2).put("explorer/news", b"new", wait="applied", timeout_s=WAIT_S)
+    window.until(lambda: any(one.get("kind") == "rounds" for one in frames), "nothing was heard")
     expect(page.get_by_role("link", name=receipt["id"])).to_be_visible()
 
 
@@ -261,7 +270,7 @@ def test_pages_ask_again_when_the_cell_is_back(open_window: OpenWindow) -> None:
         expect(page.get_by_role("alert")).to_contain_text("The cell does not answer.")
         expect(page.locator("#pulse")).to_have_text("No answer")
         page.unroute("**/api/**")
-        expect(page.get_by_role("table")).to_be_visible(timeout=WAIT_MS)
+        expect(page.get_by_role("table")).to_be_visible()
     expect(page.locator("#pulse")).to_contain_text("Round")
     settled(page, "Transactions")
 

@@ -6,9 +6,11 @@ provokes one on purpose says so with `expects`; any other fails the test in the 
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
@@ -16,18 +18,21 @@ from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 
 SCREENSHOTS: Final = Path(__file__).parents[2] / "build" / "screenshots"
-"""Of each run the last ones; git knows nothing of them."""
+"""Of the last run that was to keep some, with MYCELD_SCREENSHOTS=1; git knows nothing of them."""
 FLAGS: Final = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
 """A browser that talks to nobody by itself, and runs as root in a container."""
-WAIT_MS: Final = 20_000
-"""For whatever a page is expected to show: cells and browser may share two busy cores."""
+WAIT_S: Final = 240
+"""Ends a test that hangs: cells and browser may share two cores with much else."""
+WAIT_MS: Final = 1000 * WAIT_S
+_LOOK_MS: Final = 50
 TOKEN_KEY: Final = "myceld-token"  # noqa: S105 - its name in the browser's session storage
+expect.set_options(timeout=WAIT_MS)
 _LOCAL: Final = frozenset({"data", "blob", "about"})
 _AXE: Final = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
 
@@ -87,6 +92,13 @@ class Window:
         self.page.goto(f"{self.url}/explorer/{route}")
         return self.page
 
+    def until(self, holds: Callable[[], bool], what: str) -> None:
+        """Let the page go on until something holds."""
+        until_s = time.monotonic() + WAIT_S
+        while not holds():
+            assert time.monotonic() < until_s, what
+            self.page.wait_for_timeout(_LOOK_MS)
+
     @contextmanager
     def expects(self, pattern: str) -> Iterator[None]:
         """Let problems pass that match a regular expression, as long as the block lasts."""
@@ -97,7 +109,9 @@ class Window:
             self._expected.pop()
 
     def shoot(self, name: str, *, whole: bool = False) -> None:
-        """Keep a picture of what is shown, or of the whole page."""
+        """Keep a picture of what is shown, or of the whole page, if pictures are wanted."""
+        if os.environ.get("MYCELD_SCREENSHOTS") != "1":
+            return
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=whole, scale="css")
 
