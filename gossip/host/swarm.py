@@ -194,7 +194,8 @@ class CellSwarm(Swarm):  # type: ignore[misc]  # libp2p has no types
     async def drop(self, connection: Libp2pObject) -> None:
         """Close a connection at once, whatever its tasks are blocked in. Cannot be cancelled."""
         # The socket first: a blocked write holds the lock that an orderly close waits for.
-        await finish_shielded(connection.muxed_conn.secured_conn.close, connection.close)
+        if not await finish_shielded(connection.muxed_conn.secured_conn.close, connection.close):
+            self.remove_conn(connection)  # a close that is cut short would leave it here for ever
 
 
 def build_swarm(config: HostConfig, is_denied: Callable[[str], bool]) -> CellSwarm:

@@ -180,6 +180,21 @@ def test_a_write_to_a_peer_that_does_not_read_times_out_and_closes_the_connectio
     run(main)
 
 
+def test_a_drop_that_takes_too_long_leaves_no_connection_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def main() -> None:
+        async with started("a", ignore) as a, started("b") as b:
+            stream = await b.dial(a.addresses[0], timeout_s=HANG_S)
+            # libp2p's own close sleeps 0.2 s in all.
+            monkeypatch.setattr("gossip.host.muxer.DROP_TIMEOUT_S", 0.05)
+            await stream.abort()
+            for host in (a, b):
+                await eventually_there(host, lambda engine: not swarm_of(engine).get_connections())
+
+    run(main)
+
+
 def test_a_cancelled_write_closes_the_connection() -> None:
     async def main() -> None:
         async with started("a", ignore) as a, started("b") as b:
