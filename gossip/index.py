@@ -68,6 +68,8 @@ class EventIndex:
         self._branches: list[_Branch] = []
         self._of: list[list[int]] = [[] for _ in range(members)]
         """Numbers of each creator's branches."""
+        self._counts = [0] * members
+        """One more than each creator's highest sequence number."""
         self._fork_sequence: dict[MemberIndex, SequenceNumber] = {}
         self._places = Places(members)
 
@@ -89,6 +91,8 @@ class EventIndex:
         arrival = len(self._ids)
         number = self._branch_for(event)
         self._branches[number].arrivals.append(arrival)
+        if event.sequence >= self._counts[event.creator]:
+            self._counts[event.creator] = event.sequence + 1
         self._arrivals[event_id] = arrival
         self._ids.append(event_id)
         self._sequences.append(event.sequence)
@@ -162,11 +166,7 @@ class EventIndex:
 
     def count(self, creator: MemberIndex) -> int:
         """Return one more than the creator's highest sequence number, 0 without events."""
-        highest = 0
-        for number in self._of[creator]:
-            branch = self._branches[number]
-            highest = max(highest, branch.first_sequence + len(branch.arrivals))
-        return highest
+        return self._counts[creator]
 
     def branches(self, creator: MemberIndex) -> int:
         """Return how many branches the creator has, 0 without events."""
@@ -209,9 +209,9 @@ class EventIndex:
 
     def lacks(self, vector: Vector, besides: Container[EventId] = ()) -> bool:
         """Return whether the teller of `vector` has an event that is neither here nor `besides`."""
-        for at, entry in enumerate(vector):
+        for entry, count in zip(vector, self._counts, strict=False):
             if isinstance(entry, int):
-                if entry > self.count(MemberIndex(at)):
+                if entry > count:
                     return True
             elif any(tip not in self._arrivals and tip not in besides for tip in entry):
                 return True

@@ -47,12 +47,7 @@ def _shown(home: Path, invite_id: str) -> dict[str, Any]:
 def _join(
     home: Path, ticket: str, *options: str, expect: int = 0
 ) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "cli.main", "join", "-", "--home", str(home), *options]
-    done = subprocess.run(
-        command, input=ticket, capture_output=True, text=True, timeout=WAIT_S, cwd=ROOT, check=False
-    )
-    assert done.returncode == expect, done
-    return done
+    return myceld("join", "-", "--home", str(home), *options, given=ticket, expect=expect)
 
 
 def _joined(home: Path, ticket: str, *options: str) -> dict[str, Any]:

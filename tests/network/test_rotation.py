@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,8 @@ from identity import keystore
 from identity.keystore import PlainKey
 from ledger.errors import KeyRotated
 from myceld import Client
-from tests.network.devnet import COMMAND, ROOT, WAIT_S, Devnet, myceld, wait_until
+from tests.network.devnet import WAIT_S, Devnet, myceld, wait_until
+from tests.network.starting import Started, start
 
 pytestmark = pytest.mark.slow
 
@@ -67,13 +67,7 @@ def test_members_rotate_keep_their_seats_and_come_up_as_themselves(net: Devnet) 
     status = net.status(2)
     assert (status["cell_id"], status["role"]) == (answer["cell_id"], "sclerotium")
     # All of them at once: each seal is one of its own, and the network goes on.
-    others = [
-        subprocess.Popen(
-            [*COMMAND, "key", "rotate", "--home", str(net.home(cell)), "--timeout", str(WAIT_S)],
-            cwd=ROOT,
-        )
-        for cell in (1, 3, 4)
-    ]
+    others = [_rotating(net.home(cell)) for cell in (1, 3, 4)]
     assert [process.wait(2 * WAIT_S) for process in others] == [0, 0, 0]
     wait_until(lambda: not {*_members(net, 1)} & {*before}, "an old key still votes")
     _agree(net, _members(net, 1))
@@ -108,12 +102,7 @@ def test_killed_in_the_middle_a_cell_comes_up_with_the_right_key(
     at = ("--home", str(home))
     process = _start(home, MYCELD_FAILPOINTS=f"{place}=kill@{hits}")
     old = keystore.load(home / "key.json").cell_id
-    rotating = subprocess.Popen(
-        [*COMMAND, "key", "rotate", *at, "--timeout", str(WAIT_S)],
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    rotating = _rotating(home)
     assert process.wait(WAIT_S) != 0
     if process.stdout is not None:
         process.stdout.close()
@@ -136,15 +125,11 @@ def test_killed_in_the_middle_a_cell_comes_up_with_the_right_key(
         _stop(process)
 
 
-def _start(home: Path, **environment: str) -> subprocess.Popen[str]:
-    process = subprocess.Popen(
-        [*COMMAND, "run", "--home", str(home)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        cwd=ROOT,
-        env=os.environ | environment,
-    )
+def _start(home: Path, **environment: str) -> Started:
+    with pytest.MonkeyPatch.context() as patch, Path(os.devnull).open("wb") as nothing:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        process = start("run", "--home", str(home), errors=nothing)
     assert process.stdout is not None
     for line in process.stdout:
         if line.strip() == "ready":
@@ -152,7 +137,14 @@ def _start(home: Path, **environment: str) -> subprocess.Popen[str]:
     raise AssertionError("ended before it was ready")
 
 
-def _stop(process: subprocess.Popen[str]) -> None:
+def _rotating(home: Path) -> Started:
+    """Start the command that takes a new key."""
+    with Path(os.devnull).open("wb") as nothing:
+        words = ("key", "rotate", "--home", str(home), "--timeout", str(WAIT_S))
+        return start(*words, output=nothing, errors=nothing)
+
+
+def _stop(process: Started) -> None:
     process.terminate()
     process.wait(WAIT_S)
     if process.stdout is not None:

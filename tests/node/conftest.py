@@ -1,7 +1,4 @@
-"""Patience of cells in tests over real hosts, on machines that stand still for seconds at times.
-
-A test of a deadline sets that one itself; no other one shall end what the test is about.
-"""
+"""Cells that are patient on machines that stand still for seconds, and cheap passphrases."""
 
 from __future__ import annotations
 
@@ -14,6 +11,7 @@ import pytest
 
 from gossip.host import HostConfig
 from gossip.host.loading import load_libp2p
+from identity import sealed_seed
 from tests.node.waiting import PATIENCE_S
 
 _IN_MS = (
@@ -30,8 +28,17 @@ _OF = ("gossip.host.", "journal.replication.", "node.")
 
 
 @pytest.fixture
+def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Allow passphrases that cost next to nothing to guess."""
+    monkeypatch.setattr(sealed_seed, "KDF_MEMORY_KIB_MIN", 64)
+
+
+@pytest.fixture
 def patient() -> Iterator[None]:
-    """Have cells wait for each other for as long as the test itself would."""
+    """Have cells wait for each other for as long as the test itself would.
+
+    A test of a deadline sets that one itself; no other one shall end what the test is about.
+    """
     load_libp2p()
     import_module("gossip.host.engine")  # loaded by the first start of a host otherwise
     wanted = {**dict.fromkeys(_IN_MS, int(PATIENCE_S * 1000)), **dict.fromkeys(_IN_S, PATIENCE_S)}

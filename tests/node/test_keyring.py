@@ -23,7 +23,9 @@ SEED = bytes([1]) * 32
 A, B = KEYS[:2]
 E, F = NEWCOMERS[:2]
 PHRASE, OTHER = Passphrase("the passphrase"), Passphrase("another passphrase")
-CHEAP = Cost(2, 64 << 10)
+CHEAP = Cost(2, 64)
+
+pytestmark = pytest.mark.usefixtures("cheap")
 
 
 def nothing(_: bytes) -> bytes | None:

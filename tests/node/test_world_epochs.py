@@ -26,7 +26,7 @@ def _epochs(world: World) -> set[int]:
 def test_epochs_follow_each_other_and_nothing_is_lost_or_twice(seed: int, cells: int) -> None:
     world = _world(seed, cells)
     world.start()
-    sent = _load(world, 400, range(cells), every_ms=8)
+    sent = _load(world, 250, range(cells), every_ms=8)
     world.run(4_000)
     world.check_settled(sent)
     (epoch,) = _epochs(world)

@@ -11,6 +11,7 @@ import heapq
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from random import Random
 from typing import Any, TypeVar
 
@@ -55,6 +56,8 @@ from tests.ledger.world import certified, write_state
 
 _T = TypeVar("_T")
 BAN_MS = 1_000
+_REMEMBERED = 4_096
+"""Newest signatures and blocks whose check serves all cells of a world."""
 START_NS = 1_700_000_000_000_000_000
 
 
@@ -281,7 +284,7 @@ class SimCell:
             case Events():
                 unpacked = self.consensus.unpack(name, frame)
                 if unpacked is not None:
-                    verdicts = [verify(*check) for check in unpacked.checks]
+                    verdicts = [self.world.verify(*check) for check in unpacked.checks]
                     self.consensus.received(name, unpacked, verdicts, now, last=frame.last)
             case _:
                 raise AssertionError(frame)
@@ -327,7 +330,7 @@ class SimCell:
         if effects.durable:
             self.disk.synced = len(self.disk.log)
         for block in effects.blocks:
-            event, epoch = decode_any_event(block, self.world.genesis.network_id)
+            event, epoch = self.world.decode_block(block)
             own = event.creator == self.world.roster(epoch).index_of(self.key.public_key)
             if own and self.index not in self.world.forkers:
                 before = self.signed.setdefault((epoch, event.sequence), event.id)
@@ -626,6 +629,10 @@ class World:
         self._rosters = {Epoch(0): self.genesis.roster}
         self.cells = [SimCell(self, index, key) for index, key in enumerate(keys)]
         self.index_of: dict[CellId, int] = {c.key.cell_id: c.index for c in self.cells}
+        network_id = self.genesis.network_id
+        # What is the same at every cell is worked out by the first one.
+        self.verify = lru_cache(_REMEMBERED)(verify)
+        self.decode_block = lru_cache(_REMEMBERED)(lambda raw: decode_any_event(raw, network_id))
         self._links: dict[tuple[int, int], int] = {}
         self._last: dict[tuple[int, int], int] = {}
         self._wire: dict[tuple[int, int], deque[bytes]] = {}

@@ -10,15 +10,16 @@ import pytest
 
 from core.errors import MyceldError
 from identity.errors import PassphraseNeeded, WrongPassphrase
-from identity.limits import KDF_MEMORY_KIB_MIN, KDF_OPS_MIN
 from identity.passphrase import Passphrase
 from identity.sealed_seed import Cost
 from node.backup.archive import CHUNK_SIZE_BYTES, BackupReader, BackupWriter
 from node.backup.manifest import FILES, Manifest, StoredFile, decode_manifest
 from node.errors import BackupUnreadable
 
+pytestmark = pytest.mark.usefixtures("cheap")
+
 SECRET = Passphrase("correct horse")
-QUICK = Cost(KDF_OPS_MIN, KDF_MEMORY_KIB_MIN)
+QUICK = Cost(2, 64)
 CONTENT = bytes(range(256)) * 40
 MANIFEST = Manifest(
     version="0.1",
@@ -66,7 +67,7 @@ def test_what_was_written_is_read_again(size: int, passphrase: Passphrase | None
 @pytest.mark.parametrize("passphrase", [None, SECRET])
 def test_what_was_changed_or_cut_off_is_refused(passphrase: Passphrase | None) -> None:
     data, chance = written(CONTENT, passphrase), Random(1)  # noqa: S311 - the same changes each time
-    tries = 300 if passphrase is None else 12
+    tries = 300
     cuts = [data[: chance.randrange(len(data))] for _ in range(tries // 3)]
     flips = []
     for _ in range(tries):
@@ -89,7 +90,7 @@ def test_the_first_line_of_an_encrypted_backup_can_not_be_changed() -> None:
         assert wrong != line
         with pytest.raises((BackupUnreadable, WrongPassphrase)):
             read(wrong + data[len(line) :], len(CONTENT), lambda: SECRET)
-    dear = line.replace(b'"memory_kib": 65536', b'"memory_kib": 99999999')
+    dear = line.replace(b'"memory_kib": 64', b'"memory_kib": 99999999')
     with pytest.raises(MyceldError, match="99999999"):
         read(dear + data[len(line) :], len(CONTENT), lambda: SECRET)
 

@@ -318,8 +318,9 @@ def test_every_request_that_asks_the_policy_is_driven_here() -> None:
 
 @pytest.mark.parametrize("route", ROUTES)
 def test_below_the_level_a_cell_is_denied_and_the_audit_says_so_and_at_it_it_is_let_in(
-    tmp_path: Path, route: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, route: str
 ) -> None:
+    monkeypatch.setattr("node.services.audit.now_ms", lambda: 0)  # all of it is one minute
     request, attempt, error = ROUTES[route]
     level = max(NEEDS[request], Level.READ_ONLY)
     needs = {**dict.fromkeys(NEEDS, "none"), request: level.word}

@@ -97,7 +97,7 @@ def run(
             for task in tasks:
                 task.cancel()
             for cell in cells:
-                await cell.stop()
+                await cell.end()
 
     asyncio.run(main())
 

@@ -42,7 +42,7 @@ def run(tmp: Path, talk: Talk, count: int = 2) -> None:
                 await talk(*cells)
         finally:
             for cell in cells:
-                await cell.stop()
+                await cell.end()
 
     asyncio.run(main())
 

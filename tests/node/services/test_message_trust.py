@@ -68,7 +68,7 @@ def run(tmp: Path, talk: Callable[..., Awaitable[None]], keys: Sequence[int] = (
                 await talk(*cells)
         finally:
             for cell in cells:
-                await cell.stop()
+                await cell.end()
 
     asyncio.run(main())
 

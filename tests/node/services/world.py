@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -40,7 +42,7 @@ async def _nothing(*_: object) -> None:
 
 
 class MessageCell:
-    """A cell that does nothing but talk. Start and stop it as often as you like."""
+    """A cell that does nothing but talk. Start and stop it as often as you like, and end it."""
 
     def __init__(self, tmp: Path, key: KeyPair, *, port: int = 0) -> None:
         self.key = key
@@ -60,6 +62,8 @@ class MessageCell:
         self.former: Former | None = None
         self._before: CellId | None = None
         self._running: asyncio.Task[None] | None = None
+        self._place: socket.socket | None = None
+        """Holds the port while nobody listens: it is given to nobody else meanwhile."""
 
     @property
     def address(self) -> str:
@@ -99,7 +103,10 @@ class MessageCell:
         pen = self.store.pen(MESSAGE_JOURNAL)
         self.messages = await Messages.open(self.store, owner, self.peers, pen)
         before_host()
+        if sys.platform != "linux":  # there one may listen where another socket is only bound
+            self._free_place()
         (address, *_) = await self.peers.start()
+        self._free_place()
         self.port = int(address.split("/")[4])
         self._running = asyncio.create_task(self.messages.run())
 
@@ -110,7 +117,23 @@ class MessageCell:
                 await self._running
             self._running = None
             await self.peers.stop()
+            self._hold_place()
             await self.store.close()
+
+    async def end(self) -> None:
+        """Stop for good."""
+        await self.stop()
+        self._free_place()
+
+    def _hold_place(self) -> None:
+        self._place = socket.socket()
+        self._place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._place.bind(("127.0.0.1", self.port))
+
+    def _free_place(self) -> None:
+        place, self._place = self._place, None
+        if place is not None:
+            place.close()
 
     def learn(self, old: KeyPair, new: KeyPair, round_number: int) -> None:
         """Apply the round in which a cell took its next key."""
