@@ -113,11 +113,12 @@ class DivergenceSearch:
             found.own_hash.hex(),
         )
         self._write(finding, found, directory)
-        while finding.first_round is None:
+        first: Round | None = None
+        while first is None:
             for peer in self._peers.connected():
                 try:
                     async with Inquiry(self._peers, peer, self._network_id) as inquiry:
-                        await self._search(inquiry, finding)
+                        first = await self._search(inquiry, finding)
                     finding.peer = peer
                     break
                 except MyceldError as error:
@@ -126,10 +127,13 @@ class DivergenceSearch:
                         self._peers.drop(peer, error)
             else:
                 await asyncio.sleep(DIVERGENCE_RETRY_S)
+        # With this it counts as looked into: whoever sees it finds the whole report.
+        finding.first_round = first
         self._write(finding, found, directory)
         _LOG.error("divergence found", where=finding.words, report=finding.report)
 
-    async def _search(self, inquiry: Inquiry, finding: Finding) -> None:
+    async def _search(self, inquiry: Inquiry, finding: Finding) -> Round:
+        """Note where the states differ; return the first round in which they do."""
         first, theirs, proof = await self._first_round(inquiry, finding.certified_round)
         own = await self._headers.get(first)
         receipts = await inquiry.receipts(first, theirs.transactions)
@@ -140,7 +144,7 @@ class DivergenceSearch:
         await self._compare_receipts(first, receipts, finding)
         if not await self._compare_values(inquiry, first, finding):
             await self._compare_maps(inquiry, own, finding)
-        finding.first_round = first
+        return first
 
     async def _first_round(
         self, inquiry: Inquiry, certified: Round
