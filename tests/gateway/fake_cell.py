@@ -168,7 +168,6 @@ class FakeCell(
         FakeProofs.__init__(self)
         FakeDoctor.__init__(self)
         FakeStreams.__init__(self)
-        FakeConsensus.__init__(self)
         self.receipts: dict[str, ReceiptView] = {}
         self.values: dict[str, bytes] = {}
         self.calls: list[tuple[str, object]] = []

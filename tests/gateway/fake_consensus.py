@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from core.ids import EventId, Round
 from gateway.consensus_views import (
     ConsensusView,
@@ -21,11 +23,14 @@ from tests.node.dag_world import DagWorld
 class FakeConsensus:
     """The part of FakeCell that is about consensus."""
 
-    def __init__(self) -> None:
-        self.hashgraph = DagWorld()
+    @cached_property
+    def hashgraph(self) -> DagWorld:
+        """Made when it is asked for: most tests do not."""
+        made = DagWorld()
         for member in range(4):
-            self.hashgraph.add(member, [])
-        self.hashgraph.gossip(80)
+            made.add(member, [])
+        made.gossip(80)
+        return made
 
     async def consensus(self) -> ConsensusView:
         dag = self.hashgraph.dag()

@@ -9,6 +9,7 @@ import hashlib
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from core.ids import CellId, Epoch, EventId, MemberIndex, NetworkId, Signature
 from core.ids import Sequence as SequenceNumber
@@ -48,6 +49,12 @@ def event(
 def unresolved(item: Event, *, hints: bool = False) -> UnresolvedEvent:
     """Return an event as a peer sends it."""
     data = encode_event(item, hints=hints)
+    return decoded(data)
+
+
+@lru_cache(maxsize=4096)
+def decoded(data: bytes) -> UnresolvedEvent:
+    """Return the event in some bytes: nodes of one process need not read each anew."""
     return decode_event(data, network_id=NETWORK, epoch=EPOCH)
 
 
@@ -132,13 +139,12 @@ class Node:
                     )
 
     def _encoded(self, arrival: int, effect: SendEvents) -> bytes:
-        block = decode_event(self.blocks[arrival], network_id=NETWORK, epoch=EPOCH)
-        return self.index.with_hints(block, effect.hinted)
+        return self.index.with_hints(decoded(self.blocks[arrival]), effect.hinted)
 
     def _receive(self, peer: CellId, encoded: Iterable[bytes], now_ms: int) -> int:
         added_bytes = 0
         for data in encoded:
-            signed = decode_event(data, network_id=NETWORK, epoch=EPOCH)
+            signed = decoded(data)
             if self.sync.is_known(signed):
                 continue
             item = self.index.resolve(signed)

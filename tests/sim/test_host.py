@@ -68,4 +68,5 @@ def test_as_the_real_host(shared: Callable[[], None], monkeypatch: pytest.Monkey
     for module in (test_host_streams, test_host_faults):
         monkeypatch.setattr(module, "started", started)
         monkeypatch.setattr(module, "run", run)
+    monkeypatch.setattr(test_host_streams, "room_bytes", lambda stream: stream._port._room_bytes)
     shared()

@@ -210,10 +210,9 @@ def test_a_slow_reader_slows_the_writer_and_loses_nothing() -> None:
         async with started("a", slow) as a, started("b") as b:
             async with await b.dial(a.addresses[0], timeout_s=HANG_S) as stream:
                 sending = asyncio.create_task(stream.write(bytes(total), timeout_s=HANG_S))
-                window = stream._port._stream  # type: ignore[attr-defined]  # libp2p's
                 # Choosing the protocol took a few bytes of it.
                 full = RECEIVE_WINDOW_BYTES - 256
-                await eventually(lambda: stream_bytes(a) >= full and window.send_window == 0)
+                await eventually(lambda: stream_bytes(a) >= full and room_bytes(stream) == 0)
                 assert not sending.done()
                 assert stream_bytes(a) <= RECEIVE_WINDOW_BYTES
                 may_read.set()
@@ -221,6 +220,12 @@ def test_a_slow_reader_slows_the_writer_and_loses_nothing() -> None:
             await received.wait()
 
     run(main)
+
+
+def room_bytes(stream: PeerStream) -> int:
+    """Return for how many bytes more the other end has given leave."""
+    window: int = stream._port._stream.send_window  # type: ignore[attr-defined]  # libp2p's
+    return window
 
 
 def stream_bytes(host: Host) -> int:

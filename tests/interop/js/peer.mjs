@@ -12,7 +12,7 @@ import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 
-const DEADLINE_MS = 8000
+const DEADLINE_MS = 60000
 
 // js-libp2p 3 asks for Node 22, which has this. With --experimental-websocket, nothing else of it is
 // missing in Node 20.
@@ -56,9 +56,21 @@ const stock = () => createLibp2p({
   transports: [tcp(), webSockets()],
   connectionEncrypters: [noise()],
   streamMuxers: [yamux()],
-  services: { identify: identify(), ping: ping() }
+  connectionManager: {
+    addressDialTimeout: DEADLINE_MS,
+    outboundStreamProtocolNegotiationTimeout: DEADLINE_MS
+  },
+  services: { identify: identify({ timeout: DEADLINE_MS }), ping: ping({ timeout: DEADLINE_MS }) }
 })
-const dial = (from) => from.dial(multiaddr(wish.address), soon())
+// The cell has deadlines of its own: a machine that stands still for as long costs one try.
+async function dial (from, tries = 3) {
+  try {
+    return await from.dial(multiaddr(wish.address), soon())
+  } catch (error) {
+    if (tries === 1) throw error
+    return await dial(from, tries - 1)
+  }
+}
 const node = await stock()
 const rude = await stock() // has a key of its own, as the cell may ban it for its garbage
 const report = { peerIds: [node, rude].map((one) => one.peerId.toString()) }
