@@ -16,7 +16,7 @@ import click
 from core.errors import MyceldError
 from hashgraph.engine import RULE_SETS, Engine
 from hashgraph.event import Event
-from hashgraph.explain import Explanation, VotingRound, explain
+from hashgraph.explain import Explainer, Explanation, VotingRound
 from hashgraph.oracle import oracle
 from hashgraph.outcome import Outcome
 from hashgraph.replay import replay
@@ -64,7 +64,7 @@ def explain_command(file: BinaryIO, name: str, *, as_json: bool, rule_set: int |
     """Say how the event ID of FILE came to its round, fame, time and place."""
     try:
         vector = read_vector(file.read())
-        explanation = explain(vector, name, rule_set=rule_set or vector.rule_set)
+        explanation = Explainer(vector, rule_set=rule_set or vector.rule_set).explain(name)
     except MyceldError as error:
         _fail(error)
     data = _explanation_as_json(explanation, vector)

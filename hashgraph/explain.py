@@ -70,44 +70,50 @@ class Explanation:
     position: int | None
 
 
-def explain(vector: Vector, name: str, *, rule_set: int = 1) -> Explanation:
-    """Return the explanation of an event of a graph, by its name in the file.
+class Explainer:
+    """Explains any event of one graph, which it gives to an engine once."""
 
-    Raises NothingToExplain, and what `Engine` and `Engine.add` raise.
-    """
-    event = vector.event_named(name)
-    engine = Engine(
-        vector.weights,
-        coin_period=vector.coin_period,
-        first_round=vector.first_round,
-        coin=vector.coin,
-        rule_set=rule_set,
-    )
-    order: list[OrderedEvent] = []
-    for item in vector.events:
-        for decided in engine.add(item).decided:
-            order += decided.ordered
-    places = [place for place, item in enumerate(order) if item.event.id == event.id]
-    received = engine.received_round(event.id)
-    judges = () if received is None else _median_inputs(engine, vector, event, received)
-    times = sorted(judge.time_ns for judge in judges)
-    is_witness = engine.is_witness(event.id)
-    return Explanation(
-        event=event,
-        round=engine.round_of(event.id),
-        is_witness=is_witness,
-        famous=engine.famous(event.id),
-        strongly_sees=engine.electors(event.id),
-        strongly_seen_by=tuple(
-            other.id for other in vector.events if engine.strongly_sees(other.id, event.id)
-        ),
-        voting=_voting(engine, vector, event, rule_set) if is_witness else (),
-        received=received,
-        judges=judges,
-        median_ns=times[len(times) // 2] if times else None,
-        consensus_time_ns=order[places[0]].consensus_time_ns if places else None,
-        position=places[0] if places else None,
-    )
+    def __init__(self, vector: Vector, *, rule_set: int = 1) -> None:
+        """Raise what `Engine` and `Engine.add` raise."""
+        self._vector = vector
+        self._rule_set = rule_set
+        self._engine = Engine(
+            vector.weights,
+            coin_period=vector.coin_period,
+            first_round=vector.first_round,
+            coin=vector.coin,
+            rule_set=rule_set,
+        )
+        self._order: list[OrderedEvent] = []
+        for item in vector.events:
+            for decided in self._engine.add(item).decided:
+                self._order += decided.ordered
+
+    def explain(self, name: str) -> Explanation:
+        """Return the explanation of an event, by its name in the file; raises NothingToExplain."""
+        vector, engine, order = self._vector, self._engine, self._order
+        event = vector.event_named(name)
+        places = [place for place, item in enumerate(order) if item.event.id == event.id]
+        received = engine.received_round(event.id)
+        judges = () if received is None else _median_inputs(engine, vector, event, received)
+        times = sorted(judge.time_ns for judge in judges)
+        is_witness = engine.is_witness(event.id)
+        return Explanation(
+            event=event,
+            round=engine.round_of(event.id),
+            is_witness=is_witness,
+            famous=engine.famous(event.id),
+            strongly_sees=engine.electors(event.id),
+            strongly_seen_by=tuple(
+                other.id for other in vector.events if engine.strongly_sees(other.id, event.id)
+            ),
+            voting=_voting(engine, vector, event, self._rule_set) if is_witness else (),
+            received=received,
+            judges=judges,
+            median_ns=times[len(times) // 2] if times else None,
+            consensus_time_ns=order[places[0]].consensus_time_ns if places else None,
+            position=places[0] if places else None,
+        )
 
 
 def _median_inputs(

@@ -6,6 +6,7 @@ import io
 import json
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from cli.main import run
 from core.ids import NetworkId, PublicKey
 from gossip.discovery.ticket import Ticket, format_ticket, parse_ticket
+from tests.cli.served import WAIT_S
 from tests.gateway.fake_cell import CELL_ID, FakeCell
 
 Run = Callable[..., tuple[int, str, str]]
@@ -66,8 +68,9 @@ def test_waiting_shows_who_came_with_the_words_and_ends_when_nobody_else_can(
     call: Run, cell: FakeCell
 ) -> None:
     def join_once_there_is_a_ticket() -> None:
-        while not cell.invited:
-            pass
+        until_s = time.monotonic() + WAIT_S
+        while not cell.invited and time.monotonic() < until_s:
+            time.sleep(0.01)
         cell.use_invite(next(iter(cell.invited)), "one two three four")
 
     joining = threading.Thread(target=join_once_there_is_a_ticket)

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from hashgraph import Engine, Event
 from hashgraph.__main__ import main
 from hashgraph.errors import UnfitRules
-from hashgraph.explain import Vote, explain
+from hashgraph.explain import Explainer, Vote
 from hashgraph.oracle import _Definitions, oracle
 from hashgraph.replay import replay
 from hashgraph.vector import Vector, read_vector, shuffled
@@ -182,9 +182,10 @@ def test_the_rule_set_goes_on_over_the_border_of_epochs(rule_set: int) -> None:
 def test_explanation_says_who_is_weak_and_whom_they_copy(file: Path, rule_set: int) -> None:
     vector = read_vector(file.read_bytes())
     graph = graph_of(vector, rule_set)
+    explainer = Explainer(vector, rule_set=rule_set)
     seen: list[Vote] = []
     for event in vector.events:
-        for voting in explain(vector, vector.names[event.id], rule_set=rule_set).voting:
+        for voting in explainer.explain(vector.names[event.id]).voting:
             for vote in voting.votes:
                 voter = graph.by_id[vote.voter]
                 assert (vote.vote, vote.decides) == graph.vote(voter, event)

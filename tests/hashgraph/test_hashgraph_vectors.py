@@ -14,7 +14,7 @@ from core.errors import MyceldError
 from hashgraph import Engine, Event
 from hashgraph.__main__ import main
 from hashgraph.errors import MalformedVector
-from hashgraph.explain import explain
+from hashgraph.explain import Explainer
 from hashgraph.oracle import _Definitions, oracle
 from hashgraph.outcome import Outcome
 from hashgraph.replay import replay
@@ -198,9 +198,10 @@ def test_explanation_is_what_the_definitions_say(seed: int, tmp_path: Path) -> N
     )
     outcome = in_engine(vector, vector.events)
     places = {item.event.id: place for place, item in enumerate(outcome.order)}
+    explainer = Explainer(vector)
     voted = decided = 0
     for event in vector.events:
-        why = explain(vector, vector.names[event.id])
+        why = explainer.explain(vector.names[event.id])
         strong = [x.id for x in vector.events if graph.strongly_sees(x, event)]
         assert list(why.strongly_seen_by) == strong
         assert why.round == outcome.round[event.id]

@@ -10,7 +10,7 @@ from hashgraph.event import UnresolvedEvent
 from myceld import Client
 from tests.network.devnet import WAIT_S, Devnet, wait_until
 
-PAUSE_S = 0.02
+PAUSE_S = 0.05
 """Between an answer and the next value: a cell is to be at work, not the machine."""
 
 

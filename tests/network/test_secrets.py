@@ -17,6 +17,7 @@ import sys
 import tarfile
 import time
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Final
 
@@ -312,62 +313,87 @@ _DERIVING_BYTES_MIN: Final = 192 << 20
 """More than a command takes that derives no key of 1 GiB."""
 
 
-_BREAKS_OFF: Final = """
-import importlib, sys
-place, name, method, *words = sys.argv[1:]
+_PLACES: Final = (
+    "node.keyring KeyRing settle",
+    "node.supervisor Supervisor _run_once",
+    "node.assembly Assembly assemble",
+    "node.services.message Messages run",
+)
+_FORMS: Final = ((), ("--log-json",))
+_BREAK_OFF: Final = """
+import importlib, json, os, sys
+import node.daemon
+from gossip.host.loading import load_libp2p
+from node.__main__ import entry
 
 def fail(self, *_):
     raise RuntimeError(f"{self!r} {vars(self) if hasattr(self, '__dict__') else ''}")
 
-owner = getattr(importlib.import_module(place), name)
-assert hasattr(owner, method)
-setattr(owner, method, fail)
-sys.argv[1:] = words
-from node.__main__ import entry
-entry()
+def die(place, output, words):
+    os.dup2(os.open(output, os.O_WRONLY | os.O_CREAT, 0o600), 1)
+    os.dup2(1, 2)
+    module, name, method = place.split()
+    owner = getattr(importlib.import_module(module), name)
+    assert hasattr(owner, method)
+    setattr(owner, method, fail)
+    sys.argv[1:] = words
+    entry()
+
+load_libp2p()
+for case in json.loads(sys.argv[1]):
+    child = os.fork()
+    if not child:
+        die(*case)
+        break
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
+"""Imports a daemon's program once; each child runs it on its own, with one method that fails."""
 
 
-@pytest.fixture(scope="module", name="locked")
-def _locked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with the home of a cell that never ran, and the passphrase of its key."""
-    place = tmp_path_factory.mktemp("locked")
-    phrase, home = _phrase_file(place / "phrase", PHRASE), str(place / "home")
+@pytest.fixture(scope="module")
+def last_words(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[tuple[str, tuple[str, ...]], tuple[int, bytes]]:
+    """What cells exited with and said that died of a mistake: by its place, and the log's form."""
+    place = tmp_path_factory.mktemp("mistakes")
+    phrase, home = _phrase_file(place / "phrase", PHRASE), place / "home"
+    lock = ("--passphrase-file", str(phrase))
     myceld(
-        "key", "import", "--seed", "--home", home, "--new-passphrase-file", str(phrase), *COST,
+        "key", "import", "--seed", "--home", str(home),
+        "--new-passphrase-file", str(phrase), *COST,
         given=SEED.hex() + "\n",
     )  # fmt: skip
-    myceld("init", "--home", home, "--passphrase-file", str(phrase), "--network", "solo")
-    return place
-
-
-@pytest.mark.parametrize("form", [(), ("--log-json",)])
-@pytest.mark.parametrize(
-    "place",
-    [
-        "node.keyring KeyRing settle",
-        "node.supervisor Supervisor _run_once",
-        "node.assembly Assembly assemble",
-        "node.services.message Messages run",
-    ],
-)
-def test_a_cell_that_dies_of_its_own_mistake_prints_no_secret(
-    tmp_path: Path, locked: Path, place: str, form: tuple[str, ...]
-) -> None:
-    home = shutil.copytree(locked / "home", tmp_path / "home")
-    lock = ("--passphrase-file", str(locked / "phrase"))
-    run = ["run", "--home", str(home), "--log-level", "debug", *form, *lock]
+    myceld("init", "--home", str(home), *lock, "--network", "solo")
+    cases = list(product(_PLACES, _FORMS))
+    outputs = [place / f"said-{number}" for number in range(len(cases))]
+    orders = []
+    for number, ((where, form), output) in enumerate(zip(cases, outputs, strict=True)):
+        own = shutil.copytree(home, place / f"home-{number}")
+        words = ["run", "--home", str(own), "--log-level", "debug", *form, *lock]
+        orders.append((where, str(output), words))
     done = subprocess.run(
-        [sys.executable, "-c", _BREAKS_OFF, *place.split(), *run],
+        [sys.executable, "-c", _BREAK_OFF, json.dumps(orders)],
         cwd=ROOT,
         capture_output=True,
-        timeout=WAIT_S,
-        check=False,
+        timeout=2 * WAIT_S,
+        check=True,
         env=os.environ | {"PYTHONFAULTHANDLER": "1"},
     )
-    assert done.returncode != 0
-    assert b"RuntimeError: " in done.stderr
-    assert _is_clean(done.stdout + done.stderr)
+    ends = zip(map(int, done.stdout.split()), outputs, strict=True)
+    return dict(zip(cases, ((status, path.read_bytes()) for status, path in ends), strict=True))
+
+
+@pytest.mark.parametrize("form", _FORMS)
+@pytest.mark.parametrize("place", _PLACES)
+def test_a_cell_that_dies_of_its_own_mistake_prints_no_secret(
+    last_words: dict[tuple[str, tuple[str, ...]], tuple[int, bytes]],
+    place: str,
+    form: tuple[str, ...],
+) -> None:
+    status, said = last_words[place, form]
+    assert status > 0
+    assert b"RuntimeError: " in said
+    assert _is_clean(said)
 
 
 _CRASH: Final = """
