@@ -43,7 +43,6 @@ _DEADLINES: Final = {
     },
     "port": {"CLOSE_LINGER_S": HANG_S},
     "services": {
-        "CLOSE_LINGER_S": HANG_S,
         "NEGOTIATION_TIMEOUT_S": PATIENCE_S,
         "SERVICE_TIMEOUT_S": PATIENCE_S,
     },

@@ -74,7 +74,12 @@ def test_garbage_is_refused_or_read_but_never_raises_anything_else(data: bytes, 
         assert read.agent_version.isprintable()
 
 
-def test_both_ends_of_a_connection_introduce_themselves_and_measure_the_round_trip() -> None:
+def test_both_ends_of_a_connection_introduce_themselves_and_measure_the_round_trip(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Else an answer that nobody reads for so long is taken back. A host that ends waits for it.
+    monkeypatch.setattr(services, "CLOSE_LINGER_S", HANG_S / 4)
+
     async def main() -> None:
         async with started("a", ignore) as a, started("b") as b:
             began = time.monotonic()
