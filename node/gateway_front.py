@@ -8,6 +8,8 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import structlog
+
 from gateway.callers import Trusts
 from gateway.door import DoorRules
 from gateway.grants import Grants
@@ -26,6 +28,8 @@ from settings import GatewayConfig
 
 if TYPE_CHECKING:
     from node.tracing import Tracing
+
+_LOG = structlog.get_logger("gateway")
 
 
 class GatewayFront:
@@ -75,8 +79,11 @@ class GatewayFront:
         self._home.run_file.unlink(missing_ok=True)
         gateway, self._gateway = self._gateway, None
         if gateway is not None:
-            async with asyncio.timeout(STOP_TIMEOUT_MS / 1000):
-                await gateway.stop()
+            try:
+                async with asyncio.timeout(STOP_TIMEOUT_MS / 1000):
+                    await gateway.stop()
+            except TimeoutError:  # nothing is lost by what is not answered
+                _LOG.warning("the gateway did not stop in time")
         grants, self._grants = self._grants, None
         if grants is not None:
             await grants.close()

@@ -137,8 +137,7 @@ class Supervisor:
                 if checkpoint is None and not repairs:
                     await self._front.close()
             finally:
-                async with asyncio.timeout(STOP_TIMEOUT_MS / 1000):
-                    await parts.peers.stop()
+                await self._hang_up(parts)
                 await _note_stop(parts, why)
         if repairs:
             await keep_evidence(self._surroundings.directory, parts.execution.divergence)
@@ -219,6 +218,16 @@ class Supervisor:
                     task.cancel()
         except* MyceldError as failures:
             raise _first(failures) from failures
+
+    async def _hang_up(self, parts: Parts) -> None:
+        """Leave the network; raises TimeoutError if that takes too long for a cell that goes on."""
+        try:
+            async with asyncio.timeout(STOP_TIMEOUT_MS / 1000):
+                await parts.peers.stop()
+        except TimeoutError:
+            if not self._stopping.is_set():
+                raise  # its port is needed again; of a cell that ends, the system closes everything
+            _LOG.warning("the network was not left in time")
 
     async def _look_into(self, parts: Parts, tasks: Tasks) -> None:
         """Once the network has certified another state than ours, find out where it differs."""

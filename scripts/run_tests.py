@@ -33,6 +33,7 @@ SEEDS: Final = "tests/sim/test_seeds.py"
 """All other simulations and these compute for as long as each other, and as all in no list."""
 NICE: Final = ("nice", "-n", "15")
 """Hostile peers in tests of real cells are at 10: they do not wait for the other parts either."""
+ENDING: Final = (signal.SIGINT, signal.SIGTERM)
 POLL_S: Final = 0.2
 STOP_S: Final = 60
 """For what tests started to be stopped."""
@@ -67,10 +68,10 @@ def run_at_a_time(shown: Sequence[str], beside: Mapping[str, Sequence[str]]) -> 
     with ExitStack() as stack:
         logs = [stack.enter_context(tempfile.TemporaryFile()) for _ in beside]
         try:
-            processes.append(_start(shown, writing))
+            _start(processes, shown, writing)
             os.close(writing)
             for command, log in zip(beside.values(), logs, strict=True):
-                processes.append(_start(command, log.fileno()))
+                _start(processes, command, log.fileno())
             closings = [_copy(reading, processes[0])]
             statuses = [process.wait() for process in processes]
         except BaseException:
@@ -84,8 +85,20 @@ def run_at_a_time(shown: Sequence[str], beside: Mapping[str, Sequence[str]]) -> 
     return next((abs(status) for status in statuses if status), 0)
 
 
-def _start(command: Sequence[str], output: int) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
+def _start(processes: list[subprocess.Popen[bytes]], command: Sequence[str], output: int) -> None:
+    """Start a part. A request to end is heard before or behind it: none runs that is not known."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING),  # noqa: PLW1509 - there is one thread
+        )
+        processes.append(process)
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
 
 
 def _copy(source: int, process: subprocess.Popen[bytes] | None = None) -> bytes:

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 
 SCREENSHOTS: Final = Path(__file__).parents[2] / "build" / "screenshots"
-"""Of the last run that was to keep some, with MYCELD_SCREENSHOTS=1; git knows nothing of them."""
+"""Of the last run that was to keep some, by MYCELD_SCREENSHOTS=1 as in .ci/run; not in git."""
 FLAGS: Final = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
