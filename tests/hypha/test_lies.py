@@ -53,6 +53,8 @@ def _changed(answer: Json, changes: list[tuple[str, int]]) -> bytes:
             answer.pop(("certified_round", "begins_at", "proof")[at % 3], None)
     whole = bytearray(as_http(answer))
     for sort, at in changes:
+        if not whole:
+            break
         if sort == "cut answer":
             del whole[at % len(whole) :]
         elif sort == "noise":
