@@ -82,6 +82,9 @@ class Engine:
         self._protocols = dict.fromkeys((*protocols, *self._services))
         self._outlets = outlets
         self._config = config
+        self._untold: set[str] = set()
+        """Peers that lost their connection for abuse, of which the loop's thread has not heard yet.
+        However late that is, they get no other one before it has decided."""
         self._stop = trio.Event()
         self._nursery: trio.Nursery | None = None
         self._swarm: CellSwarm | None = None
@@ -99,7 +102,7 @@ class Engine:
     async def main(self) -> None:
         """Run until `stop`; raises AddressInUse or CannotListen before anything else runs."""
         listeners = await self._listen()
-        swarm = self._swarm = build_swarm(self._config, self._outlets.is_denied)
+        swarm = self._swarm = build_swarm(self._config, self._is_denied)
         swarm.set_stream_handler(self._on_stream)
         swarm.on_connection = self._on_connection
         links = DiallerLinks(self._outlets.post, self._make_port)
@@ -170,6 +173,14 @@ class Engine:
     def _introduced(self, cell_id: CellId, introduction: Introduction) -> None:
         self._outlets.post(self._outlets.on_introduction, cell_id, introduction)
 
+    def _is_denied(self, cell_id: str) -> bool:
+        return cell_id in self._untold or self._outlets.is_denied(cell_id)
+
+    def _tell_abuse(self, cell_id: CellId, address: str | None) -> None:
+        """Tell of an abuse (called in the loop's thread)."""
+        self._outlets.on_abuse(cell_id, address)
+        self._untold.discard(cell_id)
+
     def _on_connection(self, connection: Libp2pObject) -> None:
         if self._nursery is not None:
             self._nursery.start_soon(self._introductions.introduce, connection)
@@ -190,7 +201,8 @@ class Engine:
             if not net_stream.muxed_conn.allow_stream():
                 remote = net_stream.muxed_conn.get_remote_address()
                 address = None if remote is None else str(tcp_address_of(*remote))
-                self._outlets.post(self._outlets.on_abuse, CellId(peer), address)
+                self._untold.add(peer)
+                self._outlets.post(self._tell_abuse, CellId(peer), address)
                 await cast("CellSwarm", self._swarm).drop(net_stream.swarm_conn)
                 return
             protocol = await self._negotiate(net_stream, peer)
