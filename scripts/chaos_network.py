@@ -26,11 +26,13 @@ AT_WORK: Final = ("idle", "ordering")
 class Network:
     """Cells that are the members of one genesis."""
 
-    def __init__(self, directory: Path, cells: int, epoch_rounds: int, starter: Starter) -> None:
+    def __init__(
+        self, directory: Path, cells: int, epoch_rounds: int, starter: Starter, patience: float
+    ) -> None:
+        """Make a network; on a slow machine every deadline is longer by the factor `patience`."""
         self.directory = directory
         self.starter = starter
-        self.patience = 1.0
-        """On a slow machine every deadline is longer by this factor."""
+        self.patience = patience
         with setup.planned(directory, cells, epoch_rounds) as planned:
             devnet = setup.prepare(planned)
         self.cells = [Cell(one.number, devnet.home(one), starter) for one in devnet.cells]
@@ -100,8 +102,7 @@ def real_network(
     network: Network | None = None
     kept = False
     try:
-        network = Network(directory, cells, epoch_rounds, starter)
-        network.patience = patience
+        network = Network(directory, cells, epoch_rounds, starter, patience)
         network.up()
         yield network
         kept = network.is_kept

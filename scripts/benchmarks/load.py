@@ -173,8 +173,9 @@ class _Load:
     def _run_client(self, at: int, end_ns: int) -> None:
         """Hand in batch after batch until the time is over: one at least, however late it is."""
         with Client.from_home(self._plan.home) as client:
-            raws = self._take(at, self._plan.batch)
+            raws: list[bytes] = []
             while True:
+                raws = raws or self._take(at, self._plan.batch)
                 if self._submit(client, raws, [time.time_ns()] * len(raws), "ordered"):
                     raws = []
                 else:
@@ -182,7 +183,6 @@ class _Load:
                     time.sleep(BACK_OFF_S)
                 if time.time_ns() >= end_ns:
                     return
-                raws = raws or self._take(at, self._plan.batch)
 
     def _take(self, maker: int, count: int) -> list[bytes]:
         ready = self._ready[maker]
