@@ -10,9 +10,9 @@ PATIENCE_S: Final = 300.0
 _LOOK_S = 0.01
 
 
-async def until(condition: Callable[[], object]) -> None:
+async def until(condition: Callable[[], object], *, within_s: float = PATIENCE_S) -> None:
     """Look again and again until a condition holds."""
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(within_s):
         while not condition():  # noqa: ASYNC110 - nothing tells of what is waited for here
             await asyncio.sleep(_LOOK_S)
 

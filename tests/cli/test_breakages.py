@@ -25,8 +25,8 @@ from node.doctor.fixes import mend
 from node.home import Home
 from tests.cli.breakages import BREAKAGES, Breakage, Ward, clear_away
 from tests.network.devnet import WAIT_S, myceld
-from tests.network.ports import held_port
 from tests.network.starting import start
+from tests.ports import held_port
 
 _IS_LONG = os.environ.get("MYCELD_LONG") == "1"
 _SOUND_ENOUGH = {"MYC-DOCTOR-091", "MYC-DOCTOR-051", "MYC-DOCTOR-052"}

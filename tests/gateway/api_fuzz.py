@@ -25,7 +25,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from tests.gateway.patience import HUNG_S
+from tests.waiting import PATIENCE_S
 
 LEFT_OUT: Final = frozenset({"/api/v1/events", "/api/v1/key/rotate"})
 """One never ends, and one gives up the cell that is asked."""
@@ -107,7 +107,7 @@ def _ask(
     def one(case: Any) -> None:  # noqa: ANN401 - as above
         _shorten(case)
         headers = {**(case.headers or {}), "Authorization": f"Bearer {token}"}
-        response = case.call(base_url=url, headers=headers, timeout=HUNG_S)
+        response = case.call(base_url=url, headers=headers, timeout=PATIENCE_S)
         found.requests += 1
         found.statuses[response.status_code] += 1
         where = f"{case.method} {case.path} {mode.value}"

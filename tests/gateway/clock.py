@@ -1,4 +1,4 @@
-"""How tests of the gateway wait: for what has to come, and never for time to pass."""
+"""The clock of a loop in tests of the gateway: it is put forward, no time is waited for."""
 
 from __future__ import annotations
 
@@ -6,16 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-HUNG_S: Final = 300.0
-"""After so long a test hangs; no test takes this long on any machine."""
 _LOOK_S: Final = 0.01
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait until something holds, however long that takes."""
-    async with asyncio.timeout(HUNG_S):
-        while not condition():  # noqa: ASYNC110 - what changes has no event for it
-            await asyncio.sleep(_LOOK_S)
 
 
 class Clock:

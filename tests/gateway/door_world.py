@@ -20,7 +20,7 @@ from gateway.places import Places
 from gateway.policy import Scope as Wanted
 from identity.keys import KeyPair
 from identity.request_signature import Asked, sign_request
-from tests.gateway.patience import HUNG_S
+from tests.waiting import PATIENCE_S
 
 OWNER = "owner-token"
 LIGHT = "light-token"
@@ -178,7 +178,7 @@ def run(talk: Awaitable[None]) -> None:
     """Run a test's coroutine."""
 
     async def within() -> None:
-        async with asyncio.timeout(HUNG_S):
+        async with asyncio.timeout(PATIENCE_S):
             await talk
 
     asyncio.run(within())

@@ -16,7 +16,7 @@ from gateway.entrance import Entrance
 from gateway.glance import Refused
 from gateway.server import Gateway
 from tests.gateway.fake_cell import TOKEN, FakeCell
-from tests.gateway.patience import HUNG_S, until
+from tests.waiting import PATIENCE_S, until
 
 HEAD = f"GET /api/v1/status HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
 
@@ -83,7 +83,7 @@ def test_a_refusal_comes_after_its_pause_and_the_connection_is_closed() -> None:
 
 def test_of_too_many_who_wait_for_a_refusal_one_gives_way() -> None:
     async def talk() -> None:
-        async with refusing(HUNG_S, 2) as (port, crowd):
+        async with refusing(PATIENCE_S, 2) as (port, crowd):
             waiting = [await come(port, HEAD) for _ in range(3)]
             reads = [asyncio.create_task(reader.read()) for reader, _ in waiting]
             gone, _ = await asyncio.wait(reads, return_when=asyncio.FIRST_COMPLETED)
@@ -125,7 +125,7 @@ def test_no_room_for_another_file_is_waited_for(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_who_gives_way_or_goes_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gateway.entrance, "HEAD_TIMEOUT_S", HUNG_S)
+    monkeypatch.setattr(gateway.entrance, "HEAD_TIMEOUT_S", PATIENCE_S)
 
     async def talk() -> None:
         async with refusing(0, 8) as (port, crowd):

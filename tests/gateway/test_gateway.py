@@ -25,8 +25,10 @@ from gateway.entrance import Entrance, Newcomer
 from gateway.errors import NotLoopback, PortInUse
 from gateway.server import Gateway, Security
 from gateway.views import InviteWish, MemberChange, Stage
+from tests.gateway.clock import Clock
 from tests.gateway.fake_cell import CELL_ID, TOKEN, FakeCell, UsedNonce
-from tests.gateway.patience import HUNG_S, Clock, until
+from tests.ports import held_port
+from tests.waiting import PATIENCE_S, until
 
 Answer = tuple[int, dict[str, str], Any]
 ID = "00" * 32
@@ -78,7 +80,7 @@ def serve(talk: Talk, cell: FakeCell | None = None, **settings: Any) -> None:  #
         url = await gateway.start()
         reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rsplit(":", 1)[1]))
         try:
-            async with asyncio.timeout(HUNG_S):
+            async with asyncio.timeout(PATIENCE_S):
                 await talk(Wire(reader, writer), served)
         finally:
             writer.close()
@@ -98,15 +100,6 @@ def taken_port() -> Iterator[int]:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         yield listener.getsockname()[1]
-
-
-@contextmanager
-def kept_port() -> Iterator[int]:
-    """Yield a port to listen on, which the system gives to nobody else meanwhile."""
-    with socket.socket() as keeper:
-        keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        keeper.bind(("127.0.0.1", 0))
-        yield keeper.getsockname()[1]
 
 
 def test_every_route_answers_its_documented_shape() -> None:
@@ -707,7 +700,7 @@ def test_it_listens_on_loopback_only(host: str) -> None:
 
 
 def test_stop_answers_those_who_wait_and_is_quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.listener.STOP_TIMEOUT_S", 2 * HUNG_S)  # which it does not need
+    monkeypatch.setattr("gateway.listener.STOP_TIMEOUT_S", 2 * PATIENCE_S)  # which it does not need
 
     async def run(port: int) -> None:
         cell = FakeCell()
@@ -717,7 +710,7 @@ def test_stop_answers_those_who_wait_and_is_quick(monkeypatch: pytest.MonkeyPatc
         busy = Wire(*await asyncio.open_connection("127.0.0.1", port))
         waiting = asyncio.create_task(put(busy, "raise:hang", timeout_s=600))
         await until(lambda: bool(cell.calls))
-        async with asyncio.timeout(HUNG_S):
+        async with asyncio.timeout(PATIENCE_S):
             await gate.stop()
         status, _, answer = await waiting
         assert (status, answer["error"]["code"]) == (503, "MYC-GATEWAY-018")
@@ -730,5 +723,4 @@ def test_stop_answers_those_who_wait_and_is_quick(monkeypatch: pytest.MonkeyPatc
         assert await again.start() == url
         await again.stop()
 
-    with kept_port() as port:
-        asyncio.run(run(port))
+    asyncio.run(run(held_port()))

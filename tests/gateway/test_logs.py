@@ -17,7 +17,7 @@ from gateway.log_files import Keeping, LineWriter, RotatingFile, aside_files, pu
 from gateway.logs import Logs
 from settings import LoggingConfig
 from settings.components import COMPONENTS
-from tests.gateway.patience import HUNG_S
+from tests.waiting import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -32,7 +32,7 @@ def logs(tmp_path: Path) -> Iterator[Logs]:
 
 def _written(logs: Logs, path: Path) -> list[dict[str, object]]:
     assert logs._file is not None
-    logs._file.flush(HUNG_S)
+    logs._file.flush(PATIENCE_S)
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
@@ -40,14 +40,14 @@ def test_a_sink_that_never_takes_a_line_holds_nobody_up() -> None:
     stuck = threading.Event()
 
     def write(_: bytes) -> None:
-        stuck.wait(HUNG_S)
+        stuck.wait(PATIENCE_S)
 
     writer = LineWriter(write, "stuck")
     for _ in range(3 * LOG_WAITING_MAX):
         writer.put(b"line\n")
     assert writer.dropped >= LOG_WAITING_MAX  # all were put while it was stuck
     stuck.set()
-    writer.close(HUNG_S)
+    writer.close(PATIENCE_S)
 
 
 def test_lines_of_a_full_disk_are_counted_and_the_next_ones_are_tried_again() -> None:
@@ -61,11 +61,11 @@ def test_lines_of_a_full_disk_are_counted_and_the_next_ones_are_tried_again() ->
 
     writer = LineWriter(write, "full")
     writer.put(b"lost\n")
-    writer.flush(HUNG_S)
+    writer.flush(PATIENCE_S)
     writer.put(b"kept\n")
-    writer.flush(HUNG_S)
+    writer.flush(PATIENCE_S)
     assert (writer.dropped, taken) == (1, [b"", b"kept\n"])
-    writer.close(HUNG_S)
+    writer.close(PATIENCE_S)
 
 
 def test_a_full_file_is_put_aside_and_old_ones_go(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from gateway.server import Gateway, Security
 from gateway.turns import Turns
 from sim.loop import SimLoop
 from tests.gateway.fake_cell import TOKEN, FakeCell
-from tests.gateway.patience import HUNG_S, until
+from tests.waiting import PATIENCE_S, until
 
 HALF_OPEN, SLOW, FLOODING = 400, 100, 20
 ASKED = 60
@@ -82,7 +82,7 @@ def test_honest_clients_are_answered_while_others_crowd() -> None:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            async with asyncio.timeout(HUNG_S):
+            async with asyncio.timeout(PATIENCE_S):
                 while len(crowd) > 1:
                     await ask(port, "/api/v1/status", TOKEN)
                     await asyncio.sleep(0.02)

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from tests.gateway.patience import HUNG_S
 from tests.network.devnet import ROOT
+from tests.waiting import PATIENCE_S
 
 _Program: TypeAlias = subprocess.Popen[str]
 
@@ -94,7 +94,7 @@ def _run(
         began_s = time.monotonic()
         process.send_signal(signal.SIGTERM)
         meanwhile(process)
-        process.wait(HUNG_S)
+        process.wait(PATIENCE_S)
         took_s = time.monotonic() - began_s
         printed = "" if process.stdout.closed else process.stdout.read()
         assert process.stderr is not None
@@ -117,7 +117,7 @@ def test_the_system_ends_a_loop_that_is_blocked() -> None:
 
 
 def test_the_system_ends_an_interpreter_that_waits_for_a_thread() -> None:
-    done = _run("thread", HUNG_S)
+    done = _run("thread", PATIENCE_S)
     assert "the alarm is set" in done.printed
     assert done.status == -signal.SIGALRM
 
@@ -128,9 +128,9 @@ def test_a_second_signal_ends_it_at_once_even_if_the_loop_is_blocked() -> None:
         assert process.stdout.readline() == "signalled\n"  # two that are pending may be one
         process.send_signal(signal.SIGTERM)
 
-    assert _run("blocks", 2 * HUNG_S, again).status == 130
+    assert _run("blocks", 2 * PATIENCE_S, again).status == 130
 
 
 def test_it_stops_cleanly_when_nobody_reads_what_it_prints_any_more() -> None:
-    done = _run("unread", HUNG_S)
+    done = _run("unread", PATIENCE_S)
     assert (done.status, done.told) == (0, "")

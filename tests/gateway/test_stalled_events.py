@@ -15,15 +15,16 @@ from structlog.testing import capture_logs
 from gateway.limits import STREAM_BUFFER_SIZE_BYTES_MAX, STREAM_LOOK_S, STREAM_ROOM_BYTES
 from gateway.stream_cell import StreamKind
 from gateway.stream_routes import _Events
+from tests.gateway.clock import Clock
 from tests.gateway.fake_cell import TOKEN
 from tests.gateway.fake_streams import change
-from tests.gateway.patience import HUNG_S, Clock, until
 from tests.gateway.test_streams import Served, event, serve, until_idle
+from tests.waiting import PATIENCE_S, until
 
 _VALUE = "x" * 20_000
 _CHANGES = 50
 """3 MB of JSON: more than the buffers of both ends take, and less than the tail holds."""
-_CUT_AFTER_S = HUNG_S / 3
+_CUT_AFTER_S = PATIENCE_S / 3
 """Long after it was dropped, on any machine."""
 
 

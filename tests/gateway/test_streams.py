@@ -26,9 +26,10 @@ from gateway.server import Gateway, Security
 from gateway.stream_cell import StreamKind
 from gateway.stream_hub import Hub
 from gateway.stream_socket import Socket
+from tests.gateway.clock import Clock
 from tests.gateway.fake_cell import TOKEN, FakeCell
 from tests.gateway.fake_streams import change, transaction
-from tests.gateway.patience import HUNG_S, Clock, until
+from tests.waiting import PATIENCE_S, until
 
 AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
 OTHER = "cd" * 32
@@ -49,7 +50,7 @@ class Served:
             "additional_headers": AUTHORIZED,
             "compression": None,
             "close_timeout": 1,
-            "open_timeout": HUNG_S,
+            "open_timeout": PATIENCE_S,
             "ping_interval": None,
             **settings,
         }
@@ -78,7 +79,7 @@ def serve(talk: Callable[[Served], Awaitable[None]], security: Security | None =
         served = Gateway(cell, token=TOKEN, security=security)
         url = await served.start()
         try:
-            async with asyncio.timeout(HUNG_S):
+            async with asyncio.timeout(PATIENCE_S):
                 await talk(Served(cell, served, url))
         finally:
             await served.stop()
@@ -259,9 +260,9 @@ def test_who_never_reads_is_dropped_and_others_get_all_of_it_meanwhile() -> None
         patch("gateway.subscriptions.STREAM_TAIL_ITEMS_MAX", 20),
         patch.object(gateway.stream_hub, "STREAM_PACE_S", 0.0),
         # What it missed drops it, and no clock; it has all the time for the goodbye.
-        patch.object(gateway.stream_hub, "STREAM_STALL_S_MAX", HUNG_S),
-        patch("gateway.stream_socket.STREAM_PING_S", HUNG_S),
-        patch("gateway.stream_socket.STREAM_CLOSE_S_MAX", HUNG_S),
+        patch.object(gateway.stream_hub, "STREAM_STALL_S_MAX", PATIENCE_S),
+        patch("gateway.stream_socket.STREAM_PING_S", PATIENCE_S),
+        patch("gateway.stream_socket.STREAM_CLOSE_S_MAX", PATIENCE_S),
     ):
         serve(talk)
 
@@ -331,7 +332,7 @@ def test_a_stop_says_goodbye_and_nothing_runs_when_nobody_subscribes() -> None:
             assert "MYC-GATEWAY-018" in goodbye["data"]
         await until_idle(hub)
 
-    with patch("gateway.listener.STOP_TIMEOUT_S", HUNG_S):  # nobody is cut off
+    with patch("gateway.listener.STOP_TIMEOUT_S", PATIENCE_S):  # nobody is cut off
         serve(talk)
 
 

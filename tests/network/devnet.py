@@ -22,8 +22,8 @@ from myceld import CellRefused, CellTooLate, CellUnreachable, Client
 from myceld.home import RunFile
 from node.founding import Wishes, found, make_genesis
 from node.home import Home
-from tests.network.ports import held_port
 from tests.network.starting import ROOT, Started, run, start
+from tests.ports import held_port
 
 __all__ = ["COMMAND", "ROOT", "WAIT_S", "Devnet", "Started", "myceld", "wait_until"]
 

@@ -164,8 +164,8 @@ def test_two_texts_of_one_bucket_look_alike_on_the_wire(tmp_path: Path) -> None:
                 await _until(lambda: len(_message_frames(tap)) >= 2)
                 return _message_frames(tap)[-1]
         finally:
-            await alice.end()
-            await bob.end()
+            await alice.stop()
+            await bob.stop()
 
     places = [tmp_path / size for size in ("1", "200", "300")]
     for place in places:
@@ -196,7 +196,7 @@ async def _kept_by_a_relay(tmp: Path) -> tuple[bytes, bytes, list[tuple[Any, ...
         await relay.until(lambda: len(relay.messages.desk.keeping) == 2)
     finally:
         for cell in cells:
-            await cell.end()
+            await cell.stop()
     with sqlite3.connect(relay.path) as database:
         rows = list(database.execute("SELECT * FROM message_kept ORDER BY number"))
         tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master")]

@@ -14,8 +14,8 @@ import yaml
 
 from myceld import Client
 from tests.network.devnet import myceld, wait_until
-from tests.network.ports import held_port
 from tests.network.test_one_cell import Cell
+from tests.ports import held_port
 
 FIVE = range(1, 6)
 

@@ -12,7 +12,7 @@ import pytest
 from gossip.host import HostConfig
 from gossip.host.loading import load_libp2p
 from identity import sealed_seed
-from tests.node.waiting import PATIENCE_S
+from tests.waiting import PATIENCE_S
 
 _IN_MS = (
     *("DIAL_TIMEOUT_MS", "HANDSHAKE_TIMEOUT_MS", "WRITE_TIMEOUT_MS", "PEER_SILENCE_MS_MAX"),

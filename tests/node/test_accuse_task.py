@@ -18,7 +18,7 @@ from node.stages.accuser import ForkSeen
 from node.tables import EVENTS_JOURNAL, SCHEMA
 from tests.ledger.world import GENESIS, KEYS
 from tests.node.stages.world import made
-from tests.node.waiting import run
+from tests.waiting import run
 
 FORKER = 2
 SEEN = ForkSeen(GENESIS.roster, MemberIndex(FORKER), (1, 2))

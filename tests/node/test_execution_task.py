@@ -43,7 +43,7 @@ from node.verifier import Verifier
 from tests.ledger.world import GENESIS as LONG
 from tests.ledger.world import KEYS, START_NS, certified, opaque
 from tests.node.stages.world import made, peer
-from tests.node.waiting import PATIENCE_S
+from tests.waiting import PATIENCE_S
 
 GENESIS = dataclasses.replace(LONG, epoch_rounds=16)
 

@@ -17,7 +17,7 @@ from node.inbox import (
     Gone,
     Wake,
 )
-from tests.node.waiting import run
+from tests.waiting import run
 
 FLOOD, QUIET = CellId("flood"), CellId("quiet")
 SMALL = Have(Epoch(0), (0,))

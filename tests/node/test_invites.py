@@ -54,7 +54,7 @@ from node.tables import SCHEMA
 from settings import Config, load
 from tests.ledger.world import GENESIS, KEYS, NEWCOMERS
 from tests.node.silent import SilentIntroducer
-from tests.node.waiting import PATIENCE_S, run, until
+from tests.waiting import PATIENCE_S, run, until
 
 pytestmark = pytest.mark.usefixtures("patient")
 

@@ -19,7 +19,7 @@ from node.inbox import ConsensusInbox
 from node.peers import Peers, PeersConfig, PeersLinks, _in_frames
 from tests.ledger.world import GENESIS, KEYS
 from tests.node.silent import SilentIntroducer
-from tests.node.waiting import run, until
+from tests.waiting import run, until
 
 
 def test_many_and_large_transactions_are_cut_into_frames_in_order() -> None:

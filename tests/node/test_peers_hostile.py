@@ -35,7 +35,7 @@ from node.peers import Peers, PeersConfig, PeersLinks
 from node.session import Session
 from tests.ledger.world import GENESIS, KEYS
 from tests.node.silent import SilentIntroducer
-from tests.node.waiting import PATIENCE_S, run, until
+from tests.waiting import PATIENCE_S, run, until
 
 pytestmark = pytest.mark.usefixtures("patient")
 

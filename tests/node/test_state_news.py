@@ -6,7 +6,7 @@ import asyncio
 
 from core.ids import Round
 from node.state_news import StateNews
-from tests.node.waiting import PATIENCE_S
+from tests.waiting import PATIENCE_S
 
 
 def test_who_waits_is_woken_when_nothing_will_be_told_any_more() -> None:

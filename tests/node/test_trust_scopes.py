@@ -24,7 +24,7 @@ from node.services.audit import AuditTrail
 from node.tables import SCHEMA, applied_statements
 from node.trust_scopes import TrustScopes
 from tests.ledger.world import GENESIS, KEYS, NEWCOMERS, START_NS, Cell, candidates, signed
-from tests.node.waiting import PATIENCE_S
+from tests.waiting import PATIENCE_S
 
 A, B = KEYS[:2]
 FRIEND, OTHER = NEWCOMERS[:2]

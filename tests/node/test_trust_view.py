@@ -21,7 +21,7 @@ from node.lines import Lines
 from node.tables import SCHEMA, applied_statements, attestations_of
 from node.trust_view import TrustView
 from tests.ledger.world import KEYS, NEWCOMERS, START_NS, Cell, candidates, rotation, signed
-from tests.node.waiting import PATIENCE_S
+from tests.waiting import PATIENCE_S
 
 A, B, C, D = KEYS
 E, F = NEWCOMERS[:2]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from gossip.host import DialFailed, Host, HostConfig, PeerStream, StreamHandler, StreamLost
 from gossip.host.bridge import Bridge
 from gossip.host.loading import load_libp2p
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from gossip.host.engine import Engine
@@ -130,9 +131,7 @@ async def dial_until_taken(host: Host, target: Host) -> PeerStream:
 
 
 async def eventually(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(HANG_S):
-        while not condition():  # noqa: ASYNC110 - a test waits by looking
-            await asyncio.sleep(0.02)
+    await until(condition, within_s=HANG_S)
 
 
 async def ask(host: Host, question: Callable[[Engine], _T]) -> _T:

@@ -51,7 +51,7 @@ from node.trust_scopes import TrustScopes
 from tests.ledger.proof_world import network, sample_proofs
 from tests.ledger.world import GENESIS, KEYS, NEWCOMERS
 from tests.node.silent import SilentIntroducer
-from tests.node.waiting import PATIENCE_S
+from tests.waiting import PATIENCE_S
 
 GUARD, STRANGER = KEYS[0], NEWCOMERS[0]
 CONTENT: Final = b"some content"

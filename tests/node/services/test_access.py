@@ -63,7 +63,7 @@ from tests.node.services.bodies import (
     Body,
     started,
 )
-from tests.node.waiting import PATIENCE_S, until
+from tests.waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.usefixtures("patient")
 

@@ -26,7 +26,7 @@ from node.services import audit as audit_module
 from node.services.audit import AuditTrail, Wanted
 from node.services.audit_windows import OTHERS, Windows
 from tests.ledger.world import KEYS, NEWCOMERS
-from tests.node.waiting import PATIENCE_S
+from tests.waiting import PATIENCE_S
 
 OWN, PEER = KEYS[0], NEWCOMERS[0]
 DONE = Act(1, "token", OWN.public_key, "POST /api/v1/state/put", "key=k", Outcome.DONE)

@@ -21,7 +21,7 @@ from node.services.content_shelf import CONTENT_SCHEMA
 from node.tables import SCHEMA
 from tests.ledger.world import GENESIS, KEYS
 from tests.node.services.world import MessageCell
-from tests.node.waiting import PATIENCE_S, until
+from tests.waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.usefixtures("patient")
 
@@ -97,7 +97,7 @@ def run(
             for task in tasks:
                 task.cancel()
             for cell in cells:
-                await cell.end()
+                await cell.stop()
 
     asyncio.run(main())
 

@@ -29,7 +29,7 @@ from tests.fuzz.mutations import Form, Mutator
 from tests.identity.messages.world import TEXT, enveloped, header, proof_in, signed
 from tests.ledger.world import GENESIS, KEYS, NEWCOMERS
 from tests.node.services.world import MessageCell, texts_of
-from tests.node.waiting import PATIENCE_S, until
+from tests.waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.usefixtures("patient")
 
@@ -51,7 +51,7 @@ def run(tmp: Path, talk: Callable[..., Awaitable[None]], count: int = 2) -> None
                 await talk(*cells)
         finally:
             for cell in cells:
-                await cell.end()
+                await cell.stop()
 
     asyncio.run(main())
 

@@ -20,7 +20,7 @@ from node.services.message import message_protocol
 from tests.identity.messages.world import enveloped, header, signed
 from tests.ledger.world import GENESIS, KEYS
 from tests.node.services.world import MessageCell, texts_of
-from tests.node.waiting import PATIENCE_S
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.usefixtures("patient")
 
@@ -42,7 +42,7 @@ def run(tmp: Path, talk: Talk, count: int = 2) -> None:
                 await talk(*cells)
         finally:
             for cell in cells:
-                await cell.end()
+                await cell.stop()
 
     asyncio.run(main())
 

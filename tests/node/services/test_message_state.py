@@ -27,7 +27,7 @@ from node.services import message_state
 from node.services.message_state import States
 from node.tables import SCHEMA, certificate_statement
 from tests.ledger.world import GENESIS, KEYS, Cell, certified
-from tests.node.waiting import PATIENCE_S
+from tests.waiting import PATIENCE_S
 
 QUESTION = encode_message(StateQuestion(b"value/greeting"))
 ABSENT = encode_message(StateQuestion(b"value/absent"))

@@ -26,7 +26,7 @@ from tests.identity.messages.world import enveloped, header, signed
 from tests.ledger.world import GENESIS, KEYS
 from tests.node.services.test_message_work import run as run_with_work
 from tests.node.services.world import MessageCell
-from tests.node.waiting import PATIENCE_S
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.usefixtures("patient")
 
@@ -68,7 +68,7 @@ def run(tmp: Path, talk: Callable[..., Awaitable[None]], keys: Sequence[int] = (
                 await talk(*cells)
         finally:
             for cell in cells:
-                await cell.end()
+                await cell.stop()
 
     asyncio.run(main())
 

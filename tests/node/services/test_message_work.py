@@ -23,7 +23,7 @@ from node.services import message_work
 from node.services.message_work import MessageWork
 from tests.ledger.world import GENESIS, KEYS
 from tests.node.services.world import MessageCell
-from tests.node.waiting import PATIENCE_S
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.usefixtures("patient")
 
@@ -68,7 +68,7 @@ def run(tmp: Path, talk: Callable[..., Awaitable[None]]) -> None:
                     running.cancel()
         finally:
             for cell in cells:
-                await cell.end()
+                await cell.stop()
 
     asyncio.run(main())
 

@@ -32,7 +32,7 @@ from node.services.message import message_protocol
 from node.services.nucleus import wall_ms
 from tests.ledger.world import GENESIS, KEYS
 from tests.node.services.bodies import GUARD, STRANGER, Body, started
-from tests.node.waiting import PATIENCE_S, until
+from tests.waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.usefixtures("patient")
 

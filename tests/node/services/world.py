@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -33,6 +31,7 @@ from node.services.message import Messages
 from node.services.message_desk import Former, Owner
 from tests.ledger.world import GENESIS, KEYS
 from tests.node.silent import SilentIntroducer
+from tests.ports import held_port
 
 ALL = Wanted()
 
@@ -42,12 +41,12 @@ async def _nothing(*_: object) -> None:
 
 
 class MessageCell:
-    """A cell that does nothing but talk. Start and stop it as often as you like, and end it."""
+    """A cell that does nothing but talk. Start and stop it as often as you like."""
 
-    def __init__(self, tmp: Path, key: KeyPair, *, port: int = 0) -> None:
+    def __init__(self, tmp: Path, key: KeyPair) -> None:
         self.key = key
         self.cell_id = key.cell_id
-        self.port = port
+        self.port = held_port()
         self.path = tmp / f"{key.cell_id}.db"
         self.peers: Peers
         self.messages: Messages
@@ -62,8 +61,6 @@ class MessageCell:
         self.former: Former | None = None
         self._before: CellId | None = None
         self._running: asyncio.Task[None] | None = None
-        self._place: socket.socket | None = None
-        """Holds the port while nobody listens: it is given to nobody else meanwhile."""
 
     @property
     def address(self) -> str:
@@ -103,11 +100,7 @@ class MessageCell:
         pen = self.store.pen(MESSAGE_JOURNAL)
         self.messages = await Messages.open(self.store, owner, self.peers, pen)
         before_host()
-        if sys.platform != "linux":  # there one may listen where another socket is only bound
-            self._free_place()
-        (address, *_) = await self.peers.start()
-        self._free_place()
-        self.port = int(address.split("/")[4])
+        await self.peers.start()
         self._running = asyncio.create_task(self.messages.run())
 
     async def stop(self) -> None:
@@ -117,23 +110,7 @@ class MessageCell:
                 await self._running
             self._running = None
             await self.peers.stop()
-            self._hold_place()
             await self.store.close()
-
-    async def end(self) -> None:
-        """Stop for good."""
-        await self.stop()
-        self._free_place()
-
-    def _hold_place(self) -> None:
-        self._place = socket.socket()
-        self._place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._place.bind(("127.0.0.1", self.port))
-
-    def _free_place(self) -> None:
-        place, self._place = self._place, None
-        if place is not None:
-            place.close()
 
     def learn(self, old: KeyPair, new: KeyPair, round_number: int) -> None:
         """Apply the round in which a cell took its next key."""
