@@ -137,11 +137,11 @@ PAGE_LEAVES_MERGED: Final = 12
 goes does not cut and join each time."""
 
 PATCH_SIZE_BYTES_MAX: Final = 1190
-"""Changed leaves of a page that wait to be written into it: 34 of 34 bytes, and the digest of all.
-Most of a page; a longer one would take longer to put over it than to write it."""
+"""What waits to be written into a page: 17 changed leaves and their groups, 34 bytes each, and the
+digest of all. Most of a page; a longer one would take longer to put over it than to write it."""
 
 PATCHES_SIZE_BYTES_MAX: Final = 6 * 1024 * 1024
-"""Of all pages together: 125,000 changes; some 13 MB of memory. On the disk, where what was logged
+"""Of all pages together: 75,000 changes; some 12 MB of memory. On the disk, where what was logged
 before a sweep began goes after it, up to four times as much."""
 
 PAGES_CACHED_MAX: Final = 1024

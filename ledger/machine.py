@@ -46,7 +46,7 @@ from ledger.limits import ACCOUNTS_CACHED_MAX, COST_BASE
 from ledger.network_score import EPOCH_RECORD_KEY, EpochRecord, decode_record, score_changes
 from ledger.opening import open_state, opening_state
 from ledger.overlay import Overlay, account_in
-from ledger.page import PageWrites
+from ledger.page_rows import PageWrites
 from ledger.parameters import FEE_PER_COST, parameter_key, read_parameter
 from ledger.patches import StoredMap
 from ledger.payment import Transfer

@@ -1,27 +1,30 @@
 """Pages of the authenticated map: a subtree of few leaves, as it is stored and as it is worked on.
 
-    body   number of leaves, 2 bytes; length of each key, 2 bytes each; branching positions between
-           neighbours, 2 bytes each; digest of all; digests of leaves; keys; CRC-32, the lowest
-           byte first
-    patch  digest of all; (number of a leaf, 2 bytes ‖ its digest) of each one that changed
+    body   number of leaves; number of groups; length of all keys, or 2^16 - 1 if they have several;
+           branching positions between neighbours; where groups end, but for the last; in that case
+           the length of each key; all of these 2 bytes each; digest of all; digests of groups;
+           digests of leaves; keys; CRC-32, the lowest byte first
+    patch  digest of all; (number, 2 bytes ‖ digest) of each leaf, or 2^15 + number and digest of
+           each group, that changed; of two with one number the later one holds
 
 Inner nodes are numbered by the gap between neighbouring leaves that they branch at: the one with
-the lowest position is the root of its range. Their digests are not stored: computing all of a page
-takes as long as reading them would. Where a subtree is cut into pages is every cell's own business:
-it changes no digest.
+the lowest position is the root of its range. A group is what is below the topmost few of them, a
+subtree of some four leaves. A changed leaf takes the hashes of its group and those above groups,
+not those of the page, and only digests of groups are stored: all the others take as long to read
+as to compute. Where a subtree is cut into pages, and a page into groups, is every cell's own
+business: it changes no digest.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import cache
 from itertools import accumulate, pairwise
-from struct import Struct, pack, unpack_from
-from typing import Final, NamedTuple
+from struct import Struct
+from typing import Final
 from zlib import crc32
 
-from core.ids import Epoch
 from core.limits import HASH_SIZE_BYTES
 from ledger.errors import StatePageLost
 from ledger.trie import POSITIONS, digest_above, digests_above, first_difference
@@ -31,113 +34,91 @@ _CHECKED: Final = 0x2144DF1C
 """CRC-32 of whatever ends with its own CRC-32, the lowest byte first."""
 _COUNT_MAX: Final = 1024
 """More leaves than any page is made of."""
-_UNKNOWN: Final = -2
-_UNEVEN: Final = -1
-_LEAST_BYTES: Final = 2 + 2 + 2 * HASH_SIZE_BYTES
+_UNEVEN: Final = (1 << 16) - 1
+_HEAD: Final = Struct(">HHH")
+_LEAST_BYTES: Final = _HEAD.size + 3 * HASH_SIZE_BYTES
+_GROUP: Final = 1 << 15
+"""Added to the number of a group where it stands beside those of leaves."""
+_BRANCHINGS_ABOVE_GROUPS: Final = 3
+"""Of a page, at the least: four groups."""
 _PATCHED: Final = Struct(f">H{HASH_SIZE_BYTES}s")
-"""One leaf in a patch."""
+"""One leaf, or group, in a patch."""
 PATCHED_BYTES: Final = _PATCHED.size
 _NUMBERS: Final = tuple(number.to_bytes(2, "big") for number in range(_COUNT_MAX))
+_GROUP_NUMBERS: Final = tuple((_GROUP + group).to_bytes(2, "big") for group in range(_COUNT_MAX))
 
 
-class PageHead(NamedTuple):
-    """What is known of a page without its body."""
+class _Shape:
+    """Where what is in the body of a page."""
 
-    id: int
-    born: Epoch
-    """The epoch that wrote it."""
-    died: Epoch | None
-    """The epoch that wrote what is there instead; None for a page of the present state."""
-    first: bytes
-    """Its lowest key."""
-    leaves: int
-    digest: bytes
-    patch: bytes = b""
-    """What was logged of it since its row was saved (`ledger.patches`); `digest` is with it."""
+    __slots__ = (
+        "count",
+        "cuts",
+        "groups_at",
+        "keys_at",
+        "leaves_at",
+        "lengths",
+        "positions",
+        "size",
+    )
 
+    def __init__(self, body: bytes) -> None:
+        count, groups, size = _HEAD.unpack_from(body)
+        self.count: int = count
+        self.size: int = size
+        """Of each key, if all have one."""
+        numbers = _shorts(count + groups - 2).unpack_from(body, _HEAD.size)
+        self.positions: tuple[int, ...] = numbers[: count - 1]
+        self.cuts: tuple[int, ...] = numbers[count - 1 :]
+        """Gaps between groups."""
+        at = _HEAD.size + 2 * (count + groups - 2)
+        self.lengths: tuple[int, ...] = ()
+        if size == _UNEVEN:
+            self.lengths = _shorts(count).unpack_from(body, at)
+            at += 2 * count
+        self.groups_at: int = at + HASH_SIZE_BYTES
+        self.leaves_at: int = self.groups_at + HASH_SIZE_BYTES * groups
+        self.keys_at: int = self.leaves_at + HASH_SIZE_BYTES * count
 
-class PageRow(NamedTuple):
-    """A page to be written; a tuple, as it goes into a table."""
-
-    id: int
-    born: int
-    first: bytes
-    leaves: int
-    digest: bytes
-    body: bytes
-    saved: int
-    """By which update."""
-
-
-class PageFold(NamedTuple):
-    """A page to be written whole, of which patches were logged before."""
-
-    digest: bytes
-    body: bytes
-    saved: int
-    id: int
-
-
-@dataclass(frozen=True, slots=True)
-class PageWrites:
-    """What a batch changes on the disk: written together with what it is of."""
-
-    put: tuple[PageRow, ...] = ()
-    died: tuple[tuple[int, Epoch], ...] = ()
-    """(id, epoch): no part of the present state any more, but of the ends of epochs before."""
-    gone: tuple[int, ...] = ()
-    """Part of no end of an epoch either."""
-    folded: tuple[PageFold, ...] = ()
-    number: int = 0
-    """Of the update that this is of."""
-    log: bytes = b""
-    """What it changed of pages that are not written now; nothing if there is none."""
-    log_done: int = 0
-    """What was logged by updates up to this one may go."""
+    @property
+    def size_bytes(self) -> int:
+        """Of a whole body."""
+        keys: int = sum(self.lengths) if self.lengths else self.size * self.count
+        return self.keys_at + keys + _CHECKSUM_BYTES
 
 
 class Page:
     """The leaves of a page, in the order of their keys, and what is above them. Never changed.
 
-    Works on the body as it is stored: most pages are read for one of their leaves.
+    Is a body as it was stored, and what is to be put over it: most pages are read for one of their
+    leaves, and changed in one.
     """
 
-    __slots__ = ("_inner", "_keys_at", "_leaves_at", "_size", "body", "count", "positions")
+    __slots__ = ("_inner", "_shape", "body", "count", "patch", "root")
 
-    def __init__(
-        self, body: bytes, positions: tuple[int, ...] | None = None, size: int = _UNKNOWN
-    ) -> None:
-        """Take a body that is whole, see `decode_page`, and its numbers if they are known."""
+    def __init__(self, body: bytes, patch: bytes = b"", shape: _Shape | None = None) -> None:
+        """Take a body that is whole, see `decode_page`, and its shape if that is known."""
+        if shape is None:
+            shape = _Shape(body)
         self.body = body
-        count = self.count = body[0] << 8 | body[1]
-        if positions is None:
-            positions = unpack_from(f">{count - 1}H", body, 2 + 2 * count)
-        if size == _UNKNOWN:
-            is_even = body[2 : 2 + 2 * count] == body[2:4] * count
-            size = body[2] << 8 | body[3] if is_even else _UNEVEN
-        self.positions = positions
-        self._size = size
-        """Of each key, if all have one."""
-        self._leaves_at = leaves_at = 4 * count + HASH_SIZE_BYTES
-        self._keys_at = leaves_at + HASH_SIZE_BYTES * count
+        self.patch = patch
+        self.count = shape.count
+        at = shape.groups_at
+        self.root = patch[:HASH_SIZE_BYTES] or body[at - HASH_SIZE_BYTES : at]
+        """The digest of all, as it is stored."""
+        self._shape = shape
         self._inner: list[bytes] | None = None
 
     @property
-    def size_bytes(self) -> int:
-        """Of the body, as its head says."""
-        keys = self._size * self.count if self._size >= 0 else sum(self._lengths())
-        return self._keys_at + keys + _CHECKSUM_BYTES
+    def positions(self) -> tuple[int, ...]:
+        """Where neighbouring leaves branch."""
+        return self._shape.positions
 
     @property
     def first(self) -> bytes:
         """The lowest key."""
-        size = self.body[2] << 8 | self.body[3]
-        return self.body[self._keys_at : self._keys_at + size]
-
-    @property
-    def root(self) -> bytes:
-        """The digest of all, as it is stored."""
-        return self.body[self._leaves_at - HASH_SIZE_BYTES : self._leaves_at]
+        shape, at = self._shape, self._shape.keys_at
+        return self.body[at : at + (shape.lengths[0] if shape.lengths else shape.size)]
 
     @property
     def keys(self) -> list[bytes]:
@@ -149,15 +130,13 @@ class Page:
 
         Raises StatePageLost if those of all leaves do not lead to the digest that is stored.
         """
-        if high - low == 1:
-            at = self._leaves_at + HASH_SIZE_BYTES * low
-            return self.body[at : at + HASH_SIZE_BYTES]
         if self._inner is None:
-            inner = digests_above(self._digests(), self.positions)
-            if inner[self.branch(0, self.count)] != self.root:
+            leaves = self._digests()
+            inner = digests_above(leaves, self.positions)
+            if (inner[self.branch(0, self.count)] if inner else leaves[0]) != self.root:
                 raise StatePageLost("a page of the state has another digest than its leaves")
-            self._inner = inner
-        return self._inner[self.branch(low, high)]
+            self._inner = [*inner, *leaves]
+        return self._inner[self.branch(low, high) if high - low > 1 else low - self.count]
 
     def find(self, key: bytes) -> int:
         """Return the number of the first leaf that is not below a key."""
@@ -173,8 +152,14 @@ class Page:
         return list(zip(self.keys, self._digests(), strict=True))
 
     def sealed(self) -> bytes:
-        """Return the body with its checksum, as it is stored."""
-        return _sealed(self.body)
+        """Return the whole body with its checksum, as it is stored."""
+        return _sealed(self.whole().body)
+
+    def whole(self) -> Page:
+        """Return the page with nothing to be put over it."""
+        if not self.patch:
+            return self
+        return Page(_patched(self.body, self.patch, self._shape), shape=self._shape)
 
     def changed(
         self, changes: Sequence[tuple[bytes, bytes | None]], leaves_max: int
@@ -184,22 +169,20 @@ class Page:
         Subtrees of at most so many leaves, in order. This one alone if nothing is changed. With
         them a patch that makes the only one of this one; nothing if that is not all.
         """
-        if len(changes) == 1:
-            ((key, digest),) = changes
+        found: list[tuple[int, bytes]] = []
+        for key, digest in changes:
             number = self._number_of(key)
-            if number >= 0 and digest is not None:
-                page, patch = self._with_digest(number, digest)
-                return [page], patch
-            if number < 0 and digest is None:
+            if number < 0 or digest is None:
+                break
+            found.append((number, digest))
+        else:
+            page, patch = self._with(found)
+            return [page], patch
+        if len(changes) == 1:
+            if digest is None and number < 0:
                 return [self], b""
             if digest is not None and self.count < leaves_max:
                 return [self._with_entry(key, digest)], b""
-        else:
-            numbers = [self._number_of(key) for key, _ in changes]
-            digests = [digest for _, digest in changes if digest is not None]
-            if min(numbers) >= 0 and len(digests) == len(numbers):
-                page, patch = self._with(numbers, digests)
-                return [page], patch
         entries = dict(self.entries())
         before = dict(entries)
         for key, digest in changes:
@@ -211,62 +194,76 @@ class Page:
             return [self], b""
         return pages_of(sorted(entries.items()), leaves_max), b""
 
-    def _lengths(self) -> tuple[int, ...]:
-        return unpack_from(f">{self.count}H", self.body, 2)
-
     def _bounds(self) -> Sequence[int]:
         """Return where each key begins, and where the last one ends."""
-        if self._size > 0:
-            end = self._keys_at + self._size * self.count
-            return range(self._keys_at, end + 1, self._size)
-        return list(accumulate(self._lengths(), initial=self._keys_at))
+        shape, at, size = self._shape, self._shape.keys_at, self._shape.size
+        if shape.lengths or size == 0:
+            return list(accumulate(shape.lengths or (0,), initial=at))
+        return range(at, at + size * shape.count + 1, size)
 
     def _digests(self) -> list[bytes]:
-        body, size = self.body, HASH_SIZE_BYTES
-        return [body[at : at + size] for at in range(self._leaves_at, self._keys_at, size)]
+        """Return the digests of all leaves."""
+        body, shape = self.body, self._shape
+        leaves = [*_hashes(shape.count).unpack_from(body, shape.leaves_at)]
+        for number, digest in _PATCHED.iter_unpack(self.patch[HASH_SIZE_BYTES:]):
+            if number < _GROUP:
+                leaves[number] = digest
+        return leaves
 
     def _number_of(self, key: bytes) -> int:
         """Return the number of the leaf with a key, -1 if there is none."""
-        at = self.body.find(key, self._keys_at)
+        keys_at = self._shape.keys_at
+        at = self.body.find(key, keys_at)
         if at < 0:
             return -1
         size = len(key)
-        if size == self._size > 0:
-            number, rest = divmod(at - self._keys_at, size)
+        if size == self._shape.size and size:
+            number, rest = divmod(at - keys_at, size)
             if rest == 0 and number < self.count:
                 return number
         keys = self.keys  # perhaps the key's bytes lie inside of others
         number = bisect_left(keys, key)
         return number if keys[number : number + 1] == [key] else -1
 
-    def _with_digest(self, number: int, digest: bytes) -> tuple[Page, bytes]:
-        """Return what `_with` does for one leaf: most pages of a large map get no more at once."""
-        leaves = self._digests()
-        if leaves[number] == digest:
-            return self, b""
-        leaves[number] = digest
-        body, leaves_at = self.body, self._leaves_at
-        root = digest_above(leaves, self.positions)
-        at = leaves_at + HASH_SIZE_BYTES * number
-        head, behind = body[: leaves_at - HASH_SIZE_BYTES], body[at + HASH_SIZE_BYTES :]
-        new = b"".join((head, root, body[leaves_at:at], digest, behind))
-        return Page(new, self.positions, self._size), root + _NUMBERS[number] + digest
-
-    def _with(self, numbers: Sequence[int], digests: Sequence[bytes]) -> tuple[Page, bytes]:
+    def _with(self, changes: Sequence[tuple[int, bytes]]) -> tuple[Page, bytes]:
         """Return the page with other digests of leaves, and the patch; nothing if all are these."""
-        leaves = self._digests()
-        parts = [b""]
-        for number, digest in zip(numbers, digests, strict=True):
-            if leaves[number] != digest:
-                leaves[number] = digest
+        cuts = self._shape.cuts
+        if len(changes) == 1:
+            return self._with_group(bisect_left(cuts, changes[0][0]), changes)
+        groups: dict[int, list[tuple[int, bytes]]] = {}
+        for one in changes:
+            groups.setdefault(bisect_left(cuts, one[0]), []).append(one)
+        page, patch = self, b""
+        for group, some in groups.items():
+            page, more = page._with_group(group, some)
+            if more:
+                patch = joined(patch, more)
+        return page, patch
+
+    def _with_group(self, group: int, changes: Sequence[tuple[int, bytes]]) -> tuple[Page, bytes]:
+        """Do it for leaves of one group."""
+        body, shape, size = self.body, self._shape, HASH_SIZE_BYTES
+        cuts, positions = shape.cuts, shape.positions
+        low = cuts[group - 1] + 1 if group else 0
+        high = cuts[group] + 1 if group < len(cuts) else shape.count
+        tops = [*_hashes(len(cuts) + 1).unpack_from(body, shape.groups_at)]
+        leaves = [*_hashes(high - low).unpack_from(body, shape.leaves_at + size * low)]
+        for number, digest in _PATCHED.iter_unpack(self.patch[size:]):
+            if low <= number < high:
+                leaves[number - low] = digest
+            elif number >= _GROUP:
+                tops[number - _GROUP] = digest
+        parts = [b"", _GROUP_NUMBERS[group], b""]
+        for number, digest in changes:
+            if leaves[number - low] != digest:
+                leaves[number - low] = digest
                 parts += (_NUMBERS[number], digest)
-        if len(parts) == 1:
+        if len(parts) == 3:
             return self, b""
-        body = self.body
-        parts[0] = root = digest_above(leaves, self.positions)
-        head, keys = body[: self._leaves_at - HASH_SIZE_BYTES], body[self._keys_at :]
-        page = Page(b"".join((head, root, *leaves, keys)), self.positions, self._size)
-        return page, b"".join(parts)
+        tops[group] = parts[2] = digest_above(leaves, positions[low : high - 1])
+        parts[0] = digest_above(tops, [positions[cut] for cut in cuts])
+        patch = b"".join(parts)
+        return Page(body, joined(self.patch, patch), shape), patch
 
     def _with_entry(self, key: bytes, digest: bytes) -> Page:
         """Return the page with one leaf more."""
@@ -279,7 +276,7 @@ class Page:
             positions.insert(number, first_difference(key, keys[number]))
         keys.insert(number, key)
         digests.insert(number, digest)
-        return _encoded(keys, digests, positions, digest_above(digests, positions))
+        return _encoded(keys, digests, positions)
 
 
 def pages_of(entries: Sequence[tuple[bytes, bytes]], leaves_max: int) -> list[Page]:
@@ -289,33 +286,32 @@ def pages_of(entries: Sequence[tuple[bytes, bytes]], leaves_max: int) -> list[Pa
     keys = [key for key, _ in entries]
     digests = [digest for _, digest in entries]
     positions = [first_difference(one, other) for one, other in pairwise(keys)]
-    inner = digests_above(digests, positions)
     pages: list[Page] = []
     todo = [(0, len(keys))]
     while todo:
         low, high = todo.pop()
         some = positions[low : high - 1]
-        root = positions.index(min(some), low) if some else -1
         if high - low <= leaves_max:
-            digest = inner[root] if some else digests[low]
-            pages.append(_encoded(keys[low:high], digests[low:high], some, digest))
+            pages.append(_encoded(keys[low:high], digests[low:high], some))
         else:
+            root = positions.index(min(some), low)
             todo += [(root + 1, high), (low, root + 1)]
     return pages
 
 
-def decode_page(body: bytes, patch: bytes | None = None) -> Page:
+def joined(before: bytes, patch: bytes) -> bytes:
+    """Return what two patches of a page are together."""
+    if not before:
+        return patch
+    return patch[:HASH_SIZE_BYTES] + before[HASH_SIZE_BYTES:] + patch[HASH_SIZE_BYTES:]
+
+
+def decode_page(body: bytes, patch: bytes = b"") -> Page:
     """Return the page in a body, with a patch put over it.
 
     Raises StatePageLost if it is not as it was written.
     """
-    _check_sum(body)
-    count = body[0] << 8 | body[1]
-    if 0 < count <= _COUNT_MAX and (4 + HASH_SIZE_BYTES) * count <= len(body):
-        page = Page(body if patch is None else patched(body, patch))
-        if page.size_bytes == len(body) and max(page.positions, default=0) < POSITIONS:
-            return page
-    raise StatePageLost("a page of the state is not as it was written")
+    return Page(body, patch, _checked(body))
 
 
 def patched(body: bytes, patch: bytes) -> bytes:
@@ -323,29 +319,62 @@ def patched(body: bytes, patch: bytes) -> bytes:
 
     Its checksum is that of before.
     """
-    count = body[0] << 8 | body[1]
-    new, leaves_at = bytearray(body), 4 * count + HASH_SIZE_BYTES
-    new[4 * count : leaves_at] = patch[:HASH_SIZE_BYTES]
-    for number, digest in _PATCHED.iter_unpack(memoryview(patch)[HASH_SIZE_BYTES:]):
-        if number >= count:
-            raise StatePageLost("a page of the state has fewer leaves than were changed")
-        where = leaves_at + HASH_SIZE_BYTES * number
-        new[where : where + HASH_SIZE_BYTES] = digest
-    return bytes(new)
+    return _patched(body, patch, _Shape(body))
 
 
 def folded(body: bytes, patch: bytes) -> bytes:
     """Return a stored body with a patch put over it, to be stored; raises StatePageLost."""
-    _check_sum(body)
-    return _sealed(patched(body, patch))
+    return _sealed(_patched(body, patch, _checked(body)))
 
 
-def _encoded(
-    keys: Sequence[bytes], digests: Sequence[bytes], positions: Sequence[int], root: bytes
-) -> Page:
-    head = pack(f">{2 * len(keys)}H", len(keys), *map(len, keys), *positions)
-    body = b"".join((head, root, *digests, *keys, bytes(_CHECKSUM_BYTES)))
-    return Page(body, tuple(positions))
+def _encoded(keys: Sequence[bytes], digests: Sequence[bytes], positions: Sequence[int]) -> Page:
+    count, cuts, lengths = len(keys), _cuts(positions), [len(key) for key in keys]
+    bounds = [0, *(cut + 1 for cut in cuts), count]
+    tops = [
+        digest_above(digests[low:high], positions[low : high - 1]) for low, high in pairwise(bounds)
+    ]
+    root = digest_above(tops, [positions[cut] for cut in cuts])
+    numbers = [count, len(tops), _UNEVEN, *positions, *cuts]
+    if min(lengths) == max(lengths):
+        numbers[2] = lengths[0]
+    else:
+        numbers += lengths
+    head = _shorts(len(numbers)).pack(*numbers)
+    return Page(b"".join((head, root, *tops, *digests, *keys, bytes(_CHECKSUM_BYTES))))
+
+
+def _patched(body: bytes, patch: bytes, shape: _Shape) -> bytes:
+    groups = len(shape.cuts) + 1
+    hashes = [*_hashes(groups + shape.count).unpack_from(body, shape.groups_at)]
+    for number, digest in _PATCHED.iter_unpack(patch[HASH_SIZE_BYTES:]):
+        if number < shape.count:
+            hashes[groups + number] = digest
+        elif 0 <= number - _GROUP < groups:
+            hashes[number - _GROUP] = digest
+        else:
+            raise StatePageLost("a page of the state has fewer leaves than were changed")
+    head = body[: shape.groups_at - HASH_SIZE_BYTES]
+    return b"".join((head, patch[:HASH_SIZE_BYTES], *hashes, body[shape.keys_at :]))
+
+
+@cache
+def _shorts(count: int) -> Struct:
+    """Return so many numbers of two bytes."""
+    return Struct(f">{count}H")
+
+
+@cache
+def _hashes(count: int) -> Struct:
+    """Return so many hashes."""
+    return Struct(f"{HASH_SIZE_BYTES}s" * count)
+
+
+def _cuts(positions: Sequence[int]) -> list[int]:
+    """Return the gaps between groups."""
+    if len(positions) <= _BRANCHINGS_ABOVE_GROUPS:
+        return []
+    lowest = sorted(positions)[_BRANCHINGS_ABOVE_GROUPS - 1]
+    return [at for at, position in enumerate(positions) if position <= lowest]
 
 
 def _sealed(body: bytes) -> bytes:
@@ -353,6 +382,17 @@ def _sealed(body: bytes) -> bytes:
     return b"".join((content, crc32(content).to_bytes(_CHECKSUM_BYTES, "little")))
 
 
-def _check_sum(body: bytes) -> None:
-    if crc32(body) != _CHECKED or len(body) <= _LEAST_BYTES:
-        raise StatePageLost("a page of the state is not as it was written")
+def _checked(body: bytes) -> _Shape:
+    """Return the shape of a body; raises StatePageLost if it is not as it was written."""
+    if crc32(body) == _CHECKED and len(body) > _LEAST_BYTES:
+        count, groups, _ = _HEAD.unpack_from(body)
+        least = (4 + HASH_SIZE_BYTES) * count + (2 + HASH_SIZE_BYTES) * groups
+        if 0 < groups <= count <= _COUNT_MAX and least <= len(body):
+            shape = _Shape(body)
+            if (
+                shape.size_bytes == len(body)
+                and max(shape.positions, default=0) < POSITIONS
+                and max(shape.cuts, default=-1) < count - 1
+            ):
+                return shape
+    raise StatePageLost("a page of the state is not as it was written")

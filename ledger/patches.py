@@ -1,9 +1,10 @@
 """Changes of pages that are logged, and not written into the rows of the pages yet.
 
-A changed value changes one leaf of a page, and the digest of all. Only these are logged, those of
-a whole batch in one row, and kept here until the page is written whole: when its patch is long, or
-when the sweep through all patched pages comes by. The sweep goes in the order of numbers, so pages
-side by side are written together; after a round of it, all that was logged before it may go.
+A changed value changes one leaf of a page, its group and the digest of all. Only these are logged,
+those of a whole batch in one row, and kept here until the page is written whole: when its patch is
+long, or when the sweep through all patched pages comes by. The sweep goes in the order of numbers,
+so pages side by side are written together; after a round of it, all that was logged before it may
+go.
 
     patch   as `ledger.page` has it; a later one takes the place of the digest of all
     log     (number of a page, 8 bytes ‖ length, 2 bytes ‖ patch), …, CRC-32
@@ -13,7 +14,7 @@ A page's row says which update saved it: what was logged up to that one is in it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from struct import Struct
 from typing import Final, NamedTuple
@@ -22,8 +23,9 @@ from zlib import crc32
 from core.ids import Epoch
 from core.limits import HASH_SIZE_BYTES
 from ledger.errors import PageLogLost
-from ledger.limits import PATCH_SIZE_BYTES_MAX, PATCHES_SIZE_BYTES_MAX
-from ledger.page import PATCHED_BYTES, PageHead
+from ledger.limits import PATCHES_SIZE_BYTES_MAX
+from ledger.page import PATCHED_BYTES, joined
+from ledger.page_rows import PageHead
 
 _HEAD: Final = Struct(">QH")
 _CHECKSUM_BYTES: Final = 4
@@ -67,22 +69,16 @@ class Patches:
         """Of all patches."""
         return self._size_bytes
 
-    def of(self, number: int) -> bytes | None:
+    def of(self, number: int) -> bytes:
         """Return what is to be put over a page as its row has it."""
-        return self._of.get(number)
+        return self._of.get(number, b"")
 
-    def takes(self, number: int, patch: bytes) -> bool:
-        """Return whether a page's patch may grow by this."""
-        return len(self._of.get(number, b"")) + len(patch) <= PATCH_SIZE_BYTES_MAX
-
-    def add(self, number: int, patch: bytes) -> None:
-        """Put more over a page."""
-        before = self._of.get(number)
-        if before is not None:
-            self._size_bytes -= len(before)
-            patch = patch[:HASH_SIZE_BYTES] + before[HASH_SIZE_BYTES:] + patch[HASH_SIZE_BYTES:]
-        self._of[number] = patch
-        self._size_bytes += len(patch)
+    def put(self, patches: Mapping[int, bytes]) -> None:
+        """Put these over pages: all that is to be put over them."""
+        before = self._of
+        grown = [len(patch) - len(before.get(number, b"")) for number, patch in patches.items()]
+        self._size_bytes += sum(grown)
+        before.update(patches)
 
     def drop(self, number: int) -> None:
         """Forget what was put over a page: it is written whole, or gone."""
@@ -105,15 +101,6 @@ class Patches:
             if not self._sweep:
                 self.done = self._began
         return found
-
-
-def _joined(patches: Sequence[bytes]) -> bytes:
-    """Return what patches of a page are together, in the order in which they were made."""
-    if len(patches) == 1:
-        return patches[0]
-    last = patches[-1]
-    leaves = [patch[HASH_SIZE_BYTES:] for patch in patches]
-    return b"".join((last[:HASH_SIZE_BYTES], *leaves))
 
 
 def encode_log(patches: Mapping[int, bytes]) -> bytes:
@@ -154,19 +141,16 @@ def stored_map(
     found = list(rows)
     saved = {row.id: row.saved for row in found}
     newest = max(saved.values(), default=0)
-    logged: dict[int, list[bytes]] = {}
+    logged: dict[int, bytes] = {}
     for update, body in log:
         newest = max(newest, update)
         for number, patch in decode_log(body):
             # Of a page that is gone, or written whole since, nothing is to be known any more.
             if update > saved.get(number, update):
-                if number in logged:
-                    logged[number].append(patch)
-                else:
-                    logged[number] = [patch]
+                logged[number] = joined(logged.get(number, b""), patch)
     heads: list[PageHead] = []
     for row in found:
-        patch = _joined(logged[row.id]) if row.id in logged else b""
+        patch = logged.get(row.id, b"")
         digest = patch[:HASH_SIZE_BYTES] or row.digest
         born, end = Epoch(row.born), died.get(row.id)
         heads.append(PageHead(row.id, born, end, row.first, row.leaves, digest, patch))

@@ -22,8 +22,14 @@ from core.errors import check
 from core.ids import Epoch, Hash
 from core.limits import HASH_SIZE_BYTES
 from ledger.errors import StatePageLost
-from ledger.limits import PAGE_LEAVES_MAX, PAGE_LEAVES_MERGED, PAGES_CACHED_MAX
-from ledger.page import Page, PageFold, PageRow, PageWrites, decode_page, folded, pages_of
+from ledger.limits import (
+    PAGE_LEAVES_MAX,
+    PAGE_LEAVES_MERGED,
+    PAGES_CACHED_MAX,
+    PATCH_SIZE_BYTES_MAX,
+)
+from ledger.page import Page, decode_page, folded, pages_of
+from ledger.page_rows import PageFold, PageRow, PageWrites
 from ledger.patches import Patches, StoredMap, encode_log
 from ledger.trie import (
     BYTE_OF,
@@ -46,7 +52,10 @@ _COLLAPSED: Final = -2
 
 
 class Stub:
-    """A page, as the nodes above it know it. Never changed."""
+    """A page, as the nodes above it know it.
+
+    Changed by the map that made it and until the epoch of that ends, in its digest only.
+    """
 
     __slots__ = ("born", "count", "digest", "first", "id")
 
@@ -91,19 +100,20 @@ class Pages:
 
     def load(self, stubs: Sequence[Stub]) -> list[Page]:
         """Return pages; raises StatePageLost, or what reading raises."""
-        found = [self._here(one.id) for one in stubs]
-        missing = [one for one, page in zip(stubs, found, strict=True) if page is None]
-        if missing:
-            pages = iter(self._fetched(missing))
-            found = [next(pages) if page is None else page for page in found]
-        for one, page in zip(stubs, found, strict=True):
-            if page is None or page.count != one.count or page.root != one.digest:
+        here = [self._here(one.id) for one in stubs]
+        missing = [one for one, page in zip(stubs, here, strict=True) if page is None]
+        fetched = iter(self._fetched(missing) if missing else ())
+        pages: list[Page] = []
+        for one, found in zip(stubs, here, strict=True):
+            page = found or next(fetched)
+            if page is None or page.root != one.digest or page.count != one.count:
                 raise StatePageLost(f"page {one.id} of the state is not that of its digest")
-        return [page for page in found if page is not None]
+            pages.append(page)
+        return pages
 
-    def takes(self, number: int, patch: bytes) -> bool:
-        """Return whether a patch may be logged instead of writing its page."""
-        return self._read is not None and self.patches.takes(number, patch)
+    def takes(self, page: Page) -> bool:
+        """Return whether what is put over a page may be logged, instead of writing it whole."""
+        return self._read is not None and len(page.patch) <= PATCH_SIZE_BYTES_MAX
 
     def renew(
         self, made: dict[int, Page], patches: Mapping[int, bytes], gone: Sequence[int], update: int
@@ -116,12 +126,9 @@ class Pages:
         if self._read is None:
             self._unsaved |= made
             return []
-        for number in (*made, *gone):
-            patch = patches.get(number)
-            if patch is None:
-                self.patches.drop(number)
-            else:
-                self.patches.add(number, patch)
+        for number in (*gone, *(made.keys() - patches.keys())):
+            self.patches.drop(number)
+        self.patches.put({number: made[number].patch for number in patches})
         due = self.patches.due(update)
         self._folded = self._due(made, due)
         for number in (*made, *self._folded):
@@ -137,16 +144,12 @@ class Pages:
         ]
 
     def _here(self, number: int) -> Page | None:
-        page = self._unsaved.get(number)
-        if page is None:
-            page = self._kept.get(number)
-        if page is None:
-            page = self._kept_before.get(number)
+        page = self._unsaved.get(number) or self._kept.get(number) or self._kept_before.get(number)
         if page is None and number in self._folded:
             page = decode_page(self._folded[number])
         return page
 
-    def _due(self, made: Mapping[int, Page], due: Mapping[int, bytes]) -> dict[int, bytes]:
+    def _due(self, made: dict[int, Page], due: Mapping[int, bytes]) -> dict[int, bytes]:
         """Return bodies of pages with their patches, of those that are still there."""
         bodies: dict[int, bytes] = {}
         missing: list[int] = []
@@ -156,6 +159,8 @@ class Pages:
                 missing.append(number)
             else:
                 bodies[number] = page.sealed()
+                if number in made:
+                    made[number] = page.whole()
         if missing and self._read is not None:
             for number, body in self._read(missing).items():
                 bodies[number] = folded(body, due[number])
@@ -163,7 +168,7 @@ class Pages:
 
     def _fetched(self, stubs: Sequence[Stub]) -> list[Page | None]:
         if self._read is None:
-            return [] if self._below is None else [*self._below.load(stubs)]
+            return [None] * len(stubs) if self._below is None else [*self._below.load(stubs)]
         bodies, patches = self._read([one.id for one in stubs]), self.patches
         found = {number: decode_page(body, patches.of(number)) for number, body in bodies.items()}
         self._keep(found)
@@ -301,9 +306,7 @@ class StateTree:
         Returns the map at the ends of the `sealed` epochs.
         """
         heads = stored.heads
-        for head in heads:
-            if head.patch:
-                self._pages.patches.add(head.id, head.patch)
+        self._pages.patches.put({head.id: head.patch for head in heads if head.patch})
         self._number = stored.number
         known: dict[bytes, Inner] = {}
         in_order = sorted(heads, key=lambda head: head.first)
@@ -364,15 +367,17 @@ class StateTree:
                         key = some[0][0]
                         is_one, size = len(some) == 1, len(key)
                 node = node.right if side else node.left
-            if type(node) is Stub:
+            if type(node) is not Stub:
+                beside += some
+            elif is_one and _fits(key, node.first, parent.position):
+                groups[node] = (parent, side, some)
+            else:
                 mine: list[_Change] = []
                 for one in some:
                     fits = _fits(one[0], node.first, parent.position)
                     (mine if fits else beside).append(one)
                 if mine:
                     groups[node] = (parent, side, mine)
-            else:
-                beside += some
         return touched, beside
 
     def _sort_in_beside(self, change: _Change, groups: dict[Stub, _Group]) -> None:
@@ -417,12 +422,12 @@ class StateTree:
             made, patch = page.changed(changes, PAGE_LEAVES_MAX)
             if made and made[0] is page:
                 return
-            if patch and stub.born == self._epoch and self._pages.takes(stub.id, patch):
+            if patch and stub.born == self._epoch and self._pages.takes(made[0]):
+                stub.digest = made[0].root
                 self._patches[stub.id] = patch
-                same = Stub(stub.id, stub.born, stub.first, stub.count, made[0].root)
-                self._made[stub.id] = same, made[0]
-                _put(parent, side, same)
+                self._made[stub.id] = stub, made[0]
                 return
+            made = [part.whole() for part in made]
         number, stubs = self._retire(stub), []
         for part in made:
             stubs.append(self._stored(part, number))
@@ -525,11 +530,11 @@ def _put(parent: Inner, side: int, node: Node) -> None:
 
 def _rehash(nodes: Sequence[Inner]) -> None:
     """Compute the digests of nodes below which nothing went away, given from the top down."""
+    heads, hashed = INNER_HEAD, sha256
     for node in reversed(nodes):
         left, right = node.left, node.right
         if left is not None and right is not None:
-            pair = left.digest + right.digest
-            node.digest = sha256(INNER_HEAD[node.position] + pair).digest()
+            node.digest = hashed(heads[node.position] + left.digest + right.digest).digest()
 
 
 def _built(stubs: Sequence[Stub], stamp: int, known: dict[bytes, Inner] | None) -> Node:

@@ -23,7 +23,7 @@ from core.ids import Epoch, Round
 from journal import Store
 from ledger.errors import StateNotKept
 from ledger.machine import Applied
-from ledger.page import PageWrites
+from ledger.page_rows import PageWrites
 from ledger.patches import HeadRow, StoredMap, stored_map
 from ledger.tree import ReadPages
 from node.limits import (

@@ -45,7 +45,7 @@ EVENTS_JOURNAL: Final = "consensus"
 HEADERS_JOURNAL: Final = "state"
 """Round headers, one after the other; see `node.headers` for which index holds which round."""
 
-LAYOUT: Final = 5
+LAYOUT: Final = 6
 """Version of the tables. 1 and 2 had the state's map in no table, 3 had no log of its pages."""
 
 STAGED_TABLE: Final = (

@@ -21,6 +21,15 @@ def bits_of(key: bytes) -> str:
 
 def slow_root(state: Mapping[bytes, bytes]) -> bytes:
     """Return the root of a state, from all of its entries at once."""
+    leaves = {
+        key: sha(b"\x00" + len(key).to_bytes(2, "big") + key + sha(value))
+        for key, value in state.items()
+    }
+    return slow_root_of(leaves) if leaves else bytes(32)
+
+
+def slow_root_of(leaves: Mapping[bytes, bytes]) -> bytes:
+    """Return the digest over entries, from keys and the entries' own digests."""
 
     def of(items: list[tuple[str, bytes]]) -> bytes:
         if len(items) == 1:
@@ -33,11 +42,7 @@ def slow_root(state: Mapping[bytes, bytes]) -> bytes:
         right = [item for item in items if item[0][at] == "1"]
         return sha(b"\x01" + at.to_bytes(2, "big") + of(left) + of(right))
 
-    leaves = [
-        (bits_of(key), sha(b"\x00" + len(key).to_bytes(2, "big") + key + sha(value)))
-        for key, value in state.items()
-    ]
-    return of(sorted(leaves)) if leaves else bytes(32)
+    return of(sorted((bits_of(key), digest) for key, digest in leaves.items()))
 
 
 def fetcher(state: Mapping[bytes, bytes]) -> Callable[[Sequence[bytes]], dict[bytes, bytes]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from core.ids import Epoch
-from ledger.page import PageRow, PageWrites
+from ledger.page_rows import PageRow, PageWrites
 from ledger.patches import HeadRow, StoredMap, stored_map
 from ledger.tree import StateTree
 

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from core.errors import InvariantBroken
 from core.ids import Epoch
-from ledger import patches
+from ledger import patches, tree
 from ledger.errors import StatePageLost
 from ledger.limits import PAGE_LEAVES_MAX, PAGE_LEAVES_MERGED, PAGES_CACHED_MAX
 from ledger.page import PATCHED_BYTES
@@ -80,7 +80,7 @@ class Maps(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.limits = pytest.MonkeyPatch()
-        self.limits.setattr(patches, "PATCH_SIZE_BYTES_MAX", 12 * PATCHED_BYTES)
+        self.limits.setattr(tree, "PATCH_SIZE_BYTES_MAX", 12 * PATCHED_BYTES)
         self.limits.setattr(patches, "PATCHES_SIZE_BYTES_MAX", 20 * PATCHED_BYTES)
         self.disk = PageDisk()
         self.tree = StateTree(self.disk.read)

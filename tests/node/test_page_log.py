@@ -16,7 +16,8 @@ from identity.keys import KeyPair
 from journal import Store
 from journal.errors import WriteFailed
 from ledger import patches
-from ledger.page import PATCHED_BYTES, PageWrites
+from ledger.page import PATCHED_BYTES
+from ledger.page_rows import PageWrites
 from ledger.prover import prove_keys
 from ledger.tree import StateTree
 from node.state_tables import (
