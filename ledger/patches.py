@@ -73,12 +73,13 @@ class Patches:
         """Return what is to be put over a page as its row has it."""
         return self._of.get(number, b"")
 
-    def put(self, patches: Mapping[int, bytes]) -> None:
-        """Put these over pages: all that is to be put over them."""
-        before = self._of
-        grown = [len(patch) - len(before.get(number, b"")) for number, patch in patches.items()]
-        self._size_bytes += sum(grown)
-        before.update(patches)
+    def put(self, patches: Iterable[tuple[int, bytes]]) -> None:
+        """Put these over pages, (number, patch) each: all that is to be put over them."""
+        known, grown = self._of, 0
+        for number, patch in patches:
+            grown += len(patch) - len(known.get(number, b""))
+            known[number] = patch
+        self._size_bytes += grown
 
     def drop(self, number: int) -> None:
         """Forget what was put over a page: it is written whole, or gone."""

@@ -128,7 +128,7 @@ class Pages:
             return []
         for number in (*gone, *(made.keys() - patches.keys())):
             self.patches.drop(number)
-        self.patches.put({number: made[number].patch for number in patches})
+        self.patches.put([(number, made[number].patch) for number in patches])
         due = self.patches.due(update)
         self._folded = self._due(made, due)
         for number in (*made, *self._folded):
@@ -306,7 +306,7 @@ class StateTree:
         Returns the map at the ends of the `sealed` epochs.
         """
         heads = stored.heads
-        self._pages.patches.put({head.id: head.patch for head in heads if head.patch})
+        self._pages.patches.put((head.id, head.patch) for head in heads if head.patch)
         self._number = stored.number
         known: dict[bytes, Inner] = {}
         in_order = sorted(heads, key=lambda head: head.first)
