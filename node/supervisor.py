@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from enum import Enum
-from typing import Protocol
+from typing import Final, Protocol
 
 import structlog
 
@@ -23,6 +23,7 @@ from myceld import VERSION
 from node.accuse_task import AccuseTask
 from node.assembly import Assembly, Setup, Tasks
 from node.cell import RunningCell
+from node.conversation_tables import CONVERSATION_SCHEMA
 from node.errors import NotStoredYet
 from node.installation import install
 from node.invite_tables import INVITE_SCHEMA
@@ -42,6 +43,7 @@ from node.verifier import Verifier
 from settings import metadata_of
 
 _LOG = structlog.get_logger("supervisor")
+_TABLES: Final = SCHEMA + INVITE_SCHEMA + MESSAGE_SCHEMA + CONVERSATION_SCHEMA + CONTENT_SCHEMA
 
 
 class Front(Protocol):
@@ -92,7 +94,7 @@ class Supervisor:
         verifier = Verifier()
         holders: tuple[Callable[[], None], ...] = ()
         try:
-            await store.create_tables(SCHEMA + INVITE_SCHEMA + MESSAGE_SCHEMA + CONTENT_SCHEMA)
+            await store.create_tables(_TABLES)
             await check_layout(store)
             audit = await AuditTrail.open(store, self._setup.key.public_key)
             nucleus = Nucleus(store, audit)
