@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from enum import Enum
-from typing import Protocol
+from typing import Final, Protocol
 
 import structlog
 
@@ -25,6 +25,7 @@ from myceld import VERSION
 from node.accuse_task import AccuseTask
 from node.assembly import Assembly, Setup, Tasks
 from node.cell import RunningCell
+from node.conversation_tables import CONVERSATION_SCHEMA
 from node.errors import DirectoryUnusable, NotStoredYet
 from node.home import Home, write_file
 from node.installation import install
@@ -47,6 +48,7 @@ from node.verifier import Verifier
 from settings import metadata_of
 
 _LOG = structlog.get_logger("supervisor")
+_TABLES: Final = SCHEMA + INVITE_SCHEMA + MESSAGE_SCHEMA + CONVERSATION_SCHEMA + CONTENT_SCHEMA
 
 
 class Front(Protocol):
@@ -107,7 +109,7 @@ class Supervisor:
         verifier = Verifier()
         holders: tuple[Callable[[], None], ...] = ()
         try:
-            await store.create_tables(SCHEMA + INVITE_SCHEMA + MESSAGE_SCHEMA + CONTENT_SCHEMA)
+            await store.create_tables(_TABLES)
             if not await self._has_map(store):
                 return False
             audit = await AuditTrail.open(store, self._setup.key.public_key)
