@@ -70,3 +70,16 @@ def test_a_room_says_who_is_in_it_and_one_that_was_left_takes_no_answer(
     page.reload()
     expect(page.get_by_text("This cell has left the room.")).to_be_visible()
     expect(page.get_by_label("Message", exact=True)).to_have_count(0)
+
+
+def test_escape_closes_the_menu_and_leads_back_to_its_button(open_window: OpenWindow) -> None:
+    page = open_window(PHONE).open("#/rounds")
+    expect(page.get_by_role("heading", name="Rounds")).to_be_visible()
+    menu = page.get_by_role("button", name="Menu")
+    menu.focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Overview")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(menu).to_be_focused()
+    expect(menu).to_have_attribute("aria-expanded", "false")
