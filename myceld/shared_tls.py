@@ -22,14 +22,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import Any, Self, TypeAlias, TypeVar
 
 from myceld.limits import LEAVING_S_MAX, TLS_TURN_SIZE_BYTES_MAX
 
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer, WriteableBuffer
-
 T = TypeVar("T")
+Octets: TypeAlias = Any
+"""What has bytes. Python 3.11 has no type for it."""
 
 
 class SharedTlsSocket(ssl.SSLSocket):
@@ -69,14 +68,13 @@ class SharedTlsSocket(ssl.SSLSocket):
             super().settimeout(0.0)
             self._takes_turns = True
 
-    # `recv` and `recv_into` of the base call it by these names.
-    def read(self, len: int = 1024, buffer: WriteableBuffer | None = None) -> Any:  # noqa: A002, ANN401
+    def read(self, len: int = 1024, buffer: Octets = None) -> Any:  # noqa: A002, ANN401 - see base
         """Return what a record brings, or how many bytes of it are in `buffer`; none at the end."""
         if not self._takes_turns:
             return super().read(len, buffer)
         return self._by_turns(partial(super().read, len, buffer), self._deadline_s())
 
-    def write(self, data: ReadableBuffer) -> int:
+    def write(self, data: Octets) -> int:
         """Write the first bytes of `data`, at most a record; return how many that were."""
         if not self._takes_turns:
             return super().write(data)
@@ -84,13 +82,13 @@ class SharedTlsSocket(ssl.SSLSocket):
         with self._writer(deadline_s):
             return self._put(memoryview(data).cast("B"), deadline_s)
 
-    def send(self, data: ReadableBuffer, flags: int = 0) -> int:
+    def send(self, data: Octets, flags: int = 0) -> int:
         """Write the first bytes of `data`, at most a record; return how many that were."""
         if not self._takes_turns or flags:
             return super().send(data, flags)
         return self.write(data)
 
-    def sendall(self, data: ReadableBuffer, flags: int = 0) -> None:
+    def sendall(self, data: Octets, flags: int = 0) -> None:
         """Write all within the timeout, as a socket without TLS does."""
         if not self._takes_turns or flags:
             super().sendall(data, flags)
@@ -130,8 +128,6 @@ class SharedTlsSocket(ssl.SSLSocket):
         """Wait so long from the next call on, for ever if it is None, not at all if it is 0."""
         if not self._takes_turns:
             super().settimeout(value)
-        elif value is not None and value < 0:
-            raise ValueError("Timeout value out of range")
         else:
             self._timeout_s = value
 
