@@ -2,7 +2,7 @@
 
 import { h, replace } from "../dom.js";
 import { ago, momentMs, number, short } from "../format.js";
-import { announce, badge, button, errorState, field, fillWith, form, heading, identifier, input, pager, section, table, to } from "../parts.js";
+import { announce, badge, button, errorState, field, fillWith, form, heading, identifier, memberField, pager, pageSize, section, table, to } from "../parts.js";
 
 export const title = "Messages";
 
@@ -14,7 +14,7 @@ export async function render(root, context) {
   if (kind === "cell" || kind === "room") return conversation(root, context, kind, id ?? "");
   const place = h("div", { class: "stack" });
   const open = form("Write to a cell", (fields) => context.go(to("messages", "cell", fields.cell.trim())),
-    field("Member’s name or cell id", input("cell", "", { required: true })), button("Write", null, { type: "submit" }));
+    memberField("Member’s name or cell id", "cell"), button("Write", null, { type: "submit" }));
   open.classList.add("inline");
   replace(root, heading("Messages", "Sealed from this cell to others; only both ends read them. A token needs the scope “message” for this page."), open, place);
   const draw = () => fillWith(place, context, () => inbox(context, offsetOf(context)));
@@ -33,16 +33,17 @@ function follow(context, draw, problem) {
 }
 
 async function inbox(context, offset) {
-  const [page, names] = await Promise.all([context.api.get("v1/conversations", { limit: SIZE, offset }, context.signal), namesOf(context)]);
+  const size = pageSize();
+  const [page, names] = await Promise.all([context.api.get("v1/conversations", { limit: size, offset }, context.signal), namesOf(context)]);
   return [table("Conversations", [
     { label: "With", cell: ({ cell, room, name }) => (room === null
       ? h("a", { href: to("messages", "cell", cell) }, names.get(cell) ?? short(cell))
       : h("a", { href: to("messages", "room", room) }, `room ${name ?? short(room)}`)) },
     { label: "Last said", wide: true, cell: ({ newest }) => (newest === null ? "–" : `${newest.way === "sent" ? "You: " : ""}${cut(wordsOf(newest))}`) },
     { label: "Unread", numeric: true, cell: ({ unread }) => (unread ? badge(number(unread), "good") : "–") },
-    { label: "When", cell: ({ newest }) => (newest === null ? "–" : ago(newest.timestamp_ms)) },
+    { label: "When", unbroken: true, cell: ({ newest }) => (newest === null ? "–" : ago(newest.timestamp_ms)) },
   ], page.items, { empty: offset === 0 ? "No message was sent or received yet." : "There are no more conversations." }),
-  pager("Pages of conversations", { label: "Newer", href: offset > 0 ? `#/messages?offset=${Math.max(0, offset - SIZE)}` : null },
+  pager("Pages of conversations", { label: "Newer", href: offset > 0 ? `#/messages?offset=${Math.max(0, offset - size)}` : null },
     { label: "Older", href: page.next === null ? null : `#/messages?offset=${page.next}` })];
 }
 
@@ -65,8 +66,9 @@ async function conversation(root, context, kind, id) {
   const place = h("div", { class: "stack" });
   const offset = offsetOf(context);
   const which = kind === "room" ? { room: id } : { cell: id, direct: 1 };
-  const [names, known] = await Promise.all([namesOf(context).catch(() => new Map()), aboutOf(context, kind, id).catch(() => null)]);
-  const name = kind === "room" ? `Room ${known?.name ?? short(id)}` : names.get(id) ?? (id.length > 30 ? short(id) : id);
+  const [names, room] = await Promise.all([namesOf(context).catch(() => new Map()), kind === "room" ? roomOf(context, id).catch(() => null) : null]);
+  const name = kind === "room" ? `Room ${room?.name ?? short(id)}` : names.get(id) ?? (id.length > 30 ? short(id) : id);
+  const lead = kind === "room" ? room && membersOf(room, names, context.info.cell_id) : id.length > 30 ? identifier(id, null, { whole: true }) : null;
   const fill = () => fillWith(place, context, async () => {
     const [page, about] = await Promise.all([
       context.api.get("v1/messages", { limit: SIZE, offset, ...which }, context.signal), aboutOf(context, kind, id),
@@ -80,10 +82,24 @@ async function conversation(root, context, kind, id) {
     if (offset === 0 && isAtEnd && !context.signal.aborted) root.lastElementChild.scrollIntoView({ block: "end" });
     return problem;
   };
-  replace(root, heading(name, kind === "cell" && id.length > 30 ? identifier(id, null, { whole: true }) : null, h("a", { href: "#/messages" }, "All messages")), place,
-    offset === 0 && writing(context, kind === "room" ? { room: id } : { to: id }, draw));
+  const answer = h("div", {});
+  replace(root, heading(name, lead, h("a", { href: "#/messages" }, "All messages")), place, answer);
   const problem = await draw();
-  if (offset === 0) follow(context, draw, problem);
+  if (context.signal.aborted || offset > 0 || problem?.status === 404) return;
+  if (room?.left) replace(answer, h("p", { class: "soft" }, "This cell has left the room."));
+  else replace(answer, writing(context, kind === "room" ? { room: id } : { to: id }, draw));
+  root.lastElementChild.scrollIntoView({ block: "end" });
+  follow(context, draw, problem);
+}
+
+async function roomOf(context, id) {
+  return (await context.api.get("v1/rooms", {}, context.signal)).items.find((room) => room.id === id) ?? null;
+}
+
+/** Who is in a room: this cell first. */
+function membersOf(room, names, ownId) {
+  const others = room.members.filter((id) => id !== ownId).map((id) => names.get(id) ?? short(id)).sort();
+  return `${room.left ? "" : "You and "}${others.join(", ") || "nobody else"}.`;
 }
 
 /** What the cell knows of one conversation; undefined before there is one. */
