@@ -9,7 +9,6 @@ import asyncio
 import errno
 import resource
 import socket
-import ssl
 from collections.abc import Callable
 from functools import partial
 from typing import Final
@@ -32,6 +31,8 @@ from gateway.limits import (
     STREAM_COMMAND_SIZE_BYTES_MAX,
 )
 from gateway.stream_socket import Socket
+from gateway.tls import Tls
+from gateway.tls_entrance import TlsEntrance
 
 _EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what to ask instead
 
@@ -46,7 +47,7 @@ class Listener:
         *,
         host: str,
         port: int,
-        tls: ssl.SSLContext | None = None,
+        tls: Tls | None = None,
         insecure: bool = False,
     ) -> None:
         """`stop_waiting` has every request answered that waits.
@@ -91,13 +92,20 @@ class Listener:
         self._server = Server(config)
         self._server.servers = []
         self._server.lifespan = config.lifespan_class(config)
-        self._entrance = Entrance(
-            self.crowd,
-            look=self._door.glance,
-            make=partial(_made, config, self._server),
-            tls=self._tls,
-            refused_max=_most(REFUSED_WAITING_MAX, 2),
-        )
+        make, refused_max = partial(_made, config, self._server), _most(REFUSED_WAITING_MAX, 2)
+        if self._tls is None:
+            self._entrance = Entrance(
+                self.crowd, look=self._door.glance, make=make, refused_max=refused_max
+            )
+        else:
+            self._entrance = TlsEntrance(
+                self.crowd,
+                look=self._door.glance,
+                make=make,
+                refused_max=refused_max,
+                tls=self._tls,
+                known=self._door.known,
+            )
         self._entrance.open(self._socket)
         host, port = self._socket.getsockname()[:2]
         scheme, host = "https" if self._tls else "http", _EVERYWHERE.get(host, host)
