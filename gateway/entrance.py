@@ -18,6 +18,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, TypeAlias
 
+from gateway.comings import Comings
 from gateway.connections import Connection, Crowd
 from gateway.glance import Refused
 from gateway.limits import (
@@ -82,12 +83,14 @@ class Entrance:
         look: Look,
         make: Callable[[], Connection],
         refused_max: int = REFUSED_WAITING_MAX,
+        comings: Comings | None = None,
     ) -> None:
         """`look` is asked about each whole head, `make` makes a connection for who is let in."""
         self._crowd = crowd
         self._look = look
         self._make = make
         self._refused_max = refused_max
+        self._comings = Comings() if comings is None else comings
         self._loop = asyncio.get_running_loop()
         self._listener: socket.socket | None = None
         self._newcomers: dict[Newcomer, None] = {}
@@ -143,6 +146,7 @@ class Entrance:
             if self._is_one_too_many(address):
                 raw.close()
                 closed += 1
+                self._comings.closed += 1
                 continue
             taken += 1
             raw.setblocking(False)  # noqa: FBT003 - the standard library's own
@@ -170,6 +174,7 @@ class Entrance:
             self._loop.add_reader(self._listener, self._accept)
 
     def _take_in(self, newcomer: Newcomer) -> None:
+        self._comings.taken_in += 1
         newcomer.until_s = self._loop.time() + HEAD_TIMEOUT_S
         self._newcomers[newcomer] = None
         self._crowd.came(newcomer, block_of(newcomer.address))

@@ -329,8 +329,8 @@ HANDSHAKES_WAITING_MAX: Final = 512
 HANDSHAKE_SHARE: Final = 0.125
 """Of the event loop, what handshakes with addresses take that nobody is known at."""
 
-HANDSHAKE_SHARE_KNOWN: Final = 0.25
-"""The same of addresses from where somebody came who may ask: both together less than the half."""
+HANDSHAKE_SHARE_KNOWN: Final = 0.125
+"""The same of addresses from where somebody came who may ask: both together a quarter."""
 
 HANDSHAKE_BURST_S: Final = 0.8
 """So much of these shares can be saved up: a page that opens six connections waits for no pause."""

@@ -17,6 +17,7 @@ from uvicorn import Config, Server
 
 from core.errors import check
 from core.host_names import is_loopback
+from gateway.comings import Comings
 from gateway.connections import Connection, Crowd
 from gateway.door import Door
 from gateway.entrance import Entrance
@@ -58,6 +59,7 @@ class Listener:
             raise NotLoopback(f"{host} is not a loopback address, and there is no TLS")
         self._tls = tls
         self.crowd = Crowd(silent_max=_most(SILENT_CONNECTIONS_MAX, 3))
+        self.comings = Comings()
         self._address = ("127.0.0.1" if host.lower() == "localhost" else host, port)
         self._door = door
         self._stop_waiting = stop_waiting
@@ -95,7 +97,11 @@ class Listener:
         make, refused_max = partial(_made, config, self._server), _most(REFUSED_WAITING_MAX, 2)
         if self._tls is None:
             self._entrance = Entrance(
-                self.crowd, look=self._door.glance, make=make, refused_max=refused_max
+                self.crowd,
+                look=self._door.glance,
+                make=make,
+                refused_max=refused_max,
+                comings=self.comings,
             )
         else:
             self._entrance = TlsEntrance(
@@ -105,6 +111,7 @@ class Listener:
                 refused_max=refused_max,
                 tls=self._tls,
                 known=self._door.known,
+                comings=self.comings,
             )
         self._entrance.open(self._socket)
         host, port = self._socket.getsockname()[:2]

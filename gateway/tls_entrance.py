@@ -26,6 +26,7 @@ from typing import Final
 import structlog
 
 from gateway.answers import error_answer
+from gateway.comings import Comings
 from gateway.connections import Connection, Crowd
 from gateway.entrance import Entrance, Look, Newcomer
 from gateway.errors import HandshakesWait, NoTls
@@ -33,6 +34,7 @@ from gateway.handshake_line import HandshakeLine
 from gateway.hello import NotHello, groups_of
 from gateway.known import Known
 from gateway.limits import (
+    CROWD_MIN,
     HANDSHAKE_SHARE,
     HANDSHAKE_SHARE_KNOWN,
     HANDSHAKES_MAX,
@@ -62,17 +64,16 @@ class TlsEntrance(Entrance):
         tls: Tls,
         known: Known,
         refused_max: int = REFUSED_WAITING_MAX,
+        comings: Comings | None = None,
     ) -> None:
         """`known` are the addresses from where somebody came who may ask."""
-        super().__init__(crowd, look=look, make=make, refused_max=refused_max)
+        super().__init__(crowd, look=look, make=make, refused_max=refused_max, comings=comings)
         self._tls = tls
         self._known = known
         self._shaking = Crowd(silent_max=HANDSHAKES_MAX)
         self._strangers = HandshakeLine(self._begin, HANDSHAKE_SHARE, is_late=self._tell)
         self._others = HandshakeLine(self._begin, HANDSHAKE_SHARE_KNOWN, is_late=self._tell)
         self._told_s = -TLS_CROWD_TOLD_S
-        self.begun = 0
-        """Handshakes so far."""
 
     def close(self) -> None:
         """See `Entrance.close`."""
@@ -108,6 +109,7 @@ class TlsEntrance(Entrance):
             self.drop(newcomer)
         else:
             line.join(newcomer, block)
+            self._note_waiting()
 
     def _line_of(self, address: str) -> HandshakeLine[Newcomer]:
         is_known = block_of(address) in self._known
@@ -118,22 +120,24 @@ class TlsEntrance(Entrance):
         if _is_gone(newcomer.raw):
             self.drop(newcomer)
             return False
-        self.begun += 1
+        self._comings.begun += 1
         hello, newcomer.head = newcomer.head, b""
         context = self._tls.context_for(groups_of(hello) or frozenset())
         newcomer.session = Session(context)
         self._shaking.came(newcomer, block_of(newcomer.address))
+        self._note_waiting()
         self._shake(newcomer, newcomer.session, hello)
         return True
 
     def _shake(self, newcomer: Newcomer, session: Session, data: bytes) -> None:
         """Go on with a handshake, or with a head behind it."""
-        began_s = self._loop.time()
+        began_s, was_shaken = self._loop.time(), session.is_shaken
         try:
             said = session.take(data)
             is_over = session.is_over
         except ssl.SSLError:
             said, is_over = b"", True
+        self._comings.done += session.is_shaken and not was_shaken
         self._line_of(newcomer.address).charge(self._loop.time() - began_s)
         with contextlib.suppress(OSError):
             answer = session.to_send()
@@ -161,15 +165,18 @@ class TlsEntrance(Entrance):
         self._shaking.went(newcomer)
         self._strangers.leave(newcomer)
         self._others.leave(newcomer)
+        self._note_waiting()
+
+    def _note_waiting(self) -> None:
+        self._comings.waiting = len(self._strangers) + len(self._others)
 
     def _tell(self) -> None:
-        """Have it logged that handshakes wait, once in a while."""
-        now_s = self._loop.time()
-        if now_s - self._told_s >= TLS_CROWD_TOLD_S:
+        """Have it logged that many wait, once in a while."""
+        now_s, waiting = self._loop.time(), self._comings.waiting
+        if waiting >= CROWD_MIN and now_s - self._told_s >= TLS_CROWD_TOLD_S:
             self._told_s = now_s
-            waiting = len(self._strangers) + len(self._others)
             error = HandshakesWait(f"{waiting} connections wait for their TLS handshake")
-            _LOG.warning(str(error), begun=self.begun)
+            _LOG.warning(str(error), begun=self._comings.begun)
 
 
 def _is_gone(raw: socket.socket) -> bool:

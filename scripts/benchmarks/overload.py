@@ -101,7 +101,7 @@ def main() -> int:
         "--nice", type=int, default=10, help="priority of the crowd: 0 as the cells"
     )
     parser.add_argument("--tls", action="store_true", help="all of it over TLS")
-    parser.add_argument("--rate", type=float, default=6000, help="handshakes a second, with --tls")
+    parser.add_argument("--rate", type=float, default=2500, help="handshakes a second, with --tls")
     parser.add_argument(
         "--addresses", type=int, default=64, help="of the crowd, with --tls; 0: the honest one's"
     )
