@@ -133,4 +133,4 @@ def _read_line(is_terminal: bool) -> str | None:  # noqa: FBT001 - of standard i
 
 
 def _query_of(where: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {"room": where["room"]} if "room" in where else {"cell": where["to"]}
+    return {"room": where["room"]} if "room" in where else {"cell": where["to"], "direct": 1}

@@ -186,6 +186,8 @@ FAILPOINTS: Final[Mapping[str, Failpoint]] = MappingProxyType(
             "node/transfer_serving.py",
             "a piece of a checkpoint is sent",
         ),
+        "rebuild.map": Failpoint("node/map_rebuild.py", "some keys of a map that is made anew"),
+        **_both("rebuild.swap", "node/map_rebuild.py", "a map made anew takes its place, fsynced"),
         "install.begin": Failpoint("node/installation.py", "the tables for a checkpoint are empty"),
         "install.state": Failpoint("node/installation.py", "a piece of its state is made ready"),
         "install.ordered": Failpoint("node/installation.py", "some of its receipts are made ready"),

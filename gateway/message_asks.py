@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Self
 from pydantic import ConfigDict, model_validator
 
 from gateway.asks import LimitAsk, TimeoutAsk, WaitAsk
-from gateway.kinds import Digits, Hash, Hex, Index, Items, Name, OneOf, Text, Whole, Wrong
+from gateway.kinds import Digits, Hash, Hex, Index, Items, Name, OneOf, Switch, Text, Whole, Wrong
 from gateway.limits import JOURNAL_NAME_LENGTH_MAX, MESSAGE_EXPIRES_S
 from gateway.message_views import MessageQuery, MessageWish
 from gateway.reading import Ask
@@ -105,9 +105,14 @@ class WhichAsk(LimitAsk):
     status: Annotated[str | None, OneOf(_STATUSES)] = None
     """How far they have come."""
 
+    direct: Annotated[bool, Switch()] = False
+    """1: only what was said outside of rooms."""
+
     def query(self) -> MessageQuery:
         """Return which are wanted."""
-        return MessageQuery(way=self.way, cell=self.cell, room=self.room, status=self.status)
+        return MessageQuery(
+            way=self.way, cell=self.cell, room=self.room, status=self.status, direct=self.direct
+        )
 
 
 class OffsetAsk(LimitAsk):
@@ -115,6 +120,21 @@ class OffsetAsk(LimitAsk):
 
     offset: Index = 0
     """How many items to leave out."""
+
+
+class ConversationsAsk(OffsetAsk):
+    """Which conversations are wanted; all unless one is named."""
+
+    cell: Annotated[str | None, Text(1, JOURNAL_NAME_LENGTH_MAX)] = None
+    """Only the one with this cell, by its id or a member's name."""
+    room: Annotated[bytes | None, Hex(ROOM_ID_SIZE_BYTES)] = None
+    """Only the one in this room, instead."""
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        if self.cell is not None and self.room is not None:
+            raise Wrong("expected at most one of `cell` and `room`", "cell")
+        return self
 
 
 class MessagesAsk(WhichAsk, OffsetAsk):

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from gateway.message_views import (
     ContentView,
+    ConversationView,
     KeepContent,
     MessageQuery,
     MessagesView,
@@ -41,6 +42,12 @@ class MessageCell(Protocol):
 
         An empty page when the time is over.
         """
+        ...
+
+    async def conversations(
+        self, *, cell: str | None, room: bytes | None, offset: int, limit: int
+    ) -> list[ConversationView]:
+        """Return a page of conversations, or the one with a cell or in a room, the newest first."""
         ...
 
     async def message(self, message_id: int, *, wait: str | None, timeout_s: float) -> MessageView:

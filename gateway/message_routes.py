@@ -10,6 +10,7 @@ from gateway.errors import NoSuchCell, NoSuchContent, NoSuchMessage, NoSuchRoom,
 from gateway.limits import WAIT_GRACE_S
 from gateway.message_asks import (
     ContentPath,
+    ConversationsAsk,
     MessagePath,
     MessagesAsk,
     MessageWaitAsk,
@@ -24,6 +25,7 @@ from gateway.message_asks import (
 from gateway.message_cell import MessageCell
 from gateway.message_views import (
     ContentView,
+    ConversationView,
     KeepContent,
     MessagesView,
     MessageView,
@@ -55,6 +57,7 @@ class MessageRoutes:
             get("/api/v1/messages/next", self.next_messages, NoSuchCell, late),
             get("/api/v1/messages/{id}", self.message, NoSuchMessage, late),
             post("/api/v1/messages/{id}/read", self.mark_read, NoSuchMessage),
+            get("/api/v1/conversations", self.conversations, NoSuchCell),
             get("/api/v1/rooms", self.rooms),
             post("/api/v1/rooms", self.create_room, NoSuchCell),
             post("/api/v1/rooms/{id}/add", self.add_to_room, NoSuchRoom, NoSuchCell),
@@ -89,6 +92,15 @@ class MessageRoutes:
     async def mark_read(self, path: MessagePath) -> MessageView:
         """Say that a message was read; its sender is told."""
         return await self._waits.read(self._cell.mark_message_read(path.id))
+
+    async def conversations(self, query: ConversationsAsk) -> Page[ConversationView]:
+        """List conversations, the newest first, with how much of each is unread."""
+        offset, limit = query.offset, query.limit
+        work = self._cell.conversations(
+            cell=query.cell, room=query.room, offset=offset, limit=limit
+        )
+        items = await self._waits.read(work)
+        return Page(items, offset + limit if len(items) == limit else None)
 
     async def rooms(self) -> Page[RoomView]:
         """List the rooms that this cell is in, or was."""

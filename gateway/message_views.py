@@ -32,6 +32,8 @@ class MessageQuery:
     cell: str | None
     room: bytes | None
     status: str | None
+    direct: bool = False
+    """Only what was said outside of rooms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,22 @@ class MessagesView:
     total: int
     offset: int
     limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationView:
+    """What was said with one cell outside of rooms, or in one room."""
+
+    cell: str | None
+    """Present cell id of the other end; null for a room."""
+    room: str | None
+    """Id of the room; null for a cell."""
+    name: str | None
+    """What the room is called; null for a cell."""
+    unread: int
+    """How many messages came that are not marked as read."""
+    newest: MessageView | None
+    """What came or went last; null in a room where nothing did."""
 
 
 @dataclass(frozen=True, slots=True)

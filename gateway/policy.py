@@ -187,6 +187,7 @@ ROWS: Final = (
     Row("GET", "/api/v1/messages/next", _M),
     Row("GET", "/api/v1/messages/{id}", _M),
     Row("POST", "/api/v1/messages/{id}/read", _M),
+    Row("GET", "/api/v1/conversations", _M),
     Row("GET", "/api/v1/rooms", _M),
     Row("POST", "/api/v1/rooms", _M),
     Row("POST", "/api/v1/rooms/{id}/add", _M),

@@ -129,7 +129,7 @@ class StoreCorrupt(OperationalFault):
 
 
 class QueryTooLong(OperationalFault):
-    """A query ran longer than QUERY_TIME_MS_MAX and was interrupted."""
+    """A query was interrupted: by QUERY_TIME_MS_MAX of CPU time, or QUERY_ELAPSED_MS_MAX in all."""
 
     code = "MYC-JOURNAL-017"
     remedy = "Ask for less at once, or add an index."

@@ -150,10 +150,16 @@ READ_ROWS: Final = 16
 """Rows fetched at a time by a range read: about 256 KiB, unless blocks are larger."""
 
 QUERY_TIME_MS_MAX: Final = 2000
-"""A query of the ledger runs in the event loop's thread; a longer one is interrupted."""
+"""CPU time of one query: it runs in the event loop's thread, and is interrupted if it takes more.
+Not the time that passes: others may keep a query of 10 ms from the processor for seconds."""
+
+QUERY_ELAPSED_MS_MAX: Final = 30_000
+"""Time that may pass during one query. Reads that wait for a slow disk take no CPU time, and hold
+the event loop all the same; after 30 s the client that asked has given up. Only a cell that gets
+less than a fifteenth of a processor is stopped by it in work that it may do."""
 
 QUERY_STEPS: Final = 10_000
-"""Virtual machine steps between two looks at the clock, about 0.2 ms."""
+"""Virtual machine steps between two looks at the clocks, about 0.2 ms."""
 
 LOCK_TIMEOUT_MS: Final = 5000
 """How long to wait for a lock held by another process (a backup, an inspection)."""

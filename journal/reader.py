@@ -12,6 +12,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from journal.errors import BlockCleared, NoSuchBlock, QueryTooLong, StoreCorrupt
 from journal.hashes import HashReader
 from journal.layout import JournalState, Slot, length_of, unpack_chunk
 from journal.limits import (
+    QUERY_ELAPSED_MS_MAX,
     QUERY_STEPS,
     QUERY_TIME_MS_MAX,
     READ_ROWS,
@@ -53,15 +55,16 @@ class Reader:
     def query(self, sql: str, parameters: Sequence[SqlValue] = ()) -> list[tuple[Any, ...]]:
         """Return all rows of one statement that reads.
 
-        Raises QueryTooLong after QUERY_TIME_MS_MAX, StatementRefused or ReadFailed.
+        Raises QueryTooLong after QUERY_TIME_MS_MAX of CPU time or QUERY_ELAPSED_MS_MAX in all,
+        StatementRefused or ReadFailed.
         """
-        deadline = time.monotonic() + QUERY_TIME_MS_MAX / 1000
-        self._connection.set_progress_handler(lambda: time.monotonic() > deadline, QUERY_STEPS)
+        watch = _Watch(time.thread_time(), time.monotonic())
+        self._connection.set_progress_handler(watch.is_over, QUERY_STEPS)
         try:
             return self._connection.execute(sql, parameters).fetchall()
         except SQLITE_ERRORS as error:
             if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
-                raise QueryTooLong(f"stopped after {QUERY_TIME_MS_MAX} ms: {sql[:80]!r}") from error
+                raise QueryTooLong(f"stopped after {watch.words()}: {sql[:80]!r}") from error
             raise fault_of(error, writing=False) from error
         finally:
             self._connection.set_progress_handler(None, 0)
@@ -230,3 +233,23 @@ class Reader:
             return self._connection.execute(sql, parameters).fetchall()
         except SQLITE_ERRORS as error:
             raise fault_of(error, writing=False, ours=True) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Watch:
+    """What a query may take; begun in its thread, by that thread's clock and the common one."""
+
+    work_began_s: float
+    began_s: float
+
+    def is_over(self) -> bool:
+        """Return whether it took too long."""
+        work_s = time.thread_time() - self.work_began_s
+        elapsed_s = time.monotonic() - self.began_s
+        return work_s * 1000 > QUERY_TIME_MS_MAX or elapsed_s * 1000 > QUERY_ELAPSED_MS_MAX
+
+    def words(self) -> str:
+        """Say what it took."""
+        work_ms = 1000 * (time.thread_time() - self.work_began_s)
+        elapsed_ms = 1000 * (time.monotonic() - self.began_s)
+        return f"{work_ms:.0f} ms of work in {elapsed_ms:.0f} ms"

@@ -723,14 +723,17 @@ class StatePageLost(InvariantBroken):
     """A page of the state map is not on the disk, or not as it was written."""
 
     code = "MYC-LEDGER-502"
-    remedy = "Check the disk; then let a new directory with the same key fetch the state again."
+    remedy = (
+        "Check the disk, then start the cell again: it makes the map anew from the values. A cell "
+        "that goes on is told to by `myceld repair --map`."
+    )
 
 
 class PageLogLost(InvariantBroken):
     """What was logged of the state map's pages is not as it was written."""
 
     code = "MYC-LEDGER-562"
-    remedy = "Check the disk; then let a new directory with the same key fetch the state again."
+    remedy = "Check the disk, then start the cell again: it makes the map anew from the values."
 
 
 class StateNotKept(LocalMisuse):

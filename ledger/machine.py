@@ -36,6 +36,7 @@ from ledger.errors import (
     InsufficientFunds,
     KeyRotated,
     NonceUsed,
+    StatePageLost,
     TransactionRefused,
 )
 from ledger.forks import EvidenceChecks
@@ -219,7 +220,8 @@ class Ledger:
 
         `pages` is the whole map of the state, `sealed` the headers of the ends of the newest epochs
         whose states are to be had. Of the values none is read before it is asked for.
-        Raises InvariantBroken when the roster or the root of a state is not its header's.
+        Raises InvariantBroken when the roster is not that of its header, StatePageLost when the
+        root of a state is not.
         """
         check(roster.hash == header.roster, "the roster on disk is not the one of the last header")
         check(before is None or before.epoch == roster.epoch - 1, "epochs follow each other")
@@ -227,10 +229,8 @@ class Ledger:
         self._snapshots = self._tree.restore(pages, roster.epoch, tuple(ends))
         roots = [(ends[epoch], one.root) for epoch, one in self._snapshots.items()]
         for one, root in [*roots, (header, self._tree.root())]:
-            check(
-                root == one.state_root,
-                f"the state on disk is not the one of round {one.round}: its root differs",
-            )
+            if root != one.state_root:
+                raise StatePageLost(f"the map on disk is not that of round {one.round}")
         record = self._read(EPOCH_RECORD_KEY)
         self._record = EpochRecord() if record is None else decode_record(record)
         self._header = header

@@ -44,6 +44,7 @@ _BRANCHINGS_ABOVE_GROUPS: Final = 3
 _PATCHED: Final = Struct(f">H{HASH_SIZE_BYTES}s")
 """One leaf, or group, in a patch."""
 PATCHED_BYTES: Final = _PATCHED.size
+_OTHER_PATCH: Final = "a page of the state has fewer leaves or groups than were changed"
 _NUMBERS: Final = tuple(number.to_bytes(2, "big") for number in range(_COUNT_MAX))
 _GROUP_NUMBERS: Final = tuple((_GROUP + group).to_bytes(2, "big") for group in range(_COUNT_MAX))
 
@@ -206,8 +207,10 @@ class Page:
         body, shape = self.body, self._shape
         leaves = [*_hashes(shape.count).unpack_from(body, shape.leaves_at)]
         for number, digest in _PATCHED.iter_unpack(self.patch[HASH_SIZE_BYTES:]):
-            if number < _GROUP:
+            if number < shape.count:
                 leaves[number] = digest
+            elif number < _GROUP:
+                raise StatePageLost(_OTHER_PATCH)
         return leaves
 
     def _number_of(self, key: bytes) -> int:
@@ -251,8 +254,10 @@ class Page:
         for number, digest in _PATCHED.iter_unpack(self.patch[size:]):
             if low <= number < high:
                 leaves[number - low] = digest
-            elif number >= _GROUP:
+            elif _GROUP <= number <= _GROUP + len(cuts):
                 tops[number - _GROUP] = digest
+            elif number >= shape.count:
+                raise StatePageLost(_OTHER_PATCH)
         parts = [b"", _GROUP_NUMBERS[group], b""]
         for number, digest in changes:
             if leaves[number - low] != digest:
@@ -352,7 +357,7 @@ def _patched(body: bytes, patch: bytes, shape: _Shape) -> bytes:
         elif 0 <= number - _GROUP < groups:
             hashes[number - _GROUP] = digest
         else:
-            raise StatePageLost("a page of the state has fewer leaves than were changed")
+            raise StatePageLost(_OTHER_PATCH)
     head = body[: shape.groups_at - HASH_SIZE_BYTES]
     return b"".join((head, patch[:HASH_SIZE_BYTES], *hashes, body[shape.keys_at :]))
 

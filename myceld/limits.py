@@ -63,3 +63,10 @@ STREAM_GOODBYE_S_MAX: Final = 1.0
 
 CONNECTIONS_MAX: Final = 16
 """Connections of an asynchronous client; what is asked beyond waits, within its deadline."""
+
+TLS_TURN_SIZE_BYTES_MAX: Final = 16 << 10
+"""Most that a thread writes in its turn in a TLS connection: what one record holds."""
+
+LEAVING_S_MAX: Final = 5.0
+"""So long a TLS connection that is closed waits for threads that it has woken: microseconds, unless
+one was interrupted on its way out."""

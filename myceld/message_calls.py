@@ -11,6 +11,7 @@ from myceld.question import Question, at, call, get, get_at, send, submit
 if TYPE_CHECKING:
     from myceld.views import (
         ContentView,
+        ConversationView,
         MessagesView,
         MessageView,
         Page,
@@ -55,7 +56,8 @@ class MessageCalls:
     ) -> Question[MessagesView]:
         """Return `{"messages", "total", "offset", "limit"}`, the newest first.
 
-        Query: `way` (`sent` or `received`), `cell`, `room`, `status`.
+        Query: `way` (`sent` or `received`), `cell`, `room`, `status`; `direct=1` leaves out what
+        was said in rooms.
         """
         return get("/api/v1/messages", {"offset": offset, "limit": limit, **query})
 
@@ -84,6 +86,16 @@ class MessageCalls:
     def mark_message_read(self, message_id: int) -> Question[MessageView]:
         """Note that a message was read, with all before it of its sender; the sender is told."""
         return send(at("/api/v1/messages/{id}/read", id=message_id))
+
+    @call
+    def conversations(
+        self, /, *, offset: int = 0, limit: int = 100, **query: object
+    ) -> Question[Page[ConversationView]]:
+        """Return a page of ConversationViews, the newest first, with how much of each is unread.
+
+        Query: `cell` or `room`, for the one with it.
+        """
+        return get("/api/v1/conversations", {"offset": offset, "limit": limit, **query})
 
     @call
     def post_content(

@@ -27,6 +27,7 @@ from core.errors import MyceldError
 from myceld.access import Access
 from myceld.errors import CellUnreachable
 from myceld.limits import STREAM_PATIENCE_S_DEFAULT
+from myceld.shared_tls import SharedTlsSocket
 from myceld.subscription import Frame, Subscription, check_end, options_of, refusal_of
 from myceld.tails import Patience
 
@@ -97,8 +98,11 @@ class ItemStream:
 
     def _connect(self) -> ClientConnection:
         access, headers = self._where()
+        options = options_of(access, headers)
+        if options["ssl"] is not None:
+            options["ssl"].sslsocket_class = SharedTlsSocket  # it is read in a thread of its own
         try:
-            return connect(**options_of(access, headers))
+            return connect(**options)
         except (OSError, WebSocketException) as error:
             raise _no_connection(access, error) from error
 

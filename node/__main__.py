@@ -4,6 +4,7 @@ init     make a cell               run      run it until SIGINT or SIGTERM
 join     make a cell by a ticket     backup, backup-verify, backup-state, restore
 genesis  make a network's genesis  sign     sign a transaction without a running cell
 doctor   look for what is wrong    space    say what takes room
+want-map have the state's map made anew at the next start
 """
 
 from __future__ import annotations
@@ -306,6 +307,16 @@ def doctor(*, home: Path, fix: bool, dry_run: bool, passphrase: PassphraseSource
     from node.doctor import commands  # noqa: PLC0415 - keeps `init` and `sign` quick
 
     commands.look(Home(home), passphrase, fix=fix, dry_run=dry_run)
+
+
+@main.command()
+@click.option("--home", type=click.Path(path_type=Path), required=True)
+def want_map(*, home: Path) -> None:
+    """Have the state's map made anew at the next start."""
+    place = Home(home)
+    if not place.database.exists():
+        raise NotInitialised(f"{home} holds no cell that ever ran")
+    write_file(place.map_wish, "its owner asks for it\n")
 
 
 @main.command()

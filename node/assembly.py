@@ -91,7 +91,7 @@ from node.tables import (
     known_cells_statements,
     known_ids,
     newest_certificates,
-    newest_epochs,
+    newest_rosters,
     unplaced,
     unplaced_statements,
 )
@@ -168,7 +168,7 @@ class Assembly:
         """Return the parts and the owners of the stages, at what the store holds."""
         key, genesis, store = self._setup.key, self._setup.genesis, self._store
         identity, mempool, receipts = self._setup.identity, Mempool(), Receipts()
-        rosters, first_block = _newest_rosters(store, genesis)
+        rosters, first_block = newest_rosters(store, genesis)
         check_epoch(rosters[-1], self._surroundings.support, reader_of(store))
         consensus = _make_consensus(genesis, rosters, identity, mempool, first_block)
         execution = self._make_execution(identity)
@@ -532,12 +532,6 @@ class Assembly:
         """The roster's name for a member, the configured one for others."""
         me = roster.index_of(self._setup.key.public_key)
         return self._setup.config.cell.name if me is None else roster.members[me].name
-
-
-def _newest_rosters(store: Store, genesis: Genesis) -> tuple[list[Roster], int]:
-    """Return the rosters of the newest epochs, and the first block of events of the last two."""
-    epochs = [(genesis.roster, 0), *newest_epochs(store, 3)][-3:]
-    return [roster for roster, _ in epochs], epochs[-2:][0][1]
 
 
 def _can_dial(address: str) -> bool:

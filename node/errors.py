@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.errors import LocalMisuse, OperationalFault, RemoteViolation
+from core.errors import InvariantBroken, LocalMisuse, OperationalFault, RemoteViolation
 
 
 class DirectoryLocked(OperationalFault):
@@ -103,6 +103,13 @@ class OtherLayout(LocalMisuse):
 
     code = "MYC-NODE-031"
     remedy = "Run the version that made it, or join the network again with a new --home."
+
+
+class ValuesDamaged(InvariantBroken):
+    """The values of the state are not those that the cell's round headers tell of."""
+
+    code = "MYC-NODE-032"
+    remedy = "Check the disk; then let a new directory with the same key fetch the state again."
 
 
 class PeerTooSlow(OperationalFault):

@@ -5,6 +5,7 @@ genesis.json    the network            cell.db        journals and state (SQLite
 gateway.token   secret for clients     run.json       pid, URL and addresses while it runs
 grants.json     hashes of other tokens
 light.token     secret for hyphae      moved.json     says that the cell runs elsewhere now
+rebuild-map     asks for that at the next start: the state's map is made anew
 lock            held while it runs
 """
 
@@ -69,6 +70,11 @@ class Home:
     def run_file(self) -> Path:
         """Where the running cell tells its pid, URL and addresses."""
         return self.path / "run.json"
+
+    @property
+    def map_wish(self) -> Path:
+        """There, with the reason, if the next start is to make the state's map anew."""
+        return self.path / "rebuild-map"
 
     @property
     def lock(self) -> Path:

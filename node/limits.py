@@ -545,6 +545,9 @@ STATE_KEYS_PER_QUERY: Final = 250
 PAGE_LOGS_PER_QUERY: Final = 16
 """Rows of the log of pages read at once: 0.2 MB each in rounds of a thousand changes."""
 
+MAP_KEYS_TOLD: Final = 100_000
+"""Keys of a map that is made anew between two lines that say how far it is: some two seconds."""
+
 STATE_ROWS_PER_QUERY: Final = 4096
 """Heads of pages read at once at start: the journal's bound for a query is two seconds."""
 

@@ -12,6 +12,7 @@ from core.ids import Hash, Round
 from gateway.errors import NotReachedInTime
 from gateway.message_views import (
     ContentView,
+    ConversationView,
     KeepContent,
     MessageQuery,
     MessagesView,
@@ -24,6 +25,7 @@ from identity.messages.chat import Room, decode_chat
 from identity.messages.envelope import MessageType
 from ledger.content import Post, PostWithdraw
 from ledger.kinds import Arguments
+from node.conversation_tables import ConversationRow
 from node.journal_answers import JournalAnswers
 from node.limits import WAIT_S_MAX
 from node.lines import Lines
@@ -84,6 +86,14 @@ class MessageAnswers(JournalAnswers, ABC):
         except TimeoutError:
             rows, total = [], 0
         return MessagesView(self._views(rows), total, 0, limit)
+
+    async def conversations(
+        self, *, cell: str | None, room: bytes | None, offset: int, limit: int
+    ) -> list[ConversationView]:
+        """See `gateway.message_cell.MessageCell.conversations`."""
+        named = None if cell is None else self._cell_id(cell)
+        rows = await self._messages.conversations(cell=named, room=room, offset=offset, limit=limit)
+        return [await self._conversation_view(row) for row in rows]
 
     async def message(self, message_id: int, *, wait: str | None, timeout_s: float) -> MessageView:
         """See `gateway.message_cell.MessageCell.message`."""
@@ -170,6 +180,18 @@ class MessageAnswers(JournalAnswers, ABC):
     def _views(self, rows: Sequence[MessageRow]) -> list[MessageView]:
         return [message_view(row, self._parts.lines) for row in rows]
 
+    async def _conversation_view(self, row: ConversationRow) -> ConversationView:
+        room = None if row.room is None else self._messages.known_room(row.room)
+        newest = None if row.newest is None else await self._messages.message(row.newest)
+        lines = self._parts.lines
+        return ConversationView(
+            cell=None if row.cell is None else lines.present(row.cell),
+            room=None if row.room is None else row.room.hex(),
+            name=None if room is None else room.name,
+            unread=row.unread,
+            newest=None if newest is None else message_view(newest, lines),
+        )
+
     async def _wait_for(
         self, ids: Sequence[int], status: str, timeout_s: float
     ) -> list[MessageRow]:
@@ -189,7 +211,7 @@ class MessageAnswers(JournalAnswers, ABC):
     def _wanted(self, query: MessageQuery, after: int | None) -> Wanted:
         named = None if query.cell is None else self._cell_id(query.cell)
         cell = None if named is None else self._parts.lines.first(named)
-        return Wanted(query.way, cell, query.room, query.status, after)
+        return Wanted(query.way, cell, query.room, query.status, after, query.direct)
 
 
 def message_view(row: MessageRow, lines: Lines) -> MessageView:

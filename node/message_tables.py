@@ -104,6 +104,8 @@ class Wanted:
     room: bytes | None = None
     status: str | None = None
     after: int | None = None
+    direct: bool = False
+    """Only what was said outside of rooms."""
 
 
 def add_message(row: MessageRow) -> list[Statement]:
@@ -199,8 +201,9 @@ def note_taken(cell: CellId, taken: int) -> Statement:
 def note_read(cell: CellId, number: int) -> list[Statement]:
     """Return what notes that all of a sender up to a number were read."""
     sql = (
-        "UPDATE message SET status = 'read' WHERE way = 'received' AND cell = ? AND number <= ? "
-        "AND status = 'delivered'"
+        "UPDATE message SET status = 'read' WHERE way = 'received' AND cell = ?1 "
+        "AND number > (SELECT coalesce(max(read), 0) FROM message_pair WHERE cell = ?1) "
+        "AND number <= ?2 AND status = 'delivered'"
     )
     return [(sql, [(cell, number)]), _put_pair(cell, "read", number)]
 
@@ -409,7 +412,8 @@ def _where(wanted: Wanted) -> tuple[str, tuple[Any, ...]]:
         "id > ?": wanted.after,
     }
     given = {part: value for part, value in parts.items() if value is not None}
-    return " AND ".join(given) or "1", tuple(given.values())
+    bare = ["room IS NULL"] if wanted.direct else []
+    return " AND ".join([*given, *bare]) or "1", tuple(given.values())
 
 
 def _row_from(row: Sequence[Any]) -> MessageRow:

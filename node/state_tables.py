@@ -40,12 +40,15 @@ PAGE_TABLE: Final = (
     "CREATE TABLE {name} (id INTEGER PRIMARY KEY, born INTEGER NOT NULL, first BLOB NOT NULL, "
     "count INTEGER NOT NULL, digest BLOB NOT NULL, body BLOB NOT NULL, saved INTEGER NOT NULL)"
 )
+DEAD_PAGE_TABLE: Final = (
+    "CREATE TABLE {name} (died INTEGER NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (died, id)) "
+    "WITHOUT ROWID"
+)
 STATE_SCHEMA: Final = f"""
 {STATE_TABLE.format(name="IF NOT EXISTS state")};
 {PAGE_TABLE.format(name="IF NOT EXISTS page")};
 CREATE TABLE IF NOT EXISTS page_log (id INTEGER PRIMARY KEY, body BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS dead_page (
-  died INTEGER NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (died, id)) WITHOUT ROWID;
+{DEAD_PAGE_TABLE.format(name="IF NOT EXISTS dead_page")};
 CREATE TABLE IF NOT EXISTS change (
   id INTEGER PRIMARY KEY, round INTEGER NOT NULL, key BLOB NOT NULL, value BLOB);
 CREATE INDEX IF NOT EXISTS change_by_key ON change (key, round);
@@ -59,11 +62,11 @@ _PUT_CHANGE: Final = (
 _PUT_STATE: Final = "INSERT OR REPLACE INTO state VALUES (?, ?)"
 _DROP_STATE: Final = "DELETE FROM state WHERE key = ?"
 _PUT_PAGE: Final = "INSERT OR REPLACE INTO {name} VALUES (?, ?, ?, ?, ?, ?, ?)"
-_FOLD_PAGE: Final = "UPDATE page SET digest = ?, body = ?, saved = ? WHERE id = ?"
+_FOLD_PAGE: Final = "UPDATE {name} SET digest = ?, body = ?, saved = ? WHERE id = ?"
 _PUT_LOG: Final = "INSERT INTO page_log VALUES (?, ?)"
 _DROP_LOG: Final = "DELETE FROM page_log WHERE id <= ?"
 _DROP_PAGE: Final = "DELETE FROM {name} WHERE id = ?"
-_PUT_DEAD: Final = "INSERT OR IGNORE INTO dead_page VALUES (?, ?)"
+_PUT_DEAD: Final = "INSERT OR IGNORE INTO dead_{name} VALUES (?, ?)"
 _SET_TOLD_FROM: Final = (
     "INSERT INTO told_from VALUES (1, ?) "
     "ON CONFLICT (one) DO UPDATE SET round = max(round, excluded.round)"
@@ -108,13 +111,17 @@ def state_statements(applied: Applied, kept_from: int) -> list[_Statement]:
 
 
 def page_statements(writes: PageWrites, name: str = "page") -> list[_Statement]:
-    """Return what brings pages on the disk up to date; for another table only new pages do."""
-    check(name == "page" or not (writes.log or writes.folded), "a log is of one table of pages")
+    """Return what brings a table of pages up to date, and that of its dead ones if there are any.
+
+    What is logged is of `page` only: for another table there must be no room for it.
+    """
+    check(name == "page" or not writes.log, "a log is of one table of pages")
+    died = [(epoch, number) for number, epoch in writes.died]
     return [
         (_DROP_PAGE.format(name=name), [(number,) for number in writes.gone]),
         (_PUT_PAGE.format(name=name), writes.put),
-        (_PUT_DEAD, [(epoch, number) for number, epoch in writes.died]),
-        (_FOLD_PAGE, writes.folded),
+        *([(_PUT_DEAD.format(name=name), died)] if died else []),
+        (_FOLD_PAGE.format(name=name), writes.folded),
         (_PUT_LOG, [(writes.number, writes.log)] if writes.log else []),
         (_DROP_LOG, [(writes.log_done,)] if writes.log_done else []),
     ]

@@ -8,9 +8,10 @@ clients are kept meanwhile.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from enum import Enum
-from typing import Protocol
+from typing import Final, Protocol
 
 import structlog
 
@@ -18,16 +19,21 @@ from core.errors import MyceldError
 from core.ids import CellId
 from gossip.wire import Forward
 from journal import Store
+from ledger.errors import PageLogLost, StatePageLost
 from ledger.roster import Roster
 from myceld import VERSION
 from node.accuse_task import AccuseTask
 from node.assembly import Assembly, Setup, Tasks
 from node.cell import RunningCell
-from node.errors import NotStoredYet
+from node.conversation_tables import CONVERSATION_SCHEMA
+from node.errors import DirectoryUnusable, NotStoredYet
+from node.home import Home, write_file
 from node.installation import install
 from node.invite_tables import INVITE_SCHEMA
 from node.keyring import reader_of
+from node.layout import check_layout
 from node.limits import STOP_TIMEOUT_MS
+from node.map_rebuild import rebuild_map
 from node.message_tables import MESSAGE_SCHEMA
 from node.parts import Parts
 from node.repairing import install_repair, keep_evidence
@@ -37,11 +43,12 @@ from node.services.nucleus import Nucleus
 from node.services.table import start_order
 from node.successors import keep_reachable
 from node.surroundings import Surroundings
-from node.tables import SCHEMA, check_layout
+from node.tables import SCHEMA
 from node.verifier import Verifier
 from settings import metadata_of
 
 _LOG = structlog.get_logger("supervisor")
+_TABLES: Final = SCHEMA + INVITE_SCHEMA + MESSAGE_SCHEMA + CONVERSATION_SCHEMA + CONTENT_SCHEMA
 
 
 class Front(Protocol):
@@ -79,6 +86,7 @@ class Supervisor:
         self._tell = tell
         self._stopping = asyncio.Event()
         self._cell: RunningCell | None = None
+        self._map_wish = Home(surroundings.directory).map_wish
 
     def stop(self) -> None:
         """Ask the cell to stop cleanly."""
@@ -87,13 +95,23 @@ class Supervisor:
     async def run(self, store: Store) -> bool:
         """Run the cell; return whether it is to run again with the next key.
 
-        Raises MyceldError when it can not start or has to stop by itself.
+        Raises MyceldError when it can not start or has to stop by itself. After one that says that
+        the state's map is damaged the next start makes it anew.
         """
+        try:
+            return await self._run(store)
+        except (StatePageLost, PageLogLost) as error:
+            with contextlib.suppress(DirectoryUnusable):
+                write_file(self._map_wish, f"{error}\n")
+            raise
+
+    async def _run(self, store: Store) -> bool:
         verifier = Verifier()
         holders: tuple[Callable[[], None], ...] = ()
         try:
-            await store.create_tables(SCHEMA + INVITE_SCHEMA + MESSAGE_SCHEMA + CONTENT_SCHEMA)
-            await check_layout(store)
+            await store.create_tables(_TABLES)
+            if not await self._has_map(store):
+                return False
             audit = await AuditTrail.open(store, self._setup.key.public_key)
             nucleus = Nucleus(store, audit)
             holders = (nucleus.close, audit.give_back)
@@ -109,6 +127,16 @@ class Supervisor:
             verifier.close()
             for holder in holders:
                 holder()
+
+    async def _has_map(self, store: Store) -> bool:
+        """Make the state's map anew if it must be; return False if the cell is to stop instead."""
+        is_others = await check_layout(store)
+        if is_others or self._map_wish.exists():
+            self._tell("making the map of the state anew")
+            if not await rebuild_map(store, self._setup.genesis, self._stopping.is_set):
+                return False
+            self._map_wish.unlink(missing_ok=True)
+        return True
 
     async def _run_once(self, assembly: Assembly) -> _End:
         """Run the parts until they stop; return why they did."""

@@ -3,7 +3,7 @@
 They share the journals' write-ahead log, so a crash leaves a prefix of everything: never a state
 without the events that made it.
 
-    layout        the version of all this
+    layout        the version of all this (`layout`)
     state, page, page_log, dead_page, change, told_from
                   the replicated state: `state_tables`
     ordered       the agreed order of transactions, one row a position; an id that was listed again
@@ -37,16 +37,13 @@ from ledger.machine import Applied, Entry
 from ledger.roster import Roster, decode_roster
 from ledger.transaction import OPAQUE_KIND, SignedTransaction, transaction_id
 from ledger.trust import ATTESTATION_PREFIX
-from node.errors import NotInHistory, OtherLayout
+from node.errors import NotInHistory
 from node.state_tables import STATE_SCHEMA, state_statements
 
 EVENTS_JOURNAL: Final = "consensus"
 """All events of the hashgraph, in the order they arrived."""
 HEADERS_JOURNAL: Final = "state"
 """Round headers, one after the other; see `node.headers` for which index holds which round."""
-
-LAYOUT: Final = 6
-"""Version of the tables. 1 and 2 had the state's map in no table, 3 had no log of its pages."""
 
 STAGED_TABLE: Final = (
     "CREATE TABLE staged (id BLOB PRIMARY KEY, epoch INTEGER NOT NULL, body BLOB NOT NULL)"
@@ -155,16 +152,10 @@ def known_cells_statements(changes: Mapping[CellId, bytes | None]) -> list[State
     ]
 
 
-async def check_layout(store: Store) -> None:
-    """Note the version of the tables in a new store; raises OtherLayout for one of another."""
-    rows = store.query("SELECT version FROM layout")
-    if not rows:
-        has_rounds = store.query("SELECT 1 FROM epoch UNION ALL SELECT 1 FROM state LIMIT 1")
-        if has_rounds:
-            raise OtherLayout(f"the store has layout 1, this version needs {LAYOUT}")
-        await store.transaction({}, [("INSERT INTO layout VALUES (1, ?)", [(LAYOUT,)])])
-    elif rows != [(LAYOUT,)]:
-        raise OtherLayout(f"the store has layout {rows[0][0]}, this version needs {LAYOUT}")
+def newest_rosters(store: Store, genesis: Genesis) -> tuple[list[Roster], int]:
+    """Return the rosters of the newest epochs, and the first block of events of the last two."""
+    epochs = [(genesis.roster, 0), *newest_epochs(store, 3)][-3:]
+    return [roster for roster, _ in epochs], epochs[-2:][0][1]
 
 
 def certificate_of(store: Store, round_number: Round) -> Certificate | None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from core.findings import find
 from core.ids import CellId, TransactionId, public_key_of
 from gateway.doctor_routes import ReasonView, WhyView
-from gateway.views import ReceiptView, Stage
+from gateway.views import InviteUseView, ReceiptView, Stage
 from identity.trust.policy import NEEDS, Level
 from node.clock import wall_ns
 from node.doctor.limits import CLOCK_APART_MS
@@ -68,9 +68,9 @@ def why_transaction(parts: Parts, receipt: ReceiptView) -> WhyView:
     return WhyView("transaction", receipt.id, answer, reasons, remedy)
 
 
-def why_cell(parts: Parts, cell: CellId) -> WhyView:
-    """Return why a cell is connected and trusted, or not."""
-    reasons = [*_about_link(parts, cell), *_about_trust(parts, cell)]
+def why_cell(parts: Parts, cell: CellId, used: Callable[[], list[InviteUseView]]) -> WhyView:
+    """Return why a cell is connected and trusted, or not; `used` says who came by a ticket."""
+    reasons = [*_about_link(parts, cell, used), *_about_trust(parts, cell)]
     session = parts.peers.session(cell)
     banned_ms = parts.peers.conduct.standings.banned_ms(cell, now_ms())
     remedy = ""
@@ -140,13 +140,15 @@ def _ago(time_ns: int) -> str:
     return f"{max(0, wall_ns() - time_ns) / _NS_A_SECOND:,.1f} s ago"
 
 
-def _about_link(parts: Parts, cell: CellId) -> Iterator[ReasonView]:
+def _about_link(
+    parts: Parts, cell: CellId, used: Callable[[], list[InviteUseView]]
+) -> Iterator[ReasonView]:
     members = {member.cell_id: member for member in parts.consensus.roster.members}
     member, book = members.get(cell), parts.peers.book
     role = "no member" if member is None else f"member {member.name}, weight {member.weight}"
     yield ReasonView("role", ok=None, detail=role)
     if member is None:
-        yield from _about_tickets(parts, cell)
+        yield from _about_tickets(cell, used())
     session = parts.peers.session(cell)
     if session is not None:
         way = "called by us" if session.initiator else "called us"
@@ -174,8 +176,8 @@ def _about_link(parts: Parts, cell: CellId) -> Iterator[ReasonView]:
     yield ReasonView("conduct", ok=banned_ms == 0, detail=detail)
 
 
-def _about_tickets(parts: Parts, cell: CellId) -> Iterator[ReasonView]:
-    for use in parts.invites.used():
+def _about_tickets(cell: CellId, used: Sequence[InviteUseView]) -> Iterator[ReasonView]:
+    for use in used:
         if use.cell_id != cell:
             continue
         name = f", to be called {use.name}" if use.name else ""

@@ -33,13 +33,13 @@ from ledger.values import VALUE_PREFIX
 from myceld import Client
 from node.founding import Wishes, found
 from node.home import Home
+from node.layout import check_layout
 from node.state_tables import page_reader, page_statements
 from node.tables import (
     HEADERS_JOURNAL,
     SCHEMA,
     applied_statements,
     certificate_statement,
-    check_layout,
     state_value,
 )
 

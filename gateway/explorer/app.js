@@ -171,7 +171,11 @@ function setUpFrame() {
   });
   document.getElementById("skip").addEventListener("click", (event) => { event.preventDefault(); main.focus(); });
   document.getElementById("leave").addEventListener("click", () => { api.token = null; asking = false; askForToken(); });
-  addEventListener("keydown", (event) => { if (event.key === "Escape") closeMenu(); });
+  addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !document.body.classList.contains("menu-open")) return;
+    closeMenu();
+    menu.focus();
+  });
   const pulse = document.getElementById("pulse");
   let last = "";
   live.onState((words, tone) => {

@@ -72,6 +72,11 @@ export function amount(units, decimals = DECIMALS) {
   return `${value < 0n ? "−" : ""}${whole}${rest ? `.${rest}` : ""}`;
 }
 
+/** Whether a text has no control characters but tabs and ends of lines. */
+export function isReadable(text) {
+  return !/[^\P{Cc}\t\n\r]/u.test(text);
+}
+
 /** A share of 1 as a percentage. */
 export function percent(share, digits = 0) {
   return share === null || share === undefined ? "–" : `${(share * 100).toFixed(digits)} %`;

@@ -10,6 +10,11 @@ export function nameOf(id) {
   return names.get(id) ?? null;
 }
 
+/** All members’ names. */
+export function memberNames() {
+  return [...new Set(names.values())];
+}
+
 /** Ask for the names, unless that was done a moment ago. Pages go without if there is no answer. */
 export async function learnNames(api, signal) {
   if (performance.now() - askedAt < KEPT_MS) return;

@@ -2,8 +2,9 @@
 
 import { h, replace } from "./dom.js";
 import { capital, short } from "./format.js";
-import { nameOf } from "./names.js";
+import { memberNames, nameOf } from "./names.js";
 
+const FOCUSABLE = "a[href], button, input, select, textarea, [tabindex]";
 let numbers = 0;
 
 /** A new id for an element that a label or description refers to. */
@@ -26,7 +27,7 @@ export function section(title, ...children) {
 }
 
 /**
- * A table. `columns`: [{label, cell(row), numeric, wide, minor}]. On a small screen each row is a card,
+ * A table. `columns`: [{label, cell(row), numeric, wide, minor, unbroken}]. On a small screen each row is a card,
  * without what is minor or has nothing in it.
  * Roles are written out, because cards are not displayed as a table.
  */
@@ -42,8 +43,8 @@ export function table(caption, columns, rows, { empty = "Nothing here yet.", hid
     }))))));
 }
 
-function classOf({ numeric, wide, minor }, isEmpty = false) {
-  return [numeric && "numeric", wide && "wide", (minor || isEmpty) && "minor"].filter(Boolean).join(" ") || undefined;
+function classOf({ numeric, wide, minor, unbroken }, isEmpty = false) {
+  return [numeric && "numeric", unbroken && "unbroken", wide && "wide", (minor || isEmpty) && "minor"].filter(Boolean).join(" ") || undefined;
 }
 
 /** A list of facts: [[name, value], …]; what is null is left out. */
@@ -149,7 +150,7 @@ export async function fillWith(place, context, work) {
   place.setAttribute("aria-busy", "true");
   try {
     const content = await work();
-    if (!context.signal.aborted) replace(place, content);
+    if (!context.signal.aborted) renew(place, content);
     return null;
   } catch (error) {
     if (!context.signal.aborted) replace(place, errorState(error, () => fillWith(place, context, work)));
@@ -157,6 +158,28 @@ export async function fillWith(place, context, work) {
   } finally {
     place.removeAttribute("aria-busy");
   }
+}
+
+/**
+ * Put content in place of what is there, which mostly says the same: then nothing is touched. The focus
+ * stays on what is as it was, or else in the place: who goes by the keyboard is not sent to the top.
+ */
+function renew(place, content) {
+  const fresh = replace(h("div", {}), content);
+  if (fresh.childNodes.length === place.childNodes.length && [...fresh.childNodes].every((node, at) => node.isEqualNode(place.childNodes[at]))) return;
+  const focused = document.activeElement;
+  const isInside = focused !== place && place.contains(focused);
+  const twins = () => [...place.querySelectorAll(FOCUSABLE)].filter((one) => signOf(one) === signOf(focused));
+  const at = isInside ? twins().indexOf(focused) : -1;
+  replace(place, [...fresh.childNodes]);
+  if (!isInside) return;
+  const twin = twins().at(at) ?? twins().at(-1);
+  if (!twin) place.tabIndex = -1;
+  (twin ?? place).focus({ preventScroll: true });
+}
+
+function signOf(element) {
+  return [element.tagName, element.getAttribute("href"), element.getAttribute("name"), element.getAttribute("aria-label") ?? element.textContent].join("\n");
 }
 
 /**
@@ -202,6 +225,14 @@ export function field(label, control, hint) {
 /** A text input. */
 export function input(name, value = "", attributes = {}) {
   return h("input", { name, type: "text", autocomplete: "off", spellcheck: "false", ...attributes, value });
+}
+
+/** A field for a cell, which has to be given: the members’ names are offered, anything else can be typed. */
+export function memberField(label, name, value = "") {
+  const names = h("datalist", { id: newId("names") }, memberNames().map((one) => h("option", { value: one })));
+  const made = field(label, input(name, value, { required: true, list: names.id }));
+  made.append(names);
+  return made;
 }
 
 /** A choice of one: `options` are [[value, words], …]. */

@@ -66,7 +66,7 @@ from myceld.views.members import (
     ProposalView,
     RotationView,
 )
-from myceld.views.messages import MessagesView, MessageView, RoomView, SentView
+from myceld.views.messages import ConversationView, MessagesView, MessageView, RoomView, SentView
 from myceld.views.page import Page
 from myceld.views.process import (
     ConfigView,
@@ -133,6 +133,7 @@ __all__ = [
     "ConfigView",
     "ConsensusView",
     "ContentView",
+    "ConversationView",
     "DagEventView",
     "DagRoundView",
     "DagView",

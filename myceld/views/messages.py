@@ -39,6 +39,21 @@ class MessageView(TypedDict):
     """Code of the reason why it failed."""
 
 
+class ConversationView(TypedDict):
+    """What was said with one cell outside of rooms, or in one room."""
+
+    cell: str | None
+    """Present cell id of the other end; null for a room."""
+    name: str | None
+    """What the room is called; null for a cell."""
+    newest: MessageView | None
+    """What came or went last; null in a room where nothing did."""
+    room: str | None
+    """Id of the room; null for a cell."""
+    unread: int
+    """How many messages came that are not marked as read."""
+
+
 class MessagesView(TypedDict):
     """A page of messages, the newest first unless news were asked for."""
 

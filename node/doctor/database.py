@@ -21,7 +21,8 @@ from ledger.header import decode_header
 from node.doctor.limits import QUICK_CHECK_SIZE_BYTES_MAX
 from node.doctor.machine import check_clock
 from node.doctor.patient import Patient
-from node.tables import EVENTS_JOURNAL, HEADERS_JOURNAL, LAYOUT
+from node.layout import LAYOUT, OTHER_MAPS
+from node.tables import EVENTS_JOURNAL, HEADERS_JOURNAL
 
 _HEAD_SIZE_BYTES: Final = 100
 _EVENTS_LOOKED_AT: Final = 64
@@ -59,7 +60,7 @@ def check_database(patient: Patient, now_ns: int) -> Iterator[Finding]:
 def _content(patient: Patient, store: StoreAtRest, now_ns: int) -> Iterator[Finding]:
     path, cell_id = patient.home.database, patient.cell_id
     layout = store.query("SELECT version FROM layout") if _has_layout(store) else []
-    if layout and layout != [(LAYOUT,)]:
+    if layout and layout[0][0] not in {LAYOUT, *OTHER_MAPS}:
         what = f"{path} has layout {layout[0][0]}, this version needs {LAYOUT}"
         yield find("MYC-DOCTOR-041", what)
         return

@@ -33,6 +33,7 @@ from identity.messages.limits import (
 from identity.messages.wire import Collect, EnvelopeFrame, StatementFrame
 from journal import Pen, Store
 from node import message_tables as tables
+from node.conversation_tables import ConversationRow, conversations
 from node.errors import ToItself
 from node.limits import (
     DIAL_TIMEOUT_MS,
@@ -244,6 +245,10 @@ class Messages:
             raise NoSuchRoom(f"this cell is in no room {room_id.hex()[:32]}")
         return room
 
+    def known_room(self, room_id: bytes) -> Room | None:
+        """Return a room that this cell is in, or was."""
+        return self._desk.rooms.get(room_id, (None, True))[0]
+
     def rooms(self) -> list[tuple[Room, bool]]:
         """Return all rooms, and whether this cell left each."""
         return [self._desk.rooms[identity] for identity in sorted(self._desk.rooms)]
@@ -264,6 +269,14 @@ class Messages:
         store = self._desk.store
         page = tables.messages(store, wanted, offset=offset, limit=limit, oldest_first=oldest_first)
         return page, tables.message_count(store, wanted)
+
+    async def conversations(
+        self, *, cell: CellId | None, room: bytes | None, offset: int, limit: int
+    ) -> list[ConversationRow]:
+        """Return a page of conversations, or the one that is meant, the newest first."""
+        await self._desk.scribe.flush()
+        line = None if cell is None else self._desk.owner.lines.first(cell)
+        return conversations(self._desk.store, cell=line, room=room, offset=offset, limit=limit)
 
     async def end(self) -> int:
         """Return what is greater than the id of every message so far."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import hashlib
 import io
 import json
@@ -115,10 +116,12 @@ def test_a_chat_from_a_pipe_sends_each_line(
     assert [item.text for item in cell.sent] == ["one", "two"]
 
 
-def test_a_chat_at_a_terminal_shows_what_was_said_before(
+def test_a_chat_at_a_terminal_shows_what_was_said_before_and_nothing_of_rooms(
     call: Run, cell: FakeCell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cell.receive("are you there?")
+    cell.receive("all of you in the garden")
+    cell.sent[1] = dataclasses.replace(cell.sent[1], room="ab" * 16)
     lines = iter(["yes"])
 
     def say(_: str) -> str:
@@ -130,7 +133,8 @@ def test_a_chat_at_a_terminal_shows_what_was_said_before(
     monkeypatch.setattr("builtins.input", say)
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
     status, out, _ = call("chat", PEER_ID)
-    assert (status, "are you there?" in out) == (0, True)
+    assert (status, "are you there?" in out, "garden" in out) == (0, True, False)
+    assert [one.status for one in cell.sent[:2]] == ["read", "delivered"]
     assert cell.sent[-1].text == "yes"
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from gateway.errors import NoSuchContent, NoSuchMessage, NoSuchRoom, NotReachedInTime
 from gateway.message_views import (
     ContentView,
+    ConversationView,
     KeepContent,
     MessageQuery,
     MessagesView,
@@ -73,6 +74,26 @@ class FakeMessages:
         except TimeoutError:
             found = []
         return MessagesView(found[:limit], len(found), 0, limit)
+
+    async def conversations(
+        self, *, cell: str | None, room: bytes | None, offset: int, limit: int
+    ) -> list[ConversationView]:
+        found: dict[tuple[str | None, str | None], list[MessageView]] = {}
+        for view in reversed(self.sent):
+            found.setdefault((None if view.room else view.cell, view.room), []).append(view)
+        wanted = (cell, None if room is None else room.hex())
+        views = [
+            ConversationView(
+                cell=with_cell,
+                room=in_room,
+                name=None if in_room is None else self.known_rooms[in_room].name,
+                unread=sum((one.way, one.status) == ("received", "delivered") for one in messages),
+                newest=messages[0],
+            )
+            for (with_cell, in_room), messages in found.items()
+            if wanted in ((None, None), (with_cell, in_room))
+        ]
+        return views[offset : offset + limit]
 
     async def message(
         self,
@@ -183,4 +204,5 @@ def _fits(view: MessageView, query: MessageQuery) -> bool:
         and query.cell in (None, view.cell)
         and room in (None, view.room)
         and query.status in (None, view.status)
+        and not (query.direct and view.room)
     )

@@ -18,7 +18,6 @@ from journal.errors import (
     NoSuchBlock,
     NotAJournalName,
     NotAStore,
-    QueryTooLong,
     StatementRefused,
     StoreClosed,
     StoreUnavailable,
@@ -246,9 +245,7 @@ def test_closing_leaves_no_thread_and_refuses_what_comes_later(tmp_path: Path) -
     asyncio.run(main())
 
 
-def test_queries_read_only_and_end_in_bounded_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_queries_only_read(tmp_path: Path) -> None:
     async def main() -> None:
         async with await open_store(tmp_path / "s.db") as store:
             await store.create_tables("CREATE TABLE kv (k INTEGER); -- one; two\n")
@@ -259,12 +256,6 @@ def test_queries_read_only_and_end_in_bounded_time(
             for sql in ("INSERT INTO kv VALUES (3)", "DELETE FROM journal_head"):
                 with pytest.raises(StatementRefused):
                     store.query(sql)
-            monkeypatch.setattr("journal.reader.QUERY_TIME_MS_MAX", 20)
-            with pytest.raises(QueryTooLong, match="stopped after 20 ms"):
-                store.query(
-                    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
-                    "SELECT count(*) FROM n"
-                )
             assert store.query("SELECT count(*) FROM kv") == [(2,)]
 
     asyncio.run(main())

@@ -218,7 +218,7 @@ def test_a_state_that_is_not_that_of_the_header_is_noticed() -> None:
         damaged = [*heads[:at], head._replace(digest=bytes(32)), *heads[at + 1 :]]
         missing = [*heads[:at], *heads[at + 1 :]]
         for content in (damaged, missing):
-            with pytest.raises(InvariantBroken, match="state on disk"):
+            with pytest.raises(StatePageLost, match="map on disk"):
                 Cell().ledger.restore(
                     cell.headers[-1], GENESIS.roster, replace(stored, heads=tuple(content))
                 )

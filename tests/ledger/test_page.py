@@ -89,8 +89,15 @@ def test_a_patch_of_a_page_with_more_leaves_or_groups_is_refused() -> None:
     for number in (8, (1 << 15) + groups - 1):
         patched(page.body, bytes(32) + number.to_bytes(2, "big") + bytes(32))
     for number in (9, (1 << 15) - 1, (1 << 15) + groups, (1 << 16) - 1):
+        patch = bytes(32) + number.to_bytes(2, "big") + bytes(32)
         with pytest.raises(StatePageLost):
-            patched(page.body, bytes(32) + number.to_bytes(2, "big") + bytes(32))
+            patched(page.body, patch)
+        other = decode_page(page.sealed(), patch)
+        with pytest.raises(StatePageLost):
+            other.changed([(other.first, bytes([1]) * 32)], LEAVES_MAX)
+        if number < 1 << 15:
+            with pytest.raises(StatePageLost):
+                other.entries()
 
 
 def test_a_page_has_few_leaves_in_each_of_its_groups() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
 import ssl
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,8 @@ import pytest
 
 from gateway.server import Gateway, Security
 from gateway.stream_cell import StreamKind
-from myceld import CellNotTrusted, CellWithoutTls
+from gateway.tls import TlsFiles
+from myceld import CellNotTrusted, CellWithoutTls, Client
 from myceld.errors import CellRefused
 from tests.gateway.certificates import Authority
 from tests.gateway.fake_cell import TOKEN, FakeCell
@@ -36,7 +39,7 @@ class _Served:
     cell: FakeCell
     url: str
     plain_url: str
-    certificate: Path
+    files: TlsFiles
     authority: Path
     other_authority: Path
 
@@ -57,7 +60,7 @@ def _served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Served]:
         secure = Gateway(cell, token=TOKEN, security=Security(tls=files))
         plain = Gateway(cell, token=TOKEN)
         urls = await secure.start(), await plain.start()
-        started.append(_Served(cell, *urls, files.certificate, ours.path, others.path))
+        started.append(_Served(cell, *urls, files, ours.path, others.path))
         loops.append(asyncio.get_running_loop())
         ready.set()
         await over.wait()
@@ -75,7 +78,7 @@ def _served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Served]:
 @KINDS
 @pytest.mark.parametrize("trust", ["ca", "certificate"])
 def test_calls_and_subscriptions_go_over_tls(kind: Kind, trust: str, served: _Served) -> None:
-    given: dict[str, Any] = {trust: served.authority if trust == "ca" else served.certificate}
+    given: dict[str, Any] = {trust: served.authority if trust == "ca" else served.files.certificate}
     with Driven(kind(served.url, TOKEN, **given)) as client:
         assert client.status()["name"] == "alpha"
         assert client.put("k", b"v", wait="certified")["stage"] == "certified"
@@ -149,6 +152,54 @@ def test_nothing_of_tls_comes_behind_the_handshake(served: _Served) -> None:
         assert answer.startswith(b"HTTP/1.1 401")
         assert wire.version() == "TLSv1.3"
         assert wire.session is None or not wire.session.has_ticket
+
+
+async def _pass_on(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while data := await source.read(1 << 16):
+            target.write(data)
+            await target.drain()
+    target.close()
+
+
+@contextlib.contextmanager
+def _proxied(served: _Served, tickets: int) -> Iterator[str]:
+    """Yield the URL of somebody else's TLS in front of the gateway that has none."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(served.files.certificate, served.files.key)
+    context.num_tickets = tickets
+    started: Future[tuple[str, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        port = urlsplit(served.plain_url).port
+        back, forth = await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.gather(_pass_on(reader, forth), _pass_on(back, writer))
+
+    async def work() -> None:
+        over = asyncio.Event()
+        server = await asyncio.start_server(relay, "127.0.0.1", 0, ssl=context)
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        started.set_result((url, asyncio.get_running_loop(), over))
+        await over.wait()
+        server.close()
+
+    thread = threading.Thread(target=lambda: asyncio.run(work()))
+    thread.start()
+    url, loop, over = started.result(WAIT_S)
+    try:
+        yield url
+    finally:
+        loop.call_soon_threadsafe(over.set)
+        thread.join(WAIT_S)
+
+
+def test_a_subscription_begins_and_ends_behind_a_proxy_that_sends_tickets(served: _Served) -> None:
+    """They come while the reading thread waits for the answer to what the other one writes."""
+    with _proxied(served, tickets=50) as url:
+        for _ in range(100):
+            with Driven(Client(url, TOKEN, ca=served.authority)) as client:
+                frames = client.first(2, "subscribe", "state:app/", after_round=0, patience_s=0)
+                assert [one["item"]["key"] for one in frames] == ["app/a", "app/b"]
 
 
 def test_server_sent_events_go_over_tls_and_resume(served: _Served) -> None:

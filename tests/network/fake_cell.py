@@ -25,7 +25,7 @@ from ledger.transfer.wire import (
 from node.assembly import gossip_protocol
 from node.transfer_serving import StoreSource, transfer_protocol
 from tests.ledger.transfer.world import History, piece_of
-from tests.node.test_installation import _source, _store, _write
+from tests.node.history_store import opened, source_of, write
 
 Handler = Callable[[PeerStream], Awaitable[None]]
 _AHEAD = Epoch(1000)
@@ -117,9 +117,9 @@ class Honest(FakeCell):
         """Wait for whatever a test wants, before each answer."""
 
     async def _run(self) -> None:
-        async with _store(self._path) as store:
-            await _write(store, self._history)
-            self._source = await _source(store)
+        async with opened(self._path) as store:
+            await write(store, self._history)
+            self._source = await source_of(store)
             await super()._run()
 
     async def transfer(self, stream: PeerStream) -> None:

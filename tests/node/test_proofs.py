@@ -21,7 +21,7 @@ from node.proofs import Proofs
 from node.services.message_state import States
 from node.tables import EVENTS_JOURNAL, newest_certificate
 from tests.ledger.transfer.world import SHORT, History
-from tests.node.test_installation import _store, _write
+from tests.node.history_store import opened, write
 
 
 def _in_a_loop(test: Callable[[Path], Coroutine[Any, Any, None]]) -> Callable[[Path], None]:
@@ -39,8 +39,8 @@ def _verified(proof: Any) -> Verified:  # noqa: ANN401 - a proof
 @_in_a_loop
 async def test_every_receipt_and_header_is_proven_by_the_next_certificate(tmp_path: Path) -> None:
     history = History(41, 3, keys=20)
-    async with _store(tmp_path / "cell.db") as store:
-        await _write(store, history)
+    async with opened(tmp_path / "cell.db") as store:
+        await write(store, history)
         await store.journal(EVENTS_JOURNAL)
         seals = {link.header.round for link in history.links}
         last = Round(max(seals))

@@ -20,7 +20,7 @@ from node.stages.execution import Divergence
 from node.tables import HEADERS_JOURNAL, Statement, newest_epochs, ordered_from, unplaced
 from tests.ledger.transfer.world import History
 from tests.ledger.world import opaque
-from tests.node.test_installation import _fetch, _ledger, _source, _store, _write
+from tests.node.history_store import fetched, ledger_of, opened, source_of, write
 
 CERTIFICATE = Certificate(
     Epoch(1), Round(20), Hash(bytes(32)), ((MemberIndex(0), Signature(bytes(64))),)
@@ -40,10 +40,10 @@ async def test_what_is_certified_replaces_what_is_wrong_and_the_ledger_goes_on_e
     tmp_path: Path,
 ) -> None:
     history = History(31, 3, keys=20)
-    async with _store(tmp_path / "right.db") as right, _store(tmp_path / "cell.db") as wrong:
-        await _write(right, history)
+    async with opened(tmp_path / "right.db") as right, opened(tmp_path / "cell.db") as wrong:
+        await write(right, history)
         seal, first = history.links[2].header, history.roster(2).first_round
-        await _write(wrong, history, last=first + 4)
+        await write(wrong, history, last=first + 4)
         for applied in history.applied:  # from here on all its headers differ
             header = applied.header
             if header.round > first + 4:
@@ -60,10 +60,10 @@ async def test_what_is_certified_replaces_what_is_wrong_and_the_ledger_goes_on_e
         await wrong.transaction({}, rows)
         await keep_evidence(tmp_path, Divergence(CERTIFICATE, Hash(bytes(32))))
         pen = wrong.pen(HEADERS_JOURNAL)
-        await install_repair(pen, await _fetch(wrong, await _source(right)), [opaque("owed")])
+        await install_repair(pen, await fetched(wrong, await source_of(right)), [opaque("owed")])
         pen.give_back()
 
-        assert (await _ledger(wrong)).header == seal
+        assert (await ledger_of(wrong)).header == seal
         assert [roster.epoch for roster, _ in newest_epochs(wrong, 9)] == [1, 2, 3]
         headers = await Headers.open(wrong)
         assert headers.last_round == seal.round
@@ -82,8 +82,8 @@ async def test_what_is_certified_replaces_what_is_wrong_and_the_ledger_goes_on_e
         assert unplaced(wrong) == [opaque("owed")]
         history.epoch()
         for store in (right, wrong):
-            await _write(store, history, first=seal.round + 1)
-        assert (await _ledger(wrong)).header == (await _ledger(right)).header
+            await write(store, history, first=seal.round + 1)
+        assert (await ledger_of(wrong)).header == (await ledger_of(right)).header
     with closing(sqlite3.connect(tmp_path / "diverged-20.db")) as evidence:
         outcomes = {row[0] for row in evidence.execute("SELECT outcome FROM ordered")}
         assert "MYC-LEDGER-011" in outcomes
@@ -92,8 +92,8 @@ async def test_what_is_certified_replaces_what_is_wrong_and_the_ledger_goes_on_e
 @_in_a_loop
 async def test_in_the_first_epoch_everything_begins_again(tmp_path: Path) -> None:
     history = History(32, 1, keys=20)
-    async with _store(tmp_path / "cell.db") as store:
-        await _write(store, history)
+    async with opened(tmp_path / "cell.db") as store:
+        await write(store, history)
         pen = store.pen(HEADERS_JOURNAL)
         await install_repair(pen, None, [])
         pen.give_back()
@@ -102,7 +102,7 @@ async def test_in_the_first_epoch_everything_begins_again(tmp_path: Path) -> Non
         assert [header async for header in headers.newest(10)] == []
         for table in ("state", "page", "change", "ordered", "epoch"):
             assert store.query(f"SELECT count(*) FROM {table}") == [(0,)]  # noqa: S608 - constants
-        await _write(store, history)
+        await write(store, history)
         headers = await Headers.open(store)
         assert headers.last_round == history.links[0].header.round
         assert await headers.get(Round(3)) == history.applied[2].header
@@ -111,8 +111,8 @@ async def test_in_the_first_epoch_everything_begins_again(tmp_path: Path) -> Non
 @_in_a_loop
 async def test_a_copy_at_rest_is_the_store_at_one_moment(tmp_path: Path) -> None:
     history = History(33, 1, keys=5)
-    async with _store(tmp_path / "cell.db") as store:
-        await _write(store, history)
+    async with opened(tmp_path / "cell.db") as store:
+        await write(store, history)
         found = Divergence(CERTIFICATE, Hash(bytes(32)))
         await keep_evidence(tmp_path, found)
         await store.transaction({HEADERS_JOURNAL: [b"later"]}, [])

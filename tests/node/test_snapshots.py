@@ -28,7 +28,7 @@ from node.snapshots import (
 from node.state_tables import kept_from, state_statements, state_values, told_from, values_at
 from tests.ledger.map_world import slow_root
 from tests.ledger.transfer.world import History
-from tests.node.test_installation import _in_a_loop, _ledger, _store, _write
+from tests.node.history_store import in_a_loop, ledger_of, opened, write
 
 
 class Told:
@@ -61,11 +61,11 @@ class Told:
         ]
 
 
-@_in_a_loop
+@in_a_loop
 async def test_every_kept_round_is_told_as_it_was(tmp_path: Path) -> None:
     told = Told(41, 3)
-    async with _store(tmp_path / "cell.db") as store:
-        await _write(store, told.history, rounds_kept=10**6)
+    async with opened(tmp_path / "cell.db") as store:
+        await write(store, told.history, rounds_kept=10**6)
         keys = sorted(told.states[-1])
         for number in range(told.last + 1):
             assert values_at(store, Round(number), keys) == told.states[number]
@@ -83,14 +83,14 @@ async def test_every_kept_round_is_told_as_it_was(tmp_path: Path) -> None:
         assert value_at(store, told.last, b"value/never", Round(3)) is None
 
 
-@_in_a_loop
+@in_a_loop
 async def test_what_two_rounds_differ_in_comes_page_by_page(
     tmp_path: Path,
 ) -> None:
     told = Told(42, 2)
     random = Random(1)  # noqa: S311 - chance of a test
-    async with _store(tmp_path / "cell.db") as store:
-        await _write(store, told.history, rounds_kept=10**6)
+    async with opened(tmp_path / "cell.db") as store:
+        await write(store, told.history, rounds_kept=10**6)
         for _ in range(20):
             first, last = sorted(random.sample(range(told.last + 1), 2))
             changed = {
@@ -109,13 +109,13 @@ async def test_what_two_rounds_differ_in_comes_page_by_page(
             assert found == wanted
 
 
-@_in_a_loop
+@in_a_loop
 async def test_the_keys_of_an_earlier_round_come_page_by_page_also_those_that_are_gone(
     tmp_path: Path,
 ) -> None:
     told = Told(45, 3)
-    async with _store(tmp_path / "cell.db") as store:
-        await _write(store, told.history, rounds_kept=10**6)
+    async with opened(tmp_path / "cell.db") as store:
+        await write(store, told.history, rounds_kept=10**6)
         gone, applied = sorted(told.states[-1])[1], Round(told.last + 1)
         undo = (
             "INSERT INTO change (round, key, value) SELECT ?, key, value FROM state WHERE key = ?"
@@ -142,12 +142,12 @@ async def test_the_keys_of_an_earlier_round_come_page_by_page_also_those_that_ar
             entries_at(store, applied, Round(applied + 1), (b"value/", b""), 3)
 
 
-@_in_a_loop
+@in_a_loop
 async def test_the_map_of_an_earlier_round_proves_its_state(tmp_path: Path) -> None:
     told = Told(43, 4)
-    async with _store(tmp_path / "cell.db") as store:
-        await _write(store, told.history, rounds_kept=10**6)
-        ledger = await _ledger(store)
+    async with opened(tmp_path / "cell.db") as store:
+        await write(store, told.history, rounds_kept=10**6)
+        ledger = await ledger_of(store)
         for number in range(1, told.last + 1):
             header, state = told.header(number), told.states[number]
 
@@ -156,19 +156,19 @@ async def test_the_map_of_an_earlier_round_proves_its_state(tmp_path: Path) -> N
 
             snapshot = map_at(store, ledger, header)
             key = sorted(told.states[-1])[number % len(told.states[-1])]
-            opened = Opened(prove_keys(snapshot, [key], fetch))
-            assert (opened.root, opened.get(key)) == (header.state_root, state.get(key))
+            told_now = Opened(prove_keys(snapshot, [key], fetch))
+            assert (told_now.root, told_now.get(key)) == (header.state_root, state.get(key))
             proof = prove_range(snapshot, b"", None, fetch, count_max=999, size_bytes_max=10**6)
             assert dict(Opened(proof).scan(b"", None).entries) == state
         assert ledger.state.root == told.header(told.last).state_root
 
 
-@_in_a_loop
+@in_a_loop
 async def test_a_round_too_far_from_every_map_is_refused_with_a_code(tmp_path: Path) -> None:
     told = Told(44, 3)
-    async with _store(tmp_path / "cell.db") as store:
-        await _write(store, told.history, rounds_kept=10**6)
-        ledger = await _ledger(store)
+    async with opened(tmp_path / "cell.db") as store:
+        await write(store, told.history, rounds_kept=10**6)
+        ledger = await ledger_of(store)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(snapshots, "OVERLAY_KEYS_MAX", 3)
             patch.setattr(snapshots, "DIFF_CHANGES_MAX", 3)
@@ -178,11 +178,11 @@ async def test_a_round_too_far_from_every_map_is_refused_with_a_code(tmp_path: P
                 differences(store, told.last, (Round(1), told.last), limit=9)
 
 
-@_in_a_loop
+@in_a_loop
 async def test_what_nobody_needs_goes_and_the_newest_two_epochs_stay(tmp_path: Path) -> None:
     told = Told(45, 6)
-    async with _store(tmp_path / "cell.db") as store:
-        await _write(store, told.history, rounds_kept=5)
+    async with opened(tmp_path / "cell.db") as store:
+        await write(store, told.history, rounds_kept=5)
         first = told.history.roster(5).first_round - 1
         assert told_from(store) == first
         ((oldest,),) = store.query("SELECT min(round) FROM change")
@@ -196,13 +196,13 @@ async def test_what_nobody_needs_goes_and_the_newest_two_epochs_stay(tmp_path: P
                 value_at(store, told.last, keys[0], Round(number))
             if number:
                 with pytest.raises(StateNotKept):
-                    map_at(store, await _ledger(store), told.header(number))
+                    map_at(store, await ledger_of(store), told.header(number))
         assert state_values(store, keys) == told.states[-1]
         await _pages_are_those_of_the_newest_ends(store)
 
 
 async def _pages_are_those_of_the_newest_ends(store: Store) -> None:
-    ledger = await _ledger(store)
+    ledger = await ledger_of(store)
     present = ledger.roster.epoch
     assert not store.query("SELECT 1 FROM dead_page WHERE died <= ?", (present - 2,))
     assert store.query("SELECT count(*) FROM dead_page WHERE id NOT IN (SELECT id FROM page)") == [
@@ -219,13 +219,13 @@ def test_how_much_is_kept_never_reaches_into_what_others_catch_up_from() -> None
     assert kept_from(Round(10), Round(1), 10**6) == 0
 
 
-@_in_a_loop
+@in_a_loop
 async def test_a_key_that_was_deleted_is_gone_and_its_history_says_so(tmp_path: Path) -> None:
     told = Told(46, 1)
-    async with _store(tmp_path / "cell.db") as store:
-        await _write(store, told.history, rounds_kept=10**6)
+    async with opened(tmp_path / "cell.db") as store:
+        await write(store, told.history, rounds_kept=10**6)
         key = next(key for key in sorted(told.states[-1]) if key.startswith(b"value/"))
-        ledger = await _ledger(store)
+        ledger = await ledger_of(store)
         last = told.history.applied[-1]
         header = replace(last.header, round=Round(told.last + 1), epoch=Epoch(1))
         pages = ledger._tree.update([(key, None)])

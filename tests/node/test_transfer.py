@@ -39,7 +39,7 @@ from sim.clock import installed
 from sim.disk import SimDisk
 from sim.loop import SimLoop
 from tests.ledger.transfer.world import SHORT, History, piece_of
-from tests.node.test_installation import _source, _store, _write
+from tests.node.history_store import opened, source_of, write
 
 Handler = Callable[[PeerStream], Awaitable[None]]
 
@@ -170,9 +170,9 @@ class Newcomer:
 @asynccontextmanager
 async def _newcomer(history: History, **others: Handler) -> AsyncIterator[Newcomer]:
     """A newcomer, an honest cell unless it is replaced, and others."""
-    async with _store(_OLD, _disk()) as old, _store(_NEW, _disk()) as new:
-        await _write(old, history)
-        honest = TransferServing(await _source(old)).serve
+    async with opened(_OLD, _disk()) as old, opened(_NEW, _disk()) as new:
+        await write(old, history)
+        honest = TransferServing(await source_of(old)).serve
         own = StoreSource(new, SHORT, Ledger(SHORT, lambda _: None), cast("Any", None))
         handlers = {"honest": honest, **others}
         cell = Newcomer(new, own, FakePeers(handlers))
@@ -275,9 +275,9 @@ async def test_a_cell_one_epoch_behind_jumps_only_when_gossip_brings_nothing() -
 
 @_on_virtual_time
 async def test_one_stream_a_peer_and_few_in_all_are_served() -> None:
-    async with _store(_OLD, _disk()) as old:
-        await _write(old, _HISTORY)
-        serving = TransferServing(await _source(old))
+    async with opened(_OLD, _disk()) as old:
+        await write(old, _HISTORY)
+        serving = TransferServing(await source_of(old))
         streams = [FakeStream(f"cell-{at}") for at in (0, 0, 1, 2, 3, 4)]
         tasks = [asyncio.ensure_future(serving.serve(cast("Any", one))) for one in streams]
         await asyncio.sleep(0.05)

@@ -2,7 +2,7 @@
 
 import { h, replace } from "../dom.js";
 import { amount, number } from "../format.js";
-import { badge, button, facts, field, figure, fillWith, form, heading, identifier, input, pager, pageSize, person, section, table, to } from "../parts.js";
+import { badge, button, facts, figure, fillWith, form, heading, identifier, memberField, pager, pageSize, person, section, table, to } from "../parts.js";
 
 export const title = "Accounts";
 
@@ -12,7 +12,7 @@ export async function render(root, context) {
   const account = context.params[0] ?? "";
   const [supply, purse, moves, multisigs, tokens] = [1, 2, 3, 4, 5].map(() => h("div", { class: "stack" }));
   const find = form("Find an account", (fields) => context.go(to("accounts", fields.account.trim())),
-    field("Member’s name, cell id, key in hex, or “treasury”", input("account", account, { required: true })), button("Show", null, { type: "submit" }));
+    memberField("Member’s name, cell id, key in hex, or “treasury”", "account", account), button("Show", null, { type: "submit" }));
   find.classList.add("inline");
   replace(root, heading(account ? "Account" : "Accounts", account ? identifier(account, null, { whole: true }) : "PRANA and tokens, in whole base units that no rounding touches.", account && h("a", { href: "#/accounts" }, "This cell’s account")),
     find, !account && supply,

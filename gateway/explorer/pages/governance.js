@@ -28,7 +28,7 @@ export async function render(root, context) {
         { label: "Yes", numeric: true, cell: (item) => `${number(item.weight_yes)} of ${number(item.weight_total)}` },
         { label: "No", numeric: true, cell: (item) => number(item.weight_no) },
         { label: "Round", numeric: true, cell: (item) => h("a", { href: to("rounds", item.round) }, number(item.round)) },
-      ], items, { empty: "No such proposal. Members propose with `myceld gov propose`." });
+      ], items, { empty: wanted ? "No such proposal." : "Nobody has proposed anything yet. Members do with `myceld gov propose`." });
     }),
     fillWith(rules, context, async () => rulesOf(await context.api.get("v1/governance/rules", {}, context.signal))),
   ]);
@@ -103,7 +103,7 @@ function tally(proposal) {
       s("rect", { width: 300, height: 10, class: "bar none" }),
       s("rect", { width: 300 * yes / total, height: 10, class: "bar yes" }),
       s("rect", { x: 300 * (total - no) / total, width: 300 * no / total, height: 10, class: "bar no" }),
-      s("rect", { x: 199.5, width: 1, height: 10, class: "mark" })),
+      s("rect", { x: 199.5, width: 1, height: 10, class: "threshold" })),
     h("p", { class: "soft small" }, sentence));
 }
 

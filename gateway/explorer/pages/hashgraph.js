@@ -199,7 +199,7 @@ function showState(parts, model, stage) {
 function showWords(place, now) {
   const [first] = now.undecided;
   replace(place,
-    h("strong", {}, `Rounds up to ${number(now.round_decided)} are decided.`), " ",
+    h("strong", {}, now.round_decided ? `Rounds up to ${number(now.round_decided)} are decided.` : "No round is decided yet."), " ",
     now.working && first ? `Round ${number(first.round)}: ${first.words}${first.missing.length ? `; nothing yet from ${first.missing.join(", ")}` : ""}. ` : "",
     now.working ? "" : "Nothing waits, so nobody makes events.");
 }

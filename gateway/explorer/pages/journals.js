@@ -28,7 +28,7 @@ export async function render(root, context) {
       { label: "State", cell: (one) => badge(one.state, { following: "good", conflict: "bad" }[one.state]) },
       { label: "Blocks here", numeric: true, cell: (one) => `${number(one.length)} of ${number(one.size)}` },
       { label: "Last problem", cell: (one) => one.last_error ?? "–" },
-    ], (await context.api.get("v1/follows", {}, context.signal)).items, { empty: "It follows none. `myceld journal follow CELL` does." })),
+    ], (await context.api.get("v1/follows", {}, context.signal)).items, { empty: "It follows none. `myceld journal follow CELL/NAME` does." })),
   ]);
 }
 
@@ -60,7 +60,7 @@ async function block(root, context, name, index) {
   // A copy is another cell's journal: whose, its own head says, and the reader compares that.
   const isCopy = name.startsWith("follow-");
   await fillWith(place, context, async () => {
-    const { items } = await context.api.get(`v1/journals/${encodeURIComponent(name)}/blocks`, { start: index, limit: 1 }, context.signal);
+    const { items } = await context.api.get(`v1/journals/${encodeURIComponent(name)}/blocks`, { start: index, limit: 2 }, context.signal);
     const found = items[0];
     if (!found || found.index !== index) throw Object.assign(new Error("This journal has no such block."), { remedy: "Choose one from its list of blocks." });
     return [
@@ -72,7 +72,7 @@ async function block(root, context, name, index) {
           check: (proof) => blockVerdict(proof, isCopy ? undefined : context.info.cell_id),
         })),
       section("Bytes", box("Bytes of the block, in hex", found.data_hex.replace(/(.{2})/g, "$1 ").trim())),
-      pager("Blocks beside this one", { label: "Earlier block", href: index > 0 ? to("journals", name, index - 1) : null }, { label: "Later block", href: to("journals", name, index + 1) }),
+      pager("Blocks beside this one", { label: "Earlier block", href: index > 0 ? to("journals", name, index - 1) : null }, { label: "Later block", href: items.length > 1 ? to("journals", name, index + 1) : null }),
     ];
   });
 }

@@ -1,7 +1,7 @@
 // How the cell's parts are, and who did what: services, health, the audit journal.
 
 import { h, replace } from "../dom.js";
-import { capital, momentMs, number } from "../format.js";
+import { capital, count, momentMs, number } from "../format.js";
 import { badge, facts, fillWith, heading, pager, pageSize, section, table, to } from "../parts.js";
 
 export const title = "Services";
@@ -33,9 +33,9 @@ function servicesOf({ cell, items }) {
       { label: "Service", cell: (one) => one.name },
       { label: "Health", cell: (one) => badge(one.status, TONES[one.status]) },
       { label: "Why", wide: true, cell: (one) => one.why || "nothing to say" },
-      { label: "Journal", cell: (one) => h("a", { href: to("journals", one.journal) }, `${one.journal}, ${number(one.blocks)} blocks`) },
+      { label: "Journal", unbroken: true, cell: (one) => h("a", { href: to("journals", one.journal) }, `${one.journal}, ${count(one.blocks, "block")}`) },
       { label: "Needs", minor: true, cell: (one) => one.needs.join(", ") || "–" },
-      { label: "So since", cell: (one) => (one.since_ms ? momentMs(one.since_ms) : "the start") },
+      { label: "So since", unbroken: true, cell: (one) => (one.since_ms ? momentMs(one.since_ms) : "the start") },
     ], items),
   ];
 }

@@ -1,7 +1,7 @@
 // The agreed state: keys as folders, and one key with its value, history and proof.
 
 import { h, replace } from "../dom.js";
-import { bytes, number } from "../format.js";
+import { bytes, isReadable, number } from "../format.js";
 import { badge, box, button, emptyState, facts, field, fillWith, form, heading, identifier, input, pager, person, section, table, to } from "../parts.js";
 import { proofPanel, proofVerdict } from "../verdict.js";
 
@@ -80,7 +80,7 @@ async function list(context, prefix) {
 }
 
 function preview(entry) {
-  if (entry.value === null) return h("code", {}, `0x${entry.value_hex.slice(0, 48)}${entry.value_hex.length > 48 ? "…" : ""}`);
+  if (entry.value === null || !isReadable(entry.value)) return h("code", {}, `0x${entry.value_hex.slice(0, 48)}${entry.value_hex.length > 48 ? "…" : ""}`);
   return entry.value.length > 90 ? `${entry.value.slice(0, 90)}…` : entry.value || h("span", { class: "soft" }, "empty");
 }
 
@@ -120,7 +120,7 @@ async function valueOf(context, key, at) {
   }
 }
 
-/** A value as text, as JSON or as hex, whichever the reader chooses. */
+/** A value as text, as JSON or as hex, whichever the reader chooses; control characters are no text. */
 function shown(found) {
   const forms = new Map();
   if (found.value !== null) {
@@ -130,7 +130,7 @@ function shown(found) {
     } catch {
       // It is text, and no JSON.
     }
-    forms.set("Text", found.value);
+    if (isReadable(found.value)) forms.set("Text", found.value);
   }
   forms.set("Hex", found.value_hex.replace(/(.{2})/g, "$1 ").trim());
   const place = h("div", {});

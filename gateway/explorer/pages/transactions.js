@@ -61,6 +61,7 @@ async function one(root, context, id) {
   replace(root, heading("Transaction", identifier(id, null, { whole: true }), h("a", { href: "#/transactions" }, "All transactions")), place);
   let last = "";
   const draw = () => fillWith(place, context, async () => {
+    if (!/^[0-9a-f]{64}$/.test(id)) throw Object.assign(new Error("This is no id of a transaction."), { remedy: "An id has 64 hex digits, in lower case. Choose one from the list of transactions." });
     const receipt = await context.api.get(`v1/receipts/${encodeURIComponent(id)}`, {}, context.signal);
     last = receipt.stage;
     return parts(context, id, receipt);

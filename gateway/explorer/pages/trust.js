@@ -2,7 +2,7 @@
 
 import { h, replace, s } from "../dom.js";
 import { momentMs, momentNs, number, short } from "../format.js";
-import { badge, button, facts, field, fillWith, form, heading, identifier, input, pager, pageSize, section, table, to } from "../parts.js";
+import { badge, button, facts, field, fillWith, form, heading, identifier, memberField, pager, pageSize, prose, section, table, to } from "../parts.js";
 
 export const title = "Trust";
 
@@ -18,7 +18,7 @@ export async function render(root, context) {
   const start = Number.isSafeInteger(asked) && asked > 0 ? asked : 0;
   const place = h("div", { class: "stack" });
   const find = form("Find a cell", (fields) => context.go(to("trust", fields.cell.trim())),
-    field("Member’s name or cell id", input("cell", "", { required: true })), button("Show", null, { type: "submit" }));
+    memberField("Member’s name or cell id", "cell"), button("Show", null, { type: "submit" }));
   find.classList.add("inline");
   replace(root, heading("Trust", "Scores from 0 to 1 as this cell computes them, from its own word and from what others say of each other. No two cells need to agree on them."), find, place);
   return fillWith(place, context, async () => {
@@ -28,7 +28,7 @@ export async function render(root, context) {
     const page = (from) => `#/trust?${new URLSearchParams({ ...(scope !== "general" && { scope }), ...(from > 0 && { start: String(from) }) })}`.replace(/\?$/, "");
     return [
       start === 0 && picture(graph),
-      start === 0 && h("p", { class: "soft small" }, `The nearer to the middle, the more this cell trusts. ${known} cells are known${graph.cells_known > CELLS_DRAWN ? `, the first ${Math.min(CELLS_DRAWN, size)} are drawn` : ""}.`),
+      start === 0 && h("p", { class: "soft small" }, prose(`The nearer to the middle, the more this cell trusts. ${graph.cells_known === 1 ? "Only itself is known: others come with `myceld trust attest`" : `${known} cells are known`}${graph.cells_known > CELLS_DRAWN ? `, the first ${Math.min(CELLS_DRAWN, size)} are drawn` : ""}.`)),
       section(start === 0 ? "The same as a list" : `Cells from the ${number(start + 1)}th on, of ${known}`, list(graph), pager("Pages of cells",
         { label: "First", href: start > 0 ? page(0) : null },
         { label: "Higher scores", href: start > 0 ? page(start - size) : null },
@@ -50,14 +50,14 @@ function picture(graph) {
       const name = cell.name || short(cell.cell_id, 0, 6);
       return s("a", { href: to("trust", cell.cell_id), "aria-label": `${name}, score ${cell.score.toFixed(2)}` },
         s("circle", { cx: x, cy: y, r: 9 + 9 * cell.score, class: `node ${cell.is_self ? "self" : TONES[cell.level]}` }),
-        (cell.name || cells.length <= NAMES_MAX) && s("text", { x, y: y + 34, "text-anchor": "middle" }, name));
+        (cell.name || cells.length <= NAMES_MAX) && s("text", { x, y: y < HEIGHT / 2 ? y - 26 : y + 34, "text-anchor": "middle" }, name));
     })));
 }
 
 /** What of the drawing is shown: the cells, with room for their names. */
 function frameOf(places) {
   const [across, down] = [places.map((place) => place.x), places.map((place) => place.y)];
-  const [left, top] = [Math.min(...across, 180) - 90, Math.min(...down, 180) - 40];
+  const [left, top] = [Math.min(...across, 180) - 90, Math.min(...down, 180) - 60];
   return `${left} ${top} ${Math.max(...across, WIDTH - 180) + 90 - left} ${Math.max(...down, HEIGHT - 180) + 60 - top}`;
 }
 
@@ -112,7 +112,7 @@ async function why(root, context, id) {
   await Promise.all([
     fillWith(place, context, async () => {
       const answer = await context.api.get("v1/trust/cell", { cell: id, limit: PATHS }, context.signal);
-      replace(head, heading(answer.cell.name || "A cell without a name", identifier(answer.cell.cell_id, null, { whole: true }), h("a", { href: "#/trust" }, "All cells")));
+      replace(head, heading(answer.cell.name || "A cell without a name", identifier(answer.cell.cell_id, null, { whole: true }), !answer.cell.is_self && h("a", { href: to("messages", "cell", answer.cell.cell_id) }, "Write to it"), h("a", { href: "#/trust" }, "All cells")));
       return score(answer);
     }),
     fillWith(signed, context, () => interactions(context, id)),
@@ -124,7 +124,7 @@ function score(answer) {
   const parts = [["What this cell says of it", answer.own_word, "own"], ["What was signed together with it", answer.own_interactions, "together"], ["What others say of it", answer.by_others, "others"]];
   return [
     facts(
-      ["Score", [h("strong", {}, cell.score.toFixed(3)), " ", badge(`${cell.level} access`, TONES[cell.level])]],
+      ["Score", [h("strong", {}, cell.score.toFixed(3)), " ", badge(`${cell.level === "none" ? "no" : cell.level} access`, TONES[cell.level])]],
       ["The network’s score", cell.network_score === null ? "none: it was never a member" : cell.network_score.toFixed(2)],
       ["Public key", identifier(cell.public_key, to("accounts", cell.public_key))],
     ),

@@ -23,6 +23,7 @@ from ledger.succession import (
     present_key,
     rotated_key,
 )
+from node.conversation_tables import CONVERSATION_SCHEMA
 from node.inbox import ConsensusInbox
 from node.lines import Lines
 from node.message_tables import MESSAGE_SCHEMA, MessageRow, Wanted
@@ -75,7 +76,7 @@ class MessageCell:
             durability="power",
         )
         self._before = None
-        await self.store.create_tables(MESSAGE_SCHEMA + tables)
+        await self.store.create_tables(MESSAGE_SCHEMA + CONVERSATION_SCHEMA + tables)
         config = PeersConfig(
             HostConfig(self.key.seed, (f"/ip4/127.0.0.1/tcp/{self.port}",), "/myceld/test/1"),
             GENESIS.network_id,
