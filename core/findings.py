@@ -315,6 +315,11 @@ FINDINGS: Final[Mapping[str, Kind]] = {
         "Who uses one of them is refused.",
         "Make another with `myceld token create`, and revoke those that are over.",
     ),
+    "MYC-DOCTOR-076": Kind(
+        _WARNING, "gateway", "The TLS key is slow to sign with.",
+        "Each new connection costs the cell up to twenty times as much as it has to.",
+        "Have the certificate issued for a key on P-256, as docs/security.md says.",
+    ),
     "MYC-DOCTOR-080": Kind(
         _ERROR, "clock", "The clock is behind what this cell signed itself.",
         "Its events would have times before their parents'; others see a clock that lies.",

@@ -32,6 +32,7 @@ from gateway.errors import (
     Unauthorized,
 )
 from gateway.glance import Glance, Meter, lane_of, meter_of, too_busy, too_many
+from gateway.known import Known
 from gateway.limits import (
     RATE_OVER_AT_ONCE,
     REQUESTS_MAX,
@@ -143,6 +144,8 @@ class Door:
             now_ms=now_ms,
         )
         """What looks at heads before a request comes here."""
+        self.known = Known()
+        """From where somebody came who may ask."""
         self._turns = Turns()
         self._open: dict[str, set[asyncio.Timeout]] = {}
 
@@ -177,6 +180,8 @@ class Door:
         try:
             visit.origin = self.rules.places.check(scope)
             visit.caller = self._callers.of(scope)
+            if visit.caller is not None:
+                self.known.note(visit.address)
         except MyceldError as error:
             refusal = error
         visit.allowance = self._counted(visit, is_refused=refusal is not None)

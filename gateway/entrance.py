@@ -3,8 +3,8 @@
 Holds what has come of a request's head, and no more: no parser, no TLS, no timer and no task of
 its own, so that those who never say it cost next to nothing. A whole head is looked at
 (`gateway.glance`): who asks far too often is answered from here, later; everybody else becomes a
-`gateway.connections.Connection` that is given the head. With TLS, whose heads can not be read
-here, that happens with the first byte. Nobody is here for longer than HEAD_TIMEOUT_S.
+`gateway.connections.Connection` that is given the head. Nobody is here for longer than
+HEAD_TIMEOUT_S. With TLS there is more to it: `gateway.tls_entrance`.
 """
 
 from __future__ import annotations
@@ -14,21 +14,24 @@ import contextlib
 import errno
 import re
 import socket
-import ssl
 from collections.abc import Callable
 from functools import partial
 from typing import Final, TypeAlias
 
+from gateway.comings import Comings
 from gateway.connections import Connection, Crowd
 from gateway.glance import Refused
 from gateway.limits import (
+    ACCEPT_PAUSE_S,
     ACCEPT_RETRY_S,
     ACCEPTS_PER_ROUND_MAX,
+    CLOSED_PER_ROUND_MAX,
     HEAD_SIZE_BYTES_MAX,
     HEAD_TIMEOUT_S,
     REFUSED_WAITING_MAX,
 )
 from gateway.rates import block_of
+from gateway.tls_session import Session
 
 Look: TypeAlias = Callable[[bytes, str], Refused | None]
 """Told a head and the address behind it: the answer, if it is to be turned away at once."""
@@ -42,13 +45,21 @@ _FULL: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 class Newcomer:
     """A connection that has not said what it wants; a `gateway.connections.Guest`."""
 
-    __slots__ = ("_entrance", "address", "head", "is_watched", "raw", "task", "timer", "until_s")
+    __slots__ = (
+        *("_entrance", "address", "came_size", "head", "is_watched", "raw", "session", "task"),
+        *("timer", "until_s"),
+    )
 
     def __init__(self, entrance: Entrance, raw: socket.socket, address: str) -> None:
         self._entrance = entrance
         self.raw = raw
         self.address = address
         self.head = b""
+        """Of a request; with TLS of the connection, until its handshake begins."""
+        self.session: Session | None = None
+        """With TLS, from the beginning of its handshake on."""
+        self.came_size = 0
+        """Bytes, with TLS."""
         self.until_s = 0.0
         self.is_watched = False
         """Whether the event loop looks whether something comes."""
@@ -71,15 +82,15 @@ class Entrance:
         *,
         look: Look,
         make: Callable[[], Connection],
-        tls: ssl.SSLContext | None = None,
         refused_max: int = REFUSED_WAITING_MAX,
+        comings: Comings | None = None,
     ) -> None:
         """`look` is asked about each whole head, `make` makes a connection for who is let in."""
         self._crowd = crowd
         self._look = look
         self._make = make
-        self._tls = tls
         self._refused_max = refused_max
+        self._comings = Comings() if comings is None else comings
         self._loop = asyncio.get_running_loop()
         self._listener: socket.socket | None = None
         self._newcomers: dict[Newcomer, None] = {}
@@ -117,42 +128,59 @@ class Entrance:
         newcomer.raw.close()
 
     def _accept(self) -> None:
-        for _ in range(ACCEPTS_PER_ROUND_MAX):
+        taken = closed = 0
+        while taken < ACCEPTS_PER_ROUND_MAX and closed < CLOSED_PER_ROUND_MAX:
             if self._listener is None:
                 return
             try:
                 raw, peer = self._listener.accept()
             except (BlockingIOError, InterruptedError):
-                return
+                break
             except OSError as error:
                 if error.errno in _FULL:
-                    self._pause(self._listener)
+                    self._make_room(self._listener)
                     return
+                taken += 1
                 continue  # it was gone before we came to it
+            address = str(peer[0])
+            if self._is_one_too_many(address):
+                raw.close()
+                closed += 1
+                self._comings.closed += 1
+                continue
+            taken += 1
             raw.setblocking(False)  # noqa: FBT003 - the standard library's own
-            self._take_in(Newcomer(self, raw, str(peer[0])))
+            self._take_in(Newcomer(self, raw, address))
+        if closed and self._listener is not None:
+            self._pause(self._listener, ACCEPT_PAUSE_S)
 
-    def _pause(self, listener: socket.socket) -> None:
-        """Let the kernel hold those who come, until there is room for more files."""
-        self._loop.remove_reader(listener)
+    def _is_one_too_many(self, _address: str) -> bool:
+        """Tell whether one more of an address is not even to be listened to."""
+        return False
+
+    def _make_room(self, listener: socket.socket) -> None:
+        """Close some, and wait until there is room for more files."""
         for newcomer in [*self._refused, *self._newcomers][:ACCEPTS_PER_ROUND_MAX]:
             self.drop(newcomer)
-        self._loop.call_later(ACCEPT_RETRY_S, self._go_on)
+        self._pause(listener, ACCEPT_RETRY_S)
+
+    def _pause(self, listener: socket.socket, span_s: float) -> None:
+        """Let the kernel hold those who come, for a while."""
+        self._loop.remove_reader(listener)
+        self._loop.call_later(span_s, self._go_on)
 
     def _go_on(self) -> None:
         if self._listener is not None:
             self._loop.add_reader(self._listener, self._accept)
 
     def _take_in(self, newcomer: Newcomer) -> None:
+        self._comings.taken_in += 1
         newcomer.until_s = self._loop.time() + HEAD_TIMEOUT_S
         self._newcomers[newcomer] = None
         self._crowd.came(newcomer, block_of(newcomer.address))
         if self._sweeping is None:
             self._sweeping = self._loop.call_at(newcomer.until_s, self._sweep)
-        if self._tls is None:
-            self._read(newcomer)  # most have their head sent by now
-        else:
-            self._watch(newcomer)
+        self._read(newcomer)  # most have their head sent by now
 
     def _watch(self, newcomer: Newcomer) -> None:
         if not newcomer.is_watched:
@@ -180,10 +208,7 @@ class Entrance:
                 oldest.raw.close()
 
     def _read(self, newcomer: Newcomer) -> None:
-        """Take what came of a head."""
-        if self._tls is not None:
-            self._let_in(newcomer)
-            return
+        """Take what came."""
         try:
             data = newcomer.raw.recv(HEAD_SIZE_BYTES_MAX)
         except (BlockingIOError, InterruptedError):
@@ -194,6 +219,10 @@ class Entrance:
         if not data:
             self.drop(newcomer)
             return
+        self._take(newcomer, data)
+
+    def _take(self, newcomer: Newcomer, data: bytes) -> None:
+        """Go on with what came of a head."""
         newcomer.head += data
         if not _is_whole(newcomer.head):
             self._watch(newcomer)
@@ -216,10 +245,14 @@ class Entrance:
 
     def _refuse(self, newcomer: Newcomer, answer: bytes) -> None:
         with contextlib.suppress(OSError):
-            newcomer.raw.send(answer)
+            newcomer.raw.send(self._last_words(newcomer, answer))
             # With something unread a close would take the answer back.
             newcomer.raw.recv(HEAD_SIZE_BYTES_MAX)
         self.drop(newcomer)
+
+    def _last_words(self, _newcomer: Newcomer, answer: bytes) -> bytes:
+        """Return an answer as it goes over the wire."""
+        return answer
 
     def _let_in(self, newcomer: Newcomer) -> None:
         self._unwatch(newcomer)
@@ -227,17 +260,20 @@ class Entrance:
         newcomer.task.add_done_callback(partial(self._connected, newcomer))
 
     async def _connect(self, newcomer: Newcomer) -> None:
-        def connection() -> Connection:
-            made = self._make()
-            made.head = newcomer.head
-            return made
-
-        limit_s = None if self._tls is None else HEAD_TIMEOUT_S
-        # What goes wrong with TLS is the other end's business, which sees it too.
+        # What goes wrong is the other end's business, which sees it too.
         with contextlib.suppress(OSError):
             await self._loop.connect_accepted_socket(
-                connection, newcomer.raw, ssl=self._tls, ssl_handshake_timeout=limit_s
+                partial(self._protocol, newcomer), newcomer.raw
             )
+
+    def _protocol(self, newcomer: Newcomer) -> asyncio.BaseProtocol:
+        """Return what goes on with a connection."""
+        return self._connection(newcomer)
+
+    def _connection(self, newcomer: Newcomer) -> Connection:
+        made = self._make()
+        made.head = newcomer.head
+        return made
 
     def _connected(self, newcomer: Newcomer, task: asyncio.Task[None]) -> None:
         self._forget(newcomer)

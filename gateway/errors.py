@@ -135,6 +135,24 @@ class BadCertificate(LocalMisuse):
     )
 
 
+class NoTls(LocalMisuse):
+    """A request came without TLS to a port that speaks HTTPS only."""
+
+    code = "MYC-GATEWAY-055"
+    remedy = "Ask it with https://."
+
+
+class HandshakesWait(OperationalFault):
+    """More TLS handshakes are asked for than get their share of the cell's time; they wait."""
+
+    code = "MYC-GATEWAY-056"
+    remedy = (
+        "Nothing is to be done if it passes. If it stays, keep out with a firewall who opens so "
+        "many connections. Addresses from where somebody came with a token wait less."
+    )
+    retryable = True
+
+
 class GrantsUnusable(OperationalFault):
     """The file with the hashes of the cell's tokens can not be used, or no cell wrote it."""
 

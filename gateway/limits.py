@@ -38,6 +38,13 @@ no more, an honest client is not answered for a second."""
 ACCEPTS_PER_ROUND_MAX: Final = 64
 """Connections accepted in one round of the event loop, some 2 ms of work."""
 
+CLOSED_PER_ROUND_MAX: Final = 256
+"""Of a crowd's connections, how many are closed as they come in one round, some 8 ms of work: those
+that the kernel holds meanwhile are in the way of honest ones."""
+
+ACCEPT_PAUSE_S: Final = 0.005
+"""Behind a round in which some were: fewer rounds, each of which has a price of its own."""
+
 ACCEPT_RETRY_S: Final = 0.1
 """When there is no room for another file, accepting is tried again so much later."""
 
@@ -293,3 +300,55 @@ room for connections that have not asked yet. The usual limit is 1,024."""
 
 DAG_CURSOR_LENGTH_MAX: Final = 64
 """Characters of a cursor of the hashgraph: four numbers of twelve digits."""
+
+HELLO_SIZE_BYTES_MAX: Final = 8 << 10
+"""First message of a TLS client: 0.5 KiB, with a key for times of quantum computers 2 KiB. As many
+wait for their handshake as SILENT_CONNECTIONS_MAX allows: 12 MiB if all were so large."""
+
+HELLO_RECORDS_MAX: Final = 8
+"""Records that it may come in; usually one."""
+
+HANDSHAKES_MAX: Final = 384
+"""Connections with TLS that have not asked for anything yet, in a handshake or behind it: 30 KiB
+each in OpenSSL, 12 MiB. When there is one more, the oldest of the address that has most of them
+gives way; of a crowd that gets its share an honest one has half a second, so far away it may be."""
+
+HANDSHAKES_PER_ROUND_MAX: Final = 2
+"""Handshakes that begin in one round of the event loop, 0.5 ms of work with a key on P-256."""
+
+HANDSHAKES_LOOKED_MAX: Final = 32
+"""Those looked at for it, some 0.1 ms of work: who has gone meanwhile gets none."""
+
+HANDSHAKES_OF_ADDRESS_MAX: Final = 32
+"""Of one address that wait for theirs. More are closed as they come, at 30 µs each: they would wait
+for the others, and a crowd's hellos need not be read."""
+
+HANDSHAKES_WAITING_MAX: Final = 512
+"""The same of many addresses together, each of which may have one."""
+
+HANDSHAKE_SHARE: Final = 0.125
+"""Of the event loop, what handshakes with addresses take that nobody is known at."""
+
+HANDSHAKE_SHARE_KNOWN: Final = 0.125
+"""The same of addresses from where somebody came who may ask: both together a quarter."""
+
+HANDSHAKE_BURST_S: Final = 0.8
+"""So much of these shares can be saved up: a page that opens six connections waits for no pause."""
+
+KNOWN_MAX: Final = 1024
+"""Addresses that are known, 200 bytes each; who asked least recently is forgotten first."""
+
+TLS_HEAD_SIZE_BYTES_MAX: Final = 64 << 10
+"""What may come of a connection with TLS up to the end of the first request's head: a hello and a
+head of the largest size, and what TLS adds to pieces of a few bytes."""
+
+TLS_BARREN_SIZE_BYTES_MAX: Final = 64 << 10
+"""What may come without a byte for us in it: messages that only keep TLS busy, at 10 to 20 µs each.
+A record has 16 KiB at most."""
+
+TLS_BUFFER_SIZE_BYTES: Final = 32 << 10
+"""What is read of a connection with TLS at a time, and held for it as long as it lasts:
+CONNECTIONS_MAX and SUBSCRIBERS_MAX take 28 MiB. The standard library's own is 256 KiB."""
+
+TLS_CROWD_TOLD_S: Final = 600.0
+"""That handshakes wait for their share is logged at most so often."""

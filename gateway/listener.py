@@ -9,7 +9,6 @@ import asyncio
 import errno
 import resource
 import socket
-import ssl
 from collections.abc import Callable
 from functools import partial
 from typing import Final
@@ -18,6 +17,7 @@ from uvicorn import Config, Server
 
 from core.errors import check
 from core.host_names import is_loopback
+from gateway.comings import Comings
 from gateway.connections import Connection, Crowd
 from gateway.door import Door
 from gateway.entrance import Entrance
@@ -32,6 +32,8 @@ from gateway.limits import (
     STREAM_COMMAND_SIZE_BYTES_MAX,
 )
 from gateway.stream_socket import Socket
+from gateway.tls import Tls
+from gateway.tls_entrance import TlsEntrance
 
 _EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what to ask instead
 
@@ -46,7 +48,7 @@ class Listener:
         *,
         host: str,
         port: int,
-        tls: ssl.SSLContext | None = None,
+        tls: Tls | None = None,
         insecure: bool = False,
     ) -> None:
         """`stop_waiting` has every request answered that waits.
@@ -57,6 +59,7 @@ class Listener:
             raise NotLoopback(f"{host} is not a loopback address, and there is no TLS")
         self._tls = tls
         self.crowd = Crowd(silent_max=_most(SILENT_CONNECTIONS_MAX, 3))
+        self.comings = Comings()
         self._address = ("127.0.0.1" if host.lower() == "localhost" else host, port)
         self._door = door
         self._stop_waiting = stop_waiting
@@ -91,13 +94,25 @@ class Listener:
         self._server = Server(config)
         self._server.servers = []
         self._server.lifespan = config.lifespan_class(config)
-        self._entrance = Entrance(
-            self.crowd,
-            look=self._door.glance,
-            make=partial(_made, config, self._server),
-            tls=self._tls,
-            refused_max=_most(REFUSED_WAITING_MAX, 2),
-        )
+        make, refused_max = partial(_made, config, self._server), _most(REFUSED_WAITING_MAX, 2)
+        if self._tls is None:
+            self._entrance = Entrance(
+                self.crowd,
+                look=self._door.glance,
+                make=make,
+                refused_max=refused_max,
+                comings=self.comings,
+            )
+        else:
+            self._entrance = TlsEntrance(
+                self.crowd,
+                look=self._door.glance,
+                make=make,
+                refused_max=refused_max,
+                tls=self._tls,
+                known=self._door.known,
+                comings=self.comings,
+            )
         self._entrance.open(self._socket)
         host, port = self._socket.getsockname()[:2]
         scheme, host = "https" if self._tls else "http", _EVERYWHERE.get(host, host)

@@ -83,7 +83,7 @@ class Gateway(Listener):
             routes.stop_waiting,
             host=host,
             port=port,
-            tls=None if self._pair is None else self._pair.context,
+            tls=self._pair,
             insecure=security.insecure,
         )
 

@@ -7,10 +7,17 @@ import stat
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from cryptography import x509
 
+from gateway import hello
 from gateway.errors import BadCertificate
+
+P256: Final = "prime256v1"
+"""Curves as OpenSSL calls them. Every TLS has this one (RFC 8446, 9.1)."""
+X25519: Final = "X25519"
+"""The cheaper one, which most clients guess that a server has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +27,8 @@ class TlsFiles:
     certificate: Path
     key: Path
 
-    def context(self, now_s: float) -> ssl.SSLContext:
-        """Return what serves with them; raises BadCertificate.
+    def context(self, now_s: float, curve: str = P256) -> ssl.SSLContext:
+        """Return what serves with them, with keys on one curve; raises BadCertificate.
 
         Both can be read, nobody but the owner can read the key, they are a pair, and the
         certificate is in date.
@@ -35,6 +42,9 @@ class TlsFiles:
             raise BadCertificate(f"others can use {self.key}: its mode is to be 0600")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.options |= ssl.OP_NO_RENEGOTIATION
+        # A client may ask for any group that is on, and the dearest costs 600 times as much.
+        context.set_ecdh_curve(curve)
         # Tickets come behind the handshake. A client that reads in one thread and writes in another
         # may be writing then, and Python keeps the two from each other no more than OpenSSL does.
         context.num_tickets = 0
@@ -63,8 +73,15 @@ class Tls:
         """Raises BadCertificate."""
         self._files = files
         self._read = files.read()
-        self._newest = self.context = files.context(now_s)
-        self.context.sni_callback = self._choose
+        self._usual = files.context(now_s, X25519)
+        self._other = files.context(now_s, P256)
+
+    def context_for(self, groups: frozenset[int]) -> ssl.SSLContext:
+        """Return what a handshake goes by with a client that offers these groups.
+
+        The groups that are on are the cheap ones, and Python can switch on one at a time.
+        """
+        return self._usual if hello.X25519 in groups else self._other
 
     def renewed(self, now_s: float) -> Tls | None:
         """Return what is in the files now if that is another certificate, and can serve.
@@ -75,11 +92,8 @@ class Tls:
 
     def take(self, renewed: Tls) -> None:
         """Serve with this from now on."""
-        self._newest, self._read = renewed.context, renewed._read
-
-    def _choose(self, handshake: ssl.SSLObject, _name: str | None, _: ssl.SSLContext) -> None:
-        """Exchange the context of a handshake that begins: OpenSSL asks whatever name is wanted."""
-        handshake.context = self._newest
+        self._read = renewed._read
+        self._usual, self._other = renewed._usual, renewed._other
 
 
 def _check_date(path: Path, now_s: float) -> None:

@@ -75,6 +75,7 @@ class _Cell(Collector):
         yield from self._disk()
         yield from self._ledger()
         yield from self._messages()
+        yield from self._gateway()
 
     def _progress(self) -> Iterator[Metric]:
         parts = self._parts
@@ -163,6 +164,12 @@ class _Cell(Collector):
         yield _one("messages_kept", len(desk.keeping))
         yield _one("messages_kept_bytes", desk.keeping.size_bytes)
         yield _one("messages_refused", desk.refused)
+
+    def _gateway(self) -> Iterator[Metric]:
+        came = self._parts.comings
+        yield _many("gateway_connections", {"taken in": came.taken_in, "closed": came.closed})
+        yield _many("gateway_handshakes", {"begun": came.begun, "done": came.done})
+        yield _one("gateway_handshakes_waiting", came.waiting)
 
 
 def _silent_because(parts: Parts) -> str | None:

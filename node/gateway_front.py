@@ -70,7 +70,7 @@ class GatewayFront:
                 security=self._security(self._reloading.config.gateway, self._grants),
             )
             self._url = await self._gateway.start()
-        parts.gateway_url = self._url
+        parts.gateway_url, parts.comings = self._url, self._gateway.comings
         _leave_out_what_stays()
         self._announce(parts)
 

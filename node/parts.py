@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.ids import CellId
+from gateway.comings import Comings
 from journal import Store
 from ledger.genesis import Genesis
 from node.access import Access
@@ -88,6 +89,8 @@ class Parts:
     divergence: DivergenceSearch
     started_ns: int
     gateway_url: str = ""
+    comings: Comings = field(default_factory=Comings)
+    """To the gateway."""
 
     @property
     def database(self) -> Path:

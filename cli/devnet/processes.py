@@ -199,7 +199,7 @@ def _is_ready(devnet: Devnet, cell: Cell) -> bool:
         run = RunFile.read(devnet.home(cell))
         if run.pid != cell.pid:
             return False
-        with Client(run.url, timeout_s=DEVNET_ASK_TIMEOUT_S) as client:
+        with Client(run.url, certificate=run.certificate, timeout_s=DEVNET_ASK_TIMEOUT_S) as client:
             client.health()
     except (MyceldError, http.client.HTTPException):
         return False

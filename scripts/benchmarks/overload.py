@@ -2,6 +2,7 @@
 
     scripts/bench-gateway                     five pairs of 12 s quiet and 12 s crowded: 3 minutes
     scripts/bench-gateway --nice 0            with a crowd of the same priority as the cells
+    scripts/bench-gateway --tls               over TLS, with a crowd that asks for handshakes
 
 First the most answers a second that the gateway gives, to 64 clients with the owner's token, which
 makes no way for consensus. Then, in turns, nobody or a crowd, from a process of its own: 1,000
@@ -12,6 +13,11 @@ in twenty over a connection of its own. Beside it an honest client of the same c
 its own asks for the status 20 times a second, every other time over a new connection, and puts are
 certified one after another at another cell and at the crowded one.
 
+With --tls all that is over TLS, and the crowd asks for --rate handshakes a second, from --addresses
+addresses, each cut when the server's answer begins; one in four of TLS 1.2, some of them garbage,
+plain requests, or hellos that want the dearest keys. Beside them 300 connections that say nothing,
+200 that send a byte of a hello a second, and 300 that stop in the middle of the handshake.
+
 Bars: p99 of the honest client at most 250 ms and none failed,
 time to a certificate at most 20 % above the quiet one (medians, the median of the pairs), every put
 that was acknowledged applied, quiet again within 10 s. Exit status 1 when a bar is missed.
@@ -20,13 +26,17 @@ that was acknowledged applied, quiet again within 10 s. Exit status 1 when a bar
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import get_context
+from pathlib import Path
 
 import psutil
 from crowd import (
@@ -43,13 +53,19 @@ from crowd import (
     most_answers,
 )
 from network import Network, fresh_network
-from report import bar
+from report import ROOT, bar
+from tls_crowd import TlsPlan, tls_crowd_at
 
 from myceld import Client
 from myceld.home import read_token
 
+sys.path.append(str(ROOT))
+
+from tests.gateway.certificates import Authority
+
 ASKING, TIMES = 64, 10
 TOKENS = 4
+CERTIFICATE, KEY = "MYCELD_GATEWAY__TLS_CERTIFICATE", "MYCELD_GATEWAY__TLS_KEY"
 HONEST_PERIOD_S = 0.05
 CAPACITY_S, COME_S = 4.0, 3.0
 P99_MS_MAX, SLOWER_MAX, QUIET_AGAIN_S_MAX = 250.0, 1.2, 10.0
@@ -84,15 +100,26 @@ def main() -> int:
     parser.add_argument(
         "--nice", type=int, default=10, help="priority of the crowd: 0 as the cells"
     )
+    parser.add_argument("--tls", action="store_true", help="all of it over TLS")
+    parser.add_argument("--rate", type=float, default=2500, help="handshakes a second, with --tls")
+    parser.add_argument(
+        "--addresses", type=int, default=64, help="of the crowd, with --tls; 0: the honest one's"
+    )
     options = parser.parse_args()
-    with fresh_network(4) as network:
+    with over_tls(is_wanted=options.tls), fresh_network(4) as network:
         owner = network.clients[0]
-        honest = owner.create_token("honest", ["read"], rate_per_minute=100_000)["token"]
-        names = [f"crowd-{number}" for number in range(TOKENS)]
-        tokens = [owner.create_token(name, ["read", "submit"])["token"] for name in names]
-        most = capacity(network)
-        lazy = owner.create_token("lazy", ["read"])["token"]
-        plan = Plan(owner.url, tuple(tokens), lazy, most * TIMES, options.nice)
+        token = owner.create_token("honest", ["read"], rate_per_minute=100_000)["token"]
+        honest = Honest(network, token)
+        plan: Plan | TlsPlan
+        if options.tls:
+            most = 0.0
+            plan = TlsPlan(owner.url, options.rate, options.addresses, options.nice)
+        else:
+            names = [f"crowd-{number}" for number in range(TOKENS)]
+            tokens = [owner.create_token(name, ["read", "submit"])["token"] for name in names]
+            most = capacity(network)
+            lazy = owner.create_token("lazy", ["read"])["token"]
+            plan = Plan(owner.url, tuple(tokens), lazy, most * TIMES, options.nice)
         quiet: list[Phase] = []
         crowded: list[Phase] = []
         crowds: list[Crowded] = []
@@ -100,12 +127,41 @@ def main() -> int:
             quiet.append(measure(network, honest, options.seconds, f"q{number}"))
             good_ms = max(50.0, 2 * _at(quiet[-1].honest_ms, 99))
             phase, crowd = crowded_phase(network, honest, plan, options.seconds, f"c{number}")
-            crowd.again_s = quiet_again_s(owner.url, honest, good_ms)
+            crowd.again_s = quiet_again_s(honest, good_ms)
             crowded.append(phase)
             crowds.append(crowd)
         acknowledged = [one for phase in crowded for one in phase.acknowledged]
         lost = [one for one in acknowledged if not is_applied(network.clients[3], one)]
     return report(quiet, crowded, crowds, most, len(lost))
+
+
+@dataclass(frozen=True)
+class Honest:
+    """A client with a token of its own, of the cell that is crowded."""
+
+    network: Network
+    token: str
+
+    def client(self) -> Client:
+        """Return one that has no connection yet."""
+        owner = self.network.clients[0]
+        certificate = os.environ.get(CERTIFICATE, "") if owner.url.startswith("https:") else ""
+        return Client(owner.url, self.token, certificate=certificate, timeout_s=10)
+
+
+@contextmanager
+def over_tls(*, is_wanted: bool) -> Iterator[None]:
+    """Have cells that start meanwhile serve over TLS."""
+    if not is_wanted:
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="myceld-bench-") as folder:
+        files = Authority.made(Path(folder), "bench").issue(Path(folder), "localhost")
+        os.environ |= {CERTIFICATE: str(files.certificate), KEY: str(files.key)}
+        try:
+            yield
+        finally:
+            del os.environ[CERTIFICATE], os.environ[KEY]
 
 
 def report(
@@ -122,13 +178,20 @@ def report(
             f"({len(certified)})   cell {busy:5.1f} % of a core"
         )
     rates = [statistics.mean(one.rates[at] for one in crowds) for at in range(COUNTS)]
+    if most:
+        print(
+            f"the gateway answers {most:.0f} requests/s at most; offered {rates[OFFERED]:.0f}/s "
+            f"({rates[OFFERED] / most:.1f} times as many), of which sockets took "
+            f"{rates[WRITTEN]:.0f}/s"
+        )
+        told = (
+            f"answered {rates[OK]:.0f}/s, too many {rates[LIMITED]:.0f}/s, busy {rates[BUSY]:.0f}/s"
+        )
+    else:
+        print(f"handshakes wanted {rates[OFFERED]:.0f}/s, {rates[WRITTEN]:.0f}/s asked for at once")
+        told = f"done {rates[OK]:.0f}/s, refused {rates[LIMITED]:.0f}/s, closed {rates[BUSY]:.0f}/s"
     print(
-        f"the gateway answers {most:.0f} requests/s at most; offered {rates[OFFERED]:.0f}/s "
-        f"({rates[OFFERED] / most:.1f} times as many), of which sockets took {rates[WRITTEN]:.0f}/s"
-    )
-    print(
-        f"answered {rates[OK]:.0f}/s, too many {rates[LIMITED]:.0f}/s, busy {rates[BUSY]:.0f}/s; "
-        f"{rates[OPENED]:.0f} new connections/s; the crowd's own process "
+        f"{told}; {rates[OPENED]:.0f} new connections/s; the crowd's own process "
         f"{statistics.mean(one.percent for one in crowds):.0f} % of a core"
     )
     slower = [
@@ -142,8 +205,9 @@ def report(
         )
     asked = [span for phase in crowded for span in phase.honest_ms]
     acknowledged = sum(len(phase.acknowledged) for phase in crowded)
+    had = most or rates[OK]
     bars = [
-        bar("offered, below", TIMES - rates[OFFERED] / most, 0.5, "x"),
+        bar("offered, below", max(0.0, TIMES - rates[OFFERED] / had), 0.5, "x"),
         bar("honest p99", _at(asked, 99), P99_MS_MAX, "ms"),
         bar("honest failed", sum(phase.failed for phase in crowded), 0, ""),
         bar(
@@ -172,17 +236,18 @@ def capacity(network: Network) -> float:
 
 
 def crowded_phase(
-    network: Network, token: str, plan: Plan, seconds: float, tag: str
+    network: Network, honest: Honest, plan: Plan | TlsPlan, seconds: float, tag: str
 ) -> tuple[Phase, Crowded]:
     """Measure while a crowd is there."""
     context = get_context("spawn")
     stop, done = context.Event(), context.RawArray("q", COUNTS)
-    crowd = context.Process(target=crowd_at, args=(plan, stop, done))
+    target = tls_crowd_at if isinstance(plan, TlsPlan) else crowd_at
+    crowd = context.Process(target=target, args=(plan, stop, done))
     crowd.start()
     time.sleep(COME_S)
     process = psutil.Process(crowd.pid)
     before, used_s, began_s = done[:], _cpu_s(process), time.monotonic()
-    phase = measure(network, token, seconds, tag)
+    phase = measure(network, honest, seconds, tag)
     span_s = time.monotonic() - began_s
     rates = [(two - one) / span_s for one, two in zip(before, done[:], strict=True)]
     percent = 100 * (_cpu_s(process) - used_s) / span_s
@@ -191,13 +256,11 @@ def crowded_phase(
     return phase, Crowded(rates, percent, 0.0)
 
 
-def measure(network: Network, token: str, seconds: float, tag: str) -> Phase:
+def measure(network: Network, honest: Honest, seconds: float, tag: str) -> Phase:
     """Measure the honest client and certificates for a while."""
     phase, before = Phase(), network.usage()
     until_s = time.monotonic() + seconds
-    threads = [
-        threading.Thread(target=be_honest, args=(network.clients[0].url, token, until_s, phase))
-    ]
+    threads = [threading.Thread(target=be_honest, args=(honest, until_s, phase))]
     for at in (0, 2):
         client = network.clients[at].twin()
         put = (client, f"{tag}{at}", until_s, phase)
@@ -212,11 +275,11 @@ def measure(network: Network, token: str, seconds: float, tag: str) -> Phase:
     return phase
 
 
-def be_honest(url: str, token: str, until_s: float, phase: Phase) -> None:
+def be_honest(honest: Honest, until_s: float, phase: Phase) -> None:
     """Ask for the status again and again, over kept and new connections in turn."""
-    kept = Client(url, token, timeout_s=10)
+    kept = honest.client()
     while time.monotonic() < until_s:
-        for client in (kept, Client(url, token, timeout_s=10)):
+        for client in (kept, honest.client()):
             span_ms = spent_ms(client.status)
             if span_ms is None:
                 phase.failed += 1
@@ -241,11 +304,11 @@ def put_on(client: Client, tag: str, until_s: float, phase: Phase) -> None:
     client.close()
 
 
-def quiet_again_s(url: str, token: str, good_ms: float) -> float:
+def quiet_again_s(honest: Honest, good_ms: float) -> float:
     """Return how long it takes until 20 answers in a row are as quick as before."""
     began_s, in_a_row = time.monotonic(), 0
     while in_a_row < 20 and time.monotonic() - began_s < 60:
-        client = Client(url, token, timeout_s=10)
+        client = honest.client()
         span_ms = spent_ms(client.status)
         client.close()
         in_a_row = in_a_row + 1 if span_ms is not None and span_ms <= good_ms else 0

@@ -1,4 +1,4 @@
-"""Forty ways to break a cell's directory: how each is planted, what names it, and what mends it.
+"""Ways to break a cell's directory: how each is planted, what names it, and what mends it.
 
 A breakage yields between planting and clearing away. What mends it is the finding's own command
 where it has one; `mend` is for those whose remedy is words, and does what they say.
@@ -436,10 +436,10 @@ def _too_few_files(ward: Ward) -> Iterator[None]:
     yield
 
 
-def _with_certificate(ward: Ward, days: int) -> None:
+def _with_certificate(ward: Ward, days: int, curve: type[ec.EllipticCurve] = ec.SECP256R1) -> None:
     """Have the gateway speak TLS, with a certificate that ends after so many days."""
     now = datetime.now(UTC)
-    key = ec.generate_private_key(ec.SECP256R1())
+    key = ec.generate_private_key(curve())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     made = (
         x509.CertificateBuilder()
@@ -485,6 +485,12 @@ def _a_certificate_of_another_key(ward: Ward) -> Iterator[None]:
 @breakage("MYC-DOCTOR-074", _renew)
 def _a_certificate_that_ends_soon(ward: Ward) -> Iterator[None]:
     _with_certificate(ward, 3)
+    yield
+
+
+@breakage("MYC-DOCTOR-076", _renew)
+def _a_key_that_is_slow_to_sign_with(ward: Ward) -> Iterator[None]:
+    _with_certificate(ward, 365, ec.SECP384R1)
     yield
 
 

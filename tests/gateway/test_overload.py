@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Coroutine
-from typing import Any
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -15,8 +14,8 @@ from gateway.limits import CROWD_MIN
 from gateway.places import Places
 from gateway.server import Gateway, Security
 from gateway.turns import Turns
-from sim.loop import SimLoop
 from tests.gateway.fake_cell import TOKEN, FakeCell
+from tests.gateway.working_loop import WorkingLoop, run
 from tests.waiting import PATIENCE_S, until
 
 HALF_OPEN, SLOW, FLOODING = 400, 100, 20
@@ -119,19 +118,6 @@ def test_those_at_work_never_give_way_while_there_is_an_idle_one() -> None:
             crowd.rests(connection)
     assert [one.ended for one in held] == [False, True, False, True]
     assert len(crowd) == 2
-
-
-class WorkingLoop(SimLoop):
-    """A loop on virtual time, which passes when something works, too."""
-
-    def work(self, span_s: float) -> None:
-        """Take the processor for a while."""
-        self._now_s += span_s
-
-
-def run(talk: Callable[[WorkingLoop], Coroutine[Any, Any, None]]) -> None:
-    loop = WorkingLoop()
-    loop.run_until_complete(talk(loop))
 
 
 def test_a_crowd_of_one_waits_for_itself() -> None:

@@ -22,7 +22,7 @@ from gateway.server import Gateway, Security
 from gateway.stream_cell import StreamKind
 from gateway.tls import TlsFiles
 from myceld import CellNotTrusted, CellWithoutTls, Client
-from myceld.errors import CellUnreachable
+from myceld.errors import CellRefused
 from tests.gateway.certificates import Authority
 from tests.gateway.fake_cell import TOKEN, FakeCell
 from tests.gateway.fake_streams import change, transaction
@@ -134,8 +134,9 @@ def test_a_gateway_without_tls_and_an_address_with_the_wrong_scheme_are_named(
                 ask()
             assert caught.value.code == "MYC-CLIENT-021"
     plain_to_secure = served.url.replace("https:", "http:")
-    with Driven(kind(plain_to_secure, TOKEN)) as client, pytest.raises(CellUnreachable):
+    with Driven(kind(plain_to_secure, TOKEN)) as client, pytest.raises(CellRefused) as refused:
         client.status()
+    assert refused.value.code == "MYC-GATEWAY-055"
 
 
 def test_nothing_of_tls_comes_behind_the_handshake(served: _Served) -> None:
