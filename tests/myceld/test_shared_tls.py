@@ -26,8 +26,9 @@ _MESSAGES = 200
 _CONNECTIONS = 10
 _TICKETS = 50
 """As no server sends: each is another chance to be met."""
-_LARGE_SIZE_BYTES = 16 << 20
-"""More than the system keeps of what nobody reads."""
+_LARGE_SIZE_BYTES = 4 << 20
+"""More than the system keeps of what nobody reads, which it is told."""
+_KEPT_SIZE_BYTES = 64 << 10
 
 
 class Line:
@@ -48,7 +49,9 @@ class Line:
         with ExitStack() as stack:
             threads = stack.enter_context(ThreadPoolExecutor(8))
             listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _KEPT_SIZE_BYTES)
             raw = stack.enter_context(socket.create_connection(listener.getsockname()))
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _KEPT_SIZE_BYTES)
             accepted = stack.enter_context(listener.accept()[0])
             other = threads.submit(self.server.wrap_socket, accepted, server_side=True)
             ours = stack.enter_context(self.client.wrap_socket(raw, server_hostname="127.0.0.1"))
@@ -233,9 +236,9 @@ def test_closing_ends_who_waits_and_then_frees_the_descriptor(line: Line) -> Non
         waiting: list[Future[Any]] = [
             threads.submit(ours.recv, 9),
             threads.submit(ours.sendall, bytes(_LARGE_SIZE_BYTES)),
-            threads.submit(ours.sendall, b"next"),
         ]
         _until_waiting(ours, 2)
+        waiting.append(threads.submit(ours.sendall, b"next"))
         ours.close()
         assert ours.fileno() == -1
         for one in waiting:
