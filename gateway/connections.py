@@ -44,6 +44,9 @@ class Crowd:
         """Each with its address."""
         self._silent_of: dict[str, dict[Guest, None]] = {}
         """The same by address, by age."""
+        self._addresses_with: dict[int, dict[str, None]] = {}
+        """Addresses by how many of these they have: finding the busiest takes no look at all."""
+        self._most = 0
         self._idle: dict[Guest, None] = {}
         self._working: set[Guest] = set()
 
@@ -53,10 +56,12 @@ class Crowd:
     def came(self, guest: Guest, address: str) -> None:
         """Take a new connection in, and have another one give way for it."""
         self._silent[guest] = address
-        self._silent_of.setdefault(address, {})[guest] = None
+        of_address = self._silent_of.setdefault(address, {})
+        of_address[guest] = None
+        self._has(address, len(of_address) - 1, len(of_address))
         if len(self._silent) > self._silent_max:
-            busiest = max(self._silent_of.values(), key=len)
-            self._cut(next(iter(busiest)))
+            busiest = next(iter(self._addresses_with[self._most]))
+            self._cut(next(iter(self._silent_of[busiest])))
 
     def works(self, guest: Guest) -> None:
         """Note that a request is at work on a connection."""
@@ -77,10 +82,23 @@ class Crowd:
         if address is not None:
             of_address = self._silent_of[address]
             del of_address[guest]
+            self._has(address, len(of_address) + 1, len(of_address))
             if not of_address:
                 del self._silent_of[address]
         self._idle.pop(guest, None)
         self._working.discard(guest)
+
+    def _has(self, address: str, before: int, now: int) -> None:
+        """Note how many silent ones an address has: one more or one fewer than before."""
+        if before:
+            same = self._addresses_with[before]
+            del same[address]
+            if not same:
+                del self._addresses_with[before]
+        if now:
+            self._addresses_with.setdefault(now, {})[address] = None
+        if now > self._most or self._most not in self._addresses_with:
+            self._most = now
 
     def _cut(self, guest: Guest) -> None:
         self.went(guest)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import AsyncIterator
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.connections import Crowd
 from gateway.door import DoorRules
@@ -106,6 +109,25 @@ def test_the_oldest_silent_one_of_the_busiest_address_gives_way() -> None:
         crowd.came(connection, address)
     assert [one.ended for one in held] == [False, True, False, False, False]
     assert len(crowd) == 4
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.booleans()), max_size=60))
+def test_whoever_gives_way_is_of_an_address_with_most_silent_ones(
+    comings: list[tuple[int, bool]],
+) -> None:
+    crowd, here = Crowd(silent_max=6), list[tuple[int, Held]]()
+    for address, goes in comings:
+        if goes and here:
+            crowd.went(here.pop(address % len(here))[1])
+            continue
+        here.append((address, Held()))
+        most = Counter(of for of, _ in here)
+        crowd.came(here[-1][1], f"{address}")
+        gone = [of for of, one in here if one.ended]
+        assert len(gone) == (len(here) > 6)
+        assert all(most[of] == max(most.values()) for of in gone)
+        here = [(of, one) for of, one in here if not one.ended]
+        assert len(crowd) == len(here)
 
 
 def test_those_at_work_never_give_way_while_there_is_an_idle_one() -> None:
