@@ -1,4 +1,4 @@
-"""Decoders of tokens, of subscriptions, and of the log of the state's pages."""
+"""Decoders of tokens, of hellos, of subscriptions, and of the log of the state's pages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from zlib import crc32
 from core.limits import HASH_SIZE_BYTES
 from gateway import grants, stream_asks
 from gateway.errors import BadRequest
-from gateway.limits import STREAM_COMMAND_SIZE_BYTES_MAX
+from gateway.hello import NotHello, groups_of
+from gateway.limits import HELLO_SIZE_BYTES_MAX, STREAM_COMMAND_SIZE_BYTES_MAX
 from ledger.errors import PageLogLost
 from ledger.page import PATCHED_BYTES
 from ledger.patches import decode_log, encode_log
@@ -25,7 +26,7 @@ _HEADERS_SIZE_BYTES_MAX: Final = 64 << 10
 
 def targets() -> tuple[Target, ...]:
     """Return the rows of this part of the table."""
-    return (_token(), *_subscriptions(), _page_log())
+    return (_token(), _hello(), *_subscriptions(), _page_log())
 
 
 def _token() -> Target:
@@ -36,6 +37,22 @@ def _token() -> Target:
         errors=(),
         form=Form.TEXT,
         size_bytes_max=_HEADERS_SIZE_BYTES_MAX,
+    )
+
+
+def _hello() -> Target:
+    groups = bytes.fromhex("000a 0008 0006 001d 0017 0104")
+    head = b"\x03\x03" + DIGEST + b"\0" + b"\0\x02\x13\x01" + b"\x01\0"
+    content = head + len(groups).to_bytes(2, "big") + groups
+    message = b"\x01" + len(content).to_bytes(3, "big") + content
+    halves = message[:20], message[20:]
+    return Target(
+        name="hello of TLS",
+        decode=_groups,
+        samples=(_record(message), b"".join(map(_record, halves))),
+        errors=(),
+        form=Form.BINARY,
+        size_bytes_max=HELLO_SIZE_BYTES_MAX,
     )
 
 
@@ -99,6 +116,19 @@ def _page_log() -> Target:
         covers=("ledger/patches.py:decode_log",),
         wrap=_checked,
     )
+
+
+def _record(part: bytes) -> bytes:
+    return b"\x16\x03\x01" + len(part).to_bytes(2, "big") + part
+
+
+def _groups(data: bytes) -> object:
+    """Read a hello; one that is not whole is refused here."""
+    try:
+        found = groups_of(data)
+    except NotHello:
+        return REFUSED
+    return REFUSED if found is None else sorted(found)
 
 
 def _or_refused(found: object) -> object:
