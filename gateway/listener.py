@@ -11,7 +11,7 @@ import resource
 import socket
 from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from uvicorn import Config, Server
 
@@ -32,8 +32,10 @@ from gateway.limits import (
     STREAM_COMMAND_SIZE_BYTES_MAX,
 )
 from gateway.stream_socket import Socket
-from gateway.tls import Tls
 from gateway.tls_entrance import TlsEntrance
+
+if TYPE_CHECKING:
+    from gateway.tls import Tls  # a hypha has none, and does not load what reads certificates
 
 _EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what to ask instead
 

@@ -21,7 +21,7 @@ import re
 import socket
 import ssl
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -43,8 +43,10 @@ from gateway.limits import (
     TLS_HEAD_SIZE_BYTES_MAX,
 )
 from gateway.rates import block_of
-from gateway.tls import Tls
 from gateway.tls_session import Session, TlsProtocol
+
+if TYPE_CHECKING:
+    from gateway.tls import Tls  # which loads what reads certificates
 
 _LOG = structlog.get_logger("gateway")
 _REQUEST: Final = re.compile(rb"[A-Z]{3,7} ")
