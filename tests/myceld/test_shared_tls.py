@@ -148,7 +148,7 @@ def test_the_server_may_want_something_of_tls_at_any_moment(line: Line) -> None:
         return ask
 
     _talk(line, asking)
-    assert asked > _CONNECTIONS
+    assert asked >= _CONNECTIONS  # more, where what was sent came in several pieces
 
 
 def _until_waiting(wire: SharedTlsSocket, count: int) -> None:
