@@ -319,14 +319,6 @@ def decode_page(body: bytes, patch: bytes = b"") -> Page:
     return Page(body, patch, _checked(body))
 
 
-def patched(body: bytes, patch: bytes) -> bytes:
-    """Return a body with a patch put over it; raises StatePageLost for that of another page.
-
-    Its checksum is that of before.
-    """
-    return _patched(body, patch, _Shape(body))
-
-
 def folded(body: bytes, patch: bytes) -> bytes:
     """Return a stored body with a patch put over it, to be stored; raises StatePageLost."""
     return _sealed(_patched(body, patch, _checked(body)))
@@ -349,6 +341,10 @@ def _encoded(keys: Sequence[bytes], digests: Sequence[bytes], positions: Sequenc
 
 
 def _patched(body: bytes, patch: bytes, shape: _Shape) -> bytes:
+    """Return a body with a patch put over it; raises StatePageLost for that of another page.
+
+    Its checksum is that of before.
+    """
     groups = len(shape.cuts) + 1
     hashes = [*_hashes(groups + shape.count).unpack_from(body, shape.groups_at)]
     for number, digest in _PATCHED.iter_unpack(patch[HASH_SIZE_BYTES:]):

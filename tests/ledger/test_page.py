@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from core.limits import HASH_SIZE_BYTES
 from ledger.errors import StatePageLost
-from ledger.page import Page, decode_page, folded, joined, pages_of, patched
+from ledger.page import Page, decode_page, folded, joined, pages_of
 from tests.ledger.map_world import slow_root_of
 
 KEYS = st.one_of(
@@ -87,12 +87,12 @@ def test_a_patch_of_a_page_with_more_leaves_or_groups_is_refused() -> None:
     page = _page([(bytes((number,)), bytes(32)) for number in range(9)])
     groups = int.from_bytes(page.body[2:4], "big")
     for number in (8, (1 << 15) + groups - 1):
-        patched(page.body, bytes(32) + number.to_bytes(2, "big") + bytes(32))
+        decode_page(page.sealed(), bytes(32) + number.to_bytes(2, "big") + bytes(32)).whole()
     for number in (9, (1 << 15) - 1, (1 << 15) + groups, (1 << 16) - 1):
         patch = bytes(32) + number.to_bytes(2, "big") + bytes(32)
-        with pytest.raises(StatePageLost):
-            patched(page.body, patch)
         other = decode_page(page.sealed(), patch)
+        with pytest.raises(StatePageLost):
+            other.whole()
         with pytest.raises(StatePageLost):
             other.changed([(other.first, bytes([1]) * 32)], LEAVES_MAX)
         if number < 1 << 15:

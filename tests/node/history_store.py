@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import shutil
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -133,3 +134,11 @@ async def fetched(store: Store, source: StoreSource, *, above: int = 0) -> Check
 async def source_of(store: Store) -> StoreSource:
     """Return what a cell with this store serves."""
     return StoreSource(store, SHORT, await ledger_of(store), await Headers.open(store))
+
+
+def copied(path: Path, to: Path) -> Path:
+    """Copy a store as it is, as a crash leaves it."""
+    to.mkdir()
+    for file in path.parent.glob(f"{path.name}*"):
+        shutil.copy(file, to)
+    return to / path.name

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from tests.ledger.map_world import fetcher, map_of
 from tests.ledger.transfer.world import SHORT, History
 from tests.ledger.world import KEYS, signed
 from tests.node.history_store import (
+    copied,
     fetched,
     in_a_loop,
     ledger_of,
@@ -165,7 +165,7 @@ async def test_a_crash_while_the_map_is_made_leaves_the_old_one_or_the_new_one(
 
         def crash(name: str) -> None:
             if name == place:
-                copies.append(_copied(path, tmp_path / f"crash-{len(copies)}"))
+                copies.append(copied(path, tmp_path / f"crash-{len(copies)}"))
 
         arm(crash)
         try:
@@ -224,11 +224,3 @@ async def test_a_disk_that_fails_leaves_the_old_map(tmp_path: Path, history: His
         finally:
             arm(None)
         await _check(store, Round(40))
-
-
-def _copied(path: Path, to: Path) -> Path:
-    """Copy a store as it is, as a crash leaves it."""
-    to.mkdir()
-    for file in path.parent.glob(f"{path.name}*"):
-        shutil.copy(file, to)
-    return to / path.name

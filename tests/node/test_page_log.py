@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import sqlite3
 from pathlib import Path
 from random import Random
@@ -28,6 +27,7 @@ from node.state_tables import (
     state_values,
 )
 from tests.ledger.map_world import map_of
+from tests.node.history_store import copied
 
 KEY = KeyPair(bytes(range(32)))
 PUT = "INSERT OR REPLACE INTO state VALUES (?, ?)"
@@ -65,14 +65,6 @@ def _check(store: Store, epoch: int, state: State, ends: dict[Epoch, State]) -> 
     return tree
 
 
-def _copied(path: Path, to: Path) -> Path:
-    """Copy a store as it is, as a crash leaves it."""
-    to.mkdir()
-    for file in path.parent.glob(f"{path.name}*"):
-        shutil.copy(file, to)
-    return to / path.name
-
-
 def test_a_cell_that_is_killed_after_any_round_has_its_map_and_those_of_the_ends(
     tmp_path: Path,
 ) -> None:
@@ -102,7 +94,7 @@ async def _killed_often(tmp_path: Path) -> None:
             ends = {end: one for end, one in ends.items() if end == epoch - 1}
             ends[Epoch(epoch)] = dict(state)
             epoch += 1
-        found = await _opened(_copied(tmp_path / "cell.db", tmp_path / f"killed-{number}"))
+        found = await _opened(copied(tmp_path / "cell.db", tmp_path / f"killed-{number}"))
         _check(found, epoch, state, ends)
         await found.close()
     assert logged > 2 * EPOCH_ROUNDS
