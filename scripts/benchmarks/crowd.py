@@ -11,13 +11,15 @@ import os
 import select
 import socket
 import time
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import MutableSequence
 from dataclasses import dataclass
 from multiprocessing.synchronize import Event
-from typing import Final, TypeAlias
+from typing import Final, Generic, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
+G = TypeVar("G")
 Counts: TypeAlias = MutableSequence[int]
 """Shared between processes: one writes, one reads; places as below."""
 COUNTS: Final = 7
@@ -99,15 +101,68 @@ def most_answers(url: str, token: str, clients: int, seconds: float, done: Count
                 files[number].sendall(asked)
 
 
-class _Crowd:
+class Comers(ABC, Generic[G]):
+    """What every crowd does: some stay and come again, some say a bit a second, and what is due is
+    offered in time.
+    """
+
+    def __init__(self, rate: float, done: Counts) -> None:
+        self._rate = rate
+        self._done = done
+        self._poll = select.epoll()
+        self._guests: dict[int, G] = {}
+        self._again: deque[tuple[float, G]] = deque()
+        self._held: list[G] = []
+        """Who stays."""
+        self._slow: list[G] = []
+        """Of these, who goes on once a second."""
+        self._offered = 0
+        self._dribbled = 0.0
+
+    def run(self, stop: Event) -> None:
+        """Come, and stay."""
+        for guest in self._held:
+            self._open(guest)
+        last_s = begun_s = time.monotonic()
+        while not stop.is_set():
+            now_s = time.monotonic()
+            while self._again and self._again[0][0] <= now_s:
+                self._open(self._again.popleft()[1])
+            self._dribble(now_s - last_s)
+            self._offer(int((now_s - begun_s) * self._rate) - self._offered)
+            last_s = now_s
+            for number, _ in self._poll.poll(0):
+                self._read(self._guests[number])
+            time.sleep(max(0.0, now_s + TICK_S - time.monotonic()))
+
+    def _dribble(self, span_s: float) -> None:
+        before = int(self._dribbled)
+        self._dribbled += span_s * len(self._slow)
+        for at in range(before, int(self._dribbled)):
+            self._go_on(self._slow[at % len(self._slow)])
+
+    @abstractmethod
+    def _open(self, guest: G) -> object:
+        """Connect, and say what there is to say."""
+
+    @abstractmethod
+    def _offer(self, count: int) -> None:
+        """Offer so many more."""
+
+    @abstractmethod
+    def _go_on(self, guest: G) -> None:
+        """Say a bit more."""
+
+    @abstractmethod
+    def _read(self, guest: G) -> None:
+        """Take what came."""
+
+
+class _Crowd(Comers[_Guest]):
     def __init__(self, plan: Plan, done: Counts) -> None:
         parts = urlsplit(plan.url)
         host, self._address = parts.netloc, (parts.hostname or "", parts.port or 80)
-        self._plan = plan
-        self._done = done
-        self._poll = select.epoll()
-        self._guests: dict[int, _Guest] = {}
-        self._again: deque[tuple[float, _Guest]] = deque()
+        super().__init__(plan.rate, done)
         self._single: deque[_Guest] = deque()
         begun = b"GET /api/v1/status HTTP/1.1\r\n"
         post = (
@@ -121,24 +176,7 @@ class _Crowd:
             _Guest(self._requests[at % len(self._requests)], is_held=False) for at in range(KEPT)
         ]
         self._lazy = [_lazy(self._address, host, plan.lazy_token) for _ in range(LAZY)]
-        self._offered = self._over = self._singles = self._turn = 0
-        self._dribbled = 0.0
-
-    def run(self, stop: Event) -> None:
-        """Come, and stay."""
-        for guest in self._held:
-            self._open(guest)
-        last_s = begun_s = time.monotonic()
-        while not stop.is_set():
-            now_s = time.monotonic()
-            while self._again and self._again[0][0] <= now_s:
-                self._open(self._again.popleft()[1])
-            self._dribble(now_s - last_s)
-            self._offer(int((now_s - begun_s) * self._plan.rate) - self._offered)
-            last_s = now_s
-            for number, _ in self._poll.poll(0):
-                self._read(self._guests[number])
-            time.sleep(max(0.0, now_s + TICK_S - time.monotonic()))
+        self._over = self._singles = self._turn = 0
 
     def _offer(self, count: int) -> None:
         """Write requests that are due, most of them behind others."""
@@ -165,13 +203,9 @@ class _Crowd:
         self._offered += count
         self._done[OFFERED] += count
 
-    def _dribble(self, span_s: float) -> None:
-        before = int(self._dribbled)
-        self._dribbled += span_s * SLOW
-        for at in range(before, int(self._dribbled)):
-            guest = self._slow[at % SLOW]
-            if guest.is_open:
-                self._say(guest, guest.more)
+    def _go_on(self, guest: _Guest) -> None:
+        if guest.is_open:
+            self._say(guest, guest.more)
 
     def _open(self, guest: _Guest) -> bool:
         """Connect, and say what there is to say; return whether it was taken."""

@@ -29,8 +29,8 @@ from crowd import (
     OK,
     OPENED,
     READ_SIZE_BYTES,
-    TICK_S,
     WRITTEN,
+    Comers,
     Counts,
 )
 
@@ -84,15 +84,12 @@ class _Guest:
         self.socket: socket.socket | None = None
 
 
-class _TlsCrowd:
+class _TlsCrowd(Comers[_Guest]):
     def __init__(self, plan: TlsPlan, done: Counts) -> None:
         parts = urlsplit(plan.url)
         self._address = (parts.hostname or "", parts.port or 443)
-        self._plan = plan
-        self._done = done
-        self._poll = select.epoll()
-        self._guests: dict[int, _Guest] = {}
-        self._again: deque[tuple[float, _Guest]] = deque()
+        super().__init__(plan.rate, done)
+        self._addresses = plan.addresses
         self._waiting: deque[_Guest] = deque()
         usual, old = hello(), hello(ssl.TLSVersion.TLSv1_2)
         self._hellos = [old if at % OLD_EVERY == 0 else usual for at in range(WRONG_EVERY)]
@@ -100,24 +97,8 @@ class _TlsCrowd:
         self._slow = [_Guest(usual, is_held=True) for _ in range(SLOW)]
         self._held = [_Guest(b"", is_held=True) for _ in range(SILENT)]
         self._held += [_Guest(usual, is_held=True, is_stuck=True) for _ in range(STUCK)]
-        self._offered = self._opened = 0
-        self._dribbled = 0.0
-
-    def run(self, stop: Event) -> None:
-        """Come, and stay."""
-        for guest in [*self._held, *self._slow]:
-            self._open(guest)
-        last_s = begun_s = time.monotonic()
-        while not stop.is_set():
-            now_s = time.monotonic()
-            while self._again and self._again[0][0] <= now_s:
-                self._open(self._again.popleft()[1])
-            self._dribble(now_s - last_s)
-            self._offer(int((now_s - begun_s) * self._plan.rate) - self._offered)
-            last_s = now_s
-            for number, _ in self._poll.poll(0):
-                self._read(self._guests[number])
-            time.sleep(max(0.0, now_s + TICK_S - time.monotonic()))
+        self._held += self._slow
+        self._opened = 0
 
     def _offer(self, count: int) -> None:
         for _ in range(count):
@@ -129,11 +110,8 @@ class _TlsCrowd:
                 self._close(self._waiting.popleft())
         self._done[OFFERED] += count
 
-    def _dribble(self, span_s: float) -> None:
-        before = int(self._dribbled)
-        self._dribbled += span_s * SLOW
-        for at in range(before, int(self._dribbled)):
-            self._say(self._slow[at % SLOW], 1)
+    def _go_on(self, guest: _Guest) -> None:
+        self._say(guest, 1)
 
     def _open(self, guest: _Guest) -> None:
         guest.socket = one = socket.socket()
@@ -141,10 +119,10 @@ class _TlsCrowd:
         one.setblocking(False)  # noqa: FBT003 - the standard library's own
         # Otherwise each would leave a port behind that is not to be used for a minute.
         one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _CUT)
-        if self._plan.addresses:
+        if self._addresses:
             self._opened += 1
             one.setsockopt(socket.IPPROTO_IP, _NO_PORT_YET, 1)
-            at = self._opened % self._plan.addresses
+            at = self._opened % self._addresses
             one.bind((f"127.1.{at // 250}.{1 + at % 250}", 0))
         one.connect_ex(self._address)
         self._guests[one.fileno()] = guest
